@@ -1,0 +1,1 @@
+"""Salus: a health information network with nobody in the middle."""

@@ -1,0 +1,1 @@
+"""What entitled parties compute alike, off the ledger. Pure."""

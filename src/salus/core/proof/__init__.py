@@ -1,0 +1,1 @@
+"""Offline verification. Stands alone on the standard library and `cryptography`."""

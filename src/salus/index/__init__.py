@@ -1,0 +1,1 @@
+"""A member's encrypted search index, derived from the vault."""

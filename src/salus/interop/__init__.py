@@ -1,0 +1,1 @@
+"""Standards at the border: parse, validate, map, serialise. Pure."""

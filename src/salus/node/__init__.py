@@ -1,0 +1,1 @@
+"""Use cases: what a member's node does, one package per domain."""

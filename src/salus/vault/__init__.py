@@ -1,0 +1,1 @@
+"""A member's sealed records and the keys to them."""
