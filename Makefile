@@ -1,0 +1,65 @@
+# Two commands: `make demo` shows what Salus does, `make test` shows that it holds.
+# Needs Python 3.11 or newer and make; uses uv when it is on the path, else pip.
+
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+UV := $(shell command -v uv 2>/dev/null)
+ONLY ?=
+export PYTHONPATH := src:.
+
+ifeq ($(UV),)
+NEW_VENV = $(PYTHON) -m venv $(VENV)
+INSTALL = $(BIN)/python -m pip install --quiet --disable-pip-version-check
+else
+NEW_VENV = $(UV) venv --quiet --allow-existing --python $(PYTHON) $(VENV)
+INSTALL = VIRTUAL_ENV=$(CURDIR)/$(VENV) $(UV) pip install --quiet
+endif
+
+.PHONY: demo test check bench soak docs lock clean help
+
+help: ## list the targets
+	@grep -hE '^[a-z]+:.*## ' Makefile | sed -E 's/:.*## /\t/' | expand -t 10
+
+demo: $(VENV)/runtime ## tell and prove the story of a consortium on synthetic patients
+	@$(BIN)/salus demo
+
+test: check ## all checks, then all tests with coverage; ONLY=claims runs the tests of one domain
+	@$(BIN)/python -m pytest -n 2 -m 'not soak' --dist worksteal $(if $(ONLY),--only $(ONLY),--cov --cov-report= --cov-report=json:.coverage.json)
+
+check: $(VENV)/dev ## format, lint, types, layers
+	@$(BIN)/ruff format --check --quiet .
+	@$(BIN)/ruff check --quiet .
+	@$(BIN)/mypy --no-error-summary
+	@$(BIN)/lint-imports --no-logo > .import-linter.log 2>&1 || { cat .import-linter.log; exit 1; }
+
+bench: $(VENV)/dev ## measure the budgets, write bench.json, exit 1 on an unexplained miss
+	@$(BIN)/python -m benches.run $(ONLY)
+
+soak: $(VENV)/dev ## the long runs
+	@$(BIN)/python -m pytest -n 2 -m soak
+
+docs: $(VENV)/dev ## write the generated reference pages
+	@$(BIN)/python -m salus.cli.reference docs/reference
+
+lock: ## renew both lock files from pyproject.toml (needs uv)
+	uv pip compile --quiet --upgrade --python-version 3.11 --universal --generate-hashes --no-emit-index-url --no-header --no-annotate pyproject.toml --extra build --extra dev -o requirements-dev.lock
+	uv pip compile --quiet --python-version 3.11 --universal --generate-hashes --no-emit-index-url --no-header --no-annotate pyproject.toml --extra build -c requirements-dev.lock -o requirements.lock
+
+clean: ## remove the environment and every cache
+	rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache .coverage* .import-linter.log bench.json
+
+$(VENV)/python:
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Salus needs Python 3.11 or newer; found %s. Say which: make PYTHON=python3.12" % sys.version.split()[0])'
+	@$(NEW_VENV)
+	@touch $@
+
+$(VENV)/runtime: requirements.lock pyproject.toml | $(VENV)/python
+	@$(INSTALL) --require-hashes -r requirements.lock
+	@$(INSTALL) --no-deps --no-build-isolation -e .
+	@touch $@
+
+$(VENV)/dev: requirements-dev.lock pyproject.toml | $(VENV)/python
+	@$(INSTALL) --require-hashes -r requirements-dev.lock
+	@$(INSTALL) --no-deps --no-build-isolation -e .
+	@touch $@ $(VENV)/runtime

@@ -1,0 +1,46 @@
+"""How the whole suite runs: one domain with --only, and the coverage floors that a full run owes."""
+
+from pathlib import Path
+
+import pytest
+
+from tests import floors
+
+# The folders and test files that belong to a domain, beside those of its own name.
+DOMAINS = {
+    "claims": {"x12"},
+    "supply": {"epcis", "gs1"},
+    "trials": {"cdisc"},
+    "fhir": {"ehr", "intake", "index", "hl7v2", "ccda", "terminology"},
+}
+COVERAGE = Path(".coverage.json")
+
+
+def pytest_addoption(parser):
+    parser.addoption("--only", metavar="DOMAIN", help="run the tests of one domain: claims, supply, trials, fhir, ...")
+
+
+def pytest_ignore_collect(collection_path, config):
+    domain = config.getoption("--only")
+    if not domain or collection_path.suffix != ".py":
+        return None
+    names = {domain} | DOMAINS.get(domain, set())
+    places = {*collection_path.relative_to(config.rootpath).parts, collection_path.stem.removeprefix("test_")}
+    return None if places & names else True
+
+
+def owes_coverage(config):
+    """A run that measures everything: with coverage, on the controller, of the whole suite."""
+    measured = getattr(config.option, "cov_report", None) and "json" in config.option.cov_report
+    return measured and not hasattr(config, "workerinput") and COVERAGE.exists()
+
+
+def pytest_sessionfinish(session, exitstatus):
+    if owes_coverage(session.config) and exitstatus == pytest.ExitCode.OK and floors.missed_in(COVERAGE):
+        session.exitstatus = pytest.ExitCode.TESTS_FAILED
+
+
+def pytest_terminal_summary(terminalreporter, config):
+    if owes_coverage(config):
+        for line in floors.missed_in(COVERAGE):
+            terminalreporter.write_line(f"coverage floor missed: {line}", red=True)

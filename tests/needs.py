@@ -1,0 +1,27 @@
+"""What a test may lack on this machine, and what follows."""
+
+import os
+import shutil
+from pathlib import Path
+
+import pytest
+
+SHARED = Path(__file__).parents[2] / "shared"
+
+
+def tool(name: str) -> str:
+    """Return the path of a program; without it skip, or fail where CI=true, since there a skip would hide a gap."""
+    found = shutil.which(name)
+    if found:
+        return found
+    if os.environ.get("CI") == "true":
+        pytest.fail(f"{name} is not installed, and CI=true allows no skip for a missing tool")
+    pytest.skip(f"{name} is not installed")
+
+
+def shared(name: str) -> Path:
+    """Return a file of the sample collection kept beside the repository; skip where it is not (never a failure)."""
+    path = SHARED / name
+    if not path.exists():
+        pytest.skip(f"the sample collection beside the repository has no {name}")
+    return path
