@@ -4,7 +4,6 @@ Decoding is strict: bytes that do not re-encode to themselves are refused, so th
 digest one value. Hashing is nevertheless always over the received bytes, never over a re-encoding.
 """
 
-from functools import cache
 from typing import Any, TypeVar
 
 import msgspec
@@ -13,6 +12,7 @@ from salus.core.errors import SalusError
 
 T = TypeVar("T")
 _encoder = msgspec.msgpack.Encoder(order="deterministic")
+_decoders: dict[Any, msgspec.msgpack.Decoder[Any]] = {}  # one for each type: building one costs more than using it
 
 
 class MalformedBytes(SalusError):
@@ -32,18 +32,16 @@ def encode(value: object) -> bytes:
     return _encoder.encode(value)
 
 
-@cache
-def _decoder(kind: Any) -> msgspec.msgpack.Decoder[Any]:
-    return msgspec.msgpack.Decoder(kind)
-
-
 def decode(data: bytes, kind: type[T]) -> T:
     """Return the value of type `kind` in `data`.
 
     Raises MalformedBytes if `data` is not msgpack, has another shape, or is not the canonical encoding.
     """
+    decoder = _decoders.get(kind)
+    if decoder is None:
+        decoder = _decoders[kind] = msgspec.msgpack.Decoder(kind)
     try:
-        value: T = _decoder(kind).decode(data)
+        value: T = decoder.decode(data)
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
         raise MalformedBytes(str(error)) from error
     if _encoder.encode(value) != data:

@@ -100,33 +100,36 @@ def signing_bytes(body: bytes, *, author: bool) -> bytes:
     return framed(AUTHOR_LABEL if author else SUBMITTER_LABEL, (body,))
 
 
-def sign_transaction(
+def build_body(
     message: Message,
     *,
     network: bytes,
     submitter: str,
-    submitter_key: Ed25519PrivateKey,
+    submitter_key: bytes,
     expiry: int,
     nonce: bytes,
-    author_key: Ed25519PrivateKey | None = None,
+    author_key: bytes = b"",
 ) -> bytes:
-    """Return the wire bytes of a signed transaction. `expiry` in Unix ms, `nonce` 16 random bytes."""
-    body = encode(
+    """Return the bytes of a body, to be signed by its author (if any) and its submitter, each where its key lies."""
+    return encode(
         Body(
             version=VERSION,
             network=network,
             submitter=submitter,
-            submitter_key=submitter_key.public_key().public_bytes_raw(),
-            author_key=author_key.public_key().public_bytes_raw() if author_key else b"",
+            submitter_key=submitter_key,
+            author_key=author_key,
             expiry=expiry,
             nonce=nonce,
             message=msgspec.Raw(encode(message)),
         )
     )
-    return encode(
-        Envelope(
-            body=body,
-            submitter_signature=submitter_key.sign(signing_bytes(body, author=False)),
-            author_signature=author_key.sign(signing_bytes(body, author=True)) if author_key else b"",
-        )
-    )
+
+
+def sign_body(body: bytes, key: Ed25519PrivateKey, *, author_signature: bytes = b"") -> bytes:
+    """Return the wire bytes of a transaction: `body` signed by its submitter, beside the author's signature."""
+    return encode(Envelope(body, key.sign(signing_bytes(body, author=False)), author_signature))
+
+
+def sign_as_author(body: bytes, key: Ed25519PrivateKey) -> bytes:
+    """Return the author's signature over `body`, 64 bytes."""
+    return key.sign(signing_bytes(body, author=True))
