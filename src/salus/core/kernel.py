@@ -14,22 +14,23 @@ so the application hash stays (an engine that follows a changed hash with anothe
 """
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Final
 
-from salus.core import map as statemap
 from salus.core.encoding import MalformedBytes, encode
 from salus.core.errors import InvariantBroken, Rejected
-from salus.core.log import Frontier, LogNodes
+from salus.core.log import Frontier, NodeId
+from salus.core.map import NodeReader, Root, update
 from salus.core.proof.digest import digest
 from salus.core.proof.ed25519 import verify
-from salus.core.proof.leaf import BlockLeaf, TransactionLeaf
+from salus.core.proof.leaf import MAX_RESULT, BlockLeaf, TransactionLeaf
+from salus.core.proof.merkle import leaf_hash
+from salus.core.proof.statemap import state_path, value_hash
 from salus.core.reasons import KernelReason
 from salus.core.rules import Context, Registry, RuleSet
 from salus.core.tables import Overlay, Reader, View
 from salus.core.transaction import MAX_LIFE_MS, Transaction, decode_transaction, signing_bytes
 
-MAX_RESULT_BYTES: Final = 1024  # a receipt carries the result data whole, and a receipt fits in a QR code's reach
 MAX_BLOCK_TRANSACTIONS: Final = 10_000  # what one core verifies in about two seconds
 MAX_BLOCK_BYTES: Final = 4 * 1024 * 1024  # CometBFT's block.max_bytes on our networks
 
@@ -43,7 +44,7 @@ class Chain:
     height: int
     time: int
     """Block time in Unix milliseconds; rises with every block."""
-    state_root: bytes
+    state: Root
     """Root of the state map after this block."""
     log: Frontier
     """The log's size and peaks after this block."""
@@ -60,7 +61,7 @@ class Committed:
 
     chain: Chain
     rows: Reader
-    nodes: statemap.NodeReader
+    nodes: NodeReader
     seen: Callable[[bytes], bool]
     """Whether a transaction id stands in the log within the last ten minutes of block time."""
 
@@ -92,12 +93,12 @@ class Transition:
     results: tuple[Result, ...]
     rows: dict[bytes, bytes]
     """State rows written, ascending by state key."""
-    nodes: dict[bytes, bytes]
-    """New nodes of the state map."""
+    nodes: tuple[tuple[bytes, bytes], ...]
+    """(key, value) of the new nodes of the state map."""
     leaves: tuple[bytes, ...]
     """New leaves of the log: one for each transaction, then the block leaf."""
-    log_nodes: LogNodes = field(default_factory=dict)
-    """New complete nodes of the log's tree."""
+    log_nodes: dict[NodeId, bytes]
+    """New whole nodes of the log's tree, by (level, index)."""
 
 
 class Kernel:
@@ -173,8 +174,8 @@ class Kernel:
             results.append(self._execute(overlay, rules, chain.network, block, transaction, seen=seen))
             ids[transaction.id] = None
         if not block.transactions:
-            after = Chain(chain.network, block.height, block.time, chain.state_root, chain.log)
-            return Transition(after, block, (), {}, {}, ())
+            after = Chain(chain.network, block.height, block.time, chain.state, chain.log)
+            return Transition(after, block, (), {}, (), (), {})
         return self._commit(before, block, overlay, rules, results)
 
     def genesis(self, document: bytes, time: int, empty: Committed) -> Transition:
@@ -184,7 +185,7 @@ class Kernel:
         overlay = Overlay(View(empty.rows))
         self._registry.genesis(Context(0, time, "", b"", network, overlay), document)
         overlay.verify()
-        chain = Chain(network, 0, time, empty.chain.state_root, empty.chain.log)
+        chain = Chain(network, 0, time, empty.chain.state, empty.chain.log)
         start = Committed(chain, empty.rows, empty.nodes, empty.seen)
         return self._commit(start, block, overlay, self._registry.at(overlay, 0), ())
 
@@ -204,7 +205,7 @@ class Kernel:
         except Rejected as refusal:
             return Result(refusal.reason.code, b"", refusal)
         own.verify()
-        if len(data) > MAX_RESULT_BYTES:
+        if len(data) > MAX_RESULT:
             raise InvariantBroken(f"result data of {len(data)} bytes")
         overlay.absorb(own)
         return Result(0, data)
@@ -216,13 +217,13 @@ class Kernel:
         """Return the next chain and everything that must be written to get there."""
         rows = overlay.encoded()
         changes = [(statemap.path(key), statemap.value_hash(value)) for key, value in rows.items()]
-        state_root, nodes = statemap.update(before.nodes, before.chain.state_root, changes)
+        state_root, nodes = statemap.update(before.nodes, before.chain.state, changes)
         parameters = digest("salus/v1/parameters", encode(rules.parameters(overlay)))
         leaves = [
             TransactionLeaf(transaction.id, transaction.signatures_digest, result.code, result.data).encode()
             for transaction, result in zip(block.transactions, results, strict=True)
         ]
-        leaves.append(BlockLeaf(block.height, block.time, state_root, parameters).encode())
-        log, log_nodes = before.chain.log.append(leaves)
-        chain = Chain(before.chain.network, block.height, block.time, state_root, log)
-        return Transition(chain, block, tuple(results), rows, nodes, tuple(leaves), log_nodes)
+        leaves.append(BlockLeaf(block.height, block.time, state.digest, parameters).encode())
+        log, log_nodes = before.chain.log.append([leaf_hash(leaf) for leaf in leaves])
+        chain = Chain(before.chain.network, block.height, block.time, state, log)
+        return Transition(chain, block, tuple(results), rows, tuple(nodes), tuple(leaves), log_nodes)

@@ -46,6 +46,25 @@ class MemoryReader:
 
 
 @dataclass(frozen=True, slots=True)
+class LayeredReader:
+    """Rows that no store holds yet, over a state that one does."""
+
+    above: Mapping[bytes, bytes]
+    below: Reader
+
+    def get(self, key: bytes) -> bytes | None:
+        """Return the value under a state key, or None."""
+        value = self.above.get(key)
+        return self.below.get(key) if value is None else value
+
+    def range(self, prefix: bytes) -> Iterator[tuple[bytes, bytes]]:
+        """Yield (state key, value) for every key that starts with `prefix`, in ascending order."""
+        rows = dict(self.below.range(prefix))
+        rows.update((key, value) for key, value in self.above.items() if key.startswith(prefix))
+        return iter(sorted(rows.items()))
+
+
+@dataclass(frozen=True, slots=True)
 class Invariant(Generic[R]):
     """What must hold of every row written: `holds(view, key, before, after)`, `before` None for a new row."""
 
