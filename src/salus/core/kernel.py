@@ -25,7 +25,7 @@ from salus.core.proof.digest import digest
 from salus.core.proof.ed25519 import verify
 from salus.core.proof.leaf import MAX_RESULT, BlockLeaf, TransactionLeaf
 from salus.core.proof.merkle import leaf_hash
-from salus.core.proof.statemap import state_path, value_hash
+from salus.core.proof.statemap import state_path, value_digest
 from salus.core.reasons import KernelReason
 from salus.core.rules import Context, Registry, RuleSet
 from salus.core.tables import Overlay, Reader, View
@@ -216,7 +216,7 @@ class Kernel:
     ) -> Transition:
         """Return the next chain and everything that must be written to get there."""
         rows = overlay.encoded()
-        changes = [(statemap.path(key), statemap.value_hash(value)) for key, value in rows.items()]
+        changes = [(statemap.path(key), statemap.value_digest(value)) for key, value in rows.items()]
         state_root, nodes = statemap.update(before.nodes, before.chain.state, changes)
         parameters = digest("salus/v1/parameters", encode(rules.parameters(overlay)))
         leaves = [

@@ -13,6 +13,7 @@ import hashlib
 from dataclasses import dataclass
 from typing import Final
 
+from salus.core.proof.digest import digest
 from salus.core.proof.errors import MalformedProof, ProofMismatch
 
 PATH_BITS: Final = 256
@@ -70,3 +71,13 @@ def verify(proof: MapProof, path: bytes, root: bytes) -> bytes | None:
     if root_of(proof, path) != root:
         raise ProofMismatch("the map proof does not lead to the state root")
     return proof.found[1] if proof.found is not None and proof.found[0] == path else None
+
+
+def state_path(state_key: bytes) -> bytes:
+    """Return the path of a state row: its key is the table's number (u16) before the row's own key."""
+    return digest("salus/v1/state-key", state_key)
+
+
+def value_digest(value: bytes) -> bytes:
+    """Return what the map holds for a row's bytes."""
+    return digest("salus/v1/state-value", value)
