@@ -216,8 +216,8 @@ class Kernel:
     ) -> Transition:
         """Return the next chain and everything that must be written to get there."""
         rows = overlay.encoded()
-        changes = [(statemap.path(key), statemap.value_digest(value)) for key, value in rows.items()]
-        state_root, nodes = statemap.update(before.nodes, before.chain.state, changes)
+        changes = [(state_path(key), value_digest(value)) for key, value in rows.items()]
+        state, nodes = update(before.nodes, before.chain.state, block.height + 1, changes)  # version 0 is the empty map
         parameters = digest("salus/v1/parameters", encode(rules.parameters(overlay)))
         leaves = [
             TransactionLeaf(transaction.id, transaction.signatures_digest, result.code, result.data).encode()
