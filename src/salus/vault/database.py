@@ -9,7 +9,7 @@ from typing import Final
 
 import apsw
 
-from salus.vault.errors import Damaged, StorageFull, VaultError, WrongKey
+from salus.vault.errors import Damaged, Stopped, StorageFull, VaultError, WrongKey
 
 _MIGRATIONS: Final = (
     """
@@ -80,6 +80,8 @@ def failure(error: apsw.Error) -> VaultError:
     """Return what a database error means to the vault's caller."""
     if isinstance(error, apsw.FullError):
         return StorageFull("the disk is full; nothing was stored")
+    if isinstance(error, apsw.ConnectionClosedError):
+        return Stopped("the vault is closed")
     return Damaged(f"the database cannot be read or written: {type(error).__name__}")
 
 

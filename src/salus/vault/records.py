@@ -232,7 +232,7 @@ def sealed_and_key(store: Store, row: Stored, keys: dict[bytes, bytes]) -> tuple
     try:
         sealed = take_apart(from_disk)
         if sealed.link != row.ref.link or leaf_of(sealed, row.salt) != row.leaf:
-            raise Damaged(f"record {row.ref.number} is not the one that its leaf stands for")
+            raise Damaged(f"record {row.ref.number}: it is not the one that its leaf stands for")
         return sealed, unwrap(wrapping, row.wrap)
     except SealBroken as error:
         raise Damaged(f"record {row.ref.number}: {error}") from None
