@@ -94,10 +94,10 @@ class Store:
                 self.db.execute("BEGIN IMMEDIATE")
                 try:
                     yield self.db
-                except BaseException:
-                    self.db.execute("ROLLBACK")
-                    raise
-                self._commit()
+                    self._commit()
+                finally:
+                    if self.db.in_transaction:
+                        self.db.execute("ROLLBACK")
             except apsw.Error as error:
                 raise failure(error) from None
 
@@ -181,10 +181,6 @@ class Store:
     def _commit(self) -> None:
         try:
             self.db.execute("COMMIT")
-        except apsw.FullError:
-            if self.db.in_transaction:
-                self.db.execute("ROLLBACK")
-            raise
         except apsw.IOError as error:
             self._doubt = "the database could not be written or synced"
             raise Stopped(self._doubt) from error
