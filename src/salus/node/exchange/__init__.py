@@ -1,1 +1,0 @@
-"""Exchange between members: signed requests, pulls under grants, sealed deliveries."""
