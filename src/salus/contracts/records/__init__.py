@@ -1,0 +1,1 @@
+"""Anchors of batches of records and disclosures, and the cases of erasure. See `README.md`."""

@@ -1,0 +1,72 @@
+"""What others may use of the records contract."""
+
+from dataclasses import dataclass
+
+from salus.contracts.records.messages import (
+    Anchor,
+    CancelErasure,
+    ConfirmDeletion,
+    ConfirmErasure,
+    OpenErasure,
+    RetainErasure,
+)
+from salus.contracts.records.reasons import RecordsReason
+from salus.contracts.records.state import ERASURES, MAX_BUCKET, Erasure, ErasureStatus, Rank, RetentionReason
+from salus.core.tables import View
+
+__all__ = [
+    "ERASURES",
+    "MAX_BUCKET",
+    "Anchor",
+    "Anchored",
+    "CancelErasure",
+    "ConfirmDeletion",
+    "ConfirmErasure",
+    "Erasure",
+    "ErasureStatus",
+    "OpenErasure",
+    "Rank",
+    "RecordsReason",
+    "RetainErasure",
+    "RetentionReason",
+    "count_bucket",
+    "erasure",
+    "overdue",
+    "read_anchor",
+]
+
+
+@dataclass(frozen=True, slots=True)
+class Anchored:
+    """What the result data of an anchor says."""
+
+    root: bytes
+    count_bucket: int
+    deferred: bool
+    submitter: str
+
+
+def count_bucket(count: int) -> int:
+    """Return the bucket of a batch of `count` leaves: 0 for none, else the least k with count ≤ 4^(k-1).
+
+    Raises ValueError for more leaves than the last bucket holds: such a batch is two batches.
+    """
+    bucket = 0 if count == 0 else 1 + ((count - 1).bit_length() + 1) // 2
+    if bucket > MAX_BUCKET:
+        raise ValueError(f"a batch of {count} leaves, at most {4 ** (MAX_BUCKET - 1)}")
+    return bucket
+
+
+def read_anchor(data: bytes) -> Anchored:
+    """Read the result data of an anchor that was applied."""
+    return Anchored(data[:32], data[32], bool(data[33]), data[34:].decode("ascii"))
+
+
+def erasure(state: View, case: bytes) -> Erasure | None:
+    """Return an erasure by its case id (16 bytes), or None."""
+    return state.get(ERASURES, case)
+
+
+def overdue(row: Erasure, time: int) -> bool:
+    """Return whether the holder has let the next step's deadline pass at `time` (block time, ms)."""
+    return row.due != 0 and time > row.due

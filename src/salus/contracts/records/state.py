@@ -1,0 +1,100 @@
+"""What the ledger knows of erasures. `ERASURE` is their life cycle, used by the rules and walked by the tests."""
+
+from collections.abc import Mapping
+from enum import IntEnum
+from typing import Annotated, Final
+
+from msgspec import Meta
+
+from salus.contracts.fields import Height, MemberId, Time
+from salus.core.encoding import Value
+from salus.core.tables import Invariant, Table, View
+
+NUMBER: Final = 2
+MAX_BUCKET: Final = 12  # 4^11 leaves, four million: more than a member writes between two ticks
+
+
+class Rank(IntEnum):
+    """By what a request about a link is authorised, in rising rank. A higher one calls off a lower one."""
+
+    LINK_KEY = 1
+    RECOVERY_CONTACTS = 2
+    IN_PERSON = 3
+
+
+class RetentionReason(IntEnum):
+    """Why the law lets a holder keep what should be erased: classes of GDPR Art. 17(3)(b) to (e)."""
+
+    LEGAL_OBLIGATION = 1
+    PUBLIC_HEALTH = 2
+    ARCHIVING = 3
+    LEGAL_CLAIMS = 4
+
+
+class ErasureStatus(IntEnum):
+    """How far an erasure has come. That a step is overdue is computed when it is read."""
+
+    REQUESTED = 1
+    CANCELLED = 2
+    RETAINED = 3
+    DELETED = 4
+    ERASED = 5
+
+
+ERASURE: Final[Mapping[tuple[ErasureStatus | None, str], ErasureStatus]] = {
+    (None, "open-erasure"): ErasureStatus.REQUESTED,
+    (ErasureStatus.REQUESTED, "cancel-erasure"): ErasureStatus.CANCELLED,
+    (ErasureStatus.REQUESTED, "retain-erasure"): ErasureStatus.RETAINED,
+    (ErasureStatus.REQUESTED, "confirm-deletion"): ErasureStatus.DELETED,
+    (ErasureStatus.RETAINED, "retain-erasure"): ErasureStatus.RETAINED,
+    (ErasureStatus.RETAINED, "confirm-deletion"): ErasureStatus.DELETED,
+    (ErasureStatus.DELETED, "confirm-erasure"): ErasureStatus.ERASED,
+}
+"""An erasure's life cycle: (status, message) → status. Cancelled and erased are its ends."""
+
+
+class Erasure(Value, frozen=True):
+    """An erasure at one holder. Key: the case id. Says nothing of whose records, nor what the holder is to them."""
+
+    holder: MemberId
+    """Who holds the records, and alone takes the steps."""
+    rank: Rank
+    """By what the request was authorised."""
+    status: ErasureStatus
+    """How far it has come."""
+    reason: Annotated[int, Meta(ge=0, le=4)]
+    """The class of the reason to retain, 0 if there is none."""
+    opened: Time
+    """Time of the block that opened the case, ms."""
+    earliest: Time
+    """Before this block time nothing is deleted and the case can be cancelled, ms."""
+    due: Time
+    """The last block time at which the next step is in time, ms; 0 when no step remains."""
+    height: Height
+    """Height of the block of the latest step."""
+
+
+def _steps_by_the_table(_view: View, _key: bytes, before: Erasure | None, after: Erasure) -> bool:
+    return (None if before is None else before.status, after.status) in _STEPS
+
+
+def _keeps_its_start(_view: View, _key: bytes, before: Erasure | None, after: Erasure) -> bool:
+    return before is None or (before.holder, before.rank, before.opened, before.earliest) == (
+        after.holder,
+        after.rank,
+        after.opened,
+        after.earliest,
+    )
+
+
+_STEPS: Final = frozenset((start, end) for (start, _), end in ERASURE.items())
+
+ERASURES: Final = Table(
+    NUMBER * 256 + 1,
+    "records.erasures",
+    Erasure,
+    (
+        Invariant("an erasure steps as its life cycle says", _steps_by_the_table),
+        Invariant("an erasure keeps its start", _keeps_its_start),
+    ),
+)
