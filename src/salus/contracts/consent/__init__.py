@@ -1,0 +1,1 @@
+"""Grants and their revocation, spoken by one-time keys. See `README.md`."""
