@@ -11,6 +11,8 @@ from pathlib import Path
 
 import pytest
 
+import salus
+
 ROOT = Path(__file__).parent.parent
 SRC = ROOT / "src" / "salus"
 REPLICATED = ("core", "contracts")
@@ -306,6 +308,10 @@ def test_the_locks_hold_every_dependency():
         locked = set(re.findall(r"^([a-z0-9-]+)(?=[=\[])", (ROOT / lock).read_text(), re.MULTILINE))
         missing = {re.split(r"[<>=\[; ]", each)[0] for each in required} - locked - {project["name"]}
         assert not missing, f"{lock} lacks {sorted(missing)}: run `make lock`"
+
+
+def test_the_program_and_its_distribution_have_one_version():
+    assert tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]["version"] == salus.__version__
 
 
 def test_the_two_locks_agree():

@@ -1,0 +1,141 @@
+"""Commands derived from the use cases: `link.invite` with its request becomes `salus link invite --patient ...`."""
+
+import argparse
+import sys
+from collections.abc import Iterable
+from enum import Enum
+from pathlib import Path
+from typing import Any, NoReturn, get_origin
+
+import msgspec
+
+from salus.node.errors import Malformed
+from salus.node.fields import Field, fields, inner, is_struct, shape_error
+from salus.node.usecase import UseCase
+
+AnyCase = UseCase[Any, Any, Any]
+
+
+class Usage(Malformed):
+    """The command line itself does not parse: exit code 2."""
+
+
+class Parser(argparse.ArgumentParser):
+    """argparse, refusing in our words: what is wrong and where the help is."""
+
+    def error(self, message: str) -> NoReturn:
+        """Raise Usage instead of printing the usage and leaving."""
+        raise Usage("cli.usage", message, todo=f"see `{self.prog} --help`")
+
+
+def help_of(field: Field) -> str:
+    """Return a field's help: description, how it is given, example, default."""
+    kind = inner(field.type)
+    how = " A file, or - for standard input." if kind is bytes else " JSON, or @FILE." if _is_document(field) else ""
+    example = f" Example: {shown(field.examples[0])}." if field.examples and kind is not bytes else ""
+    default = (
+        f" Default: {shown(field.default)}." if not field.required and field.default not in (None, "", (), []) else ""
+    )
+    return f"{field.description}{how}{example}{default}".replace("%", "%%")
+
+
+def shown(value: Any) -> str:
+    """Return a default or example as one would type it."""
+    if isinstance(value, Enum):
+        return str(value.value)
+    if isinstance(value, list | tuple):
+        return " ".join(shown(each) for each in value)
+    return value if isinstance(value, str) else msgspec.json.encode(value).decode()
+
+
+def _is_document(field: Field) -> bool:
+    """Tell whether a field has structure of its own, so that it is given as JSON."""
+    return is_struct(inner(field.type)) or get_origin(field.type) is dict or field.type is dict
+
+
+def add_field(parser: argparse.ArgumentParser, field: Field) -> None:
+    """Add the option of one field."""
+    options: dict[str, Any] = {
+        "dest": field.name,
+        "required": field.required,
+        "default": argparse.SUPPRESS,
+        "help": help_of(field),
+    }
+    kind = inner(field.type)
+    if field.type is bool:
+        options["action"] = argparse.BooleanOptionalAction
+    elif kind is bytes:
+        options["metavar"] = "FILE"
+    elif field.choices:
+        options["choices"] = field.choices
+    else:
+        options["metavar"] = (
+            "JSON" if _is_document(field) else kind.__name__.upper() if isinstance(kind, type) else "VALUE"
+        )
+    if get_origin(field.type) in {list, tuple} and not _is_document(field):
+        options["action"] = "append"
+    parser.add_argument(field.option, **options)
+
+
+def add_commands(parser: argparse.ArgumentParser, cases: Iterable[AnyCase]) -> Any:
+    """Add a command for each use case, grouped by the words of its name; return the top group for further commands."""
+    groups: dict[tuple[str, ...], Any] = {(): parser.add_subparsers(metavar="COMMAND", required=True)}
+    for case in cases:
+        *group, verb = case.words
+        for depth in range(1, len(group) + 1):
+            path = tuple(group[:depth])
+            if path not in groups:
+                node = groups[path[:-1]].add_parser(
+                    path[-1], help=f"{path[-1]} commands", description=f"Commands about {' '.join(path)}."
+                )
+                groups[path] = node.add_subparsers(metavar="COMMAND", required=True)
+        command = groups[tuple(group)].add_parser(
+            verb,
+            help=case.summary,
+            description=f"{case.summary}\n\n{case.description}",
+            formatter_class=argparse.RawDescriptionHelpFormatter,
+        )
+        command.add_argument("--json", action="store_true", dest="as_json", help="print the response as JSON")
+        command.set_defaults(case=case)
+        for field in fields(case.request):
+            add_field(command, field)
+    return groups[()]
+
+
+def _read(name: str) -> bytes:
+    """Read a file named on the command line; - is standard input. Raises Usage when it cannot be read."""
+    try:
+        return sys.stdin.buffer.read() if name == "-" else Path(name).read_bytes()
+    except OSError as error:
+        raise Usage("cli.unreadable", "a file cannot be read", got=f"{name}: {error.strerror}") from error
+
+
+def _value(field: Field, given: Any) -> Any:
+    """Turn what stands on the command line into what the request takes."""
+    if inner(field.type) is bytes:
+        return [_read(each) for each in given] if isinstance(given, list) else _read(given)
+    if not _is_document(field):
+        return given
+    text = _read(given[1:]) if given.startswith("@") else given.encode()
+    try:
+        return msgspec.json.decode(text)
+    except msgspec.DecodeError as error:
+        raise Usage("cli.not-json", f"{field.option} does not read as JSON: {error}") from error
+
+
+def request_of(case: AnyCase, given: argparse.Namespace) -> msgspec.Struct:
+    """Return the request that the parsed options make. Raises Usage, naming the option."""
+    values = {
+        field.name: _value(field, getattr(given, field.name))
+        for field in fields(case.request)
+        if hasattr(given, field.name)
+    }
+    try:
+        request: msgspec.Struct = msgspec.convert(values, case.request, strict=False, builtin_types=(bytes,))
+    except msgspec.ValidationError as error:
+        raise Usage(
+            "cli.invalid",
+            f"the request does not fit: {shape_error(error)}",
+            todo=f"see `salus {' '.join(case.words)} --help`",
+        ) from error
+    return request

@@ -1,0 +1,101 @@
+"""`salus`: parse, run one command, render. Exit codes: 0 done, 1 refused, 2 usage, 70 a bug of ours, 130 interrupted."""
+
+import argparse
+import os
+import sys
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Final
+
+import msgspec
+from rich.console import Console
+
+from salus import __version__
+from salus.cli import render
+from salus.cli.derive import Parser, Usage, add_commands, request_of
+from salus.cli.serve import serve
+from salus.core.errors import SalusError
+from salus.http.problems import edge_error
+from salus.node import log
+from salus.node.config import FILE_VARIABLE, Config, keys, read, variable
+from salus.node.local import Bare, Opener, call
+from salus.node.registry import use_cases
+
+Command = Callable[[Config, Opener, argparse.Namespace], int]
+OPENER: Final[Opener] = Bare
+DEFAULT_FILE: Final = "salus.toml"
+
+
+def config_show(config: Config, opener: Opener, given: argparse.Namespace) -> int:  # noqa: ARG001 -- a Command
+    """Read the configuration as the node would, and show what each key is."""
+    for path, _ in keys():
+        value: object = config
+        for name in path:
+            value = getattr(value, name)
+        print(f"{'.'.join(path)} = {msgspec.json.encode(value).decode()}  # {variable(path)}")
+    return 0
+
+
+# Commands about this program rather than about what a node does.
+COMMANDS: Final[dict[str, tuple[Command, str]]] = {
+    "config": (config_show, "Check the configuration and show every key's value."),
+    "serve": (serve, "Run the node until told to end."),
+}
+
+
+def parser() -> Parser:
+    """Return the parser of all commands."""
+    top = Parser(prog="salus", description="A health information network with nobody in the middle.")
+    top.add_argument("--version", action="version", version=f"salus {__version__}")
+    top.add_argument(
+        "--config",
+        metavar="FILE",
+        type=Path,
+        help=f"configuration file; default: {FILE_VARIABLE}, else {DEFAULT_FILE} if it is there",
+    )
+    groups = add_commands(top, use_cases().values())
+    for name, (command, told) in COMMANDS.items():
+        groups.add_parser(name, help=told, description=told).set_defaults(command=command)
+    return top
+
+
+def configuration(given: argparse.Namespace) -> Config:
+    """Read the configuration from the file named, or the one found, under the environment."""
+    named = os.environ.get(FILE_VARIABLE)
+    found = Path(DEFAULT_FILE) if Path(DEFAULT_FILE).is_file() else None
+    return read(given.config or (Path(named) if named else found), os.environ)
+
+
+def run(arguments: Sequence[str], opener: Opener) -> int:
+    """Run one command line. Raises what the command raises."""
+    given = parser().parse_args(arguments)
+    config = configuration(given)
+    if not hasattr(given, "case"):
+        command: Command = given.command
+        return command(config, opener, given)
+    request = request_of(given.case, given)
+    with render.progress(Console(stderr=True)) as progress:
+        answer = call(given.case, request, config=config, opener=opener, environment=os.environ, progress=progress)
+    if given.as_json:
+        print(msgspec.json.encode(answer).decode())
+    else:
+        render.response(answer, Console(highlight=False))
+    return 0
+
+
+def main(arguments: Sequence[str] | None = None, opener: Opener = OPENER) -> int:
+    """Run the command line of this process and return its exit code."""
+    log.configure()
+    try:
+        return run(sys.argv[1:] if arguments is None else arguments, opener)
+    except Usage as error:
+        print(error.told(), file=sys.stderr)
+        return 2
+    except SalusError as error:
+        print(edge_error(error).told(), file=sys.stderr)
+        return 1
+    except KeyboardInterrupt:
+        return 130
+    except Exception as error:  # noqa: BLE001 -- the command line answers for the whole process
+        print(f"node.bug: {type(error).__name__} at {log.place(error)}; please report this line", file=sys.stderr)
+        return 70

@@ -1,0 +1,58 @@
+"""Responses and refusals on a terminal."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import msgspec
+from rich.console import Console
+from rich.progress import Progress as Bar
+from rich.table import Table
+from rich.text import Text
+
+from salus.cli.derive import shown
+from salus.node.fields import fields
+from salus.node.usecase import Progress
+
+
+def response(answer: msgspec.Struct, console: Console) -> None:
+    """Print a response: one line per field, a table for a list of structs."""
+    tables: list[tuple[str, list[Any]]] = []
+    for field in fields(type(answer)):
+        value = getattr(answer, field.name)
+        if isinstance(value, list | tuple) and value and isinstance(value[0], msgspec.Struct):
+            tables.append((field.name, list(value)))
+        elif isinstance(value, msgspec.Struct):
+            console.print(Text(f"{field.name}:"))
+            response(value, console)
+        else:
+            console.print(Text(f"{field.name.replace('_', ' ')}: {cell(value)}"), soft_wrap=True)
+    for name, rows in tables:
+        table = Table(title=name.replace("_", " "), title_justify="left")
+        columns = [field.name for field in fields(type(rows[0]))]
+        for column in columns:
+            table.add_column(column.replace("_", " "), overflow="fold")
+        for row in rows:
+            table.add_row(*(Text(cell(getattr(row, column))) for column in columns))
+        console.print(table)
+
+
+def cell(value: Any) -> str:
+    """Return a value as one line; bytes in hexadecimal, nothing as a dash."""
+    if value is None or value == "":
+        return "-"
+    return value.hex() if isinstance(value, bytes) else shown(value)
+
+
+@contextmanager
+def progress(console: Console) -> Iterator[Progress]:
+    """Draw a bar for long work while the block runs; nothing where the output is no terminal."""
+    with Bar(console=console, transient=True, disable=not console.is_terminal) as bar:
+        tasks: dict[str, Any] = {}
+
+        def told(done: int, total: int, what: str) -> None:
+            if what not in tasks:
+                tasks[what] = bar.add_task(what)
+            bar.update(tasks[what], completed=done, total=total or None)
+
+        yield told

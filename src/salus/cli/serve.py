@@ -1,0 +1,93 @@
+"""`salus serve`: the node's program, answering the world over TCP and its operator over a unix socket."""
+
+import argparse
+import asyncio
+import os
+import socket
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import structlog
+import uvicorn
+from starlette.applications import Starlette
+
+from salus.http.app import application, as_operator
+from salus.http.person import PersonAuthenticator
+from salus.node.config import Config
+from salus.node.errors import Unavailable
+from salus.node.local import Opener, opened, socket_path
+from salus.node.registry import use_cases
+
+_log = structlog.get_logger()
+
+
+class Quiet(uvicorn.Server):
+    """A second server in one process: the first one takes the signals and tells it to end."""
+
+    @contextmanager
+    def capture_signals(self) -> Iterator[None]:
+        """Leave the signals alone."""
+        yield
+
+
+def listen(config: Config) -> socket.socket:
+    """Open the TCP socket. Raises Unavailable when the address is taken or not ours."""
+    try:
+        return socket.create_server((config.http.host, config.http.port))
+    except OSError as error:
+        raise Unavailable(
+            "node.address",
+            f"cannot listen on {config.http.host} port {config.http.port}",
+            got=str(error.strerror),
+            todo="set http.host and http.port",
+        ) from error
+
+
+def listen_local(path: Path) -> socket.socket:
+    """Open the unix socket, in place of one that a killed process left: the folder's owner alone comes here."""
+    path.unlink(missing_ok=True)
+    local = socket.socket(socket.AF_UNIX)
+    local.bind(os.fspath(path))
+    path.chmod(0o600)
+    local.listen()
+    return local
+
+
+async def _both(world: uvicorn.Server, local: uvicorn.Server, sockets: tuple[socket.socket, socket.socket]) -> None:
+    async def first() -> None:
+        await world.serve(sockets=[sockets[0]])
+        local.should_exit = True
+
+    await asyncio.gather(first(), local.serve(sockets=[sockets[1]]))
+
+
+def _server(kind: type[uvicorn.Server], app: Starlette, config: Config | None = None) -> uvicorn.Server:
+    """Return a server; with TLS when a configuration with a certificate is given."""
+    certificate = config.http.tls_certificate if config else ""
+    key = config.http.tls_key if config else ""
+    return kind(
+        uvicorn.Config(
+            app,
+            log_config=None,
+            access_log=False,
+            lifespan="off",
+            ssl_certfile=certificate or None,
+            ssl_keyfile=key or None,
+        )
+    )
+
+
+def serve(config: Config, opener: Opener, given: argparse.Namespace) -> int:  # noqa: ARG001 -- a command takes its options
+    """Serve until told to end (SIGINT, SIGTERM), then finish what is under way."""
+    path = socket_path(config, os.environ)
+    with opened(config, opener) as node, listen(config) as tcp, listen_local(path) as unix:
+        cases = list(use_cases().values())
+        world = _server(uvicorn.Server, application(node, cases, PersonAuthenticator(node)), config)
+        local = _server(Quiet, application(node, cases, as_operator))
+        port = tcp.getsockname()[1]
+        _log.info("node.serving", member=config.member, port=port)
+        print(f"serving {config.member} on {config.http.host} port {port}; end with Ctrl-C", flush=True)
+        asyncio.run(_both(world, local, (tcp, unix)))
+        path.unlink(missing_ok=True)
+    return 0

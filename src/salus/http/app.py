@@ -1,0 +1,64 @@
+"""The HTTP application of a node: the routes of its use cases, its health, metrics and description."""
+
+from collections.abc import Iterable, Sequence
+from typing import Any
+
+import msgspec
+from starlette.applications import Starlette
+from starlette.middleware import Middleware
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.routing import BaseRoute, Route
+
+from salus import __version__
+from salus.http.derive import Authenticator, openapi, route
+from salus.http.metrics import CONTENT_TYPE, Metrics
+from salus.http.middleware import Guard
+from salus.http.problems import problem
+from salus.node.errors import NotFound, Unavailable
+from salus.node.usecase import LOCAL_OPERATOR, Caller, Node, UseCase
+
+
+def as_operator(request: Request, body: bytes) -> Caller:  # noqa: ARG001 -- an Authenticator
+    """Take whoever could open the node's own socket for its operator: the folder's mode has authenticated them."""
+    return LOCAL_OPERATOR
+
+
+async def _nothing_here(_request: Request, _error: Exception) -> Response:
+    return problem(NotFound("http.no-route", "nothing is here", todo="see /api/openapi.json"))
+
+
+def application(
+    node: Node, cases: Iterable[UseCase[Any, Any, Any]], authenticate: Authenticator, *, more: Sequence[BaseRoute] = ()
+) -> Starlette:
+    """Return the application that serves the use cases to the callers that `authenticate` tells apart.
+
+    `more` are routes of other edges (FHIR, exchange between nodes, portal).
+    """
+    cases = list(cases)
+    metrics = Metrics()
+    description = msgspec.json.encode(openapi(cases, __version__))
+
+    async def health(_request: Request) -> Response:
+        trouble = node.trouble()
+        if trouble:
+            return problem(Unavailable(trouble, "the node does not serve"))
+        return Response(b'{"status":"ok"}', media_type="application/json")
+
+    async def exposition(_request: Request) -> Response:
+        return Response(metrics.text(node.measures()), headers={"content-type": CONTENT_TYPE})
+
+    async def described(_request: Request) -> Response:
+        return Response(description, media_type="application/json")
+
+    return Starlette(
+        routes=[
+            Route("/health", health),
+            Route("/metrics", exposition),
+            Route("/api/openapi.json", described),
+            *(route(case, node, authenticate, metrics) for case in cases),
+            *more,
+        ],
+        middleware=[Middleware(Guard)],
+        exception_handlers={404: _nothing_here, 405: _nothing_here},
+    )

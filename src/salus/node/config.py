@@ -1,0 +1,158 @@
+"""The node's configuration: one frozen struct, from a TOML file and the environment, read once at the start.
+
+A key of the environment is SALUS_ and the path of the key in capitals (`SALUS_HTTP_PORT`); it wins over the file.
+Unknown keys are errors in both. Configuration never changes a state transition: what may is a parameter on the ledger.
+"""
+
+import tomllib
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Annotated, Any, Final, get_type_hints
+
+import msgspec
+from msgspec import Meta
+
+from salus.node.errors import Malformed, NotFound
+from salus.node.fields import Field, fields, is_struct
+
+PREFIX: Final = "SALUS_"
+# Read by the programs themselves, not part of the configuration: where the file is.
+FILE_VARIABLE: Final = "SALUS_CONFIG"
+
+
+class Http(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """Where the node answers to browsers, programs and other members."""
+
+    host: Annotated[str, Meta(description="Address to listen on.", examples=["127.0.0.1", "0.0.0.0"])] = "127.0.0.1"  # noqa: S104 -- an example
+    port: Annotated[
+        int, Meta(ge=0, le=65535, description="TCP port to listen on; 0 takes a free one.", examples=[8480])
+    ] = 8480
+    public_url: Annotated[
+        str,
+        Meta(
+            description="URL by which others reach this node; signed requests name it.",
+            examples=["https://salus.example.org"],
+        ),
+    ] = "http://127.0.0.1:8480"
+    tls_certificate: Annotated[
+        str,
+        Meta(
+            description="PEM file of the certificate chain; empty: plain HTTP, for a proxy in front.",
+            examples=["/etc/salus/tls.pem"],
+        ),
+    ] = ""
+    tls_key: Annotated[str, Meta(description="PEM file of the certificate's key.", examples=["/etc/salus/tls.key"])] = (
+        ""
+    )
+    # 64 MiB: a FHIR transaction bundle of about 20,000 resources; larger sets are imported from files.
+    max_body_bytes: Annotated[
+        int, Meta(ge=1, description="Largest body of a request, in bytes.", examples=[67108864])
+    ] = 64 * 1024 * 1024
+
+
+class Config(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """Everything that an operator may set."""
+
+    member: Annotated[
+        str,
+        Meta(
+            pattern="^[a-z][a-z0-9-]{1,31}$",
+            description="Id of the member whose node this is, as on the ledger.",
+            examples=["st-anna"],
+        ),
+    ] = "solo"
+    data: Annotated[
+        str, Meta(min_length=1, description="Folder of everything the node keeps.", examples=["/var/lib/salus"])
+    ] = "salus-data"
+    runtime: Annotated[
+        str,
+        Meta(
+            description="Folder of the unix socket; empty: RUNTIME_DIRECTORY, XDG_RUNTIME_DIR or a folder of the user's own under the temporary folder.",
+            examples=["/run/salus"],
+        ),
+    ] = ""
+    http: Annotated[Http, Meta(description="The HTTP edge.")] = msgspec.field(default_factory=Http)
+
+
+def keys(struct: type[msgspec.Struct] = Config, path: tuple[str, ...] = ()) -> Iterator[tuple[tuple[str, ...], Field]]:
+    """Return every key with its path, sections opened."""
+    for field in fields(struct):
+        here = (*path, field.name)
+        if is_struct(field.type):
+            yield from keys(field.type, here)
+        else:
+            yield here, field
+
+
+def variable(path: tuple[str, ...]) -> str:
+    """Return the name of a key in the environment."""
+    return PREFIX + "_".join(path).upper()
+
+
+def _from_environment(environment: Mapping[str, str]) -> dict[str, Any]:
+    """Return the tree of the keys set in the environment. Raises Malformed on an unknown SALUS_ variable."""
+    known = {variable(path): path for path, _ in keys()}
+    tree: dict[str, Any] = {}
+    for name, value in environment.items():
+        if not name.startswith(PREFIX) or name == FILE_VARIABLE:
+            continue
+        if name not in known:
+            raise Malformed(
+                "config.unknown-variable",
+                f"{name} is no key",
+                expected=", ".join(sorted(known)),
+                todo="unset it or correct its name",
+            )
+        *sections, key = known[name]
+        place = tree
+        for section in sections:
+            place = place.setdefault(section, {})
+        place[key] = value
+    return tree
+
+
+def _over(below: dict[str, Any], above: dict[str, Any]) -> dict[str, Any]:
+    """Lay one tree of keys over another."""
+    merged = dict(below)
+    for key, value in above.items():
+        under = merged.get(key)
+        merged[key] = _over(under, value) if isinstance(value, dict) and isinstance(under, dict) else value
+    return merged
+
+
+def read(file: Path | None, environment: Mapping[str, str]) -> Config:
+    """Return the configuration of `file` (None: no file) under that of `environment`.
+
+    Raises NotFound when the file is not there, Malformed when a key is unknown or a value is not what its key takes.
+    """
+    tree: dict[str, Any] = {}
+    if file is not None:
+        try:
+            tree = tomllib.loads(file.read_text(encoding="utf-8"))
+        except FileNotFoundError as error:
+            raise NotFound(
+                "config.no-file",
+                "the configuration file is not there",
+                got=str(file),
+                todo=f"create it or unset {FILE_VARIABLE}",
+            ) from error
+        except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+            raise Malformed(
+                "config.not-toml", f"{file} does not read as TOML", expected="TOML 1.0 in UTF-8", got=str(error)
+            ) from error
+    try:
+        # Strict for the file, whose values have types; the environment has only text.
+        msgspec.convert(tree, Config)
+        return msgspec.convert(_over(tree, _from_environment(environment)), Config, strict=False)
+    except msgspec.ValidationError as error:
+        raise Malformed(
+            "config.invalid", f"a key does not hold: {error}", todo="see docs/reference/config.md"
+        ) from error
+
+
+def section_docs() -> Iterator[tuple[str, str]]:
+    """Return each section's name and docstring, the top first."""
+    yield "", (Config.__doc__ or "")
+    for name, hint in get_type_hints(Config).items():
+        if is_struct(hint):
+            yield name, (hint.__doc__ or "")

@@ -1,0 +1,122 @@
+"""What the edges refuse, by whose fault it is, and how every refusal looks outside.
+
+    SalusError
+    └── EdgeError
+        ├── Malformed        the sender's: what came is not what is asked for
+        ├── Unauthenticated  nobody has signed, or the signature does not hold
+        ├── Forbidden        who asks may not
+        ├── NotFound         there is no such thing, or none that the asker may know of
+        ├── Conflict         what stands already forbids it
+        ├── Unavailable      the world's: try again later
+        └── Refused          the ledger's own refusal of a transaction
+
+A message says what happened, what was expected, what came and what to do. None of the four holds anything personal:
+they reach logs, terminals and other members.
+"""
+
+from dataclasses import dataclass
+from typing import Final
+
+from salus.core.errors import Reason, Rejected, SalusError
+
+
+@dataclass(frozen=True)
+class Fault:
+    """How a kind of refusal looks outside: HTTP status (RFC 9110) and FHIR R4 `issue-type` code."""
+
+    status: int
+    issue: str
+
+
+MALFORMED: Final = Fault(400, "invalid")
+UNSIGNED: Final = Fault(401, "login")
+FORBIDDEN: Final = Fault(403, "forbidden")
+NOT_FOUND: Final = Fault(404, "not-found")
+CONFLICT: Final = Fault(409, "conflict")
+RULE: Final = Fault(422, "business-rule")
+THROTTLED: Final = Fault(429, "throttled")
+BROKEN: Final = Fault(500, "exception")
+UNAVAILABLE: Final = Fault(503, "transient")
+
+
+class EdgeError(SalusError):
+    """A refusal at an edge: a stable code (`link.unknown`) and four short texts without personal data."""
+
+    fault: Fault = BROKEN
+
+    def __init__(self, code: str, message: str, *, expected: str = "", got: str = "", todo: str = "") -> None:
+        self.code = code
+        self.message = message
+        self.expected = expected
+        self.got = got
+        self.todo = todo
+        super().__init__(self.told())
+
+    def told(self) -> str:
+        """Return the refusal as one line for a terminal or a log."""
+        parts = [self.message]
+        parts += [f"expected {self.expected}"] if self.expected else []
+        parts += [f"got {self.got}"] if self.got else []
+        parts += [self.todo] if self.todo else []
+        return f"{self.code}: " + "; ".join(parts)
+
+
+class Malformed(EdgeError):
+    """What came is not what is asked for."""
+
+    fault = MALFORMED
+
+
+class Unauthenticated(EdgeError):
+    """Nobody has signed, or the signature does not hold."""
+
+    fault = UNSIGNED
+
+
+class Forbidden(EdgeError):
+    """Who asks may not."""
+
+    fault = FORBIDDEN
+
+
+class NotFound(EdgeError):
+    """There is no such thing, or none that the asker may know of."""
+
+    fault = NOT_FOUND
+
+
+class Conflict(EdgeError):
+    """What stands already forbids it."""
+
+    fault = CONFLICT
+
+
+class Unavailable(EdgeError):
+    """The world does not let it happen now."""
+
+    fault = UNAVAILABLE
+
+
+# Each reason of the ledger by the package that gives it and its name. `tests/node/test_errors.py` walks all reasons.
+REASONS: Final[dict[str, Fault]] = {}
+
+
+def reason_name(reason: Reason) -> str:
+    """Return `consent.GRANT_UNKNOWN`: the package that gives the reason (`kernel` for the core's own) and its name."""
+    parts = type(reason).__module__.split(".")
+    package = parts[2] if parts[1] == "contracts" else "kernel"
+    return f"{package}.{reason.name}"
+
+
+class Refused(EdgeError):
+    """The ledger refused a transaction: the reason's name is the code, its facts are what came."""
+
+    def __init__(self, rejected: Rejected) -> None:
+        self.fault = REASONS[reason_name(rejected.reason)]
+        facts = ", ".join(f"{name} {value}" for name, value in rejected.facts.items())
+        super().__init__(
+            reason_name(rejected.reason),
+            f"the ledger refused the transaction (code {rejected.reason.code})",
+            got=facts,
+            todo="see docs/reference/reasons.md",
+        )

@@ -1,0 +1,1 @@
+"""Exchange between members: signed requests, pulls under grants, sealed deliveries."""

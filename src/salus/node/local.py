@@ -1,0 +1,176 @@
+"""One process owns a data folder; commands talk to it over its unix socket, or own the folder while no node runs.
+
+The lock decides which: who gets it owns the folder until it lets go, everyone else asks at the socket. The socket lies
+in a short folder that only its user may enter, because the path of a unix socket has at most 107 bytes, and because
+who may open it is the operator: nothing else authenticates there.
+"""
+
+import fcntl
+import hashlib
+import os
+import tempfile
+import time
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Final, Protocol
+
+import httpx
+import msgspec
+
+from salus.node.config import Config
+from salus.node.errors import EdgeError, Forbidden, Malformed, Unavailable
+from salus.node.usecase import Node, Progress, UseCase, unheard
+
+# sockaddr_un has 108 bytes on Linux, the last one for the terminator (104 on macOS: its temporary folders are refused).
+SOCKET_PATH_BYTES: Final = 107
+# A command waits this long for a running node; long work is the node's own to do in steps.
+ANSWER_SECONDS: Final = 600.0
+
+
+class Opener(Protocol):
+    """How a node is opened on a data folder that this process owns."""
+
+    def __call__(self, config: Config) -> Node:
+        """Open the node."""
+
+
+@dataclass(frozen=True)
+class Bare:
+    """A node that keeps nothing: what stands when only the program is asked about."""
+
+    config: Config
+
+    def now(self) -> int:
+        """Return the machine's clock, in Unix milliseconds."""
+        return time.time_ns() // 1_000_000
+
+    def signing_keys(self, member: str) -> Sequence[bytes]:  # noqa: ARG002 -- a Node
+        """Know no member."""
+        return ()
+
+    def trouble(self) -> str:
+        """Have none."""
+        return ""
+
+    def measures(self) -> Mapping[str, int | float]:
+        """Measure nothing."""
+        return {}
+
+    def close(self) -> None:
+        """Have nothing to let go."""
+
+
+def socket_path(config: Config, environment: Mapping[str, str]) -> Path:
+    """Return where the node of this data folder listens. Creates the folder, for its user alone.
+
+    Raises Malformed when the path is too long for a socket, Forbidden when the folder is another user's.
+    """
+    given = config.runtime or environment.get("RUNTIME_DIRECTORY") or environment.get("XDG_RUNTIME_DIR")
+    folder = Path(given) / "salus" if given else Path(tempfile.gettempdir()) / f"salus-{os.getuid()}"
+    name = hashlib.sha256(str(Path(config.data).resolve()).encode()).hexdigest()[:16]
+    path = folder / f"{name}.sock"
+    if len(os.fsencode(path)) > SOCKET_PATH_BYTES:
+        raise Malformed(
+            "node.socket-path",
+            "the socket's path is too long",
+            expected=f"at most {SOCKET_PATH_BYTES} bytes",
+            got=str(len(os.fsencode(path))),
+            todo="set `runtime` to a short folder",
+        )
+    folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+    stat = folder.stat()
+    if stat.st_uid != os.getuid() or stat.st_mode & 0o077:
+        raise Forbidden(
+            "node.runtime-folder",
+            "the socket's folder is open to others",
+            expected="a folder of this user with mode 700",
+            todo="set `runtime` to one",
+        )
+    return path
+
+
+@contextmanager
+def owned(data: Path) -> Iterator[bool]:
+    """Try to own a data folder while the block runs; yield whether it worked. Creates the folder, for its user alone."""
+    data.mkdir(mode=0o700, parents=True, exist_ok=True)
+    lock = os.open(data / "owner.lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+    try:
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            yield False
+            return
+        yield True
+    finally:
+        os.close(lock)
+
+
+@contextmanager
+def opened(config: Config, opener: Opener) -> Iterator[Node]:
+    """Own the data folder and open its node while the block runs. Raises Unavailable when another process owns it."""
+    with owned(Path(config.data)) as ours:
+        if not ours:
+            raise Unavailable("node.owned", "another process owns the data folder", todo="stop it first")
+        node = opener(config)
+        try:
+            yield node
+        finally:
+            node.close()
+
+
+def call(  # a command's way to a use case
+    case: UseCase[Any, Any, Any],
+    request: msgspec.Struct,
+    *,
+    config: Config,
+    opener: Opener,
+    environment: Mapping[str, str],
+    progress: Progress = unheard,
+) -> msgspec.Struct:
+    """Run a use case as the operator: at the running node if there is one, else on the data folder itself.
+
+    Raises what the use case raises, and Unavailable when the folder's owner does not answer.
+    """
+    with owned(Path(config.data)) as ours:
+        if ours:
+            node = opener(config)
+            try:
+                answer: msgspec.Struct = case(node, request, progress=progress)
+            finally:
+                node.close()
+            return answer
+    return _asked(case, request, socket_path(config, environment))
+
+
+class Told(EdgeError):
+    """A refusal by the running node, as it said it."""
+
+
+def _asked(case: UseCase[Any, Any, Any], request: msgspec.Struct, socket: Path) -> msgspec.Struct:
+    """Ask the running node at its socket."""
+    try:
+        with httpx.Client(transport=httpx.HTTPTransport(uds=str(socket)), timeout=ANSWER_SECONDS) as client:
+            answer = client.post(
+                f"http://node{case.path}",
+                content=msgspec.json.encode(request),
+                headers={"content-type": "application/json"},
+            )
+    except httpx.TransportError as error:
+        raise Unavailable(
+            "node.silent",
+            "the process that owns the data folder does not answer",
+            todo="wait for its start, or stop it",
+        ) from error
+    if answer.is_success:
+        told: msgspec.Struct = msgspec.json.decode(answer.content, type=case.response)
+        return told
+    problem = msgspec.json.decode(answer.content)
+    raise Told(
+        problem["code"],
+        problem["title"],
+        expected=problem.get("expected", ""),
+        got=problem.get("got", ""),
+        todo=problem.get("todo", ""),
+    )

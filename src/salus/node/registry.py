@@ -1,0 +1,20 @@
+"""Every use case of the node: one line per domain. The edges derive their commands, routes and reference from here."""
+
+from types import ModuleType
+from typing import Any, Final
+
+from salus.node import about
+from salus.node.usecase import UseCase
+
+# A domain's module or package; its use cases are the UseCase values in its namespace.
+DOMAINS: Final[tuple[ModuleType, ...]] = (about,)
+
+
+def use_cases() -> dict[str, UseCase[Any, Any, Any]]:
+    """Return all use cases by name, in order of their names. Raises ValueError when two share a name."""
+    found: dict[str, UseCase[Any, Any, Any]] = {}
+    for module in DOMAINS:
+        for value in vars(module).values():
+            if isinstance(value, UseCase) and found.setdefault(value.name, value) is not value:
+                raise ValueError(f"two use cases are named {value.name}")
+    return dict(sorted(found.items()))

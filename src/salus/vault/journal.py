@@ -1,0 +1,232 @@
+"""The disclosure journal: who read what, when, why, under which grant; a salted leaf of every line in the batch.
+
+    line   msgpack [format = 1, side, subject, line number, time, member, person, role, purpose, action, grant,
+                    deferred, what]
+    leaf   mac(salt, "salus/v1/disclosure-leaf", line)
+
+A custodian numbers its lines per link, a grantee per grant: a line that one of the two hides shows at the other.
+"""
+
+from collections.abc import Sequence
+from enum import IntEnum
+from typing import Final, cast
+
+import msgspec
+
+from salus.core.encoding import MalformedBytes, Value, decode, encode
+from salus.core.proof.digest import mac
+from salus.vault.batches import Anchoring, Place, Trees, anchoring, place
+from salus.vault.errors import Damaged, TooLarge, UnknownLink
+from salus.vault.store import Row, Store
+
+MAX_LINE: Final = 64 * 1024
+"""Bytes of one line: a pull of thousands of records names them by digest in its manifest, not one by one."""
+
+
+class Side(IntEnum):
+    """Whose view a line is, and by what it is numbered."""
+
+    CUSTODIAN = 1
+    """Subject: the link id, 16 bytes."""
+    GRANTEE = 2
+    """Subject: the grant id, 32 bytes."""
+
+
+class Disclosure(msgspec.Struct, frozen=True):
+    """One reading or serving, as the member that saw it happen tells it."""
+
+    side: Side
+    subject: bytes
+    """Link id (custodian) or grant id (grantee)."""
+    member: str
+    """Member id of who received: the own id for own staff."""
+    person: str
+    """Pairwise subject of the person's credential, or empty for a program."""
+    role: str
+    purpose: str
+    """v3-ActReason code: `TREAT`."""
+    action: str
+    """`read`, `serve`, `emergency`, `export`, ..."""
+    what: tuple[str, ...]
+    """What was disclosed: `Observation/bp-1/2`, or digests of a manifest."""
+    grant: bytes = b""
+    """Grant id, if it happened under one."""
+    deferred: bool = False
+    """It was shown before the ledger could be told."""
+    time: int = 0
+    """Unix milliseconds; 0 takes the vault's clock."""
+
+
+class Line(msgspec.Struct, frozen=True):
+    """A journal line with its proof."""
+
+    entry: int
+    number: int
+    """Counts the subject's lines from 1."""
+    disclosure: Disclosure
+    line: bytes
+    """The bytes that the leaf is over."""
+    salt: bytes
+    leaf: bytes
+    place: Place | None
+    """None while the line waits for its batch."""
+    anchoring: Anchoring | None
+
+
+class Detail(Value, frozen=True):
+    """A line's bytes, in this order."""
+
+    format: int
+    side: int
+    subject: bytes
+    number: int
+    time: int
+    member: str
+    person: str
+    role: str
+    purpose: str
+    action: str
+    grant: bytes
+    deferred: bool
+    what: tuple[str, ...]
+
+
+def disclosure_leaf(salt: bytes, line: bytes) -> bytes:
+    """Return the leaf that stands for a journal line in its batch."""
+    return mac(salt, "salus/v1/disclosure-leaf", line)
+
+
+def read_line(line: bytes) -> Disclosure:
+    """Return what a line says. Raises Damaged on bytes that are no line of format 1."""
+    try:
+        detail = decode(line, Detail)
+        side = Side(detail.side)
+    except (MalformedBytes, ValueError):
+        raise Damaged("these bytes are no journal line") from None
+    if detail.format != 1:
+        raise Damaged("these bytes are no journal line of format 1")
+    return Disclosure(
+        side=side,
+        subject=detail.subject,
+        member=detail.member,
+        person=detail.person,
+        role=detail.role,
+        purpose=detail.purpose,
+        action=detail.action,
+        what=detail.what,
+        grant=detail.grant,
+        deferred=detail.deferred,
+        time=detail.time,
+    )
+
+
+def append_lines(store: Store, disclosures: Sequence[Disclosure]) -> list[int]:
+    """Write lines, all or none, durable on return; return their entries, for `line_of`.
+
+    Raises UnknownLink, TooLarge, StorageFull, Stopped.
+    """
+    if not disclosures:
+        return []
+    with store.lock:
+        numbers: dict[tuple[int, bytes], int] = {}
+        (entry,) = cast("tuple[int]", store.row("SELECT entries FROM counter"))
+        rows: list[Row] = []
+        for one in disclosures:
+            key = (int(one.side), one.subject)
+            numbers[key] = number = numbers.get(key, -1) + 1 if key in numbers else _lines(store, one) + 1
+            entry += 1
+            time = one.time or store.clock()
+            detail = encode(_detail(one, number, time))
+            if len(detail) > MAX_LINE:
+                raise TooLarge(f"a journal line has at most {MAX_LINE} bytes")
+            salt = store.entropy(32)
+            rows.append((entry, int(one.side), one.subject, number, time, detail, salt, disclosure_leaf(salt, detail)))
+        with store.transaction() as db:
+            db.executemany("INSERT INTO disclosure VALUES (?,?,?,?,?,?,?,?)", rows)
+            db.executemany("INSERT INTO pending VALUES (?, 1, ?)", [(row[0], row[7]) for row in rows])
+            db.executemany(
+                "UPDATE link SET lines = ? WHERE id = ?",
+                [(number, subject) for (side, subject), number in numbers.items() if side == Side.CUSTODIAN],
+            )
+            db.execute("UPDATE counter SET entries = ?", (entry,))
+        return [cast("int", row[0]) for row in rows]
+
+
+def line_of(store: Store, trees: Trees, entry: int) -> Line:
+    """Return one line with its proof. Raises Damaged if there is none, or its leaf does not fit."""
+    row = store.row("SELECT entry, line, detail, salt, leaf FROM disclosure WHERE entry = ?", (entry,))
+    if row is None:
+        raise Damaged(f"no journal line {entry}")
+    return _line(store, trees, row)
+
+
+def lines(store: Store, trees: Trees, side: Side, subject: bytes, *, after: int, limit: int) -> list[Line]:
+    """Return a subject's lines behind line number `after`, in order, with proofs. Raises Damaged."""
+    rows = store.rows(
+        "SELECT entry, line, detail, salt, leaf FROM disclosure WHERE side = ? AND subject = ? AND line > ? "
+        "ORDER BY line LIMIT ?",
+        (int(side), subject, after, limit),
+    )
+    return [_line(store, trees, row) for row in rows]
+
+
+def forget_lines(store: Store, before: int) -> int:
+    """Delete the lines older than `before` (Unix ms), whose legal term has ended; return how many."""
+    with store.lock:
+        with store.transaction() as db:
+            db.execute("DELETE FROM disclosure WHERE time < ?", (before,))
+            gone = db.changes()
+        store.truncate_log()
+        return gone
+
+
+def check_lines(store: Store) -> tuple[int, list[str]]:
+    """Recompute every line's leaf; return count and damage found."""
+    damage = []
+    count = 0
+    for entry, detail, salt, leaf in cast(
+        "list[tuple[int, bytes, bytes, bytes]]", store.rows("SELECT entry, detail, salt, leaf FROM disclosure")
+    ):
+        count += 1
+        if disclosure_leaf(salt, detail) != leaf:
+            damage.append(f"disclosure {entry}: its leaf does not stand for its line")
+    return count, damage
+
+
+def _lines(store: Store, one: Disclosure) -> int:
+    if one.side == Side.CUSTODIAN:
+        row = store.row("SELECT lines FROM link WHERE id = ?", (one.subject,))
+        if row is None:
+            raise UnknownLink("a custodian's line is about one of its links")
+        return cast("int", row[0])
+    if len(one.subject) != 32:
+        raise TooLarge("a grantee's line is about a grant id of 32 bytes")
+    row = store.row("SELECT max(line) FROM disclosure WHERE side = ? AND subject = ?", (int(one.side), one.subject))
+    return cast("int", row[0]) if row and row[0] is not None else 0
+
+
+def _detail(one: Disclosure, number: int, time: int) -> Detail:
+    return Detail(
+        format=1,
+        side=int(one.side),
+        subject=one.subject,
+        number=number,
+        time=time,
+        member=one.member,
+        person=one.person,
+        role=one.role,
+        purpose=one.purpose,
+        action=one.action,
+        grant=one.grant,
+        deferred=one.deferred,
+        what=one.what,
+    )
+
+
+def _line(store: Store, trees: Trees, row: Row) -> Line:
+    entry, number, detail, salt, leaf = cast("tuple[int, int, bytes, bytes, bytes]", row)
+    if disclosure_leaf(salt, detail) != leaf:
+        raise Damaged(f"disclosure {entry}: its leaf does not stand for its line")
+    found = place(store, trees, entry)
+    at = anchoring(store, found.batch) if found else None
+    return Line(entry, number, read_line(detail), detail, salt, leaf, found, at)

@@ -1,0 +1,294 @@
+"""Writing and reading records: seal, segment to disk, `vault.db` to disk, and only then an answer."""
+
+from collections.abc import Iterable, Sequence
+from typing import Final, cast
+
+import msgspec
+
+from salus.vault.errors import Damaged, Erased, SealBroken, TooLarge, UnknownRecord, VaultError
+from salus.vault.links import LinkKind, Standing, Tie, tie_of
+from salus.vault.sealing import (
+    RANDOM_BYTES,
+    Content,
+    Fresh,
+    Kind,
+    Sealed,
+    content_digest,
+    leaf_of,
+    open_sealed,
+    seal,
+    take_apart,
+    unwrap,
+    wrap_key,
+)
+from salus.vault.store import Row, Store
+
+MAX_WRITE: Final = 256 * 1024 * 1024
+"""Bytes of bodies in one write: it is sealed in memory and committed whole."""
+_COLUMNS: Final = (
+    "r.number, r.entry, l.id, r.sequence, r.kind, r.type, r.id, r.version, r.recorded, r.segment, r.offset, r.length, "
+    "r.salt, r.wrap, r.leaf, l.secret, l.standing, r.link, r.chain_salt, r.previous"
+)
+_FROM: Final = "FROM record r JOIN link l ON l.number = r.link"
+_INSERT: Final = (
+    "INSERT INTO record (number, entry, link, sequence, kind, type, id, version, recorded, content, segment, offset, "
+    "length, salt, chain_salt, previous, wrap, leaf) VALUES (?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?)"
+)
+
+
+class Ref(msgspec.Struct, frozen=True):
+    """Where a record is: what `write` returns and an index keeps."""
+
+    number: int
+    """Counts all records of this vault from 1, never reused: an index catches up by it."""
+    link: bytes
+    sequence: int
+    """Counts the link's records from 1. For its wallet only: gaps would tell a grantee what is hidden."""
+    kind: Kind
+    type: str
+    id: str
+    version: int
+    recorded: int
+    """Unix milliseconds."""
+    fresh: bool = True
+    """False when `write` found the same bytes already stored."""
+
+
+class Record(msgspec.Struct, frozen=True):
+    """An opened record."""
+
+    ref: Ref
+    content: Content
+
+
+class Stored(msgspec.Struct, frozen=True):
+    """A record's row: what only the vault's own modules see."""
+
+    ref: Ref
+    entry: int | None
+    standing: Standing
+    secret: bytes
+    segment: int
+    offset: int
+    length: int
+    salt: bytes
+    chain_salt: bytes
+    previous: bytes
+    wrap: bytes
+    leaf: bytes
+
+
+class _Plan(msgspec.Struct):
+    """A record that is sealed and not stored yet."""
+
+    tie: Tie
+    content: Content
+    hash: bytes
+    version: int
+    sequence: int
+    previous: bytes
+    fresh: Fresh
+
+
+def write_all(store: Store, items: Sequence[tuple[bytes, Content]]) -> list[Ref]:
+    """Seal and store `items` = (link id, content), all or none, durable on return; refs in the order given.
+
+    The same type and id under the same link with the same bytes is a no-op; other bytes are the next version.
+    Raises UnknownLink, Erased, TooLarge, StorageFull, Stopped.
+    """
+    if sum(len(content.body) for _, content in items) > MAX_WRITE:
+        raise TooLarge(f"one write takes at most {MAX_WRITE} bytes")
+    with store.lock:
+        store.refuse_in_doubt()
+        now = store.clock()
+        plans, places = _plan(store, items, now)
+        if not plans:
+            return [place for place in places if isinstance(place, Ref)]
+        segment, offset = store.append(b"".join(plan.fresh.sealed for plan in plans))
+        try:
+            refs = _commit(store, plans, segment, offset, now)
+        except VaultError:
+            store.cut_tail(segment)
+            raise
+        return [place if isinstance(place, Ref) else refs[place] for place in places]
+
+
+def _plan(store: Store, items: Sequence[tuple[bytes, Content]], now: int) -> tuple[list[_Plan], list[Ref | int]]:
+    """Return what must be stored, and for each item its existing ref or the index of its plan."""
+    ties: dict[bytes, Tie] = {}
+    known: dict[tuple[bytes, str, str], tuple[int, bytes, Ref | int]] = {}
+    plans: list[_Plan] = []
+    places: list[Ref | int] = []
+    for link, content in items:
+        tie = ties.get(link)
+        if tie is None:
+            tie = ties[link] = tie_of(store, link)
+        identity = (link, content.type, content.id)
+        before = known.get(identity) or _newest(store, tie, content)
+        hashed = content_digest(content)
+        if before and before[1] == hashed:
+            known[identity] = before
+            places.append(before[2])
+            continue
+        version = before[0] + 1 if before else 1
+        tie.sequence += 1
+        fresh = seal(
+            content,
+            hashed,
+            header=tie.header,
+            wrapping=tie.wrapping,
+            version=version,
+            recorded=now,
+            sequence=tie.sequence,
+            previous=tie.head,
+            random=store.entropy(RANDOM_BYTES),
+        )
+        known[identity] = (version, hashed, len(plans))
+        places.append(len(plans))
+        plans.append(_Plan(tie, content, hashed, version, tie.sequence, tie.head, fresh))
+        tie.head = fresh.leaf
+    return plans, places
+
+
+def _newest(store: Store, tie: Tie, content: Content) -> tuple[int, bytes, Ref | int] | None:
+    found = store.row(
+        "SELECT version, content, number, sequence, kind, recorded FROM record "
+        "WHERE link = ? AND type = ? AND id = ? ORDER BY version DESC LIMIT 1",
+        (tie.number, content.type, content.id),
+    )
+    if found is None:
+        return None
+    version, hashed, number, sequence, kind, recorded = cast("tuple[int, bytes, int, int, int, int]", found)
+    ref = Ref(number, tie.id, sequence, Kind(kind), content.type, content.id, version, recorded, fresh=False)
+    return version, hashed, ref
+
+
+def _commit(store: Store, plans: list[_Plan], segment: int, offset: int, now: int) -> list[Ref]:
+    records, entries = cast("tuple[int, int]", store.row("SELECT records, entries FROM counter"))
+    rows: list[Row] = []
+    pending: list[Row] = []
+    refs = []
+    for plan in plans:
+        records += 1
+        entry = None
+        if plan.tie.kind != LinkKind.LEASE:
+            entries += 1
+            entry = entries
+            pending.append((entry, 0, plan.fresh.leaf))
+        content, fresh, tie = plan.content, plan.fresh, plan.tie
+        length = len(fresh.sealed)
+        rows.append(
+            (
+                *(records, entry, tie.number, plan.sequence),
+                *(int(content.kind), content.type, content.id, plan.version, now, plan.hash),
+                *(segment, offset, length, fresh.salt, fresh.chain_salt, plan.previous, fresh.wrap, fresh.leaf),
+            )
+        )
+        refs.append(Ref(records, tie.id, plan.sequence, content.kind, content.type, content.id, plan.version, now))
+        offset += length
+    heads = {plan.tie.number: plan.tie for plan in plans}
+    with store.transaction() as db:
+        db.executemany(_INSERT, rows)
+        db.executemany("INSERT INTO pending VALUES (?, ?, ?)", pending)
+        db.executemany(
+            "UPDATE link SET sequence = ?, head = ? WHERE number = ?",
+            [(tie.sequence, tie.head, tie.number) for tie in heads.values()],
+        )
+        db.execute("UPDATE counter SET records = ?, entries = ?", (records, entries))
+        store.moved_end(segment, offset)
+    return refs
+
+
+def open_record(store: Store, number: int) -> Record:
+    """Return a record's content, every byte verified against its leaf. Raises UnknownRecord, Erased, Damaged."""
+    return read_stored(store, stored(store, number), {})
+
+
+def open_records(store: Store, numbers: Iterable[int]) -> list[Record]:
+    """As `open_record`, for many."""
+    keys: dict[bytes, bytes] = {}
+    return [read_stored(store, stored(store, number), keys) for number in numbers]
+
+
+def read_stored(store: Store, row: Stored, keys: dict[bytes, bytes]) -> Record:
+    """Open a row's record. `keys` caches wrap keys by link secret. Raises Damaged naming the record."""
+    sealed, data_key = sealed_and_key(store, row, keys)
+    try:
+        meta, body = open_sealed(sealed, data_key)
+    except SealBroken as error:
+        raise Damaged(f"record {row.ref.number}: {error}") from None
+    ref = row.ref
+    if (meta.type, meta.id, meta.version, meta.recorded) != (ref.type, ref.id, ref.version, ref.recorded):
+        raise Damaged(f"record {ref.number} holds another record than its row says")
+    return Record(ref, Content(meta.type, meta.id, body, meta.media, Kind(meta.kind), meta.source))
+
+
+def sealed_and_key(store: Store, row: Stored, keys: dict[bytes, bytes]) -> tuple[Sealed, bytes]:
+    """Return a record's sealed bytes, checked against its leaf, and its data key. Raises Damaged."""
+    from_disk = store.segments.read(row.segment, row.offset, row.length)
+    wrapping = keys.get(row.secret)
+    if wrapping is None:
+        wrapping = keys[row.secret] = wrap_key(row.secret)
+    try:
+        sealed = take_apart(from_disk)
+        if sealed.link != row.ref.link or leaf_of(sealed, row.salt) != row.leaf:
+            raise Damaged(f"record {row.ref.number}: it is not the one that its leaf stands for")
+        return sealed, unwrap(wrapping, row.wrap)
+    except SealBroken as error:
+        raise Damaged(f"record {row.ref.number}: {error}") from None
+
+
+def stored(store: Store, number: int) -> Stored:
+    """Return a record's row. Raises UnknownRecord, Erased."""
+    row = store.row(f"SELECT {_COLUMNS} {_FROM} WHERE r.number = ?", (number,))
+    if row is None:
+        raise UnknownRecord(f"no record {number}")
+    return _stored(row)
+
+
+def stored_of_link(store: Store, link: bytes, after: int = 0, limit: int = -1) -> list[Stored]:
+    """Return the rows of a link's records behind sequence `after`, in order."""
+    sql = f"SELECT {_COLUMNS} {_FROM} WHERE l.id = ? AND r.sequence > ? ORDER BY r.sequence LIMIT ?"
+    return [_stored(row) for row in store.rows(sql, (link, after, limit))]
+
+
+def stored_since(store: Store, after: int, limit: int) -> list[Stored]:
+    """Return up to `limit` rows behind record number `after`, in order."""
+    sql = f"SELECT {_COLUMNS} {_FROM} WHERE r.number > ? ORDER BY r.number LIMIT ?"
+    return [_stored(row) for row in store.rows(sql, (after, limit))]
+
+
+def refs_of(store: Store, link: bytes, type_: str, id_: str) -> list[Ref]:
+    """Return all versions of a resource under a link, oldest first; the last may be a tombstone."""
+    sql = f"SELECT {_COLUMNS} {_FROM} WHERE l.id = ? AND r.type = ? AND r.id = ? ORDER BY r.version"
+    return [_stored(row).ref for row in store.rows(sql, (link, type_, id_))]
+
+
+def _stored(row: Row) -> Stored:
+    (number, entry, link, sequence, kind, type_, id_, version, recorded, segment, offset, length) = row[:12]
+    salt, wrap, leaf, secret, standing, _, chain_salt, previous = row[12:]
+    if secret is None:
+        raise Erased("the link was erased")
+    return Stored(
+        Ref(
+            cast("int", number),
+            cast("bytes", link),
+            cast("int", sequence),
+            Kind(cast("int", kind)),
+            cast("str", type_),
+            cast("str", id_),
+            cast("int", version),
+            cast("int", recorded),
+        ),
+        cast("int | None", entry),
+        Standing(cast("int", standing)),
+        cast("bytes", secret),
+        cast("int", segment),
+        cast("int", offset),
+        cast("int", length),
+        cast("bytes", salt),
+        cast("bytes", chain_salt),
+        cast("bytes", previous),
+        cast("bytes", wrap),
+        cast("bytes", leaf),
+    )

@@ -1,0 +1,290 @@
+"""A member's vault: the one door to its sealed records, links, journal and batches.
+
+    vault = Vault(folder, member="north-hospital", key=database_key, clock=now_ms, entropy=os.urandom)
+    link = vault.open_link("https://north.example/mrn", "4711")
+    (ref,) = vault.write(link, [Content("Observation", "bp-1", raw)])      # durable
+    batch = vault.next_batch()                                             # its root goes to the ledger
+    vault.anchored(batch.number, tx_id, height, receipt)
+    vault.open(ref.number).content.body
+
+A vault belongs to one process. Its methods may be called from any thread; writes are serial.
+"""
+
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+from typing import Final, Self
+
+import msgspec
+
+from salus.vault import batches, journal, links, records
+from salus.vault.batches import Anchoring, Batch, Trees
+from salus.vault.errors import Damaged, Erased, NotAnchored, SealBroken, VaultError
+from salus.vault.journal import Disclosure, Line, Side
+from salus.vault.links import LinkInfo, LinkKind, Standing
+from salus.vault.records import Record, Ref
+from salus.vault.sealing import Clock, Content, Entropy, Link, chain_start, chain_value, take_apart
+from salus.vault.segments import SegmentStore
+from salus.vault.served import Pulled, Served
+from salus.vault.store import Store
+
+_START_CHECK: Final = 64
+"""Newest records that are verified at every start; `check` verifies all."""
+
+
+class Report(msgspec.Struct, frozen=True):
+    """What `check` verified, and what it found: each finding names a record, batch, line, link or file."""
+
+    records: int
+    disclosures: int
+    batches: int
+    damage: tuple[str, ...]
+
+
+class Vault:
+    """See the module's docstring. Context manager; `close` lets go of the folder."""
+
+    def __init__(
+        self,
+        folder: Path,
+        *,
+        member: str,
+        key: bytes,
+        clock: Clock,
+        entropy: Entropy,
+        segments: SegmentStore | None = None,
+        vfs: str | None = None,
+    ) -> None:
+        """Open or create the vault of `member` in `folder` under the 32-byte database `key`.
+
+        `clock` returns Unix milliseconds, `entropy` random bytes; `segments` defaults to files below the folder.
+        Cuts what was never acknowledged; verifies the newest records. Raises WrongKey, Damaged, Stopped.
+        """
+        self.store = Store(folder, member=member, key=key, clock=clock, entropy=entropy, segments=segments, vfs=vfs)
+        self._trees = Trees()
+        try:
+            newest = self.store.rows("SELECT number FROM record ORDER BY number DESC LIMIT ?", (_START_CHECK,))
+            records.open_records(self.store, [int(row[0] or 0) for row in newest])
+        except VaultError:
+            self.close()
+            raise
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Let go of the folder. Idempotent."""
+        self.store.close()
+
+    @property
+    def member(self) -> str:
+        """The member id that this vault writes as."""
+        return self.store.member
+
+    # Links
+
+    def open_link(self, assigner: str, identifier: str) -> bytes:
+        """Return the link id (16 bytes) of a patient of this member, opening the link at first sight; durable."""
+        return links.open_links(self.store, [(assigner, identifier)])[0]
+
+    def open_links(self, patients: Sequence[tuple[str, str]]) -> list[bytes]:
+        """As `open_link` for many (assigner, identifier) pairs in one commit."""
+        return links.open_links(self.store, patients)
+
+    def open_lease(self, grant: bytes) -> bytes:
+        """Return the link that holds what is pulled under a grant id (32 bytes); never anchored, erased whole."""
+        return links.open_lease(self.store, grant)
+
+    def house_link(self) -> bytes:
+        """Return the link of resources that belong to no patient."""
+        return links.house_link(self.store)
+
+    def find_link(self, assigner: str, identifier: str) -> bytes | None:
+        """Return a link id without opening one."""
+        return links.find_link(self.store, assigner, identifier)
+
+    def add_identifier(self, link: bytes, assigner: str, identifier: str) -> None:
+        """Know a link by one more identifier. Raises UnknownLink, Erased, TooLarge."""
+        links.add_identifier(self.store, link, assigner, identifier)
+
+    def identifiers(self, link: bytes) -> list[tuple[str, str]]:
+        """Return the (assigner, identifier) pairs of a link."""
+        return links.identifiers(self.store, link)
+
+    def link_info(self, link: bytes) -> LinkInfo:
+        """Return kind, standing and counts of a link. Raises UnknownLink."""
+        return links.link_info(self.store, link)
+
+    def links(self) -> list[bytes]:
+        """Return the ids of all links that are not erased."""
+        return links.links(self.store)
+
+    # Records
+
+    def write(self, link: bytes, contents: Sequence[Content]) -> list[Ref]:
+        """Seal and store contents under a link, all or none, durable on return; refs in the order given.
+
+        Same type, id and bytes as the newest version: a no-op (`fresh` is False). Other bytes: the next version.
+        Raises UnknownLink, Erased, TooLarge, StorageFull, Stopped.
+        """
+        return records.write_all(self.store, [(link, content) for content in contents])
+
+    def write_all(self, items: Sequence[tuple[bytes, Content]]) -> list[Ref]:
+        """As `write` for (link id, content) pairs of many links under one fdatasync and one commit."""
+        return records.write_all(self.store, items)
+
+    def open(self, number: int) -> Record:
+        """Return a record, verified byte by byte. For the member's own use; journal it first.
+
+        Raises UnknownRecord, Erased, Damaged.
+        """
+        return records.open_record(self.store, number)
+
+    def open_many(self, numbers: Iterable[int]) -> list[Record]:
+        """As `open` for many records."""
+        return records.open_records(self.store, numbers)
+
+    def versions(self, link: bytes, type_: str, id_: str) -> list[Ref]:
+        """Return all versions of a resource, oldest first; the last may be a tombstone."""
+        return records.refs_of(self.store, link, type_, id_)
+
+    def newest(self, link: bytes, type_: str, id_: str) -> Ref | None:
+        """Return the newest version of a resource, possibly a tombstone, or None."""
+        found = self.versions(link, type_, id_)
+        return found[-1] if found else None
+
+    def of_link(self, link: bytes, after: int = 0, limit: int = -1) -> list[Ref]:
+        """Return the refs of a link behind its sequence `after`, in order."""
+        return [row.ref for row in records.stored_of_link(self.store, link, after, limit)]
+
+    def since(self, number: int, limit: int = 1_000) -> list[Ref]:
+        """Return up to `limit` refs behind record `number`, in order of writing: how an index catches up."""
+        return [row.ref for row in records.stored_since(self.store, number, limit)]
+
+    # Batches
+
+    def next_batch(self) -> Batch | None:
+        """Close pending leaves into a batch, durably, or return None. Anchor its root, then call `anchored`."""
+        return batches.next_batch(self.store)
+
+    def unanchored(self) -> list[Batch]:
+        """Return batches whose root is not known to be on the ledger: submit them again after a restart."""
+        return batches.unanchored(self.store)
+
+    def anchored(self, batch: int, tx_id: bytes, height: int, receipt: bytes = b"") -> None:
+        """Note, durably, the transaction (32-byte id), height and receipt of a batch; a newer receipt replaces.
+
+        Raises UnknownBatch, Refused.
+        """
+        batches.anchored(self.store, batch, tx_id, height, receipt)
+
+    def anchoring(self, batch: int) -> Anchoring:
+        """Return a batch's root, size and place on the ledger. Raises UnknownBatch."""
+        return batches.anchoring(self.store, batch)
+
+    def is_anchored(self, number: int) -> bool:
+        """Say whether a record's batch is on the ledger. Raises UnknownRecord, Erased."""
+        try:
+            batches.anchored_place(self.store, self._trees, records.stored(self.store, number).entry)
+        except NotAnchored:
+            return False
+        return True
+
+    def seal_for_pull(self, numbers: Sequence[int]) -> Pulled:
+        """Return sealed records with data keys, salts and paths, for another member that may have exactly these.
+
+        Raises NotAnchored, Erased (also for a link closed by an erasure), UnknownRecord, Damaged; then nothing
+        is served.
+        """
+        served, anchorings = [], {}
+        keys: dict[bytes, bytes] = {}
+        with self.store.lock:
+            for number in numbers:
+                row = records.stored(self.store, number)
+                if row.standing != Standing.OPEN:
+                    raise Erased("the link is closed by an erasure")
+                at = batches.anchored_place(self.store, self._trees, row.entry)
+                sealed, data_key = records.sealed_and_key(self.store, row, keys)
+                anchorings[at.batch] = batches.anchoring(self.store, at.batch)
+                served.append(
+                    Served(
+                        sealed=b"".join((sealed.header, sealed.commitment, sealed.chain, sealed.ciphertext)),
+                        data_key=data_key,
+                        salt=row.salt,
+                        root=anchorings[at.batch].root,
+                        size=anchorings[at.batch].size,
+                        index=at.index,
+                        path=at.path,
+                    )
+                )
+        return Pulled(tuple(served), tuple(anchorings.values()))
+
+    def chain_of(self, link: bytes, after: int = 0) -> list[Link]:
+        """Return the openings of a link's chain behind sequence `after`: for the link's wallet only."""
+        return [
+            Link(row.ref.sequence, row.previous, row.chain_salt, self._chain_value(row), row.leaf)
+            for row in records.stored_of_link(self.store, link, after)
+        ]
+
+    def _chain_value(self, row: records.Stored) -> bytes:
+        return take_apart(self.store.segments.read(row.segment, row.offset, row.length)).chain
+
+    # Journal
+
+    def journal(self, disclosures: Sequence[Disclosure]) -> list[int]:
+        """Write journal lines, durable on return; return their entries. Raises UnknownLink, TooLarge, StorageFull."""
+        return journal.append_lines(self.store, disclosures)
+
+    def line(self, entry: int) -> Line:
+        """Return a journal line with opening and proof."""
+        return journal.line_of(self.store, self._trees, entry)
+
+    def lines(self, side: Side, subject: bytes, after: int = 0, limit: int = -1) -> list[Line]:
+        """Return a link's (custodian) or grant's (grantee) lines behind line `after`, with openings and proofs."""
+        return journal.lines(self.store, self._trees, side, subject, after=after, limit=limit)
+
+    def forget_lines(self, before: int) -> int:
+        """Delete journal lines older than `before` (Unix ms), whose legal term has ended; return how many."""
+        return journal.forget_lines(self.store, before)
+
+    # Itself
+
+    def check(self) -> Report:
+        """Verify every byte stored: records, leaves, chains, journal lines, batches, the database's pages."""
+        damage: list[str] = []
+        count = 0
+        heads: dict[bytes, tuple[int, bytes]] = {}
+        keys: dict[bytes, bytes] = {}
+        with self.store.lock:
+            after = 0
+            while rows := records.stored_since(self.store, after, 1_000):
+                after = rows[-1].ref.number
+                count += len(rows)
+                for row in rows:
+                    damage += self._check_record(row, heads, keys)
+            lines, broken_lines = journal.check_lines(self.store)
+            made, broken_batches = batches.check_batches(self.store)
+            for (told,) in self.store.rows("PRAGMA integrity_check"):
+                if told != "ok":
+                    damage.append("database: " + str(told))
+        return Report(count, lines, made, (*damage, *broken_lines, *broken_batches))
+
+    def _check_record(
+        self, row: records.Stored, heads: dict[bytes, tuple[int, bytes]], keys: dict[bytes, bytes]
+    ) -> list[str]:
+        found = []
+        sequence, leaf = heads.get(row.ref.link) or (0, chain_start(row.ref.link))
+        try:
+            records.read_stored(self.store, row, keys)
+            chained = chain_value(row.chain_salt, row.ref.sequence, row.previous) == self._chain_value(row)
+            if row.ref.sequence != sequence + 1 or row.previous != leaf or not chained:
+                found.append(f"record {row.ref.number}: it does not follow the record before it under its link")
+        except (Damaged, SealBroken) as error:
+            found.append(str(error))
+        heads[row.ref.link] = (row.ref.sequence, row.leaf)
+        return found
+
+
+__all__ = ["LinkKind", "Report", "Vault"]
