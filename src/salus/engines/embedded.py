@@ -8,20 +8,20 @@ transaction is a block at once; under load, blocks grow while the disk is busy. 
 import hashlib
 import queue
 import threading
-from collections import OrderedDict
+from collections import OrderedDict, deque
 from collections.abc import Callable, Iterator
 from concurrent.futures import Future
 from typing import Final
 
 from salus.core.errors import InvariantBroken, Rejected, SalusError
 from salus.core.kernel import MAX_BLOCK_BYTES, Block, Kernel
-from salus.core.proof import leaf as leaves
 from salus.core.reasons import KernelReason
 from salus.core.rules import UnsupportedRules
 from salus.core.transaction import Transaction
 from salus.engines.errors import Busy, ClockJumped, EngineError, OtherLedger, Stopped, StoreDamaged, StoreFailed
+from salus.engines.ledger import StoredLedger
 from salus.engines.ports import Outcome
-from salus.engines.store import Header, LedgerStore, StateView, StoredBlock
+from salus.engines.store import Header, LedgerStore
 
 BLOCK_TRANSACTIONS: Final = 1_000  # a larger block saves little more in the map and lets its first sender wait longer
 MAX_WAITING: Final = 20_000  # a few seconds of work; a sender that is told so can wait by itself
@@ -62,7 +62,7 @@ class Verdicts:
                 self._known.popitem(last=False)
 
 
-class Embedded:
+class Embedded(StoredLedger):
     """The ledger of `store`, which is founded, under the kernel's rules.
 
     `clock` gives Unix milliseconds. Raises NotFounded, or ClockJumped if the clock is more than 30 days from the
@@ -72,16 +72,14 @@ class Embedded:
     def __init__(
         self, store: LedgerStore, kernel: Kernel, clock: Callable[[], int], *, accept_clock: bool = False
     ) -> None:
-        self._store = store
+        super().__init__(store)
         self._kernel = kernel
         self._clock = clock
         self._told = store.head().time  # what the clock is believed against
         self._now(accept=accept_clock)
-        self._network = store.chain().network
         self._verdicts = Verdicts()
         self._lock = threading.Lock()
         self._pending: dict[bytes, Future[Outcome]] = {}
-        self._callbacks: list[Callable[[Header], None]] = []
         self._reason = ""
         self._dead = False
         self._arrivals: queue.SimpleQueue[tuple[bytes, Future[Outcome]] | None] = queue.SimpleQueue()
@@ -91,16 +89,6 @@ class Embedded:
         for thread in (*self._doors, self._writer):
             thread.daemon = True  # a process that forgets to close still ends; what was acknowledged is durable
             thread.start()
-
-    @property
-    def store(self) -> LedgerStore:
-        """Where blocks, states and proofs are read."""
-        return self._store
-
-    @property
-    def network(self) -> bytes:
-        """The network id, 32 bytes."""
-        return self._network
 
     @property
     def stopped(self) -> str:
@@ -117,37 +105,6 @@ class Embedded:
         error = Stopped(self._reason) if self._reason else Busy(f"{MAX_WAITING} transactions wait already")
         future.set_exception(error)
         return future
-
-    def outcome(self, tx_id: bytes) -> Outcome | None:
-        """Return what became of a transaction in the log, or None."""
-        place = self._store.place(tx_id)
-        if place is None:
-            return None
-        entry = leaves.decode(self._store.leaf(place.index))
-        if not isinstance(entry, leaves.TransactionLeaf):
-            raise StoreDamaged(f"leaf {place.index} is not a transaction's")
-        return Outcome(tx_id, place.height, place.index, entry.code, entry.data, None)
-
-    def blocks(self, from_height: int) -> Iterator[StoredBlock]:
-        """Yield the blocks from `from_height` to the head as it stands when asked."""
-        return (self._store.block(height) for height in range(from_height, self._store.head().height + 1))
-
-    def head(self) -> Header:
-        """Return the newest header."""
-        return self._store.head()
-
-    def read(self, height: int | None = None) -> StateView:
-        """Return the state after a block, the newest if None. Raises NotKept."""
-        return self._store.read(height)
-
-    def subscribe(self, callback: Callable[[Header], None]) -> Callable[[], None]:
-        """Call back after every commit, in order, on the writer's thread; be quick. Returns what ends it."""
-        self._callbacks = [*self._callbacks, callback]
-
-        def end() -> None:
-            self._callbacks = [kept for kept in self._callbacks if kept is not callback]
-
-        return end
 
     def close(self) -> None:
         """Finish what was accepted, then let go of the store."""
@@ -194,7 +151,7 @@ class Embedded:
 
     def _receive(self, arrivals: list[tuple[bytes, Future[Outcome]]]) -> None:
         """Decode, authenticate and admit; what holds goes to the writer, what does not is answered."""
-        held: list[tuple[Transaction, Future[Outcome]]] = []
+        held: deque[tuple[Transaction, Future[Outcome]]] = deque()
         for wire, future in arrivals:
             if not future.set_running_or_notify_cancel():
                 continue
@@ -212,21 +169,22 @@ class Embedded:
             self._admit(held)
         except (EngineError, UnsupportedRules) as error:
             for _, future in held:
-                if not future.done():
-                    future.set_exception(error)
+                future.set_exception(error)
 
-    def _admit(self, held: list[tuple[Transaction, Future[Outcome]]]) -> None:
-        """Check and authorise against the newest state what was authenticated."""
+    def _admit(self, held: deque[tuple[Transaction, Future[Outcome]]]) -> None:
+        """Check and authorise against the newest state what was authenticated, taking each from `held`."""
         now = self._now()
         with self._store.committed() as state:
             time = max(now, state.chain.time + 1)
-            for transaction, future in held:
+            while held:
+                transaction, future = held[0]
                 try:
                     self._kernel.admit(transaction, state, time)
                 except Rejected as refusal:
                     future.set_result(_refused(transaction.id, refusal))
                 else:
                     self._enqueue(transaction, future)
+                held.popleft()
 
     def _enqueue(self, transaction: Transaction, future: Future[Outcome]) -> None:
         with self._lock:
@@ -264,8 +222,7 @@ class Embedded:
         except EngineError as error:
             self._answer(batch, error)
             return more
-        for callback in self._callbacks:
-            callback(header)
+        self.announce(header)
         return more
 
     def _take(self, first: Transaction) -> tuple[list[Transaction], bool]:

@@ -6,6 +6,7 @@ A `Part` is one map. A write is all or nothing over all parts, and durable when 
 
 import bisect
 import threading
+from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager
 from enum import StrEnum
@@ -35,22 +36,39 @@ class Part(StrEnum):
     """transaction id → height u64 | leaf index u64 | height of its latest appearance u64."""
 
 
-Writes = Mapping[Part, Sequence[tuple[bytes, bytes]]]
+class BookPart(StrEnum):
+    """The maps beside a ledger: what is signed about it."""
+
+    BOOK = "book"
+    """b"format", b"network", b"height": how far this node has gone through the ledger."""
+    CHECKPOINTS = "checkpoints"
+    """log size u64 → checkpoint with the cosignatures gathered."""
+    CHANGES = "changes"
+    """number u32 → change of the cosigner set with the cosignatures gathered."""
+    EVIDENCE = "evidence"
+    """log size u64 → two signed checkpoints that cannot both be true."""
+
+
+Writes = Mapping[str, Sequence[tuple[bytes, bytes]]]
 
 
 class Reading(Protocol):
     """One pinned commit."""
 
-    def get(self, part: Part, key: bytes) -> bytes | None:
+    def get(self, part: str, key: bytes) -> bytes | None:
         """Return the value under `key`, or None."""
         ...
 
-    def view(self, part: Part, key: bytes) -> bytes | memoryview | None:
+    def view(self, part: str, key: bytes) -> bytes | memoryview | None:
         """Return the value without copying it. The buffer is valid until the reading ends."""
         ...
 
-    def range(self, part: Part, prefix: bytes = b"", start: bytes = b"") -> Iterator[tuple[bytes, bytes]]:
+    def range(self, part: str, prefix: bytes = b"", start: bytes = b"") -> Iterator[tuple[bytes, bytes]]:
         """Yield (key, value) ascending, keys that begin with `prefix` and are not below `start`."""
+        ...
+
+    def before(self, part: str, key: bytes) -> tuple[bytes, bytes] | None:
+        """Return the (key, value) with the greatest key below `key`, or None."""
         ...
 
 
@@ -74,8 +92,8 @@ class MemoryKeyValues:
     """The in-memory twin. Durable for as long as the object lives."""
 
     def __init__(self) -> None:
-        self._parts: dict[Part, dict[bytes, bytes]] = {part: {} for part in Part}
-        self._keys: dict[Part, list[bytes]] = {part: [] for part in Part}
+        self._parts: dict[str, dict[bytes, bytes]] = defaultdict(dict)
+        self._keys: dict[str, list[bytes]] = defaultdict(list)
         self._lock = threading.RLock()
 
     @contextmanager
@@ -99,19 +117,23 @@ class MemoryKeyValues:
 
 
 class _MemoryReading:
-    def __init__(self, parts: dict[Part, dict[bytes, bytes]], keys: dict[Part, list[bytes]]) -> None:
+    def __init__(self, parts: dict[str, dict[bytes, bytes]], keys: dict[str, list[bytes]]) -> None:
         self._parts = parts
         self._keys = keys
 
-    def get(self, part: Part, key: bytes) -> bytes | None:
+    def get(self, part: str, key: bytes) -> bytes | None:
         return self._parts[part].get(key)
 
-    def view(self, part: Part, key: bytes) -> bytes | None:
+    def view(self, part: str, key: bytes) -> bytes | None:
         return self._parts[part].get(key)
 
-    def range(self, part: Part, prefix: bytes = b"", start: bytes = b"") -> Iterator[tuple[bytes, bytes]]:
+    def range(self, part: str, prefix: bytes = b"", start: bytes = b"") -> Iterator[tuple[bytes, bytes]]:
         keys = self._keys[part]
         for at in range(bisect.bisect_left(keys, max(prefix, start)), len(keys)):
             if not keys[at].startswith(prefix):
                 return
             yield keys[at], self._parts[part][keys[at]]
+
+    def before(self, part: str, key: bytes) -> tuple[bytes, bytes] | None:
+        at = bisect.bisect_left(self._keys[part], key)
+        return (self._keys[part][at - 1], self._parts[part][self._keys[part][at - 1]]) if at else None

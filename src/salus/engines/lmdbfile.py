@@ -10,7 +10,7 @@ import fcntl
 import os
 import struct
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Final
@@ -23,6 +23,7 @@ from salus.engines.keyvalues import Part, Reading, Writes
 MAP_BYTES: Final = 64 << 30
 """Address space, not disk: about forty million transactions. Growing it is opening the folder with a larger number."""
 READERS: Final = 126  # LMDB's own default; a reading lasts as long as one call, so threads are what counts
+MAX_PARTS: Final = 16
 LEAST_ROOM: Final = 1 << 20
 MOST_ROOM: Final = 64 << 20
 _META = struct.Struct("<QHHI II QQ 96x QQ")
@@ -34,7 +35,7 @@ _PAGE_SIZE_AT = 40  # the first tree's md_pad holds the page size
 class LmdbKeyValues:
     """One LMDB environment in `folder`, which is made if missing. Raises StoreLocked, StoreDamaged or StoreFailed."""
 
-    def __init__(self, folder: Path, *, map_bytes: int = MAP_BYTES) -> None:
+    def __init__(self, folder: Path, parts: Iterable[str] = tuple(Part), *, map_bytes: int = MAP_BYTES) -> None:
         folder.mkdir(mode=0o700, parents=True, exist_ok=True)
         self._folder = folder
         self._file = folder / "data.mdb"
@@ -46,9 +47,9 @@ class LmdbKeyValues:
         try:
             check_length(self._file)
             self._environment = lmdb.open(
-                str(folder), map_size=map_bytes, max_dbs=len(Part), max_readers=READERS, mode=0o600, meminit=False
+                str(folder), map_size=map_bytes, max_dbs=MAX_PARTS, max_readers=READERS, mode=0o600, meminit=False
             )
-            self._parts = {part: self._environment.open_db(part.value.encode()) for part in Part}
+            self._parts = {part: self._environment.open_db(str(part).encode()) for part in parts}
         except lmdb.Error as error:
             os.close(self._lock)
             raise StoreDamaged(f"{self._file} does not open: {error}") from error
@@ -121,18 +122,18 @@ class LmdbKeyValues:
 
 
 class _LmdbReading:
-    def __init__(self, transaction: lmdb.Transaction, parts: dict[Part, lmdb._Database]) -> None:
+    def __init__(self, transaction: lmdb.Transaction, parts: dict[str, lmdb._Database]) -> None:
         self._transaction = transaction
         self._parts = parts
 
-    def get(self, part: Part, key: bytes) -> bytes | None:
+    def get(self, part: str, key: bytes) -> bytes | None:
         value = self._transaction.get(key, db=self._parts[part])
         return None if value is None else bytes(value)
 
-    def view(self, part: Part, key: bytes) -> bytes | memoryview | None:
+    def view(self, part: str, key: bytes) -> bytes | memoryview | None:
         return self._transaction.get(key, db=self._parts[part])
 
-    def range(self, part: Part, prefix: bytes = b"", start: bytes = b"") -> Iterator[tuple[bytes, bytes]]:
+    def range(self, part: str, prefix: bytes = b"", start: bytes = b"") -> Iterator[tuple[bytes, bytes]]:
         with self._transaction.cursor(self._parts[part]) as cursor:
             first = max(prefix, start)
             if not (cursor.set_range(first) if first else cursor.first()):
@@ -142,6 +143,11 @@ class _LmdbReading:
                 if not found.startswith(prefix):
                     return
                 yield found, bytes(value)
+
+    def before(self, part: str, key: bytes) -> tuple[bytes, bytes] | None:
+        with self._transaction.cursor(self._parts[part]) as cursor:
+            found = cursor.prev() if cursor.set_range(key) else cursor.last()
+            return (bytes(cursor.key()), bytes(cursor.value())) if found else None
 
 
 def check_length(file: Path) -> None:
