@@ -61,7 +61,9 @@ class Threshold(Value, frozen=True):
     """How many ballots decide: more than numerator/denominator of the active members, or all of them."""
 
     numerator: Annotated[int, Meta(ge=0, le=100)]
+    """n of n/d; 0 lets any one member decide."""
     denominator: Annotated[int, Meta(ge=1, le=100)]
+    """d of n/d."""
 
     def needed(self, electorate: int) -> int:
         """Return the number of equal ballots that decide among `electorate` active members, at least 1."""

@@ -49,10 +49,15 @@ class Member(Value, frozen=True):
     """A member as it stands. Key: its id in ASCII."""
 
     name: Name
+    """Its legal name."""
     roles: Roles
+    """Its roles, ascending, each once."""
     jurisdiction: Jurisdiction
+    """Whose law it is under: ISO 3166-1 alpha-2, or 3166-2."""
     endpoint: Endpoint
+    """Where its node answers others: an https URL, or empty."""
     standing: Standing
+    """Whether it may act."""
     serial: Annotated[int, Meta(ge=1)]
     """Serial of its keys in force, see `KEYS`; the first is 1."""
     since: Height
@@ -63,7 +68,9 @@ class Keys(Value, frozen=True):
     """One pair of keys that a member had. Key: id, `/`, serial as u32. Written once: the history is the proof."""
 
     signing_key: SigningKey
+    """Ed25519, 32 bytes."""
     receive_key: ReceiveKey
+    """X-Wing, 1,216 bytes."""
     height: Height
     """From this height, until that of the next serial."""
     time: Time
@@ -74,7 +81,9 @@ class KeyUse(Value, frozen=True):
     """Whose a signing key is or was. Key: the signing key. No key serves twice, not even the same member."""
 
     member: MemberId
+    """Whose it is or was."""
     serial: Annotated[int, Meta(ge=1)]
+    """Which of the member's keys, see `KEYS`."""
 
 
 class Validator(Value, frozen=True):
@@ -90,7 +99,9 @@ class Cosigner(Value, frozen=True):
     """A member whose cosignature counts on a checkpoint."""
 
     member: MemberId
+    """Who cosigns."""
     signing_key: SigningKey
+    """With which Ed25519 key."""
 
 
 class Cosigners(Value, frozen=True):
@@ -99,12 +110,14 @@ class Cosigners(Value, frozen=True):
     height: Height
     """Height from which they are the cosigners."""
     cosigners: tuple[Cosigner, ...]
+    """All of them."""
 
 
 class Scheduled(Value, frozen=True):
     """A rule version that holds from a height on. Key: that height as u64."""
 
     version: Annotated[int, Meta(ge=1, le=1_000_000)]
+    """The rule version."""
 
 
 class ProposalStatus(StrEnum):
@@ -144,7 +157,9 @@ class Ballot(Value, frozen=True):
     """One member's vote. Key: proposal id, member id. Written once."""
 
     approve: bool
+    """Whether the member wants the act."""
     height: Height
+    """Height of the block that holds the vote."""
 
 
 def member_key(member: str) -> bytes:
