@@ -14,10 +14,11 @@ from salus import __version__
 from salus.cli import render
 from salus.cli.derive import Parser, Usage, add_commands, request_of
 from salus.cli.serve import serve
-from salus.core.errors import SalusError
+from salus.core.errors import Rejected
 from salus.http.problems import edge_error
 from salus.node import log
 from salus.node.config import FILE_VARIABLE, Config, keys, read, variable
+from salus.node.errors import EdgeError
 from salus.node.local import Bare, Opener, call
 from salus.node.registry import use_cases
 
@@ -91,7 +92,7 @@ def main(arguments: Sequence[str] | None = None, opener: Opener = OPENER) -> int
     except Usage as error:
         print(error.told(), file=sys.stderr)
         return 2
-    except SalusError as error:
+    except (EdgeError, Rejected) as error:
         print(edge_error(error).told(), file=sys.stderr)
         return 1
     except KeyboardInterrupt:

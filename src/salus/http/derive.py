@@ -10,10 +10,10 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
-from salus.core.errors import SalusError
+from salus.core.errors import Rejected
 from salus.http.metrics import Metrics
-from salus.http.problems import edge_error, problem
-from salus.node.errors import Forbidden, Malformed, Unauthenticated
+from salus.http.problems import BUG, edge_error, problem
+from salus.node.errors import EdgeError, Forbidden, Malformed, Unauthenticated
 from salus.node.fields import shape_error
 from salus.node.usecase import Caller, Kind, Node, UseCase
 
@@ -63,6 +63,7 @@ def route(case: AnyCase, node: Node, authenticate: Authenticator, metrics: Metri
 
     async def endpoint(request: Request) -> Response:
         started = time.perf_counter()
+        status = BUG.fault.status
         try:
             body = await body_of(request, node.config.http.max_body_bytes)
             caller = authenticate(request, body)
@@ -71,9 +72,12 @@ def route(case: AnyCase, node: Node, authenticate: Authenticator, metrics: Metri
                 raise refusal("http.not-for-you", f"{case.name} is not for this caller", expected=str(case.who))
             answer = await run_in_threadpool(case, node, decoded(body, case.request), caller=caller)
             response = Response(msgspec.json.encode(answer), media_type="application/json")
-        except SalusError as error:
+            status = response.status_code
+        except (EdgeError, Rejected) as error:
             response = problem(edge_error(error))
-        metrics.answered(case.name, response.status_code, time.perf_counter() - started)
+            status = response.status_code
+        finally:
+            metrics.answered(case.name, status, time.perf_counter() - started)
         return response
 
     return Route(case.path, endpoint, methods=["POST"], name=case.name)

@@ -98,7 +98,16 @@ class Unavailable(EdgeError):
 
 
 # Each reason of the ledger by the package that gives it and its name. `tests/node/test_errors.py` walks all reasons.
-REASONS: Final[dict[str, Fault]] = {}
+REASONS: Final[dict[str, Fault]] = {
+    "kernel.MALFORMED": MALFORMED,
+    "kernel.OTHER_NETWORK": RULE,
+    "kernel.BAD_SIGNATURE": UNSIGNED,
+    "kernel.AUTHOR_EXPECTED": RULE,
+    "kernel.AUTHOR_UNEXPECTED": RULE,
+    "kernel.EXPIRED": CONFLICT,
+    "kernel.EXPIRES_TOO_LATE": RULE,
+    "kernel.REPLAYED": CONFLICT,
+}
 
 
 def reason_name(reason: Reason) -> str:

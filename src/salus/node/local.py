@@ -8,6 +8,7 @@ who may open it is the operator: nothing else authenticates there.
 import fcntl
 import hashlib
 import os
+import socket as unix
 import tempfile
 import time
 from collections.abc import Iterator, Mapping, Sequence
@@ -150,19 +151,20 @@ class Told(EdgeError):
 
 def _asked(case: UseCase[Any, Any, Any], request: msgspec.Struct, socket: Path) -> msgspec.Struct:
     """Ask the running node at its socket."""
+    silent = Unavailable(
+        "node.silent", "the process that owns the data folder does not answer", todo="wait for its start, or stop it"
+    )
     try:
+        with unix.socket(unix.AF_UNIX) as probe:  # httpx leaves its socket open when this fails
+            probe.connect(os.fspath(socket))
         with httpx.Client(transport=httpx.HTTPTransport(uds=str(socket)), timeout=ANSWER_SECONDS) as client:
             answer = client.post(
                 f"http://node{case.path}",
                 content=msgspec.json.encode(request),
                 headers={"content-type": "application/json"},
             )
-    except httpx.TransportError as error:
-        raise Unavailable(
-            "node.silent",
-            "the process that owns the data folder does not answer",
-            todo="wait for its start, or stop it",
-        ) from error
+    except (httpx.TransportError, OSError) as error:
+        raise silent from error
     if answer.is_success:
         told: msgspec.Struct = msgspec.json.decode(answer.content, type=case.response)
         return told

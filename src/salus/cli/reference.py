@@ -1,0 +1,205 @@
+"""The generated reference pages: commands, routes, reasons, configuration. `make docs` writes them, a test compares."""
+
+import ast
+import importlib
+import inspect
+import itertools
+import pkgutil
+import sys
+from collections.abc import Callable, Iterable, Iterator
+from pathlib import Path
+from typing import Final
+
+import msgspec
+
+from salus import contracts
+from salus.cli.derive import AnyCase, help_of, shown
+from salus.cli.main import COMMANDS
+from salus.core.errors import Reason, reasons
+from salus.http.derive import openapi
+from salus.node.config import keys, section_docs, variable
+from salus.node.errors import REASONS, reason_name
+from salus.node.fields import Field, fields, inner, is_struct
+from salus.node.registry import use_cases
+
+MARK: Final = "<!-- Written by `make docs`. -->"
+
+
+def page(title: str, lines: Iterable[str]) -> str:
+    """Return a generated page."""
+    return "\n".join([f"# {title}", "", MARK, "", *lines]).rstrip() + "\n"
+
+
+def row(*cells: str) -> str:
+    """Return a line of a table."""
+    return "| " + " | ".join(cell.replace("|", "\\|").replace("\n", " ") for cell in cells) + " |"
+
+
+def table(heads: Iterable[str], rows: Iterable[tuple[str, ...]]) -> Iterator[str]:
+    """Return a table, or nothing when it has no rows."""
+    heads, lines = list(heads), [row(*each) for each in rows]
+    if lines:
+        yield from (row(*heads), row(*("---" for _ in heads)), *lines, "")
+
+
+def cli() -> str:
+    """Return the reference of the commands."""
+
+    def lines() -> Iterator[str]:
+        yield "Every command takes `--help`; every use case also `--json`. Exit codes: 0 done, 1 refused, 2 usage, 70 a bug"
+        yield "of Salus, 130 interrupted. A command asks the running node over its unix socket, or works on the data folder"
+        yield "itself while no node runs."
+        yield ""
+        for name, (_, told) in COMMANDS.items():
+            yield from (f"## salus {name}", "", told, "")
+        for case in use_cases().values():
+            yield from (f"## salus {' '.join(case.words)}", "", case.summary, "")
+            yield from (case.description, "") if case.description else ()
+            yield from table(
+                ("option", "", "meaning"),
+                (
+                    (f"`{f.option}`", "required" if f.required else "", help_of(f).replace("%%", "%"))
+                    for f in fields(case.request)
+                ),
+            )
+
+    return page("Commands", lines())
+
+
+def http() -> str:
+    """Return the reference of the routes."""
+
+    def lines() -> Iterator[str]:
+        yield "JSON in, JSON out; a refusal is a problem document (RFC 9457) with `code`, `expected`, `got` and `todo`. Every"
+        yield "route is POST, so that nothing asked stands in a URL. `GET /health`, `GET /metrics` (OpenMetrics) and"
+        yield "`GET /api/openapi.json` take no credential. How a person signs: [signatures](http-signatures.md)."
+        yield ""
+        for case in use_cases().values():
+            yield from (f"## POST {case.path}", "", f"{case.summary} For: {case.who}.", "")
+            yield from (case.description, "") if case.description else ()
+            yield from _struct("Request", case.request)
+            yield from _struct("Response", case.response)
+
+    return page("HTTP routes", lines())
+
+
+def _struct(what: str, struct: type[msgspec.Struct]) -> Iterator[str]:
+    """Return the table of a struct's fields, and those of the structs inside."""
+    yield f"{what} `{struct.__name__}`: {inspect.getdoc(struct)}"
+    yield ""
+    yield from table(
+        ("field", "type", "meaning", "example"),
+        ((f"`{f.name}`", type_name(f), f.description, _example(f)) for f in fields(struct)),
+    )
+    for field in fields(struct):
+        if is_struct(inner(field.type)):
+            yield from _struct(f"`{field.name}`", inner(field.type))
+
+
+def type_name(field: Field) -> str:
+    """Return a field's type in JSON's words."""
+    kind = inner(field.type)
+    words = {str: "string", int: "integer", bool: "true or false", bytes: "base64", dict: "object"}
+    name = ", ".join(field.choices) or str(words.get(kind) or getattr(kind, "__name__", kind))
+    return f"list of {name}" if kind is not field.type else name
+
+
+def _example(field: Field) -> str:
+    return f"`{shown(field.examples[0])}`" if field.examples and inner(field.type) is not bytes else ""
+
+
+def all_reasons() -> list[Reason]:
+    """Return every reason of every contract that is there, by its code."""
+    for module in pkgutil.iter_modules(contracts.__path__):
+        if module.ispkg:
+            importlib.import_module(f"salus.contracts.{module.name}.reasons")
+    importlib.import_module("salus.core.reasons")
+    return [reason for _, reason in sorted(reasons().items())]
+
+
+def meanings(kind: type[Reason]) -> dict[str, str]:
+    """Return the docstring below each member of an enumeration of reasons."""
+    (body,) = (node.body for node in ast.walk(ast.parse(inspect.getsource(kind))) if isinstance(node, ast.ClassDef))
+    told: dict[str, str] = {}
+    for member, below in itertools.pairwise(body):
+        if isinstance(member, ast.Assign) and isinstance(below, ast.Expr) and isinstance(below.value, ast.Constant):
+            told[ast.unparse(member.targets[0])] = inspect.cleandoc(str(below.value.value))
+    return told
+
+
+def reason_page() -> str:
+    """Return the reference of the ledger's reasons."""
+
+    def rows() -> Iterator[tuple[str, ...]]:
+        for reason in all_reasons():
+            fault = REASONS[reason_name(reason)]
+            yield (
+                str(reason.code),
+                f"`{reason_name(reason)}`",
+                str(fault.status),
+                fault.issue,
+                meanings(type(reason)).get(reason.name, ""),
+            )
+
+    intro = [
+        "Why the ledger refuses a transaction. The code is part of the block's result and of receipts: contract * 1000 + number,",
+        "in order of precedence within a contract; 0 means applied. Status and issue are what the HTTP and FHIR edges answer.",
+        "",
+    ]
+    return page("Reasons", [*intro, *table(("code", "name", "HTTP", "FHIR issue", "meaning"), rows())])
+
+
+def config() -> str:
+    """Return the reference of the configuration."""
+
+    def lines() -> Iterator[str]:
+        yield "A TOML file, named by `--config` or `SALUS_CONFIG`, else `salus.toml` in the current folder; each key also from the"
+        yield "environment, which wins. Unknown keys are errors. `salus config` shows what the node reads."
+        yield ""
+        known = list(keys())
+        for section, told in section_docs():
+            yield from (f"## {section or 'top of the file'}", "", told, "")
+            here = ((path, field) for path, field in known if ".".join(path[:-1]) == section)
+            yield from table(
+                ("key", "environment", "default", "meaning", "example"),
+                (
+                    (
+                        f"`{f.name}`",
+                        f"`{variable(path)}`",
+                        f"`{shown(f.default)}`" if f.default != "" else "",
+                        f.description,
+                        _example(f),
+                    )
+                    for path, f in here
+                ),
+            )
+
+    return page("Configuration", lines())
+
+
+def description() -> str:
+    """Return the OpenAPI description as a file."""
+    cases: list[AnyCase] = list(use_cases().values())
+    return (
+        msgspec.json.format(msgspec.json.encode(openapi(cases, "0"), order="deterministic"), indent=2).decode() + "\n"
+    )
+
+
+PAGES: Final[dict[str, Callable[[], str]]] = {
+    "cli.md": cli,
+    "config.md": config,
+    "http.md": http,
+    "openapi.json": description,
+    "reasons.md": reason_page,
+}
+
+
+def write(folder: Path) -> None:
+    """Write every generated page."""
+    folder.mkdir(parents=True, exist_ok=True)
+    for name, make in PAGES.items():
+        (folder / name).write_text(make(), encoding="utf-8")
+
+
+if __name__ == "__main__":
+    write(Path(sys.argv[1]))

@@ -1,0 +1,158 @@
+"""The command line: derived commands, clear refusals, exit codes, progress."""
+
+import io
+import json
+
+import pytest
+from rich.console import Console
+
+from salus import __version__
+from salus.cli import main as program
+from salus.cli import render
+from salus.core.errors import Rejected
+from salus.core.reasons import KernelReason
+from tests.sample_cases import CASES, SampleNode, Shape, find, make
+
+
+@pytest.fixture
+def salus(monkeypatch, tmp_path, capfd):
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("SALUS_RUNTIME", str(tmp_path / "run"))
+    monkeypatch.setattr(program, "use_cases", lambda: {case.name: case for case in CASES})
+
+    def run(*arguments, opener=SampleNode):
+        code = program.main(arguments, opener)
+        printed = capfd.readouterr()
+        return code, printed.out, printed.err
+
+    return run
+
+
+def test_every_field_of_a_request_is_an_option(salus, tmp_path):
+    (tmp_path / "content").write_bytes(b"xx")
+    (tmp_path / "parts").write_text('[{"name": "a", "size": 1}]')
+    code, out, _ = salus(
+        *"shape make --patient p --kind square --count 3 --urgent --content content --purpose TREAT --purpose ETREAT --note soon".replace(
+            "--purpose ", "--purposes "
+        ).split(),
+        "--parts",
+        "@parts",
+        "--json",
+    )
+    assert code == 0
+    assert json.loads(out) == {
+        "echo": "p square 3 True TREAT ETREAT soon",
+        "digest": "eHg=",
+        "parts": [{"name": "a", "size": 1}],
+        "first": {"name": "a", "size": 1},
+    }
+
+
+def test_a_response_reads_as_lines_and_tables(salus):
+    code, out, _ = salus(
+        "shape", "make", "--patient", "p", "--kind", "round", "--parts", '[{"name": "left", "size": 12}]'
+    )
+    assert code == 0
+    assert "echo: p round 1 False  None" in out
+    assert "digest: \n" in out
+    assert all(word in out for word in ("parts", "name", "size", "left", "12"))
+    code, out, _ = salus("shape", "make", "--patient", "p", "--kind", "round")
+    assert "first: -" in out
+
+
+def test_standard_input_stands_for_a_file(salus, monkeypatch):
+    monkeypatch.setattr("sys.stdin", io.TextIOWrapper(io.BytesIO(b"piped")))
+    _, out, _ = salus("shape", "make", "--patient", "p", "--kind", "round", "--content", "-", "--json")
+    assert json.loads(out)["digest"] == "cGlwZWQ="
+
+
+@pytest.mark.parametrize(
+    ("arguments", "told"),
+    [
+        ([], "COMMAND"),
+        (["shapes"], "invalid choice"),
+        (["shape"], "COMMAND"),
+        (["shape", "make"], "--patient"),
+        (["shape", "make", "--patient", "p", "--kind", "oval"], "--kind"),
+        (["shape", "make", "--patient", "p", "--kind", "round", "--count", "many"], "$.count"),
+        (["shape", "make", "--patient", "p", "--kind", "round", "--count", "0"], "$.count"),
+        (["shape", "make", "--patient", "p", "--kind", "round", "--content", "none"], "none: No such file"),
+        (["shape", "make", "--patient", "p", "--kind", "round", "--parts", "{"], "--parts does not read as JSON"),
+    ],
+)
+def test_a_wrong_command_line_is_told_with_exit_code_2(salus, arguments, told):
+    code, out, err = salus(*arguments)
+    assert (code, out) == (2, "")
+    assert err.startswith("cli.")
+    assert told in err
+    assert "--help" in err or "unreadable" in err or "not-json" in err
+
+
+def test_a_refusal_is_one_line_with_exit_code_1(salus):
+    assert salus("shape", "find") == (
+        1,
+        "",
+        "shape.unknown: there is no such shape; expected a shape; got none; make one\n",
+    )
+
+
+def test_a_refusal_of_the_ledger_has_its_name(salus, monkeypatch):
+    def refused(config):
+        raise Rejected(KernelReason.EXPIRED, expiry=1)
+
+    code, _, err = salus("shape", "find", opener=refused)
+    assert (code, err.split(":")[0]) == (1, "kernel.EXPIRED")
+
+
+@pytest.mark.parametrize("verb", ["break", "doubt"])
+def test_a_bug_tells_its_place_and_nothing_of_what_was_in_hand(salus, verb):
+    code, _, err = salus("shape", verb)
+    assert (code, err.split(":")[0]) == (70, "node.bug")
+    assert "Canary" not in err
+
+
+def test_an_interrupt_ends_quietly(salus):
+    def interrupted(config):
+        raise KeyboardInterrupt
+
+    assert salus("shape", "find", opener=interrupted)[0] == 130
+
+
+def test_the_configuration_is_found_in_the_order_option_variable_folder(salus, tmp_path, monkeypatch):
+    (tmp_path / "salus.toml").write_text('member = "here"')
+    (tmp_path / "named.toml").write_text('member = "named"')
+    (tmp_path / "given.toml").write_text('member = "given"')
+    assert 'member = "here"  # SALUS_MEMBER' in salus("config")[1]
+    monkeypatch.setenv("SALUS_CONFIG", "named.toml")
+    assert 'member = "named"' in salus("config")[1]
+    assert 'member = "given"' in salus("--config", "given.toml", "config")[1]
+    (tmp_path / "named.toml").write_text("memper = 1")
+    assert (salus("config")[0], salus("config")[2].split(":")[0]) == (1, "config.invalid")
+
+
+@pytest.mark.parametrize("arguments", [["--help"], ["shape", "--help"], ["shape", "make", "--help"], ["--version"]])
+def test_help_leaves_with_exit_code_0(salus, arguments, capfd):
+    with pytest.raises(SystemExit) as left:
+        salus(*arguments)
+    assert left.value.code == 0
+    out = capfd.readouterr().out
+    if arguments[-1] == "--version":
+        assert out == f"salus {__version__}\n"
+    elif len(arguments) == 3:
+        assert "How many; 100 % is all. Example: 2. Default: 1." in " ".join(out.split())
+        assert "The longer story" in out
+
+
+def test_progress_is_drawn_on_a_terminal_and_nowhere_else():
+    for terminal in (True, False):
+        stream = io.StringIO()
+        with render.progress(Console(file=stream, force_terminal=terminal)) as told:
+            make(SampleNode(), Shape(patient="p", kind="round"), progress=told)
+            told(1, 0, "of unknown length")
+        assert ("shaping" in stream.getvalue()) is terminal
+
+
+def test_arguments_come_from_the_process(salus, monkeypatch):
+    monkeypatch.setattr("sys.argv", ["salus", "shape", "find"])
+    assert program.main() == 1
+    assert find.name == "shape.find"

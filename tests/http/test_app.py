@@ -1,0 +1,165 @@
+"""The HTTP edge: routes from use cases, refusals as problems, health, metrics, description."""
+
+import msgspec
+import pytest
+import structlog
+from starlette.applications import Starlette
+from starlette.middleware import Middleware
+from starlette.responses import StreamingResponse
+from starlette.routing import Route
+from starlette.testclient import TestClient
+
+from salus.core.errors import Rejected
+from salus.core.reasons import KernelReason
+from salus.http.app import application, as_operator
+from salus.http.middleware import Guard
+from salus.http.problems import BUG, edge_error, operation_outcome
+from salus.node.config import Config, Http
+from salus.node.errors import NotFound, Unavailable
+from salus.node.usecase import NOBODY
+from tests.sample_cases import CASES, SampleNode
+
+
+def client(node=None, authenticate=lambda request, body: NOBODY):
+    return TestClient(application(node or SampleNode(), CASES, authenticate), raise_server_exceptions=False)
+
+
+def test_a_route_takes_and_gives_json():
+    answer = client().post(
+        "/api/shape/make",
+        json={"patient": "p", "kind": "square", "content": "eHg=", "parts": [{"name": "a", "size": 1}]},
+    )
+    assert answer.status_code == 200
+    assert answer.json() == {
+        "echo": "p square 1 False  None",
+        "digest": "eHg=",
+        "parts": [{"name": "a", "size": 1}],
+        "first": {"name": "a", "size": 1},
+    }
+
+
+@pytest.mark.parametrize(
+    ("content", "told"),
+    [
+        (b"{", "truncated"),
+        (b'{"patient": "p", "kind": "Mrs Canary"}', "Invalid enum value - at `$.kind`"),
+        (b'{"patient": "p", "kind": "round", "sise": 1}', "unknown field `sise`"),
+        (b'{"kind": "round"}', "missing required field `patient`"),
+        (b'{"patient": "\xff"}', "UTF-8"),
+    ],
+)
+def test_a_request_that_does_not_fit_is_told_where(content, told):
+    answer = client().post("/api/shape/make", content=content)
+    problem = answer.json()
+    assert (answer.status_code, problem["code"], answer.headers["content-type"]) == (
+        400,
+        "request.invalid",
+        "application/problem+json",
+    )
+    assert told in problem["title"]
+    assert "Canary" not in answer.text
+
+
+def test_a_refusal_is_a_problem_document():
+    answer = client().post("/api/shape/find", json={})
+    assert answer.status_code == 404
+    assert answer.json() == {
+        "type": "urn:salus:problem:shape.unknown",
+        "title": "there is no such shape",
+        "status": 404,
+        "code": "shape.unknown",
+        "expected": "a shape",
+        "got": "none",
+        "todo": "make one",
+    }
+
+
+@pytest.mark.parametrize("path", ["/api/shape/break", "/api/shape/doubt"])
+def test_a_bug_tells_nothing_of_what_was_in_hand(path):
+    with structlog.testing.capture_logs() as lines:
+        http = client()
+        answer = http.post(path, json={})
+    assert (answer.status_code, answer.json()["code"]) == (500, "node.bug")
+    assert f'use_case="{path.removeprefix("/api/").replace("/", ".")}",status="500"' in http.get("/metrics").text
+    assert "Canary" not in answer.text + str(lines)
+    assert [line["event"] for line in lines] == ["http.failed"]
+
+
+def test_a_failure_after_the_answer_has_begun_is_logged_and_cut_off():
+    async def half(request):
+        async def parts():
+            yield b"begun"
+            raise KeyError("Mrs Canary")
+
+        return StreamingResponse(parts())
+
+    app = Starlette(routes=[Route("/half", half)], middleware=[Middleware(Guard)])
+    with structlog.testing.capture_logs() as lines:
+        TestClient(app, raise_server_exceptions=False).get("/half")
+    assert [(line["event"], line["type"]) for line in lines] == [("http.failed", "KeyError")]
+
+
+def test_a_body_beyond_the_limit_is_refused():
+    node = SampleNode(Config(http=Http(max_body_bytes=10)))
+    answer = client(node).post("/api/shape/find", content=b"x" * 11)
+    assert (answer.status_code, answer.json()["code"]) == (400, "http.too-large")
+
+
+def test_who_may_not_is_refused_before_the_request_is_read():
+    anonymous = client().post("/api/caller/operator", content=b"nonsense")
+    assert (anonymous.status_code, anonymous.json()["code"]) == (401, "http.not-for-you")
+    assert client(authenticate=as_operator).post("/api/caller/operator", json={}).status_code == 200
+
+
+@pytest.mark.parametrize(("method", "path"), [("GET", "/none"), ("GET", "/api/shape/make"), ("POST", "/health")])
+def test_what_is_not_there_is_a_problem_too(method, path):
+    answer = client().request(method, path)
+    assert (answer.status_code, answer.json()["code"]) == (404, "http.no-route")
+
+
+def test_health_follows_the_node():
+    node = SampleNode()
+    assert client(node).get("/health").json() == {"status": "ok"}
+    node.wrong = "ledger.stopped"
+    answer = client(node).get("/health")
+    assert (answer.status_code, answer.json()["code"]) == (503, "ledger.stopped")
+
+
+def test_metrics_count_by_use_case_and_status_and_close_with_eof():
+    http = client()
+    http.post("/api/shape/find", json={})
+    http.post("/api/shape/find", json={})
+    http.post("/api/shape/make", json={"patient": "Mrs Canary", "kind": "round"})
+    answer = http.get("/metrics")
+    lines = answer.text.splitlines()
+    assert 'salus_requests_total{use_case="shape.find",status="404"} 2' in lines
+    assert 'salus_requests_total{use_case="shape.make",status="200"} 1' in lines
+    assert 'salus_request_duration_seconds_bucket{use_case="shape.find",le="+Inf"} 2' in lines
+    assert "salus_ledger_height 7" in lines
+    assert lines[-1] == "# EOF"
+    assert "Canary" not in answer.text
+    assert answer.headers["content-type"].startswith("application/openmetrics-text")
+
+
+def test_the_description_names_every_route_and_resolves():
+    document = client().get("/api/openapi.json").json()
+    assert set(document["paths"]) == {case.path for case in CASES}
+    text = msgspec.json.encode(document).decode()
+    references = {part.split('"')[0] for part in text.split("#/components/schemas/")[1:]}
+    assert references <= set(document["components"]["schemas"])
+    assert document["components"]["schemas"]["Shape"]["properties"]["patient"]["description"] == "Whose it is."
+
+
+@pytest.mark.parametrize(
+    ("error", "status", "severity", "code"),
+    [
+        (NotFound("a.b", "none"), 404, "error", "not-found"),
+        (Unavailable("a.b", "later"), 503, "fatal", "transient"),
+        (edge_error(Rejected(KernelReason.EXPIRED)), 409, "error", "conflict"),
+        (BUG, 500, "fatal", "exception"),
+    ],
+)
+def test_a_refusal_as_operation_outcome(error, status, severity, code):
+    answer = operation_outcome(error)
+    (issue,) = msgspec.json.decode(answer.body)["issue"]
+    assert (answer.status_code, issue["severity"], issue["code"]) == (status, severity, code)

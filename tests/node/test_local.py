@@ -1,0 +1,89 @@
+"""One process owns a data folder; commands find the one that does."""
+
+import os
+import socket
+from pathlib import Path
+
+import pytest
+
+from salus.node import local
+from salus.node.config import Config
+from salus.node.errors import Forbidden, Malformed, NotFound, Unavailable
+from tests.sample_cases import Nothing, SampleNode, Shape, find, make
+
+
+@pytest.fixture
+def config(tmp_path):
+    return Config(data=str(tmp_path / "data"), runtime=str(tmp_path / "run"))
+
+
+def opener(opened):
+    def open_(config):
+        opened.append(SampleNode(config))
+        return opened[-1]
+
+    return open_
+
+
+def test_without_a_running_node_a_command_owns_the_folder_and_lets_go(config):
+    nodes = []
+    for _ in range(2):
+        answer = local.call(make, Shape(patient="p", kind="round"), config=config, opener=opener(nodes), environment={})
+        assert answer.echo.startswith("p round")
+    with pytest.raises(NotFound):
+        local.call(find, Nothing(), config=config, opener=opener(nodes), environment={})
+    assert [node.closed for node in nodes] == [True, True, True]
+    assert Path(config.data).stat().st_mode & 0o777 == 0o700
+
+
+def test_a_folder_has_one_owner(config):
+    with (
+        local.opened(config, local.Bare),
+        pytest.raises(Unavailable, match=r"node\.owned"),
+        local.opened(config, local.Bare),
+    ):
+        pass
+    with local.opened(config, local.Bare) as node:
+        assert node.config is config
+
+
+def test_an_owner_that_does_not_answer_is_told(config):
+    with local.opened(config, local.Bare), pytest.raises(Unavailable, match=r"node\.silent"):
+        local.call(find, Nothing(), config=config, opener=local.Bare, environment={})
+
+
+def test_the_socket_lies_where_the_system_wants_it(config, tmp_path, monkeypatch):
+    bare = Config(data=config.data)
+    assert local.socket_path(config, {}).parent == tmp_path / "run" / "salus"
+    assert local.socket_path(bare, {"RUNTIME_DIRECTORY": str(tmp_path / "a")}).parent == tmp_path / "a" / "salus"
+    assert local.socket_path(bare, {"XDG_RUNTIME_DIR": str(tmp_path / "b")}).parent == tmp_path / "b" / "salus"
+    monkeypatch.setattr(local.tempfile, "gettempdir", lambda: str(tmp_path))
+    path = local.socket_path(bare, {})
+    assert path.parent == tmp_path / f"salus-{os.getuid()}"
+    with socket.socket(socket.AF_UNIX) as unix:
+        unix.bind(str(path))
+
+
+def test_two_data_folders_have_two_sockets(config, tmp_path):
+    other = Config(data=str(tmp_path / "other"), runtime=config.runtime)
+    assert local.socket_path(config, {}) != local.socket_path(other, {})
+
+
+def test_a_path_too_long_for_a_socket_is_refused_before_it_is_made(tmp_path):
+    long = tmp_path / ("x" * 100)
+    with pytest.raises(Malformed, match=r"node\.socket-path"):
+        local.socket_path(Config(runtime=str(long)), {})
+    assert not long.exists()
+
+
+def test_a_folder_open_to_others_is_refused(config, tmp_path):
+    (tmp_path / "run" / "salus").mkdir(parents=True, mode=0o700)
+    (tmp_path / "run" / "salus").chmod(0o755)
+    with pytest.raises(Forbidden, match=r"node\.runtime-folder"):
+        local.socket_path(config, {})
+
+
+def test_a_bare_node_keeps_nothing():
+    node = local.Bare(Config())
+    assert (node.signing_keys("solo"), node.trouble(), node.measures(), node.close()) == ((), "", {}, None)
+    assert node.now() > 1_600_000_000_000
