@@ -1,0 +1,163 @@
+"""Sensitivity classes: what sharing is decided by. Rules are data (`sensitivity.toml`), the highest class wins.
+
+A class is a fact of the index, outside a record's header and leaf: a new table of rules relabels, it never re-seals.
+"""
+
+import re
+import tomllib
+from collections.abc import Callable, Iterable
+from enum import IntEnum
+from functools import lru_cache
+from typing import Final
+
+import msgspec
+
+from salus.core.errors import SalusError
+from salus.interop.fhir.facts import Facts
+from salus.interop.fhir.survey import TYPES, Coding
+
+
+class Sensitivity(IntEnum):
+    """The classes in rising rank; the numbers stand in index rows and grants."""
+
+    GENERAL = 0
+    MEDICATION = 1
+    LABORATORY = 2
+    IMAGING = 3
+    CLAIMS = 4
+    RESEARCH = 5
+    GENETIC = 6
+    REPRODUCTIVE = 7
+    SEXUAL_HEALTH = 8
+    MENTAL_HEALTH = 9
+    SUBSTANCE_USE = 10
+
+    @property
+    def code(self) -> str:
+        """The class as grants and tables spell it: "mental-health"."""
+        return self.name.lower().replace("_", "-")
+
+
+CLASSES: Final = {one.code: one for one in Sensitivity}
+
+
+class BadRules(SalusError):
+    """A table of sensitivity rules that cannot be used; says where and why."""
+
+
+class Rules(msgspec.Struct, frozen=True):
+    """Compiled rules. word_class: from a text to the highest class whose word begins a word in it, remembered."""
+
+    version: str
+    types: dict[str, Sensitivity]
+    codes: dict[tuple[str, str], Sensitivity]
+    prefixes: dict[str, tuple[tuple[str, Sensitivity], ...]]
+    word_class: Callable[[str], Sensitivity]
+    inheriting: frozenset[str]
+    inherited_from: Sensitivity
+
+
+class _Rule(msgspec.Struct, frozen=True, forbid_unknown_fields=True, rename={"sensitivity": "class"}):
+    sensitivity: str
+    types: tuple[str, ...] = ()
+    words: tuple[str, ...] = ()
+    codes: dict[str, tuple[str, ...]] = {}
+    prefixes: dict[str, tuple[str, ...]] = {}
+
+
+class _Inherit(msgspec.Struct, frozen=True, forbid_unknown_fields=True, rename={"lowest": "from"}):
+    lowest: str
+    types: tuple[str, ...]
+
+
+class _Table(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    version: str
+    source: str
+    inherit: _Inherit
+    rule: tuple[_Rule, ...]
+
+
+def read_rules(text: str) -> Rules:
+    """Compile a table in the form of `sensitivity.toml`. Raises `BadRules`: no TOML, unknown key, class or type."""
+    try:
+        table = msgspec.convert(tomllib.loads(text), _Table)
+    except (tomllib.TOMLDecodeError, msgspec.ValidationError) as error:
+        raise BadRules(f"sensitivity rules: {error}") from error
+    types: dict[str, Sensitivity] = {}
+    codes: dict[tuple[str, str], Sensitivity] = {}
+    prefixes: dict[str, list[tuple[str, Sensitivity]]] = {}
+    words: dict[Sensitivity, list[str]] = {}
+    for rule in table.rule:
+        rank = _class(rule.sensitivity)
+        for kind in rule.types:
+            types[_type(kind)] = max(rank, types.get(kind, rank))
+        for system, many in rule.codes.items():
+            for code in many:
+                codes[system, code] = max(rank, codes.get((system, code), rank))
+        for system, many in rule.prefixes.items():
+            prefixes.setdefault(system, []).extend((prefix, rank) for prefix in many)
+        words.setdefault(rank, []).extend(rule.words)
+    return Rules(
+        table.version,
+        types,
+        codes,
+        {system: tuple(many) for system, many in prefixes.items()},
+        _word_class(words),
+        frozenset(_type(kind) for kind in table.inherit.types),
+        _class(table.inherit.lowest),
+    )
+
+
+def _class(code: str) -> Sensitivity:
+    if code not in CLASSES:
+        raise BadRules(f"sensitivity rules: class {code!r}, expected one of {', '.join(CLASSES)}")
+    return CLASSES[code]
+
+
+def _type(kind: str) -> str:
+    if kind not in TYPES:
+        raise BadRules(f"sensitivity rules: type {kind!r} is not one of R4")
+    return kind
+
+
+def _word_class(words: dict[Sensitivity, list[str]]) -> Callable[[str], Sensitivity]:
+    patterns = [
+        (rank, re.compile(r"\b(?:" + "|".join(map(re.escape, sorted(many))) + ")", re.IGNORECASE))
+        for rank, many in sorted(words.items(), reverse=True)
+        if many
+    ]
+
+    @lru_cache(maxsize=8192)
+    def word_class(text: str) -> Sensitivity:
+        return next((rank for rank, pattern in patterns if pattern.search(text)), Sensitivity.GENERAL)
+
+    return word_class
+
+
+def classify(found: Facts, codings: Iterable[Coding], rules: Rules) -> Sensitivity:
+    """Return the highest class that the type, any coding (security labels are codings) or any word gives.
+
+    `codings` are all codings of the resource. A person's own name is not searched for words.
+    """
+    rank = rules.types.get(found.type, Sensitivity.GENERAL)
+    codes, prefixes, word_class = rules.codes, rules.prefixes, rules.word_class
+    for coding in codings:
+        system, code, display = coding
+        rank = max(rank, codes.get((system, code), rank), word_class(display) if display else rank)
+        for prefix, of_prefix in prefixes.get(system, ()):
+            if of_prefix > rank and code.startswith(prefix):
+                rank = of_prefix
+    if found.person is None and found.type not in _NAMED:
+        rank = max(rank, word_class(found.label))
+    return rank
+
+
+_NAMED: Final = frozenset({"Practitioner", "Organization", "Location", "RelatedPerson"})
+"""Their label is a name: a clinic called so says nothing about a patient."""
+
+
+def inherited(own: Sensitivity, others: Iterable[Sensitivity], kind: str, rules: Rules) -> Sensitivity:
+    """Return the class of an inheriting type, given the classes of what it refers to."""
+    if kind not in rules.inheriting:
+        return own
+    return max([own, *(other for other in others if other >= rules.inherited_from)])
