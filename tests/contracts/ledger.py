@@ -153,11 +153,11 @@ class Ledger:
 
     def refuse(self, message: Message, by: str = "hospital-a", author: str = "", **body: Any) -> Any:
         """Send one message that must be refused. Returns the reason; the state must be as it was."""
-        before = dict(self.rows)
+        before, state = dict(self.rows), self.chain.state
         try:
             self.send(message, by, author, **body)
         except Rejected as refusal:
             assert self.rows == before
-            assert self.chain.state == self.chain.state
+            assert self.chain.state == state
             return refusal.reason
         raise AssertionError(f"{type(message).__name__} was applied")
