@@ -3,6 +3,7 @@
 import pytest
 
 from salus.contracts.membership.port import (
+    KEYS,
     ActivateRules,
     Admit,
     Amend,
@@ -27,6 +28,7 @@ from salus.contracts.membership.port import (
     cosigners,
     expired,
     key_at,
+    keys_key,
     member,
     member_of_key,
     parameters,
@@ -35,6 +37,7 @@ from salus.contracts.membership.port import (
 )
 from salus.contracts.membership.reasons import MembershipReason as Reason
 from salus.contracts.records.port import Anchor
+from salus.core.errors import InvariantBroken
 from salus.core.rules import UnsupportedRules
 
 from .ledger import AGREEMENT, DAY, Ledger, candidate, possession, public, receive_key
@@ -85,6 +88,7 @@ def test_four_members_admit_a_fifth_when_more_than_two_thirds_want_it():
     data = ledger.send(Vote(data[:32], approve=True), "lab-d")
     assert data[32:] == bytes((1, 0, 3, 0, 0, 0, 4)) + b"admit:site-e"
     assert member(ledger.state, "site-e").since == ledger.chain.height
+    assert key_at(ledger.state, "site-e", ledger.chain.height - 1) is None
     ledger.send(Move("https://new.example"), "site-e")
     assert member(ledger.state, "site-e").endpoint == "https://new.example"
 
@@ -216,3 +220,14 @@ def test_a_rule_version_holds_from_its_height_and_a_program_without_it_stops():
 )
 def test_a_threshold_is_more_than_a_share_or_all(share, electorate, needed):
     assert Threshold(*share).needed(electorate) == needed
+
+
+def test_a_ledger_without_its_own_rows_is_a_bug():
+    ledger = Ledger()
+    assert cosigners(ledger.state) == ()
+    with pytest.raises(InvariantBroken, match="without parameters"):
+        parameters(ledger.state)
+    founded = Ledger.founded("hospital-a")
+    del founded.rows[KEYS.state_key(keys_key("hospital-a", 1))]
+    with pytest.raises(InvariantBroken, match="hospital-a has no keys 1"):
+        key_at(founded.state, "hospital-a")

@@ -45,5 +45,5 @@ def decode(data: bytes, kind: type[T]) -> T:
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
         raise MalformedBytes(str(error)) from error
     if _encoder.encode(value) != data:
-        raise MalformedBytes(f"not the canonical encoding of {kind.__name__}")
+        raise MalformedBytes("not the canonical encoding of the value")
     return value

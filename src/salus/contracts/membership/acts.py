@@ -6,7 +6,7 @@ count decides, because the state has moved on.
 
 from collections.abc import Iterator
 from itertools import pairwise
-from typing import Final
+from typing import Final, assert_never
 
 from msgspec import structs
 
@@ -137,6 +137,8 @@ def check(ctx: Context, act: Act) -> None:
             check_schedule(ctx, act)
         case SetParameters():
             pass  # their limits are in their types, and every value within them can be lived with
+        case _:
+            assert_never(act)
 
 
 def check_candidate(ctx: Context, candidate: Candidate) -> None:
@@ -242,6 +244,8 @@ def carry_out(ctx: Context, act: Act) -> None:
             ctx.put(PARAMETERS, SINGLE, act.parameters)
         case ActivateRules():
             ctx.insert(SCHEDULE, height_key(act.height), Scheduled(act.version))
+        case _:
+            assert_never(act)
     settle(ctx)
 
 
