@@ -44,6 +44,14 @@ _MIGRATIONS: Final = (
         disclosures INTEGER NOT NULL, root BLOB NOT NULL, made INTEGER NOT NULL, leaves BLOB NOT NULL,
         tx BLOB, height INTEGER, receipt BLOB);
     """,
+    """
+    CREATE TABLE invitation (digest BLOB PRIMARY KEY, link BLOB NOT NULL, expires INTEGER NOT NULL, claim BLOB);
+    CREATE TABLE link_key (
+        link BLOB PRIMARY KEY, key BLOB NOT NULL, standing INTEGER NOT NULL, counter INTEGER NOT NULL,
+        contacts BLOB NOT NULL, certificate BLOB NOT NULL, transcript BLOB NOT NULL);
+    CREATE TABLE wallet (
+        locator BLOB PRIMARY KEY, write_key BLOB NOT NULL, version INTEGER NOT NULL, file BLOB NOT NULL);
+    """,
 )
 SCHEMA: Final = len(_MIGRATIONS)
 

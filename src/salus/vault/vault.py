@@ -15,9 +15,13 @@ from pathlib import Path
 from typing import Final, Self
 
 import msgspec
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
-from salus.vault import batches, journal, links, records
+from salus.vault import batches, enrolled, journal, links, records
 from salus.vault.batches import Anchoring, Batch, Trees
+from salus.vault.enrolled import LinkKey
+from salus.vault.enrolment import Instruction
+from salus.vault.envelope import ReceiveKey
 from salus.vault.errors import Damaged, Erased, NotAnchored, SealBroken, VaultError
 from salus.vault.journal import Disclosure, Line, Side
 from salus.vault.links import LinkInfo, LinkKind, Standing
@@ -248,6 +252,47 @@ class Vault:
     def forget_lines(self, before: int) -> int:
         """Delete journal lines older than `before` (Unix ms), whose legal term has ended; return how many."""
         return journal.forget_lines(self.store, before)
+
+    # Patients' wallets
+
+    def invite(self, link: bytes) -> bytes:
+        """Return an invitation (16 bytes) to enrol a patient's link: once, within 15 minutes. Raises UnknownLink."""
+        return enrolled.invite(self.store, link)
+
+    def enrol(self, claim: bytes, *, network: bytes, receive: ReceiveKey, sign: Ed25519PrivateKey) -> bytes:
+        """Answer a wallet's sealed claim with a sealed welcome that holds the link secret.
+
+        `receive` and `sign` are the member's keys. Raises EnvelopeRefused, Refused.
+        """
+        return enrolled.enrol(self.store, claim, network=network, receive=receive, sign=sign)
+
+    def confirm(self, link: bytes, signature: bytes) -> None:
+        """Obey a link key from now on: it signed the transcript. Raises UnknownLink, Refused."""
+        enrolled.confirm(self.store, link, signature)
+
+    def link_key(self, link: bytes) -> LinkKey:
+        """Return key, standing, counter and commitments of an enrolled link. Raises UnknownLink."""
+        return enrolled.link_key(self.store, link)
+
+    def obey(self, instruction: bytes, *, network: bytes) -> Instruction:
+        """Verify a signed instruction, spend its counter, and return it to be carried out. Raises Refused."""
+        return enrolled.obey(self.store, instruction, network=network)
+
+    def publish_certificate(self, link: bytes, certificate: bytes) -> None:
+        """Obey a link key in revocation only, from now on. Raises UnknownLink, Refused."""
+        enrolled.publish_certificate(self.store, link, certificate)
+
+    def put_wallet(self, locator: bytes, write_key: bytes, version: int, *, file: bytes, signature: bytes) -> None:
+        """Store a wallet's sealed file if it is the next version. Raises Refused with the current version."""
+        enrolled.put_wallet(self.store, locator, write_key, version, file=file, signature=signature)
+
+    def get_wallet(self, locator: bytes) -> tuple[int, bytes]:
+        """Return version and sealed file under a locator. Raises UnknownWallet."""
+        return enrolled.get_wallet(self.store, locator)
+
+    def drop_wallet(self, locator: bytes, signature: bytes) -> None:
+        """Delete a wallet's file on its owner's word. Raises UnknownWallet, Refused."""
+        enrolled.drop_wallet(self.store, locator, signature)
 
     # Itself
 
