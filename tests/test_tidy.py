@@ -23,7 +23,7 @@ CONTRACT_FILES = ("README.md", "messages.py", "port.py", "reasons.py", "rules.py
 # The three places that may catch everything, because each answers for a whole process.
 CATCH_ALL = ("src/salus/http/middleware.py", "src/salus/engines/cometbft/", "src/salus/cli/main.py")
 # `salus verify` reads files and prints its verdict, alone on the standard library: the one edge inside the core.
-OFFLINE_COMMAND = "src/salus/core/proof/main.py"
+OFFLINE_COMMAND = "src/salus/core/proof/cli.py"
 
 # Calls that fix the order of what they are given.
 ORDERED_BY = frozenset({"list", "tuple", "enumerate", "iter", "zip", "map", "filter", "reversed"})

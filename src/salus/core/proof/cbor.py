@@ -5,6 +5,7 @@ COSE_Sign1. Decoding refuses whatever would not be encoded to the same bytes: he
 indefinite lengths, map keys out of order or twice; and floats, other simple values and other tags.
 """
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Final
 
@@ -145,3 +146,22 @@ def _map(data: bytes, at: int, count: int, depth: int) -> tuple[Value, int]:
         before = data[start:at]
         items[key], at = _decode(data, at, depth)
     return items, at
+
+
+def sequence(data: bytes) -> Iterator[Value]:
+    """Yield the items of a CBOR sequence (RFC 8742). Raises MalformedProof when it comes to what is none."""
+    at = 0
+    while at < len(data):
+        value, at = _decode(data, at, 0)
+        yield value
+
+
+def label_of(data: bytes) -> str | None:
+    """Return the text that is the first item of an array, which is the first item of the data, or None."""
+    if not data or not 0x81 <= data[0] <= 0x97:  # every format of ours is an array of 1 to 23 items
+        return None
+    try:
+        label, _ = _decode(data, 1, 1)
+    except MalformedProof:
+        return None
+    return label if isinstance(label, str) else None

@@ -5,6 +5,7 @@
                  that the checkpoint's log begins with it
     state proof  ["salus/v1/state-proof", row key, siblings, end, receipt of the block's leaf]
     end          null, or [path 32, value hash 32] of the leaf at the way's end
+    path         ["salus/v1/path", old size, new size, path]: a consistency path by itself
 
 as deterministic CBOR. A path is one byte string of 32-byte nodes.
 """
@@ -21,6 +22,7 @@ from salus.core.proof.leaf import BlockLeaf, Leaf
 
 RECEIPT: Final = "salus/v1/receipt"
 STATE_PROOF: Final = "salus/v1/state-proof"
+PATH: Final = "salus/v1/path"
 MAX_ROW_KEY: Final = 512  # table number and the longest key a table may have
 
 
@@ -164,3 +166,24 @@ def _end_in(value: cbor.Value) -> tuple[bytes, bytes] | None:
 def extended(receipt: Receipt, checkpoint: Checkpoint, path: Sequence[bytes]) -> Receipt:
     """Return the receipt carried to a later checkpoint by the consistency path from its own size."""
     return Receipt(receipt.entry, receipt.index, receipt.path, checkpoint, (receipt.size, tuple(path)))
+
+
+@dataclass(frozen=True, slots=True)
+class ConsistencyPath:
+    """A consistency path by itself (RFC 9162 section 2.1.4): what carries trust, or an old receipt, to a newer size."""
+
+    old: int
+    new: int
+    nodes: tuple[bytes, ...]
+
+    def encode(self) -> bytes:
+        """Return the path's bytes."""
+        return cbor.encode((PATH, self.old, self.new, b"".join(self.nodes)))
+
+    @classmethod
+    def decode(cls, data: bytes) -> Self:
+        """Return the path that the bytes stand for. Raises MalformedProof."""
+        match cbor.decode(data):
+            case ("salus/v1/path", int(old), int(new), bytes(nodes)) if 0 <= old <= new <= merkle.MAX_SIZE:
+                return cls(old, new, nodes_in(nodes))
+        raise MalformedProof("not a consistency path")
