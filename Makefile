@@ -39,8 +39,8 @@ bench: $(VENV)/dev ## measure the budgets, write bench.json, exit 1 on an unexpl
 soak: $(VENV)/dev ## the long runs
 	@$(BIN)/python -m pytest -n 2 -m soak
 
-docs: $(VENV)/dev ## write the generated reference pages
-	@$(BIN)/python -m salus.cli.reference docs/reference
+docs: $(VENV)/dev ## write the generated reference pages and client
+	@$(BIN)/python -m salus.cli.reference .
 
 lock: ## renew both lock files from pyproject.toml (needs uv)
 	uv pip compile --quiet --upgrade --python-version 3.11 --universal --generate-hashes --no-emit-index-url --no-header --no-annotate pyproject.toml --extra build --extra dev -o requirements-dev.lock

@@ -1,6 +1,7 @@
 """Use cases of every shape, for the tests of the edges that derive from them."""
 
 from dataclasses import dataclass, field
+from enum import Enum
 from typing import Annotated, Literal
 
 import msgspec
@@ -45,6 +46,13 @@ class Part(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     size: Annotated[int, Meta(description="Size in bytes.", examples=[3])]
 
 
+class Colour(Enum):
+    """A colour."""
+
+    RED = "red"
+    BLUE = "blue"
+
+
 class Shape(Message, frozen=True):
     """A request with a field of each kind."""
 
@@ -55,6 +63,11 @@ class Shape(Message, frozen=True):
     content: Annotated[bytes, Meta(description="What it is made of.", examples=[b"x"])] = b""
     purposes: Annotated[tuple[str, ...], Meta(description="What for.", examples=[("TREAT",)])] = ()
     parts: Annotated[tuple[Part, ...], Meta(description="What it consists of.")] = ()
+    colour: Annotated[Colour, Meta(description="Colour.", examples=[Colour.BLUE])] = Colour.RED
+    sizes: Annotated[tuple[int, ...], Meta(description="Sizes to choose from.", examples=[(1, 2)])] = (1, 2)
+    extra: Annotated[dict[str, int], Meta(description="More numbers.", examples=[{"a": 1}])] = msgspec.field(
+        default_factory=dict
+    )
     note: Annotated[str | None, Meta(description="A word to it.", examples=["soon"])] = None
 
 

@@ -10,6 +10,7 @@ from joserfc import jws
 from joserfc.jwk import OKPKey
 from starlette.testclient import TestClient
 
+from salus.core.proof.httpsig import HttpRequest, sign
 from salus.http.app import application
 from salus.http.person import (
     ALSO,
@@ -22,7 +23,6 @@ from salus.http.person import (
     thumbprint,
 )
 from salus.node.config import Config
-from salus.node.exchange.signatures import HttpRequest, sign
 from tests.sample_cases import CASES, SampleNode
 
 NONCES = (f"{number:022d}" for number in count())

@@ -15,6 +15,7 @@ import msgspec
 from salus import contracts
 from salus.cli.derive import AnyCase, help_of, shown
 from salus.cli.main import COMMANDS
+from salus.cli.stubs import client
 from salus.core.errors import Reason, reasons
 from salus.http.derive import openapi
 from salus.node.config import keys, section_docs, variable
@@ -185,20 +186,22 @@ def description() -> str:
     )
 
 
+# Every generated file, by its path in the repository.
 PAGES: Final[dict[str, Callable[[], str]]] = {
-    "cli.md": cli,
-    "config.md": config,
-    "http.md": http,
-    "openapi.json": description,
-    "reasons.md": reason_page,
+    "docs/reference/cli.md": cli,
+    "docs/reference/config.md": config,
+    "docs/reference/http.md": http,
+    "docs/reference/openapi.json": description,
+    "docs/reference/reasons.md": reason_page,
+    "src/salus/client/api.py": client,
 }
 
 
-def write(folder: Path) -> None:
-    """Write every generated page."""
-    folder.mkdir(parents=True, exist_ok=True)
+def write(root: Path) -> None:
+    """Write every generated file below the root of the repository."""
     for name, make in PAGES.items():
-        (folder / name).write_text(make(), encoding="utf-8")
+        (root / name).parent.mkdir(parents=True, exist_ok=True)
+        (root / name).write_text(make(), encoding="utf-8")
 
 
 if __name__ == "__main__":

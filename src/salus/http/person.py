@@ -21,8 +21,9 @@ from joserfc.jwk import OKPKey
 from msgspec import Meta
 from starlette.requests import Request
 
+from salus.core.proof.httpsig import HttpRequest
 from salus.node.errors import Unauthenticated
-from salus.node.exchange.signatures import HttpRequest, Nonces, verify
+from salus.node.exchange.signatures import Nonces, verify
 from salus.node.usecase import NOBODY, Caller, Kind, Node
 
 SCHEME: Final = "Person "

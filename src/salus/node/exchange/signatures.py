@@ -1,26 +1,19 @@
-"""HTTP message signatures between members, and of persons towards their node (RFC 9421), over the body's digest (RFC 9530).
+"""Verifying signed HTTP requests (RFC 9421), of members to each other and of persons to their node, each taken once.
 
-One profile, nothing optional: label `salus`, Ed25519, components "@method", "@target-uri", "content-digest" and those
-fields that the use asks for, in this order; parameters created, expires, nonce, keyid, alg, tag, in this order, at most
-60 s from created to expires. A signature by any other profile is refused, so that there is one form to parse and no
-downgrade to choose. All functions are pure; the memory of nonces is `Nonces`.
+The one form is that of `salus.core.proof.httpsig`; a signature of any other is refused, so that there is one to parse
+and no downgrade to choose. `verify` is pure; the memory of nonces is `Nonces`.
 """
 
 import base64
-import hashlib
 import re
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Final
-from urllib.parse import urlsplit
 
 from salus.core.proof import ed25519
+from salus.core.proof.httpsig import COVERED, LIFETIME_SECONDS, HttpRequest, content_digest, signature_base
 from salus.node.errors import Unauthenticated, Unavailable
 
-LABEL: Final = "salus"
-COVERED: Final = ("@method", "@target-uri", "content-digest")
-# Long enough for a slow link and clocks that differ, short enough to remember every nonce.
-LIFETIME_SECONDS: Final = 60
 # A signer's clock may be this far ahead of ours, as a block's time may be of a node's.
 AHEAD_SECONDS: Final = 15
 # Per key and lifetime: over 150 requests a second of one signer, 10 MB of memory.
@@ -35,76 +28,12 @@ _SIGNATURE: Final = re.compile(r"salus=:(?P<value>[A-Za-z0-9+/]{86}==):")
 
 
 @dataclass(frozen=True)
-class HttpRequest:
-    """What of a request is signed: method, absolute target URI, fields by lower-case name, body."""
-
-    method: str
-    target_uri: str
-    fields: Mapping[str, str]
-    body: bytes
-
-
-@dataclass(frozen=True)
 class Signer:
     """What a verified signature says: by which key, once (nonce), until when (Unix seconds)."""
 
     keyid: str
     nonce: str
     expires: int
-
-
-def content_digest(body: bytes) -> str:
-    """Return the Content-Digest field of a body (RFC 9530 section 2), SHA-256."""
-    return f"sha-256=:{base64.b64encode(hashlib.sha256(body).digest()).decode()}:"
-
-
-def component(name: str, request: HttpRequest) -> str:
-    """Return the value of a component (RFC 9421 sections 2.1, 2.2). Raises Unauthenticated for a field that is not there."""
-    if name == "@method":
-        return request.method
-    if name == "@target-uri":
-        return request.target_uri
-    if name == "@authority":
-        return urlsplit(request.target_uri).netloc.lower()
-    if name == "@path":
-        return urlsplit(request.target_uri).path or "/"
-    if name.startswith("@") or name not in request.fields:
-        raise Unauthenticated("signature.component", "a signed part of the request is missing", expected=name)
-    return " ".join(request.fields[name].split("\n")).strip()
-
-
-def signature_base(components: Sequence[str], parameters: str, request: HttpRequest) -> bytes:
-    """Return the bytes that are signed (RFC 9421 section 2.5); `parameters` as they stand in Signature-Input."""
-    lines = [f'"{name}": {component(name, request)}' for name in components]
-    return "\n".join([*lines, f'"@signature-params": {parameters}']).encode("ascii", "strict")
-
-
-def sign(
-    request: HttpRequest,
-    key: Callable[[bytes], bytes],
-    *,
-    keyid: str,
-    now: int,
-    nonce: str,
-    tag: str,
-    also: Sequence[str] = (),
-) -> dict[str, str]:
-    """Return the fields that sign a request: content-digest, signature-input, signature.
-
-    `key` signs bytes with Ed25519; `now` in Unix milliseconds; `nonce` 16 to 64 characters of base64url, never used
-    before with this key; `also` the names of further fields to cover.
-    """
-    fields = {**request.fields, "content-digest": content_digest(request.body)}
-    created = now // 1000
-    names = " ".join(f'"{name}"' for name in (*COVERED, *also))
-    parameters = f'({names});created={created};expires={created + LIFETIME_SECONDS};nonce="{nonce}";keyid="{keyid}";alg="ed25519";tag="{tag}"'
-    whole = HttpRequest(request.method, request.target_uri, fields, request.body)
-    signature = base64.b64encode(key(signature_base((*COVERED, *also), parameters, whole))).decode()
-    return {
-        "content-digest": fields["content-digest"],
-        "signature-input": f"{LABEL}={parameters}",
-        "signature": f"{LABEL}=:{signature}:",
-    }
 
 
 def verify(
@@ -143,7 +72,12 @@ def verify(
         )
     if request.fields.get("content-digest") != content_digest(request.body):
         raise Unauthenticated("signature.digest", "the body is not the one signed", expected="sha-256 of the body")
-    base = signature_base(components, form["signed"], request)
+    try:
+        base = signature_base(components, form["signed"], request)
+    except (KeyError, UnicodeEncodeError) as error:
+        raise Unauthenticated(
+            "signature.component", "a signed part of the request is missing or not ASCII", expected=" ".join(components)
+        ) from error
     value = base64.b64decode(signature["value"])
     if not any(ed25519.verify(key, base, value) for key in keys(form["keyid"])):
         raise Unauthenticated("signature.invalid", "the signature does not hold under any current key of its signer")
