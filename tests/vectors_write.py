@@ -1,0 +1,277 @@
+"""Write the contract vectors anew: `python -m tests.vectors_write`. A vector is a promise; a change needs its reason.
+
+Each scenario brings a ledger to where the message under test is sent and returns that message as (message, submitter,
+author or "", body fields to override).
+"""
+
+import json
+import shutil
+from collections.abc import Callable
+from typing import Any
+
+from salus.contracts.consent.port import Grant, Revoke, round_expiry
+from salus.contracts.membership.port import (
+    ActivateRules,
+    Admit,
+    Amend,
+    Genesis,
+    Move,
+    Parameters,
+    Propose,
+    Reinstate,
+    Remove,
+    ReplaceKeys,
+    Role,
+    RotateKeys,
+    SetParameters,
+    SetValidators,
+    Suspend,
+    ValidatorChange,
+    Vote,
+)
+from salus.contracts.readable import to_readable
+from salus.contracts.records.port import (
+    Anchor,
+    CancelErasure,
+    ConfirmDeletion,
+    ConfirmErasure,
+    OpenErasure,
+    Rank,
+    RetainErasure,
+    RetentionReason,
+)
+from salus.core.encoding import encode
+from salus.core.kernel import Result
+from tests.contracts.ledger import AGREEMENT, DAY, START, Ledger, candidate, genesis, possession, public, receive_key
+from tests.vectors_run import CONTRACTS, VECTORS
+
+Sent = tuple[Any, str, str, dict[str, Any]]
+GENESES = {
+    "one": genesis("hospital-a"),
+    "two": genesis("hospital-a", "hospital-b"),
+    "three": genesis("hospital-a", "hospital-b", "insurer-c"),
+    "validating": genesis(
+        "hospital-a", "hospital-b", validators=(ValidatorChange("hospital-a", public("node-hospital-a"), 10),)
+    ),
+}
+CASE = bytes(range(16))
+EXPIRY = round_expiry(START + 90 * DAY, 7 * DAY)
+GRANT = Grant(bytes(range(32)), EXPIRY)
+SCENARIOS: list[tuple[str, str, str, Callable[[Ledger], Sent]]] = []
+
+
+class Recorder(Ledger):
+    """A ledger that remembers its blocks as a vector tells them."""
+
+    def block(self, *wires: bytes, later: int = 1000) -> tuple[Result, ...]:
+        results = super().block(*wires, later=later)
+        self.told = [*getattr(self, "told", []), {"time": self.time, "transactions": [wire.hex() for wire in wires]}]
+        return results
+
+
+def sent(message: Any, by: str = "hospital-a", author: str = "", **body: Any) -> Sent:
+    return message, by, author, body
+
+
+def case(message: str, name: str, founders: str) -> Callable[[Callable[[Ledger], Sent]], Callable[[Ledger], Sent]]:
+    def add(scenario: Callable[[Ledger], Sent]) -> Callable[[Ledger], Sent]:
+        SCENARIOS.append((message, name, founders, scenario))
+        return scenario
+
+    return add
+
+
+def simple(message: str, name: str, founders: str, about: str, *steps: Sent | int) -> None:
+    """Add a scenario of messages sent one after the other, with pauses in ms; the last is the one under test."""
+
+    def scenario(ledger: Ledger) -> Sent:
+        for step in steps[:-1]:
+            if isinstance(step, int):
+                ledger.pass_time(step)
+            else:
+                ledger.send(step[0], step[1], step[2], **step[3])
+        last = steps[-1]
+        assert not isinstance(last, int)
+        return last
+
+    scenario.__doc__ = about
+    case(message, name, founders)(scenario)
+
+
+def keys(member: str, name: str) -> tuple[bytes, bytes, bytes]:
+    return public(name), receive_key(name), possession(member, name)
+
+
+def proposed(act: Any) -> Sent:
+    return sent(Propose(act))
+
+
+def voting(name: str, founders: str, about: str, act: Any, *votes: tuple[str, bool], first: bool = False) -> None:
+    """Add a scenario of a proposal by hospital-a and the votes on it, the last under test."""
+
+    def scenario(ledger: Ledger) -> Sent:
+        proposal = ledger.send(Propose(act))[:32]
+        for voter, approve in votes[:-1]:
+            ledger.send(Vote(proposal, approve), voter)
+        return sent(Vote(bytes(32) if first else proposal, votes[-1][1]), votes[-1][0])
+
+    scenario.__doc__ = about
+    case("membership.vote", name, founders)(scenario)
+
+
+def membership() -> None:
+    p = "membership.propose"
+    lab = candidate("lab-d")
+    simple(p, "admit", "one", "A founder alone admits a member.", proposed(Admit(lab, AGREEMENT)))
+    simple(p, "open", "three", "One of three proposals' ballots leaves it open.", proposed(Suspend("insurer-c")))
+    simple(p, "amend", "one", "A member's roles change.", proposed(Amend("hospital-a", "A", (Role.SITE,), "FR-75")))
+    simple(p, "set-parameters", "one", "The parameters change.", proposed(SetParameters(Parameters(AGREEMENT, 1000))))
+    simple(p, "activate-rules", "one", "A rule version is scheduled.", proposed(ActivateRules(2, 1000)))
+    change = ValidatorChange("hospital-a", public("node"), 5)
+    simple(p, "set-validators", "one", "A member becomes the validator.", proposed(SetValidators((change,))))
+    lost = ReplaceKeys("hospital-a", *keys("hospital-a", "found"))
+    simple(p, "replace-keys", "one", "A member gets new keys by ballot.", proposed(lost))
+    refused = {
+        "no-such-member": ("two", Suspend("nobody")),
+        "wrong-standing": ("two", Reinstate("hospital-b")),
+        "id-taken": ("one", Admit(candidate("hospital-a", "new"), AGREEMENT)),
+        "other-agreement": ("one", Admit(lab, bytes(32))),
+        "unordered": ("one", Amend("hospital-a", "A", (Role.SITE, Role.PAYER), "DE")),
+        "key-used": ("one", Admit(candidate("lab-d", "hospital-a"), AGREEMENT)),
+        "no-possession": ("one", Admit(candidate("lab-d", possession=bytes(64)), AGREEMENT)),
+        "consensus-key-taken": (
+            "validating",
+            SetValidators((ValidatorChange("hospital-b", public("node-hospital-a"), 1),)),
+        ),
+        "last-member": ("one", Remove("hospital-a")),
+        "last-validator": ("validating", Suspend("hospital-a")),
+        "not-newer": ("one", ActivateRules(1, 1000)),
+    }
+    for name, (founders, act) in refused.items():
+        simple(p, name, founders, f"The act cannot be carried out: {name}.", proposed(act))
+    admit = Admit(lab, AGREEMENT)
+    voting("passes", "two", "The second of two ballots admits.", admit, ("hospital-b", True))
+    voting("fails", "two", "One of two against is enough.", admit, ("hospital-b", False))
+    voting("suspends", "three", "Two of three suspend the third.", Suspend("insurer-c"), ("hospital-b", True))
+    voting("already-voted", "two", "The proposer has voted.", admit, ("hospital-a", True))
+    voting("closed", "two", "A failed proposal is closed.", admit, ("hospital-b", False), ("hospital-b", True))
+    voting("no-such-proposal", "two", "No proposal has this id.", admit, ("hospital-b", True), first=True)
+    rotate = RotateKeys(*keys("hospital-a", "second"))
+    simple("membership.rotate-keys", "applied", "two", "A member rotates its keys.", sent(rotate))
+    simple("membership.rotate-keys", "not-current-key", "two", "The old key is spent.", sent(rotate), sent(Move("")))
+    move = Move("https://salus.example")
+    simple("membership.move", "applied", "two", "A node moves.", sent(move))
+    simple("membership.move", "unknown-member", "one", "A stranger sends.", sent(move, "stranger"))
+
+
+@case("membership.move", "not-active", "three")
+def suspended(ledger: Ledger) -> Sent:
+    """A suspended member sends."""
+    proposal = ledger.send(Propose(Suspend("insurer-c")))[:32]
+    ledger.send(Vote(proposal, approve=True), "hospital-b")
+    return sent(Move(""), "insurer-c")
+
+
+def records() -> None:
+    anchor = Anchor(bytes(range(32)), 6, deferred=False)
+    simple("records.anchor", "applied", "two", "A batch is anchored.", sent(anchor, "hospital-b"))
+    late = Anchor(bytes(range(32)), 0, deferred=True)
+    simple("records.anchor", "deferred", "one", "A batch that waited for the ledger.", sent(late))
+    opened = sent(OpenErasure(CASE, Rank.LINK_KEY))
+    o, c = "records.open-erasure", "records.cancel-erasure"
+    simple(o, "applied", "one", "A case is opened.", opened)
+    simple(o, "case-exists", "one", "A case is opened once.", opened, opened)
+    in_person = sent(CancelErasure(CASE, Rank.IN_PERSON))
+    simple(c, "applied", "one", "A higher rank calls it off.", opened, in_person)
+    simple(c, "rank-too-low", "one", "The same rank does not.", opened, sent(CancelErasure(CASE, Rank.LINK_KEY)))
+    simple(c, "too-late", "one", "After a week nothing is called off.", opened, 7 * DAY, in_person)
+    simple(c, "no-such-case", "one", "There is no case.", in_person)
+    other = sent(CancelErasure(CASE, Rank.IN_PERSON), "hospital-b")
+    simple(c, "not-holder", "two", "The case is another member's.", opened, other)
+    retain = sent(RetainErasure(CASE, RetentionReason.LEGAL_OBLIGATION))
+    simple("records.retain-erasure", "applied", "one", "The law keeps it.", opened, retain)
+    simple(
+        "records.retain-erasure", "reviewed", "one", "A year later it is reviewed.", opened, retain, 365 * DAY, retain
+    )
+    delete, erase = sent(ConfirmDeletion(CASE)), sent(ConfirmErasure(CASE))
+    d, e = "records.confirm-deletion", "records.confirm-erasure"
+    simple(d, "applied", "one", "After a week it is deleted.", opened, 7 * DAY, delete)
+    simple(d, "too-early", "one", "Within a week nothing is deleted.", opened, delete)
+    simple(e, "applied", "one", "The last backup has expired.", opened, 7 * DAY, delete, erase)
+    simple(e, "wrong-status", "one", "What is not deleted is not erased.", opened, erase)
+
+
+def consent() -> None:
+    g, r = "consent.grant", "consent.revoke"
+    grant, revoke = sent(GRANT, author="one-time"), sent(Revoke(), author="one-time")
+    simple(g, "applied", "one", "A grant is recorded.", grant)
+    simple(g, "already-granted", "two", "A key grants once.", grant, sent(GRANT, "hospital-b", "one-time"))
+    simple(g, "not-rounded", "one", "An exact expiry marks.", sent(Grant(bytes(32), EXPIRY + 1), author="one-time"))
+    over = Grant(bytes(32), START // (7 * DAY) * (7 * DAY))
+    simple(g, "already-over", "one", "The expiry has passed.", sent(over, author="one-time"))
+    far = Grant(bytes(32), round_expiry(START + 6 * 366 * DAY, 7 * DAY))
+    simple(g, "expiry-too-far", "one", "A grant does not last for ever.", sent(far, author="one-time"))
+    simple(g, "author-expected", "one", "Nobody authored it.", sent(GRANT))
+    simple(r, "applied", "two", "Revoked through another member.", grant, sent(Revoke(), "hospital-b", "one-time"))
+    simple(r, "not-granted", "two", "Another key reaches no grant.", grant, sent(Revoke(), "hospital-b", "other"))
+    simple(r, "already-revoked", "one", "A grant is revoked once.", grant, revoke, revoke)
+
+
+def told(message: str, name: str, founders: str, scenario: Callable[[Ledger], Sent]) -> dict[str, Any]:
+    """Return the vector of one scenario."""
+    document = GENESES[founders]
+    ledger = Recorder()
+    ledger.found(encode(document), document.time)
+    ledger.keys = {member.id: member.id for member in document.members}
+    asked, by, author, body = scenario(ledger)
+    before, pre = dict(ledger.rows), getattr(ledger, "told", [])
+    wire = ledger.wire(asked, by, author, **body)
+    (result,) = ledger.block(wire)
+    vector = {
+        "about": (scenario.__doc__ or "").strip(),
+        "genesis": founders,
+        "pre": pre,
+        "message": to_readable(asked),
+        "submitter": by,
+        "authored": bool(author),
+        "time": ledger.time,
+        "transaction": wire.hex(),
+    }
+    assert vector["message"]["type"] == message or name == "not-current-key"
+    if result.refusal is None:
+        rows = {key.hex(): row.hex() for key, row in sorted(ledger.rows.items()) if before.get(key) != row}
+        vector["post"] = {"data": result.data.hex(), "rows": rows}
+    else:
+        vector["reason"] = {"code": result.code, "name": result.refusal.reason.name}
+    return vector | {"app_hash": ledger.chain.app_hash.hex()}
+
+
+def genesis_told(document: Genesis) -> dict[str, Any]:
+    ledger = Ledger()
+    ledger.found(encode(document), document.time)
+    return {
+        "document": to_readable(document),
+        "bytes": encode(document).hex(),
+        "network": ledger.chain.network.hex(),
+        "app_hash": ledger.chain.app_hash.hex(),
+    }
+
+
+def main() -> None:
+    """Write all vectors, replacing those there are."""
+    membership()
+    records()
+    consent()
+    files = {f"genesis/{name}": genesis_told(document) for name, document in GENESES.items()}
+    for message, name, founders, scenario in SCENARIOS:
+        files[f"{message.replace('.', '/')}/{name}"] = told(message, name, founders, scenario)
+    for folder in ("genesis", *CONTRACTS):
+        shutil.rmtree(VECTORS / folder, ignore_errors=True)
+    for name, vector in files.items():
+        path = VECTORS / f"{name}.json"
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(json.dumps(vector, indent=1) + "\n")
+
+
+if __name__ == "__main__":
+    main()
