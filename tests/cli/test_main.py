@@ -152,6 +152,13 @@ def test_progress_is_drawn_on_a_terminal_and_nowhere_else():
         assert ("shaping" in stream.getvalue()) is terminal
 
 
+def test_verify_is_the_offline_program_and_reads_no_configuration(salus, tmp_path):
+    (tmp_path / "salus.toml").write_text("nonsense")
+    code, _, err = salus("verify", "receipt", "--trust", "none.json")
+    assert (code, err.split(":")[0]) == (2, "salus verify")
+    assert "verify" in program.parser().format_help()
+
+
 def test_arguments_come_from_the_process(salus, monkeypatch):
     monkeypatch.setattr("sys.argv", ["salus", "shape", "find"])
     assert program.main() == 1

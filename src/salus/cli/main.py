@@ -15,6 +15,7 @@ from salus.cli import render
 from salus.cli.derive import Parser, Usage, add_commands, request_of
 from salus.cli.serve import serve
 from salus.core.errors import Rejected
+from salus.core.proof.cli import main as verify
 from salus.http.problems import edge_error
 from salus.node import log
 from salus.node.config import FILE_VARIABLE, Config, keys, read, variable
@@ -43,6 +44,14 @@ COMMANDS: Final[dict[str, tuple[Command, str]]] = {
     "serve": (serve, "Run the node until told to end."),
 }
 
+# Programs of their own that read no configuration: they take their arguments as they stand.
+PROGRAMS: Final[dict[str, tuple[Callable[[Sequence[str]], int], str]]] = {
+    "verify": (
+        verify,
+        "Check receipts, access logs, exports and checkpoints offline. Exit codes: 0 holds, 1 does not, 2 usage, 3 unwitnessed.",
+    ),
+}
+
 
 def parser() -> Parser:
     """Return the parser of all commands."""
@@ -57,6 +66,8 @@ def parser() -> Parser:
     groups = add_commands(top, use_cases().values())
     for name, (command, told) in COMMANDS.items():
         groups.add_parser(name, help=told, description=told).set_defaults(command=command)
+    for name, (_, told) in PROGRAMS.items():
+        groups.add_parser(name, help=told)
     return top
 
 
@@ -69,6 +80,8 @@ def configuration(given: argparse.Namespace) -> Config:
 
 def run(arguments: Sequence[str], opener: Opener) -> int:
     """Run one command line. Raises what the command raises."""
+    if arguments and arguments[0] in PROGRAMS:
+        return PROGRAMS[arguments[0]][0](arguments[1:])
     given = parser().parse_args(arguments)
     config = configuration(given)
     if not hasattr(given, "case"):

@@ -14,8 +14,9 @@ import msgspec
 
 from salus import contracts
 from salus.cli.derive import AnyCase, help_of, shown
-from salus.cli.main import COMMANDS
+from salus.cli.main import COMMANDS, PROGRAMS
 from salus.cli.stubs import client
+from salus.contracts.reference import StructText, messages
 from salus.core.errors import Reason, reasons
 from salus.http.derive import openapi
 from salus.node.config import keys, section_docs, variable
@@ -51,7 +52,7 @@ def cli() -> str:
         yield "of Salus, 130 interrupted. A command asks the running node over its unix socket, or works on the data folder"
         yield "itself while no node runs."
         yield ""
-        for name, (_, told) in COMMANDS.items():
+        for name, (_, told) in {**COMMANDS, **PROGRAMS}.items():
             yield from (f"## salus {name}", "", told, "")
         for case in use_cases().values():
             yield from (f"## salus {' '.join(case.words)}", "", case.summary, "")
@@ -150,6 +151,34 @@ def reason_page() -> str:
     return page("Reasons", [*intro, *table(("code", "name", "HTTP", "FHIR issue", "meaning"), rows())])
 
 
+def message_page() -> str:
+    """Return the reference of the ledger's messages."""
+
+    def struct(told: StructText) -> Iterator[str]:
+        yield from (told.text, "")
+        yield from table(("field", "type", "meaning"), ((f"`{f.name}`", f"`{f.type}`", f.text) for f in told.fields))
+
+    def lines() -> Iterator[str]:
+        yield "What a transaction may say, by contract, in the order of their fields. The example is in readable form: objects"
+        yield "for structs, hexadecimal for bytes."
+        yield ""
+        for entry in messages():
+            yield from (f"## {entry.message.tag}", "")
+            yield from struct(entry.message)
+            yield from ("A one-time key signs it as its author.", "") if entry.authored else ()
+            for part in entry.parts:
+                yield from (f"### {part.name}, in {entry.message.tag}", "")
+                yield from struct(part)
+            yield from (
+                "```json",
+                msgspec.json.format(msgspec.json.encode(entry.example), indent=2).decode(),
+                "```",
+                "",
+            )
+
+    return page("Messages", lines())
+
+
 def config() -> str:
     """Return the reference of the configuration."""
 
@@ -191,6 +220,7 @@ PAGES: Final[dict[str, Callable[[], str]]] = {
     "docs/reference/cli.md": cli,
     "docs/reference/config.md": config,
     "docs/reference/http.md": http,
+    "docs/reference/messages.md": message_page,
     "docs/reference/openapi.json": description,
     "docs/reference/reasons.md": reason_page,
     "src/salus/client/api.py": client,
