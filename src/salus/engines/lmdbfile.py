@@ -39,7 +39,7 @@ class LmdbKeyValues:
         folder.mkdir(mode=0o700, parents=True, exist_ok=True)
         self._folder = folder
         self._file = folder / "data.mdb"
-        self._lock = _lock(folder)
+        self._lock = lock_folder(folder)
         self._map_bytes = map_bytes
         self._gate = threading.Condition()
         self._readings = 0
@@ -169,7 +169,7 @@ def check_length(file: Path) -> None:
         raise StoreDamaged(f"{file} is cut off: {size} bytes, expected {(last_page + 1) * page_bytes}")
 
 
-def _lock(folder: Path) -> int:
+def lock_folder(folder: Path) -> int:
     """Return the descriptor of the folder's lock file, locked until it is closed. Raises StoreLocked."""
     descriptor = os.open(folder / "owner.lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
     try:
