@@ -131,6 +131,14 @@ class Store:
             raise self._write_failure(error) from None
         return number
 
+    def append_to(self, number: int, data: bytes) -> None:
+        """Write behind a segment that has no row yet; on a full disk the segment is dropped."""
+        try:
+            self.segments.append(number, data)
+        except OSError as error:
+            self.cut_tail(number)
+            raise self._write_failure(error) from None
+
     def sync(self, number: int) -> None:
         """Make a segment durable. After a failure the disk is in doubt and nothing more is written."""
         try:

@@ -18,10 +18,13 @@ import msgspec
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from salus.vault import batches, enrolled, journal, links, records
+from salus.vault.backup import DayKeys, Manifest
+from salus.vault.backup import backup as write_backup
 from salus.vault.batches import Anchoring, Batch, Trees
 from salus.vault.enrolled import LinkKey
 from salus.vault.enrolment import Instruction
 from salus.vault.envelope import ReceiveKey
+from salus.vault.erasure import ErasureList, ErasureReport, apply_list, erase, stand
 from salus.vault.errors import Damaged, Erased, NotAnchored, SealBroken, VaultError
 from salus.vault.journal import Disclosure, Line, Side
 from salus.vault.links import LinkInfo, LinkKind, Standing
@@ -56,16 +59,23 @@ class Vault:
         clock: Clock,
         entropy: Entropy,
         segments: SegmentStore | None = None,
+        erasures: Path | None = None,
         vfs: str | None = None,
     ) -> None:
         """Open or create the vault of `member` in `folder` under the 32-byte database `key`.
 
-        `clock` returns Unix milliseconds, `entropy` random bytes; `segments` defaults to files below the folder.
-        Cuts what was never acknowledged; verifies the newest records. Raises WrongKey, Damaged, Stopped.
+        `clock` returns Unix milliseconds, `entropy` random bytes; `segments` defaults to files below the folder;
+        `erasures` is where the list of erasures lies, by default beside the folder (`<folder>.erasures`): better on
+        another disk. Cuts what was never acknowledged, finishes listed erasures, verifies the newest records.
+        Raises WrongKey, Damaged, Stopped, RestoreRefused (the list of erasures is missing or too old).
         """
         self.store = Store(folder, member=member, key=key, clock=clock, entropy=entropy, segments=segments, vfs=vfs)
         self._trees = Trees()
+        self.erasures = ErasureList(erasures or folder.with_name(folder.name + ".erasures"), key)
         try:
+            if not self.store.row("SELECT 1 FROM link"):
+                self.erasures.create()
+            apply_list(self.store, self.erasures)
             newest = self.store.rows("SELECT number FROM record ORDER BY number DESC LIMIT ?", (_START_CHECK,))
             records.open_records(self.store, [int(row[0] or 0) for row in newest])
         except VaultError:
@@ -293,6 +303,32 @@ class Vault:
     def drop_wallet(self, locator: bytes, signature: bytes) -> None:
         """Delete a wallet's file on its owner's word. Raises UnknownWallet, Refused."""
         enrolled.drop_wallet(self.store, locator, signature)
+
+    # Erasure and backup
+
+    def close_link(self, link: bytes) -> None:
+        """Close a link to every grant at once: an erasure was asked for. Raises UnknownLink, Erased."""
+        stand(self.store, link, Standing.CLOSED)
+
+    def reopen_link(self, link: bytes) -> None:
+        """Serve a link again: the erasure was cancelled. Raises UnknownLink, Erased."""
+        stand(self.store, link, Standing.OPEN)
+
+    def retain_link(self, link: bytes, reason: str) -> None:
+        """Keep a link's content for a legal reason class, closed to every grant. Raises UnknownLink, Erased."""
+        stand(self.store, link, Standing.RETAINED, reason)
+
+    def erase_link(self, link: bytes, case: bytes = b"") -> ErasureReport:
+        """Erase a link's content for good (also a lease: a purge); on return it is off the disk's live files.
+
+        `case` is the 16-byte case id for the list. Index rows are the index's to delete. Idempotent.
+        Raises UnknownLink, Refused (retained), StorageFull, Stopped.
+        """
+        return erase(self.store, self.erasures, link, case)
+
+    def backup(self, destination: Path, keys: DayKeys) -> Manifest:
+        """Write a backup into an empty folder. `backup.restore` puts it back. Raises RestoreRefused, OSError."""
+        return write_backup(self.store, destination, keys)
 
     # Itself
 
