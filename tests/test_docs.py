@@ -4,6 +4,7 @@ import os
 import re
 import subprocess
 import sys
+import tomllib
 from pathlib import Path
 
 import pytest
@@ -120,3 +121,27 @@ def test_the_commands_of_a_page_run_and_say_what_it_shows(path, tmp_path):
         for line in shown:
             pattern = ".*".join(re.escape(part) for part in line.split("…"))
             assert re.search(pattern, ran.stdout), f"{command} does not print: {line}\n{ran.stdout}"
+
+
+def test_every_dependency_has_its_reason():
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
+    required = [
+        *project["dependencies"],
+        *(each for extra in project["optional-dependencies"].values() for each in extra),
+    ]
+    names = {re.split(r"[<>=\[; ]", each)[0] for each in required} - {project["name"]}
+    rows = re.findall(
+        r"^\| ([\w, -]+) \| \S.+ \|$", (ROOT / "docs/explain/dependencies.md").read_text(encoding="utf-8"), re.MULTILINE
+    )
+    told = {name for row in rows for name in row.split(", ")} - {"package"}
+    assert told == names
+
+
+@pytest.mark.parametrize("path", sorted((ROOT / "docs" / "adr").glob("*.md")), ids=name_of)
+def test_a_decision_record_says_what_gets_worse(path):
+    text = path.read_text(encoding="utf-8")
+    assert text.startswith(f"# {int(path.name[:4])}. ")
+    assert [
+        part for part in ("Context", "Options", "Decision", "What gets worse") if part.lower() not in text.lower()
+    ] == []
+    assert len(text.split()) < 600
