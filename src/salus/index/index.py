@@ -1,0 +1,318 @@
+"""A member's index: find patients, show a chart, and select the rows that a patient's terms permit.
+
+Everything here is derived from the vault and may be dropped. Rows of hidden leases do not exist for any question.
+"""
+
+from collections.abc import Callable, Sequence
+from importlib import resources
+from pathlib import Path
+from typing import Any, Final, Self
+
+import msgspec
+
+from salus.agreements.consent.conditions import NEVER, Condition
+from salus.agreements.consent.decide import Asker, Decision, PolicyClass, Provision, decide
+from salus.index import writing
+from salus.index.errors import BadQuestion
+from salus.index.predicates import marks, sql_of
+from salus.index.source import Source
+from salus.index.store import Row, Store, ticks
+from salus.index.writing import Indexed, words_of
+from salus.interop.fhir.sensitivity import Rules, Sensitivity, read_rules
+from salus.interop.fhir.times import interval
+
+TIME_LIMIT: Final = 2_000
+"""Milliseconds of one question: ten times the budget of a reopened chart."""
+MAX_ROWS: Final = 5_000
+"""Rows of one page: a chart of 2,000 records fits, a whole hospital does not."""
+
+
+class Found(msgspec.Struct, frozen=True):
+    """A patient found: link, row number, id, name for display, birth date as written, gender."""
+
+    link: bytes
+    number: int
+    id: str
+    name: str
+    birth_date: str
+    gender: str
+
+
+class Line(msgspec.Struct, frozen=True):
+    """One row of a chart. number: the vault's, to open the record. lo, hi: [lo, hi) Unix ms, equal without date.
+
+    lease: pulled from another member. codes: (system, code, display).
+    """
+
+    number: int
+    link: bytes
+    lease: bool
+    type: str
+    id: str
+    version: int
+    lo: int
+    hi: int
+    status: str
+    encounter: str
+    author: str
+    sensitivity: Sensitivity
+    label: str
+    codes: tuple[tuple[str, str, str], ...]
+
+
+class Page(msgspec.Struct, frozen=True):
+    """Lines, newest first; `total` over all pages; `cursor` of the next page, None at the end."""
+
+    lines: tuple[Line, ...]
+    total: int
+    cursor: tuple[int, int] | None
+
+
+class Permitted(msgspec.Struct, frozen=True):
+    """A page of what terms permit, and the decision for each policy class asked, with its explanation."""
+
+    page: Page
+    decisions: tuple[tuple[PolicyClass, Decision], ...]
+
+
+class Choice(msgspec.Struct, frozen=True):
+    """Which lines: of some types, overlapping [since, until) in Unix ms (0: open), of some codes (system, code), a page.
+
+    since and until leave out events without date. cursor: of the page before.
+    """
+
+    types: tuple[str, ...] = ()
+    since: int = 0
+    until: int = 0
+    codes: tuple[tuple[str, str], ...] = ()
+    limit: int = 100
+    cursor: tuple[int, int] | None = None
+
+
+_EVERYTHING: Final = Choice()
+
+
+def shipped_rules() -> Rules:
+    """Return the sensitivity rules that come with the program."""
+    return read_rules((resources.files("salus.interop.fhir") / "sensitivity.toml").read_text(encoding="utf-8"))
+
+
+class Index:
+    """See the module's docstring. `path` None keeps it in memory; a context manager."""
+
+    def __init__(
+        self,
+        path: Path | None,
+        *,
+        key: bytes,
+        rules: Rules,
+        time_limit: int = TIME_LIMIT,
+        clock: Callable[[], int] = ticks,
+    ) -> None:
+        """Open or create under the 32-byte `key`. `clock` returns monotonic ms. Raises `Unusable`."""
+        self._store = Store(path, key, limit=time_limit, clock=clock)
+        self._rules = rules
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Close the file."""
+        self._store.close()
+
+    # Keeping up
+
+    def catch_up(self, source: Source) -> Indexed:
+        """Index what the source has beyond the last record indexed. Raises `Unusable` and the source's errors."""
+        return writing.catch_up(self._store, source, self._rules)
+
+    def rebuild(self, source: Source) -> Indexed:
+        """Drop everything and index anew; leases are hidden until shown again."""
+        self._store.clear()
+        return self.catch_up(source)
+
+    def position(self) -> int:
+        """Return the number of the last record indexed."""
+        return int(self._store.ask("SELECT vault_number FROM state")[0][0])
+
+    def forget(self, link: bytes) -> int:
+        """Delete the rows of an erased link or purged lease, with their pages; return how many."""
+        return writing.forget(self._store, link)
+
+    def hide(self, link: bytes, *, hidden: bool) -> None:
+        """Hide a lease's rows from every question, or show them: the node's, as its grant lives or not."""
+        with self._store.transaction() as db:
+            db.execute("UPDATE link SET hidden = ? WHERE id = ? AND lease = 1", (int(hidden), link))
+
+    def hide_leases(self) -> None:
+        """Hide all leases: the ledger's head was not confirmed for too long."""
+        with self._store.transaction() as db:
+            db.execute("UPDATE link SET hidden = 1 WHERE lease = 1")
+
+    # Finding
+
+    def find_patients(self, *, name: str = "", birth_date: str = "", limit: int = 50) -> list[Found]:
+        """Return patients whose names start with all words of `name` and whose birth date lies in `birth_date`.
+
+        Raises `BadQuestion` when neither is given or the date is none.
+        """
+        words = words_of(name)
+        born = interval(birth_date)
+        if not words and not birth_date:
+            raise BadQuestion("expected a name or a birth date; a list of all patients is not given")
+        if birth_date and born is None:
+            raise BadQuestion("birth_date: expected a date, YYYY, YYYY-MM or YYYY-MM-DD")
+        tests = ["l.hidden = 0"]
+        values: list[Any] = []
+        for word in words:
+            tests.append("e.number IN (SELECT entry FROM name_word WHERE word >= ? AND word < ?)")
+            values += [word, word + "\U0010ffff"]
+        if born:
+            tests.append("p.birth_lo >= ? AND p.birth_hi <= ?")
+            values += born
+        sql = f"{_PERSONS} WHERE {' AND '.join(tests)} ORDER BY e.label, e.number LIMIT ?"
+        return [Found(*row) for row in self._store.ask(sql, [*values, _limit(limit)])]
+
+    def find_by_identifier(self, system: str, value: str) -> list[Found]:
+        """Return patients with an identifier; "" for `system` means one without system."""
+        sql = f"{_PERSONS} JOIN identifier i ON i.entry = e.number WHERE i.value = ? AND i.system = ? AND l.hidden = 0"
+        return [Found(*row) for row in self._store.ask(sql + " ORDER BY e.number LIMIT 100", (value, system))]
+
+    def ids_of(self, kind: str, system: str, value: str) -> list[str]:
+        """Return the ids of own resources of a type with an identifier: what a conditional reference names."""
+        sql = (
+            "SELECT DISTINCT e.id FROM identifier i JOIN entry e ON e.number = i.entry JOIN link l ON l.number = e.link "
+            "WHERE i.value = ? AND i.system = ? AND e.type = ? AND l.lease = 0 ORDER BY e.id LIMIT 2"
+        )
+        return [own for (own,) in self._store.ask(sql, (value, system, kind))]
+
+    def patient_of(self, name: str) -> str:
+        """Return the id of the own patient under whose link "Type/id" stands; "" for the house's and the unknown."""
+        sql = (
+            "SELECT DISTINCT p.id FROM entry e JOIN link l ON l.number = e.link AND l.lease = 0 "
+            "JOIN entry p ON p.link = e.link AND p.type = 'Patient' WHERE e.name = ? LIMIT 2"
+        )
+        found = self._store.ask(sql, (name,))
+        return str(found[0][0]) if len(found) == 1 else ""
+
+    # Charts
+
+    def chart(self, links: Sequence[bytes], choice: Choice = _EVERYTHING) -> Page:
+        """Return a page of everything under some links: a patient's own, and the leases of what was pulled."""
+        return self._page(links, choice, "(1 = 1)", [])
+
+    def count_by_type(self, links: Sequence[bytes]) -> dict[str, int]:
+        """Return how many rows of each type the links hold."""
+        sql = f"SELECT e.type, count(*) {_FROM} WHERE l.id IN ({marks(len(links))}) AND l.hidden = 0 GROUP BY e.type"
+        return dict(self._store.ask(sql + " ORDER BY e.type", list(links)))
+
+    def permitted(
+        self, link: bytes, terms: tuple[Provision, ...], asker: Asker, choice: Choice = _EVERYTHING
+    ) -> Permitted:
+        """Return a page of what `terms` permit `asker` under a link: decided per policy class, selected by the query.
+
+        Total, order and paging are those of the permitted rows alone.
+        """
+        sql = (
+            f"SELECT DISTINCT k.number, k.type, k.sensitivity, k.author, k.labels {_FROM} "
+            "WHERE l.id = ? AND l.hidden = 0 ORDER BY k.number"
+        )
+        decisions = []
+        by_residual: dict[Condition, list[int]] = {}
+        for number, kind, sensitivity, author, labels in self._store.ask(sql, (link,)):
+            row_class = PolicyClass(kind, sensitivity, author, tuple(labels.split("\n")) if labels else ())
+            decision = decide(terms, asker, row_class)
+            decisions.append((row_class, decision))
+            if decision.residual != NEVER:
+                by_residual.setdefault(decision.residual, []).append(number)
+        tests: list[str] = []
+        values: list[Any] = []
+        for residual, classes in by_residual.items():
+            text, of_residual = sql_of(residual)
+            tests.append(f"(e.class IN ({marks(len(classes))}) AND {text})")
+            values += [*classes, *of_residual]
+        page = self._page([link], choice, f"({' OR '.join(tests)})" if tests else "(1 = 0)", values)
+        return Permitted(page, tuple(decisions))
+
+    def house_of(self, link: bytes, numbers: Sequence[int], house: bytes) -> list[int]:
+        """Return the numbers of the house's resources that rows `numbers` of `link` refer to, directly or through others."""
+        found: set[int] = set()
+        waiting = [(link, list(numbers))]
+        while waiting:
+            source, asked = waiting.pop()
+            for at in range(0, len(asked), MAX_ROWS):
+                part = asked[at : at + MAX_ROWS]
+                rows = self._store.ask(_HOUSE.format(marks=marks(len(part))), [*part, source, house])
+                fresh = {number for (number,) in rows} - found
+                found |= fresh
+                if fresh:
+                    waiting.append((house, sorted(fresh)))
+        return sorted(found)
+
+    def _page(self, links: Sequence[bytes], choice: Choice, test: str, values: list[Any]) -> Page:
+        limit = _limit(choice.limit)
+        where = [f"l.id IN ({marks(len(links))})", "l.hidden = 0", test]
+        told: list[Any] = [*links, *values]
+        if choice.types:
+            where.append(f"e.type IN ({marks(len(choice.types))})")
+            told += choice.types
+        if choice.since:
+            where.append("e.lo < e.hi AND e.hi > ?")
+            told.append(choice.since)
+        if choice.until:
+            where.append("e.lo < e.hi AND e.lo < ?")
+            told.append(choice.until)
+        if choice.codes:
+            pairs = " OR ".join("(c.code = ? AND c.system = ?)" for _ in choice.codes)
+            where.append(f"EXISTS (SELECT 1 FROM code c WHERE c.entry = e.number AND ({pairs}))")  # noqa: S608 -- only marks
+            told += [part for system, code in choice.codes for part in (code, system)]
+        base = f"{_FROM} WHERE {' AND '.join(where)}"
+        total = int(self._store.ask(f"SELECT count(*) {base}", told)[0][0])
+        if choice.cursor:
+            base += " AND (e.lo < ? OR (e.lo = ? AND e.number < ?))"
+            told += [choice.cursor[0], *choice.cursor]
+        rows = self._store.ask(
+            f"SELECT {_COLUMNS} {base} ORDER BY e.lo DESC, e.number DESC LIMIT ?", [*told, limit + 1]
+        )
+        more = len(rows) > limit
+        rows = rows[:limit]
+        codes = self._codes([row[0] for row in rows])
+        lines = tuple(_line(row, codes.get(row[0], ())) for row in rows)
+        return Page(lines, total, (lines[-1].lo, lines[-1].number) if more else None)
+
+    def _codes(self, numbers: list[int]) -> dict[int, tuple[tuple[str, str, str], ...]]:
+        sql = (
+            f"SELECT entry, system, code, display FROM code WHERE entry IN ({marks(len(numbers))}) ORDER BY entry, code"  # noqa: S608 -- only marks
+        )
+        found: dict[int, tuple[tuple[str, str, str], ...]] = {}
+        for entry, *coding in self._store.ask(sql, numbers):
+            found[entry] = (*found.get(entry, ()), (coding[0], coding[1], coding[2]))
+        return found
+
+
+_FROM: Final = "FROM entry e JOIN link l ON l.number = e.link JOIN policy_class k ON k.number = e.class"
+_COLUMNS: Final = "e.number, l.id, l.lease, e.type, e.id, e.version, e.lo, e.hi, e.status, e.encounter, k.author, k.sensitivity, e.label"
+_HOUSE: Final = (
+    "SELECT DISTINCT t.number FROM reference r JOIN entry s ON s.number = r.entry JOIN link sl ON sl.number = s.link "
+    "JOIN entry t ON t.name = r.target JOIN link tl ON tl.number = t.link AND tl.lease = 0 "
+    "WHERE r.entry IN ({marks}) AND sl.id = ? AND tl.id = ?"
+)
+_PERSONS: Final = (
+    "SELECT l.id, e.number, e.id, e.label, p.birth_date, p.gender FROM person p JOIN entry e ON e.number = p.entry "
+    "JOIN link l ON l.number = e.link"
+)
+
+
+def _line(row: Row, codes: tuple[tuple[str, str, str], ...]) -> Line:
+    number, link, lease, kind, own, version, lo, hi, status, encounter, author, sensitivity, label = row
+    rank = Sensitivity(sensitivity)
+    return Line(number, link, bool(lease), kind, own, version, lo, hi, status, encounter, author, rank, label, codes)
+
+
+def _limit(limit: int) -> int:
+    if not 1 <= limit <= MAX_ROWS:
+        raise BadQuestion(f"limit: expected 1 to {MAX_ROWS}")
+    return limit

@@ -1,0 +1,69 @@
+"""Conditions of a consent decision as SQL over `entry e`: the query's half of `agreements.consent.conditions.holds`."""
+
+from typing import Any, assert_never
+
+from salus.agreements.consent.conditions import (
+    All,
+    Always,
+    Coded,
+    Condition,
+    During,
+    Instance,
+    Leaf,
+    Never,
+    Not,
+    Some,
+    Undated,
+    Within,
+)
+
+Sql = tuple[str, list[Any]]
+
+
+def sql_of(condition: Condition) -> Sql:
+    """Return a condition as SQL text and its values in order."""
+    match condition:
+        case All(parts):
+            return _joined(parts, " AND ")
+        case Some(parts):
+            return _joined(parts, " OR ")
+        case Not(part):
+            text, values = sql_of(part)
+            return f"NOT {text}", values
+    return _leaf(condition)
+
+
+def _joined(parts: tuple[Condition, ...], word: str) -> Sql:
+    told = [sql_of(part) for part in parts]
+    return "(" + word.join(text for text, _ in told) + ")", [value for _, values in told for value in values]
+
+
+def _leaf(leaf: Leaf) -> Sql:
+    told: Sql = ("(1 = 0)", [])
+    match leaf:
+        case Always():
+            told = "(1 = 1)", []
+        case Never():
+            pass
+        case During(lo, hi):
+            told = "(e.lo < e.hi AND e.lo < ? AND e.hi > ?)", [hi, lo]
+        case Undated():
+            told = "(e.lo = e.hi)", []
+        case Coded(codes):
+            one = "c.code = ? AND c.system = ?"
+            any_system = "c.code = ?"
+            tests = " OR ".join(any_system if system == "*" else one for system, _ in codes)
+            values = [value for system, code in codes for value in ((code,) if system == "*" else (code, system))]
+            told = f"EXISTS (SELECT 1 FROM code c WHERE c.entry = e.number AND ({tests}))", values  # noqa: S608 -- only marks
+        case Instance(instances):
+            told = f"(e.name IN ({marks(len(instances))}))", list(instances)
+        case Within(encounters):
+            told = f"(e.encounter IN ({marks(len(encounters))}))", list(encounters)
+        case _ as never:
+            assert_never(never)
+    return told
+
+
+def marks(count: int) -> str:
+    """Return `count` placeholders."""
+    return ",".join("?" * count)

@@ -1,0 +1,151 @@
+"""`index.db`: encrypted SQLite, derived from the vault, dropped and rebuilt at will.
+
+Cipher and durability are the vault's (ChaCha20 per page, WAL, secure_delete), so that purged rows leave no pages
+behind. Questions run on connections of their own, read-only and with a time limit.
+"""
+
+import threading
+import time
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any, Final
+
+import apsw
+
+from salus.index.errors import TimedOut, Unusable
+
+SCHEMA: Final = 1
+STEPS: Final = 2_000
+"""Virtual-machine steps between looks at the clock: about 0.1 ms."""
+READERS: Final = 4
+
+TABLES: Final = (
+    """CREATE TABLE state (vault_number INTEGER NOT NULL, rules TEXT NOT NULL, unread INTEGER NOT NULL)""",
+    """CREATE TABLE link (number INTEGER PRIMARY KEY, id BLOB NOT NULL UNIQUE, lease INTEGER NOT NULL,
+        hidden INTEGER NOT NULL)""",
+    """CREATE TABLE policy_class (number INTEGER PRIMARY KEY, type TEXT NOT NULL, sensitivity INTEGER NOT NULL,
+        author TEXT NOT NULL, labels TEXT NOT NULL, UNIQUE (type, sensitivity, author, labels))""",
+    """CREATE TABLE entry (number INTEGER PRIMARY KEY, link INTEGER NOT NULL, name TEXT NOT NULL, type TEXT NOT NULL,
+        id TEXT NOT NULL, version INTEGER NOT NULL, class INTEGER NOT NULL, lo INTEGER NOT NULL, hi INTEGER NOT NULL,
+        status TEXT NOT NULL, encounter TEXT NOT NULL, label TEXT NOT NULL)""",
+    """CREATE UNIQUE INDEX entry_name ON entry (link, name)""",
+    """CREATE INDEX entry_time ON entry (link, lo, number)""",
+    """CREATE INDEX entry_class ON entry (link, class)""",
+    """CREATE TABLE code (entry INTEGER NOT NULL, code TEXT NOT NULL, system TEXT NOT NULL, display TEXT NOT NULL,
+        PRIMARY KEY (entry, code, system)) WITHOUT ROWID""",
+    """CREATE TABLE identifier (value TEXT NOT NULL, system TEXT NOT NULL, entry INTEGER NOT NULL,
+        PRIMARY KEY (value, system, entry)) WITHOUT ROWID""",
+    """CREATE INDEX identifier_entry ON identifier (entry)""",
+    """CREATE TABLE reference (entry INTEGER NOT NULL, target TEXT NOT NULL,
+        PRIMARY KEY (entry, target)) WITHOUT ROWID""",
+    """CREATE INDEX reference_target ON reference (target, entry)""",
+    """CREATE TABLE person (entry INTEGER PRIMARY KEY, birth_lo INTEGER NOT NULL, birth_hi INTEGER NOT NULL,
+        birth_date TEXT NOT NULL, gender TEXT NOT NULL)""",
+    """CREATE INDEX person_birth ON person (birth_lo)""",
+    """CREATE TABLE name_word (word TEXT NOT NULL, entry INTEGER NOT NULL, PRIMARY KEY (word, entry)) WITHOUT ROWID""",
+    """CREATE INDEX name_word_entry ON name_word (entry)""",
+)
+NAMES: Final = ("state", "link", "policy_class", "entry", "code", "identifier", "reference", "person", "name_word")
+
+Row = tuple[Any, ...]
+
+
+def ticks() -> int:
+    """Return monotonic milliseconds."""
+    return time.monotonic_ns() // 1_000_000
+
+
+class Store:
+    """The database and its readers. `path` None keeps it in memory: the twin for tests, one connection for all."""
+
+    def __init__(self, path: Path | None, key: bytes, *, limit: int, clock: Callable[[], int] = ticks) -> None:
+        """Open or create. `key` has 32 bytes, `limit` is a question's in ms. Raises `Unusable`."""
+        self._path, self._key, self._limit, self._clock = path, key, limit, clock
+        self._lock = threading.RLock()
+        self._writer = self._connect()
+        self._idle: list[apsw.Connection] = []
+        version = self._writer.pragma("user_version")
+        if version != SCHEMA:
+            self.clear()
+
+    def close(self) -> None:
+        """Close all connections."""
+        with self._lock:
+            for connection in (*self._idle, self._writer):
+                connection.close()
+            self._idle.clear()
+
+    def clear(self) -> None:
+        """Drop every table and make them anew, in one commit."""
+        with self.transaction() as db:
+            for name in NAMES:
+                db.execute(f"DROP TABLE IF EXISTS {name}")
+            for table in TABLES:
+                db.execute(table)
+            db.execute("INSERT INTO state VALUES (0, '', 0)")
+            db.pragma("user_version", SCHEMA)
+
+    @contextmanager
+    def transaction(self) -> Iterator[apsw.Connection]:
+        """Yield the writer inside one transaction. Raises `Unusable` when the database fails."""
+        with self._lock:
+            try:
+                with self._writer:
+                    yield self._writer
+            except apsw.Error as error:
+                raise Unusable(f"the index cannot be written: {type(error).__name__}") from None
+
+    def ask(self, sql: str, values: Sequence[Any] = ()) -> list[Row]:
+        """Return a question's rows, within the time limit. Raises `TimedOut`, `Unusable`."""
+        with self._reader() as db:
+            deadline = self._clock() + self._limit
+            db.set_progress_handler(lambda: self._clock() > deadline, STEPS)
+            try:
+                return list(db.execute(sql, values))
+            except apsw.InterruptError:
+                raise TimedOut(f"the question took longer than {self._limit} ms") from None
+            except apsw.Error as error:
+                raise Unusable(f"the index cannot be read: {type(error).__name__}") from None
+            finally:
+                db.set_progress_handler(None)
+
+    def truncate(self) -> None:
+        """Move the write-ahead log into the file and cut it, so that deleted rows leave no copy behind."""
+        with self._lock:
+            if self._path is not None:
+                self._writer.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchall()
+
+    @contextmanager
+    def _reader(self) -> Iterator[apsw.Connection]:
+        if self._path is None:
+            with self._lock:
+                yield self._writer
+            return
+        connection = self._idle.pop() if self._idle else self._connect(apsw.SQLITE_OPEN_READONLY)
+        try:
+            yield connection
+        finally:
+            if len(self._idle) < READERS:
+                self._idle.append(connection)
+            else:
+                connection.close()
+
+    def _connect(self, flags: int = apsw.SQLITE_OPEN_READWRITE | apsw.SQLITE_OPEN_CREATE) -> apsw.Connection:
+        connection = apsw.Connection(":memory:" if self._path is None else str(self._path), flags=flags)
+        try:
+            if self._path is not None:
+                connection.pragma("cipher", "chacha20")
+                connection.pragma("key", "raw:" + self._key.hex())
+            connection.execute("SELECT count(*) FROM sqlite_schema").fetchall()
+            connection.set_busy_timeout(5_000)
+            if flags & apsw.SQLITE_OPEN_READWRITE:
+                connection.pragma("journal_mode", "wal")
+                connection.pragma("synchronous", "FULL")
+                connection.pragma("secure_delete", "ON")
+            connection.pragma("temp_store", "MEMORY")
+            connection.pragma("cache_size", -32_000)
+        except apsw.Error as error:
+            connection.close()
+            raise Unusable(f"the index does not open: {type(error).__name__}") from None
+        return connection

@@ -1,0 +1,206 @@
+"""Catching up: records to rows of facts, each under its policy class, in the order of the vault's numbers."""
+
+import unicodedata
+from collections.abc import Iterable, Sequence
+from typing import Any, Final
+
+import apsw
+import msgspec
+
+from salus.index.source import Entry, Source
+from salus.index.store import Store
+from salus.interop.fhir.facts import Facts, Person, facts
+from salus.interop.fhir.gate import read_resource
+from salus.interop.fhir.refusal import Refused
+from salus.interop.fhir.sensitivity import Rules, Sensitivity, classify
+from salus.interop.fhir.times import interval
+
+BATCH: Final = 1_000
+"""Records per commit: a commit costs as much as some hundred rows."""
+
+
+class Indexed(msgspec.Struct, frozen=True):
+    """What `catch_up` did: records read, and records whose body is no FHIR resource that the gate admits."""
+
+    records: int
+    unread: int
+
+
+def catch_up(store: Store, source: Source, rules: Rules) -> Indexed:
+    """Index what the source has beyond the last record indexed; start over when the rules have another version."""
+    ((number, version, _),) = store.ask("SELECT vault_number, rules, unread FROM state")
+    if version != rules.version:
+        store.clear()
+        number = 0
+    records = unread = 0
+    while True:
+        entries = source.after(number, BATCH)
+        if not entries:
+            return Indexed(records, unread)
+        number = entries[-1].number
+        read = [(entry, _read(entry, rules)) for entry in entries]
+        missed = sum(found is None and entry.fhir and not entry.tombstone for entry, found in read)
+        with store.transaction() as db:
+            _Writer(db, rules).write(read)
+            db.execute(
+                "UPDATE state SET vault_number = ?, rules = ?, unread = unread + ?", (number, rules.version, missed)
+            )
+        records += len(entries)
+        unread += missed
+
+
+def words_of(text: str) -> list[str]:
+    """Return a name's words for search: NFKD, marks dropped, case folded (R4 string search)."""
+    plain = "".join(char for char in unicodedata.normalize("NFKD", text) if not unicodedata.combining(char))
+    return plain.casefold().replace("-", " ").replace(",", " ").split()
+
+
+class _Read(msgspec.Struct, frozen=True):
+    facts: Facts
+    sensitivity: Sensitivity
+
+
+def _read(entry: Entry, rules: Rules) -> _Read | None:
+    if entry.tombstone or not entry.fhir:
+        return None
+    try:
+        resource = read_resource(entry.body)
+    except Refused:
+        return None
+    found = facts(resource, {})
+    return _Read(found, classify(found, resource.codings, rules))
+
+
+class _Writer:
+    """One batch inside one transaction."""
+
+    def __init__(self, db: apsw.Connection, rules: Rules) -> None:
+        self._db = db
+        self._rules = rules
+        self._links: dict[bytes, int] = dict(db.execute("SELECT id, number FROM link"))
+        self._classes: dict[tuple[str, int, str, str], int] = {
+            (kind, sensitivity, author, labels): number
+            for number, kind, sensitivity, author, labels in db.execute("SELECT * FROM policy_class")
+        }
+
+    def write(self, many: Sequence[tuple[Entry, _Read | None]]) -> None:
+        newest: dict[tuple[int, str], tuple[Entry, _Read | None]] = {}
+        for entry, read in many:
+            newest[self._link(entry), f"{entry.type}/{entry.id}"] = entry, read
+        self._remove(newest)
+        rows: list[tuple[Any, ...]] = []
+        codes: list[tuple[Any, ...]] = []
+        identifiers: list[tuple[Any, ...]] = []
+        references: list[tuple[Any, ...]] = []
+        for (link, name), (entry, read) in newest.items():
+            if read is None:
+                continue
+            found, number = read.facts, entry.number
+            row_class = self._class(found, read.sensitivity)
+            rows.append(
+                (number, link, name, entry.type, entry.id, entry.version, row_class, found.lo, found.hi, found.status,
+                 found.encounter, found.label)
+            )  # fmt: skip
+            codes += [(number, coding.code, coding.system, coding.display) for coding in found.codes]
+            identifiers += [(value, system, number) for system, value in found.identifiers]
+            references += [(number, target) for target in found.references]
+            if found.person:
+                self._person(number, found.person)
+        insert = self._db.executemany
+        insert("INSERT INTO entry VALUES (?,?,?,?,?,?,?,?,?,?,?,?)", rows)
+        insert("INSERT OR IGNORE INTO code VALUES (?,?,?,?)", codes)
+        insert("INSERT OR IGNORE INTO identifier VALUES (?,?,?)", identifiers)
+        insert("INSERT OR IGNORE INTO reference VALUES (?,?)", references)
+        self._inherit([row[0] for row in rows])
+
+    def _link(self, entry: Entry) -> int:
+        """Return a link's number; a lease is hidden until the node has found it live."""
+        number = self._links.get(entry.link)
+        if number is None:
+            values = (entry.link, int(entry.lease), int(entry.lease))
+            self._db.execute("INSERT INTO link (id, lease, hidden) VALUES (?,?,?)", values)
+            number = self._links[entry.link] = self._db.last_insert_rowid()
+        return number
+
+    def _class(self, found: Facts, sensitivity: int) -> int:
+        labels = "\n".join(sorted({coding.code for coding in found.security}))
+        return self._class_of(found.type, sensitivity, found.author, labels)
+
+    def _class_of(self, kind: str, sensitivity: int, author: str, labels: str) -> int:
+        key = (kind, int(sensitivity), author, labels)
+        number = self._classes.get(key)
+        if number is None:
+            sql = "INSERT INTO policy_class (type, sensitivity, author, labels) VALUES (?,?,?,?)"
+            self._db.execute(sql, key)
+            number = self._classes[key] = self._db.last_insert_rowid()
+        return number
+
+    def _person(self, number: int, person: Person) -> None:
+        lo, hi = interval(person.birth_date) or (0, 0)
+        values = (number, lo, hi, person.birth_date, person.gender)
+        self._db.execute("INSERT INTO person VALUES (?,?,?,?,?)", values)
+        words = {word for name in person.names for part in name for word in words_of(part)}
+        self._db.executemany("INSERT INTO name_word VALUES (?,?)", [(word, number) for word in sorted(words)])
+
+    def _remove(self, names: Iterable[tuple[int, str]]) -> None:
+        """Delete older versions: the index holds the newest, the vault all."""
+        old: list[int] = []
+        for key in names:
+            old += [
+                number for (number,) in self._db.execute("SELECT number FROM entry WHERE link = ? AND name = ?", key)
+            ]
+        delete(self._db, old)
+
+    def _inherit(self, numbers: list[int]) -> None:
+        """Raise narrating rows to the class of what they refer to, until nothing rises: ranks only grow, so it ends."""
+        changed = set(numbers)
+        while changed:
+            self._db.execute("CREATE TEMP TABLE IF NOT EXISTS changed (entry INTEGER PRIMARY KEY)")
+            self._db.execute("DELETE FROM changed")
+            self._db.executemany("INSERT INTO changed VALUES (?)", [(number,) for number in sorted(changed)])
+            changed = set()
+            for number, kind, own, author, labels, highest in list(
+                self._db.execute(_RISING, (self._rules.inherited_from,))
+            ):
+                if kind in self._rules.inheriting and highest > own:
+                    values = (self._class_of(kind, highest, author, labels), number)
+                    self._db.execute("UPDATE entry SET class = ? WHERE number = ?", values)
+                    changed.add(number)
+
+
+_PAIRS: Final = """
+    SELECT s.number, sc.type, sc.sensitivity AS own, sc.author, sc.labels, tc.sensitivity AS theirs
+    FROM changed h {path}
+    JOIN policy_class sc ON sc.number = s.class JOIN policy_class tc ON tc.number = t.class
+    WHERE tc.sensitivity >= ?1 AND tc.sensitivity > sc.sensitivity"""
+_REFERRED: Final = """JOIN entry s ON s.number = h.entry JOIN reference r ON r.entry = s.number
+    JOIN entry t ON t.link = s.link AND t.name = r.target"""
+_REFERRING: Final = """JOIN entry t ON t.number = h.entry JOIN reference r ON r.target = t.name
+    JOIN entry s ON s.number = r.entry AND s.link = t.link"""
+_RISING: Final = (
+    "SELECT number, type, own, author, labels, max(theirs) FROM ("  # noqa: S608 -- constants
+    + _PAIRS.format(path=_REFERRED)
+    + " UNION ALL "
+    + _PAIRS.format(path=_REFERRING)
+    + ") GROUP BY number, type, own, author, labels"
+)
+
+
+def delete(db: apsw.Connection, numbers: Sequence[int]) -> None:
+    """Delete entries and all that hangs on them."""
+    many = [(number,) for number in numbers]
+    for table in ("code", "identifier", "reference", "person", "name_word"):
+        db.executemany(f"DELETE FROM {table} WHERE entry = ?", many)  # noqa: S608 -- names above
+    db.executemany("DELETE FROM entry WHERE number = ?", many)
+
+
+def forget(store: Store, link: bytes) -> int:
+    """Delete every row of a link (an erasure, a purged lease) and truncate the write-ahead log; return how many."""
+    with store.transaction() as db:
+        sql = "SELECT e.number FROM entry e JOIN link l ON l.number = e.link WHERE l.id = ?"
+        numbers = [number for (number,) in list(db.execute(sql, (link,)))]
+        delete(db, numbers)
+        db.execute("DELETE FROM link WHERE id = ?", (link,))
+        db.execute("DELETE FROM policy_class WHERE number NOT IN (SELECT class FROM entry)")
+    store.truncate()
+    return len(numbers)
