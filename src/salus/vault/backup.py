@@ -21,10 +21,10 @@ from cryptography.hazmat.primitives.keywrap import InvalidUnwrap, aes_key_unwrap
 
 from salus.core.encoding import Value, decode, encode
 from salus.core.proof.digest import digest, mac
-from salus.vault.erasure import ErasureList, apply_list, sync_folder
+from salus.vault.erasure import ErasureList, apply_list
 from salus.vault.errors import RestoreRefused
 from salus.vault.sealing import Entropy
-from salus.vault.segments import FileSegments
+from salus.vault.segments import FileSegments, sync_folder
 from salus.vault.store import Store
 
 DAY: Final = 24 * 3600 * 1000

@@ -19,6 +19,7 @@ import msgspec
 from salus.core.proof.digest import mac
 from salus.vault.errors import Erased, Refused, RestoreRefused
 from salus.vault.links import Standing, link_info
+from salus.vault.segments import sync_folder
 from salus.vault.store import Store
 
 _MAGIC: Final = b"SALUSERA\x01"
@@ -108,15 +109,6 @@ class ErasureList:
         case = entry.case or bytes(16)
         plain = entry.number.to_bytes(8, "big") + entry.link + case + entry.time.to_bytes(8, "big")
         return plain + mac(self._key, "salus/v1/erasure-entry", plain)
-
-
-def sync_folder(folder: Path) -> None:
-    """Make names in a folder durable."""
-    handle = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
-    try:
-        os.fsync(handle)
-    finally:
-        os.close(handle)
 
 
 def stand(store: Store, link: bytes, standing: Standing, reason: str = "") -> None:

@@ -21,6 +21,7 @@ from salus.core.encoding import MalformedBytes, Value, decode, encode
 from salus.vault.envelope import ReceiveKey
 from salus.vault.errors import WrongKey
 from salus.vault.sealing import Entropy
+from salus.vault.segments import sync_folder
 
 CREDENTIAL: Final = "salus-keys"
 """File name in a systemd credential directory."""
@@ -85,11 +86,7 @@ def save_keystore(path: Path, keys: Keys, passphrase: bytes, *, entropy: Entropy
         file.flush()
         os.fsync(file.fileno())
     draft.replace(path)
-    folder = os.open(path.parent, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
-    try:
-        os.fsync(folder)
-    finally:
-        os.close(folder)
+    sync_folder(path.parent)
 
 
 def load_keystore(path: Path, passphrase: bytes) -> Keys:

@@ -252,7 +252,7 @@ def open_sealed(sealed: Sealed, data_key: bytes) -> tuple[Meta, bytes]:
     start = 8 + size
     length = int.from_bytes(plaintext[start - 4 : start], "big")
     end = start + length
-    if end > len(plaintext) or len(plaintext) != padded_length(end) or any(plaintext[end:]):
+    if end > len(plaintext) or len(plaintext) != padded_length(end) or plaintext.count(0, end) != len(plaintext) - end:
         raise SealBroken("the plaintext is not padded as the format says")
     try:
         told = decode(meta, Meta)

@@ -92,7 +92,7 @@ class FileSegments:
         """Make what was written durable, and the file's name with it if it is new."""
         os.fdatasync(self._handle(number))
         if number in self._unnamed:
-            self._sync_folder()
+            sync_folder(self._folder)
             self._unnamed.discard(number)
 
     def read(self, number: int, offset: int, length: int) -> bytes:
@@ -119,7 +119,7 @@ class FileSegments:
             os.close(handle)
         self._unnamed.discard(number)
         self._path(number).unlink(missing_ok=True)
-        self._sync_folder()
+        sync_folder(self._folder)
 
     def numbers(self) -> list[int]:
         """List the files."""
@@ -142,13 +142,6 @@ class FileSegments:
                 raise Damaged(f"segment {number} is missing") from None
             self._open[number] = handle
         return handle
-
-    def _sync_folder(self) -> None:
-        handle = os.open(self._folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
-        try:
-            os.fsync(handle)
-        finally:
-            os.close(handle)
 
 
 class MemorySegments:
@@ -205,6 +198,15 @@ class MemorySegments:
             return self.data[number]
         except KeyError:
             raise Damaged(f"segment {number} is missing") from None
+
+
+def sync_folder(folder: Path) -> None:
+    """Make names in a folder durable: files created, renamed or deleted."""
+    handle = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+    try:
+        os.fsync(handle)
+    finally:
+        os.close(handle)
 
 
 def _write_all(handle: int, data: bytes, offset: int) -> None:

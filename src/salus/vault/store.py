@@ -14,7 +14,7 @@ import apsw
 from salus.vault.database import failure, open_database
 from salus.vault.errors import Damaged, Stopped, StorageFull, VaultError
 from salus.vault.sealing import Clock, Entropy
-from salus.vault.segments import HEAD_BYTES, FileSegments, SegmentStore, segment_head
+from salus.vault.segments import HEAD_BYTES, FileSegments, SegmentStore, segment_head, sync_folder
 
 SEGMENT_BYTES: Final = 64 * 1024 * 1024
 """A segment that is longer gets a successor: erasure rewrites at most this much, plus one write, at a time."""
@@ -58,6 +58,8 @@ class Store:
             raise
         try:
             self._claim(member)
+            # A new database begins with a rollback journal; were its deletion lost, it would undo what follows.
+            sync_folder(folder)
             self._settle_segments()
         except VaultError:
             self.close()
