@@ -158,7 +158,6 @@ class Follower(StoredLedger):
         self._compared = False
         self._ended = threading.Event()
         self._thread: threading.Thread | None = None
-        self.reachable = True
 
     @property
     def stopped(self) -> str:

@@ -15,6 +15,7 @@ class StoredLedger:
         self._store = store
         self._network = store.chain().network
         self._callbacks: tuple[Callable[[Header], None], ...] = ()
+        self.reachable = True
 
     @property
     def store(self) -> LedgerStore:

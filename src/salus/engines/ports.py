@@ -40,6 +40,21 @@ class Ledger(Protocol):
         """Where blocks, states and proofs are read."""
         ...
 
+    @property
+    def network(self) -> bytes:
+        """The network id, 32 bytes."""
+        ...
+
+    @property
+    def stopped(self) -> str:
+        """Why the engine takes no more transactions, or nothing."""
+        ...
+
+    @property
+    def reachable(self) -> bool:
+        """Whether the head is the newest that this node can know of: whoever orders was heard of a moment ago."""
+        ...
+
     def submit(self, wire: bytes) -> Future[Outcome]:
         """Send a transaction. Never blocks for the disk.
 

@@ -216,6 +216,22 @@ class Index:
 
         Total, order and paging are those of the permitted rows alone.
         """
+        decisions, test, values = self._decided(link, terms, asker)
+        return Permitted(self._page([link], choice, test, values), decisions)
+
+    def permitted_numbers(
+        self, link: bytes, terms: tuple[Provision, ...], asker: Asker, *, after: int, limit: int
+    ) -> list[int]:
+        """Return, ascending, the numbers behind `after` of the rows that `terms` permit: what a pull goes through."""
+        _, test, values = self._decided(link, terms, asker)
+        sql = f"SELECT e.number {_FROM} WHERE l.id = ? AND l.hidden = 0 AND e.number > ? AND {test} ORDER BY e.number"
+        rows = self._store.ask(f"{sql} LIMIT ?", [link, after, *values, _limit(limit)])
+        return [number for (number,) in rows]
+
+    def _decided(
+        self, link: bytes, terms: tuple[Provision, ...], asker: Asker
+    ) -> tuple[tuple[tuple[PolicyClass, Decision], ...], str, list[Any]]:
+        """Decide for each policy class under a link; return the decisions and the test of permitted rows, with values."""
         sql = (
             f"SELECT DISTINCT k.number, k.type, k.sensitivity, k.author, k.labels {_FROM} "
             "WHERE l.id = ? AND l.hidden = 0 ORDER BY k.number"
@@ -234,8 +250,7 @@ class Index:
             text, of_residual = sql_of(residual)
             tests.append(f"(e.class IN ({marks(len(classes))}) AND {text})")
             values += [*classes, *of_residual]
-        page = self._page([link], choice, f"({' OR '.join(tests)})" if tests else "(1 = 0)", values)
-        return Permitted(page, tuple(decisions))
+        return tuple(decisions), f"({' OR '.join(tests)})" if tests else "(1 = 0)", values
 
     def house_of(self, link: bytes, numbers: Sequence[int], house: bytes) -> list[int]:
         """Return the numbers of the house's resources that rows `numbers` of `link` refer to, directly or through others."""

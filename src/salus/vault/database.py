@@ -4,6 +4,7 @@ Cipher: ChaCha20-Poly1305 per page (SQLite3 Multiple Ciphers), raw 32-byte key, 
 back elsewhere does not open. WAL with synchronous=FULL: a commit is on the disk before it returns.
 """
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Final
 
@@ -56,10 +57,12 @@ _MIGRATIONS: Final = (
 SCHEMA: Final = len(_MIGRATIONS)
 
 
-def open_database(path: Path, key: bytes, *, vfs: str | None = None) -> apsw.Connection:
+def open_database(
+    path: Path, key: bytes, *, migrations: Sequence[str] = _MIGRATIONS, vfs: str | None = None
+) -> apsw.Connection:
     """Open or create the encrypted database at `path`; bring its schema up to date.
 
-    `key` has 32 bytes; `vfs` names another virtual file system (power-loss tests put a recorder there).
+    `migrations` are the steps of the schema, each run once; by default the vault's. `key` has 32 bytes; `vfs` names another virtual file system (power-loss tests put a recorder there).
     Raises WrongKey, or Damaged if a setting or the schema is not what it must be.
     """
     if len(key) != 32:
@@ -71,7 +74,7 @@ def open_database(path: Path, key: bytes, *, vfs: str | None = None) -> apsw.Con
         # The key pragma answers "ok" to any key: only a row that reads proves it.
         connection.execute("SELECT count(*) FROM sqlite_schema").fetchall()
         _settle(connection)
-        _migrate(connection)
+        _migrate(connection, migrations)
     except apsw.NotADBError:
         connection.close()
         raise WrongKey(f"{path.name} does not open under this key") from None
@@ -107,11 +110,11 @@ def _settle(connection: apsw.Connection) -> None:
             raise Damaged(f"the database reads {name} = {got!r} where {value!r} was set")
 
 
-def _migrate(connection: apsw.Connection) -> None:
+def _migrate(connection: apsw.Connection, migrations: Sequence[str]) -> None:
     version = connection.pragma("user_version")
-    if not isinstance(version, int) or version > SCHEMA:
-        raise Damaged(f"the database has schema {version}; this program knows up to {SCHEMA}")
-    for number in range(version, SCHEMA):
+    if not isinstance(version, int) or version > len(migrations):
+        raise Damaged(f"the database has schema {version}; this program knows up to {len(migrations)}")
+    for number in range(version, len(migrations)):
         with connection:
-            connection.execute(_MIGRATIONS[number])
+            connection.execute(migrations[number])
             connection.pragma("user_version", number + 1)

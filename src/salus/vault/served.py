@@ -1,6 +1,9 @@
 """What a custodian serves under a grant, and how its reader verifies it."""
 
+from typing import Self
+
 import msgspec
+from msgspec import structs
 
 from salus.core.encoding import Value
 from salus.core.proof.batch import root_from_batch
@@ -22,6 +25,19 @@ class Served(Value, frozen=True):
     """Leaves in the batch."""
     index: int
     path: tuple[bytes, ...]
+
+    @property
+    def leaf(self) -> bytes:
+        """The leaf that seal and salt give. Raises SealBroken."""
+        return leaf_of(take_apart(self.sealed), self.salt)
+
+    def without_keys(self) -> Self:
+        """Return it as it travels beside the envelope that holds data key and salt."""
+        return structs.replace(self, data_key=b"", salt=b"")
+
+    def with_keys(self, data_key: bytes, salt: bytes) -> Self:
+        """Return it with what its envelope held."""
+        return structs.replace(self, data_key=data_key, salt=salt)
 
 
 class Pulled(Value, frozen=True):

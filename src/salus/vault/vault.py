@@ -198,6 +198,11 @@ class Vault:
         """Return a batch's root, size and place on the ledger. Raises UnknownBatch."""
         return batches.anchoring(self.store, batch)
 
+    def sizes(self, numbers: Sequence[int]) -> list[tuple[str, int]]:
+        """Return (type, sealed bytes) of records. Raises UnknownRecord."""
+        found = [records.stored(self.store, number) for number in numbers]
+        return [(row.ref.type, row.length) for row in found]
+
     def is_anchored(self, number: int) -> bool:
         """Say whether a record's batch is on the ledger. Raises UnknownRecord, Erased."""
         try:
