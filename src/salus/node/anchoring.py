@@ -1,0 +1,29 @@
+"""Batches of leaves go to the ledger, and their place on it comes back to the vault."""
+
+from salus.contracts.records.port import Anchor, count_bucket
+from salus.engines.ports import Outcome
+from salus.node.errors import Unavailable
+from salus.node.member import MemberNode
+from salus.vault.batches import Batch
+
+
+def anchor(node: MemberNode, *, deferred: bool = False) -> Outcome | None:
+    """Anchor everything that is pending, oldest batch first; return the last outcome, or None if nothing was.
+
+    Raises Unavailable or Refused; what was closed into a batch is anchored by a later call.
+    """
+    outcome = None
+    for late in node.vault.unanchored():
+        outcome = _send(node, late, deferred=True)
+    while (batch := node.vault.next_batch()) is not None:
+        outcome = _send(node, batch, deferred=deferred)
+    return outcome
+
+
+def _send(node: MemberNode, batch: Batch, *, deferred: bool) -> Outcome:
+    message = Anchor(root=batch.root, count_bucket=count_bucket(batch.records + batch.disclosures), deferred=deferred)
+    outcome = node.submitter.submit(message)
+    if outcome.height is None:
+        raise Unavailable("ledger.no-height", "the anchor stands in no block", todo="try again")
+    node.vault.anchored(batch.number, outcome.tx_id, outcome.height)
+    return outcome

@@ -1,0 +1,226 @@
+"""What lies on a node's desk: what must still go out, what came in, which grants it holds, what waits for a person.
+
+One encrypted SQLite file beside the vault, with the vault's settings for durability. Everything here is work in
+progress; records, links and the journal are the vault's.
+"""
+
+import threading
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Final
+
+import apsw
+import msgspec
+
+from salus.vault.database import failure, open_database
+
+MIGRATIONS: Final = (
+    """
+    CREATE TABLE outgoing (
+        id BLOB PRIMARY KEY, kind TEXT NOT NULL, receiver TEXT NOT NULL, body BLOB NOT NULL,
+        made INTEGER NOT NULL, due INTEGER NOT NULL, tries INTEGER NOT NULL, failure TEXT NOT NULL DEFAULT '',
+        done INTEGER) WITHOUT ROWID;
+    CREATE INDEX outgoing_due ON outgoing (due) WHERE done IS NULL;
+    CREATE TABLE incoming (
+        sender TEXT NOT NULL, id BLOB NOT NULL, kind TEXT NOT NULL, received INTEGER NOT NULL,
+        PRIMARY KEY (sender, id)) WITHOUT ROWID;
+    CREATE TABLE request (
+        id BLOB PRIMARY KEY, body BLOB NOT NULL, made INTEGER NOT NULL, granted BLOB) WITHOUT ROWID;
+    CREATE TABLE held (
+        grant_id BLOB PRIMARY KEY, body BLOB NOT NULL, received INTEGER NOT NULL, confirmed INTEGER NOT NULL,
+        ended INTEGER) WITHOUT ROWID;
+    CREATE TABLE cursor (
+        grant_id BLOB NOT NULL, custodian TEXT NOT NULL, cursor BLOB NOT NULL,
+        PRIMARY KEY (grant_id, custodian)) WITHOUT ROWID;
+    CREATE TABLE erasure (
+        case_id BLOB PRIMARY KEY, subject BLOB NOT NULL, lease INTEGER NOT NULL, opened INTEGER NOT NULL,
+        done INTEGER) WITHOUT ROWID;
+    """,
+)
+
+
+class Outgoing(msgspec.Struct, frozen=True):
+    """Something to be sent until its receiver acknowledges it."""
+
+    id: bytes
+    """16 random bytes; the receiver takes each once."""
+    kind: str
+    """What is sent: `delivery/<kind>` to a member, `notice` to a person."""
+    receiver: str
+    """Member id, or for a notice the address that the person gave."""
+    body: bytes
+    made: int
+    due: int
+    """Not tried again before this time, Unix ms."""
+    tries: int
+
+
+class Held(msgspec.Struct, frozen=True):
+    """A grant that this member holds."""
+
+    grant: bytes
+    """Grant id, 32 bytes."""
+    body: bytes
+    """The opened grant: document, slips and openings, as the wallet sealed them."""
+    received: int
+    confirmed: int
+    """When the node's replica last showed the grant live, Unix ms."""
+    ended: int | None
+    """When its lease was purged, or None."""
+
+
+class Erasing(msgspec.Struct, frozen=True):
+    """An erasure that this member has begun."""
+
+    case: bytes
+    subject: bytes
+    """Link id, or grant id for a lease."""
+    lease: bool
+    opened: int
+    done: int | None
+
+
+Value = bytes | int | str | None
+
+
+class Desk:
+    """See the module's docstring. Methods that write are durable when they return. Thread-safe."""
+
+    def __init__(self, path: Path, key: bytes) -> None:
+        """Open or create the file under its 32-byte key. Raises the vault's WrongKey or Damaged."""
+        self._db = open_database(path, key, migrations=MIGRATIONS)
+        self._lock = threading.RLock()
+
+    def close(self) -> None:
+        """Let go of the file. Idempotent."""
+        with self._lock:
+            self._db.close()
+
+    @contextmanager
+    def _writing(self) -> Iterator[apsw.Connection]:
+        try:
+            with self._lock, self._db:
+                yield self._db
+        except apsw.Error as error:
+            raise failure(error) from None
+
+    def _rows(self, sql: str, values: Sequence[Value] = ()) -> list[tuple[Value, ...]]:
+        try:
+            with self._lock:
+                return list(self._db.execute(sql, tuple(values)))
+        except apsw.Error as error:
+            raise failure(error) from None
+
+    # What goes out ----------------------------------------------------------------------------------------------
+
+    def send_later(self, one: Outgoing) -> None:
+        """Keep something until it is acknowledged."""
+        with self._writing() as db:
+            db.execute(
+                "INSERT OR IGNORE INTO outgoing (id, kind, receiver, body, made, due, tries) VALUES (?, ?, ?, ?, ?, ?, ?)",
+                (one.id, one.kind, one.receiver, one.body, one.made, one.due, one.tries),
+            )
+
+    def due(self, now: int, limit: int = 100) -> list[Outgoing]:
+        """Return what is to be sent now, the longest waiting first."""
+        sql = "SELECT id, kind, receiver, body, made, due, tries FROM outgoing WHERE done IS NULL AND due <= ? ORDER BY due LIMIT ?"
+        return [Outgoing(*row) for row in self._rows(sql, (now, limit))]  # type: ignore[arg-type]
+
+    def waiting(self) -> list[tuple[Outgoing, str]]:
+        """Return everything not yet acknowledged, with the code of the last failure, the longest waiting first."""
+        sql = (
+            "SELECT id, kind, receiver, body, made, due, tries, failure FROM outgoing WHERE done IS NULL ORDER BY made"
+        )
+        return [(Outgoing(*row[:7]), str(row[7])) for row in self._rows(sql)]  # type: ignore[arg-type]
+
+    def sent(self, id_: bytes, now: int) -> None:
+        """Note an acknowledgement; the body is not kept."""
+        with self._writing() as db:
+            db.execute("UPDATE outgoing SET done = ?, body = x'' WHERE id = ?", (now, id_))
+
+    def again(self, id_: bytes, due: int, failure: str) -> None:
+        """Note a failed try with its refusal's code."""
+        with self._writing() as db:
+            db.execute("UPDATE outgoing SET tries = tries + 1, due = ?, failure = ? WHERE id = ?", (due, failure, id_))
+
+    # What came in -----------------------------------------------------------------------------------------------
+
+    def has(self, sender: str, id_: bytes) -> bool:
+        """Say whether a delivery was taken already."""
+        return bool(self._rows("SELECT 1 FROM incoming WHERE sender = ? AND id = ?", (sender, id_)))
+
+    def take(self, sender: str, id_: bytes, kind: str, now: int) -> None:
+        """Note that a delivery was taken."""
+        with self._writing() as db:
+            db.execute("INSERT OR IGNORE INTO incoming VALUES (?, ?, ?, ?)", (sender, id_, kind, now))
+
+    # Requests for access ----------------------------------------------------------------------------------------
+
+    def ask(self, id_: bytes, body: bytes, now: int) -> None:
+        """Keep a request for access that this member has signed."""
+        with self._writing() as db:
+            db.execute("INSERT INTO request VALUES (?, ?, ?, NULL)", (id_, body, now))
+
+    def answered(self, id_: bytes, grant: bytes) -> None:
+        """Note the grant that answers a request; an unknown request changes nothing."""
+        with self._writing() as db:
+            db.execute("UPDATE request SET granted = ? WHERE id = ?", (grant, id_))
+
+    def requests(self) -> list[tuple[bytes, bytes, int, bytes | None]]:
+        """Return (id, body, made, grant id or None) of all requests, oldest first."""
+        return self._rows("SELECT id, body, made, granted FROM request ORDER BY made")  # type: ignore[return-value]
+
+    # Grants held ------------------------------------------------------------------------------------------------
+
+    def hold(self, grant: bytes, body: bytes, now: int) -> None:
+        """Keep a grant."""
+        with self._writing() as db:
+            db.execute("INSERT OR IGNORE INTO held VALUES (?, ?, ?, ?, NULL)", (grant, body, now, now))
+
+    def held(self, grant: bytes | None = None) -> list[Held]:
+        """Return the grants held, or the one asked for, ended ones too."""
+        sql = "SELECT grant_id, body, received, confirmed, ended FROM held"
+        rows = self._rows(sql) if grant is None else self._rows(sql + " WHERE grant_id = ?", (grant,))
+        return [Held(*row) for row in rows]  # type: ignore[arg-type]
+
+    def confirm(self, grant: bytes, now: int) -> None:
+        """Note that the ledger shows the grant live."""
+        with self._writing() as db:
+            db.execute("UPDATE held SET confirmed = ? WHERE grant_id = ?", (now, grant))
+
+    def end(self, grant: bytes, now: int) -> None:
+        """Note that a grant's lease is purged; what the grant said is forgotten."""
+        with self._writing() as db:
+            db.execute("UPDATE held SET ended = ?, body = x'' WHERE grant_id = ?", (now, grant))
+            db.execute("DELETE FROM cursor WHERE grant_id = ?", (grant,))
+
+    def cursor(self, grant: bytes, custodian: str) -> bytes:
+        """Return where the next pull from a custodian goes on, empty for the beginning."""
+        rows = self._rows("SELECT cursor FROM cursor WHERE grant_id = ? AND custodian = ?", (grant, custodian))
+        return rows[0][0] if rows else b""  # type: ignore[return-value]
+
+    def note_cursor(self, grant: bytes, custodian: str, cursor: bytes) -> None:
+        """Keep where the next pull from a custodian goes on."""
+        with self._writing() as db:
+            db.execute("INSERT OR REPLACE INTO cursor VALUES (?, ?, ?)", (grant, custodian, cursor))
+
+    # Erasures ---------------------------------------------------------------------------------------------------
+
+    def begin_erasure(self, one: Erasing) -> None:
+        """Keep an erasure that was asked for."""
+        with self._writing() as db:
+            db.execute(
+                "INSERT OR IGNORE INTO erasure VALUES (?, ?, ?, ?, NULL)",
+                (one.case, one.subject, one.lease, one.opened),
+            )
+
+    def erasures(self) -> list[Erasing]:
+        """Return all erasures, oldest first."""
+        rows = self._rows("SELECT case_id, subject, lease, opened, done FROM erasure ORDER BY opened")
+        return [Erasing(row[0], row[1], bool(row[2]), row[3], row[4]) for row in rows]  # type: ignore[arg-type]
+
+    def end_erasure(self, case: bytes, now: int) -> None:
+        """Note that an erasure is done; whom it was about is forgotten."""
+        with self._writing() as db:
+            db.execute("UPDATE erasure SET done = ?, subject = x'' WHERE case_id = ?", (now, case))

@@ -1,0 +1,251 @@
+"""The custodian's side of a pull: check, commit the disclosure, check again in the block that holds it, serve.
+
+No receipt, no data: who cannot commit cannot serve.
+"""
+
+import struct
+from collections import Counter
+from dataclasses import dataclass
+from typing import Final
+
+from cryptography.exceptions import InvalidTag
+from cryptography.hazmat.primitives.ciphers.aead import AESGCM
+
+from salus.agreements.consent.decide import Asker, PolicyClass, Provision, decide
+from salus.agreements.consent.slip import BadTerms, SlipTerms, provisions
+from salus.agreements.grants import Document, GrantRefused, Slip, check_presented, slip_of
+from salus.contracts.consent import port as consent
+from salus.contracts.membership import port as membership
+from salus.core.encoding import MalformedBytes, decode, encode
+from salus.core.proof.digest import framed
+from salus.core.tables import View
+from salus.node.anchoring import anchor
+from salus.node.errors import Forbidden, Malformed, Unavailable
+from salus.node.exchange.pull import (
+    FORMAT,
+    MAX_BYTES,
+    MAX_RECORDS,
+    PURPOSE,
+    Manifest,
+    Opening,
+    Openings,
+    Pull,
+    Pulled,
+    Rooted,
+)
+from salus.node.member import MemberNode
+from salus.node.people import PersonClaims, claims_of
+from salus.vault.enrolled import KeyStanding
+from salus.vault.envelope import seal_envelope
+from salus.vault.errors import VaultError
+from salus.vault.journal import Disclosure, Side
+from salus.vault.links import Standing
+
+MANIFEST_LABEL: Final = "salus/v1/manifest"
+NOT_NOW: Final = "the grant does not open this now"
+ASKER_AXES: Final = frozenset({"members", "roles", "purposes", "active"})  # what keeps an asker, not a record, out
+
+
+@dataclass(frozen=True, slots=True)
+class _Asked:
+    """A pull that holds: who asks for what under which grant."""
+
+    sender: str
+    pull: Pull
+    person: PersonClaims | None
+    document: Document
+    slip: Slip
+
+    @property
+    def asker(self) -> tuple[str, str]:
+        """Pairwise subject and role of the person, empty for the member's own program."""
+        return (self.person.sub, self.person.role) if self.person else ("", "")
+
+
+def serve_pull(node: MemberNode, sender: str, body: bytes) -> Pulled:
+    """Answer a pull of member `sender`. Raises Malformed, Forbidden, Unavailable; then nothing was served."""
+    try:
+        pull = decode(body, Pull)
+    except MalformedBytes as error:
+        raise Malformed("pull.bytes", "the question does not decode", got=str(error)) from error
+    if pull.format != FORMAT or len(pull.id) != 16:
+        raise Malformed("pull.format", "the question is of another format", expected=str(FORMAT), got=str(pull.format))
+    node.wait_for(pull.seen)
+    asked = _check(node, node.ledger.read(), sender, pull)
+    numbers, more = _permitted(node, asked)
+    entries = _journal(node, asked, numbers)
+    height, disclosure = _commit(node, entries)
+    _check(node, node.ledger.read(height), sender, pull)
+    return _answer(node, asked, numbers, Committed(disclosure, height), more=more)
+
+
+@dataclass(frozen=True, slots=True)
+class Committed:
+    """The transaction that committed a disclosure."""
+
+    tx_id: bytes
+    height: int
+
+
+def _check(node: MemberNode, state: View, sender: str, pull: Pull) -> _Asked:
+    """Check grant, slip, link and grantee in `state`. A refusal says no more than that it is one.
+
+    What a stranger learns must not tell whether the grant, the link or the patient exists. Time, role and purpose are
+    decided by the terms (`agreements.consent`), here as for each record.
+    """
+    try:
+        slip = slip_of(pull.presented.signed)
+        row = consent.granted(state, slip.grant)
+        link_key = node.vault.link_key(slip.link)
+        if row is None or link_key.standing is not KeyStanding.OBEYED:
+            raise GrantRefused("unknown", NOT_NOW)
+        document, slip = check_presented(
+            pull.presented,
+            network=node.network,
+            custodian=node.member,
+            grantee=sender,
+            grant=slip.grant,
+            commitment=row.commitment,
+            link=slip.link,
+            link_key=link_key.key,
+        )
+        standing = node.vault.link_info(slip.link).standing
+    except (GrantRefused, VaultError) as error:
+        raise Forbidden("pull.refused", NOT_NOW, todo="ask the patient for a grant") from error
+    member = membership.member(state, sender)
+    if member is None or member.standing is not membership.Standing.ACTIVE or standing is not Standing.OPEN:
+        raise Forbidden("pull.refused", NOT_NOW)
+    if not consent.live(state, slip.grant, node.ledger_time()):
+        raise Forbidden("pull.ended", NOT_NOW, todo="ask the patient for a new grant")
+    person = None
+    if pull.credential:
+        person = claims_of(pull.credential, sender, node.signing_keys(sender), node.now())
+        if pull.purpose not in person.purposes:
+            raise Forbidden("pull.purpose", "the person's credential is not for this purpose", got=pull.purpose)
+    asked = _Asked(sender, pull, person, document, slip)
+    for step in decide(_terms(asked), _asker(node, asked), PolicyClass("Patient", 0, "", ())).explanation:
+        if step.kept_by in ASKER_AXES:
+            raise Forbidden(f"pull.{step.kept_by}", NOT_NOW, todo="ask the patient for a grant that fits")
+    return asked
+
+
+def _terms(asked: _Asked) -> tuple[Provision, ...]:
+    """Return what document and slip say together."""
+    document, slip = asked.document, asked.slip
+    try:
+        return provisions(
+            SlipTerms(
+                grantee=document.grantee,
+                roles=document.roles,
+                purposes=document.purposes,
+                not_before=document.not_before,
+                expiry=document.expiry,
+                classes=slip.classes,
+                since=slip.since,
+                until=slip.until,
+                filters=slip.filters,
+            )
+        )
+    except BadTerms as error:
+        raise Forbidden("pull.terms", str(error), todo="ask the patient for a grant that this program reads") from error
+
+
+def _asker(node: MemberNode, asked: _Asked) -> Asker:
+    return Asker(asked.sender, asked.asker[1], asked.pull.purpose, node.ledger_time())
+
+
+def _permitted(node: MemberNode, asked: _Asked) -> tuple[list[int], bool]:
+    """Return the next record numbers that the slip opens, and whether there are more."""
+    link, after = asked.slip.link, _read_cursor(node, asked.slip.grant, asked.pull.cursor)
+    found = node.index.permitted_numbers(link, _terms(asked), _asker(node, asked), after=after, limit=MAX_RECORDS + 1)
+    numbers = [number for number in found if node.vault.is_anchored(number)]
+    taken, size = 0, 0
+    for _, length in node.vault.sizes(numbers[:MAX_RECORDS]):
+        size += length
+        if taken and size > MAX_BYTES:
+            break
+        taken += 1
+    return numbers[:taken], taken < len(numbers)
+
+
+def _journal(node: MemberNode, asked: _Asked, numbers: list[int]) -> list[int]:
+    """Write the disclosure down, durably, before anything else is done about it."""
+    counts = Counter(type_ for type_, _ in node.vault.sizes(numbers))
+    subject, role = asked.asker
+    disclosure = Disclosure(
+        side=Side.CUSTODIAN,
+        subject=asked.slip.link,
+        member=asked.sender,
+        person=subject,
+        role=role,
+        purpose=asked.pull.purpose,
+        action="serve",
+        what=tuple(f"{name} {count}" for name, count in sorted(counts.items())),
+        grant=asked.slip.grant,
+    )
+    return node.vault.journal([disclosure])
+
+
+def _commit(node: MemberNode, entries: list[int]) -> tuple[int, bytes]:
+    """Anchor the disclosure; return the height and id of the transaction that did."""
+    anchor(node)
+    anchoring = node.vault.line(entries[-1]).anchoring
+    if anchoring is None or not anchoring.tx_id:
+        raise Unavailable("pull.uncommitted", "the disclosure could not be committed", todo="try again")
+    return anchoring.height, anchoring.tx_id
+
+
+def _answer(node: MemberNode, asked: _Asked, numbers: list[int], committed: Committed, *, more: bool) -> Pulled:
+    """Return the sealed records with one envelope of keys and a signed manifest.
+
+    Resources of no patient that the records refer to come with them, under the house's link.
+    """
+    pull, grant = asked.pull, asked.slip.grant
+    house = node.index.house_of(asked.slip.link, numbers, node.vault.house_link())
+    pulled = node.vault.seal_for_pull([*numbers, *(one for one in house if node.vault.is_anchored(one))])
+    openings = Openings(tuple(Opening(one.data_key, one.salt) for one in pulled.records))
+    envelope = seal_envelope(
+        encode(openings),
+        node.context(PURPOSE, pull.id),
+        recipient=node.keys_of(asked.sender).receive_key,
+        sign=node.signing_key,
+    )
+    manifest = encode(
+        Manifest(
+            format=FORMAT,
+            network=node.network,
+            custodian=node.member,
+            grantee=asked.sender,
+            grant=grant,
+            question=pull.id,
+            disclosure=committed.tx_id,
+            height=committed.height,
+            leaves=tuple(one.leaf for one in pulled.records),
+            more=more,
+        )
+    )
+    return Pulled(
+        records=tuple(one.without_keys() for one in pulled.records),
+        roots=tuple(Rooted(one.root, one.tx_id) for one in pulled.anchorings),
+        envelope=envelope,
+        manifest=manifest,
+        signature=node.signing_key.sign(framed(MANIFEST_LABEL, (manifest,))),
+        cursor=_cursor(node, grant, numbers[-1]) if numbers else pull.cursor,
+    )
+
+
+def _cursor(node: MemberNode, grant: bytes, number: int) -> bytes:
+    """Return a record number as the grantee may carry it: gaps between numbers would tell what it may not see."""
+    nonce = node.entropy(12)
+    return nonce + AESGCM(node.secret("salus/v1/cursor")).encrypt(nonce, struct.pack(">Q", number), grant)
+
+
+def _read_cursor(node: MemberNode, grant: bytes, cursor: bytes) -> int:
+    """Return the record number in a cursor, 0 for the beginning. Raises Malformed."""
+    if not cursor:
+        return 0
+    try:
+        plain = AESGCM(node.secret("salus/v1/cursor")).decrypt(cursor[:12], cursor[12:], grant)
+    except (InvalidTag, ValueError) as error:
+        raise Malformed("pull.cursor", "the cursor is not one of this node for this grant") from error
+    return int(struct.unpack(">Q", plain)[0])

@@ -1,0 +1,88 @@
+"""Delivery: a sealed document from one member to another, sent again until acknowledged, taken once.
+
+Every domain sends this way (a grant, a claim, a remittance, trial data, a hop record): it names a kind, and the
+receiver's domain takes what comes under that kind. The document is an envelope; the desk keeps it until it is
+acknowledged, and the receiver keeps what it took under (sender, id), so that a second arrival changes nothing.
+"""
+
+from collections.abc import Callable, Mapping
+from typing import Final
+
+from salus.core.encoding import MalformedBytes, Value, decode
+from salus.node.desk import Outgoing
+from salus.node.errors import Malformed, Unavailable
+from salus.node.exchange.wire import RemoteRefusal
+from salus.node.member import MemberNode
+
+PATH: Final = "/exchange/deliver"
+PREFIX: Final = "delivery/"
+FIRST_RETRY_MS: Final = 2_000
+LAST_RETRY_MS: Final = 10 * 60 * 1000
+
+
+class Delivery(Value, frozen=True):
+    """A document on its way."""
+
+    id: bytes
+    """16 random bytes."""
+    kind: str
+    """What it is, named by its domain: `grant`."""
+    body: bytes
+    """An envelope, sealed to the receiver."""
+
+
+class Taken(Value, frozen=True):
+    """The acknowledgement: the document is durable at the receiver."""
+
+    id: bytes
+
+
+Taker = Callable[[MemberNode, str, bytes], None]
+"""(node, sender, body) → None: takes a document of one kind, idempotently. Raises EdgeError to refuse it."""
+
+
+def deliver(node: MemberNode, receiver: str, kind: str, body: bytes) -> bytes:
+    """Keep a sealed document for sending, durably, try at once, and return its id."""
+    one = Outgoing(node.entropy(16), PREFIX + kind, receiver, body, node.now(), node.now(), 0)
+    node.desk.send_later(one)
+    _try(node, one)
+    return one.id
+
+
+def deliver_due(node: MemberNode) -> int:
+    """Try everything that is due; return how many were acknowledged."""
+    return sum(_try(node, one) for one in node.desk.due(node.now()) if one.kind.startswith(PREFIX))
+
+
+def _try(node: MemberNode, one: Outgoing) -> bool:
+    question = Delivery(one.id, one.kind.removeprefix(PREFIX), one.body)
+    try:
+        node.peers.ask(one.receiver, PATH, question, Taken)
+    except (Unavailable, RemoteRefusal) as error:
+        wait = min(LAST_RETRY_MS, FIRST_RETRY_MS << min(one.tries, 16))
+        node.desk.again(one.id, node.now() + wait, error.code)
+        return False
+    node.desk.sent(one.id, node.now())
+    return True
+
+
+def take(node: MemberNode, takers: Mapping[str, Taker], sender: str, body: bytes) -> Taken:
+    """Take a delivery: the domain's part first, then the note that it came, so that a crash between repeats the part."""
+    try:
+        delivery = decode(body, Delivery)
+    except MalformedBytes as error:
+        raise Malformed("delivery.bytes", "the delivery does not decode", got=str(error)) from error
+    taker = takers.get(delivery.kind)
+    if taker is None:
+        raise Malformed(
+            "delivery.kind", "this kind is not taken here", expected=", ".join(sorted(takers)), got=delivery.kind[:32]
+        )
+    if not node.desk.has(sender, delivery.id):
+        taker(node, sender, delivery.body)
+        node.desk.take(sender, delivery.id, delivery.kind, node.now())
+    return Taken(delivery.id)
+
+
+def failing(node: MemberNode) -> list[tuple[Outgoing, str]]:
+    """Return what has been tried and not been acknowledged, with the code of the last failure."""
+    return [(one, code) for one, code in node.desk.waiting() if one.tries]

@@ -1,0 +1,268 @@
+"""The grantee's side: take a grant, pull under it, verify everything against the own ledger, keep it under a lease.
+
+The lease is tested at each read against the own replica and is purged on revocation and expiry.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Final
+
+from salus.agreements.grants import Document, Grant, GrantRefused, check_document, grant_id, present
+from salus.contracts.consent import port as consent
+from salus.contracts.records.port import read_anchor
+from salus.core.encoding import MalformedBytes, Value, decode, encode
+from salus.core.proof.digest import digest, framed
+from salus.core.proof.ed25519 import verify
+from salus.node.desk import Held
+from salus.node.errors import Forbidden, Malformed, NotFound, Unavailable
+from salus.node.exchange.custodian import MANIFEST_LABEL
+from salus.node.exchange.pull import FORMAT, PATH, PURPOSE, Manifest, Openings, Pull, Pulled
+from salus.node.exchange.wire import RemoteRefusal
+from salus.node.member import MemberNode
+from salus.vault.envelope import context_of, open_envelope
+from salus.vault.errors import EnvelopeRefused, SealBroken
+from salus.vault.journal import Disclosure, Side
+from salus.vault.sealing import Content, Kind
+from salus.vault.served import Received, Served, receive
+
+GRANT_KIND: Final = "grant"
+UNCONFIRMED_MS: Final = 24 * 3600 * 1000  # a replica that has not seen the head for longer hides what it leased
+
+
+class Granted(Value, frozen=True):
+    """What the wallet sends the grantee, in an envelope signed by the grant's one-time key."""
+
+    request: bytes
+    """Id of the access request that it answers, or empty."""
+    height: int
+    """Height of the block that holds it."""
+    grant: Grant
+
+
+@dataclass(frozen=True, slots=True)
+class Fetched:
+    """What a pull brought."""
+
+    records: int
+    bytes: int
+    custodians: tuple[str, ...]
+    failures: tuple[tuple[str, str], ...]
+    """(custodian, code) of those that refused or could not be reached."""
+
+
+def take_grant(node: MemberNode, _sender: str, envelope: bytes) -> None:
+    """Take a grant that a wallet sent, through whichever member carried it. Raises Malformed, Forbidden."""
+    try:
+        author = context_of(envelope).sender
+        id_ = grant_id(author)
+        context = node.context(GRANT_KIND, id_, author)
+        granted = decode(open_envelope(envelope, context, key=node.receive_key, sender_key=author), Granted)
+    except (EnvelopeRefused, MalformedBytes) as error:
+        raise Malformed("grant.envelope", "the grant does not open", got=str(error)) from error
+    node.wait_for(granted.height)
+    row = consent.granted(node.ledger.read(), id_)
+    if row is None:
+        raise NotFound("grant.unknown", "the ledger has no such grant", todo="send it again once it is granted")
+    grant = granted.grant
+    try:
+        check_document(
+            grant.document,
+            grant.salt,
+            grant.digests,
+            network=node.network,
+            grantee=node.member,
+            commitment=row.commitment,
+        )
+    except GrantRefused as error:
+        raise Forbidden("grant.refused", str(error)) from error
+    node.desk.hold(id_, encode(grant), node.now())
+    if granted.request:
+        node.desk.answered(granted.request, id_)
+
+
+def held_grant(node: MemberNode, id_: bytes) -> tuple[Held, Grant, Document]:
+    """Return a grant that this member holds. Raises NotFound."""
+    found = node.desk.held(id_)
+    if not found or found[0].ended is not None:
+        raise NotFound("grant.not-held", "this member holds no such grant", todo="ask the patient")
+    grant = decode(found[0].body, Grant)
+    return found[0], grant, decode(grant.document, Document)
+
+
+def require_live(node: MemberNode, id_: bytes) -> tuple[Grant, Document]:
+    """Return a grant if its lease may be read now. Raises NotFound, Forbidden, Unavailable."""
+    held, grant, document = held_grant(node, id_)
+    now = node.ledger_time()
+    if not consent.live(node.ledger.read(), id_, now) or not document.not_before <= now < document.expiry:
+        raise Forbidden("lease.ended", "the patient's permission has ended", todo="ask the patient for a new grant")
+    if node.now() - max(held.confirmed, held.received) > UNCONFIRMED_MS:
+        raise Unavailable("lease.unconfirmed", "the ledger has not been seen for a day", todo="restore the connection")
+    return grant, document
+
+
+def fetch(node: MemberNode, id_: bytes, purpose: str, credential: str = "") -> Fetched:
+    """Pull everything that a grant opens and was not pulled yet. Raises NotFound, Forbidden, Unavailable."""
+    grant, _document = require_live(node, id_)
+    reading = _Reading(id_, grant, purpose, credential)
+    records = size = 0
+    reached, failures = [], []
+    for part in grant.parts:
+        try:
+            count, length = _fetch_from(node, reading, part.custodian)
+        except (Unavailable, Forbidden, Malformed, RemoteRefusal) as error:
+            failures.append((part.custodian, error.code))
+            continue
+        records, size = records + count, size + length
+        reached.append(part.custodian)
+    return Fetched(records, size, tuple(reached), tuple(failures))
+
+
+@dataclass(frozen=True, slots=True)
+class _Reading:
+    """Under which grant, for what, by whom."""
+
+    id: bytes
+    grant: Grant
+    purpose: str
+    credential: str
+
+
+def _fetch_from(node: MemberNode, reading: _Reading, custodian: str) -> tuple[int, int]:
+    """Pull from one custodian, chunk by chunk; return how many records and bytes came."""
+    id_, purpose = reading.id, reading.purpose
+    cursor = node.desk.cursor(id_, custodian)
+    count = size = 0
+    while True:
+        shown = present(reading.grant, custodian)
+        height = node.ledger.head().height
+        pull = Pull(FORMAT, node.entropy(16), shown, purpose, reading.credential, cursor, height)
+        pulled = node.peers.ask(custodian, PATH, pull, Pulled)
+        manifest, received = verify_pulled(node, custodian, id_, pull, pulled)
+        _keep(node, id_, purpose, custodian, received)
+        cursor = pulled.cursor
+        node.desk.note_cursor(id_, custodian, cursor)
+        count += len(received)
+        size += sum(len(one.content.body) for one in received)
+        if not manifest.more:
+            return count, size
+
+
+def verify_pulled(
+    node: MemberNode, custodian: str, grant: bytes, pull: Pull, pulled: Pulled
+) -> tuple[Manifest, list[Received]]:
+    """Verify an answer whole: manifest, keys, seals, leaves, and every root on the own ledger. Raises Malformed."""
+    keys = node.keys_of(custodian)
+    if not verify(keys.signing_key, framed(MANIFEST_LABEL, (pulled.manifest,)), pulled.signature):
+        raise Malformed("pull.manifest", "the manifest is not signed by the custodian", got=custodian)
+    try:
+        manifest = decode(pulled.manifest, Manifest)
+        context = node.context(PURPOSE, pull.id, custodian)
+        opened = open_envelope(pulled.envelope, context, key=node.receive_key, sender_key=keys.signing_key)
+        openings = decode(opened, Openings).records
+    except (MalformedBytes, EnvelopeRefused) as error:
+        raise Malformed("pull.answer", "the answer does not open", got=str(error)) from error
+    told = (manifest.network, manifest.custodian, manifest.grantee, manifest.grant, manifest.question)
+    if told != (node.network, custodian, node.member, grant, pull.id):
+        raise Malformed("pull.manifest", "the manifest is of another pull", got=custodian)
+    if not len(openings) == len(pulled.records) == len(manifest.leaves):
+        raise Malformed("pull.answer", "records, keys and manifest do not agree in number", got=custodian)
+    node.wait_for(manifest.height)
+    committed = node.ledger.outcome(manifest.disclosure)
+    if committed is None or committed.code or committed.height != manifest.height:
+        raise Malformed("pull.disclosure", "the disclosure is not on the ledger", got=custodian)
+    roots = {one.root: one.tx_id for one in pulled.roots}
+    anchored = {root: _writer_of(node, root, tx_id) for root, tx_id in roots.items()}
+    received = []
+    for served, opening, leaf in zip(pulled.records, openings, manifest.leaves, strict=True):
+        received.append(_verified(served.with_keys(opening.data_key, opening.salt), leaf, anchored, custodian))
+    return manifest, received
+
+
+def _verified(served: Served, leaf: bytes, anchored: dict[bytes, str], custodian: str) -> Received:
+    """Return one record, opened, if it is what its writer anchored."""
+    try:
+        one = receive(served)
+    except SealBroken as error:
+        raise Malformed("pull.record", "a record does not hold", got=f"{custodian}: {error}") from error
+    if one.leaf != leaf or anchored.get(one.root) != one.writer or one.writer != custodian:
+        raise Malformed("pull.unproven", "a record is not one that its writer anchored", got=custodian)
+    return one
+
+
+def _writer_of(node: MemberNode, root: bytes, tx_id: bytes) -> str:
+    """Return who anchored `root` in that transaction, as the own ledger has it, or nobody."""
+    outcome = node.ledger.outcome(tx_id)
+    if outcome is None or outcome.code or len(outcome.data) < 35:
+        return ""
+    anchor = read_anchor(outcome.data)
+    return anchor.submitter if anchor.root == root else ""
+
+
+def derived_id(writer: str, type_: str, id_: str) -> str:
+    """Return the id under which a pulled resource is kept: 64 characters at most, telling nothing of the original."""
+    return "p" + digest("salus/v1/derived-id", writer.encode(), type_.encode(), id_.encode()).hex()[:40]
+
+
+def _keep(node: MemberNode, grant: bytes, purpose: str, custodian: str, received: Sequence[Received]) -> None:
+    """Journal the pull, keep its records sealed under the grant's lease, and index them."""
+    counts: dict[str, int] = {}
+    for one in received:
+        counts[one.content.type] = counts.get(one.content.type, 0) + 1
+    node.vault.journal(
+        [
+            Disclosure(
+                side=Side.GRANTEE,
+                subject=grant,
+                member=custodian,
+                person="",
+                role="",
+                purpose=purpose,
+                action="pull",
+                what=tuple(f"{name} {count}" for name, count in sorted(counts.items())),
+                grant=grant,
+            )
+        ]
+    )
+    lease = node.vault.open_lease(grant)
+    node.vault.write(
+        lease,
+        [
+            Content(
+                one.content.type,
+                derived_id(one.writer, one.content.type, one.content.id),
+                one.content.body,
+                one.content.media,
+                Kind.RESOURCE if one.content.kind == Kind.RESOURCE else one.content.kind,
+                one.leaf,
+            )
+            for one in received
+        ],
+    )
+    node.catch_up()
+    node.index.hide(lease, hidden=False)
+
+
+def confirm_and_purge(node: MemberNode) -> int:
+    """Confirm the grants that the ledger shows live, purge the leases of the others; return how many were purged."""
+    state, now, purged = node.ledger.read(), node.ledger_time(), 0
+    for held in node.desk.held():
+        if held.ended is not None:
+            continue
+        document = decode(decode(held.body, Grant).document, Document)
+        if consent.live(state, held.grant, now) and now < document.expiry:
+            if node.ledger.reachable:
+                node.desk.confirm(held.grant, node.now())
+            confirmed = node.now() - max(held.confirmed, held.received) <= UNCONFIRMED_MS
+            node.index.hide(node.vault.open_lease(held.grant), hidden=not (node.ledger.reachable or confirmed))
+            continue
+        purge(node, held.grant)
+        purged += 1
+    return purged
+
+
+def purge(node: MemberNode, grant: bytes) -> None:
+    """Delete what is kept under a grant: the lease's records with their keys, their index rows, the grant's content."""
+    lease = node.vault.open_lease(grant)
+    node.index.forget(lease)
+    node.vault.erase_link(lease)
+    node.desk.end(grant, node.now())

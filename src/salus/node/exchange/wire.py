@@ -1,0 +1,191 @@
+"""How members speak to each other: signed requests, answered by one handler, in process or over HTTP alike.
+
+A request is signed by the member's ledger key (RFC 9421, see `signatures`) and names both parties. The receiver looks the
+key up in the state of its own ledger, so a suspended member's requests are refused by everyone from that block on.
+"""
+
+import base64
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Final, Protocol, TypeVar
+from urllib.parse import urlsplit
+
+import httpx
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+
+from salus.core.encoding import MalformedBytes, Value, decode, encode
+from salus.core.proof.httpsig import HttpRequest, sign
+from salus.node.errors import EdgeError, Fault, Forbidden, Malformed, NotFound, Unavailable
+from salus.node.exchange.signatures import Nonces, verify
+
+MEDIA_TYPE: Final = "application/vnd.salus.exchange+msgpack"
+TAG: Final = "salus-exchange"
+ALSO: Final = ("salus-receiver",)
+A = TypeVar("A", bound=Value)
+MAX_BODY_BYTES: Final = 16 * 1024 * 1024  # a chunk of a pull is at most half of it
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """What came back: an HTTP status and a body."""
+
+    status: int
+    body: bytes
+
+
+class Transport(Protocol):
+    """Carries a request to a member's node. Raises Unavailable when the node cannot be reached."""
+
+    def send(self, endpoint: str, request: HttpRequest) -> Answer:
+        """Send the request; `endpoint` is the member's address on the ledger."""
+        ...
+
+
+class Refusal(Value, frozen=True):
+    """A refusal as it travels between members."""
+
+    code: str
+    message: str
+    expected: str
+    got: str
+    todo: str
+
+
+class RemoteRefusal(EdgeError):
+    """What another member refused, with its own code and words."""
+
+    def __init__(self, member: str, status: int, refusal: Refusal) -> None:
+        self.fault = Fault(status if 400 <= status < 600 else 502, "processing")
+        self.member = member
+        super().__init__(refusal.code, refusal.message, expected=refusal.expected, got=refusal.got, todo=refusal.todo)
+
+
+Handler = Callable[[str, bytes], Value]
+"""(sender's member id, body) → answer. Raises EdgeError."""
+
+
+class Door:
+    """Receives other members' requests and hands each to its handler."""
+
+    def __init__(
+        self,
+        member: str,
+        keys_of: Callable[[str], Sequence[bytes]],
+        clock: Callable[[], int],
+        handlers: Mapping[str, Handler],
+    ) -> None:
+        """`keys_of` returns the signing keys of an active member, none for any other; `handlers` by path."""
+        self._member = member
+        self._keys_of = keys_of
+        self._clock = clock
+        self._handlers = handlers
+        self._nonces = Nonces()
+
+    @property
+    def paths(self) -> tuple[str, ...]:
+        """The paths that are answered."""
+        return tuple(self._handlers)
+
+    def answer(self, request: HttpRequest) -> Answer:
+        """Authenticate and carry out a request. A refusal is an answer too, without personal data."""
+        try:
+            sender = self._authenticate(request)
+            handler = self._handlers.get(urlsplit(request.target_uri).path)
+            if handler is None:
+                raise NotFound("exchange.no-route", "nothing is here")
+            return Answer(200, encode(handler(sender, request.body)))
+        except EdgeError as error:
+            refusal = Refusal(error.code, error.message, error.expected, error.got, error.todo)
+            return Answer(error.fault.status, encode(refusal))
+
+    def _authenticate(self, request: HttpRequest) -> str:
+        """Return the member that signed the request."""
+        if len(request.body) > MAX_BODY_BYTES:
+            raise Malformed("exchange.too-large", "the body is too large", expected=f"at most {MAX_BODY_BYTES} bytes")
+        if request.fields.get("salus-receiver") != self._member:
+            raise Forbidden("exchange.receiver", "the request is for another member", expected=self._member)
+        now = self._clock()
+        signer = verify(request, self._keys_of, now=now, tag=TAG, also=ALSO)
+        self._nonces.use(signer, now)
+        return signer.keyid
+
+
+class Peers:
+    """Sends this member's requests to others."""
+
+    def __init__(
+        self,
+        member: str,
+        key: Ed25519PrivateKey,
+        transport: Transport,
+        endpoint_of: Callable[[str], str],
+        *,
+        clock: Callable[[], int],
+        entropy: Callable[[int], bytes],
+    ) -> None:
+        self._member = member
+        self._key = key
+        self._transport = transport
+        self._endpoint_of = endpoint_of
+        self._clock = clock
+        self._entropy = entropy
+
+    def ask(self, member: str, path: str, question: Value, answer: type[A]) -> A:
+        """Send `question` to a member and return its answer. Raises RemoteRefusal or Unavailable."""
+        endpoint = self._endpoint_of(member)
+        if not endpoint:
+            raise Unavailable("exchange.no-endpoint", "the member has no node on the network", got=member)
+        fields = {"content-type": MEDIA_TYPE, "salus-receiver": member}
+        request = HttpRequest("POST", endpoint + path, fields, encode(question))
+        nonce = base64.urlsafe_b64encode(self._entropy(16)).rstrip(b"=").decode()
+        signed = sign(request, self._key.sign, keyid=self._member, now=self._clock(), nonce=nonce, tag=TAG, also=ALSO)
+        answered = self._transport.send(
+            endpoint, HttpRequest("POST", request.target_uri, {**fields, **signed}, request.body)
+        )
+        try:
+            return decode(read_answer(member, answered), answer)
+        except MalformedBytes as error:
+            raise Unavailable("exchange.answer", "the other node answered what is no answer", got=member) from error
+
+
+class InProcess:
+    """The twin of HTTP: doors in this process, by endpoint. What is `down` cannot be reached."""
+
+    def __init__(self) -> None:
+        self.doors: dict[str, Door] = {}
+        self.down: set[str] = set()
+
+    def send(self, endpoint: str, request: HttpRequest) -> Answer:
+        """Hand the request to the door of the endpoint. Raises Unavailable."""
+        door = self.doors.get(endpoint)
+        if door is None or endpoint in self.down:
+            raise Unavailable("exchange.unreachable", "the node cannot be reached", got=endpoint, todo="try again")
+        return door.answer(request)
+
+
+class OverHttp:
+    """Requests over HTTP."""
+
+    def __init__(self, client: httpx.Client) -> None:
+        """`client` holds timeouts and TLS settings."""
+        self._client = client
+
+    def send(self, endpoint: str, request: HttpRequest) -> Answer:
+        """Send the request. Raises Unavailable when the node cannot be reached, or answers too much."""
+        try:
+            answer = self._client.post(request.target_uri, content=request.body, headers=dict(request.fields))
+        except httpx.HTTPError as error:
+            raise Unavailable(
+                "exchange.unreachable", "the node cannot be reached", got=f"{endpoint} ({type(error).__name__})"
+            ) from error
+        return Answer(answer.status_code, answer.content)
+
+
+def read_answer(member: str, answer: Answer) -> bytes:
+    """Return the body of an answer that is no refusal. Raises RemoteRefusal or Unavailable."""
+    if answer.status == 200:
+        return answer.body
+    try:
+        raise RemoteRefusal(member, answer.status, decode(answer.body, Refusal))
+    except MalformedBytes as error:
+        raise Unavailable("exchange.answer", "the other node answered what is no answer", got=member) from error

@@ -1,0 +1,169 @@
+"""A member's node: its keys, ledger, vault, index, desk and peers, held together. Use cases take it as their first argument.
+
+vault      sealed records, links, journal        (vault/)
+index      what the vault holds, searchable      (index/)
+desk       work in progress: outgoing, requests, grants held, erasures
+ledger     the one that all members keep         (engines/)
+peers      the other members' nodes; `door` receives what they send
+"""
+
+import threading
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Final
+
+from salus.contracts.membership import port as membership
+from salus.core.proof.digest import mac
+from salus.engines.checkpoints import Cosigning
+from salus.engines.ports import Ledger
+from salus.engines.receipts import Prover
+from salus.index.index import Index
+from salus.index.source import VaultSource
+from salus.node.config import Config
+from salus.node.desk import Desk
+from salus.node.errors import NotFound, Unavailable
+from salus.node.exchange.wire import Door, Handler, Peers, Transport
+from salus.node.submitting import Submitter
+from salus.vault.envelope import Context, ReceiveKey
+from salus.vault.keystore import Keys
+from salus.vault.vault import Vault
+
+if TYPE_CHECKING:
+    from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+
+REPLICA_SECONDS: Final = 5.0  # how long a question waits for a block that its asker has seen already
+
+
+@dataclass(frozen=True, slots=True)
+class Ports:
+    """The world, as a node needs it."""
+
+    clock: Callable[[], int]
+    """Unix milliseconds."""
+    entropy: Callable[[int], bytes]
+    """That many random bytes."""
+    transport: Transport
+    """How other members' nodes are reached."""
+
+
+@dataclass
+class MemberNode:
+    """One member's node. Close it to let go of its folder."""
+
+    config: Config
+    keys: Keys
+    ledger: Ledger
+    cosigning: Cosigning
+    vault: Vault
+    index: Index
+    desk: Desk
+    ports: Ports
+    handlers: Mapping[str, Handler] = field(default_factory=dict)
+    release: Callable[[], None] = lambda: None
+    """Lets the ledger go, and what cosigns it."""
+    stopped: str = ""
+    """Why the node does not serve, or empty."""
+
+    def __post_init__(self) -> None:
+        self.network: bytes = self.ledger.network
+        self.signing_key: Ed25519PrivateKey = self.keys.signing_key()
+        self.receive_key: ReceiveKey = self.keys.receive_key()
+        clock, entropy = self.ports.clock, self.ports.entropy
+        self.submitter = Submitter(
+            self.ledger, self.network, self.member, self.signing_key, clock=clock, entropy=entropy
+        )
+        self.peers = Peers(
+            self.member, self.signing_key, self.ports.transport, self.endpoint_of, clock=clock, entropy=entropy
+        )
+        self.prover = Prover(self.ledger.store, self.cosigning)
+        self.door = Door(self.member, self.signing_keys, clock, self.handlers)
+
+    @property
+    def member(self) -> str:
+        """The id of the member on the ledger."""
+        return self.keys.member
+
+    def now(self) -> int:
+        """Return the node's clock, in Unix milliseconds."""
+        return self.ports.clock()
+
+    def ledger_time(self) -> int:
+        """Return the later of the ledger's head and the own clock: what deadlines are compared with."""
+        return max(self.now(), self.ledger.head().time)
+
+    def wait_for(self, height: int) -> None:
+        """Wait until the own replica has the block of `height`, a few seconds at most. Raises Unavailable."""
+        news = threading.Event()
+        end = self.ledger.subscribe(lambda header: news.set() if header.height >= height else None)
+        try:
+            if self.ledger.head().height < height and not news.wait(REPLICA_SECONDS):
+                raise Unavailable(
+                    "ledger.behind",
+                    "the own replica has not reached that block",
+                    expected=str(height),
+                    todo="try again",
+                )
+        finally:
+            end()
+
+    def entropy(self, count: int) -> bytes:
+        """Return random bytes."""
+        return self.ports.entropy(count)
+
+    def secret(self, label: str) -> bytes:
+        """Return a 32-byte secret of this node alone, derived for one use."""
+        return mac(self.keys.vault, label)
+
+    def signing_keys(self, member: str) -> Sequence[bytes]:
+        """Return the Ed25519 keys with which an active member signs now; none of any other."""
+        state = self.ledger.read()
+        row = membership.member(state, member)
+        keys = membership.key_at(state, member)
+        if row is None or keys is None or row.standing is not membership.Standing.ACTIVE:
+            return ()
+        return (keys.signing_key,)
+
+    def keys_of(self, member: str) -> membership.Keys:
+        """Return an active member's keys in force. Raises NotFound."""
+        state = self.ledger.read()
+        keys = membership.key_at(state, member)
+        row = membership.member(state, member)
+        if row is None or keys is None or row.standing is not membership.Standing.ACTIVE:
+            raise NotFound("member.unknown", "no active member has this id", got=member, todo="see `salus members`")
+        return keys
+
+    def endpoint_of(self, member: str) -> str:
+        """Return where a member's node answers, or nothing."""
+        row = membership.member(self.ledger.read(), member)
+        return "" if row is None else row.endpoint
+
+    def context(self, purpose: str, object_id: bytes, sender: str | bytes | None = None) -> Context:
+        """Return what an envelope of a member or of a one-time key is bound to; by default one sent from here."""
+        told = self.member if sender is None else sender
+        return Context(self.network, told.encode("ascii") if isinstance(told, str) else told, purpose, object_id)
+
+    def catch_up(self) -> None:
+        """Index what the vault holds beyond what is indexed."""
+        self.index.catch_up(VaultSource(self.vault))
+
+    def trouble(self) -> str:
+        """Return "" while the node serves, else the code of what keeps it from serving."""
+        return self.stopped or self.ledger.stopped
+
+    def measures(self) -> Mapping[str, int | float]:
+        """Return the present value of each gauge: numbers about no person."""
+        head = self.ledger.head()
+        return {
+            "ledger_height": head.height,
+            "ledger_log_size": head.log_size,
+            "ledger_head_age_seconds": max(0, self.now() - head.time) / 1000,
+            "outgoing_waiting": len(self.desk.waiting()),
+            "batches_unanchored": len(self.vault.unanchored()),
+        }
+
+    def close(self) -> None:
+        """Finish what is under way and let everything go."""
+        self.release()
+        self.index.close()
+        self.desk.close()
+        self.vault.close()
