@@ -1,0 +1,115 @@
+"""Erasure at one holder: an unlinkable case of its own, closed to grants at once, deleted after the wait.
+
+    requested ──(7 days)──> deleted ──(30 days, last backup)──> erased
+        └──> retained for a reason in law, or cancelled by a request of higher rank
+
+The clocks are the ledger's; what is due is computed when it is read (`due`). Only the wallet sees all its cases.
+"""
+
+from dataclasses import dataclass
+from typing import Final
+
+from salus.contracts.records.port import (
+    CancelErasure,
+    ConfirmDeletion,
+    ConfirmErasure,
+    Erasure,
+    ErasureStatus,
+    OpenErasure,
+    Rank,
+    RetainErasure,
+    RetentionReason,
+    erasure,
+    overdue,
+)
+from salus.node.desk import Erasing
+from salus.node.errors import Conflict, NotFound
+from salus.node.exchange.grantee import purge
+from salus.node.member import MemberNode
+
+BACKUP_MARGIN_MS: Final = 24 * 3600 * 1000  # backups are kept a day less than the ledger allows
+
+
+@dataclass(frozen=True, slots=True)
+class Case:
+    """An erasure at this member, with its row on the ledger."""
+
+    erasing: Erasing
+    row: Erasure
+    overdue: bool
+
+
+def begin(node: MemberNode, link: bytes, case: bytes, rank: Rank = Rank.LINK_KEY) -> None:
+    """Close a link to every grant, keep the case, and open it on the ledger. Idempotent for one case."""
+    node.desk.begin_erasure(Erasing(case, link, lease=False, opened=node.now(), done=None))
+    node.vault.close_link(link)
+    if erasure(node.ledger.read(), case) is None:
+        node.submitter.submit(OpenErasure(case=case, rank=rank))
+
+
+def begin_lease(node: MemberNode, grant: bytes, case: bytes) -> None:
+    """Open a case for what is kept under a grant. A lease is no record of this member's own: it is purged at once."""
+    node.desk.begin_erasure(Erasing(case, grant, lease=True, opened=node.now(), done=None))
+    if erasure(node.ledger.read(), case) is None:
+        node.submitter.submit(OpenErasure(case=case, rank=Rank.LINK_KEY))
+    purge(node, grant)
+
+
+def cases(node: MemberNode) -> list[Case]:
+    """Return the erasures of this member, oldest first, with what the ledger says of them."""
+    state, time = node.ledger.read(), node.ledger_time()
+    found = []
+    for one in node.desk.erasures():
+        row = erasure(state, one.case)
+        if row is not None:
+            found.append(Case(one, row, overdue(row, time)))
+    return found
+
+
+def retain(node: MemberNode, case: bytes, reason: RetentionReason) -> None:
+    """Keep what should be erased, for a reason in law; it stays closed to every grant. Raises NotFound, Refused."""
+    one = _case(node, case)
+    node.submitter.submit(RetainErasure(case=case, reason=reason))
+    if not one.erasing.lease:
+        node.vault.retain_link(one.erasing.subject, reason.name.lower())
+
+
+def cancel(node: MemberNode, case: bytes, rank: Rank) -> None:
+    """Call an erasure off while nothing is deleted. Raises NotFound, Refused."""
+    one = _case(node, case)
+    node.submitter.submit(CancelErasure(case=case, rank=rank))
+    if not one.erasing.lease:
+        node.vault.reopen_link(one.erasing.subject)
+    node.desk.end_erasure(case, node.now())
+
+
+def advance(node: MemberNode) -> int:
+    """Delete what has waited long enough and confirm what is gone for good; return how many cases moved."""
+    moved, time = 0, node.ledger_time()
+    for case in cases(node):
+        if case.row.status is ErasureStatus.REQUESTED and time >= case.row.earliest:
+            _delete(node, case)
+            moved += 1
+        elif case.row.status is ErasureStatus.DELETED and time >= case.row.due - BACKUP_MARGIN_MS:
+            node.submitter.submit(ConfirmErasure(case=case.erasing.case))
+            node.desk.end_erasure(case.erasing.case, node.now())
+            moved += 1
+    return moved
+
+
+def _delete(node: MemberNode, case: Case) -> None:
+    """Delete, then say so: a crash between repeats the deletion, which is then a no-op."""
+    subject = case.erasing.subject
+    if not case.erasing.lease:
+        node.index.forget(subject)
+        node.vault.erase_link(subject, case=case.erasing.case)
+    node.submitter.submit(ConfirmDeletion(case=case.erasing.case))
+
+
+def _case(node: MemberNode, case: bytes) -> Case:
+    for one in cases(node):
+        if one.erasing.case == case:
+            if one.erasing.done is not None:
+                raise Conflict("erasure.done", "the case is closed")
+            return one
+    raise NotFound("erasure.unknown", "this member has no such case")

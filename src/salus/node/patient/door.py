@@ -1,0 +1,237 @@
+"""The member's side of every question a wallet asks. What a wallet may ask is proven by what it signed, nothing else."""
+
+from collections.abc import Callable, Mapping
+from typing import Any, Final
+
+from salus.agreements.grants import grant_id
+from salus.contracts.consent.port import Grant, Revoke
+from salus.contracts.membership import port as membership
+from salus.core.encoding import MalformedBytes, Value, decode, encode
+from salus.core.proof.digest import framed
+from salus.core.proof.ed25519 import verify
+from salus.node import erasing
+from salus.node.errors import EdgeError, Forbidden, Malformed, NotFound, Unauthenticated
+from salus.node.exchange.delivery import deliver
+from salus.node.exchange.grantee import GRANT_KIND
+from salus.node.exchange.pull import Opening, Openings, Rooted
+from salus.node.exchange.wire import Answer, Refusal
+from salus.node.member import MemberNode
+from salus.node.patient import messages as m
+from salus.node.patient.proof import prove_member
+from salus.vault.envelope import seal_envelope
+from salus.vault.errors import EnvelopeRefused, Erased, Refused, UnknownLink, UnknownWallet
+from salus.vault.journal import Disclosure, Line, Side
+
+MAX_LINES: Final = 1_000
+FRESH_MS: Final = 60_000
+SENDABLE: Final = frozenset({GRANT_KIND})
+
+
+def _about(node: MemberNode, _question: m.About) -> m.Member:
+    keys = node.keys_of(node.member)
+    row = membership.member(node.ledger.read(), node.member)
+    return m.Member(
+        network=node.network,
+        member=node.member,
+        name=row.name if row else node.member,
+        signing_key=keys.signing_key,
+        receive_key=keys.receive_key,
+        rounding=membership.parameters(node.ledger.read()).grant_rounding,
+        proof=prove_member(node),
+    )
+
+
+def _enrol(node: MemberNode, question: m.Enrol) -> m.Welcomed:
+    try:
+        welcome = node.vault.enrol(
+            question.claim, network=node.network, receive=node.receive_key, sign=node.signing_key
+        )
+    except (EnvelopeRefused, Refused) as error:
+        raise Forbidden("enrolment.refused", str(error), todo="ask for a new invitation") from error
+    return m.Welcomed(welcome)
+
+
+def _confirm(node: MemberNode, question: m.Confirm) -> m.Done:
+    try:
+        node.vault.confirm(question.link, question.signature)
+    except (Refused, UnknownLink) as error:
+        raise Forbidden("enrolment.refused", str(error)) from error
+    return m.Done()
+
+
+def _instruct(node: MemberNode, question: m.Instruct) -> Value:
+    """Carry out what a link key says."""
+    try:
+        instruction = node.vault.obey(question.signed, network=node.network)
+    except Refused as error:
+        if error.current:
+            return m.Refusing(error.current)
+        raise Forbidden("instruction.refused", str(error)) from error
+    except UnknownLink as error:
+        raise Forbidden("instruction.refused", "the instruction is not signed with the key of a link here") from error
+    carry_out = _ACTIONS.get(instruction.action)
+    if carry_out is None:
+        raise Malformed("instruction.action", "no such action", expected=", ".join(sorted(_ACTIONS)))
+    return carry_out(node, instruction.link, instruction.argument)
+
+
+def _body(node: MemberNode, _link: bytes, argument: bytes) -> m.Built:
+    asked = _argument(argument, m.BuildBody)
+    message = _argument(asked.message, Grant | Revoke)
+    return m.Built(node.submitter.body(message, asked.author_key))
+
+
+def _carry(node: MemberNode, _link: bytes, argument: bytes) -> m.Carried:
+    asked = _argument(argument, m.Carry)
+    outcome = node.submitter.carry(asked.body, asked.signature, (Grant, Revoke))
+    return m.Carried(outcome.tx_id, outcome.height or 0, outcome.code, outcome.data)
+
+
+def _send(node: MemberNode, _link: bytes, argument: bytes) -> m.Done:
+    asked = _argument(argument, m.Send)
+    if asked.kind not in SENDABLE:
+        raise Malformed("instruction.kind", "this kind is not sent for wallets", expected=", ".join(SENDABLE))
+    deliver(node, asked.receiver, asked.kind, asked.body)
+    return m.Done()
+
+
+def _log(node: MemberNode, link: bytes, argument: bytes) -> m.Log:
+    lines = node.vault.lines(Side.CUSTODIAN, link, _argument(argument, m.After).after, MAX_LINES)
+    return m.Log(node.member, tuple(_line(one) for one in lines))
+
+
+def _line(one: Line) -> m.LogLine:
+    if one.anchoring is None or one.place is None:
+        return m.LogLine(one.number, one.line, one.salt, b"", b"", 0, 0, ())
+    at, place = one.anchoring, one.place
+    return m.LogLine(one.number, one.line, one.salt, at.root, at.tx_id, at.size, place.index, place.path)
+
+
+def _chain(node: MemberNode, link: bytes, argument: bytes) -> m.Chain:
+    found = node.vault.chain_of(link, _argument(argument, m.After).after)
+    return m.Chain(tuple(found))
+
+
+def _records(node: MemberNode, link: bytes, argument: bytes) -> m.OwnRecords:
+    """Hand the patient the own records: journalled like every reading, not asked twice."""
+    asked = _argument(argument, m.Records)
+    refs = node.vault.of_link(link, asked.after, m.MAX_RECORDS)
+    refs = [ref for ref in refs if node.vault.is_anchored(ref.number)]
+    node.vault.journal(
+        [
+            Disclosure(
+                side=Side.CUSTODIAN,
+                subject=link,
+                member=node.member,
+                person="",
+                role="patient",
+                purpose="PATRQT",
+                action="export",
+                what=(f"records {len(refs)}",),
+            )
+        ]
+    )
+    try:
+        pulled = node.vault.seal_for_pull([ref.number for ref in refs])
+    except Erased as error:
+        raise Forbidden("records.closed", "the record is closed by an erasure") from error
+    id_ = node.entropy(16)
+    openings = Openings(tuple(Opening(one.data_key, one.salt) for one in pulled.records))
+    envelope = seal_envelope(
+        encode(openings), node.context(m.RECORDS_PURPOSE, id_), recipient=asked.receive, sign=node.signing_key
+    )
+    return m.OwnRecords(
+        id_,
+        tuple(one.without_keys() for one in pulled.records),
+        tuple(Rooted(one.root, one.tx_id) for one in pulled.anchorings),
+        envelope,
+        refs[-1].sequence if refs else asked.after,
+    )
+
+
+def _erase(node: MemberNode, link: bytes, argument: bytes) -> m.Done:
+    erasing.begin(node, link, _argument(argument, m.Erase).case)
+    return m.Done()
+
+
+def _ask_grantee(node: MemberNode, question: m.AskGrantee) -> Value:
+    """Carry out what a grant's one-time key says to its grantee."""
+    said = _argument(question.data, m.GrantSigned)
+    if not verify(said.author, framed(m.GRANT_LABEL, (question.data,)), question.signature):
+        raise Unauthenticated("grant.signature", "the instruction is not signed with the grant's key")
+    if said.member != node.member or abs(said.time - node.now()) > FRESH_MS:
+        raise Unauthenticated("grant.instruction", "the instruction is for another member or another minute")
+    grant = grant_id(said.author)
+    if not node.desk.held(grant):
+        raise NotFound("grant.not-held", "this member holds no such grant")
+    if said.action == "log":
+        lines = node.vault.lines(Side.GRANTEE, grant, _argument(said.argument, m.After).after, MAX_LINES)
+        return m.Log(node.member, tuple(_line(one) for one in lines))
+    if said.action == "erase":
+        erasing.begin_lease(node, grant, _argument(said.argument, m.Erase).case)
+        return m.Done()
+    raise Malformed("instruction.action", "no such action", expected="log, erase")
+
+
+def _keep(node: MemberNode, question: m.Keep) -> Value:
+    try:
+        instruction = node.vault.obey(question.enrolled, network=node.network)
+        if instruction.action != "keep" or instruction.argument != question.locator:
+            raise Forbidden("wallet.refused", "the instruction is not about this file")
+        node.vault.put_wallet(
+            question.locator, question.write_key, question.version, file=question.file, signature=question.signature
+        )
+    except Refused as error:
+        if error.current:
+            return m.Refusing(error.current)
+        raise Forbidden("wallet.refused", str(error)) from error
+    except UnknownLink as error:
+        raise Forbidden("wallet.refused", "only a patient of this member may keep a wallet here") from error
+    return m.Done()
+
+
+def _return(node: MemberNode, question: m.Return) -> m.Returned:
+    try:
+        return m.Returned(*node.vault.get_wallet(question.locator))
+    except UnknownWallet:
+        return m.Returned(0, b"")
+
+
+def _argument(data: bytes, kind: Any) -> Any:
+    try:
+        return decode(data, kind)
+    except MalformedBytes as error:
+        raise Malformed("patient.bytes", "the question does not decode", got=str(error)) from error
+
+
+_ACTIONS: Final[Mapping[str, Callable[[MemberNode, bytes, bytes], Value]]] = {
+    "body": _body,
+    "carry": _carry,
+    "send": _send,
+    "log": _log,
+    "chain": _chain,
+    "records": _records,
+    "erase": _erase,
+}
+_ROUTES: Final[Mapping[str, tuple[type[Value], Callable[[MemberNode, Any], Value]]]] = {
+    m.ABOUT: (m.About, _about),
+    m.ENROL: (m.Enrol, _enrol),
+    m.CONFIRM: (m.Confirm, _confirm),
+    m.INSTRUCT: (m.Instruct, _instruct),
+    m.GRANT: (m.AskGrantee, _ask_grantee),
+    m.KEEP: (m.Keep, _keep),
+    m.RETURN: (m.Return, _return),
+}
+PATHS: Final = tuple(_ROUTES)
+
+
+def answer(node: MemberNode, path: str, body: bytes) -> Answer:
+    """Answer a wallet. A refusal is an answer too."""
+    try:
+        if path not in _ROUTES:
+            raise NotFound("patient.no-route", "nothing is here")
+        kind, handle = _ROUTES[path]
+        return Answer(200, encode(handle(node, _argument(body, kind))))
+    except EdgeError as error:
+        refusal = Refusal(error.code, error.message, error.expected, error.got, error.todo)
+        return Answer(error.fault.status, encode(refusal))

@@ -1,0 +1,216 @@
+"""What a wallet asks a member, and what it is told. Every question carries its own authority; no session is kept.
+
+A link-signed instruction (see `salus.vault.enrolment`) authorises everything about one link, a signature by a grant's
+one-time key everything about one grant, a wallet's write key its file.
+"""
+
+from typing import Final
+
+from salus.core.encoding import Value
+from salus.node.exchange.pull import Rooted
+from salus.node.patient.proof import MemberProof
+from salus.vault.sealing import Link
+from salus.vault.served import Served
+
+ABOUT: Final = "/patient/about"
+ENROL: Final = "/patient/enrol"
+CONFIRM: Final = "/patient/confirm"
+INSTRUCT: Final = "/patient/instruct"
+GRANT: Final = "/patient/grant"
+KEEP: Final = "/patient/wallet/keep"
+RETURN: Final = "/patient/wallet/return"
+
+GRANT_LABEL: Final = "salus/v1/grant-instruction"
+RECORDS_PURPOSE: Final = "own-records"
+MAX_RECORDS: Final = 500
+
+
+class About(Value, frozen=True):
+    """Asks who a member is."""
+
+
+class Member(Value, frozen=True):
+    """Who a member says it is; the wallet checks the keys against its trust file (`proof`)."""
+
+    network: bytes
+    member: str
+    name: str
+    signing_key: bytes
+    receive_key: bytes
+    rounding: int
+    """Grants end at multiples of this many ms (`Parameters.grant_rounding`)."""
+    proof: MemberProof
+
+
+class Enrol(Value, frozen=True):
+    """A wallet's claim (step 2 of enrolment)."""
+
+    claim: bytes
+
+
+class Welcomed(Value, frozen=True):
+    """The member's welcome (step 3)."""
+
+    welcome: bytes
+
+
+class Confirm(Value, frozen=True):
+    """The link key's signature over the transcript (step 4)."""
+
+    link: bytes
+    signature: bytes
+
+
+class Done(Value, frozen=True):
+    """It is done and durable."""
+
+
+class Instruct(Value, frozen=True):
+    """A link-signed instruction."""
+
+    signed: bytes
+
+
+class Refusing(Value, frozen=True):
+    """An instruction's counter was used: sign again above this one."""
+
+    counter: int
+
+
+class BuildBody(Value, frozen=True):
+    """Action `body`: asks for a transaction body that this member will submit, for an author to sign."""
+
+    message: bytes
+    author_key: bytes
+
+
+class Built(Value, frozen=True):
+    """A body, to be signed by its author within minutes."""
+
+    body: bytes
+
+
+class Carry(Value, frozen=True):
+    """Action `carry`: submit a body with its author's signature."""
+
+    body: bytes
+    signature: bytes
+
+
+class Carried(Value, frozen=True):
+    """What became of it."""
+
+    tx_id: bytes
+    height: int
+    code: int
+    data: bytes
+
+
+class Send(Value, frozen=True):
+    """Action `send`: deliver a sealed document to a member."""
+
+    receiver: str
+    kind: str
+    body: bytes
+
+
+class After(Value, frozen=True):
+    """Action `log`, `chain`: asks for what lies behind a number."""
+
+    after: int
+
+
+class LogLine(Value, frozen=True):
+    """A line of a disclosure journal with its proof."""
+
+    number: int
+    line: bytes
+    salt: bytes
+    root: bytes
+    tx_id: bytes
+    """Empty while the line waits for its batch."""
+    size: int
+    index: int
+    path: tuple[bytes, ...]
+
+
+class Log(Value, frozen=True):
+    """The lines of one link, or of one grant at its grantee."""
+
+    member: str
+    lines: tuple[LogLine, ...]
+
+
+class Chain(Value, frozen=True):
+    """The chain of a link behind a sequence."""
+
+    links: tuple[Link, ...]
+
+
+class Records(Value, frozen=True):
+    """Action `records`: asks for the own records behind a sequence, keys sealed to a fresh receive key."""
+
+    after: int
+    receive: bytes
+
+
+class OwnRecords(Value, frozen=True):
+    """The own records: sealed, and what opens them."""
+
+    id: bytes
+    records: tuple[Served, ...]
+    roots: tuple[Rooted, ...]
+    envelope: bytes
+    after: int
+    """Sequence of the last one; equal to what was asked when there is no more."""
+
+
+class Erase(Value, frozen=True):
+    """Action `erase`: asks the member to erase the link; for a grantee, signed by the grant's key, its lease."""
+
+    case: bytes
+
+
+class GrantSigned(Value, frozen=True):
+    """An instruction about one grant to its grantee, signed by the grant's one-time key."""
+
+    author: bytes
+    """The one-time public key; its digest is the grant id."""
+    member: str
+    time: int
+    """Unix ms; within a minute of the member's clock."""
+    action: str
+    """`log`, `erase`."""
+    argument: bytes
+
+
+class AskGrantee(Value, frozen=True):
+    """Carries `GrantSigned` as signed bytes."""
+
+    data: bytes
+    signature: bytes
+
+
+class Keep(Value, frozen=True):
+    """Stores a wallet's sealed file under its locator, as its next version."""
+
+    locator: bytes
+    write_key: bytes
+    version: int
+    file: bytes
+    signature: bytes
+    enrolled: bytes
+    """A link-signed instruction `keep`: who has no link here stores nothing here."""
+
+
+class Return(Value, frozen=True):
+    """Asks for the file under a locator."""
+
+    locator: bytes
+
+
+class Returned(Value, frozen=True):
+    """A wallet's file; version 0 for none."""
+
+    version: int
+    file: bytes

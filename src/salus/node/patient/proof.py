@@ -1,0 +1,55 @@
+"""That a member's keys are the ledger's: rows proven under a cosigned checkpoint, checked from a wallet's trust file.
+
+A code, a web page or a member's own word could name a substituted key; the ledger's directory cannot do so unseen.
+"""
+
+from salus.contracts.membership.port import KEYS, MEMBERS, Keys, Member, Standing, keys_key, member_key
+from salus.core.encoding import MalformedBytes, Value, decode
+from salus.core.proof.errors import Unproven
+from salus.core.proof.receipt import StateProof
+from salus.core.proof.trust import Trust
+from salus.node.errors import Forbidden
+from salus.node.member import MemberNode
+
+
+class MemberProof(Value, frozen=True):
+    """A member's two rows with their proofs."""
+
+    member: bytes
+    member_proof: bytes
+    keys: bytes
+    keys_proof: bytes
+
+
+def prove_member(node: MemberNode) -> MemberProof:
+    """Prove this node's own member row and keys in force. Raises the engine's NotKept without a cosigned checkpoint."""
+    state = node.ledger.read()
+    row = state.get(MEMBERS, member_key(node.member))
+    serial = 1 if row is None else row.serial
+    member = node.prover.row(MEMBERS, member_key(node.member))
+    keys = node.prover.row(KEYS, keys_key(node.member, serial))
+    return MemberProof(member.value or b"", member.proof.encode(), keys.value or b"", keys.proof.encode())
+
+
+def check_member(trust: Trust, member: str, signing_key: bytes, receive_key: bytes, proof: MemberProof) -> None:
+    """Check that an active member has these keys, under the trust file. Raises Forbidden."""
+    try:
+        row = decode(_proven(trust, proof.member_proof, MEMBERS.state_key(member_key(member)), proof.member), Member)
+        place = KEYS.state_key(keys_key(member, row.serial))
+        keys = decode(_proven(trust, proof.keys_proof, place, proof.keys), Keys)
+    except (Unproven, MalformedBytes) as error:
+        raise Forbidden(
+            "wallet.keys", "the member's keys are not proven by the ledger", got=str(error), todo="do not go on"
+        ) from error
+    if row.standing is not Standing.ACTIVE or (keys.signing_key, keys.receive_key) != (signing_key, receive_key):
+        raise Forbidden("wallet.keys", "the node shows other keys than the ledger", todo="do not go on")
+
+
+def _proven(trust: Trust, proof: bytes, state_key: bytes, value: bytes) -> bytes:
+    """Return the row's bytes if they stand under that key in a state that the trust file accepts."""
+    told = StateProof.decode(proof)
+    told.check(value)
+    if told.row_key != state_key:
+        raise Forbidden("wallet.keys", "the proof is of another row")
+    trust.accept_receipt(told.receipt)
+    return value

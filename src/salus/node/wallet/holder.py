@@ -1,0 +1,333 @@
+"""What a patient does with a wallet: join a member, grant, stop, read who has looked, check the record, erase.
+
+The wallet speaks to members' nodes by the questions of `salus.node.patient.messages`. It believes no member: keys are
+checked against a trust file, grants and readings against what the ledger holds, the record against its chain.
+"""
+
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass, field
+from typing import Any, Final, Protocol, TypeVar
+
+from salus.agreements.grants import Document
+from salus.contracts.consent.port import Grant as GrantMessage
+from salus.contracts.consent.port import Revoke, grant_id, round_expiry
+from salus.core.encoding import MalformedBytes, Message, Value, decode, encode
+from salus.core.proof.batch import root_from_batch
+from salus.core.proof.digest import framed
+from salus.core.proof.errors import MalformedProof
+from salus.core.transaction import Body, sign_as_author
+from salus.node.errors import Forbidden, Malformed, NotFound, Unavailable
+from salus.node.exchange.grantee import GRANT_KIND, Granted
+from salus.node.exchange.pull import Openings
+from salus.node.exchange.wire import Answer, read_answer
+from salus.node.patient import messages as m
+from salus.vault.enrolment import open_welcome, seal_claim
+from salus.vault.envelope import Context, ReceiveKey, open_envelope, seal_envelope
+from salus.vault.errors import EnvelopeRefused, SealBroken
+from salus.vault.journal import Disclosure, disclosure_leaf, read_line
+from salus.vault.served import Received, receive
+from salus.vault.wallet import Share, Wallet
+
+V = TypeVar("V", bound=Value)
+TRIES: Final = 3
+
+
+class Members(Protocol):
+    """How a wallet reaches members' nodes."""
+
+    def ask(self, member: str, path: str, body: bytes) -> Answer:
+        """Send a question. Raises Unavailable."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Seen:
+    """A line of the access log, as one member tells it."""
+
+    told_by: str
+    side: str
+    """`custodian` or `grantee`."""
+    number: int
+    disclosure: Disclosure
+    line: m.LogLine
+    proven: bool
+    """Whether its leaf lies under a root that the line names, and that root has a transaction."""
+
+
+@dataclass(frozen=True, slots=True)
+class Permission:
+    """A grant that the wallet gave."""
+
+    id: bytes
+    index: int
+    grantee: str
+    document: Document
+    members: tuple[str, ...]
+    revoked: bool
+
+
+@dataclass
+class Holder:
+    """A wallet with the members it can reach. Save the wallet after each call that changed it (`wallet.state`)."""
+
+    wallet: Wallet
+    network: bytes
+    members: Members
+    clock: Callable[[], int]
+    entropy: Callable[[int], bytes]
+    known: dict[str, m.Member] = field(default_factory=dict)
+    """Members whose keys were checked."""
+    check_member: Callable[[m.Member], None] = lambda _: None
+    """Checks a member's keys under a cosigned checkpoint of the trust file. Raises Forbidden."""
+
+    # Members ----------------------------------------------------------------------------------------------------
+
+    def member(self, id_: str) -> m.Member:
+        """Return a member with keys that hold under the trust file. Raises Forbidden, Unavailable."""
+        if id_ not in self.known:
+            told = self._ask(id_, m.ABOUT, m.About(), m.Member)
+            if told.network != self.network or told.member != id_:
+                raise Forbidden("wallet.member", "the node is of another network or member", expected=id_)
+            self.check_member(told)
+            self.known[id_] = told
+        return self.known[id_]
+
+    def join(self, member: str, invitation: bytes) -> None:
+        """Enrol at a member with the invitation it handed over. Raises Forbidden, Unavailable."""
+        told = self.member(member)
+        receive_key, link_key = ReceiveKey(self.entropy(32)), self.wallet.link_key(member)
+        claim = seal_claim(
+            invitation,
+            network=self.network,
+            member_receive=told.receive_key,
+            receive=receive_key,
+            link_key=link_key,
+        )
+        welcomed = self._ask(member, m.ENROL, m.Enrol(claim), m.Welcomed)
+        try:
+            transcript, secret, signature = open_welcome(
+                welcomed.welcome,
+                invitation,
+                network=self.network,
+                member=member,
+                member_key=told.signing_key,
+                receive=receive_key,
+                link_key=link_key,
+            )
+        except EnvelopeRefused as error:
+            raise Forbidden("wallet.welcome", str(error), todo="do not trust this member's node") from error
+        self._ask(member, m.CONFIRM, m.Confirm(transcript.link, signature), m.Done)
+        self.wallet.join(transcript, secret)
+
+    # Sharing ----------------------------------------------------------------------------------------------------
+
+    def grant(
+        self,
+        document: Document,
+        shares: Sequence[Share],
+        *,
+        through: str,
+        request: bytes = b"",
+        demographics: bytes = b"",
+    ) -> bytes:
+        """Grant, on the ledger and to the grantee, through a member with whom the wallet has a link; return the id.
+
+        Raises Refused by the ledger as RemoteRefusal, Forbidden, Unavailable.
+        """
+        grantee = self.member(document.grantee)
+        made, commitment, key = self.wallet.grant(document, shares, demographics=demographics)
+        author = key.public_key().public_bytes_raw()
+        expiry = round_expiry(document.expiry, grantee.rounding)
+        message = GrantMessage(commitment=commitment, expiry=expiry)
+        carried = self._author(through, message, self.wallet.state.next_index - 1)
+        id_ = grant_id(author)
+        envelope = seal_envelope(
+            encode(Granted(request, carried.height, made)),
+            Context(self.network, author, GRANT_KIND, id_),
+            recipient=grantee.receive_key,
+            sign=key,
+        )
+        self._instruct(through, "send", m.Send(document.grantee, GRANT_KIND, envelope), m.Done)
+        return id_
+
+    def stop(self, grant: bytes, *, through: str) -> m.Carried:
+        """Revoke a grant; in force from the block that holds it. Raises NotFound, RemoteRefusal, Unavailable."""
+        index = self.wallet.index_of(grant)
+        carried = self._author(through, Revoke(), index)
+        self.wallet.revoke(index)
+        return carried
+
+    def permissions(self) -> list[Permission]:
+        """Return every grant this wallet gave, oldest first."""
+        found = []
+        for given in self.wallet.state.grants:
+            document = decode(given.grant.document, Document)
+            author = self.wallet.one_time_key(given.index).public_key().public_bytes_raw()
+            members = tuple(part.custodian for part in given.grant.parts)
+            found.append(Permission(grant_id(author), given.index, document.grantee, document, members, given.revoked))
+        return found
+
+    def _author(self, through: str, message: Message, index: int) -> m.Carried:
+        """Have a member submit what a one-time key says. The body is read before it is signed."""
+        key = self.wallet.one_time_key(index)
+        author = key.public_key().public_bytes_raw()
+        told = self.member(through)
+        built = self._instruct(through, "body", m.BuildBody(encode(message), author), m.Built)
+        try:
+            body = decode(built.body, Body)
+        except MalformedBytes as error:
+            raise Malformed("wallet.body", "the member built no body", got=through) from error
+        expected = (self.network, through, told.signing_key, author, encode(message))
+        if (body.network, body.submitter, body.submitter_key, body.author_key, bytes(body.message)) != expected:
+            raise Forbidden("wallet.body", "the member built another body than was asked for", got=through)
+        signature = sign_as_author(built.body, key)
+        return self._instruct(through, "carry", m.Carry(built.body, signature), m.Carried)
+
+    # Seeing -----------------------------------------------------------------------------------------------------
+
+    def access_log(self) -> list[Seen]:
+        """Return who has looked, over all members: every custodian's lines and every grantee's, oldest first.
+
+        A line that one side hides shows at the other. Members that cannot be reached are left out; `unreachable`
+        says which.
+        """
+        seen: list[Seen] = []
+        for tied in self.wallet.state.links:
+            log = self._instruct(tied.member, "log", m.After(0), m.Log)
+            seen += [self._seen(tied.member, "custodian", line) for line in log.lines]
+        for permission in self.permissions():
+            log = self._ask_grantee(permission, "log", m.After(0), m.Log)
+            seen += [self._seen(permission.grantee, "grantee", line) for line in log.lines]
+        return sorted(seen, key=lambda one: (one.disclosure.time, one.told_by, one.number))
+
+    def _seen(self, member: str, side: str, line: m.LogLine) -> Seen:
+        proven = bool(line.tx_id) and line_root(line) == line.root
+        return Seen(member, side, line.number, read_line(line.line), line, proven)
+
+    def check_record(self, member: str) -> int:
+        """Follow the chain of the own record at a member; return how many records are new.
+
+        Raises SealBroken when something shown before was altered, withheld or rolled back.
+        """
+        tied = self.wallet.tied(member)
+        chain = self._instruct(member, "chain", m.After(max(0, tied.sequence - 1)), m.Chain)
+        shown = list(chain.links)
+        if tied.sequence:
+            if not shown or (shown[0].sequence, shown[0].leaf) != (tied.sequence, tied.head):
+                raise SealBroken(f"{member} no longer shows record {tied.sequence} as it did before")
+            shown = shown[1:]
+        self.wallet.check_records(member, shown)
+        return len(shown)
+
+    def records(self, member: str) -> list[Received]:
+        """Return the own records at a member, opened and verified. Raises SealBroken, Forbidden, Unavailable."""
+        after, found = 0, []
+        told = self.member(member)
+        while True:
+            key = ReceiveKey(self.entropy(32))
+            own = self._instruct(member, "records", m.Records(after, key.public), m.OwnRecords)
+            context = Context(self.network, member.encode("ascii"), m.RECORDS_PURPOSE, own.id)
+            opened = open_envelope(own.envelope, context, key=key, sender_key=told.signing_key)
+            openings = decode(opened, Openings).records
+            for served, opening in zip(own.records, openings, strict=True):
+                found.append(receive(served.with_keys(opening.data_key, opening.salt)))
+            if own.after == after:
+                return found
+            after = own.after
+
+    # Erasing ----------------------------------------------------------------------------------------------------
+
+    def erase(self, member: str) -> bytes:
+        """Ask a member to erase the own record; return the case id to follow on the ledger."""
+        case = self.entropy(16)
+        self._instruct(member, "erase", m.Erase(case), m.Done)
+        return case
+
+    def erase_lease(self, grant: bytes) -> bytes:
+        """Ask a grantee to delete what it pulled; return the case id."""
+        case = self.entropy(16)
+        for permission in self.permissions():
+            if permission.id == grant:
+                self._ask_grantee(permission, "erase", m.Erase(case), m.Done)
+                return case
+        raise NotFound("wallet.grant", "this wallet gave no such grant")
+
+    # The wallet's own file --------------------------------------------------------------------------------------
+
+    def keep(self, members: Iterable[str] | None = None) -> dict[str, bool]:
+        """Store the sealed state at linked members; return for each whether it holds the newest."""
+        kept = {}
+        for member in members or [tied.member for tied in self.wallet.state.links]:
+            kept[member] = self._keep(member)
+        return kept
+
+    def _keep(self, member: str) -> bool:
+        for _ in range(TRIES):
+            try:
+                version = self.bring_back(member)
+                locator = self.wallet.locator(member)
+                file, signature = self.wallet.seal_for(member, version + 1)
+                write_key = self.wallet.write_key(member).public_key().public_bytes_raw()
+                enrolled = self.wallet.instruct(member, "keep", locator, network=self.network)
+                question = m.Keep(locator, write_key, version + 1, file, signature, enrolled)
+                if isinstance(self._ask_any(member, m.KEEP, question, (m.Done, m.Refusing)), m.Done):
+                    return True
+            except Unavailable:
+                return False
+        return False
+
+    def bring_back(self, member: str) -> int:
+        """Merge the state that a member keeps into this wallet; return its version, 0 if it keeps none."""
+        returned = self._ask(member, m.RETURN, m.Return(self.wallet.locator(member)), m.Returned)
+        if returned.version:
+            self.wallet.absorb(self.wallet.open_file(member, returned.version, returned.file))
+        return returned.version
+
+    # Asking -----------------------------------------------------------------------------------------------------
+
+    def _ask(self, member: str, path: str, question: Value, kind: type[V]) -> V:
+        answered: V = self._ask_any(member, path, question, (kind,))
+        return answered
+
+    def _ask_any(self, member: str, path: str, question: Value, kinds: tuple[type[Value], ...]) -> Any:
+        body = read_answer(member, self.members.ask(member, path, encode(question)))
+        for kind in kinds:
+            try:
+                return decode(body, kind)
+            except MalformedBytes:
+                continue
+        raise Unavailable("wallet.answer", "the node answered what is no answer", got=member)
+
+    def _instruct(self, member: str, action: str, argument: Value, kind: type[V]) -> V:
+        """Send a link-signed instruction, again above the member's counter if ours was behind."""
+        above = 0
+        for _ in range(TRIES):
+            signed = self.wallet.instruct(member, action, encode(argument), network=self.network, above=above)
+            body = read_answer(member, self.members.ask(member, m.INSTRUCT, encode(m.Instruct(signed))))
+            try:
+                return decode(body, kind)
+            except MalformedBytes:
+                above = self._counter(member, body)
+        raise Unavailable("wallet.counter", "another device uses this wallet at the same time", todo="try again")
+
+    @staticmethod
+    def _counter(member: str, body: bytes) -> int:
+        try:
+            return decode(body, m.Refusing).counter
+        except MalformedBytes as error:
+            raise Unavailable("wallet.answer", "the node answered what is no answer", got=member) from error
+
+    def _ask_grantee(self, permission: Permission, action: str, argument: Value, kind: type[V]) -> V:
+        key = self.wallet.one_time_key(permission.index)
+        author = key.public_key().public_bytes_raw()
+        data = encode(m.GrantSigned(author, permission.grantee, self.clock(), action, encode(argument)))
+        question = m.AskGrantee(data, key.sign(framed(m.GRANT_LABEL, (data,))))
+        return self._ask(permission.grantee, m.GRANT, question, kind)
+
+
+def line_root(line: m.LogLine) -> bytes:
+    """Return the root that a line's leaf and path lead to, or nothing if they lead nowhere."""
+    try:
+        return root_from_batch(disclosure_leaf(line.salt, line.line), line.index, line.size, line.path)
+    except MalformedProof:
+        return b""
