@@ -13,9 +13,11 @@ from joserfc.jwk import OKPKey
 from starlette.testclient import TestClient
 
 from salus.cli import stubs
+from salus.client import api as generated
 from salus.client.node import Connection, Person, Refusal
 from salus.http.app import application, as_operator
 from salus.http.person import Confirmation, PersonAuthenticator, PersonClaims, issue, thumbprint
+from salus.node import registry
 from salus.node.config import Config
 from salus.node.usecase import ANYONE, use_case
 from tests.sample_cases import CASES, Nothing, SampleNode, find
@@ -113,3 +115,11 @@ def test_two_structs_of_one_name_are_refused(monkeypatch):
     monkeypatch.setattr(stubs, "use_cases", lambda: {"a": find, "b": twin})
     with pytest.raises(ValueError, match="named Said"):
         stubs.client()
+
+
+def test_the_generated_client_of_the_node_loads_and_asks(monkeypatch):
+    connection = Connection(URL)
+    connection.close()
+    app = application(SampleNode(Config(member="st-anna")), registry.use_cases().values(), as_operator)
+    monkeypatch.setattr(connection, "_http", TestClient(app, base_url=URL))
+    assert generated.Salus(connection).about(generated.About()).member == "st-anna"

@@ -116,7 +116,7 @@ def all_reasons() -> list[Reason]:
         if module.ispkg:
             importlib.import_module(f"salus.contracts.{module.name}.reasons")
     importlib.import_module("salus.core.reasons")
-    return [reason for _, reason in sorted(reasons().items())]
+    return [reason for _, reason in sorted(reasons().items()) if type(reason).__module__.startswith("salus.")]
 
 
 def meanings(kind: type[Reason]) -> dict[str, str]:

@@ -3,6 +3,7 @@
 import argparse
 import asyncio
 import os
+import signal
 import socket
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -23,7 +24,7 @@ _log = structlog.get_logger()
 
 
 class Quiet(uvicorn.Server):
-    """A second server in one process: the first one takes the signals and tells it to end."""
+    """One of two servers in a process that takes the signals itself, so that the node is closed before the end."""
 
     @contextmanager
     def capture_signals(self) -> Iterator[None]:
@@ -54,19 +55,27 @@ def listen_local(path: Path) -> socket.socket:
     return local
 
 
-async def _both(world: uvicorn.Server, local: uvicorn.Server, sockets: tuple[socket.socket, socket.socket]) -> None:
-    async def first() -> None:
-        await world.serve(sockets=[sockets[0]])
-        local.should_exit = True
+async def _both(servers: tuple[uvicorn.Server, uvicorn.Server], sockets: tuple[socket.socket, socket.socket]) -> None:
+    """Serve on both sockets until told to end, or until one of the servers ends."""
 
-    await asyncio.gather(first(), local.serve(sockets=[sockets[1]]))
+    def end() -> None:
+        for server in servers:
+            server.should_exit = True
+
+    async def one(server: uvicorn.Server, listening: socket.socket) -> None:
+        await server.serve(sockets=[listening])
+        end()
+
+    for told in (signal.SIGINT, signal.SIGTERM):
+        asyncio.get_running_loop().add_signal_handler(told, end)
+    await asyncio.gather(*map(one, servers, sockets))
 
 
-def _server(kind: type[uvicorn.Server], app: Starlette, config: Config | None = None) -> uvicorn.Server:
+def _server(app: Starlette, config: Config | None = None) -> uvicorn.Server:
     """Return a server; with TLS when a configuration with a certificate is given."""
     certificate = config.http.tls_certificate if config else ""
     key = config.http.tls_key if config else ""
-    return kind(
+    return Quiet(
         uvicorn.Config(
             app,
             log_config=None,
@@ -83,11 +92,11 @@ def serve(config: Config, opener: Opener, given: argparse.Namespace) -> int:  # 
     path = socket_path(config, os.environ)
     with opened(config, opener) as node, listen(config) as tcp, listen_local(path) as unix:
         cases = list(use_cases().values())
-        world = _server(uvicorn.Server, application(node, cases, PersonAuthenticator(node)), config)
-        local = _server(Quiet, application(node, cases, as_operator))
+        world = _server(application(node, cases, PersonAuthenticator(node)), config)
+        local = _server(application(node, cases, as_operator))
         port = tcp.getsockname()[1]
         _log.info("node.serving", member=config.member, port=port)
         print(f"serving {config.member} on {config.http.host} port {port}; end with Ctrl-C", flush=True)
-        asyncio.run(_both(world, local, (tcp, unix)))
+        asyncio.run(_both((world, local), (tcp, unix)))
         path.unlink(missing_ok=True)
     return 0
