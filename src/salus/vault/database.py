@@ -54,6 +54,8 @@ _MIGRATIONS: Final = (
         locator BLOB PRIMARY KEY, write_key BLOB NOT NULL, version INTEGER NOT NULL, file BLOB NOT NULL);
     """,
 )
+CACHE_KB: Final = 64 * 1024
+"""Decrypted pages kept in memory: decrypting one costs as much as sealing a record."""
 SCHEMA: Final = len(_MIGRATIONS)
 
 
@@ -103,6 +105,7 @@ def _settle(connection: apsw.Connection) -> None:
     connection.pragma("secure_delete", "ON")
     connection.pragma("temp_store", "MEMORY")
     connection.pragma("foreign_keys", "ON")
+    connection.pragma("cache_size", -CACHE_KB)
     want = {"journal_mode": "wal", "synchronous": 2, "secure_delete": 1, "temp_store": 2, "foreign_keys": 1}
     for name, value in want.items():
         got = connection.pragma(name)

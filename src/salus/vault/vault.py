@@ -220,13 +220,13 @@ class Vault:
         served, anchorings = [], {}
         keys: dict[bytes, bytes] = {}
         with self.store.lock:
-            for number in numbers:
-                row = records.stored(self.store, number)
+            for row in records.stored_all(self.store, numbers):
                 if row.standing != Standing.OPEN:
                     raise Erased("the link is closed by an erasure")
                 at = batches.anchored_place(self.store, self._trees, row.entry)
                 sealed, data_key = records.sealed_and_key(self.store, row, keys)
-                anchorings[at.batch] = batches.anchoring(self.store, at.batch)
+                if at.batch not in anchorings:
+                    anchorings[at.batch] = batches.anchoring(self.store, at.batch)
                 served.append(
                     Served(
                         sealed=b"".join((sealed.header, sealed.commitment, sealed.chain, sealed.ciphertext)),
