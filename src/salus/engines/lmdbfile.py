@@ -68,7 +68,7 @@ class LmdbKeyValues:
         try:
             with self._environment.begin(buffers=True) as transaction:
                 yield _LmdbReading(transaction, self._parts)
-        except (lmdb.CorruptedError, lmdb.PageNotFoundError) as error:
+        except lmdb.Error as error:
             raise StoreDamaged(f"{self._file}: {error}") from error
         finally:
             with self._gate:

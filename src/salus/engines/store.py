@@ -9,9 +9,9 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Final
+from typing import Final, TypeVar
 
-from salus.core.encoding import Value, decode, encode
+from salus.core.encoding import MalformedBytes, Value, decode, encode
 from salus.core.kernel import Chain, Committed, Transition
 from salus.core.log import Frontier
 from salus.core.map import Root
@@ -20,10 +20,11 @@ from salus.core.proof.digest import digest
 from salus.core.proof.merkle import leaf_hash
 from salus.core.tables import View
 from salus.core.transaction import MAX_LIFE_MS
-from salus.engines.errors import NotFounded, NotKept, OtherLedger, StoreDamaged
+from salus.engines.errors import NotFounded, NotKept, OtherLedger, StoreDamaged, StoreFailed
 from salus.engines.keyvalues import KeyValues, MemoryKeyValues, Part, Reading, Writes
 from salus.engines.lmdbfile import MAP_BYTES, LmdbKeyValues
 
+T = TypeVar("T", bound=Value)
 FORMAT: Final = b"salus/v1/ledger"
 ROWS_AT_ONCE: Final = 512  # a range read pins a commit for this many rows, then lets go
 
@@ -68,6 +69,8 @@ class Place:
     height: int
     index: int
     """Index of its leaf in the log."""
+    latest: int
+    """Height of its latest appearance: a replay is rejected, and stands in the log again."""
 
 
 class LedgerStore:
@@ -156,7 +159,7 @@ class LedgerStore:
         """Return where a transaction stands: where it was applied, else where it was first rejected, else None."""
         with self._values.reading() as reading:
             value = reading.get(Part.TRANSACTIONS, tx_id)
-        return None if value is None else Place(_int(value[:8]), _int(value[8:16]))
+        return None if value is None else Place(_int(value[:8]), _int(value[8:16]), _int(value[16:]))
 
     def height_of_size(self, size: int) -> int:
         """Return the lowest height whose log has `size` leaves. Raises NotKept if no block ended there."""
@@ -167,17 +170,26 @@ class LedgerStore:
         return height
 
     @contextmanager
-    def committed(self) -> Iterator[Committed]:
-        """Pin the newest state for the kernel. Keep it for one block, no longer."""
+    def committed(self, height: int | None = None) -> Iterator[Committed]:
+        """Pin the state after `height`'s block, the newest if None, for the kernel. Keep it for one block, no longer.
+
+        Raises NotKept.
+        """
         with self._values.reading() as reading:
-            head = _header(reading, _head(reading))
-            window = self._remembered(reading, head)
+            header = _header(reading, _head(reading) if height is None else height)
+            window = self._remembered(reading, header)
 
             def seen(tx_id: bytes) -> bool:
                 value = reading.get(Part.TRANSACTIONS, tx_id)
-                return value is not None and _int(value[16:]) >= window
+                if value is None or _int(value[16:]) < window:
+                    return False
+                return _int(value[16:]) <= header.height or _appeared(reading, tx_id, window, header)
 
-            yield Committed(self._chain(head), _Rows(reading, head.height), _Nodes(reading), seen)
+            yield Committed(self._chain(header), _Rows(reading, header.height), _Nodes(reading), seen)
+
+    def count(self, part: Part) -> int:
+        """Return how many entries a part has."""
+        return sum(1 for _ in self.entries(part))
 
     def _remembered(self, reading: Reading, head: Header) -> int:
         """Return the lowest height within the last ten minutes of block time before `head`."""
@@ -326,9 +338,12 @@ def lmdb_store(folder: Path, *, map_bytes: int = MAP_BYTES) -> LedgerStore:
         store = LedgerStore(values)
         if store.founded:
             store.check_head()
-    except StoreDamaged:
+    except (StoreDamaged, StoreFailed):
         values.close()
         raise
+    except (NotKept, NotFounded) as error:
+        values.close()
+        raise StoreDamaged(f"{folder}: {error}") from error
     return store
 
 
@@ -379,6 +394,16 @@ def _transactions(reading: Reading, transition: Transition, first: int) -> list[
     return sorted(entries.items())
 
 
+def _appeared(reading: Reading, tx_id: bytes, window: int, header: Header) -> bool:
+    """Return whether an id stands in the leaves from height `window` to `header`'s. For old heights: it reads all."""
+    start = _header(reading, window - 1).log_size if window else 0
+    for index in range(start, header.log_size):
+        entry = reading.get(Part.LEAVES, _u64(index))
+        if entry is not None and entry[:33] == b"\x01" + tx_id:
+            return True
+    return False
+
+
 def _head(reading: Reading) -> int:
     value = reading.get(Part.CHAIN, b"head")
     if value is None:
@@ -390,14 +415,21 @@ def _header(reading: Reading, height: int) -> Header:
     value = reading.get(Part.HEADERS, _u64(height)) if height >= 0 else None
     if value is None:
         raise NotKept(f"the ledger has no height {height}")
-    return decode(value, Header)
+    return _decoded(value, Header, height)
 
 
 def _block(reading: Reading, height: int) -> StoredBlock:
     value = reading.get(Part.BLOCKS, _u64(height)) if height >= 0 else None
     if value is None:
         raise NotKept(f"the ledger keeps no block {height}")
-    return decode(value, StoredBlock)
+    return _decoded(value, StoredBlock, height)
+
+
+def _decoded(value: bytes, kind: type[T], height: int) -> T:
+    try:
+        return decode(value, kind)
+    except MalformedBytes as error:
+        raise StoreDamaged(f"the {kind.__name__} of height {height} does not decode") from error
 
 
 def _check_header(reading: Reading, header: Header) -> None:
@@ -415,7 +447,7 @@ def _check_header(reading: Reading, header: Header) -> None:
     entry = reading.get(Part.LEAVES, _u64(log.size - 1))
     if entry is None or leaf_hash(entry) != nodes.node(0, log.size - 1):
         raise StoreDamaged(f"leaf {log.size - 1} is not the one in the log")
-    told = leaves.decode(entry)
+    told = leaves.decode(entry)  # its hash is in the log, so it decodes
     if not isinstance(told, leaves.BlockLeaf) or told.state_root != header.state_root or told.height > header.height:
         raise StoreDamaged(f"the last leaf is not the block leaf of height {header.height}")
 
