@@ -12,6 +12,7 @@ from rich.console import Console
 
 from salus import __version__
 from salus.cli import render
+from salus.cli.demo import add_options, demo
 from salus.cli.derive import Parser, Usage, add_commands, request_of
 from salus.cli.serve import serve
 from salus.core.errors import Rejected
@@ -41,6 +42,7 @@ def config_show(config: Config, opener: Opener, given: argparse.Namespace) -> in
 # Commands about this program rather than about what a node does.
 COMMANDS: Final[dict[str, tuple[Command, str]]] = {
     "config": (config_show, "Check the configuration and show every key's value."),
+    "demo": (demo, "Tell the product's story on synthetic patients, and prove it."),
     "serve": (serve, "Run the node until told to end."),
 }
 
@@ -51,6 +53,9 @@ PROGRAMS: Final[dict[str, tuple[Callable[[Sequence[str]], int], str]]] = {
         "Check receipts, access logs, exports and checkpoints offline. Exit codes: 0 holds, 1 does not, 2 usage, 3 unwitnessed.",
     ),
 }
+
+
+OPTIONS: Final[dict[str, Callable[[argparse.ArgumentParser], None]]] = {"demo": add_options}
 
 
 def parser() -> Parser:
@@ -65,7 +70,10 @@ def parser() -> Parser:
     )
     groups = add_commands(top, use_cases().values())
     for name, (command, told) in COMMANDS.items():
-        groups.add_parser(name, help=told, description=told).set_defaults(command=command)
+        each = groups.add_parser(name, help=told, description=told)
+        each.set_defaults(command=command)
+        if name in OPTIONS:
+            OPTIONS[name](each)
     for name, (_, told) in PROGRAMS.items():
         groups.add_parser(name, help=told)
     return top

@@ -1,6 +1,6 @@
 """The member's side of every question a wallet asks. What a wallet may ask is proven by what it signed, nothing else."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Final
 
 from salus.agreements.grants import grant_id
@@ -97,7 +97,13 @@ def _send(node: MemberNode, _link: bytes, argument: bytes) -> m.Done:
 
 def _log(node: MemberNode, link: bytes, argument: bytes) -> m.Log:
     lines = node.vault.lines(Side.CUSTODIAN, link, _argument(argument, m.After).after, MAX_LINES)
-    return m.Log(node.member, tuple(_line(one) for one in lines))
+    return _told(node, lines)
+
+
+def _told(node: MemberNode, lines: Sequence[Line]) -> m.Log:
+    told = tuple(_line(one) for one in lines)
+    anchors = dict.fromkeys(one.tx_id for one in told if one.tx_id)
+    return m.Log(node.member, told, tuple((tx_id, node.prover.receipt(tx_id).encode()) for tx_id in anchors))
 
 
 def _line(one: Line) -> m.LogLine:
@@ -166,7 +172,7 @@ def _ask_grantee(node: MemberNode, question: m.AskGrantee) -> Value:
         raise NotFound("grant.not-held", "this member holds no such grant")
     if said.action == "log":
         lines = node.vault.lines(Side.GRANTEE, grant, _argument(said.argument, m.After).after, MAX_LINES)
-        return m.Log(node.member, tuple(_line(one) for one in lines))
+        return _told(node, lines)
     if said.action == "erase":
         erasing.begin_lease(node, grant, _argument(said.argument, m.Erase).case)
         return m.Done()

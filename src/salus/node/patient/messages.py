@@ -139,6 +139,8 @@ class Log(Value, frozen=True):
 
     member: str
     lines: tuple[LogLine, ...]
+    receipts: tuple[tuple[bytes, bytes], ...]
+    """(transaction id, receipt) of every anchor that the lines name: COSE receipts, for whoever checks offline."""
 
 
 class Chain(Value, frozen=True):

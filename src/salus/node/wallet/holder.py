@@ -8,7 +8,9 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Final, Protocol, TypeVar
 
-from salus.agreements.grants import Document
+import msgspec
+
+from salus.agreements.grants import FORMAT, Document
 from salus.contracts.consent.port import Grant as GrantMessage
 from salus.contracts.consent.port import Revoke, grant_id, round_expiry
 from salus.core.encoding import MalformedBytes, Message, Value, decode, encode
@@ -16,6 +18,7 @@ from salus.core.proof.batch import root_from_batch
 from salus.core.proof.digest import framed
 from salus.core.proof.errors import MalformedProof
 from salus.core.transaction import Body, sign_as_author
+from salus.node import access
 from salus.node.errors import Forbidden, Malformed, NotFound, Unavailable
 from salus.node.exchange.grantee import GRANT_KIND, Granted
 from salus.node.exchange.pull import Openings
@@ -30,6 +33,7 @@ from salus.vault.wallet import Share, Wallet
 
 V = TypeVar("V", bound=Value)
 TRIES: Final = 3
+DAY_MS: Final = 24 * 3600 * 1000
 
 
 class Members(Protocol):
@@ -50,6 +54,8 @@ class Seen:
     number: int
     disclosure: Disclosure
     line: m.LogLine
+    receipt: bytes
+    """The anchor's receipt, empty while the line waits for it."""
     proven: bool
     """Whether its leaf lies under a root that the line names, and that root has a transaction."""
 
@@ -150,6 +156,32 @@ class Holder:
         self._instruct(through, "send", m.Send(document.grantee, GRANT_KIND, envelope), m.Done)
         return id_
 
+    def read_request(self, code: str) -> access.AccessRequest:
+        """Return the request in a code, signed by the member whose keys the ledger proves. Raises Malformed, Forbidden."""
+        request, signed = access.read(code)
+        told = self.member(request.member)
+        access.check(request, signed, network=self.network, signing_key=told.signing_key, now=self.clock())
+        return request
+
+    def answer(
+        self, request: access.AccessRequest, *, days: int, through: str, share_from: Sequence[str] = ()
+    ) -> bytes:
+        """Grant what a request asks for, from now for `days`, of the record at some members (all); return the grant id."""
+        now = self.clock()
+        document = Document(
+            format=FORMAT,
+            network=self.network,
+            grantee=request.member,
+            roles=request.roles,
+            purposes=(request.purpose,),
+            not_before=now,
+            expiry=now + days * DAY_MS,
+            obligations=(),
+        )
+        members = share_from or [tied.member for tied in self.wallet.state.links if tied.member != request.member]
+        shares = [Share(member, request.classes) for member in members]
+        return self.grant(document, shares, through=through, request=request.id)
+
     def stop(self, grant: bytes, *, through: str) -> m.Carried:
         """Revoke a grant; in force from the block that holds it. Raises NotFound, RemoteRefusal, Unavailable."""
         index = self.wallet.index_of(grant)
@@ -188,21 +220,17 @@ class Holder:
     def access_log(self) -> list[Seen]:
         """Return who has looked, over all members: every custodian's lines and every grantee's, oldest first.
 
-        A line that one side hides shows at the other. Members that cannot be reached are left out; `unreachable`
-        says which.
+        A line that one side hides shows at the other. Raises Unavailable if a member cannot be reached: a log with
+        a part missing would look like one where nobody looked.
         """
         seen: list[Seen] = []
         for tied in self.wallet.state.links:
             log = self._instruct(tied.member, "log", m.After(0), m.Log)
-            seen += [self._seen(tied.member, "custodian", line) for line in log.lines]
+            seen += _seen(log, "custodian")
         for permission in self.permissions():
             log = self._ask_grantee(permission, "log", m.After(0), m.Log)
-            seen += [self._seen(permission.grantee, "grantee", line) for line in log.lines]
+            seen += _seen(log, "grantee")
         return sorted(seen, key=lambda one: (one.disclosure.time, one.told_by, one.number))
-
-    def _seen(self, member: str, side: str, line: m.LogLine) -> Seen:
-        proven = bool(line.tx_id) and line_root(line) == line.root
-        return Seen(member, side, line.number, read_line(line.line), line, proven)
 
     def check_record(self, member: str) -> int:
         """Follow the chain of the own record at a member; return how many records are new.
@@ -323,6 +351,43 @@ class Holder:
         data = encode(m.GrantSigned(author, permission.grantee, self.clock(), action, encode(argument)))
         question = m.AskGrantee(data, key.sign(framed(m.GRANT_LABEL, (data,))))
         return self._ask(permission.grantee, m.GRANT, question, kind)
+
+
+def _seen(log: m.Log, side: str) -> list[Seen]:
+    receipts = dict(log.receipts)
+    return [
+        Seen(
+            told_by=log.member,
+            side=side,
+            number=line.number,
+            disclosure=read_line(line.line),
+            line=line,
+            receipt=receipts.get(line.tx_id, b""),
+            proven=bool(line.tx_id) and line_root(line) == line.root,
+        )
+        for line in log.lines
+    ]
+
+
+def exported(seen: Iterable[Seen]) -> bytes:
+    """Return an access log as the file that `salus verify` checks; lines still waiting for their anchor are left out."""
+    receipts: dict[bytes, int] = {}
+    lines = []
+    for one in seen:
+        if one.receipt:
+            place = receipts.setdefault(one.receipt, len(receipts))
+            lines.append(
+                {
+                    "line": one.line.line.hex(),
+                    "salt": one.line.salt.hex(),
+                    "receipt": place,
+                    "index": one.line.index,
+                    "size": one.line.size,
+                    "path": b"".join(one.line.path).hex(),
+                }
+            )
+    told = {"format": "salus-access-log/1", "receipts": [one.hex() for one in receipts], "lines": lines}
+    return msgspec.json.format(msgspec.json.encode(told), indent=1)
 
 
 def line_root(line: m.LogLine) -> bytes:

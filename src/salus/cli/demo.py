@@ -1,0 +1,81 @@
+"""`salus demo`: tell a chapter on a terminal, write its report, and say by the exit code whether everything held."""
+
+import argparse
+import shutil
+import tempfile
+import time
+from pathlib import Path
+from typing import Final
+
+from rich.console import Console
+from rich.panel import Panel
+from rich.table import Table
+from rich.text import Text
+
+from salus.node.config import Config
+from salus.node.demo import records
+from salus.node.demo.report import page
+from salus.node.demo.telling import Chapter, Step, StoryEnds, Telling
+from salus.node.errors import NotFound
+from salus.node.local import Opener
+
+CHAPTERS: Final[dict[str, Chapter]] = {one.name: one for one in (records.CHAPTER,)}
+DEFAULT: Final = records.CHAPTER.name
+
+
+def add_options(parser: argparse.ArgumentParser) -> None:
+    """Declare the command's options."""
+    parser.add_argument("chapter", nargs="?", choices=sorted(CHAPTERS), default=DEFAULT, help="which chapter to tell")
+    parser.add_argument("--input", type=Path, metavar="DIR", help="tell it on the files in DIR instead of the samples")
+    parser.add_argument(
+        "--report", type=Path, metavar="FILE", default=Path("report.html"), help="where the report goes"
+    )
+
+
+def demo(config: Config, opener: Opener, given: argparse.Namespace) -> int:  # noqa: ARG001 -- a Command
+    """Tell a chapter of the product's story and prove it; 0 if every step held, else 1."""
+    if given.input is not None and not given.input.is_dir():
+        raise NotFound("demo.input", "the folder is not there", got=str(given.input))
+    chapter = CHAPTERS[given.chapter]
+    console = Console(highlight=False)
+    console.print(Text(chapter.title, style="bold"))
+    folder = Path(tempfile.mkdtemp(prefix="salus-demo-"))
+    telling = Telling(chapter.title, folder, heard=lambda step: _show(console, step))
+    start = time.perf_counter()
+    try:
+        chapter.tell(telling, given.input)
+    except StoryEnds as end:
+        console.print(Text(f"The story ends here: {end}", style="bold red"))
+        telling.broken = True
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
+    seconds = time.perf_counter() - start
+    given.report.write_text(page(telling, seconds), encoding="utf-8")
+    console.print(_summary(telling))
+    verdict = "Everything held" if telling.held else "NOT everything held"
+    console.print(
+        Text(f"{verdict}: {len(telling.steps)} steps in {seconds:.1f} s. Report: {given.report}", style="bold")
+    )
+    if telling.held:
+        console.print(Panel("\n".join(telling.next_commands), title="try next", title_align="left", expand=False))
+    return 0 if telling.held else 1
+
+
+def _show(console: Console, step: Step) -> None:
+    mark = Text("✓ ", style="green") if step.held else Text("✗ ", style="bold red")
+    console.print(mark + Text(step.title, style="bold") + Text(f"  {step.seconds:.1f} s", style="dim"))
+    console.print(Text(f"    {step.shows}", style="dim"))
+    for name, value in step.figures.items():
+        console.print(Text(f"    {name}: {value}"))
+    for failure in step.failures:
+        console.print(Text(f"    does not hold: {failure}", style="red"))
+
+
+def _summary(telling: Telling) -> Table:
+    table = Table(title="What was proven", title_justify="left")
+    table.add_column("step")
+    table.add_column("held")
+    table.add_column("seconds", justify="right")
+    for step in telling.steps:
+        table.add_row(step.title, "yes" if step.held else "NO", f"{step.seconds:.1f}")
+    return table
