@@ -17,9 +17,9 @@ class Limits(msgspec.Struct, frozen=True):
     resource_bytes: int = 8 << 20
     """A document of 5 MB in base64, with its frame."""
     bundle_bytes: int = 64 << 20
-    """10,000 entries of 6 KB; what is larger comes as NDJSON, which streams."""
-    entries: int = 10_000
-    """One transaction is sealed before it is answered."""
+    """20,000 entries of 3 KB; what is larger comes as NDJSON, which streams."""
+    entries: int = 20_000
+    """One synthetic life of much illness has 10,031; all of a transaction is sealed before it is answered."""
     depth: int = 64
     """The deepest real resources (questionnaires, nested extensions) reach about 20."""
     number_characters: int = 64
