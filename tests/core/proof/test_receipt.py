@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from salus.core import checkpoint as checkpoints
 from salus.core import map as state_map
 from salus.core import receipt as receipts
-from salus.core.proof import cose
+from salus.core.proof import cbor, cose
 from salus.core.proof.checkpoint import Checkpoint, CosignerChange
 from salus.core.proof.errors import MalformedProof, ProofMismatch, Unproven
 from salus.core.proof.leaf import BlockLeaf
@@ -63,6 +63,13 @@ def test_a_foreign_verifier_accepts_every_cosignature_as_a_receipt(index: int):
         assert result.protected_header_ext == {cose.KID: kid, cose.SIZE: NET.log.size}
         other = NET.entries[index - 1].hex()
         assert not scitt_cose.verify_receipt(one, leaf_entry_hex=other, log_public_key_pem=pem(kid)).ok
+
+
+@given(st.binary(min_size=32, max_size=32), st.integers(1, 2**62), st.integers(0, 2**40))
+def test_the_protected_header_is_deterministic_cbor_of_what_it_says(network: bytes, size: int, issued: int):
+    claims = {cose.ISS: cose.issuer_of(network), cose.SUB: "log", cose.IAT: issued}
+    header = {cose.ALG: cose.EDDSA, cose.KID: b"k" * 8, cose.CWT_CLAIMS: claims, cose.VDS: 1, cose.SIZE: size}
+    assert cose.checkpoint_header(network, size, issued)(b"k" * 8) == cbor.encode(header)
 
 
 def test_a_foreign_log_s_mistakes_are_not_ours():
