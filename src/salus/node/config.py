@@ -50,6 +50,19 @@ class Http(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True
     ] = 64 * 1024 * 1024
 
 
+class LedgerAt(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """Who orders the ledger."""
+
+    owner: Annotated[
+        str,
+        Meta(description="Member id of who orders the ledger; empty: this node does.", examples=["north-hospital"]),
+    ] = ""
+    url: Annotated[
+        str,
+        Meta(description="URL of the owner's node; empty when this node orders.", examples=["https://north.example"]),
+    ] = ""
+
+
 class Config(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """Everything that an operator may set."""
 
@@ -71,6 +84,15 @@ class Config(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
             examples=["/run/salus"],
         ),
     ] = ""
+    passphrase_file: Annotated[
+        str,
+        Meta(
+            description="File with the keystore's passphrase; empty: systemd's credential if there is one, else "
+            "`passphrase` in the data folder, which `salus network found` writes. Keep it on another disk.",
+            examples=["/etc/salus/passphrase"],
+        ),
+    ] = ""
+    ledger: Annotated[LedgerAt, Meta(description="Who orders the ledger.")] = msgspec.field(default_factory=LedgerAt)
     http: Annotated[Http, Meta(description="The HTTP edge.")] = msgspec.field(default_factory=Http)
 
 

@@ -6,32 +6,46 @@ vault/          vault.db and segments              vault.erasures  the list kept
 index.db        derived, may be deleted            desk.db  work in progress
 """
 
+import os
+import time
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Final
+from typing import Final
+
+import httpx
 
 from salus.contracts.registry import REGISTRY
 from salus.core.kernel import Kernel
 from salus.core.proof.digest import mac
+from salus.engines.book import lmdb_book
 from salus.engines.checkpoints import Cosigner, Cosigning
+from salus.engines.embedded import Embedded
+from salus.engines.follower import Follower
 from salus.engines.ports import Ledger
+from salus.engines.store import lmdb_store
 from salus.index.index import Index, shipped_rules
 from salus.node.config import Config
 from salus.node.desk import Desk
+from salus.node.errors import NotFound
 from salus.node.exchange import delivery
 from salus.node.exchange.custodian import serve_pull
 from salus.node.exchange.delivery import Taker
+from salus.node.exchange.following import LedgerDoor, RemoteSource
 from salus.node.exchange.grantee import GRANT_KIND, take_grant
 from salus.node.exchange.pull import PATH as PULL_PATH
+from salus.node.exchange.wire import Handler, OverHttp, Peers
+from salus.node.local import Bare
 from salus.node.member import MemberNode, Ports
-from salus.vault.keystore import Keys
+from salus.vault.keystore import Keys, load_credential, load_keystore
 from salus.vault.vault import Vault
 
-if TYPE_CHECKING:
-    from salus.node.exchange.wire import Handler
-
 KERNEL: Final = Kernel(REGISTRY)
+KEYSTORE: Final = "keys.salus"
+PASSPHRASE: Final = "passphrase"  # noqa: S105 - a file name
+LEDGER: Final = "ledger"
+CHECKPOINTS: Final = "checkpoints"
+HTTP_SECONDS: Final = 30.0  # a pull's chunk of 8 MB over a slow line
 TAKERS: Final[Mapping[str, Taker]] = {GRANT_KIND: take_grant}
 """What is taken under each kind of delivery; a domain adds its own line."""
 
@@ -44,13 +58,93 @@ class OnLedger:
     cosigning: Cosigning
     cosigner: Cosigner | None = None
     """The thread that cosigns; None where the follower does it step by step."""
+    source: RemoteSource | None = None
+    """Where a follower gets its blocks from, if that is another process."""
 
     def close(self) -> None:
         """End cosigning, then the ledger."""
         if self.cosigner is not None:
             self.cosigner.close()
+        if self.source is not None:
+            self.source.close()
         self.ledger.close()
         self.cosigning.book.close()
+
+
+class Unfounded(Bare):
+    """A data folder without a ledger: only what founds or joins one can be done with it."""
+
+
+def keys_of(config: Config) -> Keys:
+    """Return the member's keys: from systemd's credential, else from the keystore. Raises NotFound, WrongKey."""
+    credentials = os.environ.get("CREDENTIALS_DIRECTORY")
+    if credentials and not config.passphrase_file:
+        return load_credential(Path(credentials))
+    folder = Path(config.data)
+    try:
+        return load_keystore(folder / KEYSTORE, passphrase(config))
+    except FileNotFoundError as error:
+        raise NotFound(
+            "node.no-keys", "the data folder holds no keystore", got=config.data, todo="run `salus network keys`"
+        ) from error
+
+
+def passphrase(config: Config) -> bytes:
+    """Return the keystore's passphrase. Raises NotFound."""
+    path = Path(config.passphrase_file) if config.passphrase_file else Path(config.data) / PASSPHRASE
+    try:
+        return path.read_bytes().strip()
+    except OSError as error:
+        raise NotFound(
+            "node.no-passphrase", "the passphrase cannot be read", got=str(path), todo="set passphrase_file"
+        ) from error
+
+
+def open_node(config: Config) -> MemberNode | Unfounded:
+    """Open the node of a data folder, or say that it is not founded yet. Raises what its parts raise."""
+    folder = Path(config.data)
+    if not (folder / LEDGER).exists():
+        return Unfounded(config)
+    keys = keys_of(config)
+    clock, entropy = now_ms, os.urandom
+    transport = OverHttp(httpx.Client(timeout=HTTP_SECONDS, limits=httpx.Limits(max_connections=32)))
+    ports = Ports(clock, entropy, transport)
+    return assemble(config, keys, _ledger_of(config, keys, ports), ports, folder)
+
+
+def now_ms() -> int:
+    """Return the machine's clock, Unix milliseconds."""
+    return time.time_ns() // 1_000_000
+
+
+def remote_source(config: Config, keys: Keys, ports: Ports) -> RemoteSource:
+    """Return the owner's ledger as the configuration names it."""
+    peers = Peers(
+        keys.member,
+        keys.signing_key(),
+        ports.transport,
+        lambda _: config.ledger.url.rstrip("/"),
+        clock=ports.clock,
+        entropy=ports.entropy,
+    )
+    return RemoteSource(peers, config.ledger.owner)
+
+
+def _ledger_of(config: Config, keys: Keys, ports: Ports) -> OnLedger:
+    """Open the ledger: ordered here, or followed."""
+    folder = Path(config.data)
+    store = lmdb_store(folder / LEDGER)
+    signing = keys.signing_key()
+    network = store.chain().network
+    book = lmdb_book(folder / CHECKPOINTS, network)
+    cosigning = Cosigning(store, book, keys={signing.public_key().public_bytes_raw(): signing.sign})
+    if not config.ledger.owner:
+        ledger = Embedded(store, KERNEL, ports.clock)
+        return OnLedger(ledger, cosigning, Cosigner(ledger, cosigning))
+    source = remote_source(config, keys, ports)
+    follower = Follower(store, KERNEL, source, cosigning, ports.clock)
+    follower.start()
+    return OnLedger(follower, cosigning, source=source)
 
 
 def assemble(config: Config, keys: Keys, on: OnLedger, ports: Ports, folder: Path) -> MemberNode:
@@ -71,6 +165,8 @@ def assemble(config: Config, keys: Keys, on: OnLedger, ports: Ports, folder: Pat
         handlers=handlers,
         release=on.close,
     )
+    if isinstance(on.ledger, Embedded):
+        handlers.update(LedgerDoor(on.ledger, on.cosigning).handlers())
     handlers[PULL_PATH] = lambda sender, body: serve_pull(node, sender, body)
     handlers[delivery.PATH] = lambda sender, body: delivery.take(node, TAKERS, sender, body)
     node.catch_up()

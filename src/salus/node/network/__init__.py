@@ -1,0 +1,1 @@
+"""Founding a ledger, joining one, and governing it by ballot."""
