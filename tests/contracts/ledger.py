@@ -91,7 +91,7 @@ class Ledger:
     def found(self, document: bytes, time: int) -> Transition:
         self.kernel = Kernel(self.registry)
         self.chain = Chain(b"", 0, time, Root(), Frontier())
-        return self._take(self.kernel.genesis(document, time, self.committed()))
+        return self.take(self.kernel.genesis(document, time, self.committed()))
 
     def committed(self) -> Committed:
         return Committed(self.chain, MemoryReader(self.rows), self.nodes, self._seen)
@@ -128,9 +128,9 @@ class Ledger:
         for transaction in transactions:
             self.kernel.authenticate(transaction)
         block = Block(self.chain.height + 1, self.chain.time + later, transactions)
-        return self._take(self.kernel.transition(self.committed(), block)).results
+        return self.take(self.kernel.transition(self.committed(), block)).results
 
-    def _take(self, transition: Transition) -> Transition:
+    def take(self, transition: Transition) -> Transition:
         self.rows.update(transition.rows)
         self.nodes.update(transition.nodes)
         self.leaves.extend(transition.leaves)
