@@ -49,7 +49,9 @@ class LmdbKeyValues:
             self._environment = lmdb.open(
                 str(folder), map_size=map_bytes, max_dbs=MAX_PARTS, max_readers=READERS, mode=0o600, meminit=False
             )
-            self._parts = {part: self._environment.open_db(str(part).encode()) for part in parts}
+            names = tuple(parts)
+            fresh = self._environment.info()["last_txnid"] < len(names)  # each map is made by a commit of its own
+            self._parts = {name: self._environment.open_db(str(name).encode(), create=fresh) for name in names}
         except lmdb.Error as error:
             os.close(self._lock)
             raise StoreDamaged(f"{self._file} does not open: {error}") from error

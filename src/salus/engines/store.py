@@ -81,8 +81,11 @@ class LedgerStore:
         with values.reading() as reading:
             document = reading.get(Part.CHAIN, b"genesis")
             found = reading.get(Part.CHAIN, b"format")
+            rest = next(reading.range(Part.HEADERS), None)
         if (document is None) != (found is None) or found not in {None, FORMAT}:
             raise StoreDamaged("the store is not of this program's format")
+        if document is None and rest is not None:
+            raise StoreDamaged("the store has blocks and no genesis document")
         self._document = document
         self._window = (-1, 0)
         """(height of a head, lowest height whose transactions that head remembers)."""
