@@ -16,9 +16,10 @@ from salus.cli import stubs
 from salus.client import api as generated
 from salus.client.node import Connection, Person, Refusal
 from salus.http.app import application, as_operator
-from salus.http.person import Confirmation, PersonAuthenticator, PersonClaims, issue, thumbprint
+from salus.http.person import PersonAuthenticator
 from salus.node import registry
 from salus.node.config import Config
+from salus.node.people import Confirmation, PersonClaims, issue, thumbprint
 from salus.node.usecase import ANYONE, use_case
 from tests.sample_cases import CASES, Nothing, SampleNode, find
 

@@ -12,17 +12,9 @@ from starlette.testclient import TestClient
 
 from salus.core.proof.httpsig import HttpRequest, sign
 from salus.http.app import application
-from salus.http.person import (
-    ALSO,
-    LIFETIME_SECONDS,
-    TAG,
-    Confirmation,
-    PersonAuthenticator,
-    PersonClaims,
-    issue,
-    thumbprint,
-)
+from salus.http.person import ALSO, TAG, PersonAuthenticator
 from salus.node.config import Config
+from salus.node.people import LIFETIME_SECONDS, Confirmation, PersonClaims, issue, thumbprint
 from tests.sample_cases import CASES, SampleNode
 
 NONCES = (f"{number:022d}" for number in count())
