@@ -107,6 +107,11 @@ def certificate_digest(certificate: bytes) -> bytes:
     return digest("salus/v1/revocation-certificate", certificate)
 
 
+def transcript_message(transcript: bytes) -> bytes:
+    """Return what both sides sign."""
+    return framed("salus/v1/enrolment", (transcript,))
+
+
 def public_of(key: Ed25519PrivateKey) -> bytes:
     """Return the 32-byte public key."""
     return key.public_key().public_bytes_raw()
@@ -164,7 +169,7 @@ def seal_welcome(
             time=time,
         )
     )
-    welcome = Welcome(secret, transcript, sign.sign(framed("salus/v1/enrolment", (transcript,))))
+    welcome = Welcome(secret, transcript, sign.sign(transcript_message(transcript)))
     context = Context(network, member.encode("ascii"), "enrolment-welcome", invitation_digest(claim.invitation))
     return transcript, seal_envelope(encode(welcome), context, recipient=claim.receive, sign=sign)
 
@@ -208,7 +213,7 @@ def open_welcome(
     )
     if told != expected or len(told.link) != 16 or len(welcome.secret) != 32:
         raise EnvelopeRefused("the transcript does not tell what this wallet claimed")
-    message = framed("salus/v1/enrolment", (welcome.transcript,))
+    message = transcript_message(welcome.transcript)
     if not ed25519.verify(member_key, message, welcome.signature):
         raise EnvelopeRefused("the transcript is not signed by the member")
     return told, welcome.secret, link_key.sign(message)
@@ -216,7 +221,7 @@ def open_welcome(
 
 def confirms(transcript: bytes, link_key: bytes, signature: bytes) -> bool:
     """Say whether the link key signed the transcript (step 4)."""
-    return ed25519.verify(link_key, framed("salus/v1/enrolment", (transcript,)), signature)
+    return ed25519.verify(link_key, transcript_message(transcript), signature)
 
 
 def sign_instruction(instruction: Instruction, link_key: Ed25519PrivateKey) -> bytes:

@@ -136,7 +136,7 @@ def append_lines(store: Store, disclosures: Sequence[Disclosure]) -> list[int]:
             numbers[key] = number = numbers.get(key, -1) + 1 if key in numbers else _lines(store, one) + 1
             entry += 1
             time = one.time or store.clock()
-            detail = encode(_detail(one, number, time))
+            detail = encode(detail_of(one, number, time))
             if len(detail) > MAX_LINE:
                 raise TooLarge(f"a journal line has at most {MAX_LINE} bytes")
             salt = store.entropy(32)
@@ -205,7 +205,8 @@ def _lines(store: Store, one: Disclosure) -> int:
     return cast("int", row[0]) if row and row[0] is not None else 0
 
 
-def _detail(one: Disclosure, number: int, time: int) -> Detail:
+def detail_of(one: Disclosure, number: int, time: int) -> Detail:
+    """Return a disclosure as the line with that number, at that time (Unix ms), whose bytes the leaf is over."""
     return Detail(
         format=1,
         side=int(one.side),
