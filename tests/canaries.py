@@ -9,4 +9,7 @@ from typing import Any
 
 CANARIES: Mapping[str, Callable[[str], dict[str, Any]]] = {
     "about": lambda _: {},
+    "network.card": lambda word: {"name": word, "roles": ["provider"], "jurisdiction": "DE"},
+    "network.found": lambda word: {"network": "lake-county", "card": word},
+    "network.join": lambda _: {"network": "0" * 64},
 }

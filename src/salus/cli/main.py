@@ -21,11 +21,12 @@ from salus.http.problems import edge_error
 from salus.node import log
 from salus.node.config import FILE_VARIABLE, Config, keys, read, variable
 from salus.node.errors import EdgeError
-from salus.node.local import Bare, Opener, call
+from salus.node.local import Opener, call
+from salus.node.opening import open_node
 from salus.node.registry import use_cases
 
 Command = Callable[[Config, Opener, argparse.Namespace], int]
-OPENER: Final[Opener] = Bare
+OPENER: Final[Opener] = open_node
 DEFAULT_FILE: Final = "salus.toml"
 
 

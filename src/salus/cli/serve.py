@@ -14,10 +14,12 @@ import uvicorn
 from starlette.applications import Starlette
 
 from salus.http.app import application, as_operator
+from salus.http.exchange import routes
 from salus.http.person import PersonAuthenticator
 from salus.node.config import Config
 from salus.node.errors import Unavailable
 from salus.node.local import Opener, opened, socket_path
+from salus.node.member import MemberNode
 from salus.node.registry import use_cases
 
 _log = structlog.get_logger()
@@ -92,7 +94,8 @@ def serve(config: Config, opener: Opener, given: argparse.Namespace) -> int:  # 
     path = socket_path(config, os.environ)
     with opened(config, opener) as node, listen(config) as tcp, listen_local(path) as unix:
         cases = list(use_cases().values())
-        world = _server(application(node, cases, PersonAuthenticator(node)), config)
+        more = routes(node) if isinstance(node, MemberNode) else []
+        world = _server(application(node, cases, PersonAuthenticator(node), more=more), config)
         local = _server(application(node, cases, as_operator))
         port = tcp.getsockname()[1]
         _log.info("node.serving", member=config.member, port=port)

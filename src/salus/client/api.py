@@ -24,11 +24,97 @@ class AboutNode(msgspec.Struct, frozen=True, kw_only=True):
     """Version of Python."""
 
 
+class MakeCard(msgspec.Struct, frozen=True, kw_only=True):
+    """Who the member is."""
+
+    name: str
+    """Legal name of the organisation."""
+
+    roles: tuple[Literal['dispenser', 'distributor', 'manufacturer', 'payer', 'provider', 'regulator', 'researcher', 'site', 'sponsor'], ...]
+    """What it does in the network."""
+
+    jurisdiction: str
+    """Whose law it is under: ISO 3166-1 alpha-2, or 3166-2."""
+
+    endpoint: str = ''
+    """Where its node answers others: an https URL; empty while it has none."""
+
+
+class Card(msgspec.Struct, frozen=True, kw_only=True):
+    """A member's public card."""
+
+    card: str
+    """The card: give it to whoever founds the network, or proposes you."""
+
+    signing_key: str
+    """Ed25519 key, hexadecimal: read it to them over another channel."""
+
+
+class Found(msgspec.Struct, frozen=True, kw_only=True):
+    """The network to found. This member orders its ledger."""
+
+    network: str
+    """The network's name: lower-case letters, digits, hyphens."""
+
+    card: str
+    """This member's own card."""
+
+    others: tuple[str, ...] = ()
+    """Cards of the other founders."""
+
+    agreement: str = ''
+    """The agreement that all founders signed, as a file; its digest is founded."""
+
+
+class Founded(msgspec.Struct, frozen=True, kw_only=True):
+    """The ledger stands."""
+
+    network: str
+    """Network id, hexadecimal: joining members are told it."""
+
+    members: int
+    """How many founders it has."""
+
+
+class Join(msgspec.Struct, frozen=True, kw_only=True):
+    """The network to join; `ledger.owner` and `ledger.url` in the configuration say where."""
+
+    network: str
+    """Network id, from somebody you trust."""
+
+
+class Joined(msgspec.Struct, frozen=True, kw_only=True):
+    """The replica is founded; it follows the owner as soon as the node runs."""
+
+    network: str
+    """Network id, hexadecimal."""
+
+
+class NetworkCases:
+    """Use cases about network."""
+
+    def __init__(self, connection: Connection) -> None:
+        self._connection = connection
+
+    def card(self, request: MakeCard) -> Card:
+        """Make this member's keys, if it has none, and its public card. For: operator."""
+        return self._connection.ask('/api/network/card', request, Card)
+
+    def found(self, request: Found) -> Founded:
+        """Found a ledger that this member orders and all founders keep. For: operator."""
+        return self._connection.ask('/api/network/found', request, Founded)
+
+    def join(self, request: Join) -> Joined:
+        """Begin to follow a network that has this member among its founders, or admitted it since. For: operator."""
+        return self._connection.ask('/api/network/join', request, Joined)
+
+
 class Salus:
     """A node, as a program sees it."""
 
     def __init__(self, connection: Connection) -> None:
         self._connection = connection
+        self.network = NetworkCases(connection)
 
     def about(self, request: About) -> AboutNode:
         """Say which program answers, and for which member. For: anyone."""

@@ -13,8 +13,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
-import httpx
-
 from salus.contracts.registry import REGISTRY
 from salus.core.kernel import Kernel
 from salus.core.proof.digest import mac
@@ -107,8 +105,7 @@ def open_node(config: Config) -> MemberNode | Unfounded:
         return Unfounded(config)
     keys = keys_of(config)
     clock, entropy = now_ms, os.urandom
-    transport = OverHttp(httpx.Client(timeout=HTTP_SECONDS, limits=httpx.Limits(max_connections=32)))
-    ports = Ports(clock, entropy, transport)
+    ports = Ports(clock, entropy, OverHttp.with_timeout(HTTP_SECONDS))
     return assemble(config, keys, _ledger_of(config, keys, ports), ports, folder)
 
 

@@ -4,10 +4,11 @@ from types import ModuleType
 from typing import Any, Final
 
 from salus.node import about
+from salus.node.network import founding
 from salus.node.usecase import UseCase
 
 # A domain's module or package; its use cases are the UseCase values in its namespace.
-DOMAINS: Final[tuple[ModuleType, ...]] = (about,)
+DOMAINS: Final[tuple[ModuleType, ...]] = (about, founding)
 
 
 def use_cases() -> dict[str, UseCase[Any, Any, Any]]:

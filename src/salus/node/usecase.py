@@ -18,6 +18,7 @@ from typing import Any, Generic, Protocol, TypeVar, get_type_hints
 import msgspec
 
 from salus.node.config import Config
+from salus.node.errors import Conflict
 from salus.node.fields import gaps
 
 N = TypeVar("N")
@@ -125,6 +126,7 @@ class UseCase(Generic[N, Q, R]):
     summary: str
     description: str
     asks: frozenset[str]  # of {"caller", "progress"}
+    needs: type | None = None  # the class of node it runs on; None: any
 
     @property
     def words(self) -> tuple[str, ...]:
@@ -137,7 +139,14 @@ class UseCase(Generic[N, Q, R]):
         return "/api/" + "/".join(self.words)
 
     def __call__(self, node: N, request: Q, *, caller: Caller = LOCAL_OPERATOR, progress: Progress = unheard) -> R:
-        """Run it. The edge has checked that `caller` may."""
+        """Run it. The edge has checked that `caller` may. Raises Conflict on a node that is not, or already, founded."""
+        if self.needs is not None and not isinstance(node, self.needs):
+            raise Conflict(
+                "node.stage",
+                "the data folder is not at the stage for this",
+                expected=(self.needs.__doc__ or "").partition("\n")[0],
+                todo="`salus network found` or `salus network join` makes a folder a node",
+            )
         offered = {"caller": caller, "progress": progress}
         return self.run(node, request, **{name: offered[name] for name in self.asks})
 
@@ -165,6 +174,8 @@ def use_case(name: str, *, who: Who) -> Callable[[Callable[..., R]], UseCase[Any
         for struct, examples in ((request, True), (response, False)):
             for gap in gaps(struct, examples=examples):
                 raise TypeError(f"use case {name}: {gap}")
-        return UseCase(name, who, function, request, response, summary, description.strip(), asks)
+        kind = hints.get(parameters[0].name)
+        needs = None if kind is Node or not isinstance(kind, type) else kind
+        return UseCase(name, who, function, request, response, summary, description.strip(), asks, needs)
 
     return declare

@@ -7,7 +7,7 @@ key up in the state of its own ledger, so a suspended member's requests are refu
 import base64
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Final, Protocol, TypeVar
+from typing import Final, Protocol, Self, TypeVar
 from urllib.parse import urlsplit
 
 import httpx
@@ -169,6 +169,11 @@ class OverHttp:
     def __init__(self, client: httpx.Client) -> None:
         """`client` holds timeouts and TLS settings."""
         self._client = client
+
+    @classmethod
+    def with_timeout(cls, seconds: float) -> Self:
+        """Return a transport with a client of its own."""
+        return cls(httpx.Client(timeout=seconds, limits=httpx.Limits(max_connections=32)))
 
     def send(self, endpoint: str, request: HttpRequest) -> Answer:
         """Send the request. Raises Unavailable when the node cannot be reached, or answers too much."""
