@@ -204,13 +204,24 @@ def _commit(store: Store, plans: list[_Plan], segment: int, offset: int, now: in
 
 def open_record(store: Store, number: int) -> Record:
     """Return a record's content, every byte verified against its leaf. Raises UnknownRecord, Erased, Damaged."""
-    return read_stored(store, stored(store, number), {})
+    return open_records(store, [number])[0]
 
 
 def open_records(store: Store, numbers: Iterable[int]) -> list[Record]:
     """As `open_record`, for many."""
     keys: dict[bytes, bytes] = {}
-    return [read_stored(store, row, keys) for row in stored_all(store, list(numbers))]
+    return [_read_where_it_lies(store, row, keys) for row in stored_all(store, list(numbers))]
+
+
+def _read_where_it_lies(store: Store, row: Stored, keys: dict[bytes, bytes]) -> Record:
+    """Read a record; once more if an erasure of another link moved it to a new segment meanwhile."""
+    try:
+        return read_stored(store, row, keys)
+    except Damaged:
+        now = stored(store, row.ref.number)
+        if (now.segment, now.offset) == (row.segment, row.offset):
+            raise
+        return read_stored(store, now, keys)
 
 
 def read_stored(store: Store, row: Stored, keys: dict[bytes, bytes]) -> Record:

@@ -44,6 +44,7 @@ class Store:
         folder.mkdir(mode=0o700, parents=True, exist_ok=True)
         self.folder, self.member, self.clock, self.entropy = folder, member, clock, entropy
         self.lock = threading.RLock()
+        self._reading = threading.Lock()
         self._doubt = ""
         self._owner = _own(folder / "vault.lock")
         self.segments = segments if segments is not None else FileSegments(folder / "segments")
@@ -53,6 +54,7 @@ class Store:
             raise Damaged("there are segments but no vault.db: put back a backup")
         try:
             self.db = open_database(folder / "vault.db", key, vfs=vfs)
+            self._reader = open_database(folder / "vault.db", key, vfs=vfs)
         except VaultError:
             os.close(self._owner)
             raise
@@ -68,6 +70,8 @@ class Store:
     def close(self) -> None:
         """Let go of the folder. Idempotent."""
         with self.lock:
+            with self._reading:
+                self._reader.close()
             self.db.close()
             self.segments.close()
             if self._owner >= 0:
@@ -77,8 +81,14 @@ class Store:
     def rows(self, sql: str, values: Sequence[Value] = ()) -> list[Row]:
         """Return the rows of a query."""
         try:
-            with self.lock:
-                return cast("list[Row]", self.db.execute(sql, tuple(values)).fetchall())
+            # While another thread writes and waits for the disk, a second connection reads the last commit.
+            if self.lock.acquire(blocking=False):
+                try:
+                    return cast("list[Row]", self.db.execute(sql, tuple(values)).fetchall())
+                finally:
+                    self.lock.release()
+            with self._reading:
+                return cast("list[Row]", self._reader.execute(sql, tuple(values)).fetchall())
         except apsw.Error as error:
             raise failure(error) from None
 
@@ -179,7 +189,8 @@ class Store:
     def truncate_log(self) -> None:
         """Move the write-ahead log into the database and cut it to nothing."""
         with self.lock:
-            busy, _, _ = cast("tuple[int, int, int]", self.row("PRAGMA wal_checkpoint(TRUNCATE)"))
+            with self._reading:
+                busy, _, _ = cast("tuple[int, int, int]", self.row("PRAGMA wal_checkpoint(TRUNCATE)"))
             if busy:
                 raise Damaged("the write-ahead log could not be truncated: a reader holds it")
 
