@@ -11,11 +11,12 @@ from dataclasses import replace
 import pytest
 
 from salus.core.errors import SalusError
-from salus.core.kernel import Kernel
+from salus.core.kernel import Block, Kernel
 from salus.core.proof.cli import main as verify
 from salus.core.proof.errors import MalformedProof, ProofMismatch
 from salus.core.proof.export import check_ledger
 from salus.core.proof.merkle import EMPTY_ROOT
+from salus.core.reasons import KernelReason
 from salus.engines.errors import NotKept, StoreDamaged
 from salus.engines.keyvalues import MemoryKeyValues, Part
 from salus.engines.replay import export, replay
@@ -162,3 +163,26 @@ def test_an_export_is_verified_by_the_offline_verifier(tmp_path, capsys):
         export(house.owner.store, replace(checkpoint, size=checkpoint.size - 1), io.BytesIO())
     house.close()
     assert issubclass(StoreDamaged, SalusError)
+
+
+def test_an_id_rejected_first_and_met_again_replays():
+    """Blocks built by hand, past the door: the index must lead to the applied one, and every height replay alike."""
+    house = lively()
+    store, kernel = house.owner.store, house.kernel
+    author = small.KEYS["beta"]
+    time = house.owner.head().time
+    early = small.sign(house.owner.network, small.Break(), time=time, author=author)  # no seal yet: rejected
+    seal = small.sign(house.owner.network, small.Seal(b"c"), time=time, author=author)
+    late = small.sign(house.owner.network, small.Note(b"z", b"z"), time=time, life=700_000)  # expires too late for now
+    outcomes = []
+    for wires, pause in (((early, late), 1), ((seal, early), 1), ((late,), 200_000), ((late, seal), 1)):
+        with store.committed() as before:
+            block = Block(before.chain.height + 1, before.chain.time + pause, tuple(kernel.decode(w) for w in wires))
+            transition = kernel.transition(before, block)
+        store.commit(transition)
+        outcomes.append([result.code % 1000 for result in transition.results])
+    assert outcomes[0][1] == KernelReason.EXPIRES_TOO_LATE
+    place = store.place(kernel.decode(late).id)
+    assert place.first < place.latest
+    replay(store, kernel)
+    house.close()

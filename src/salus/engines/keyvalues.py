@@ -33,7 +33,7 @@ class Part(StrEnum):
     LEAVES = "leaves"
     """index u64 → bytes of the leaf."""
     TRANSACTIONS = "transactions"
-    """transaction id → height u64 | leaf index u64 | height of its latest appearance u64."""
+    """transaction id → height u64 | leaf index u64 | height of its first appearance u64 | of its latest u64."""
 
 
 class BookPart(StrEnum):

@@ -6,7 +6,7 @@ counting. So a flipped bit anywhere is named by height and part, and a program t
 """
 
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from typing import BinaryIO
 
@@ -21,7 +21,7 @@ from salus.core.proof.errors import MalformedProof
 from salus.core.proof.export import LEDGER
 from salus.engines.errors import NotKept, StoreDamaged
 from salus.engines.keyvalues import Part
-from salus.engines.store import Header, LedgerStore, StoredBlock
+from salus.engines.store import Header, LedgerStore, Place, StoredBlock
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,7 +105,7 @@ def _compare_index(store: LedgerStore, transition: Transition, first: int) -> No
     height = transition.chain.height
     for at, transaction in enumerate(transition.block.transactions):
         place = store.place(transaction.id)
-        if place is None or place.latest < height:
+        if place is None or not place.first <= height <= place.latest:
             raise StoreDamaged(f"the index does not know a transaction of height {height}")
         if transition.results[at].code == 0 and (place.height, place.index) != (height, first + at):
             raise StoreDamaged(f"the index leads past a transaction applied at height {height}")
@@ -117,16 +117,19 @@ def _check_index(store: LedgerStore) -> None:
         place = store.place(tx_id)
         try:
             held = place is not None and all(
-                any(store.leaf(index)[:33] == b"\x01" + tx_id for index in indices)
-                for indices in (
-                    [place.index] if place.index in _leaves_of(store, place.height) else [],
-                    [place.index] if place.latest == place.height else _leaves_of(store, place.latest),
-                )
+                any(store.leaf(index)[:33] == b"\x01" + tx_id for index in _indices(store, place, height))
+                for height in (place.height, place.first, place.latest)
             )
         except NotKept:
             held = False
         if not held:
             raise StoreDamaged("an entry of the index leads to no block that holds its transaction")
+
+
+def _indices(store: LedgerStore, place: Place, height: int) -> Iterable[int]:
+    """Return the leaves among which the transaction must be, if it appeared at `height`."""
+    leaves_there = _leaves_of(store, height)
+    return leaves_there if height != place.height else [place.index] if place.index in leaves_there else []
 
 
 def _leaves_of(store: LedgerStore, height: int) -> range:

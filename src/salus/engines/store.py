@@ -69,6 +69,8 @@ class Place:
     height: int
     index: int
     """Index of its leaf in the log."""
+    first: int
+    """Height of its first appearance: what was rejected may be applied later."""
     latest: int
     """Height of its latest appearance: a replay is rejected, and stands in the log again."""
 
@@ -162,7 +164,7 @@ class LedgerStore:
         """Return where a transaction stands: where it was applied, else where it was first rejected, else None."""
         with self._values.reading() as reading:
             value = reading.get(Part.TRANSACTIONS, tx_id)
-        return None if value is None else Place(_int(value[:8]), _int(value[8:16]), _int(value[16:]))
+        return None if value is None else _place(value)
 
     def height_of_size(self, size: int) -> int:
         """Return the lowest height whose log has `size` leaves. Raises NotKept if no block ended there."""
@@ -184,9 +186,13 @@ class LedgerStore:
 
             def seen(tx_id: bytes) -> bool:
                 value = reading.get(Part.TRANSACTIONS, tx_id)
-                if value is None or _int(value[16:]) < window:
+                if value is None:
                     return False
-                return _int(value[16:]) <= header.height or _appeared(reading, tx_id, window, header)
+                place = _place(value)
+                if place.latest < window or place.first > header.height:
+                    return False
+                known = (place.first, place.height, place.latest)
+                return any(window <= at <= header.height for at in known) or _appeared(reading, tx_id, window, header)
 
             yield Committed(self._chain(header), _Rows(reading, header.height), _Nodes(reading), seen)
 
@@ -393,8 +399,12 @@ def _transactions(reading: Reading, transition: Transition, first: int) -> list[
         known = entries.get(transaction.id) or reading.get(Part.TRANSACTIONS, transaction.id)
         if known is not None and transition.results[at].code:
             place = known[:16]
-        entries[transaction.id] = place + height
+        entries[transaction.id] = place + (height if known is None else known[16:24]) + height
     return sorted(entries.items())
+
+
+def _place(value: bytes) -> Place:
+    return Place(_int(value[:8]), _int(value[8:16]), _int(value[16:24]), _int(value[24:]))
 
 
 def _appeared(reading: Reading, tx_id: bytes, window: int, header: Header) -> bool:
