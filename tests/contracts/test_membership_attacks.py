@@ -164,9 +164,13 @@ def test_rule_versions_and_heights_only_rise():
 
 
 def test_a_network_is_full_at_its_limit():
-    ledger = Ledger.founded(*(f"member-{number:03}" for number in range(MAX_MEMBERS)))
+    anyone = Thresholds(remove=Threshold(0, 1), admit=Threshold(0, 1))
+    names = [f"member-{number:03}" for number in range(MAX_MEMBERS)]
+    ledger = Ledger.founded(*names, parameters=Parameters(agreement=AGREEMENT, thresholds=anyone))
     act = Admit(candidate("one-more"), AGREEMENT)
     assert ledger.refuse(Propose(act), "member-000") is Reason.TOO_MANY_MEMBERS
+    ledger.send(Propose(Remove("member-127")), "member-000")
+    ledger.send(Propose(act), "member-000")
 
 
 def test_a_threshold_that_one_member_reaches_is_the_networks_own_choice():

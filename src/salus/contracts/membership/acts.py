@@ -145,7 +145,7 @@ def check_candidate(ctx: Context, candidate: Candidate) -> None:
     """Check a founder or a candidate. Raises Rejected."""
     if ctx.get(MEMBERS, member_key(candidate.id)) is not None:
         raise Rejected(MembershipReason.ID_TAKEN, member=candidate.id)
-    if sum(1 for _ in ctx.range(MEMBERS)) >= MAX_MEMBERS:
+    if sum(1 for _, member in ctx.range(MEMBERS) if member.standing is not Standing.REMOVED) >= MAX_MEMBERS:
         raise Rejected(MembershipReason.TOO_MANY_MEMBERS, most=MAX_MEMBERS)
     check_roles(candidate.roles)
     check_keys(ctx, candidate.id, candidate.signing_key, candidate.receive_key, candidate.possession)

@@ -59,7 +59,7 @@ def cancel_erasure(ctx: Context, message: CancelErasure) -> bytes:
         raise Rejected(RecordsReason.TOO_LATE, earliest=row.earliest, time=ctx.time)
     # Nothing ranks above a person who was proofed in person, so that person can change their own mind.
     if message.rank <= row.rank and message.rank is not Rank.IN_PERSON:
-        raise Rejected(RecordsReason.RANK_TOO_LOW, expected=row.rank + 1, got=message.rank)
+        raise Rejected(RecordsReason.RANK_TOO_LOW, expected=min(row.rank + 1, Rank.IN_PERSON), got=message.rank)
 
     return _put(ctx, message.case, structs.replace(row, status=status, due=0, height=ctx.height))
 
