@@ -185,3 +185,10 @@ def test_a_store_that_lost_or_swapped_nodes_stops_the_caller():
     other, _ = filled({b"p" * 32: b"w" * 32})
     with pytest.raises(InvariantBroken):
         state_map.update(other, root, 2, [(b"q" * 32, b"v" * 32)])
+
+
+def test_one_version_has_a_size():
+    writer = state_map._Writer({}, 1)
+    writer._next = (1 << 28) + 2 * (state_map.MAX_PLACE - 1)
+    with pytest.raises(ValueError, match="too many changes"):
+        writer.add(bytes(64))

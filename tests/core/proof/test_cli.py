@@ -57,6 +57,9 @@ def test_a_receipt_holds_and_a_changed_one_does_not(tmp_path: Path, net: Consort
     assert (code, told["verdict"], told["exit"]) == (0, "holds", 0)
     assert told["files"][0]["kind"] == "receipt"
     assert told["files"][0]["transaction"] == receipt.leaf().tx_id.hex()
+    (block,) = saved(tmp_path, block=net.receipt(1).encode())
+    code, told = run(capsys, block, "--trust", trusted)
+    assert (code, told["files"][0]["height"]) == (0, 1)
     code, told = run(capsys, good, bad, "--trust", trusted)
     assert (code, [one["verdict"] for one in told["files"]]) == (1, ["holds", "does not hold"])
     assert cli.main([str(good), "--trust", str(trusted)]) == 0

@@ -2,6 +2,7 @@ import json
 from pathlib import Path
 
 import pytest
+from cryptography.exceptions import UnsupportedAlgorithm
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from hypothesis import given
 from hypothesis import strategies as st
@@ -53,3 +54,11 @@ def test_a_flipped_bit_of_key_or_signature_is_refused(at: int, bit: int):
 @given(st.binary(max_size=40), st.binary(max_size=80), st.binary(max_size=40))
 def test_any_bytes_may_be_asked_about(key: bytes, signature: bytes, message: bytes):
     assert not ed25519.verify(key, message, signature)
+
+
+def test_a_library_without_ed25519_fails_the_self_test(monkeypatch: pytest.MonkeyPatch):
+    def unsupported(*_: bytes) -> bool:
+        raise UnsupportedAlgorithm("no Ed25519 here")
+
+    monkeypatch.setattr(ed25519, "verify", unsupported)
+    assert len(ed25519.self_test()) == len(ed25519.EDGES)

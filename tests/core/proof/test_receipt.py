@@ -16,8 +16,8 @@ from salus.core.proof import cbor, cose
 from salus.core.proof.checkpoint import Checkpoint, CosignerChange
 from salus.core.proof.errors import MalformedProof, ProofMismatch, Unproven
 from salus.core.proof.leaf import BlockLeaf
-from salus.core.proof.receipt import Receipt, StateProof
-from salus.core.proof.statemap import state_path, value_digest
+from salus.core.proof.receipt import ConsistencyPath, Receipt, StateProof
+from salus.core.proof.statemap import MapProof, state_path, value_digest
 from salus.core.proof.trust import Trust
 from tests.core.proof.consortium import Consortium
 
@@ -177,3 +177,45 @@ def test_only_signatures_that_hold_are_gathered_and_no_more_than_asked_for_are_k
     trimmed = checkpoints.trimmed(head.signed(good.items()), keys, 1)
     assert len(trimmed.cosignatures) == 3
     assert trimmed.size == head.size
+
+
+def with_item(whole: tuple, place: int, item: object) -> bytes:
+    return cbor.encode((*whole[:place], item, *whole[place + 1 :]))
+
+
+MEMBER = ("a", b"k" * 32)
+
+
+@pytest.mark.parametrize(
+    ("decode", "whole", "place", "items"),
+    [
+        (Checkpoint.decode, RECEIPT.checkpoint.to_cbor(), 1, [b"short", 1]),
+        (Checkpoint.decode, RECEIPT.checkpoint.to_cbor(), 2, [0, -1, 2**63]),
+        (Checkpoint.decode, RECEIPT.checkpoint.to_cbor(), 4, [-1, 2**40, None]),
+        (Checkpoint.decode, RECEIPT.checkpoint.to_cbor(), 5, [bytes(71), bytes(144), bytes(72 * 129)]),
+        (CosignerChange.decode, cbor.decode(CHANGE.encode()), 0, ["salus/v1/checkpoint"]),
+        (CosignerChange.decode, cbor.decode(CHANGE.encode()), 2, [0, 2**32]),
+        (
+            CosignerChange.decode,
+            cbor.decode(CHANGE.encode()),
+            5,
+            [(), (("a", b"short"),), (("", b"k" * 32),), (MEMBER, MEMBER), (7,), (("b", b"k" * 32), MEMBER)],
+        ),
+        (Receipt.decode, RECEIPT.to_cbor(), 3, [bytes(31), bytes(32 * 125)]),
+        (Receipt.decode, RECEIPT.to_cbor(), 4, [7, (7,), (7, bytes(31))]),
+        (StateProof.decode, cbor.decode(STATE.encode()), 1, [b"x", bytes(513)]),
+        (StateProof.decode, cbor.decode(STATE.encode()), 2, [bytes(32 * 257)]),
+        (StateProof.decode, cbor.decode(STATE.encode()), 3, [7, (bytes(32), bytes(31))]),
+        (ConsistencyPath.decode, ("salus/v1/path", 1, 2, b""), 1, [3, -1]),
+    ],
+)
+def test_each_part_out_of_range_is_malformed(decode, whole, place: int, items: list[object]):
+    decode(cbor.encode(whole))
+    for item in items:
+        with pytest.raises(MalformedProof):
+            decode(with_item(whole, place, item))
+
+
+def test_a_map_proof_may_end_at_nothing():
+    absent = StateProof(STATE.row_key, MapProof((), None), STATE.receipt)
+    assert StateProof.decode(absent.encode()) == absent

@@ -246,6 +246,7 @@ def test_a_trust_file_comes_back_as_it_went():
         ('"member": "member-1"', '"name": "member-1"'),
         ('"member": "member-1"', '"member": 7'),
         ("salus-trust/1", "salus-trust/2"),
+        ('"cosigners": [', '"cosigners": [' + "{}," * 65),
         ("6e", "6E"),
     ],
 )

@@ -1,6 +1,6 @@
 """The consent contract, rule version 1.
 
-Attacks, and what stops each (`tests/contracts/test_consent_attacks.py` runs them):
+Attacks, and what stops each (`tests/contracts/test_consent_story.py` runs them):
 
     another member sends the same grant again      the author signed the whole body, submitter and nonce included
     a seen transaction is sent again               its id is remembered by the kernel

@@ -42,10 +42,10 @@ def encode(value: Value) -> bytes:
         case dict():
             pairs = sorted((encode(key), encode(item)) for key, item in value.items())
             encoded = _head(5, len(pairs)) + b"".join(key + item for key, item in pairs)
-        case Sign1():
-            encoded = _head(6, COSE_SIGN1) + encode(value.content)
         case None:
             encoded = b"\xf6"
+        case _:
+            encoded = _head(6, COSE_SIGN1) + encode(value.content)
     return encoded
 
 
