@@ -52,15 +52,16 @@ class Session:
 def _receipt(data: bytes, session: Session) -> Facts:
     receipt = Receipt.decode(data)
     session.accept(receipt)
-    return _leaf_facts(receipt)
-
-
-def _leaf_facts(receipt: Receipt) -> Facts:
     leaf = receipt.leaf()
-    facts: Facts = {"index": receipt.index, "size": receipt.checkpoint.size, "issued": receipt.checkpoint.issued}
+    facts = {"index": receipt.index, "size": receipt.checkpoint.size} | _issued(receipt.checkpoint, session.trust.size)
     if isinstance(leaf, TransactionLeaf):
         return facts | {"transaction": leaf.tx_id.hex(), "code": leaf.code, "data": leaf.data.hex()}
     return facts | {"height": leaf.height, "time": leaf.time, "state_root": leaf.state_root.hex()}
+
+
+def _issued(checkpoint: Checkpoint, pinned: int) -> Facts:
+    """Return when a checkpoint was issued, if its signatures were needed and so have been checked."""
+    return {"issued": checkpoint.issued} if checkpoint.size > pinned else {}
 
 
 def _state(data: bytes, session: Session) -> Facts:
@@ -85,7 +86,8 @@ def _checkpoint(data: bytes, session: Session) -> Facts:
         path = session.paths.get((pinned, checkpoint.size)) or (() if pinned in {0, checkpoint.size} else None)
         if path is not None:
             session.trust = session.trust.advanced(checkpoint, path)
-    return {"size": checkpoint.size, "root": checkpoint.root.hex(), "issued": checkpoint.issued}
+    facts: Facts = {"size": checkpoint.size, "root": checkpoint.root.hex()}
+    return facts | _issued(checkpoint, pinned)
 
 
 def _change(data: bytes, session: Session) -> Facts:
