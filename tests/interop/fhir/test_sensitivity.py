@@ -48,6 +48,7 @@ def diagnosed(code: str) -> list:
         ({"resourceType": "MolecularSequence"}, "genetic"),
         ({"resourceType": "Condition", "code": concept("F11.20", ICD)}, "substance-use"),
         ({"resourceType": "Condition", "code": concept("F17.2", ICD)}, "general"),
+        ({"resourceType": "Observation", "component": [{"code": concept("F32.1", ICD, "Alcohol and mood")}]}, "substance-use"),
         ({"resourceType": "Observation", "meta": {"security": [{"system": ACT, "code": "PSY"}]}}, "mental-health"),
         ({"resourceType": "Observation", "component": [{"code": concept("B20", ICD)}]}, "sexual-health"),
         ({"resourceType": "Patient", "name": [{"family": "Depressa"}]}, "general"),
