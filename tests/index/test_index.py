@@ -333,3 +333,19 @@ def test_a_hidden_lease_is_not_served(index):
     terms = provisions(SlipTerms("clinic", (), ("TREAT",), 0, 1000, ("general",)))
     answer = index.permitted(LEASE, terms, ASKER)
     assert (answer.page.total, answer.decisions) == (0, ())
+
+
+def test_an_undated_event_is_in_no_permitted_period_of_the_query(index):
+    terms = (Provision("p", "permit", periods=((-(10**15), 10**15),)),)
+    found = names(index.permitted(ANNA, terms, ASKER).page)
+    assert "Observation/o" in found
+    assert "Observation/undated" not in found
+
+
+def test_a_pull_goes_through_permitted_numbers_in_pieces(index):
+    terms = provisions(SlipTerms("clinic", (), ("TREAT",), 0, 1000, ("general",)))
+    whole = sorted(line.number for line in index.permitted(ANNA, terms, ASKER).page.lines)
+    first = index.permitted_numbers(ANNA, terms, ASKER, after=0, limit=2)
+    assert first == whole[:2]
+    assert index.permitted_numbers(ANNA, terms, ASKER, after=first[-1], limit=100) == whole[2:]
+    assert index.permitted_numbers(LEASE, terms, ASKER, after=0, limit=100) == []
