@@ -28,6 +28,7 @@ from salus.vault.sealing import Content
 BATCH: Final = 1_000  # resources sealed under one fdatasync and one commit
 CHUNK_BYTES: Final = 1 << 20
 MAX_JSON_BYTES: Final = 256 * 1024 * 1024  # one JSON document is held in memory; larger sets come as NDJSON
+REFERRED_TO: Final = ("organization", "hospitalinformation", "location", "practitioner", "patient", "encounter")
 SUFFIXES: Final = (".json", ".ndjson", ".json.gz", ".ndjson.gz")
 
 
@@ -79,7 +80,7 @@ class Intake:
 
     def run(self, paths: Sequence[Path], progress: Progress = unheard) -> Report:
         """Take in files and folders of files. Raises NotFound; what is no FHIR is counted in the report."""
-        files = sorted(found(paths))
+        files = sorted(found(paths), key=_rank)
         total = sum(path.stat().st_size for path in files)
         done = 0
         for path in files:
@@ -235,6 +236,12 @@ def found(paths: Sequence[Path]) -> Iterator[Path]:
             yield path
         else:
             raise NotFound("intake.no-file", "there is no such file or folder", got=path.name)
+
+
+def _rank(path: Path) -> tuple[int, str]:
+    """Put files of what others refer to first (by the names that bulk exports and Synthea give them): less waits then."""
+    places = [at for at, word in enumerate(REFERRED_TO) if word in path.name.lower()]
+    return (places[0] if places else len(REFERRED_TO), str(path))
 
 
 def _opened(path: Path) -> IO[bytes] | gzip.GzipFile:
