@@ -40,7 +40,7 @@ from salus.contracts.records.port import (
     RetainErasure,
     RetentionReason,
 )
-from salus.core.encoding import encode
+from salus.core.encoding import Message, encode
 from salus.core.kernel import Result
 from tests.contracts.ledger import AGREEMENT, DAY, START, Ledger, candidate, genesis, possession, public, receive_key
 from tests.vectors_run import CONTRACTS, VECTORS
@@ -61,12 +61,21 @@ SCENARIOS: list[tuple[str, str, str, Callable[[Ledger], Sent]]] = []
 
 
 class Recorder(Ledger):
-    """A ledger that remembers its blocks as a vector tells them."""
+    """A ledger that remembers its blocks as a vector tells them. A pause makes no block: not every engine has empty ones."""
+
+    pause = 0
 
     def block(self, *wires: bytes, later: int = 1000) -> tuple[Result, ...]:
-        results = super().block(*wires, later=later)
+        results = super().block(*wires, later=later + self.pause)
+        self.pause = 0
         self.told = [*getattr(self, "told", []), {"time": self.time, "transactions": [wire.hex() for wire in wires]}]
         return results
+
+    def pass_time(self, ms: int) -> None:
+        self.pause += ms
+
+    def wire(self, message: Message, by: str, author: str = "", **body: Any) -> bytes:
+        return super().wire(message, by, author, **({"expiry": self.time + self.pause + 300_000} | body))
 
 
 def sent(message: Any, by: str = "hospital-a", author: str = "", **body: Any) -> Sent:
