@@ -61,12 +61,18 @@ def founded(name: str, start: Start) -> Machine:
     return machine
 
 
-def run(vector: dict[str, Any], start: Start) -> None:
-    """Run one vector; an AssertionError says what differs."""
+def prepared(vector: dict[str, Any], start: Start) -> Machine:
+    """Return a machine that has executed the blocks before the message under test."""
     machine = founded(vector["genesis"], start)
     for block in vector["pre"]:
         results = machine.block(block["time"], [bytes.fromhex(wire) for wire in block["transactions"]])
         assert [code for code, _ in results] == [0] * len(results)
+    return machine
+
+
+def run(vector: dict[str, Any], start: Start) -> None:
+    """Run one vector; an AssertionError says what differs."""
+    machine = prepared(vector, start)
     ((code, data),) = machine.block(vector["time"], [bytes.fromhex(vector["transaction"])])
     if "reason" in vector:
         assert (code, data) == (vector["reason"]["code"], b"")
