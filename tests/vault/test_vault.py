@@ -1,9 +1,11 @@
 import os
 
+import apsw
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from salus.vault.database import MIGRATIONS, open_database
 from salus.vault.errors import (
     Damaged,
     Erased,
@@ -32,7 +34,11 @@ def test_a_record_is_written_anchored_served_and_verified_elsewhere(vault):
     with pytest.raises(NotAnchored):
         vault.seal_for_pull([refs[1].number])
     assert not vault.is_anchored(refs[1].number)
-    number = anchor(vault)
+    batch = vault.next_batch()
+    with pytest.raises(NotAnchored):  # the root is made, and nobody has it yet
+        vault.seal_for_pull([refs[1].number])
+    number = batch.number
+    vault.anchored(number, b"t" * 32, 7)
     assert vault.is_anchored(refs[1].number)
     pulled = vault.seal_for_pull([refs[1].number, refs[2].number])
     got = [receive(served) for served in pulled.records]
@@ -290,3 +296,24 @@ def test_a_closed_link_is_not_served(vault):
     vault.store.db.execute("UPDATE link SET standing = 1")
     with pytest.raises(Erased):
         vault.seal_for_pull([1])
+
+
+def test_an_older_database_is_brought_up_to_date_and_a_newer_one_refused(reopen, tmp_path):
+    folder = tmp_path / "vault"
+    folder.mkdir()
+    open_database(folder / "vault.db", KEY, migrations=MIGRATIONS[:1]).close()
+    vault = reopen()
+    assert vault.invite(vault.open_link("mrn", "1"))
+    vault.close()
+    with pytest.raises(Damaged, match="knows up to 1"):
+        open_database(folder / "vault.db", KEY, migrations=MIGRATIONS[:1])
+
+
+def test_a_setting_that_does_not_read_back_stops_the_start(tmp_path, monkeypatch):
+    class Deaf(apsw.Connection):
+        def pragma(self, name, *values):
+            return super().pragma(name, *(("NORMAL",) if name == "synchronous" and values else values))
+
+    monkeypatch.setattr("salus.vault.database.apsw.Connection", Deaf)
+    with pytest.raises(Damaged, match="synchronous = 1 where 2 was set"):
+        open_database(tmp_path / "vault.db", KEY)

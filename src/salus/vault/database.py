@@ -12,7 +12,7 @@ import apsw
 
 from salus.vault.errors import Damaged, Stopped, StorageFull, VaultError, WrongKey
 
-_MIGRATIONS: Final = (
+MIGRATIONS: Final = (
     """
     CREATE TABLE meta (name TEXT PRIMARY KEY, value BLOB NOT NULL) WITHOUT ROWID;
     CREATE TABLE counter (records INTEGER NOT NULL, entries INTEGER NOT NULL);
@@ -56,15 +56,16 @@ _MIGRATIONS: Final = (
 )
 CACHE_KB: Final = 64 * 1024
 """Decrypted pages kept in memory: decrypting one costs as much as sealing a record."""
-SCHEMA: Final = len(_MIGRATIONS)
+SCHEMA: Final = len(MIGRATIONS)
 
 
 def open_database(
-    path: Path, key: bytes, *, migrations: Sequence[str] = _MIGRATIONS, vfs: str | None = None
+    path: Path, key: bytes, *, migrations: Sequence[str] = MIGRATIONS, vfs: str | None = None
 ) -> apsw.Connection:
     """Open or create the encrypted database at `path`; bring its schema up to date.
 
-    `migrations` are the steps of the schema, each run once; by default the vault's. `key` has 32 bytes; `vfs` names another virtual file system (power-loss tests put a recorder there).
+    `migrations` are the steps of the schema, each run once; by default the vault's. `key` has 32 bytes; `vfs` names
+    another virtual file system (power-loss tests put a recorder there).
     Raises WrongKey, or Damaged if a setting or the schema is not what it must be.
     """
     if len(key) != 32:
