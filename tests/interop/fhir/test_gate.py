@@ -220,3 +220,14 @@ def test_an_endless_line_is_not_held():
     found = list(read_ndjson((b"x" * 1000 for _ in range(1000)), limits=Limits(resource_bytes=5000)))
     assert [one.code for one in found] == ["oversized"]
     assert not any(isinstance(one, Resource) for one in found)
+
+
+@pytest.mark.parametrize(
+    "items", ['"x",' * 150_000 + '"",' * 150_000 + '""', "{}," * 150_000 + "{}", "[]," * 150_000 + "[]"]
+)
+def test_many_faults_cost_no_more_than_one(items):
+    with pytest.raises(Refused, match="empty-value"):
+        read_resource(f'{{"resourceType":"Basic","id":"b","code":{{"coding":[{items}]}}}}'.encode())
+    keys = ",".join(f'"k{n}":"{"x" if n < 50_000 else ""}"' for n in range(100_000))
+    with pytest.raises(Refused, match="empty-value"):
+        read_resource(f'{{"resourceType":"Basic","id":"b","code":{{{keys}}}}}'.encode())

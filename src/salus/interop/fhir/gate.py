@@ -179,7 +179,7 @@ def _check_kind(value: Any, letter: str, path: str, name: str) -> None:
             got=kind_of(value),
             todo="send the element as R4 defines it",
         )
-    if letter == "d" and interval(value) is None:
+    if letter == "d" and isinstance(value, str) and interval(value) is None:
         raise Refused(
             "bad-date",
             f"{path}.{name}",

@@ -143,7 +143,7 @@ def classify(found: Facts, codings: Iterable[Coding], rules: Rules) -> Sensitivi
     codes, prefixes, word_class = rules.codes, rules.prefixes, rules.word_class
     for coding in codings:
         system, code, display = coding
-        rank = max(rank, codes.get((system, code), rank), word_class(display) if display else rank)
+        rank = max(rank, codes.get((system, code), rank), word_class(display[:_SEARCHED]) if display else rank)
         for prefix, of_prefix in prefixes.get(system, ()):
             if of_prefix > rank and code.startswith(prefix):
                 rank = of_prefix
@@ -152,6 +152,8 @@ def classify(found: Facts, codings: Iterable[Coding], rules: Rules) -> Sensitivi
     return rank
 
 
+_SEARCHED: Final = 1_000
+"""Characters of a display that are searched and remembered: real ones have at most 255 (SNOMED CT, LOINC)."""
 _NAMED: Final = frozenset({"Practitioner", "Organization", "Location", "RelatedPerson"})
 """Their label is a name: a clinic called so says nothing about a patient."""
 

@@ -82,7 +82,7 @@ def _object(node: Tree, below: list[Any]) -> Fault | None:
         kind = value.__class__
         if kind is dict or kind is list:
             below.append(value)
-        elif value is None or value == "":
+        elif fault is None and (value is None or value == ""):
             key = next(key for key, item in node.items() if item is None or item == "")
             fault = Fault(node, key, "empty-value", "a value, or no element")
     return fault if node else Fault(node, "", "empty-value", "at least one element")
@@ -95,7 +95,7 @@ def _array(node: list[Any], below: list[Any]) -> Fault | None:
         kind = value.__class__
         if kind is dict or kind is list:
             below.append(value)
-        elif value == "":
+        elif fault is None and value == "":
             fault = Fault(node, node.index(""), "empty-value", "a value")
     return fault if node else Fault(node, "", "empty-value", "at least one item")
 

@@ -14,6 +14,8 @@ LATEST: Final = 253_402_300_800_000
 """10000-01-01T00:00Z: the open upper side of a period."""
 
 _DAY: Final = 86_400_000
+_LONGEST: Final = 35
+"""Characters of a date with nanoseconds and offset; what is longer is neither a date nor to be remembered."""
 _SHAPE: Final = re.compile(
     r"([0-9]{4})(?:-([0-9]{2})(?:-([0-9]{2})"
     r"(?:T([0-9]{2}):([0-9]{2}):([0-9]{2})(?:\.([0-9]{1,9}))?(Z|[+-][0-9]{2}:[0-9]{2}))?)?)?"
@@ -36,13 +38,17 @@ def days_in(year: int, month: int) -> int:
     return _MONTHS[month - 1] + leap
 
 
-@lru_cache(maxsize=4096)
 def interval(text: str) -> tuple[int, int] | None:
     """Return [lo, hi) in Unix milliseconds of a date, dateTime or instant at its own precision.
 
     None when the text is no valid one: wrong shape, month 13, 30 February, hour 24, offset beyond 14 hours.
     A leap second (:60) is read as the first of the next minute. Fractions finer than a millisecond are cut.
     """
+    return None if len(text) > _LONGEST else _interval(text)
+
+
+@lru_cache(maxsize=4096)
+def _interval(text: str) -> tuple[int, int] | None:
     found = _SHAPE.fullmatch(text)
     if found is None or text.startswith("0000"):
         return None
