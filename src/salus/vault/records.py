@@ -30,6 +30,14 @@ _COLUMNS: Final = (
     "r.salt, r.wrap, r.leaf, l.secret, l.standing, r.link, r.chain_salt, r.previous"
 )
 _FROM: Final = "FROM record r JOIN link l ON l.number = r.link"
+_IDENTITIES: Final = 64
+"""Identities looked up by one statement; NULLs, which match nothing, fill up."""
+_NEWEST: Final = (
+    "SELECT link, type, id, max(version), content, number, sequence, kind, recorded FROM record "  # the max's row
+    "WHERE (link, type, id) IN (VALUES {}) GROUP BY link, type, id"
+)
+_SELECT_NEWEST: Final = _NEWEST.format(", ".join(["(?, ?, ?)"] * _IDENTITIES))
+_SELECT_ONE_NEWEST: Final = _NEWEST.format("(?, ?, ?)")
 _TOGETHER: Final = 256
 """Rows fetched by one statement; record numbers begin at 1, so 0 fills up."""
 _SELECT_MANY: Final = f"SELECT {_COLUMNS} {_FROM} WHERE r.number IN ({', '.join('?' * _TOGETHER)})"
@@ -37,6 +45,10 @@ _INSERT: Final = (
     "INSERT INTO record (number, entry, link, sequence, kind, type, id, version, recorded, content, segment, offset, "
     "length, salt, chain_salt, previous, wrap, leaf) VALUES (?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?)"
 )
+
+
+_Identity = tuple[bytes, str, str]
+"""Link id, type, id."""
 
 
 class Ref(msgspec.Struct, frozen=True):
@@ -81,6 +93,10 @@ class Stored(msgspec.Struct, frozen=True):
     leaf: bytes
 
 
+_Known = tuple[int, bytes, Ref | int]
+"""Version, content digest, and the ref or the index of the plan."""
+
+
 class _Plan(msgspec.Struct):
     """A record that is sealed and not stored yet."""
 
@@ -119,15 +135,15 @@ def write_all(store: Store, items: Sequence[tuple[bytes, Content]]) -> list[Ref]
 def _plan(store: Store, items: Sequence[tuple[bytes, Content]], now: int) -> tuple[list[_Plan], list[Ref | int]]:
     """Return what must be stored, and for each item its existing ref or the index of its plan."""
     ties: dict[bytes, Tie] = {}
-    known: dict[tuple[bytes, str, str], tuple[int, bytes, Ref | int]] = {}
     plans: list[_Plan] = []
     places: list[Ref | int] = []
+    for link in dict.fromkeys(link for link, _ in items):
+        ties[link] = tie_of(store, link)
+    known = _newest(store, ties, [(link, content.type, content.id) for link, content in items])
     for link, content in items:
-        tie = ties.get(link)
-        if tie is None:
-            tie = ties[link] = tie_of(store, link)
+        tie = ties[link]
         identity = (link, content.type, content.id)
-        before = known.get(identity) or _newest(store, tie, content)
+        before = known.get(identity)
         hashed = content_digest(content)
         if before and before[1] == hashed:
             known[identity] = before
@@ -153,17 +169,26 @@ def _plan(store: Store, items: Sequence[tuple[bytes, Content]], now: int) -> tup
     return plans, places
 
 
-def _newest(store: Store, tie: Tie, content: Content) -> tuple[int, bytes, Ref | int] | None:
-    found = store.row(
-        "SELECT version, content, number, sequence, kind, recorded FROM record "
-        "WHERE link = ? AND type = ? AND id = ? ORDER BY version DESC LIMIT 1",
-        (tie.number, content.type, content.id),
-    )
-    if found is None:
-        return None
-    version, hashed, number, sequence, kind, recorded = cast("tuple[int, bytes, int, int, int, int]", found)
-    ref = Ref(number, tie.id, sequence, Kind(kind), content.type, content.id, version, recorded, fresh=False)
-    return version, hashed, ref
+def _newest(store: Store, ties: dict[bytes, Tie], identities: Sequence[_Identity]) -> dict[_Identity, _Known]:
+    """Return version, content digest and ref of the newest version of what is stored already."""
+    links = {tie.number: tie.id for tie in ties.values()}
+    found: dict[_Identity, _Known] = {}
+    for at in range(0, len(identities), _IDENTITIES):
+        some = identities[at : at + _IDENTITIES]
+        values: list[bytes | int | str | None] = []
+        for link, type_, id_ in some:
+            values += (ties[link].number, type_, id_)
+        sql = _SELECT_NEWEST
+        if len(some) == 1:
+            sql = _SELECT_ONE_NEWEST
+        else:
+            values += [None] * 3 * (_IDENTITIES - len(some))
+        for row in cast("list[tuple[int, str, str, int, bytes, int, int, int, int]]", store.rows(sql, values)):
+            inner, type_, id_, version, hashed, number, sequence, kind, recorded = row
+            link = links[inner]
+            ref = Ref(number, link, sequence, Kind(kind), type_, id_, version, recorded, fresh=False)
+            found[link, type_, id_] = (version, hashed, ref)
+    return found
 
 
 def _commit(store: Store, plans: list[_Plan], segment: int, offset: int, now: int) -> list[Ref]:
