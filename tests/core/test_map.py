@@ -192,3 +192,12 @@ def test_one_version_has_a_size():
     writer._next = (1 << 28) + 2 * (state_map.MAX_PLACE - 1)
     with pytest.raises(ValueError, match="too many changes"):
         writer.add(bytes(64))
+
+
+def test_a_leaf_that_stands_where_its_path_does_not_lead_proves_nothing():
+    """A root made by a liar: a leaf on the left whose path begins with a one bit."""
+    stray, asked = b"\xff" * 32, b"\x00" * 32
+    right = statemap.leaf_node(b"\xfe" * 32, b"v" * 32)
+    root = statemap.inner_node(statemap.leaf_node(stray, b"v" * 32), right)
+    with pytest.raises(ProofMismatch, match="does not stand on the way"):
+        statemap.verify(statemap.MapProof((right,), (stray, b"v" * 32)), asked, root)

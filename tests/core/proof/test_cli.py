@@ -352,6 +352,12 @@ def test_a_ledger_altered_cut_reordered_or_grown_is_refused():
         export.check_ledger(together([*items[:-1], stranger.to_cbor()]))
 
 
+def test_a_ledger_holds_no_transaction_of_another_network():
+    _, items = exported([[(wire(1, network=b"m" * 32), 0, b"")]])
+    with pytest.raises(Unproven, match="of another network"):
+        export.check_ledger(together(items))
+
+
 # -- usage and hostile bytes --------------------------------------------------------------------------------------
 
 
