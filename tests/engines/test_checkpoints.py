@@ -189,6 +189,7 @@ def test_the_cosigner_works_beside_the_ledger(alone):
         outcome = alone.send()
     assert alone.prover.receipt(outcome.tx_id).checkpoint.size == alone.owner.head().log_size
     cosigner.close()
+    assert not cosigner.failed
     alone.send()
     wall.sleep(0.1)
     assert alone.cosigning.book.newest().size < alone.owner.head().log_size
@@ -219,3 +220,18 @@ def test_without_members_nobody_cosigns(alone):
     assert outsider.book.newest().cosignatures == ()
     with pytest.raises(NotKept):
         outsider.trust()
+
+
+def test_a_cosigner_that_meets_a_fork_ends_and_says_so(alone):
+    alone.send()
+    alone.cosigning.quiet()
+    ours = alone.cosigning.book.newest()
+    theirs = replace(ours, root=bytes(32), cosignatures=())
+    alpha = small.public(small.KEYS["alpha"])
+    with pytest.raises(Fork):
+        alone.cosigning.offer(theirs.signed([(alpha, cosign(theirs, alpha, small.KEYS["alpha"].sign))]))
+    cosigner = Cosigner(alone.owner, alone.cosigning, quiet=0.01)
+    alone.send()
+    cosigner._thread.join(5)
+    assert cosigner.failed
+    cosigner.close()

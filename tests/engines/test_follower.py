@@ -160,6 +160,19 @@ def test_a_follower_submits_and_answers_with_what_it_computed(house):
     assert follower.read(outcome.height).get(small.NOTES, b"b").text == b"x"
     assert not follower.submit(wire).result(10).applied
     assert follower.submit(b"nothing").result(10).height is None
+    many = [small.sign(house.owner.network, small.Note(b"%d" % n, b"x"), time=house.clock.now) for n in range(20)]
+    assert all(future.result(10).applied for future in [follower.submit(wire) for wire in many])
+
+
+def test_who_waits_for_a_block_that_never_comes_is_told(house):
+    follower = house.followers[0]
+    wire = small.sign(house.owner.network, small.Note(b"b", b"x"), time=house.clock.now, member="beta")
+    waiting = follower.submit(wire)
+    assert house.owner.submit(small.sign(house.owner.network, small.Note(b"c", b""), time=house.clock.now)).result(10)
+    assert not waiting.done()
+    follower.close()
+    with pytest.raises(Stopped):
+        waiting.result(1)
 
 
 def test_a_follower_goes_on_when_the_owner_is_back(house):

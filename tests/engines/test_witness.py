@@ -1,8 +1,16 @@
 """The witness: signs what continues the log it knows, and keeps what does not as evidence."""
 
+import contextlib
 import json
+import os
+import signal
+import socket
+import subprocess
+import sys
+import time
 from dataclasses import replace
 
+import httpx
 import pytest
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from starlette.testclient import TestClient
@@ -263,3 +271,25 @@ def test_the_program_says_why_it_cannot_start(tmp_path, capsys):
         main([str(tmp_path / "w"), "--trust", str(trust)])
     assert end.value.code == 2
     assert "not a trust file" in capsys.readouterr().err
+
+
+def test_the_program_answers_until_it_is_told_to_end(house, tmp_path):
+    (tmp_path / "trust.json").write_text(replace(house.cosigning.trust(), witnesses=()).to_json())
+    with socket.create_server(("127.0.0.1", 0)) as free:
+        port = free.getsockname()[1]
+    script = "import sys; from salus.http.witness import main; sys.exit(main(sys.argv[1:]))"
+    command = [sys.executable, "-c", script, str(tmp_path / "w"), "--trust", str(tmp_path / "trust.json")]
+    with subprocess.Popen(
+        [*command, "--port", str(port)], stdout=subprocess.PIPE, env={**os.environ, "PYTHONPATH": "src:."}
+    ) as program:
+        try:
+            assert program.stdout.readline().startswith(b"witness witness key ")
+            for _ in range(100):
+                with contextlib.suppress(httpx.ConnectError):
+                    answer = httpx.get(f"http://127.0.0.1:{port}/networks/{house.owner.network.hex()}")
+                    break
+                time.sleep(0.05)
+            assert answer.json()["size"] == house.cosigning.newest().size
+        finally:
+            program.send_signal(signal.SIGTERM)
+        program.wait(10)

@@ -287,6 +287,8 @@ class Cosigner:
         self._news = threading.Condition()
         self._pending = True
         self._ended = False
+        self.failed = False
+        """Whether signing ended by itself: a fork (see `Cosigning.fork`), or a disk that fails."""
         self._end = ledger.subscribe(self._hear)
         self._thread = threading.Thread(target=self._run, name="ledger-cosigner", daemon=True)
         self._thread.start()
@@ -320,7 +322,9 @@ class Cosigner:
                     self._cosigning.quiet()
                     waiting = False
         except Fork:
-            return  # kept as `Cosigning.fork`; who signs on would help to hide it
+            pass  # kept as `Cosigning.fork`; who signs on would help to hide it
+        finally:
+            self.failed = not self._ended
 
 
 def _offered(statement: Checkpoint | CosignerChange, keys: Keys) -> dict[bytes, bytes]:

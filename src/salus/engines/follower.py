@@ -8,6 +8,7 @@ rewritten past, ends the exchange for good, and both sides' digests are in the e
 import threading
 from collections.abc import Callable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import replace
 from typing import Final, Protocol
 
 from salus.core.errors import InvariantBroken, Rejected, SalusError
@@ -152,7 +153,8 @@ class Follower(StoredLedger):
         self._clock = clock
         self._verdicts = Verdicts()
         self._verifiers = ThreadPoolExecutor(VERIFY_THREADS, "ledger-verify")
-        self._replayed = threading.Condition()
+        self._lock = threading.Lock()
+        self._awaited: list[tuple[Outcome, Future[Outcome]]] = []
         self._reason = ""
         self._offered = 0
         self._compared = False
@@ -173,8 +175,7 @@ class Follower(StoredLedger):
         """Stop following and let go of the store."""
         self._reason = self._reason or "the ledger is closed"
         self._ended.set()
-        with self._replayed:
-            self._replayed.notify_all()
+        self._answer()
         if self._thread is not None:
             self._thread.join()
         self._verifiers.shutdown()
@@ -191,7 +192,7 @@ class Follower(StoredLedger):
         except EngineError as error:
             answer.set_exception(error)
             return answer
-        sent.add_done_callback(lambda told: self._verifiers.submit(self._confirm, told, answer))
+        sent.add_done_callback(lambda told: self._confirm(told, answer))
         return answer
 
     def _confirm(self, told: Future[Outcome], answer: Future[Outcome]) -> None:
@@ -199,19 +200,25 @@ class Follower(StoredLedger):
         error = told.exception()
         if error is not None:
             answer.set_exception(error)
-            return
-        theirs = told.result()
-        if theirs.height is None:
-            answer.set_result(theirs)
-            return
-        height = theirs.height
-        with self._replayed:
-            self._replayed.wait_for(lambda: bool(self._reason) or self._store.head().height >= height, 60)
-        ours = None if self._reason else self.outcome(theirs.tx_id)
-        if ours is None:
-            answer.set_exception(Stopped(self._reason or f"block {height} did not arrive"))
+        elif told.result().height is None:
+            answer.set_result(told.result())
         else:
-            answer.set_result(Outcome(ours.tx_id, ours.height, ours.index, ours.code, ours.data, theirs.refusal))
+            with self._lock:
+                self._awaited.append((told.result(), answer))
+            self._answer()
+
+    def _answer(self) -> None:
+        """Answer whoever waits for a block that was replayed by now, or for one that will not come any more."""
+        head = -1 if self._reason else self._store.head().height
+        with self._lock:
+            due = [one for one in self._awaited if self._reason or (one[0].height or 0) <= head]
+            self._awaited = [one for one in self._awaited if one not in due]
+        for theirs, answer in due:
+            ours = None if self._reason else self.outcome(theirs.tx_id)
+            if ours is None:
+                answer.set_exception(Stopped(self._reason or f"block {theirs.height} here lacks what the owner told"))
+            else:
+                answer.set_result(replace(ours, refusal=theirs.refusal))
 
     # Following --------------------------------------------------------------------------------------------------
 
@@ -226,8 +233,7 @@ class Follower(StoredLedger):
             return self._step(timeout)
         except (Diverged, InvariantBroken, UnsupportedRules, StoreFailed, StoreDamaged) as error:
             self._reason = f"the follower stopped: {type(error).__name__}: {error}"
-            with self._replayed:
-                self._replayed.notify_all()
+            self._answer()
             raise
 
     def _step(self, timeout: float) -> int:
@@ -280,8 +286,7 @@ class Follower(StoredLedger):
                 "at the owner"
             )
         self._store.commit(transition)
-        with self._replayed:
-            self._replayed.notify_all()
+        self._answer()
         self.announce(self._store.head())
 
     def _receive(self, wire: bytes) -> Transaction:
