@@ -3,6 +3,7 @@
 import hashlib
 import hmac
 import json
+import re
 
 import msgspec
 import pytest
@@ -13,6 +14,9 @@ from cryptography.hazmat.primitives.keywrap import aes_key_wrap
 
 from salus.vault.envelope import Context, ReceiveKey, open_envelope
 from tests.vault.make_vectors import FOLDER, all_vectors, hexed
+
+SOURCES = FOLDER.parents[2] / "src" / "salus"
+VAULT = [*(SOURCES / "vault").glob("*.py"), SOURCES / "agreements" / "grants.py"]
 
 
 def load(name):
@@ -152,3 +156,15 @@ def test_a_keystore_by_hand():
     assert head[:10] == b"SALUSKEY\x01\x01"
     key = Scrypt(salt=head[13:45], length=32, n=1 << head[10], r=head[11], p=head[12]).derive(v.passphrase.encode())
     assert AESGCM(key).decrypt(head[45:], v.file[57:], head) == bytes.fromhex(v["keys"])
+
+
+def test_the_specification_names_tests_and_files_that_exist():
+    root = FOLDER.parents[2]
+    page = (root / "docs" / "explain" / "keys-and-sealing.md").read_text()
+    sources = "".join(path.read_text() for path in (root / "tests").rglob("test_*.py"))
+    named = re.findall(r"`(test_\w+)`", page)
+    assert len(named) >= 6
+    assert [name for name in named if f"def {name}(" not in sources] == []
+    assert [name for name in re.findall(r"`(\w+\.json)`", page) if not (FOLDER / name).exists()] == []
+    labels = set(re.findall(r'"salus/v1/([a-z-]+)"', "".join(path.read_text() for path in VAULT)))
+    assert sorted(label for label in labels if f'"{label}"' not in page) == []
