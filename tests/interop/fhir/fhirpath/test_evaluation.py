@@ -6,7 +6,7 @@ import msgspec
 import pytest
 
 from salus.interop.fhir import fhirpath
-from salus.interop.fhir.fhirpath import Environment, EvaluationFailed
+from salus.interop.fhir.fhirpath import Environment, EvaluationFailed, Quantity
 from salus.interop.fhir.fhirpath.elements import narrative_is_safe
 
 PATIENT = {
@@ -73,6 +73,38 @@ DOCTOR = {"resourceType": "Practitioner", "id": "d1", "active": False}
         ("name.select(given.first() & ' ' & family)", ["Peter Chalmers"]),
         ("(1 | 2 | 3).aggregate($total + $this, 0)", [6]),
         ("name.given.select($index)", [0, 1]),
+        ("'#'.resolve().id", ["p1"]),
+        ("'#nobody'.resolve()", []),
+        ("'Practitioner/d1'.resolve().id", ["d1"]),
+        ("name.resolve()", []),
+        ("'http://x/fhir/Patient/p9/_history/3'.getReferenceKey(Patient)", ["p9"]),
+        ("'nothing'.getReferenceKey()", []),
+        ("checkModifiers('http://x')", [PATIENT]),
+        ("elementDefinition() | slice('u', 'n')", []),
+        ("conformsTo('http://patient')", [True]),
+        ("name.htmlChecks()", [False]),
+        ("true | false.allTrue()", [True, False]),
+        ("(true | false).anyTrue() and (true | false).anyFalse() and (false | {}).allFalse()", [True]),
+        ("'abcabc'.lastIndexOf('c') - 'abc'.indexOf('c')", [3]),
+        ("'2020-01-01'.replaceMatches('(?P<y>[0-9]+)-([0-9]+)-([0-9]+)', '$3/$2/${y}')", ["01/01/2020"]),
+        ("'a'.replaceMatches('a', '$7')", [""]),
+        ("'a'.encode('rot13') | 'zz'.decode('hex') | 'a'.escape('sql') | 'a'.unescape('sql')", []),
+        ("'\\\\u12'.unescape('json')", ["\\u12"]),
+        ("''.split('')", []),
+        ("'2020-02-30'.toDate() | 'x'.toTime() | 'x'.toBoolean() | 'x'.toDecimal() | 'x'.toQuantity()", []),
+        ("@2020-01-02T03:04:05Z.toDate()", ["2020-01-02"]),
+        ("@2020-01-02.toDateTime() | '10:11'.toTime()", ["2020-01-02", "10:11"]),
+        ("1.toQuantity().value", []),
+        ("(5 'mg').round() | (5.5 'mg').floor()", [Quantity(Decimal(5), "mg")]),
+        ("2.5.round() | (-2.5).round()", [3, -3]),
+        ("@2020-05-06.highBoundary(6) | @T10.lowBoundary()", ["2020-05", "10:00:00.000"]),
+        ("(0.5 'mg').lowBoundary(1)", [Quantity(Decimal("0.4"), "mg")]),
+        ("'x'.precision() | @T10:30.precision()", [4]),
+        ("name ~ name and name.given ~ name.given", [True]),
+        ("name != contained", [True]),
+        ("1 is System.Integer and 1 is Integer and (1 is FHIR.integer).not()", [True]),
+        ("active is System.Boolean", [False]),
+        ("name is Element", [True]),
     ],
 )
 def test_expressions(expression, expected):
@@ -81,6 +113,7 @@ def test_expressions(expression, expected):
         constants={"given": 5, "many": ["a", "b"]},
         resolve={"Practitioner/d1": DOCTOR}.get,
         member_of=lambda _, value_set: value_set == "http://vs",
+        conforms_to=lambda _, profile: profile == "http://patient",
     )
     assert fhirpath.compile(expression)(PATIENT, environment) == expected
 
@@ -145,6 +178,13 @@ def test_an_expression_is_shared_between_evaluations():
         ("active.length()", "takes a string, not Boolean"),
         ("conformsTo('http://nobody')", "not known"),
         ("(1 | 2).single()", "found 2"),
+        ("(true | 'x').allTrue()", "takes Booleans"),
+        ("(1 | 'x').join(',')", "takes strings"),
+        ("1.round(99)", "0 to 31 places"),
+        ("defineVariable('ucum')", "bound already"),
+        ("defineVariable(1)", "takes a name"),
+        ("(1 | 2) is Integer", "found 2"),
+        ("(1 | 2) in (1 | 2)", "take one item"),
         ("'a'.matches('(?=a)')", "look-around"),
         ("'a'.matches('(')", "malformed"),
     ],
@@ -212,3 +252,10 @@ def test_published_invariants_find_the_fault(name, fault):
 def test_narrative(narrative, safe):
     assert narrative_is_safe(narrative) is safe
     assert fhirpath.compile("htmlChecks()").test(fhirpath.r4().node(narrative, "xhtml")) is safe
+
+
+def test_a_modifier_that_is_not_known_is_refused():
+    record = {"resourceType": "Patient", "modifierExtension": [{"url": "http://x/not"}]}
+    assert fhirpath.compile("checkModifiers('http://x/not').exists()").test(record) is True
+    with pytest.raises(EvaluationFailed, match="not known"):
+        fhirpath.compile("checkModifiers('http://x/other')")(record)

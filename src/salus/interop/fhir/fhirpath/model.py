@@ -100,7 +100,8 @@ class Model:
             return value
         if type_name is not None:
             return Node(value, self.types[type_name])
-        kind = self.resources.get(value.get("resourceType", "")) if isinstance(value, dict) else None
+        name = value.get("resourceType") if value.__class__ is dict else None
+        kind = self.resources.get(name) if name.__class__ is str else None
         return Node(value, kind)
 
 
