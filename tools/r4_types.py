@@ -18,6 +18,13 @@ PRIMITIVE_BASES = {
     "code": "string", "id": "string", "markdown": "string", "url": "uri", "canonical": "uri", "oid": "uri",
     "uuid": "uri", "positiveInt": "integer", "unsignedInt": "integer",
 }  # fmt: skip
+# elements by content reference to a later element, which the source leaves out
+FORWARD = {
+    "ClaimResponse": "adjudication*:ClaimResponse.item.adjudication",
+    "ExplanationOfBenefit": "adjudication*:ExplanationOfBenefit.item.adjudication",
+    "Invoice": "totalPriceComponent*:Invoice.lineItem.priceComponent",
+    "SubstanceSpecification": "molecularWeight*:SubstanceSpecification.structure.isotope.molecularWeight",
+}
 QUANTITIES = {"Age", "Count", "Distance", "Duration", "MoneyQuantity", "SimpleQuantity"}
 
 
@@ -35,7 +42,7 @@ def base(name: str, definition: dict[str, Any]) -> str:
     return "BackboneElement" if "modifierExtension" in own else "Element"
 
 
-def elements(path: str, properties: list[dict[str, Any]], table: dict[str, Any]) -> list[str]:
+def elements(path: str, properties: list[dict[str, Any]], table: dict[str, Any], nested_base: str) -> list[str]:
     """List the elements of one type as `name*:Type`, choices as `name[x]:Type|Type`; nested ones become types."""
     found: dict[str, list[str]] = {}
     for item in properties:
@@ -48,7 +55,7 @@ def elements(path: str, properties: list[dict[str, Any]], table: dict[str, Any])
             continue
         if item.get("_properties"):
             nested = f"{path}.{name}"
-            table[nested] = ["BackboneElement", elements(nested, item["_properties"], table)]
+            table[nested] = [nested_base, elements(nested, item["_properties"], table, nested_base)]
             kind = nested
         found[name + many] = [kind.removeprefix("#")]
     return [f"{name}:{'|'.join(kinds)}" for name, kinds in found.items()]
@@ -62,11 +69,14 @@ def main(source: str, target: str) -> None:
         if definition["_kind"] == "primitive-type":
             table[name] = [base(name, definition), ["id:string", "extension*:Extension"]]
         else:
-            table[name] = [base(name, definition), elements(name, definition["_properties"], table)]
+            nested_base = "BackboneElement" if definition["_kind"] == "resource" else "Element"
+            table[name] = [base(name, definition), elements(name, definition["_properties"], table, nested_base)]
             if definition["_kind"] == "complex-type":  # the source gives the FHIR types of two System.String elements
                 table[name][1] = [
                     {"id:id": "id:string", "url:string": "url:uri"}.get(one, one) for one in table[name][1]
                 ]
+    for name, element in FORWARD.items():
+        table[name][1].append(element)
     table["Resource"] = ["", ["id:id", "meta:Meta", "implicitRules:uri", "language:code"]]
     table["DomainResource"] = [
         "Resource",
