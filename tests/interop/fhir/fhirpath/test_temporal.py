@@ -116,6 +116,10 @@ def test_what_is_no_date_is_none(text):
     [
         ("@2020-01-01 < @2020-01-02T00:00:00Z", []),  # the date may be one of a zone in which it is the later
         ("@2020-01-01 < @2020-01-03T00:00:00Z", [True]),
+        ("@2020-01-02T12:00:00 > @2020-01-01T21:59:59Z", [True]),  # noon is at 22:00 UTC the day before at the earliest
+        ("@2020-01-02T12:00:00 > @2020-01-01T22:00:00Z", []),
+        ("@2020-01-02T12:00:00 < @2020-01-03T00:00:01Z", [True]),  # and at midnight UTC at the latest
+        ("@2020-01-02T12:00:00 < @2020-01-03T00:00:00Z", []),
         ("@2020-06 = @2020-06-15", []),
         ("@2020-05 < @2020-06-15", [True]),
         ("@T10:30 = @2020-06-15", [False]),
