@@ -109,7 +109,7 @@ LAST = st.builds("{}.where($this.exists())".format, COLLECTIONS)
 EXPRESSIONS = COLLECTIONS | LAST | st.recursive(CONDITIONS, logic, max_leaves=4) | NUMBERS
 
 
-@settings(max_examples=200)
+@settings(max_examples=200, deadline=None)
 @given(EXPRESSIONS)
 def test_random_expressions_agree(expression):
     assert [canonical(one) for one in fhirpath.compile(expression)(BARE)] == theirs(BARE, expression)

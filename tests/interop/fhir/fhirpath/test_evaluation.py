@@ -79,6 +79,7 @@ DOCTOR = {"resourceType": "Practitioner", "id": "d1", "active": False}
         ("name.resolve()", []),
         ("'http://x/fhir/Patient/p9/_history/3'.getReferenceKey(Patient)", ["p9"]),
         ("'nothing'.getReferenceKey()", []),
+        ("'urn:a/b'.getReferenceKey()", []),
         ("checkModifiers('http://x')", [PATIENT]),
         ("elementDefinition() | slice('u', 'n')", []),
         ("conformsTo('http://patient')", [True]),
@@ -136,6 +137,14 @@ def test_a_node_is_evaluated_as_its_type():
     node = fhirpath.r4().node({"value": 5, "code": "mg"}, "Quantity")
     assert fhirpath.compile("code.empty() or system.exists()").test(node) is False
     assert fhirpath.compile("$this > 4 'mg'").test(node) is True
+
+
+def test_one_focus_serves_many_expressions():
+    focus = fhirpath.Focus(PATIENT, Environment(), fhirpath.r4())
+    texts = ("id", "active", "name.defineVariable('x').family", "%resource.id")
+    assert [fhirpath.plain(fhirpath.compile(text).run(focus)[0]) for text in texts] == ["p1", True, "Chalmers", "p1"]
+    with pytest.raises(EvaluationFailed):
+        fhirpath.compile("%x").run(focus)
 
 
 def test_without_a_type_json_decides():

@@ -4,7 +4,7 @@ from decimal import Decimal
 from fractions import Fraction
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from salus.interop.fhir import fhirpath
@@ -49,6 +49,7 @@ def test_what_cannot_be_converted_equals_only_itself(code):
     assert convert(Quantity(Decimal(1), code), "kg") is None
 
 
+@settings(deadline=None)
 @given(
     st.sampled_from(["mg", "g", "kg", "ug", "[lb_av]"]),
     st.sampled_from(["mg", "g", "kg", "ug", "[oz_av]"]),

@@ -4,7 +4,7 @@ import contextlib
 from decimal import Decimal
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from salus.interop.fhir import fhirpath
@@ -108,6 +108,7 @@ def test_the_deepest_expression_allowed_is_evaluated():
     assert fhirpath.compile("1" + "+1" * (MAX_LEVELS - 1), context=["Patient"])({}) == [MAX_LEVELS]
 
 
+@settings(deadline=None)
 @given(st.text(max_size=60) | st.text("a.()[]'`@%$ 12T:-/*|&<>=~{},\n\\", max_size=60))
 def test_any_text_is_an_expression_or_refused_by_name(text):
     with contextlib.suppress(fhirpath.FhirPathError):

@@ -5,7 +5,7 @@ import itertools
 from decimal import Decimal
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from salus.interop.fhir import fhirpath
@@ -29,17 +29,20 @@ WRITTEN = st.builds(lambda text, size: text[:size], DATES.map(str), st.sampled_f
 )
 
 
+@settings(deadline=None)
 @given(WRITTEN)
 def test_text_comes_back_as_written(text):
     assert str(parse_date_time(text)) == text.replace("+00:00", "Z")
 
 
+@settings(deadline=None)
 @given(MOMENTS, MOMENTS)
 def test_instants_are_ordered_as_in_the_standard_library(one, two):
     left, right = (parse_date_time(moment.isoformat(timespec="microseconds")) for moment in (one, two))
     assert compare(left, right) == (one > two) - (one < two)
 
 
+@settings(deadline=None)
 @given(WRITTEN, WRITTEN)
 def test_order_turns_round(one, two):
     left, right = parse_date_time(one), parse_date_time(two)
@@ -47,6 +50,7 @@ def test_order_turns_round(one, two):
     assert (found is None and turned is None) or found == -turned
 
 
+@settings(deadline=None)
 @given(WRITTEN, WRITTEN)
 def test_what_is_decided_holds_for_every_completion(one, two):
     left, right = parse_date_time(one), parse_date_time(two)
@@ -61,6 +65,7 @@ def test_what_is_decided_holds_for_every_completion(one, two):
         assert compare(to_precision(left, 17, upper=first), to_precision(right, 17, upper=second)) == found
 
 
+@settings(deadline=None)
 @given(DATES, st.integers(-100_000, 100_000))
 def test_days_are_added_as_in_the_standard_library(day, count):
     try:
@@ -70,6 +75,7 @@ def test_days_are_added_as_in_the_standard_library(day, count):
     assert str(add(parse_date(str(day)), Decimal(count), "day")) == expected
 
 
+@settings(deadline=None)
 @given(MOMENTS, st.integers(-(10**6), 10**6), st.sampled_from(["hour", "minute", "second"]))
 def test_clock_units_are_added_as_in_the_standard_library(moment, count, unit):
     found = add(parse_date_time(moment.isoformat(timespec="milliseconds")), Decimal(count), unit)

@@ -8,7 +8,7 @@ Pure: no clock (now() comes from `Environment.now`), no network (resolve() asks 
 
 from salus.interop.fhir.fhirpath.environment import Environment
 from salus.interop.fhir.fhirpath.errors import EvaluationFailed, ExpressionMalformed, FhirPathError, LimitExceeded
-from salus.interop.fhir.fhirpath.expression import Expression, compile, plain  # noqa: A004  # see there
+from salus.interop.fhir.fhirpath.expression import Expression, Focus, compile, plain  # noqa: A004  # see there
 from salus.interop.fhir.fhirpath.model import Model, Node, r4
 from salus.interop.fhir.fhirpath.quantity import Quantity
 from salus.interop.fhir.fhirpath.temporal import Date, DateTime, Time
@@ -21,6 +21,7 @@ __all__ = [
     "Expression",
     "ExpressionMalformed",
     "FhirPathError",
+    "Focus",
     "LimitExceeded",
     "Model",
     "Node",
