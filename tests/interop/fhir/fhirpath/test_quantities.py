@@ -1,5 +1,6 @@
 """Quantities: UCUM factors against values of the standard, arithmetic, calendar durations."""
 
+import decimal
 from decimal import Decimal
 from fractions import Fraction
 
@@ -92,3 +93,16 @@ def test_a_quantity_with_a_comparator_has_no_value():
     assert fhirpath.compile("value > 3 'mg'").items({"resourceType": "Observation"}) == []
     with pytest.raises(fhirpath.EvaluationFailed):
         fhirpath.compile("value > 3 'mg'")(observation)
+
+
+@pytest.mark.parametrize(
+    "expression",
+    ["-1.23456789", "(-1.23456789).abs()", "1.2345678 * 1.0000001", "1 / 7", "1.2345678 'g' * 2 'm'", "(1.2345678 'kg').toQuantity('g')",
+     "1.2345678.round(6)", "1.23456789 + 1.1", "2.sqrt()", "1.2345678.lowBoundary()", "1.23456789 ~ 1.2345678", "1.1 'g' + 1.2345678 'mg'",
+     "@2020-01-01T00:00:00.000Z - 12345.678 seconds", "0.00345.lowBoundary(2)"],
+)  # fmt: skip
+def test_the_decimal_context_of_the_thread_changes_nothing(expression):
+    compiled = fhirpath.compile(expression)
+    expected = compiled({})
+    with decimal.localcontext(prec=3, rounding=decimal.ROUND_UP):
+        assert [str(one) for one in fhirpath.compile(expression)({})] == [str(one) for one in expected]

@@ -139,7 +139,7 @@ class Compiler:
     def _unary(self, tree: Unary) -> Run:
         operand = self.operand(tree.operand)
         if isinstance(tree.operand, Literal) and is_number(tree.operand.value):
-            items = [tree.operand.value if tree.operator == "+" else -tree.operand.value]
+            items = [tree.operand.value if tree.operator == "+" else _negated(tree.operand.value)]
             return lambda _: items
 
         def signed(frame: Frame) -> list[Any]:
@@ -147,9 +147,9 @@ class Compiler:
             if value is None:
                 return []
             if is_number(value):
-                return [value if tree.operator == "+" else -value]
+                return [value if tree.operator == "+" else _negated(value)]
             if isinstance(value, Quantity):
-                turned = value.value if tree.operator == "+" else -value.value
+                turned = value.value if tree.operator == "+" else value.value.copy_negate()
                 return [Quantity(turned, value.code, calendar=value.calendar, written=value.written)]
             raise EvaluationFailed(f"{tree.operator} takes a number, not {type_label(value)}")
 
@@ -234,6 +234,11 @@ class Compiler:
             down = isinstance(argument, Unary) and argument.operator == "-"
             keys.append((self.operand(argument.operand if isinstance(argument, Unary) and down else argument), down))
         return lambda frame: selection.sort(target(frame), frame, keys)
+
+
+def _negated(value: Any) -> Any:
+    """Turn the sign of a number without rounding it to the thread's context."""
+    return -value if value.__class__ is int else value.copy_negate()
 
 
 def _this(frame: Frame) -> list[Any]:

@@ -11,8 +11,8 @@ from typing import Any, Final
 from salus.interop.fhir.fhirpath import temporal
 from salus.interop.fhir.fhirpath.environment import Frame
 from salus.interop.fhir.fhirpath.errors import EvaluationFailed
-from salus.interop.fhir.fhirpath.operators import CONTEXT, integer, is_number, number, rounded, single, type_label
-from salus.interop.fhir.fhirpath.quantity import Quantity, compare
+from salus.interop.fhir.fhirpath.operators import integer, is_number, number, rounded, single, type_label
+from salus.interop.fhir.fhirpath.quantity import CONTEXT, Quantity, compare
 from salus.interop.fhir.fhirpath.registry import function
 from salus.interop.fhir.fhirpath.temporal import Date, Temporal, Time
 
@@ -46,7 +46,7 @@ def _apply(items: list[Any], what: str, operation: Callable[[Decimal], Any]) -> 
 def absolute(items: list[Any], _: Frame) -> list[Any]:
     """5.7.1."""
     value = _numeric(items, "abs()")
-    return [abs(value)] if value.__class__ is int else _apply(items, "abs()", abs)
+    return [abs(value)] if value.__class__ is int else _apply(items, "abs()", Decimal.copy_abs)
 
 
 def _integral(rounding: str) -> Callable[[Decimal], int]:
@@ -187,7 +187,7 @@ def decimal_boundary(value: Decimal, places: int | None, *, upper: bool) -> Deci
     half = Decimal(5).scaleb(int(value.as_tuple().exponent) - 1)
     bound = _WIDE.add(value, half) if upper else _WIDE.subtract(value, half)
     unit = Decimal(1).scaleb(-wanted)
-    if abs(bound) < unit and abs(value) < unit:
+    if bound.copy_abs() < unit and value.copy_abs() < unit:
         return bound.quantize(unit, rounding=decimal.ROUND_DOWN, context=_WIDE)
     outwards = decimal.ROUND_CEILING if upper else decimal.ROUND_FLOOR
     return bound.quantize(unit, rounding=outwards, context=_WIDE)

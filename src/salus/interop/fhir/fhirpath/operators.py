@@ -10,10 +10,9 @@ from salus.interop.fhir.fhirpath import temporal
 from salus.interop.fhir.fhirpath.environment import MAX_TEXT
 from salus.interop.fhir.fhirpath.errors import EvaluationFailed, LimitExceeded
 from salus.interop.fhir.fhirpath.model import Node, system_value
-from salus.interop.fhir.fhirpath.quantity import Quantity
+from salus.interop.fhir.fhirpath.quantity import CONTEXT, Quantity
 from salus.interop.fhir.fhirpath.temporal import Temporal, Time
 
-CONTEXT: Final = decimal.Context(prec=34, rounding=decimal.ROUND_HALF_EVEN, Emax=6_144, Emin=-6_143)
 DECIMALS: Final = Decimal("1e-8")  # quotients and transcendental results keep eight places (N1 2.1.4)
 MAX_INTEGER: Final = 2**63  # beyond it an integer result overflows and is empty (N1 6.6)
 
@@ -331,7 +330,7 @@ def _moved(value: Temporal, amount: Quantity, operator: str) -> Temporal | None:
     name = amount.code if amount.calendar else measures.DEFINITE.get(amount.code)
     if name is None or (not amount.calendar and amount.code in {"a", "mo"}):
         raise EvaluationFailed(f"{operator} takes a calendar duration, or one of weeks or shorter")
-    return temporal.add(value, -amount.value if operator == "-" else amount.value, name)
+    return temporal.add(value, amount.value.copy_negate() if operator == "-" else amount.value, name)
 
 
 def _quantities(operator: str, one: Any, two: Any) -> Quantity | None:

@@ -1,10 +1,13 @@
 """System.Quantity: a decimal with a unit, which is a UCUM code or a calendar duration (FHIRPath N1 2.1.6, 6.1, 6.2, 6.6)."""
 
+import decimal
 from decimal import Decimal
 from fractions import Fraction
 from typing import Final
 
 from salus.interop.fhir.fhirpath.units import Unit, known, unit
+
+CONTEXT: Final = decimal.Context(prec=34, rounding=decimal.ROUND_HALF_EVEN, Emax=6_144, Emin=-6_143)
 
 # calendar keyword: the definite UCUM duration it may be compared with. A year and a month have none: their length varies.
 CALENDAR: Final = {
@@ -84,8 +87,8 @@ def convert(value: Quantity, code: str) -> Quantity | None:
 
 
 def to_decimal(ratio: Fraction) -> Decimal:
-    """Make a decimal of a fraction, to the 28 significant digits of the context."""
-    return Decimal(ratio.numerator) / Decimal(ratio.denominator)
+    """Make a decimal of a fraction, to 34 significant digits whatever the thread's context."""
+    return CONTEXT.divide(Decimal(ratio.numerator), Decimal(ratio.denominator))
 
 
 def multiply(left: Quantity, right: Quantity, power: int) -> Quantity | None:
@@ -110,8 +113,8 @@ def multiply(left: Quantity, right: Quantity, power: int) -> Quantity | None:
         code = right_code
     else:
         code = f"{left_code}{'.' if power > 0 else '/'}{_grouped(right_code)}"
-    value = left.value * right.value if power > 0 else left.value / right.value
-    return Quantity(value, code)
+    combine = CONTEXT.multiply if power > 0 else CONTEXT.divide
+    return Quantity(combine(left.value, right.value), code)
 
 
 def _grouped(code: str) -> str:

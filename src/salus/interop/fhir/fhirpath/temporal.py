@@ -6,6 +6,7 @@ the other has none, compare only where every instant that one may stand for lies
 
 import re
 from decimal import Decimal
+from fractions import Fraction
 from typing import Final
 
 YEAR, MONTH, DAY, HOUR, MINUTE, SECOND = range(6)
@@ -237,7 +238,7 @@ def add(value: Temporal, amount: Decimal, unit: str) -> Temporal | None:
     if unit == "week":
         unit, count = "day", count * 7
     if value.precision < DAY and unit not in {"year", "month"}:
-        days = count if unit == "day" else int(amount * _CLOCK_NS[unit] / _UNIT_NS[DAY])
+        days = count if unit == "day" else int(Fraction(amount) * _CLOCK_NS[unit] / _UNIT_NS[DAY])
         unit, count = ("month", _quotient(days, 30)) if value.precision == MONTH else ("year", _quotient(days, 365))
     if value.precision == YEAR and unit == "month":
         unit, count = "year", _quotient(count, 12)
@@ -246,7 +247,7 @@ def add(value: Temporal, amount: Decimal, unit: str) -> Temporal | None:
     if unit == "day":
         return _shift(value, count * _UNIT_NS[DAY])
     if value.precision == DAY:
-        return _shift(value, int(amount * _CLOCK_NS[unit] / _UNIT_NS[DAY]) * _UNIT_NS[DAY])
+        return _shift(value, int(Fraction(amount) * _CLOCK_NS[unit] / _UNIT_NS[DAY]) * _UNIT_NS[DAY])
     return _add_clock(value, amount, unit)
 
 
@@ -275,7 +276,7 @@ def _add_clock(value: Temporal, amount: Decimal, unit: str) -> Temporal | None:
     if unit not in _CLOCK_NS:
         return None
     exact = unit in {"second", "millisecond"}
-    nanoseconds = int(amount * _CLOCK_NS[unit]) if exact else int(amount) * _CLOCK_NS[unit]
+    nanoseconds = int(Fraction(amount) * _CLOCK_NS[unit]) if exact else int(amount) * _CLOCK_NS[unit]
     if value.precision < SECOND:
         step = _UNIT_NS[value.precision]
         nanoseconds = _quotient(nanoseconds, step) * step
