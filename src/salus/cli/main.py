@@ -18,6 +18,7 @@ from salus.cli.serve import serve
 from salus.core.errors import Rejected
 from salus.core.proof.cli import main as verify
 from salus.http.problems import edge_error
+from salus.http.witness import main as witness
 from salus.node import log
 from salus.node.config import FILE_VARIABLE, Config, keys, read, variable
 from salus.node.errors import EdgeError
@@ -53,6 +54,7 @@ PROGRAMS: Final[dict[str, tuple[Callable[[Sequence[str]], int], str]]] = {
         verify,
         "Check receipts, access logs, exports and checkpoints offline. Exit codes: 0 holds, 1 does not, 2 usage, 3 unwitnessed.",
     ),
+    "witness": (witness, "Remember and cosign the checkpoints of ledgers that others keep."),
 }
 
 

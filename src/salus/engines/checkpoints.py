@@ -67,6 +67,9 @@ class Cosigning:
         self._witnesses = witnesses
         self._network = store.chain().network
         self._gathered = threading.Condition(threading.RLock())
+        self._newest: Checkpoint | None = None  # as `newest` found it, or None to look again
+        nothing = Checkpoint(self._network, 0, b"", 0)
+        self._trimmed = (nothing, nothing)
         evidence = book.evidence()
         self.fork: Fork | None = Fork(*evidence[0]) if evidence else None
 
@@ -99,7 +102,7 @@ class Cosigning:
         self._check_fork()
         if header.height == 0:
             self._book.proceed(0, self._signed(header), None)
-            self._gathered.notify_all()
+            self._changed()
             return
         before = self._grown(self._store.header(header.height - 1))
         change = self._change(before, header)
@@ -110,7 +113,7 @@ class Cosigning:
             self._checkpoint(before)
         due = change is not None or header.time // SECOND_MS > before.time // SECOND_MS
         self._book.proceed(header.height, self._signed(header) if due else None, change)
-        self._gathered.notify_all()
+        self._changed()
 
     def _grown(self, header: Header) -> Header:
         """Return the header of the newest block up to this one that grew the log: an empty block is no checkpoint."""
@@ -121,7 +124,7 @@ class Cosigning:
         if signed != known:
             self._check_fork()
             self._book.put(signed)
-            self._gathered.notify_all()
+            self._changed()
 
     def _signed(self, header: Header) -> Checkpoint:
         """Return the checkpoint of a block with what is known to be signed, our own signature included if we cosign."""
@@ -181,7 +184,7 @@ class Cosigning:
             if theirs.issued == ours.issued:
                 ours = gathered(ours, _offered(theirs, (*self._signers(height), *self._witnesses)))
             self._book.put(ours)
-            self._gathered.notify_all()
+            self._changed()
             return ours
 
     def _compare(self, theirs: Checkpoint, head: Header) -> None:
@@ -229,6 +232,13 @@ class Cosigning:
 
     def trimmed(self, checkpoint: Checkpoint) -> Checkpoint:
         """Return a complete checkpoint with no more cosignatures than a verifier asks for."""
+        known, kept = self._trimmed
+        if known is not checkpoint:  # receipts are asked for in numbers, under one newest checkpoint
+            kept = self._trim(checkpoint)
+            self._trimmed = (checkpoint, kept)
+        return kept
+
+    def _trim(self, checkpoint: Checkpoint) -> Checkpoint:
         sets = self._sets(self._store.height_of_size(checkpoint.size))
         if len(sets) > 1:
             return checkpoint
@@ -236,10 +246,18 @@ class Cosigning:
 
     def newest(self) -> Checkpoint | None:
         """Return the newest complete checkpoint, or None."""
-        checkpoint = self._book.newest()
-        while checkpoint is not None and not self.complete(checkpoint):
-            checkpoint = self._book.newest(checkpoint.size)
-        return checkpoint
+        with self._gathered:
+            if self._newest is None:
+                checkpoint = self._book.newest()
+                while checkpoint is not None and not self.complete(checkpoint):
+                    checkpoint = self._book.newest(checkpoint.size)
+                self._newest = checkpoint
+            return self._newest
+
+    def _changed(self) -> None:
+        """Tell who waits for a checkpoint that the book has changed."""
+        self._newest = None
+        self._gathered.notify_all()
 
     def covering(self, index: int, timeout: float) -> Checkpoint:
         """Wait until a complete checkpoint covers the leaf `index`, at most `timeout` seconds, and return the newest.
