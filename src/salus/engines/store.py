@@ -26,6 +26,7 @@ from salus.engines.lmdbfile import MAP_BYTES, LmdbKeyValues
 
 T = TypeVar("T", bound=Value)
 FORMAT: Final = b"salus/v1/ledger"
+MOST_MET: Final = 20_000  # what waits at most; more are strangers at the door of a ledger that rests
 ROWS_AT_ONCE: Final = 512  # a range read pins a commit for this many rows, then lets go
 
 
@@ -91,6 +92,8 @@ class LedgerStore:
         self._document = document
         self._window = (-1, 0)
         """(height of a head, lowest height whose transactions that head remembers)."""
+        self._met: tuple[int, dict[bytes, bytes | None]] = (-1, {})
+        """(height of a head, index entries that were looked up at that head): a block's ids are needed twice."""
 
     # Founding and committing ------------------------------------------------------------------------------------
 
@@ -119,7 +122,7 @@ class LedgerStore:
             raise OtherLedger("the store holds a ledger already")
         first = {Part.CHAIN: [(b"format", FORMAT), (b"genesis", document)]}
         with self._values.reading() as reading:
-            writes = _writes(reading, transition)
+            writes = _writes(reading, transition, {})
         self._values.write({**writes, Part.CHAIN: [*first[Part.CHAIN], *writes[Part.CHAIN]]})
         self._document = document
 
@@ -128,7 +131,7 @@ class LedgerStore:
         with self._values.reading() as reading:
             if _head(reading) != transition.chain.height - 1:
                 raise OtherLedger(f"block {transition.chain.height} does not follow {_head(reading)}")
-            writes = _writes(reading, transition)
+            writes = _writes(reading, transition, self._met_at(transition.chain.height - 1))
         self._values.write(writes)
 
     def close(self) -> None:
@@ -183,9 +186,10 @@ class LedgerStore:
         with self._values.reading() as reading:
             header = _header(reading, _head(reading) if height is None else height)
             window = self._remembered(reading, header)
+            met = self._met_at(header.height)
 
             def seen(tx_id: bytes) -> bool:
-                value = reading.get(Part.TRANSACTIONS, tx_id)
+                value = met[tx_id] = reading.get(Part.TRANSACTIONS, tx_id)
                 if value is None:
                     return False
                 place = _place(value)
@@ -195,6 +199,13 @@ class LedgerStore:
                 return any(window <= at <= header.height for at in known) or _appeared(reading, tx_id, window, header)
 
             yield Committed(self._chain(header), _Rows(reading, header.height), _Nodes(reading), seen)
+
+    def _met_at(self, height: int) -> dict[bytes, bytes | None]:
+        known, met = self._met
+        if known != height or len(met) > MOST_MET:
+            met = {}
+            self._met = (height, met)
+        return met
 
     def count(self, part: Part) -> int:
         """Return how many entries a part has."""
@@ -356,7 +367,7 @@ def lmdb_store(folder: Path, *, map_bytes: int = MAP_BYTES) -> LedgerStore:
     return store
 
 
-def _writes(reading: Reading, transition: Transition) -> Writes:
+def _writes(reading: Reading, transition: Transition, met: dict[bytes, bytes | None]) -> Writes:
     """Return everything that a block writes."""
     chain, block = transition.chain, transition.block
     height = _u64(chain.height)
@@ -386,17 +397,21 @@ def _writes(reading: Reading, transition: Transition) -> Writes:
         Part.MAP: transition.nodes,
         Part.LOG: [(_log_key(*node), value) for node, value in transition.log_nodes.items()],
         Part.LEAVES: [(_u64(first + at), value) for at, value in enumerate(transition.leaves)],
-        Part.TRANSACTIONS: _transactions(reading, transition, first),
+        Part.TRANSACTIONS: _transactions(reading, transition, first, met),
     }
 
 
-def _transactions(reading: Reading, transition: Transition, first: int) -> list[tuple[bytes, bytes]]:
+def _transactions(
+    reading: Reading, transition: Transition, first: int, met: dict[bytes, bytes | None]
+) -> list[tuple[bytes, bytes]]:
     """Return the index entries of a block's transactions: what was applied stays findable under its id."""
     height = _u64(transition.chain.height)
     entries: dict[bytes, bytes] = {}
     for at, transaction in enumerate(transition.block.transactions):
         place = height + _u64(first + at)
-        known = entries.get(transaction.id) or reading.get(Part.TRANSACTIONS, transaction.id)
+        known = entries.get(transaction.id)
+        if known is None:
+            known = met[transaction.id] if transaction.id in met else reading.get(Part.TRANSACTIONS, transaction.id)
         if known is not None and transition.results[at].code:
             place = known[:16]
         entries[transaction.id] = place + (height if known is None else known[16:24]) + height
