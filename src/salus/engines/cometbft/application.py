@@ -10,7 +10,7 @@ empty block first: the waiting transactions follow at once, with fresh time.
 """
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any, Final, Protocol
 
 from salus.core.errors import InvariantBroken, Rejected, SalusError

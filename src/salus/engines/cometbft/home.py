@@ -1,0 +1,182 @@
+"""The folder of a CometBFT node: keys, genesis and configuration for a handful of known organisations.
+
+Keys are made on the node that owns them. Only what differs from CometBFT's defaults is written, each line with its reason.
+"""
+
+import base64
+import hashlib
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any, Final
+
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+
+EMPTY_BLOCK_INTERVAL: Final = "10s"  # bounds how far a proposer of an idle chain can date its own transaction back
+MAX_BLOCK_BYTES: Final = 4 * 1024 * 1024
+APP_VERSION: Final = 1
+
+_CONFIG: Final = """\
+# Written by Salus. Only what differs from the defaults of CometBFT stands here.
+proxy_app = "unix://{app_socket}"
+moniker = "{moniker}"
+log_level = "{log_level}"
+
+[rpc]
+laddr = "unix://{rpc_socket}"                     # never on the open network
+
+[p2p]
+laddr = "tcp://{listen}"
+persistent_peers = "{peers}"
+pex = false                                       # known organisations only
+addr_book_strict = false
+allow_duplicate_ip = true
+flush_throttle_timeout = "5ms"                    # the default of 100 ms is most of a commit
+send_rate = 51200000
+recv_rate = 51200000
+
+[mempool]
+size = 20000
+cache_size = 50000
+max_tx_bytes = 262144
+recheck = true                                    # answered from the application's cache
+
+[consensus]
+timeout_commit = "0s"
+skip_timeout_commit = true
+create_empty_blocks = false
+create_empty_blocks_interval = "{interval}"
+peer_gossip_sleep_duration = "5ms"                # the default of 100 ms makes four nodes five times slower
+peer_query_maj23_sleep_duration = "100ms"
+double_sign_check_height = 0
+
+[storage]
+discard_abci_responses = true                     # the ledger keeps results itself
+
+[tx_index]
+indexer = "null"
+
+[instrumentation]
+prometheus = {metrics}
+prometheus_listen_addr = "{metrics_listen}"
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class Peer:
+    """Another organisation's node."""
+
+    node_id: str
+    """Hex of the first 20 bytes of SHA-256 of its node key."""
+    address: str
+    """host:port of its peer-to-peer listener."""
+
+
+@dataclass(frozen=True, slots=True)
+class Validator:
+    """A vote in the genesis."""
+
+    key: bytes
+    """Ed25519 public key, 32 bytes."""
+    power: int
+    name: str
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """What one node's configuration needs."""
+
+    moniker: str
+    app_socket: Path
+    rpc_socket: Path
+    listen: str
+    """host:port for peers."""
+    peers: tuple[Peer, ...] = ()
+    log_level: str = "error"
+    metrics_listen: str = ""
+
+
+def node_id(key: Ed25519PrivateKey) -> str:
+    """Return the id by which peers know a node."""
+    return hashlib.sha256(key.public_key().public_bytes_raw()).digest()[:20].hex()
+
+
+def _private(key: Ed25519PrivateKey) -> dict[str, str]:
+    raw = key.private_bytes_raw() + key.public_key().public_bytes_raw()
+    return {"type": "tendermint/PrivKeyEd25519", "value": base64.b64encode(raw).decode()}
+
+
+def _public(raw: bytes) -> dict[str, str]:
+    return {"type": "tendermint/PubKeyEd25519", "value": base64.b64encode(raw).decode()}
+
+
+def write_home(home: Path, *, node_key: Ed25519PrivateKey, vote_key: Ed25519PrivateKey, settings: Settings) -> None:
+    """Create the folder's keys and configuration. The last-signed state is never overwritten: it prevents double votes."""
+    (home / "config").mkdir(mode=0o700, parents=True, exist_ok=True)
+    (home / "data").mkdir(mode=0o700, exist_ok=True)
+    public = vote_key.public_key().public_bytes_raw()
+    _write(home / "config" / "node_key.json", {"priv_key": _private(node_key)})
+    _write(
+        home / "config" / "priv_validator_key.json",
+        {
+            "address": hashlib.sha256(public).digest()[:20].hex().upper(),
+            "pub_key": _public(public),
+            "priv_key": _private(vote_key),
+        },
+    )
+    state = home / "data" / "priv_validator_state.json"
+    if not state.exists():
+        _write(state, {"height": "0", "round": 0, "step": 0})
+    write_config(home, settings)
+
+
+def write_config(home: Path, settings: Settings) -> None:
+    """Write `config.toml`."""
+    text = _CONFIG.format(
+        app_socket=settings.app_socket,
+        rpc_socket=settings.rpc_socket,
+        moniker=settings.moniker,
+        listen=settings.listen,
+        peers=",".join(f"{peer.node_id}@{peer.address}" for peer in settings.peers),
+        log_level=settings.log_level,
+        interval=EMPTY_BLOCK_INTERVAL,
+        metrics="true" if settings.metrics_listen else "false",
+        metrics_listen=settings.metrics_listen or ":0",
+    )
+    (home / "config" / "config.toml").write_text(text)
+
+
+def genesis_json(
+    document: bytes, *, chain_id: str, time: int, validators: Sequence[Validator], initial_height: int = 1
+) -> dict[str, Any]:
+    """Return CometBFT's genesis for a ledger founded by `document`; `time` in Unix ms is the first block's."""
+    moment = datetime.fromtimestamp(time // 1000, UTC) + timedelta(milliseconds=time % 1000)
+    return {
+        "genesis_time": moment.isoformat(timespec="milliseconds").replace("+00:00", "Z"),
+        "chain_id": chain_id,
+        "initial_height": str(initial_height),
+        "consensus_params": {
+            "block": {"max_bytes": str(MAX_BLOCK_BYTES), "max_gas": "-1"},
+            "evidence": {"max_age_num_blocks": "100000", "max_age_duration": "172800000000000", "max_bytes": "65536"},
+            "validator": {"pub_key_types": ["ed25519"]},
+            "version": {"app": str(APP_VERSION)},
+            "abci": {"vote_extensions_enable_height": "0"},
+        },
+        "validators": [
+            {"pub_key": _public(found.key), "power": str(found.power), "name": found.name} for found in validators
+        ],
+        "app_hash": "",
+        "app_state": document.hex(),
+    }
+
+
+def write_genesis(home: Path, genesis: dict[str, Any]) -> None:
+    """Write the network's genesis, the same bytes on every node."""
+    _write(home / "config" / "genesis.json", genesis)
+
+
+def _write(path: Path, value: object) -> None:
+    path.write_text(json.dumps(value, indent=1) + "\n")
+    path.chmod(0o600)
