@@ -119,6 +119,7 @@ class Application:
         return after(self._store.empty(), self._founding)
 
     def info(self, _request: Any) -> Any:
+        """Say what the store holds: exactly the height and hash of the last Commit, 0 before the first."""
         committed = self._store.committed()
         return MESSAGES["ResponseInfo"](
             data="salus",
@@ -142,6 +143,7 @@ class Application:
     # Mempool --------------------------------------------------------------------------------------------------
 
     def check_tx(self, request: Any) -> Any:
+        """Say at the door what a block would surely refuse; answer a recheck from what the first check found."""
         state = self._base()
         now = max(self._clock(), state.chain.time)
         if request.type == CHECK_RECHECK and request.tx in self._waiting:
@@ -175,7 +177,8 @@ class Application:
                 continue
             if _timely(transaction, time) and not state.seen(transaction.id):
                 candidates.setdefault(transaction.id, transaction)
-        chosen, size = [], 0
+        chosen: list[bytes] = []
+        size = 0
         transactions = list(candidates.values())
         for transaction, holds in zip(transactions, self._signatures.authentic(transactions), strict=True):
             size += len(transaction.wire) + TX_OVERHEAD
@@ -202,6 +205,7 @@ class Application:
         return MESSAGES["ResponseProcessProposal"](status=status)
 
     def finalize_block(self, request: Any) -> Any:
+        """Execute a decided block. Nothing is persisted before Commit."""
         transactions = tuple(self._kernel.decode(wire) for wire in request.txs)
         if not all(self._signatures.authentic(transactions)):
             raise InvariantBroken("a decided block holds a signature that does not verify")
@@ -236,9 +240,11 @@ class Application:
         return MESSAGES["ResponseCommit"]()
 
     def extend_vote(self, _request: Any) -> Any:
+        """Vote extensions are off on our networks; CometBFT may ask all the same."""
         return MESSAGES["ResponseExtendVote"]()
 
     def verify_vote_extension(self, request: Any) -> Any:
+        """Refuse an extension that nobody should have made."""
         return MESSAGES["ResponseVerifyVoteExtension"](status=REJECT if request.vote_extension else ACCEPT)
 
     # Queries and application mempool ---------------------------------------------------------------------------

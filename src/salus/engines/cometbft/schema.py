@@ -131,7 +131,7 @@ def _build() -> dict[str, Any]:
         for text in filter(None, (part.strip() for part in fields.split(","))):
             _field(message, text)
     pool = descriptor_pool.DescriptorPool()
-    pool.Add(file)  # type: ignore[no-untyped-call]
+    pool.Add(file)
     return {
         message.name: message_factory.GetMessageClass(pool.FindMessageTypeByName(f"salus.abci.{message.name}"))
         for message in file.message_type
