@@ -1,7 +1,6 @@
-"""The ledger behind CometBFT: the same kernel, the same bytes, ordered by the consortium (ABCI 2.0).
+"""The ledger behind CometBFT: the same kernel, the same store, the same bytes, ordered by the consortium (ABCI 2.0).
 
-FinalizeBlock computes, Commit persists; Info answers from the transaction that Commit wrote. Until the first Commit
-the founding of the ledger is only in memory, so that a crash before it runs InitChain again.
+FinalizeBlock computes, Commit persists; Info answers from what Commit wrote, in one reading.
 
 Time. A block's time is that of the commit before it, so on an idle chain one proposer could date a transaction of its
 own back by the whole pause. Therefore a proposal holds no transaction whose expiry is not in (block time, block time +
@@ -10,71 +9,29 @@ empty block first: the waiting transactions follow at once, with fresh time.
 """
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
-from typing import Any, Final, Protocol
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any, Final
 
-from salus.core.errors import InvariantBroken, Rejected, SalusError
+from salus.core.errors import InvariantBroken, Rejected
 from salus.core.kernel import MAX_BLOCK_BYTES, MAX_BLOCK_TRANSACTIONS, Block, Committed, Kernel, Transition
 from salus.core.reasons import KernelReason
 from salus.core.tables import LayeredReader, View
 from salus.core.transaction import MAX_LIFE_MS, Transaction
 from salus.engines.cometbft.schema import MESSAGES
+from salus.engines.embedded import Verdicts, found
+from salus.engines.errors import OtherLedger
+from salus.engines.store import Header, LedgerStore
 
-ABCI_VERSION: Final = "2.0.0"
 APP_VERSION: Final = 1
 STALE_MS: Final = 15_000  # a proposal this far behind the proposer's clock follows a halt
 TX_OVERHEAD: Final = 5  # protobuf bytes that CometBFT counts for each transaction of a proposal
-CHECK_RECHECK: Final = 1
-ACCEPT, REJECT = 1, 2
-SNAPSHOT_REJECT: Final = 3
+RECHECK: Final = 1
+ACCEPT: Final = 1
+REJECT: Final = 2
+VERIFYING_THREADS: Final = 2  # more only fight for the interpreter
 
-
-class LedgerStore(Protocol):
-    """Where the ledger lies. `commit` writes all transitions in one atomic, durable step."""
-
-    def committed(self) -> Committed | None:
-        """Return the newest state, or None before the founding."""
-        ...
-
-    def commit(self, transitions: Sequence[Transition]) -> None:
-        """Persist the transitions, oldest first, all or nothing."""
-        ...
-
-    def empty(self) -> Committed:
-        """Return the state before the founding."""
-        ...
-
-
-class Authenticator(Protocol):
-    """Verifies signatures on threads and remembers, by the digest of the whole wire bytes, which held."""
-
-    def authentic(self, transactions: Sequence[Transaction]) -> Sequence[bool]:
-        """Return for each transaction whether its signatures hold."""
-        ...
-
-
-@dataclass(frozen=True, slots=True)
-class Validators:
-    """The validator set as the ledger's own table has it: power by Ed25519 public key (32 bytes)."""
-
-    of: Callable[[View], Mapping[bytes, int]]
-
-
-def after(before: Committed, transition: Transition) -> Committed:
-    """Return the state after a transition that no store holds yet."""
-    nodes = dict(transition.nodes)
-
-    class Nodes:
-        def get(self, key: bytes, /) -> bytes | memoryview | None:
-            return nodes.get(key) or before.nodes.get(key)
-
-    ids = {transaction.id: None for transaction in transition.block.transactions}
-    return Committed(
-        transition.chain,
-        LayeredReader(transition.rows, before.rows),
-        Nodes(),
-        lambda tx_id: tx_id in ids or before.seen(tx_id),
-    )
+ValidatorsOf = Callable[[View], Mapping[bytes, int]]
+"""The validator set as the ledger's own table has it: power by Ed25519 public key (32 bytes)."""
 
 
 class Application:
@@ -84,103 +41,129 @@ class Application:
         self,
         kernel: Kernel,
         store: LedgerStore,
-        signatures: Authenticator,
-        validators: Validators,
+        validators: ValidatorsOf,
         *,
         clock: Callable[[], int],
         version: str,
-        on_commit: Callable[[Sequence[Transition]], None] = lambda _: None,
+        initial_height: int = 1,
+        on_commit: Callable[[Header], None] = lambda _: None,
     ) -> None:
-        """`clock` gives Unix ms and never enters a state transition; `on_commit` hears of what was persisted."""
+        """`clock` gives Unix ms and never enters a state transition; `on_commit` hears of what was persisted.
+
+        `initial_height` is the genesis file's: the height of the first block that CometBFT orders.
+        """
         self._kernel = kernel
         self._store = store
-        self._signatures = signatures
         self._validators = validators
         self._clock = clock
         self._version = version
+        self._initial_height = initial_height
         self._on_commit = on_commit
-        self._founding: Transition | None = None
+        self._verdicts = Verdicts()
+        self._threads = ThreadPoolExecutor(VERIFYING_THREADS, thread_name_prefix="abci-verify")
         self._pending: Transition | None = None
-        self._waiting: dict[bytes, tuple[bytes, int]] = {}  # wire bytes in the mempool → (transaction id, expiry)
+        self._waiting: dict[bytes, tuple[bytes, int]] = {}
+        """Wire bytes in the mempool → (transaction id, expiry)."""
+
+    def close(self) -> None:
+        """End the threads."""
+        self._threads.shutdown()
 
     def answer(self, kind: str, request: Any) -> Any:
         """Carry out one request. Any exception stops the node and its engine."""
         return _ANSWERS[kind](self, request)
 
-    # State ----------------------------------------------------------------------------------------------------
+    def _authentic(self, transactions: Sequence[Transaction]) -> list[bool]:
+        """Return for each transaction whether its signatures hold; each verified once, on threads."""
+        return list(self._threads.map(self._holds, transactions))
 
-    def _base(self) -> Committed:
-        """Return the state that the next block builds on."""
-        committed = self._store.committed()
-        if committed is not None:
-            return committed
-        if self._founding is None:
-            raise InvariantBroken("a block before InitChain")
-        return after(self._store.empty(), self._founding)
+    def _holds(self, transaction: Transaction) -> bool:
+        try:
+            self._verdicts.authenticate(transaction)
+        except Rejected:
+            return False
+        return True
+
+    # Founding ---------------------------------------------------------------------------------------------------
 
     def info(self, _request: Any) -> Any:
-        """Say what the store holds: exactly the height and hash of the last Commit, 0 before the first."""
-        committed = self._store.committed()
+        """Say what the store holds; height 0 until CometBFT's first block is committed.
+
+        CometBFT panics unless it hears 0 until its first Commit, whatever height an imported ledger has reached.
+        """
+        head = self._store.head() if self._store.founded else None
+        height, app_hash = 0, b""
+        if head is not None and head.height >= self._initial_height:
+            height, app_hash = head.height, head.app_hash
         return MESSAGES["ResponseInfo"](
             data="salus",
             version=self._version,
             app_version=APP_VERSION,
-            last_block_height=0 if committed is None else committed.chain.height,
-            last_block_app_hash=b"" if committed is None else committed.chain.app_hash,
+            last_block_height=height,
+            last_block_app_hash=app_hash,
         )
 
     def init_chain(self, request: Any) -> Any:
-        """Found the ledger from the genesis document in `app_state_bytes` (a JSON string of its hex)."""
+        """Found the ledger from the genesis document in `app_state_bytes` (a JSON string of its hex), or go on with it.
+
+        A crash before the first Commit runs InitChain again, on a store that is founded by then.
+        """
         document = bytes.fromhex(request.app_state_bytes.decode("ascii").strip('"'))
-        time = _milliseconds(request.time) - 1  # the first block has the genesis time itself, and time must rise
-        self._founding = self._kernel.genesis(document, time, self._store.empty())
-        powers = self._validators.of(View(after(self._store.empty(), self._founding).rows))
+        if not self._store.founded:
+            # The first block has the genesis time itself, and block time must rise.
+            found(self._store, self._kernel, document, _milliseconds(request.time) - 1)
+        head = self._store.head()
+        if self._store.document != document or head.height != self._initial_height - 1:
+            raise OtherLedger("the folder holds another ledger, or another height, than CometBFT's genesis names")
+        powers = self._validators(self._store.read())
         return MESSAGES["ResponseInitChain"](
-            validators=[_update(key, power) for key, power in sorted(powers.items())],
-            app_hash=self._founding.chain.app_hash,
+            validators=[_update(key, power) for key, power in sorted(powers.items())], app_hash=head.app_hash
         )
 
-    # Mempool --------------------------------------------------------------------------------------------------
+    # Mempool ----------------------------------------------------------------------------------------------------
 
     def check_tx(self, request: Any) -> Any:
         """Say at the door what a block would surely refuse; answer a recheck from what the first check found."""
-        state = self._base()
-        now = max(self._clock(), state.chain.time)
-        if request.type == CHECK_RECHECK and request.tx in self._waiting:
-            tx_id, expiry = self._waiting[request.tx]
-            if state.seen(tx_id) or expiry <= now:
-                del self._waiting[request.tx]
-                return MESSAGES["ResponseCheckTx"](code=KernelReason.EXPIRED.code)
-            return MESSAGES["ResponseCheckTx"]()
-        try:
-            transaction = self._kernel.decode(request.tx)
-            if not self._signatures.authentic([transaction])[0]:
-                raise Rejected(KernelReason.BAD_SIGNATURE)
-            self._kernel.admit(transaction, state, now)
-        except Rejected as refusal:
-            return MESSAGES["ResponseCheckTx"](code=refusal.reason.code, log=str(refusal))
+        with self._store.committed() as state:
+            now = max(self._clock(), state.chain.time)
+            if request.type == RECHECK and request.tx in self._waiting:
+                return MESSAGES["ResponseCheckTx"](code=self._recheck(request.tx, state, now))
+            try:
+                transaction = self._kernel.decode(request.tx)
+                self._verdicts.authenticate(transaction)
+                self._kernel.admit(transaction, state, now)
+            except Rejected as refusal:
+                return MESSAGES["ResponseCheckTx"](code=refusal.reason.code, log=str(refusal))
         self._waiting[request.tx] = (transaction.id, transaction.body.expiry)
         return MESSAGES["ResponseCheckTx"]()
 
-    # Consensus ------------------------------------------------------------------------------------------------
+    def _recheck(self, wire: bytes, state: Committed, now: int) -> int:
+        tx_id, expiry = self._waiting[wire]
+        if not state.seen(tx_id) and expiry > now:
+            return 0
+        del self._waiting[wire]
+        return KernelReason.REPLAYED.code if expiry > now else KernelReason.EXPIRED.code
+
+    # Consensus --------------------------------------------------------------------------------------------------
 
     def prepare_proposal(self, request: Any) -> Any:
         """Choose from the mempool what an honest proposer proposes: whole, authentic, timely, unseen."""
-        time, state = _milliseconds(request.time), self._base()
+        time = _milliseconds(request.time)
         if self._clock() - time > STALE_MS:
             return MESSAGES["ResponsePrepareProposal"]()
         candidates: dict[bytes, Transaction] = {}
-        for wire in request.txs:
-            try:
-                transaction = self._kernel.decode(wire)
-            except Rejected:
-                continue
-            if _timely(transaction, time) and not state.seen(transaction.id):
-                candidates.setdefault(transaction.id, transaction)
+        with self._store.committed() as state:
+            for wire in request.txs:
+                try:
+                    transaction = self._kernel.decode(wire)
+                except Rejected:
+                    continue
+                if _timely(transaction, time) and not state.seen(transaction.id):
+                    candidates.setdefault(transaction.id, transaction)
+        transactions = list(candidates.values())
         chosen: list[bytes] = []
         size = 0
-        transactions = list(candidates.values())
-        for transaction, holds in zip(transactions, self._signatures.authentic(transactions), strict=True):
+        for transaction, holds in zip(transactions, self._authentic(transactions), strict=True):
             size += len(transaction.wire) + TX_OVERHEAD
             if size > min(request.max_tx_bytes, MAX_BLOCK_BYTES) or len(chosen) == MAX_BLOCK_TRANSACTIONS:
                 break
@@ -191,52 +174,49 @@ class Application:
     def process_proposal(self, request: Any) -> Any:
         """Accept exactly the proposals whose every transaction decodes, is authentic and timely."""
         time = _milliseconds(request.time)
-        status = ACCEPT
+        response = MESSAGES["ResponseProcessProposal"]
         if len(request.txs) > MAX_BLOCK_TRANSACTIONS:
-            status = REJECT
+            return response(status=REJECT)
         try:
             transactions = [self._kernel.decode(wire) for wire in request.txs]
         except Rejected:
-            return MESSAGES["ResponseProcessProposal"](status=REJECT)
-        if not all(_timely(transaction, time) for transaction in transactions):
-            status = REJECT
-        if status == ACCEPT and not all(self._signatures.authentic(transactions)):
-            status = REJECT
-        return MESSAGES["ResponseProcessProposal"](status=status)
+            return response(status=REJECT)
+        timely = all(_timely(transaction, time) for transaction in transactions)
+        return response(status=ACCEPT if timely and all(self._authentic(transactions)) else REJECT)
 
     def finalize_block(self, request: Any) -> Any:
         """Execute a decided block. Nothing is persisted before Commit."""
         transactions = tuple(self._kernel.decode(wire) for wire in request.txs)
-        if not all(self._signatures.authentic(transactions)):
+        if not all(self._authentic(transactions)):
             raise InvariantBroken("a decided block holds a signature that does not verify")
-        before = self._base()
         block = Block(request.height, _milliseconds(request.time), transactions)
-        self._pending = self._kernel.transition(before, block)
+        with self._store.committed() as before:
+            self._pending = transition = self._kernel.transition(before, block)
+            updates = self._validator_updates(before, transition)
         result = MESSAGES["ExecTxResult"]
         return MESSAGES["ResponseFinalizeBlock"](
-            tx_results=[result(code=found.code, data=found.data) for found in self._pending.results],
-            validator_updates=self._validator_updates(before, self._pending),
-            app_hash=self._pending.chain.app_hash,
+            tx_results=[result(code=one.code, data=one.data) for one in transition.results],
+            validator_updates=updates,
+            app_hash=transition.chain.app_hash,
         )
 
     def _validator_updates(self, before: Committed, transition: Transition) -> list[Any]:
         if not transition.rows:
             return []
-        old = self._validators.of(View(before.rows))
-        new = self._validators.of(View(after(before, transition).rows))
+        old = self._validators(View(before.rows))
+        new = self._validators(View(LayeredReader(transition.rows, before.rows)))
         changed = {key: new.get(key, 0) for key in {**old, **new} if old.get(key, 0) != new.get(key, 0)}
         return [_update(key, power) for key, power in sorted(changed.items())]
 
     def commit(self, _request: Any) -> Any:
-        """Persist what FinalizeBlock computed, and the founding with the first block, in one atomic step."""
+        """Persist what FinalizeBlock computed, in one atomic step."""
         if self._pending is None:
             raise InvariantBroken("Commit without FinalizeBlock")
-        transitions = [self._pending] if self._founding is None else [self._founding, self._pending]
-        self._store.commit(transitions)
-        self._founding = self._pending = None
-        for transaction in transitions[-1].block.transactions:
+        transition, self._pending = self._pending, None
+        self._store.commit(transition)
+        for transaction in transition.block.transactions:
             self._waiting.pop(transaction.wire, None)
-        self._on_commit(transitions)
+        self._on_commit(self._store.head())
         return MESSAGES["ResponseCommit"]()
 
     def extend_vote(self, _request: Any) -> Any:
@@ -247,18 +227,14 @@ class Application:
         """Refuse an extension that nobody should have made."""
         return MESSAGES["ResponseVerifyVoteExtension"](status=REJECT if request.vote_extension else ACCEPT)
 
-    # Queries and application mempool ---------------------------------------------------------------------------
+    # Queries ----------------------------------------------------------------------------------------------------
 
     def query(self, request: Any) -> Any:
         """Answer `/head` with the height of the newest committed block; the node's own API answers all else."""
-        committed = self._store.committed()
-        if request.path != "/head" or committed is None:
+        if request.path != "/head" or not self._store.founded:
             return MESSAGES["ResponseQuery"](code=1, log="only /head is answered here")
-        return MESSAGES["ResponseQuery"](height=committed.chain.height, value=committed.chain.app_hash)
-
-
-class UnknownRequest(SalusError):
-    """A request that belongs to features this network does not use."""
+        head = self._store.head()
+        return MESSAGES["ResponseQuery"](height=head.height, value=head.app_hash)
 
 
 def _milliseconds(time: Any) -> int:
