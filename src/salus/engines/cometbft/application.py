@@ -20,7 +20,7 @@ from salus.core.transaction import MAX_LIFE_MS, Transaction
 from salus.engines.cometbft.schema import MESSAGES
 from salus.engines.embedded import Verdicts, found
 from salus.engines.errors import OtherLedger
-from salus.engines.store import Header, LedgerStore
+from salus.engines.store import LedgerStore
 
 APP_VERSION: Final = 1
 STALE_MS: Final = 15_000  # a proposal this far behind the proposer's clock follows a halt
@@ -28,6 +28,9 @@ TX_OVERHEAD: Final = 5  # protobuf bytes that CometBFT counts for each transacti
 RECHECK: Final = 1
 ACCEPT: Final = 1
 REJECT: Final = 2
+SNAPSHOT_REJECT_FORMAT: Final = 4
+CHUNK_ABORT: Final = 2
+MAX_WAITING: Final = 20_000  # the size of the mempool
 VERIFYING_THREADS: Final = 2  # more only fight for the interpreter
 
 ValidatorsOf = Callable[[View], Mapping[bytes, int]]
@@ -46,7 +49,7 @@ class Application:
         clock: Callable[[], int],
         version: str,
         initial_height: int = 1,
-        on_commit: Callable[[Header], None] = lambda _: None,
+        on_commit: Callable[[Transition], None] = lambda _: None,
     ) -> None:
         """`clock` gives Unix ms and never enters a state transition; `on_commit` hears of what was persisted.
 
@@ -216,8 +219,14 @@ class Application:
         self._store.commit(transition)
         for transaction in transition.block.transactions:
             self._waiting.pop(transaction.wire, None)
-        self._on_commit(self._store.head())
+        self._forget(transition.block.time)
+        self._on_commit(transition)
         return MESSAGES["ResponseCommit"]()
+
+    def _forget(self, time: int) -> None:
+        """Forget what waited too long, once more is remembered than the mempool holds: it may have dropped some."""
+        if len(self._waiting) > MAX_WAITING:
+            self._waiting = {wire: known for wire, known in self._waiting.items() if known[1] > time}
 
     def extend_vote(self, _request: Any) -> Any:
         """Vote extensions are off on our networks; CometBFT may ask all the same."""
@@ -226,6 +235,32 @@ class Application:
     def verify_vote_extension(self, request: Any) -> Any:
         """Refuse an extension that nobody should have made."""
         return MESSAGES["ResponseVerifyVoteExtension"](status=REJECT if request.vote_extension else ACCEPT)
+
+    # What our networks do not use -------------------------------------------------------------------------------
+
+    def list_snapshots(self, _request: Any) -> Any:
+        """Offer none: a node that joins gets blocks from its peers."""
+        return MESSAGES["ResponseListSnapshots"]()
+
+    def offer_snapshot(self, _request: Any) -> Any:
+        """Take none."""
+        return MESSAGES["ResponseOfferSnapshot"](result=SNAPSHOT_REJECT_FORMAT)
+
+    def load_snapshot_chunk(self, _request: Any) -> Any:
+        """Have no chunk of any snapshot."""
+        return MESSAGES["ResponseLoadSnapshotChunk"]()
+
+    def apply_snapshot_chunk(self, _request: Any) -> Any:
+        """Take no chunk: no snapshot was accepted."""
+        return MESSAGES["ResponseApplySnapshotChunk"](result=CHUNK_ABORT)
+
+    def insert_tx(self, _request: Any) -> Any:
+        """Refuse: transactions come through CometBFT's own mempool, which asks CheckTx (0.40 knows another kind)."""
+        return MESSAGES["ResponseInsertTx"](code=1)
+
+    def reap_txs(self, _request: Any) -> Any:
+        """Hold no transactions of our own."""
+        return MESSAGES["ResponseReapTxs"]()
 
     # Queries ----------------------------------------------------------------------------------------------------
 
@@ -259,5 +294,11 @@ _ANSWERS: Final[Mapping[str, Callable[[Application, Any], Any]]] = {
     "commit": Application.commit,
     "extend_vote": Application.extend_vote,
     "verify_vote_extension": Application.verify_vote_extension,
+    "list_snapshots": Application.list_snapshots,
+    "offer_snapshot": Application.offer_snapshot,
+    "load_snapshot_chunk": Application.load_snapshot_chunk,
+    "apply_snapshot_chunk": Application.apply_snapshot_chunk,
+    "insert_tx": Application.insert_tx,
+    "reap_txs": Application.reap_txs,
     "query": Application.query,
 }

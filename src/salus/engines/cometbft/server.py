@@ -8,14 +8,18 @@ time runs over all connections, as in CometBFT's own server: the application nee
 import asyncio
 import traceback
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from pathlib import Path
 from typing import Any, Final, Protocol
+
+from google.protobuf.message import DecodeError
 
 from salus.core.errors import SalusError
 from salus.engines.cometbft.schema import MESSAGES, Request, Response
 
 MAX_FRAME_BYTES: Final = 128 * 1024 * 1024  # a block is at most 100 MB, and its request carries little more
 MAX_VARINT_BYTES: Final = 5
+LAST_WORDS_SECONDS: Final = 1.0
 
 
 class BadFrame(SalusError):
@@ -69,8 +73,14 @@ def unframe(buffer: bytearray) -> Iterator[bytes]:
 class _Connection(asyncio.Protocol):
     """One of the four connections."""
 
-    def __init__(self, application: Application, failed: Callable[[BaseException], None]) -> None:
+    def __init__(
+        self,
+        application: Application,
+        transports: dict[asyncio.WriteTransport, asyncio.Future[None]],
+        failed: Callable[[BaseException], None],
+    ) -> None:
         self._application = application
+        self._transports = transports
         self._failed = failed
         self._buffer = bytearray()
         self._transport: asyncio.WriteTransport | None = None
@@ -78,6 +88,11 @@ class _Connection(asyncio.Protocol):
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         if isinstance(transport, asyncio.WriteTransport):
             self._transport = transport
+            self._transports[transport] = asyncio.get_running_loop().create_future()
+
+    def connection_lost(self, exc: Exception | None) -> None:  # noqa: ARG002 - a Protocol's signature
+        if self._transport is not None:
+            self._transports.pop(self._transport).set_result(None)
 
     def data_received(self, data: bytes) -> None:
         self._buffer += data
@@ -93,7 +108,10 @@ class _Connection(asyncio.Protocol):
             self._transport.write(b"".join(answers))
 
     def _answer(self, message: bytes) -> bytes:
-        request = Request.FromString(message)
+        try:
+            request = Request.FromString(message)
+        except DecodeError as error:
+            raise BadFrame("bytes that are no request") from error
         kind = request.WhichOneof("value")
         if kind is None:
             raise BadFrame("a request of no kind this server knows")
@@ -111,7 +129,8 @@ class Server:
 
     def __init__(self, application: Application, socket: Path) -> None:
         self._application = application
-        self._socket = socket
+        self.address = socket
+        """Path of the unix socket, at most 107 bytes."""
         self.failure: BaseException | None = None
         """Why the server ended by itself, if it did."""
         self._ended: asyncio.Event | None = None
@@ -121,22 +140,35 @@ class Server:
         """Serve until `close`; raise what made the application fail, if it did."""
         self._loop = asyncio.get_running_loop()
         self._ended = asyncio.Event()
-        self._socket.unlink(missing_ok=True)
+        self.address.unlink(missing_ok=True)
+        transports: dict[asyncio.WriteTransport, asyncio.Future[None]] = {}
         server = await self._loop.create_unix_server(
-            lambda: _Connection(self._application, self._fail), path=str(self._socket)
+            lambda: _Connection(self._application, transports, self._fail), path=str(self.address)
         )
         async with server:
             ready()
             await self._ended.wait()
-            await asyncio.sleep(0)  # the exception's answer leaves before the socket closes
-        self._socket.unlink(missing_ok=True)
+            await self._let_go(transports)
+        self.address.unlink(missing_ok=True)
         if self.failure is not None:
             raise self.failure
 
     def close(self) -> None:
         """End `run`, from any thread."""
         if self._loop is not None and self._ended is not None:
-            self._loop.call_soon_threadsafe(self._ended.set)
+            with suppress(RuntimeError):  # the loop is gone: it ended by a failure meanwhile
+                self._loop.call_soon_threadsafe(self._ended.set)
+
+    @staticmethod
+    async def _let_go(transports: dict[asyncio.WriteTransport, asyncio.Future[None]]) -> None:
+        """Close every connection, after what is left to send; a peer that takes nothing for a second is cut off."""
+        for transport in transports:
+            transport.close()
+        if transports:
+            await asyncio.wait(transports.values(), timeout=LAST_WORDS_SECONDS)
+        for transport in tuple(transports):
+            transport.abort()
+        await asyncio.sleep(0)
 
     def _fail(self, error: BaseException) -> None:
         self.failure = error
