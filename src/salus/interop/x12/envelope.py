@@ -1,0 +1,104 @@
+"""Wraps transaction sets into a group and an interchange. Control numbers, day and time are the caller's."""
+
+from typing import Final
+
+import msgspec
+
+from salus.interop.x12.tokens import Delimiters, Segment, segment
+
+DELIMITERS: Final = Delimiters()
+
+
+class Trader(msgspec.Struct, frozen=True):
+    """One end of an interchange."""
+
+    qualifier: str
+    """ISA05 or ISA07: ZZ mutually defined, 30 tax number."""
+    identifier: str
+    """At most 15 characters."""
+
+
+class Stamp(msgspec.Struct, frozen=True):
+    """What one interchange is told by; the caller never uses a control number twice for one receiver."""
+
+    day: str
+    """CCYYMMDD."""
+    time: str
+    """HHMM."""
+    control: int
+    """ISA13 and GS06, 1 to 999999999."""
+    usage: str = "P"
+    """ISA15: P production, T test."""
+
+
+def _clean(text: str) -> str:
+    """Take separators and characters that X12 does not know out of a text."""
+    barred = (DELIMITERS.element, DELIMITERS.component, DELIMITERS.repetition, DELIMITERS.terminator)
+    kept = "".join(sign if " " <= sign <= "~" and sign not in barred else " " for sign in text)
+    return " ".join(kept.split())
+
+
+def words(text: str, most: int = 60) -> str:
+    """Return free text fit for an element: no separators, no foreign characters, at most `most` characters."""
+    return _clean(text)[:most].rstrip()
+
+
+def composite(*parts: str) -> str:
+    """Join components; empty ones at the end are left out."""
+    return DELIMITERS.component.join(parts).rstrip(DELIMITERS.component)
+
+
+def _header(sender: Trader, receiver: Trader, stamp: Stamp) -> str:
+    return DELIMITERS.element.join(
+        (
+            "ISA",
+            "00",
+            " " * 10,
+            "00",
+            " " * 10,
+            sender.qualifier,
+            sender.identifier[:15].ljust(15),
+            receiver.qualifier,
+            receiver.identifier[:15].ljust(15),
+            stamp.day[2:],
+            stamp.time,
+            DELIMITERS.repetition,
+            "00501",
+            f"{stamp.control:09d}",
+            "0",
+            stamp.usage,
+            DELIMITERS.component,
+        )
+    )
+
+
+def _text(lines: list[str]) -> bytes:
+    return "".join(f"{line}{DELIMITERS.terminator}\n" for line in lines).encode("ascii")
+
+
+def interchange(
+    ends: tuple[Trader, Trader], stamp: Stamp, function: str, version: str, sets: list[list[Segment]]
+) -> bytes:
+    """Write one interchange of one group; each set begins with its ST and gets its SE here. `ends`: sender, receiver."""
+    sender, receiver = ends
+    header = segment(
+        "GS", function, sender.identifier, receiver.identifier, stamp.day, stamp.time, str(stamp.control), "X", version
+    )
+    lines = [_header(sender, receiver, stamp), header.text]
+    for body in sets:
+        lines.extend(part.text for part in body)
+        lines.append(segment("SE", str(len(body) + 1), body[0].get(2)).text)
+    lines.append(segment("GE", str(len(sets)), str(stamp.control)).text)
+    lines.append(segment("IEA", "1", f"{stamp.control:09d}").text)
+    return _text(lines)
+
+
+def bare(sender: Trader, receiver: Trader, stamp: Stamp, parts: list[Segment]) -> bytes:
+    """Write an interchange without a group: what carries TA1 segments."""
+    trailer = segment("IEA", "0", f"{stamp.control:09d}").text
+    return _text([_header(sender, receiver, stamp), *(part.text for part in parts), trailer])
+
+
+def traders(header: Segment) -> tuple[Trader, Trader]:
+    """Return sender and receiver of an ISA segment."""
+    return Trader(header.get(5), header.get(6).rstrip()), Trader(header.get(7), header.get(8).rstrip())

@@ -1,0 +1,128 @@
+"""Level 1, syntax: tags, number of elements, types, lengths, characters, dates and times of every segment."""
+
+import re
+from functools import lru_cache
+
+from salus.interop.x12.calendar import is_period
+from salus.interop.x12.elements import CHARACTERS, SEGMENTS, ElementRule, segment_pattern, value_pattern
+from salus.interop.x12.findings import Finding
+from salus.interop.x12.tokens import Delimiters, Segment
+
+_PERIOD_AT = {"DTP": (2, 3), "DMG": (1, 2)}
+_pattern = lru_cache(maxsize=512)(segment_pattern)
+
+
+@lru_cache(maxsize=512)
+def _value(rule: ElementRule, delimiters: Delimiters) -> re.Pattern[str]:
+    return re.compile(value_pattern(rule, delimiters), re.ASCII)
+
+
+def check(segment: Segment, delimiters: Delimiters, loop: str = "") -> tuple[Finding, ...]:
+    """Check one segment. One match of the whole segment clears what is in order; only the rest is taken apart."""
+    tag = segment.tag
+    if tag not in SEGMENTS:
+        return (
+            _finding(
+                segment, loop, "segment-unknown", "a segment of release 005010", "leave the segment out", code="1"
+            ),
+        )
+    if _pattern(tag, delimiters).fullmatch(segment.text) is None:
+        return tuple(_elements(segment, delimiters, loop))
+    if tag in _PERIOD_AT:
+        qualifier, value = _PERIOD_AT[tag]
+        text = segment.get(value)
+        if text and not is_period(segment.get(qualifier), text):
+            expected = f"a date in the format {segment.get(qualifier)}"
+            return (_finding(segment, loop, "date", expected, "write an existing date", code="8", place=(value, 0)),)
+    return ()
+
+
+def _finding(
+    segment: Segment, loop: str, rule: str, expected: str, fix: str, *, code: str, place: tuple[int, int] = (0, 0)
+) -> Finding:
+    element, component = place
+    return Finding(
+        level=1,
+        rule=rule,
+        loop=loop,
+        tag=segment.tag,
+        position=segment.position,
+        element=element,
+        component=component,
+        expected=expected,
+        got=segment.get(element)[:80] if element else segment.tag[:20],
+        fix=fix,
+        code=code,
+    )
+
+
+def _elements(segment: Segment, delimiters: Delimiters, loop: str) -> list[Finding]:
+    rules = SEGMENTS[segment.tag]
+    found: list[Finding] = []
+    if len(segment.elements) - 1 > len(rules):
+        fix = "leave out the elements beyond the last"
+        found.append(
+            _finding(
+                segment, loop, "elements-many", f"at most {len(rules)} elements", fix, code="3", place=(len(rules), 0)
+            )
+        )
+    elif segment.elements[-1] == "":
+        fix = "end the segment after its last element"
+        found.append(_finding(segment, loop, "separators-trailing", "no separator at the end", fix, code="3"))
+    for number, rule in enumerate(rules, 1):
+        text = segment.get(number)
+        if not text:
+            if rule.mandatory:
+                found.append(_missing(segment, loop, number, 0))
+            continue
+        repeats = text.split(delimiters.repetition) if rule.repeatable else [text]
+        for one in repeats:
+            if rule.parts:
+                found.extend(_components(segment, delimiters, loop, number, one))
+            else:
+                found.extend(_one(segment, delimiters, loop, rule, one, place=(number, 0)))
+    return found
+
+
+def _missing(segment: Segment, loop: str, element: int, component: int) -> Finding:
+    place = f"{segment.tag}{element:02d}" + (f".{component}" if component else "")
+    return _finding(segment, loop, "element-missing", "a value", f"fill {place}", code="1", place=(element, component))
+
+
+def _components(segment: Segment, delimiters: Delimiters, loop: str, element: int, text: str) -> list[Finding]:
+    rule = SEGMENTS[segment.tag][element - 1]
+    values = text.split(delimiters.component)
+    found: list[Finding] = []
+    if len(values) > len(rule.parts):
+        expected = f"at most {len(rule.parts)} components"
+        found.append(
+            _finding(segment, loop, "components-many", expected, "leave out the rest", code="13", place=(element, 0))
+        )
+    for number, part in enumerate(rule.parts, 1):
+        value = values[number - 1] if number <= len(values) else ""
+        if value:
+            found.extend(_one(segment, delimiters, loop, part, value, place=(element, number)))
+        elif part.mandatory:
+            found.append(_missing(segment, loop, element, number))
+    return found
+
+
+def _one(
+    segment: Segment, delimiters: Delimiters, loop: str, rule: ElementRule, text: str, *, place: tuple[int, int]
+) -> list[Finding]:
+    if _value(rule, delimiters).fullmatch(text):
+        return []
+    size = len(text.replace("-", "").replace(".", "")) if rule.kind in {"R", "N"} else len(text)
+    barred = (delimiters.element, delimiters.component, delimiters.repetition)
+    if any(sign not in CHARACTERS or sign in barred for sign in text):
+        fix = "use letters, digits and marks of the basic or extended set, no separator in use"
+        return [_finding(segment, loop, "character", "characters of the X12 set", fix, code="6", place=place)]
+    if size < rule.least:
+        expected = f"{rule.least} to {rule.most} characters"
+        return [_finding(segment, loop, "element-short", expected, "write the whole value", code="4", place=place)]
+    if size > rule.most:
+        expected = f"{rule.least} to {rule.most} characters"
+        return [_finding(segment, loop, "element-long", expected, "shorten the value", code="5", place=place)]
+    kinds = {"DT": ("date", "a date CCYYMMDD", "8"), "TM": ("time", "a time HHMM", "9")}
+    name, expected, code = kinds.get(rule.kind, ("element-type", f"type {rule.kind}", "6"))
+    return [_finding(segment, loop, name, expected, f"write {expected}", code=code, place=place)]
