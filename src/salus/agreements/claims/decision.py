@@ -1,0 +1,179 @@
+"""What goes into a decision beside claim, plan and rates (facts), and what comes out (decision). All frozen values."""
+
+from typing import Literal
+
+import msgspec
+
+from salus.agreements.claims.reasons import text_of
+from salus.interop.x12.claim import Claim
+
+RULES_VERSION = "claims/1"
+Scope = Literal["member", "family"]
+
+
+class Cell(msgspec.Struct, frozen=True, order=True, gc=False):
+    """One accumulator: whose, of which bucket and tier, in which plan year."""
+
+    bucket: str
+    scope: Scope
+    tier: str
+    year: str
+
+
+class Balance(msgspec.Struct, frozen=True, gc=False):
+    """What a cell has taken so far, cents."""
+
+    cell: Cell
+    taken: int
+
+
+class Move(msgspec.Struct, frozen=True, gc=False):
+    """What a decision takes from a cell (negative: returns), cents."""
+
+    cell: Cell
+    amount: int
+
+
+class Used(msgspec.Struct, frozen=True, gc=False):
+    """Units of a limit used before this claim, thousandths."""
+
+    limit: str
+    units: int
+
+
+class Duplicate(msgspec.Struct, frozen=True, gc=False):
+    """A line that matches one already known."""
+
+    line: int
+    kind: Literal["exact", "suspect", "crossover"]
+    other: str
+    """The payer's number of the other claim, or `this claim`."""
+
+
+class Approval(msgspec.Struct, frozen=True, gc=False):
+    """A live prior authorisation."""
+
+    number: str
+    procedure: str
+    provider: str
+    since: str
+    until: str
+    units: int
+    """Units left, thousandths."""
+
+
+class UnitMove(msgspec.Struct, frozen=True, gc=False):
+    """Units that a decision takes from an approval or a limit (negative: returns), thousandths."""
+
+    kind: Literal["approval", "limit"]
+    name: str
+    units: int
+
+
+class Facts(msgspec.Struct, frozen=True, kw_only=True, gc=False):
+    """The least that a claim needs beside plan and rates. Drawn by `history.draw`, never by `decide`."""
+
+    received: str
+    decided: str
+    """Day of payment: what interest counts to."""
+    control: str
+    """The payer's number of this claim."""
+    coverage: Literal["active", "before", "after", "unknown", "other-payer"]
+    provider: Literal["contracted", "outside", "not-admitted"]
+    family: bool = False
+    """Whether family maxima apply."""
+    balances: tuple[Balance, ...] = ()
+    used: tuple[Used, ...] = ()
+    duplicates: tuple[Duplicate, ...] = ()
+    approvals: tuple[Approval, ...] = ()
+    other_cover: bool = False
+    """Whether another payer is on file that comes first."""
+    original: "Decision | None" = None
+    """The decision that a replacement or void refers to."""
+    clean: bool = True
+    """Whether the claim needed nothing more: no interest on one that did."""
+
+
+class Reason(msgspec.Struct, frozen=True, gc=False):
+    """Why an amount is not paid."""
+
+    group: str
+    code: str
+    amount: int
+    step: str
+    clause: str
+    remark: str = ""
+
+    @property
+    def words(self) -> str:
+        """Our own short words."""
+        return text_of(self.group, self.code).words
+
+    @property
+    def remedy(self) -> str:
+        """What would mend it."""
+        return text_of(self.group, self.code).remedy
+
+
+class DecidedLine(msgspec.Struct, frozen=True, gc=False):
+    """One line of a decision: charge - sum of reasons = paid."""
+
+    number: int
+    charge: int
+    allowed: int
+    paid: int
+    patient: int
+    denied: bool
+    category: str
+    tier: str
+    reasons: tuple[Reason, ...]
+
+
+class Trace(msgspec.Struct, frozen=True, gc=False):
+    """One thing that a step did: amount still payable before and after, cents."""
+
+    step: str
+    line: int
+    """0: the whole claim."""
+    rule: str
+    clause: str
+    before: int
+    after: int
+
+
+class Decision(msgspec.Struct, frozen=True, kw_only=True, gc=False):
+    """What a claim pays and why."""
+
+    control: str
+    claim: Claim
+    status: Literal["paid", "denied", "pended", "voided"]
+    lines: tuple[DecidedLine, ...]
+    moves: tuple[Move, ...]
+    units: tuple[UnitMove, ...]
+    trace: tuple[Trace, ...]
+    pends: tuple[str, ...]
+    interest: int
+    secondary: bool
+    steps_off: tuple[str, ...]
+    plan: str
+    """Name and version of the plan."""
+    received: str
+    decided: str
+    reverses: "Decision | None" = None
+    """The decision that this one takes back first."""
+    rules: str = RULES_VERSION
+
+    @property
+    def charge(self) -> int:
+        """Sum of charges."""
+        return sum(line.charge for line in self.lines)
+
+    @property
+    def paid(self) -> int:
+        """Sum paid, without interest."""
+        return sum(line.paid for line in self.lines)
+
+    @property
+    def patient(self) -> int:
+        """What the patient owes."""
+        return sum(line.patient for line in self.lines)

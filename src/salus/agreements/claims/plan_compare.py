@@ -1,0 +1,50 @@
+"""What changes if a plan is replaced: old claims decided again, every decision that differs listed."""
+
+from collections.abc import Iterable
+
+import msgspec
+
+from salus.agreements.claims.decide import decide
+from salus.agreements.claims.decision import Decision, Facts
+from salus.agreements.claims.plan import Plan
+from salus.agreements.claims.rates import Rates
+from salus.interop.x12.claim import Claim
+
+
+class Case(msgspec.Struct, frozen=True):
+    """One claim with what it was decided on."""
+
+    claim: Claim
+    rates: Rates | None
+    facts: Facts
+
+
+class Change(msgspec.Struct, frozen=True):
+    """One decision that differs."""
+
+    control: str
+    before: tuple[str, int, int]
+    """Status, paid, patient's share; cents."""
+    after: tuple[str, int, int]
+    lines: tuple[int, ...]
+    """Numbers of the lines that differ."""
+
+
+def _told(decision: Decision) -> tuple[str, int, int]:
+    return decision.status, decision.paid, decision.patient
+
+
+def compare(old: Plan, new: Plan, cases: Iterable[Case]) -> tuple[Change, ...]:
+    """Replay claims under both versions, each on the facts it had."""
+    changes: list[Change] = []
+    for case in cases:
+        before = decide(case.claim, old, case.rates, case.facts)
+        after = decide(case.claim, new, case.rates, case.facts)
+        differing = tuple(
+            one.number
+            for one, two in zip(before.lines, after.lines, strict=True)
+            if (one.paid, one.patient, one.denied) != (two.paid, two.patient, two.denied)
+        )
+        if differing or _told(before) != _told(after):
+            changes.append(Change(case.facts.control, _told(before), _told(after), differing))
+    return tuple(changes)

@@ -1,0 +1,65 @@
+"""What a payer agreed to pay one provider: a document of its own, opened to that provider only."""
+
+from typing import Annotated, Literal
+
+import msgspec
+
+from salus.agreements.claims.plan import BasisPoints, Cents, Day, Document, Name, read_document
+
+
+class Rate(Document, frozen=True, kw_only=True):
+    """One price. The first that fits a line decides."""
+
+    method: Literal["fixed", "relative-value", "percent", "per-diem", "case"]
+    clause: Name
+    procedure: str = ""
+    modifier: str = ""
+    """A modifier that the line must carry, empty for any."""
+    revenue: str = ""
+    """Beginning of the revenue code, empty for any."""
+    drg: str = ""
+    """For method case: the group as billed."""
+    amount: Cents = 0
+    """Per unit (fixed), per day (per-diem), per claim (case)."""
+    percent: BasisPoints = 0
+    work: Annotated[int, msgspec.Meta(ge=0, le=10**7, description="hundredths")] = 0
+    practice: Annotated[int, msgspec.Meta(ge=0, le=10**7, description="hundredths, of the setting billed")] = 0
+    malpractice: Annotated[int, msgspec.Meta(ge=0, le=10**7, description="hundredths")] = 0
+    multiple: bool = False
+    """Whether cuts for several procedures of one day touch it."""
+    since: Day = "10000101"
+    until: Day = "29991231"
+
+
+class Locality(Document, frozen=True, kw_only=True):
+    """Geographic indices (thousandths) and conversion factor (ten-thousandths of a dollar) of relative-value prices."""
+
+    table: Name
+    """Name and version of the official table."""
+    work: Annotated[int, msgspec.Meta(ge=0, le=10**5)]
+    practice: Annotated[int, msgspec.Meta(ge=0, le=10**5)]
+    malpractice: Annotated[int, msgspec.Meta(ge=0, le=10**5)]
+    factor: Annotated[int, msgspec.Meta(ge=0, le=10**8)]
+
+
+class Rates(Document, frozen=True, kw_only=True):
+    """The prices of one provider under one payer."""
+
+    payer: Name
+    provider: Annotated[str, msgspec.Meta(pattern=r"^\d{10}$")]
+    version: Name
+    tier: Name
+    clause: Name
+    since: Day
+    until: Day
+    lesser_of: bool = True
+    """Whether a charge below the price is the price."""
+    rates: tuple[Rate, ...]
+    locality: Locality | None = None
+    withhold: BasisPoints = 0
+    """What is held back from each payment until settlement."""
+
+
+def read_rates(text: bytes) -> tuple[Rates, ...]:
+    """Read a list of rates documents. Raises DocumentRefused."""
+    return read_document(text, tuple[Rates, ...], "the rates")

@@ -1,0 +1,269 @@
+"""One organisation alone: a file in, every answer out; and an 835 audited against the contract."""
+
+import json
+import re
+
+import msgspec
+import pytest
+
+from salus.agreements.claims.alone import adjudicate
+from salus.agreements.claims.audit import audit
+from salus.agreements.claims.decision import Approval
+from salus.agreements.claims.history import Granted
+from salus.agreements.claims.members import members_of, person_of, read_members
+from salus.agreements.claims.plan import DocumentRefused, Plan, read_plan, schema
+from salus.agreements.claims.plan_check import check_plan, check_rates
+from salus.agreements.claims.plan_compare import Case, compare
+from salus.agreements.claims.rates import Rates, read_rates
+from salus.interop.x12.examine import SetSeen, UnitSeen, examine
+from salus.interop.x12.findings import refused
+from salus.interop.x12.tokens import Unreadable, tokenize
+from tests.agreements.claims.cases import (
+    CLINIC,
+    JOHN,
+    MEMBERS,
+    PLAN,
+    RATES,
+    SETTINGS,
+    claim,
+    facts,
+    file_of,
+    line,
+)
+
+CHILD = {"patient": JOHN, "relationship": "19"}
+DAY = [
+    claim(line(), line(2, "G0403", 7000), identifier="A1"),
+    claim(line(1, "R0070", 20000), identifier="A2"),
+    claim(line(), identifier="A3"),
+    claim(line(1, "S9129", 9000, "20250302"), identifier="A4"),
+    claim(line(1, "G0404", 25000, "20250303"), identifier="A5", **CHILD),
+]
+
+
+def texts(data: bytes) -> list[str]:
+    return [part.text for part, _ in tokenize([data])]
+
+
+def test_a_file_gets_all_its_answers() -> None:
+    outcome = adjudicate([file_of(*DAY)], PLAN, [RATES], MEMBERS, SETTINGS)
+    assert outcome.envelopes == ()
+    assert "AK9*A*1*1*1" in texts(outcome.acknowledgments[0])
+    assert len([text for text in texts(outcome.claim_acknowledgments[0]) if text.startswith("STC*A2")]) == 5
+    assert [part.status for part in outcome.decisions] == ["paid", "denied", "denied", "paid", "paid"]
+    assert [name for name, _ in outcome.explanations] == [part.control for part in outcome.decisions]
+    controls = [re.findall(r"ISA.{87}(\d{9})", data.decode())[0] for data in (*outcome.acknowledgments,)]
+    assert controls == ["000000500"]
+    assert "BPR*I*64*C*CHK************20250315" in texts(outcome.remittance)
+
+
+def test_a_refused_claim_is_not_decided_and_the_page_says_why() -> None:
+    data = file_of(*DAY).replace(b"CLM*A2*200", b"CLM*A2*201")
+    outcome = adjudicate([data], PLAN, [RATES], MEMBERS, SETTINGS)
+    assert [part.claim.identifier for part in outcome.decisions] == ["A1", "A3", "A4", "A5"]
+    assert "- claim A2: 2300 CLM02, segment" in outcome.page
+
+
+def test_a_refused_set_decides_nothing() -> None:
+    outcome = adjudicate([file_of(*DAY).replace(b"SBR*P*18", b"SBR*Q*18", 1)], PLAN, [RATES], MEMBERS, SETTINGS)
+    assert outcome.decisions == ()
+    assert outcome.remittance == b""
+    assert "IK5*R*5" in texts(outcome.acknowledgments[0])
+
+
+def test_a_truncated_file_gets_a_ta1_and_decides_nothing() -> None:
+    whole = file_of(*DAY)
+    outcome = adjudicate([whole[: whole.index(b"SE*")]], PLAN, [RATES], MEMBERS, SETTINGS)
+    assert texts(outcome.envelopes[0])[1].endswith("*R*023")
+    assert outcome.decisions == ()
+    with pytest.raises(Unreadable):
+        adjudicate([b"not X12"], PLAN, [RATES], MEMBERS, SETTINGS)
+
+
+def test_the_same_input_gives_the_same_bytes() -> None:
+    one = adjudicate([file_of(*DAY)], PLAN, [RATES], MEMBERS, SETTINGS)
+    two = adjudicate([file_of(*DAY)[:99], file_of(*DAY)[99:]], PLAN, [RATES], MEMBERS, SETTINGS)
+    assert (one.remittance, one.page, one.explanations) == (two.remittance, two.page, two.explanations)
+
+
+def test_void_and_replacement_reverse_in_the_same_remittance() -> None:
+    void = claim(line(1, "S9129", 9000, "20250302"), identifier="A4", frequency="8", original="H00000004")
+    better = claim(line(1, "G0404", 25000, "20250304"), identifier="A5", frequency="7", original="H00000005", **CHILD)
+    outcome = adjudicate([file_of(*DAY, void, better)], PLAN, [RATES], MEMBERS, SETTINGS)
+    told = texts(outcome.remittance)
+    reversal = "CLP*A4*22*-90*-64**12*H00000004*11*1"
+    assert reversal in told
+    assert "BPR*H*0*C*NON************20250315" in told
+    place = told.index("CLP*A5*22*-250*0**12*H00000005*11*1")
+    assert told[place:].index(next(text for text in told[place:] if text.startswith("CLP*A5*1"))) > 0
+    assert all(not refused(event.findings) for event in examine([outcome.remittance]) if isinstance(event, UnitSeen))
+
+
+def test_an_approval_on_file_is_honoured_until_its_units_are_used() -> None:
+    approval = Approval("PA1", "R0070", CLINIC.identifier, "20250301", "20250331", 1000)
+    granted = (Granted(person_of(claim()), approval),)
+    made = [
+        claim(line(1, "R0070", 20000), identifier="A1"),
+        claim(line(1, "R0070", 20000, "20250302"), identifier="A2"),
+    ]
+    outcome = adjudicate([file_of(*made)], PLAN, [RATES], MEMBERS, SETTINGS, granted=granted)
+    assert [part.status for part in outcome.decisions] == ["paid", "denied"]
+    assert outcome.decisions[1].lines[0].reasons[0].code == "198"
+
+
+def test_explanations_are_json_with_exact_amounts() -> None:
+    outcome = adjudicate([file_of(*DAY)], PLAN, [RATES], MEMBERS, SETTINGS)
+    text = dict(outcome.explanations)["H00000004"]
+    assert b'"value":64.00,"currency":"USD"' in text
+    resource = json.loads(text)
+    assert resource["resourceType"] == "ExplanationOfBenefit"
+    sums = {part["category"]["coding"][0]["code"]: part["amount"]["value"] for part in resource["total"]}
+    assert (sums["submitted"], sums["eligible"], sums["coinsurance"], sums["paidtoprovider"]) == (90, 80, 16, 64)
+    assert resource["item"][0]["adjudication"][-1]["reason"]["coding"][0]["code"] == "2"
+
+
+def test_the_page_names_clause_and_remedy_of_every_reduction() -> None:
+    outcome = adjudicate([file_of(*DAY)], PLAN, [RATES], MEMBERS, SETTINGS)
+    for decision in outcome.decisions:
+        for part in decision.lines:
+            for reason in part.reasons:
+                assert f"{reason.group}-{reason.code}" in outcome.page
+                assert f"clause {reason.clause}). What would help: {reason.remedy}." in outcome.page
+    assert "To object: first appeal within 180 days (7.1)." in outcome.page
+
+
+def test_a_short_payment_is_found_and_a_right_one_is_not() -> None:
+    outcome = adjudicate([file_of(*DAY)], PLAN, [RATES], MEMBERS, SETTINGS)
+    right = audit([outcome.remittance], [RATES], PLAN.cuts)
+    assert (right.findings, right.shortfalls, right.unpriced) == ((), (), ())
+    cheap = msgspec.structs.replace(RATES.rates[5], amount=7000)
+    wrong = msgspec.structs.replace(RATES, rates=(*RATES.rates[:5], cheap, *RATES.rates[6:]))
+    paid = adjudicate([file_of(*DAY)], PLAN, [wrong], MEMBERS, SETTINGS).remittance
+    found = audit([paid], [RATES], PLAN.cuts)
+    assert [(part.identifier, part.line, part.agreed, part.allowed) for part in found.shortfalls] == [
+        ("A4", 1, 8000, 7000)
+    ]
+    assert found.missing == 1000
+    assert found.shortfalls[0].clause == "A6"
+
+
+def test_what_does_not_balance_is_named() -> None:
+    paid = adjudicate([file_of(*DAY)], PLAN, [RATES], MEMBERS, SETTINGS).remittance
+    found = audit([paid.replace(b"BPR*I*64", b"BPR*I*65")], [RATES])
+    assert [part.rule for part in found.findings] == ["balance-payment"]
+
+
+def test_documents_survive_json_and_refuse_what_is_not_theirs() -> None:
+    assert read_plan(msgspec.json.encode(PLAN)) == PLAN
+    assert read_rates(msgspec.json.encode([RATES])) == (RATES,)
+    assert read_members(msgspec.json.encode(MEMBERS)) == MEMBERS
+    good = json.loads(msgspec.json.encode(PLAN))
+    for change, words in (
+        ({"surprise": 1}, "Object a value"),
+        ({"since": "2025-01-01"}, "since"),
+        ({"out_of_network": -1}, "out_of_network"),
+        ({"coordination": "mine"}, "coordination"),
+    ):
+        with pytest.raises(DocumentRefused, match=words) as caught:
+            read_plan(json.dumps({**good, **change}).encode())
+        assert not any(isinstance(value, str) and value in str(caught.value) for value in change.values())
+    for text in (b'{"name":"a","name":"b"}', b'{"copay":1.0}', b'{"copay":1e3}', b"[" * 100000, b"\xff", b"NaN"):
+        with pytest.raises(DocumentRefused):
+            read_plan(text)
+    with pytest.raises(DocumentRefused, match="bytes"):
+        read_plan(b" " * (1 << 20) + b"{}")
+
+
+def test_the_schema_has_every_field_of_plan_and_rates() -> None:
+    for kind in (Plan, Rates):
+        document = schema(kind)
+        properties = document["$defs"][kind.__name__]["properties"]
+        assert set(properties) == set(kind.__struct_fields__)
+
+
+@pytest.mark.parametrize(
+    ("change", "pointer", "rule"),
+    [
+        ({"until": "20240101"}, "/until", "period"),
+        ({"since": "20250231"}, "/since", "date"),
+        ({"tiers": ("in",)}, "/benefits/5/tier", "unknown-tier"),
+        ({"benefits": (*PLAN.benefits, PLAN.benefits[0])}, "/benefits/6", "overlap"),
+        ({"benefits": PLAN.benefits[1:]}, "/categories/0", "gap"),
+        ({"limits": ()}, "/benefits/2/limit", "unknown-limit"),
+        ({"categories": PLAN.categories[:-1]}, "/benefits/4/category", "unknown-category"),
+        ({"categories": (PLAN.categories[-1], *PLAN.categories[:-1])}, "/categories/0", "overlap"),
+        ({"accumulators": PLAN.accumulators[1:]}, "/accumulators", "gap"),
+        ({"accumulators": (*PLAN.accumulators, PLAN.accumulators[0])}, "/accumulators/3", "overlap"),
+        (
+            {"accumulators": (msgspec.structs.replace(PLAN.accumulators[0], family=1), *PLAN.accumulators[1:])},
+            "/accumulators/0/family",
+            "amount",
+        ),
+        (
+            {
+                "accumulators": (
+                    msgspec.structs.replace(PLAN.accumulators[0], individual=300000, family=300000),
+                    *PLAN.accumulators[1:],
+                )
+            },
+            "/accumulators/0/individual",
+            "amount",
+        ),
+        ({"cost_share_order": ("copay", "copay", "deductible")}, "/cost_share_order", "order"),
+        ({"steps_off": ("pricing",)}, "/steps_off/0", "unknown-step"),
+        (
+            {
+                "coding": msgspec.structs.replace(
+                    PLAN.coding, pairs=(msgspec.structs.replace(PLAN.coding.pairs[0], first="X"),)
+                )
+            },
+            "/coding/pairs/0/first",
+            "unknown-code",
+        ),
+    ],
+)
+def test_faults_of_a_plan_are_named_by_json_pointer(change: dict, pointer: str, rule: str) -> None:
+    found = check_plan(msgspec.structs.replace(PLAN, **change))
+    assert (pointer, rule) in [(part.pointer, part.rule) for part in found]
+
+
+def test_sound_documents_have_no_fault_and_faults_of_rates_are_named() -> None:
+    assert check_plan(PLAN) == ()
+    assert check_rates(RATES) == ()
+    bad = msgspec.structs.replace(RATES, provider="1234567890", rates=(*RATES.rates, RATES.rates[0]))
+    assert [(part.pointer, part.rule) for part in check_rates(bad)] == [("/provider", "npi"), ("/rates/8", "overlap")]
+
+
+def test_a_new_version_lists_every_decision_that_changes() -> None:
+    dearer = msgspec.structs.replace(PLAN.benefits[2], coinsurance=3000)
+    new = msgspec.structs.replace(PLAN, version="2025.2", benefits=(*PLAN.benefits[:2], dearer, *PLAN.benefits[3:]))
+    cases = [
+        Case(claim(), RATES, facts(control="H1")),
+        Case(claim(line(1, "S9129", 9000)), RATES, facts(control="H2")),
+    ]
+    (change,) = compare(PLAN, new, cases)
+    assert (change.control, change.before, change.after, change.lines) == (
+        "H2",
+        ("paid", 6400, 1600),
+        ("paid", 5600, 2400),
+        (1,),
+    )
+
+
+ENROLMENT = (
+    b"ISA*00*          *00*          *ZZ*WIDGET         *ZZ*HARBOR         *250101*0900*^*00501*000000002*0*T*:~"
+    b"GS*BE*WIDGET*HARBOR*20250101*0900*2*X*005010X220A1~ST*834*0001*005010X220A1~"
+    b"BGN*00*1*20250101*0900****2~N1*P5*WIDGET*FI*234567891~N1*IN*HARBOR*FI*876543219~"
+    b"INS*Y*18*021*XN*A*C**FT~REF*0F*M1~DTP*356*D8*20240101~NM1*IL*1*DOE*JANE~DMG*D8*19800101*F~"
+    b"HD*021**PPO**FAM~DTP*348*D8*20240101~INS*N*19*024*XN*T~REF*0F*M1~DTP*357*D8*20250228~NM1*IL*1*DOE*JOHN~"
+    b"DMG*D8*20100505*M~SE*17*0001~GE*1*2~IEA*1*000000002~"
+)
+
+
+def test_members_come_from_an_834() -> None:
+    events = list(examine([ENROLMENT]))
+    assert [event.findings for event in events if isinstance(event, SetSeen)] == [()]
+    members = members_of("HARBOR1", events)
+    outcome = adjudicate([file_of(*DAY)], PLAN, [RATES], members, SETTINGS)
+    assert [part.status for part in outcome.decisions] == ["paid", "denied", "denied", "paid", "denied"]
+    assert outcome.decisions[4].lines[0].reasons[0].code == "27"

@@ -1,0 +1,252 @@
+"""Figures that others published, to the cent, through the whole path: 837 in, 835 out."""
+
+import csv
+from pathlib import Path
+
+import msgspec
+import pytest
+
+from salus.agreements.claims.alone import adjudicate
+from salus.agreements.claims.duplicates import find
+from salus.agreements.claims.interest import interest, late_days
+from salus.agreements.claims.members import Member, Members
+from salus.agreements.claims.plan import Accumulator, Benefit, Category, InterestRate, Plan, PromptPay
+from salus.agreements.claims.prices import relative_value
+from salus.agreements.claims.rates import Locality, Rate, Rates
+from salus.agreements.claims.rounding import Mode, divide
+from salus.agreements.claims.tables import locality, read_indices, scaled
+from salus.interop.x12.claim import Adjustment, Claim, LineDecision, OtherPayer
+from salus.interop.x12.examine import SetSeen, examine
+from salus.interop.x12.remittance import Remittance, read_remittance
+from tests.agreements.claims.cases import CLINIC, HOSPITAL, LAW, PLAN, SETTINGS, claim, file_of, line, stay
+
+MEDICARE = msgspec.structs.replace(
+    PLAN,
+    tiers=("in",),
+    coordination="medicare-secondary",
+    categories=(Category(category="all"),),
+    benefits=(Benefit(category="all", tier="in", clause="42 CFR 411.33", coinsurance=2000),),
+    accumulators=(Accumulator(bucket="deductible", tier="in", clause="deductible", individual=0),),
+    prompt_pay=None,
+)
+ONE = Members(
+    payer="HARBOR1", members=(Member(subscriber="M1", last="DOE", first="JANE", birth="19800101", since="20240101"),)
+)
+
+
+def rates(*prices: Rate, provider: str = CLINIC.identifier, place: Locality | None = None) -> Rates:
+    return Rates(
+        payer="HARBOR1",
+        provider=provider,
+        version="1",
+        tier="in",
+        clause="fee schedule",
+        since="20250101",
+        until="20251231",
+        rates=prices,
+        locality=place,
+    )
+
+
+def other(paid: int, *adjustments: Adjustment) -> OtherPayer:
+    return OtherPayer("P", "FIRST1", "FIRST PAYER", "X9", "DOE", paid, adjustments, "CI", "18", "20250305")
+
+
+def paid_by(made: Claim, plan: Plan, contract: Rates) -> Remittance:
+    outcome = adjudicate([file_of(made)], plan, [contract], ONE, SETTINGS)
+    (seen,) = [event for event in examine([outcome.remittance], keep=True) if isinstance(event, SetSeen)]
+    assert seen.root is not None
+    assert not seen.findings
+    return read_remittance(seen.root, ":")
+
+
+def test_411_33_b_medicare_pays_thirty_dollars() -> None:
+    first = LineDecision("FIRST1", 12000, "20250305", (Adjustment("CO", "45", 2500), Adjustment("PR", "2", 3000)))
+    made = claim(line(charge=17500, decisions=(first,)), rank="S", others=(other(12000),))
+    contract = rates(Rate(method="fixed", procedure="G0402", clause="fee", amount=12500))
+    remittance = paid_by(made, MEDICARE, contract)
+    assert remittance.paid == 3000
+    (payment,) = remittance.payments
+    assert (payment.status, payment.patient) == ("2", 0)
+    assert payment.services[0].adjustments == (Adjustment("OA", "23", 14500),)
+
+
+def test_411_33_f_1_medicare_pays_three_hundred_and_forty_dollars() -> None:
+    plan = msgspec.structs.replace(
+        MEDICARE,
+        benefits=(Benefit(category="all", tier="in", clause="42 CFR 411.33"),),
+        accumulators=(Accumulator(bucket="deductible", tier="in", clause="deductible", individual=52000),),
+    )
+    contract = rates(Rate(method="case", drg="470", clause="group 470", amount=270000), provider=HOSPITAL.identifier)
+    left = Adjustment("PR", "1", 44000)
+    made = stay(
+        line(1, "", 200000, revenue="0120"),
+        line(2, "", 80000, revenue="0250"),
+        rank="S",
+        facility="11",
+        admitted="20250301",
+        drg="470",
+        others=(other(236000, left),),
+    )
+    remittance = paid_by(made, plan, contract)
+    assert remittance.paid == 34000
+
+
+def test_x12_interpretation_1696_leaves_a_balance_of_zero() -> None:
+    first = LineDecision("FIRST1", 30000, "20250305", (Adjustment("CO", "45", 12500), Adjustment("PR", "1", 7500)))
+    made = claim(line(charge=50000, decisions=(first,)), rank="S", others=(other(30000),))
+    plan = msgspec.structs.replace(
+        MEDICARE,
+        coordination="standard",
+        benefits=(Benefit(category="all", tier="in", clause="1", deductible=False),),
+    )
+    contract = rates(Rate(method="fixed", procedure="G0402", clause="fee", amount=36500))
+    remittance = paid_by(made, plan, contract)
+    (payment,) = remittance.payments
+    assert payment.paid == 6500
+    assert payment.services[0].adjustments == (Adjustment("OA", "23", 42500), Adjustment("CO", "45", 1000))
+    written_off = 12500  # what posting the first remittance wrote off; OA-23 repeats it and the first payment
+    assert 50000 - 30000 - written_off - payment.paid - 1000 == 0
+
+
+def localities() -> list[dict[str, str]]:
+    path = Path(__file__).with_name("cms_2025_28_localities.csv")
+    with path.open(encoding="ascii", newline="") as file:
+        return list(csv.DictReader(file))
+
+
+def _values(row: dict[str, str]) -> tuple[Rate, Locality]:
+    rate = Rate(
+        method="relative-value",
+        procedure="G0999",
+        clause="CY2025",
+        work=scaled(row["work_rvu"], 2),
+        practice=scaled(row["pe_rvu"], 2),
+        malpractice=scaled(row["mp_rvu"], 2),
+    )
+    place = Locality(
+        table="RVU25D",
+        work=scaled(row["work_gpci"], 3),
+        practice=scaled(row["pe_gpci"], 3),
+        malpractice=scaled(row["mp_gpci"], 3),
+        factor=scaled(row["conversion_factor"], 4),
+    )
+    return rate, place
+
+
+def test_prices_that_cms_published_for_28_localities_come_out_to_the_cent() -> None:
+    rows = localities()
+    assert len(rows) == 28
+    plan = msgspec.structs.replace(
+        MEDICARE,
+        coordination="standard",
+        benefits=(Benefit(category="all", tier="in", clause="1", deductible=False),),
+    )
+    for row in rows:
+        rate, place = _values(row)
+        made = claim(line(procedure="G0999", charge=200000))
+        assert paid_by(made, plan, rates(rate, place=place)).paid == scaled(row["published_price"], 2), row["locality"]
+
+
+@pytest.mark.parametrize("wrong", ["components", "total", "truncated"])
+def test_each_wrong_rounding_misses_a_published_price(wrong: str) -> None:
+    missed = 0
+    for row in localities():
+        rate, place = _values(row)
+        products = (
+            rate.work * place.work,
+            rate.practice * place.practice,
+            rate.malpractice * place.malpractice,
+        )
+        if wrong == "components":
+            price = sum(divide(product * place.factor, 10**7, "half-up") for product in products)
+        elif wrong == "total":
+            price = divide(divide(sum(products), 10**3, "half-up") * place.factor, 10**4, "half-up")
+        else:
+            price = divide(sum(products) * place.factor, 10**7, "down")
+        missed += price != scaled(row["published_price"], 2)
+        assert relative_value(rate, place, "half-up") == scaled(row["published_price"], 2)
+    assert missed > 0
+
+
+def test_indices_are_read_from_the_official_file() -> None:
+    text = (
+        "ADDENDUM E\n,,,\nMedicare Administrative Contractor (MAC),State,Locality Number,Locality Name,PW,PE,MP\n"
+        "10112,AL,00,ALABAMA,1,0.869,0.575\n02102,AK,01,ALASKA*,1.5,1.081,0.592\n"
+    )
+    found = read_indices(text.encode())
+    place = locality("GPCI2025", found["02102", "01"], "32.3465")
+    assert (place.work, place.practice, place.malpractice, place.factor) == (1500, 1081, 592, 323465)
+    assert found["10112", "00"].name == "ALABAMA"
+
+
+CLOCK = PromptPay(
+    clause="80.2.2",
+    origin=LAW,
+    rates=(InterestRate(since="20240101", rate=4875), InterestRate(since="20240701", rate=4875 - 250)),
+)
+
+
+@pytest.mark.parametrize(
+    ("received", "paid_on", "days", "due"),
+    [
+        ("20240101", "20240131", 0, 0),  # day 30 is in time
+        ("20240101", "20240201", 1, 13),  # 1000.00 x 4.875 % x 1 / 365 = 0.1336
+        ("20240115", "20240301", 16, 214),  # 29 February counts, the year still has 365 days
+        ("20231215", "20240131", 17, 227),  # across 1 January, rate of the day of payment
+        ("20240520", "20240710", 21, 266),  # across 1 July: 4.625 %
+    ],
+)
+def test_interest_runs_from_the_day_after_the_due_day(received: str, paid_on: str, days: int, due: int) -> None:
+    assert late_days(CLOCK, received, paid_on) == days
+    assert interest(CLOCK, 100000, received, paid_on, "half-up") == due
+    assert interest(CLOCK, -100000, received, paid_on, "half-up") == 0
+
+
+@pytest.mark.parametrize(
+    ("mode", "results"),
+    [
+        ("half-up", (2, -2, 1)),
+        ("half-down", (1, -1, 1)),
+        ("half-even", (2, -2, 1)),
+        ("down", (1, -1, 1)),
+        ("up", (2, -2, 2)),
+    ],
+)
+def test_rounding_modes(mode: Mode, results: tuple[int, int, int]) -> None:
+    assert (divide(3, 2, mode), divide(-3, 2, mode), divide(5, 4, mode)) == results
+
+
+@pytest.mark.parametrize("modifier", ["76", "77", "59", "XE", "XP", "XS", "XU", "RT", "LT"])
+@pytest.mark.parametrize("rule", ["medicare-professional", "medicare-institutional", "tricare"])
+def test_modifiers_that_say_distinct_defeat_an_exact_match(rule: str, modifier: str) -> None:
+    made = claim()
+    again = claim(line(modifiers=(modifier,)))
+    assert find(rule, again, [("H1", made)]) == ()
+    assert [hit.kind for hit in find(rule, claim(identifier="A2"), [("H1", made)])] == ["exact"]
+
+
+@pytest.mark.parametrize(
+    ("rule", "change", "kind"),
+    [
+        ("medicare-professional", {"charge": 15001}, "suspect"),
+        ("medicare-professional", {"place": "12"}, "suspect"),
+        ("medicare-professional", {"modifiers": ("25",)}, "exact"),
+        ("medicare-professional", {"first": "20250302", "last": "20250302"}, None),
+        ("medicare-professional", {"procedure": "G0403"}, None),
+        ("tricare", {"charge": 15001}, "suspect"),
+        ("tricare", {"place": "12"}, "suspect"),
+        ("tricare", {"procedure": "G0403"}, None),
+        ("medicare-institutional", {"modifiers": ("25",)}, "suspect"),
+        ("medicare-institutional", {"charge": 15001}, "suspect"),
+        ("medicare-institutional", {"first": "20250302", "last": "20250302"}, None),
+    ],
+)
+def test_each_field_of_the_duplicate_definitions_counts(rule: str, change: dict[str, object], kind: str | None) -> None:
+    hits = find(rule, claim(line(**change), identifier="A2"), [("H1", claim())])
+    assert [hit.kind for hit in hits] == ([kind] if kind else [])
+
+
+def test_a_forwarded_claim_is_told_from_a_double_bill() -> None:
+    forwarded = claim(identifier="A2", rank="S", others=(other(100),))
+    assert [hit.kind for hit in find("medicare-professional", forwarded, [("H1", claim())])] == ["crossover"]
