@@ -24,6 +24,111 @@ class AboutNode(msgspec.Struct, frozen=True, kw_only=True):
     """Version of Python."""
 
 
+class AdjudicateClaims(msgspec.Struct, frozen=True, kw_only=True):
+    """Claims, and the documents that decide them."""
+
+    file: bytes
+    """The X12 837 file (professional or institutional)."""
+
+    plan: bytes
+    """The plan document, JSON."""
+
+    rates: bytes
+    """The rates documents, a JSON list."""
+
+    members: bytes
+    """Who is covered: a members document or an 834."""
+
+    folder: str
+    """New or empty folder for the answers."""
+
+    received: str = ''
+    """Day the file came, CCYYMMDD; default today."""
+
+    decided: str = ''
+    """Day of payment, CCYYMMDD; default today."""
+
+    control: int = 1
+    """First control number, never used twice."""
+
+
+class ClaimsAdjudicated(msgspec.Struct, frozen=True, kw_only=True):
+    """What became of the claims. The files hold the rest."""
+
+    decided: int
+    """Claims decided or waiting."""
+
+    paid: int
+    """Claims that pay or leave something to the patient."""
+
+    denied: int
+    """Claims denied in full."""
+
+    waiting: int
+    """Claims that a person must look at."""
+
+    voided: int
+    """Voids: earlier decisions taken back."""
+
+    refused: int
+    """Claims refused at the door with the 277CA."""
+
+    cents: int
+    """Sum of the remittances, cents."""
+
+    files: tuple[str, ...]
+    """Files written, in the folder."""
+
+
+class AuditRemittance(msgspec.Struct, frozen=True, kw_only=True):
+    """A remittance and the contract it is held against."""
+
+    file: bytes
+    """The X12 835 file."""
+
+    rates: bytes
+    """One's own rates documents, a JSON list."""
+
+    plan: bytes = b''
+    """Plan document whose price changes by modifier apply; default none."""
+
+
+class RemittanceAudited(msgspec.Struct, frozen=True, kw_only=True):
+    """What does not balance and what was paid short."""
+
+    sound: bool
+    """Whether nothing was found."""
+
+    faults: tuple[str, ...]
+    """Places and rules, with what would mend them."""
+
+    shortfalls: tuple[str, ...]
+    """Lines below the agreed price, with the clause."""
+
+    missing: int
+    """Sum below the agreed prices, cents."""
+
+    unpriced: int
+    """Lines for which the contract has no price."""
+
+
+class CheckPlan(msgspec.Struct, frozen=True, kw_only=True):
+    """A plan document."""
+
+    plan: bytes
+    """The plan document, JSON."""
+
+
+class PlanChecked(msgspec.Struct, frozen=True, kw_only=True):
+    """What is wrong with it."""
+
+    sound: bool
+    """Whether nothing was found."""
+
+    faults: tuple[str, ...]
+    """JSON pointer, rule, what was expected, what stands there."""
+
+
 class MakeCard(msgspec.Struct, frozen=True, kw_only=True):
     """Who the member is."""
 
@@ -90,6 +195,25 @@ class Joined(msgspec.Struct, frozen=True, kw_only=True):
     """Network id, hexadecimal."""
 
 
+class ClaimsCases:
+    """Use cases about claims."""
+
+    def __init__(self, connection: Connection) -> None:
+        self._connection = connection
+
+    def adjudicate(self, request: AdjudicateClaims) -> ClaimsAdjudicated:
+        """Decide a file of claims by a plan, rates and members, and write 999, 277CA, 835, explanations and a page. For: operator."""
+        return self._connection.ask('/api/claims/adjudicate', request, ClaimsAdjudicated)
+
+    def audit(self, request: AuditRemittance) -> RemittanceAudited:
+        """Hold a received 835 against one's contract: what does not balance, what was paid below the agreed price. For: operator."""
+        return self._connection.ask('/api/claims/audit', request, RemittanceAudited)
+
+    def check_plan(self, request: CheckPlan) -> PlanChecked:
+        """Check a plan document for gaps, overlaps, unknown codes and impossible amounts. For: operator."""
+        return self._connection.ask('/api/claims/check-plan', request, PlanChecked)
+
+
 class NetworkCases:
     """Use cases about network."""
 
@@ -114,6 +238,7 @@ class Salus:
 
     def __init__(self, connection: Connection) -> None:
         self._connection = connection
+        self.claims = ClaimsCases(connection)
         self.network = NetworkCases(connection)
 
     def about(self, request: About) -> AboutNode:

@@ -3,12 +3,12 @@
 from types import ModuleType
 from typing import Any, Final
 
-from salus.node import about
+from salus.node import about, claims
 from salus.node.network import founding
 from salus.node.usecase import UseCase
 
 # A domain's module or package; its use cases are the UseCase values in its namespace.
-DOMAINS: Final[tuple[ModuleType, ...]] = (about, founding)
+DOMAINS: Final[tuple[ModuleType, ...]] = (about, claims, founding)
 
 
 def use_cases() -> dict[str, UseCase[Any, Any, Any]]:

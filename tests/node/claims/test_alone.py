@@ -1,0 +1,95 @@
+"""The use cases of one organisation alone, over files as a command or a route gives them."""
+
+from pathlib import Path
+
+import msgspec
+import pytest
+
+from salus.node.claims import adjudicate_claims, audit_remittance, check_plan_document
+from salus.node.claims.alone import AdjudicateClaims, AuditRemittance, CheckPlan
+from salus.node.config import Config
+from salus.node.errors import Conflict, Malformed
+from salus.node.local import Bare
+from tests.agreements.claims.cases import MEMBERS, PLAN, RATES, claim, file_of, line
+
+JSON = msgspec.json.encode
+
+
+@pytest.fixture
+def node(tmp_path: Path) -> Bare:
+    return Bare(Config(data=str(tmp_path / "data")))
+
+
+def request(folder: Path, **more: object) -> AdjudicateClaims:
+    made = AdjudicateClaims(
+        file=file_of(claim(), claim(identifier="A2"), claim(line(1, "S9129", 9000), identifier="A3")).replace(
+            b"CLM*A2*150", b"CLM*A2*151"
+        ),
+        plan=JSON(PLAN),
+        rates=JSON([RATES]),
+        members=JSON(MEMBERS),
+        folder=str(folder),
+        received="20250310",
+        decided="20250315",
+        control=41,
+    )
+    return msgspec.structs.replace(made, **more)
+
+
+def test_a_file_of_claims_is_decided_and_its_answers_written(node: Bare, tmp_path: Path) -> None:
+    folder = tmp_path / "answers"
+    done = adjudicate_claims(node, request(folder))
+    assert (done.decided, done.paid, done.refused, done.cents) == (2, 2, 1, 6400)
+    assert set(done.files) == {
+        "001.999",
+        "001.277ca",
+        "remittance.835",
+        "eob-C00000001.json",
+        "eob-C00000002.json",
+        "page.md",
+    }
+    assert {path.name for path in folder.iterdir()} == set(done.files)
+    paid = (folder / "remittance.835").read_bytes()
+    sound = audit_remittance(node, AuditRemittance(file=paid, rates=JSON([RATES]), plan=JSON(PLAN)))
+    assert (sound.sound, sound.faults, sound.shortfalls, sound.missing) == (True, (), (), 0)
+    dearer = msgspec.structs.replace(RATES.rates[5], amount=8500)
+    contract = msgspec.structs.replace(RATES, rates=(*RATES.rates[:5], dearer, *RATES.rates[6:]))
+    short = audit_remittance(node, AuditRemittance(file=paid, rates=JSON([contract])))
+    assert short.missing == 500
+    assert short.shortfalls == ("claim A3 line 1: agreed $85.00 (A6), allowed $80.00, missing $5.00",)
+
+
+def test_answers_overwrite_nothing(node: Bare, tmp_path: Path) -> None:
+    (tmp_path / "kept.txt").write_text("mine")
+    with pytest.raises(Conflict, match=r"claims\.folder"):
+        adjudicate_claims(node, request(tmp_path))
+    assert [path.name for path in tmp_path.iterdir()] == ["kept.txt"]
+
+
+@pytest.mark.parametrize(
+    ("change", "code"),
+    [
+        ({"plan": b"{"}, "claims.plan"),
+        ({"plan": JSON(msgspec.structs.replace(PLAN, until="20200101"))}, "claims.plan"),
+        ({"rates": b"{}"}, "claims.rates"),
+        ({"rates": JSON([msgspec.structs.replace(RATES, provider="1234567890")])}, "claims.rates"),
+        ({"members": b"nobody"}, "claims.members"),
+        ({"file": b"nothing"}, "claims.unreadable"),
+        ({"received": "20250231"}, "claims.day"),
+    ],
+)
+def test_what_cannot_be_read_is_refused_by_name_and_nothing_is_written(
+    node: Bare, tmp_path: Path, change: dict, code: str
+) -> None:
+    with pytest.raises(Malformed) as caught:
+        adjudicate_claims(node, request(tmp_path / "answers", **change))
+    assert caught.value.code == code
+    assert not (tmp_path / "answers").exists()
+
+
+def test_a_plan_is_checked(node: Bare) -> None:
+    assert check_plan_document(node, CheckPlan(plan=JSON(PLAN))).sound
+    gap = msgspec.structs.replace(PLAN, limits=())
+    told = check_plan_document(node, CheckPlan(plan=JSON(gap)))
+    assert told.faults == ("/benefits/2/limit: unknown-limit, expected a limit of /limits, got therapy",)
+    assert not check_plan_document(node, CheckPlan(plan=b"no")).sound
