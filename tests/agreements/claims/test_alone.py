@@ -11,16 +11,29 @@ from salus.agreements.claims.audit import audit
 from salus.agreements.claims.decision import Approval
 from salus.agreements.claims.history import Granted
 from salus.agreements.claims.members import members_of, person_of, read_members
-from salus.agreements.claims.plan import DocumentRefused, Plan, read_plan, schema
+from salus.agreements.claims.plan import (
+    Coding,
+    DocumentRefused,
+    InterestRate,
+    PersonEdit,
+    Plan,
+    PromptPay,
+    Sequestration,
+    UnitEdit,
+    read_plan,
+    schema,
+)
 from salus.agreements.claims.plan_check import check_plan, check_rates
 from salus.agreements.claims.plan_compare import Case, compare
-from salus.agreements.claims.rates import Rates, read_rates
+from salus.agreements.claims.rates import Rate, Rates, read_rates
+from salus.agreements.claims.tables import read_indices, read_pairs, read_units, scaled, table
 from salus.interop.x12.examine import SetSeen, UnitSeen, examine
 from salus.interop.x12.findings import refused
 from salus.interop.x12.tokens import Unreadable, tokenize
 from tests.agreements.claims.cases import (
     CLINIC,
     JOHN,
+    LAW,
     MEMBERS,
     PLAN,
     RATES,
@@ -31,6 +44,7 @@ from tests.agreements.claims.cases import (
     line,
 )
 
+RATE = InterestRate(since="20250101", rate=1)
 CHILD = {"patient": JOHN, "relationship": "19"}
 DAY = [
     claim(line(), line(2, "G0403", 7000), identifier="A1"),
@@ -210,6 +224,52 @@ def test_the_schema_has_every_field_of_plan_and_rates() -> None:
             "amount",
         ),
         ({"cost_share_order": ("copay", "copay", "deductible")}, "/cost_share_order", "order"),
+        ({"tiers": ()}, "/tiers", "empty"),
+        (
+            {"benefits": (msgspec.structs.replace(PLAN.benefits[0], coinsurance=10001), *PLAN.benefits[1:])},
+            "/benefits/0/coinsurance",
+            "amount",
+        ),
+        (
+            {"categories": (msgspec.structs.replace(PLAN.categories[0], procedures=("g9",)), *PLAN.categories[1:])},
+            "/categories/0/procedures/0",
+            "unknown-code",
+        ),
+        (
+            {"accumulators": (msgspec.structs.replace(PLAN.accumulators[0], tier="far"), *PLAN.accumulators[1:])},
+            "/accumulators/0/tier",
+            "unknown-tier",
+        ),
+        (
+            {
+                "accumulators": (
+                    *PLAN.accumulators[:2],
+                    msgspec.structs.replace(PLAN.accumulators[2], method="aggregate"),
+                )
+            },
+            "/accumulators/2/family",
+            "amount",
+        ),
+        ({"coding": Coding(units=(UnitEdit(procedure="J1", most=1),))}, "/coding/units/0/procedure", "unknown-code"),
+        (
+            {"coding": Coding(persons=(PersonEdit(procedure="G0402", youngest=9, oldest=8),))},
+            "/coding/persons/0/oldest",
+            "amount",
+        ),
+        (
+            {"prompt_pay": PromptPay(clause="6", origin=LAW, rates=(RATE, RATE))},
+            "/prompt_pay/rates/1/since",
+            "overlap",
+        ),
+        (
+            {
+                "sequestration": (
+                    Sequestration(clause="6", origin=LAW, share=10001, since="20250101", until="20251231"),
+                )
+            },
+            "/sequestration/0/share",
+            "amount",
+        ),
         ({"steps_off": ("pricing",)}, "/steps_off/0", "unknown-step"),
         (
             {
@@ -232,6 +292,74 @@ def test_sound_documents_have_no_fault_and_faults_of_rates_are_named() -> None:
     assert check_rates(RATES) == ()
     bad = msgspec.structs.replace(RATES, provider="1234567890", rates=(*RATES.rates, RATES.rates[0]))
     assert [(part.pointer, part.rule) for part in check_rates(bad)] == [("/provider", "npi"), ("/rates/8", "overlap")]
+
+
+@pytest.mark.parametrize(
+    ("rate", "pointer", "rule"),
+    [
+        (Rate(method="fixed", clause="x", procedure="G04"), "/rates/8/procedure", "unknown-code"),
+        (Rate(method="relative-value", clause="x", procedure="G0499"), "/locality", "gap"),
+        (Rate(method="case", clause="x"), "/rates/8/drg", "gap"),
+        (Rate(method="fixed", clause="x"), "/rates/8", "gap"),
+        (
+            Rate(method="percent", clause="x", procedure="G0499", until="20240101", since="20250101"),
+            "/rates/8/until",
+            "period",
+        ),
+    ],
+)
+def test_faults_of_a_rate_are_named_by_json_pointer(rate: Rate, pointer: str, rule: str) -> None:
+    found = check_rates(msgspec.structs.replace(RATES, rates=(*RATES.rates, rate)))
+    assert (pointer, rule) in [(part.pointer, part.rule) for part in found]
+
+
+def test_interest_travels_as_a_provider_adjustment_that_raises_the_payment() -> None:
+    late = msgspec.structs.replace(SETTINGS, decided="20250509")
+    made = claim(line(1, "S9129", 900000), line(2, "G0499", 5000000, "20250302"))
+    outcome = adjudicate([file_of(made)], PLAN, [RATES], MEMBERS, late)
+    (decision,) = outcome.decisions
+    assert decision.interest > 0
+    told = texts(outcome.remittance)
+    plb = next(text for text in told if text.startswith("PLB"))
+    assert plb == f"PLB*{CLINIC.identifier}*20251231*L6:H00000001*-{decision.interest / 100:g}"
+    assert outcome.paid == decision.paid + decision.interest
+    assert all(not event.findings for event in examine([outcome.remittance]) if isinstance(event, UnitSeen | SetSeen))
+    assert "interest is added" in outcome.page
+
+
+def test_an_audit_counts_modifiers_and_names_what_has_no_price() -> None:
+    made = [
+        claim(line(1, "S9129", 9000, modifiers=("52",))),
+        claim(line(1, "J0696", 1500, "20250304"), identifier="A2"),
+    ]
+    paid = adjudicate([file_of(*made)], PLAN, [RATES], MEMBERS, SETTINGS).remittance
+    assert audit([paid], [RATES], PLAN.cuts).shortfalls == ()
+    assert [part.missing for part in audit([paid], [RATES]).shortfalls] == [4000]
+    few = msgspec.structs.replace(RATES, rates=RATES.rates[5:6])
+    assert audit([paid], [few], PLAN.cuts).unpriced == (("A2", 1),)
+    broken = audit([paid.replace(b"SVC*HC:J0696*15*", b"SVC*HC:J0696*15.001*")], [RATES])
+    assert broken.remittances == ()
+    assert "amount" in {part.rule for part in broken.findings}
+
+
+def test_official_edit_tables_are_read() -> None:
+    pairs = b"Column1,Column2,pre1996,effective,deletion,modifier\nG0402,G0403,,20200101,*,1-allowed\n"
+    pairs += b"G0404,G0405,,20200101,20210101,0\nG0404,G0406,,20200101,*,0\n"
+    assert [(part.first, part.second, part.indicator) for part in read_pairs(pairs)] == [
+        ("G0402", "G0403", 1),
+        ("G0404", "G0406", 0),
+    ]
+    units = b'Code,Units,Indicator\nJ0696,8,"1 Line Edit"\nG0402,1,"2 Date of Service Edit: Policy"\n'
+    assert [(part.procedure, part.most, part.per) for part in read_units(units)] == [
+        ("J0696", 8000, "line"),
+        ("G0402", 1000, "day"),
+    ]
+    known = table("NCCI", "cms.gov", "20250101", pairs)
+    assert known.digest != table("NCCI", "cms.gov", "20250101", pairs + b" ").digest
+    with pytest.raises(DocumentRefused):
+        read_indices(b"a,b,c")
+    with pytest.raises(DocumentRefused):
+        scaled("1.2345", 3)
 
 
 def test_a_new_version_lists_every_decision_that_changes() -> None:

@@ -9,6 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from salus.agreements.claims.alone import adjudicate
+from salus.interop.x12.claim import Adjustment, OtherPayer
 from salus.interop.x12.codes import BUILT_IN
 from salus.interop.x12.examine import GroupSeen, InterchangeSeen, SetSeen, UnitSeen, examine
 from salus.interop.x12.findings import REFUSE, Finding
@@ -172,6 +173,19 @@ DEFECTS = [
     (PAID, cut("TRN"), 2, "segment-missing"),
     (PAID, cut("N1*PE"), 2, "loop-missing"),
     (REMITTANCE, swap("BPR*H*0*C*NON", "BPR*I*0*C*ACH"), 4, "payment-zero"),
+    (PAID, add("REF*6R*L1", "LQ*HE*X1"), 5, "remark-code"),
+    (PAID, swap("SE*", f"PLB*{CLINIC.identifier}*20251231*ZZ:1*5~\nSE*"), 5, "provider-adjustment"),
+    (PAID, swap("SE*", f"PLB*{CLINIC.identifier}*20251231*WO:1*5~\nSE*"), 3, "balance-payment"),
+    (PAID, swap("SE*", f"PLB*{CLINIC.identifier}*20251231*WO:1*0~\nSE*"), 4, "provider-adjustment-zero"),
+    (PAID, swap("SE*", f"PLB*{CLINIC.identifier}*20251231*WO:1*0.001~\nSE*"), 3, "amount"),
+    (
+        PAID,
+        swap("BPR*I*128*C*CHK************", "BPR*I*128*C*ACH*CCP*01*111111111*DA*1*1555443333**01*011000015*DA*2*"),
+        5,
+        "routing-number",
+    ),
+    (PAID, swap("CLP*A1*1*90*64", "CLP*A1*1*90*64.001"), 3, "amount"),
+    (PROFESSIONAL, add("REF*6R*L1", "SVD*FIRST1*100*HC:G0402**1"), 3, "balance-other-line"),
 ]
 
 
@@ -190,6 +204,33 @@ def test_a_defect_is_found_by_its_rule(data: bytes, edit: Edit, level: int, rule
 
 def test_more_than_sixty_kinds_of_defects_are_covered() -> None:
     assert len([defect for defect in DEFECTS if defect[3] is not None]) >= 75
+
+
+def test_an_adjustment_of_zero_is_noted_not_refused() -> None:
+    data = swap("CAS*CO*45*10", "CAS*CO*45*10**96*0")(PAID)
+    (unit, *_) = [event for event in examine([data]) if isinstance(event, UnitSeen)]
+    assert [(part.rule, part.severity) for part in unit.findings] == [("adjustment-zero", "note")]
+
+
+def test_a_payer_before_us_accounts_for_the_whole_charge() -> None:
+    first = OtherPayer("P", "FIRST1", "FIRST", "X9", "DOE", 9000, (Adjustment("PR", "2", 5000),))
+    made = claim(rank="S", others=(first,))
+    assert [(part.level, part.rule) for part in faults(file_of(made))] == [(3, "balance-other-payer")]
+    whole = msgspec.structs.replace(first, adjustments=(Adjustment("PR", "2", 6000),))
+    assert faults(file_of(msgspec.structs.replace(made, others=(whole,)))) == []
+
+
+def test_two_interchanges_of_which_the_first_has_no_end() -> None:
+    broken = PROFESSIONAL[: PROFESSIONAL.index(b"IEA")]
+    seen = [event for event in examine([broken + INSTITUTIONAL]) if isinstance(event, InterchangeSeen)]
+    assert [event.code for event in seen] == ["023", "000"]
+
+
+def test_a_control_number_used_twice_in_a_group_is_named() -> None:
+    start, end = PROFESSIONAL.index(b"ST*"), PROFESSIONAL.index(b"GE*")
+    data = PROFESSIONAL[:end] + PROFESSIONAL[start:end] + PROFESSIONAL[end:].replace(b"GE*1*", b"GE*2*")
+    seen = [event.envelope for event in examine([data]) if isinstance(event, SetSeen)]
+    assert seen == [(), ("23",)]
 
 
 def test_one_bad_claim_leaves_the_other_of_its_set_alone() -> None:

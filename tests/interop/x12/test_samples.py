@@ -1,23 +1,14 @@
-"""Public samples of others, which are not shipped: read in full, written back alike, faults named where they are.
-
-Set SALUS_X12_SAMPLES to a folder of X12 files to run this over them.
-"""
-
-import os
-from pathlib import Path
-
-import pytest
+"""Public samples of others, which are not shipped: read in full, written back alike, faults named where they are."""
 
 from salus.interop.x12.examine import InterchangeSeen, SetSeen, UnitSeen, examine
 from salus.interop.x12.tokens import tokenize, write
-
-FOLDER = os.environ.get("SALUS_X12_SAMPLES", "")
-FILES = sorted(path for path in Path(FOLDER).rglob("*") if path.is_file()) if FOLDER else []
+from tests.needs import shared
 
 
-@pytest.mark.skipif(not FILES, reason="no folder of samples in SALUS_X12_SAMPLES")
 def test_every_sample_is_read_written_back_alike_and_its_faults_are_named() -> None:
-    for path in FILES:
+    files = sorted(path for path in shared("data/claims/x12").rglob("*") if path.is_file())
+    assert files
+    for path in files:
         data = path.read_bytes()
         assert b"".join(write(tokenize([data]))) == data, path.name
         events = list(examine([data]))
