@@ -113,6 +113,16 @@ def test_void_and_replacement_reverse_in_the_same_remittance() -> None:
     assert all(not refused(event.findings) for event in examine([outcome.remittance]) if isinstance(event, UnitSeen))
 
 
+def test_a_claim_can_be_voided_once_and_billed_anew_after_it() -> None:
+    void = claim(line(1, "S9129", 9000, "20250302"), identifier="A4", frequency="8", original="H00000001")
+    anew = claim(line(1, "S9129", 9000, "20250302"), identifier="A5")
+    first = claim(line(1, "S9129", 9000, "20250302"), identifier="A4")
+    outcome = adjudicate([file_of(first, void, void, anew)], PLAN, [RATES], MEMBERS, SETTINGS)
+    assert [part.status for part in outcome.decisions] == ["paid", "voided", "denied", "paid"]
+    assert outcome.decisions[2].lines[0].reasons[0].code == "129"
+    assert outcome.paid == 6400
+
+
 def test_an_approval_on_file_is_honoured_until_its_units_are_used() -> None:
     approval = Approval("PA1", "R0070", CLINIC.identifier, "20250301", "20250331", 1000)
     granted = (Granted(person_of(claim()), approval),)

@@ -71,6 +71,29 @@ def test_411_33_b_medicare_pays_thirty_dollars() -> None:
     assert payment.services[0].adjustments == (Adjustment("OA", "23", 14500),)
 
 
+@pytest.mark.parametrize(
+    ("fee", "charge", "excess", "met", "pays"),
+    [
+        (12500, 17500, "PR", 0, 3000),  # nothing to accept: the third term, 150 - 120, is the lowest
+        (12500, 17500, "CO", 0, 3000),
+        (16000, 17500, "PR", 0, 4000),  # the fee is above the first payer's allowed amount: 160 - 120
+        (16000, 17500, "CO", 0, 3000),  # the provider must accept 150
+        (3000, 17500, "PR", 0, 2400),  # as primary Medicare would pay 80 % of 30
+        (12500, 17500, "PR", 12000, 400),  # most of the fee is deductible: 80 % of 5
+        (12500, 15000, "PR", 0, 3000),  # charge less paid
+    ],
+)
+def test_each_term_of_411_33_a_can_be_the_lowest(fee: int, charge: int, excess: str, met: int, pays: int) -> None:
+    rest = charge - 12000 - 3000
+    reasons = [Adjustment("PR", "2", 3000)] + [Adjustment(excess, "45", rest)] * (rest > 0)
+    first = LineDecision("FIRST1", 12000, "20250305", tuple(reasons))
+    made = claim(line(charge=charge, decisions=(first,)), rank="S", others=(other(12000),))
+    rule = Accumulator(bucket="deductible", tier="in", clause="deductible", individual=met)
+    plan = msgspec.structs.replace(MEDICARE, accumulators=(rule,))
+    contract = rates(Rate(method="fixed", procedure="G0402", clause="fee", amount=fee))
+    assert paid_by(made, plan, contract).paid == pays
+
+
 def test_411_33_f_1_medicare_pays_three_hundred_and_forty_dollars() -> None:
     plan = msgspec.structs.replace(
         MEDICARE,

@@ -290,6 +290,13 @@ def test_a_code_is_valid_until_the_day_it_was_retired() -> None:
     assert sorted(part.rule for part in units[0].findings) == ["diagnosis-retired", "procedure-retired"]
 
 
+@pytest.mark.parametrize(("day", "found"), [("20070531", []), ("20070601", ["reason-retired"])])
+def test_a_reason_code_is_valid_until_the_day_it_was_retired(day: str, found: list[str]) -> None:
+    data = swap("CAS*CO*45", "CAS*CO*42")(PAID)
+    units = [event for event in examine([data], received=day) if isinstance(event, UnitSeen)]
+    assert [part.rule for part in units[0].findings] == found
+
+
 def test_memory_holds_one_claim_at_a_time() -> None:
     roots = [event.root for event in examine([PROFESSIONAL]) if isinstance(event, SetSeen)]
     assert roots[0] is not None

@@ -25,6 +25,12 @@ class Granted(msgspec.Struct, frozen=True, gc=False):
     approval: Approval
 
 
+def _stands(decision: Decision) -> bool:
+    """Tell whether a decision leaves a claim on file: no void does, nor what refers to a claim that is not known."""
+    lost = any(reason.code == "129" for line in decision.lines for reason in line.reasons)
+    return decision.claim.frequency != "8" and not lost
+
+
 class History:
     """Decisions in the order in which they were made, and what they add up to."""
 
@@ -49,7 +55,7 @@ class History:
             known.pop(decision.reverses.control, None)
             for line in decision.reverses.claim.lines:
                 self._days[person, line.first, line.last].pop(decision.reverses.control, None)
-        if decision.status != "voided":
+        if _stands(decision):
             known[decision.control] = decision
             for line in decision.claim.lines:
                 self._days.setdefault((person, line.first, line.last), {})[decision.control] = decision.claim

@@ -5,6 +5,7 @@ above our allowed amount, then our payment, then the patient's own share.
 """
 
 from collections.abc import Sequence
+from typing import NamedTuple
 
 from salus.agreements.claims.rounding import allocate
 from salus.agreements.claims.steps.cost_share import CODES
@@ -22,64 +23,79 @@ def apply(work: Work) -> None:
     before = _before(work)
     owed: list[int] = []
     for line in lines:
-        paid, patient = before[line.line.number]
-        line.paid_before = paid
-        owed.append(_owed(work, line, paid, patient))
+        line.paid_before = before[line.line.number].paid
+        owed.append(_owed(work, line, before[line.line.number]))
     if work.plan.coordination == "medicare-secondary" and work.claim.kind == "I":
         owed = _gross(lines, before)
     for line, amount in zip(lines, owed, strict=True):
         _settle(work, line, before[line.line.number], amount)
 
 
-def _split(adjustments: Sequence[Adjustment]) -> int:
-    return sum(part.amount for part in adjustments if part.group == "PR")
+class Before(NamedTuple):
+    """What payers before us decided on a line, cents."""
+
+    paid: int
+    patient: int
+    """Left to the patient: all of group PR."""
+    allowed: int
+    """Paid, and the patient's deductible, coinsurance and copay."""
 
 
-def _before(work: Work) -> dict[int, tuple[int, int]]:
-    """Return, by line, what payers before paid and what they left to the patient; claim-level sums are spread."""
+def _patient(adjustments: Sequence[Adjustment], *, shares: bool = False) -> int:
+    return sum(
+        part.amount for part in adjustments if part.group == "PR" and (not shares or part.reason in {"1", "2", "3"})
+    )
+
+
+def _before(work: Work) -> dict[int, Before]:
+    """Return, by line, what payers before decided; sums of the whole claim are spread over the charges."""
+    if all(line.decisions for line in work.claim.lines):
+        found: dict[int, Before] = {}
+        for line in work.claim.lines:
+            paid, last = sum(part.paid for part in line.decisions), line.decisions[-1].adjustments
+            found[line.number] = Before(paid, _patient(last), paid + _patient(last, shares=True))
+        return found
     decided = [other for other in work.claim.others if other.paid is not None]
-    detailed = all(line.decisions for line in work.claim.lines)
-    if detailed:
-        return {
-            line.number: (sum(part.paid for part in line.decisions), _split(line.decisions[-1].adjustments))
-            for line in work.claim.lines
-        }
     weights = tuple(line.charge for line in work.claim.lines)
-    paid = allocate(sum(other.paid or 0 for other in decided), weights)
-    patient = allocate(_split(decided[-1].adjustments), weights)
-    return {line.number: (got, left) for line, got, left in zip(work.claim.lines, paid, patient, strict=True)}
+    total, last = sum(other.paid or 0 for other in decided), decided[-1].adjustments
+    sums = (total, _patient(last), total + _patient(last, shares=True))
+    parts = zip(*(allocate(amount, weights) for amount in sums), strict=True)
+    return {line.number: Before(*part) for line, part in zip(work.claim.lines, parts, strict=True)}
 
 
-def _owed(work: Work, line: LineWork, paid: int, patient: int) -> int:
-    own = line.open
+def _owed(work: Work, line: LineWork, before: Before) -> int:
+    """Return what we owe on a line, never more than the first payer left to the patient.
+
+    That bound is also the first term of 42 CFR 411.33(a), charge less paid, with the charge capped at what the
+    provider must accept: what the first payer had it write off is in no PR amount.
+    """
     if work.plan.coordination == "non-duplication":
-        return max(0, min(own - paid, patient))
+        return max(0, min(line.open - before.paid, before.patient))
     if work.plan.coordination == "medicare-secondary":
-        accepted = min(line.line.charge, paid + patient) if patient + paid < line.line.charge else line.line.charge
-        highest = max(line.allowed, paid + patient)
-        return max(0, min(accepted - paid, own, highest - paid, patient))
-    return max(0, min(own, line.allowed - paid, patient))
+        highest = max(line.allowed, before.allowed)
+        return max(0, min(before.patient, line.open, highest - before.paid))
+    return max(0, min(line.open, line.allowed - before.paid, before.patient))
 
 
-def _gross(lines: list[LineWork], before: dict[int, tuple[int, int]]) -> list[int]:
+def _gross(lines: list[LineWork], before: dict[int, Before]) -> list[int]:
     """42 CFR 411.33(e): the lowest of gross - own share, gross - paid, charge - paid, charge - own share."""
     gross = sum(line.allowed for line in lines)
     charge = sum(line.line.charge for line in lines)
     share = sum(sum(line.shares.values()) for line in lines)
-    paid = sum(before[line.line.number][0] for line in lines)
+    paid = sum(before[line.line.number].paid for line in lines)
     total = max(0, min(gross - share, gross - paid, charge - paid, charge - share))
     owed: list[int] = []
     for line in lines:
-        part = min(total, max(0, before[line.line.number][1]))
+        part = min(total, max(0, before[line.line.number].patient))
         owed.append(part)
         total -= part
     return owed
 
 
-def _settle(work: Work, line: LineWork, before: tuple[int, int], owed: int) -> None:
+def _settle(work: Work, line: LineWork, before: Before, owed: int) -> None:
     """Rewrite the line: our shares and write-off so far give way to what the first payer left."""
-    paid, patient = before
-    patient = max(0, min(patient, line.line.charge))
+    paid = before.paid
+    patient = max(0, min(before.patient, line.line.charge))
     shares = dict(line.shares)
     opened = line.open
     line.reasons.clear()
@@ -88,7 +104,7 @@ def _settle(work: Work, line: LineWork, before: tuple[int, int], owed: int) -> N
     clause = "coordination of benefits"
     if line.line.charge > patient:
         work.take(NAME, line, "OA-23", line.line.charge - patient, (clause, f"first payer paid {paid} cents"))
-    ceiling = max(line.allowed, paid + patient) if work.plan.coordination == "medicare-secondary" else line.allowed
+    ceiling = max(line.allowed, before.allowed) if work.plan.coordination == "medicare-secondary" else line.allowed
     excess = min(max(0, paid + patient - ceiling), line.open - owed)
     if excess:
         work.take(NAME, line, "CO-45", excess, (clause, "above our allowed amount"))
