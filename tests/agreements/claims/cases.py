@@ -7,6 +7,7 @@ from salus.agreements.claims.decision import Decision, Facts
 from salus.agreements.claims.members import Member, Members
 from salus.agreements.claims.plan import (
     Accumulator,
+    Address,
     AppealLevel,
     Benefit,
     Category,
@@ -49,7 +50,9 @@ PLAN = Plan(
     name="Harbor Family",
     version="2025.1",
     payer="HARBOR1",
-    payer_name="Harbor Health",
+    payer_name="HARBOR HEALTH",
+    payer_tax="555443333",
+    payer_address=Address(street="5 QUAY ST", city="CHICAGO", state="IL", zip="60601", telephone="3125550100"),
     since="20250101",
     until="20251231",
     tiers=("in", "out"),
@@ -114,9 +117,7 @@ MEMBERS = Members(
         ),
     ),
 )
-SETTINGS = Settings(
-    stamp=Stamp("20250315", "0900", 500), received="20250310", decided="20250315", payer=PAYER, prefix="H"
-)
+SETTINGS = Settings(stamp=Stamp("20250315", "0900", 500), received="20250310", decided="20250315", prefix="H")
 
 
 def line(number: int = 1, procedure: str = "G0402", charge: int = 15000, day: str = "20250301", **more: object) -> Line:
@@ -132,7 +133,7 @@ def claim(*lines: Line, identifier: str = "A1", **more: object) -> Claim:
         sum(part.charge for part in parts),
         "11",
         "1",
-        Party(CLINIC.name, CLINIC.identifier),
+        Party(CLINIC.name, CLINIC.identifier, telephone="2175550100"),
         Party(PAYER.name, PAYER.identifier),
         CLINIC,
         Party(PAYER.name, PAYER.identifier),
@@ -156,8 +157,9 @@ def stay(*lines: Line, identifier: str = "S1", **more: object) -> Claim:
         base,
         kind="I",
         facility="13",
-        submitter=Party(HOSPITAL.name, HOSPITAL.identifier),
+        submitter=Party(HOSPITAL.name, HOSPITAL.identifier, telephone="2175550101"),
         billing=HOSPITAL,
+        stay=("1", "1", "01"),
     )
     return msgspec.structs.replace(changed, **more)
 

@@ -3,15 +3,16 @@
 import pytest
 
 from salus.interop.x12.answers import acknowledgment, claim_acknowledgment, envelope_answer, ta1, verdict
-from salus.interop.x12.claim import read_claim
+from salus.interop.x12.claim import Party, read_claim
 from salus.interop.x12.envelope import Stamp
 from salus.interop.x12.examine import SetSeen, UnitSeen, examine
 from salus.interop.x12.findings import refused
 from salus.interop.x12.remittance import read_remittance, set_of
 from salus.interop.x12.tokens import tokenize
-from tests.agreements.claims.cases import JOHN, PAYER, claim, file_of, line, stay
+from tests.agreements.claims.cases import CLINIC, JOHN, PAYER, claim, file_of, line, stay
 from tests.interop.x12.test_examine import PAID, REMITTANCE
 
+ROE = Party("ROE", CLINIC.identifier, "RICHARD")
 BACK = Stamp("20250311", "0900", 77)
 TWO = file_of(claim(), claim(identifier="A2", patient=JOHN, relationship="19"))
 
@@ -90,7 +91,9 @@ def test_a_broken_envelope_gets_a_ta1_back_to_its_sender() -> None:
     assert answer[2] == "IEA*0*000000077"
 
 
-@pytest.mark.parametrize("made", [claim(), claim(line(modifiers=("25", "59"), rendering="")), stay(line(), drg="")])
+@pytest.mark.parametrize(
+    "made", [claim(), claim(line(modifiers=("25", "59"), rendering=ROE), rendering=ROE), stay(line(), drg="")]
+)
 def test_a_claim_survives_being_written_and_read(made: object) -> None:
     events = examine([file_of(made)])
     read = [read_claim(event.loop, ":") for event in events if isinstance(event, UnitSeen)]

@@ -13,11 +13,11 @@ from salus.agreements.claims.eob import write_explanation
 from salus.agreements.claims.history import Granted, History
 from salus.agreements.claims.members import Members
 from salus.agreements.claims.page import page
-from salus.agreements.claims.plan import Plan
+from salus.agreements.claims.plan import Plan, payer_of
 from salus.agreements.claims.rates import Rates
 from salus.agreements.claims.remit import Forwarded, remit
 from salus.interop.x12.answers import Verdict, acknowledgment, claim_acknowledgment, envelope_answer, swap, verdict
-from salus.interop.x12.claim import Claim, Party, read_claim
+from salus.interop.x12.claim import Claim, read_claim
 from salus.interop.x12.codes import BUILT_IN, CodeSets
 from salus.interop.x12.envelope import Stamp, interchange
 from salus.interop.x12.examine import Event, SetSeen, UnitSeen, examine
@@ -35,7 +35,6 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     prefix: str = "C"
     """Begins the payer's claim numbers."""
     first_number: int = 1
-    payer: Party
     codes: CodeSets = BUILT_IN
 
 
@@ -135,7 +134,7 @@ def adjudicate(
         if groups:
             answers.append(acknowledgment(groups, part.header, next_stamp()))
             sets = [answer for group in groups for answer in group.sets]
-            told = claim_acknowledgment(sets, part.header, settings.payer, next_stamp())
+            told = claim_acknowledgment(sets, part.header, payer_of(plan), next_stamp())
             if told is not None:
                 statuses.append(told)
     carried, remittance, total = dict(owed or {}), b"", 0
@@ -143,7 +142,7 @@ def adjudicate(
         stamp = next_stamp()
         payees = dict.fromkeys(part.claim.billing.identifier for part in decisions)
         traces = {payee: f"{stamp.control:09d}{place:04d}" for place, payee in enumerate(payees, 1)}
-        paid, carried = remit(decisions, settings.payer, settings.decided, traces, owed)
+        paid, carried = remit(decisions, payer_of(plan), settings.decided, traces, owed)
         total = sum(part.paid for part in paid)
         bodies = [set_of(part, f"{place:04d}") for place, part in enumerate(paid, 1)]
         ends = swap(seen.interchanges[0].header)

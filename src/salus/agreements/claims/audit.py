@@ -4,7 +4,7 @@ from collections.abc import Iterable, Sequence
 
 import msgspec
 
-from salus.agreements.claims.plan import Cuts, Filing, Plan, Rounding
+from salus.agreements.claims.plan import Cuts, Rounding
 from salus.agreements.claims.prices import line_price, rate_for
 from salus.agreements.claims.rates import Rates
 from salus.agreements.claims.rounding import share
@@ -95,15 +95,6 @@ def _claim_of(payment: Payment, rates: Rates) -> Claim:
     )  # fmt: skip
 
 
-def _terms(rates: Rates, cuts: Cuts) -> Plan:
-    """Return the little of a plan that a price needs: rounding as CMS does, and the contract's cuts."""
-    return Plan(
-        name="contract", version="1", payer=rates.payer, payer_name=rates.payer, since=rates.since, until=rates.until,
-        tiers=(rates.tier,), categories=(), benefits=(), filing=Filing(clause="none", days=1), cuts=cuts,
-        rounding=Rounding(),
-    )  # fmt: skip
-
-
 def _allowed(service: PaidLine) -> int:
     """Return what the payer allowed: told in AMT B6, else paid and patient's shares."""
     if service.allowed is not None:
@@ -122,7 +113,7 @@ def _denied(service: PaidLine) -> bool:
 def _prices(
     payment: Payment, rates: Rates, cuts: Cuts, short: list[Shortfall], unpriced: list[tuple[str, int]]
 ) -> None:
-    claim, terms = _claim_of(payment, rates), _terms(rates, cuts)
+    claim, rounding = _claim_of(payment, rates), Rounding()  # half-up, as CMS does
     for line, service in zip(claim.lines, payment.services, strict=True):
         settled_before = any(part.reason == "23" for part in service.adjustments)
         if not line.first or _denied(service) or settled_before:
@@ -131,10 +122,10 @@ def _prices(
         if rate is None:
             unpriced.append((payment.identifier, line.number))
             continue
-        agreed = line_price(rate, rates, terms, line)
+        agreed = line_price(rate, rates, rounding, line)
         for modifier in line.modifiers:
             if modifier in cuts.modifiers:
-                agreed = share(agreed, cuts.modifiers[modifier], terms.rounding.cuts)
+                agreed = share(agreed, cuts.modifiers[modifier], rounding.cuts)
         agreed = min(agreed, line.charge) if rates.lesser_of else agreed
         allowed = _allowed(service)
         if allowed < agreed:

@@ -11,6 +11,7 @@ import msgspec
 
 from salus.agreements.claims.rounding import Mode
 from salus.core.errors import SalusError
+from salus.interop.x12.claim import Party
 
 PLAN_LIMIT: Final = 1 << 20  # bytes; a plan of a hundred benefits has some 30 KB
 Cents = Annotated[int, msgspec.Meta(ge=0, le=10**12, description="cents")]
@@ -26,6 +27,16 @@ class DocumentRefused(SalusError):
 
 class Document(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """Common to all parts of documents: named fields only, unknown ones refused."""
+
+
+class Address(Document, frozen=True, kw_only=True):
+    """Where a payer is."""
+
+    street: Name
+    city: Name
+    state: Annotated[str, msgspec.Meta(pattern=r"^[A-Z]{2}$")]
+    zip: Annotated[str, msgspec.Meta(pattern=r"^\d{5}(\d{4})?$")]
+    telephone: Annotated[str, msgspec.Meta(pattern=r"^\d{10}$")]
 
 
 class Source(Document, frozen=True, kw_only=True):
@@ -205,6 +216,9 @@ class Plan(Document, frozen=True, kw_only=True):
     payer: Name
     """The payer's identifier as claims write it."""
     payer_name: Name
+    payer_tax: Annotated[str, msgspec.Meta(pattern=r"^\d{9}$", description="tax number, nine digits")]
+    payer_address: Address
+    """The remittance names it."""
     since: Day
     until: Day
     tiers: tuple[Name, ...]
@@ -262,6 +276,21 @@ def read_document(text: bytes, kind: type[T], what: str) -> T:
 def read_plan(text: bytes) -> Plan:
     """Read a plan document."""
     return read_document(text, Plan, "the plan")
+
+
+def payer_of(plan: Plan) -> Party:
+    """Return the payer as remittances and acknowledgments name it."""
+    place = plan.payer_address
+    return Party(
+        plan.payer_name,
+        plan.payer,
+        tax=plan.payer_tax,
+        street=place.street,
+        city=place.city,
+        state=place.state,
+        zip=place.zip,
+        telephone=place.telephone,
+    )
 
 
 def schema(kind: type = Plan) -> dict[str, Any]:

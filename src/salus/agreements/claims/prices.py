@@ -1,6 +1,6 @@
 """The agreed price of a line or a claim, before cuts and lesser-of."""
 
-from salus.agreements.claims.plan import Plan
+from salus.agreements.claims.plan import Rounding
 from salus.agreements.claims.rates import Locality, Rate, Rates
 from salus.agreements.claims.rounding import Mode, divide, share
 from salus.core.errors import InvariantBroken
@@ -42,17 +42,17 @@ def case_rate(rates: Rates, claim: Claim) -> Rate | None:
     return None
 
 
-def line_price(rate: Rate, rates: Rates, plan: Plan, line: Line) -> int:
+def line_price(rate: Rate, rates: Rates, rounding: Rounding, line: Line) -> int:
     """Return the price of a line in cents."""
     if rate.method == "percent":
-        return share(line.charge, rate.percent, plan.rounding.percent)
+        return share(line.charge, rate.percent, rounding.percent)
     if rate.method == "per-diem":
         days = max(1, day_number(line.last) - day_number(line.first))
         return rate.amount * days
     if rate.method == "relative-value":
         if rates.locality is None:
             raise InvariantBroken("a relative-value rate without locality passed the check of rates")
-        one = relative_value(rate, rates.locality, plan.rounding.price)
+        one = relative_value(rate, rates.locality, rounding.price)
     else:
         one = rate.amount
-    return divide(one * line.units, 1000, plan.rounding.price)
+    return divide(one * line.units, 1000, rounding.price)

@@ -116,7 +116,7 @@ def remit(
             origin = before.origin if before is not None else trace
             extra.append(ProviderAdjustment("FB", origin, balance))
             carried[payee] = Forwarded(origin, -balance)
-        number = "1" + (payer.tax or "000000000")
+        number = "1" + payer.tax
         paid = due(payments, extra)
         written.append(Remittance(payer, group[0].claim.billing, trace, number, day, paid, payments, _merged(extra)))
         if paid < 0:

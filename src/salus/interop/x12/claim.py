@@ -36,6 +36,11 @@ class Party(msgspec.Struct, frozen=True, gc=False):
     city: str = ""
     state: str = ""
     zip: str = ""
+    telephone: str = ""
+    """Of the contact, digits."""
+
+
+NOBODY: Final = Party("")
 
 
 class Person(msgspec.Struct, frozen=True, gc=False):
@@ -92,7 +97,7 @@ class Line(msgspec.Struct, frozen=True, gc=False):
     place: str = ""
     revenue: str = ""
     pointers: tuple[int, ...] = ()
-    rendering: str = ""
+    rendering: Party = NOBODY
     control: str = ""
     authorisation: str = ""
     decisions: tuple[LineDecision, ...] = ()
@@ -129,12 +134,14 @@ class Claim(msgspec.Struct, frozen=True, gc=False):
     authorisation: str = ""
     trace: str = ""
     """REF D9, the clearinghouse's number."""
-    rendering: str = ""
+    rendering: Party = NOBODY
     drg: str = ""
     admitted: str = ""
     others: tuple[OtherPayer, ...] = ()
     assigned: bool = True
     """CLM07 A or B: the provider takes the payer's allowed amount as full."""
+    stay: tuple[str, str, str] = ("", "", "")
+    """CL101 to CL103 of an institutional claim: type and source of admission, patient status."""
 
 
 SELF: Final = "18"
@@ -159,13 +166,22 @@ def _address(loop: Loop) -> dict[str, str]:
     }
 
 
+def _telephone(loop: Loop) -> str:
+    contact = loop.one("PER")
+    return contact.get(4) if contact is not None and contact.get(3) == "TE" else ""
+
+
 def _party(loop: Loop | None, around: Loop | None = None) -> Party:
     if loop is None:
         return Party("")
     name = loop.first
     tax = loop.value("REF", 2, "EI") or loop.value("REF", 2, "SY")
     taxonomy = around.value("PRV", 3) if around is not None else ""
-    return Party(name.get(3), name.get(9), name.get(4), tax, taxonomy, **_address(loop))
+    return Party(name.get(3), name.get(9), name.get(4), tax, taxonomy, **_address(loop), telephone=_telephone(loop))
+
+
+def _rendering(loop: Loop) -> Party:
+    return _party(next((part for part in loop.children if part.first.get(1) == "82"), None))
 
 
 def _person(loop: Loop | None, member: str = "") -> Person:
@@ -182,7 +198,6 @@ def _line(loop: Loop, component: str, claim: Loop) -> Line:
     code = [*service.get(1 if professional else 2).split(component), *[""] * 8]
     day = loop.value("DTP", 3, "472") or claim.value("DTP", 3, "434")
     pointers = service.get(7).split(component) if professional and service.get(7) else []
-    rendering = next((part.first.get(9) for part in loop.children if part.first.get(1) == "82"), "")
     return Line(
         int(loop.first.get(1)),
         code[1],
@@ -195,7 +210,7 @@ def _line(loop: Loop, component: str, claim: Loop) -> Line:
         service.get(5) if professional else "",
         "" if professional else service.get(1),
         tuple(int(part) for part in pointers),
-        rendering,
+        _rendering(loop),
         loop.value("REF", 2, "6R"),
         loop.value("REF", 2, "G1"),
         tuple(
@@ -247,7 +262,6 @@ def read_claim(loop: Loop, component: str) -> Claim:
     insured = _person(subscriber.loop("2010BA"))
     dependent = around.loop("2010CA")
     first, last = service_period(loop)
-    rendering = loop.loop("2310B", "2310D")
     return Claim(
         "P" if any(line.one("SV1") for line in loop.loops("2400")) else "I",
         head.get(1),
@@ -271,9 +285,10 @@ def read_claim(loop: Loop, component: str) -> Claim:
         loop.value("REF", 2, "F8"),
         loop.value("REF", 2, "G1"),
         loop.value("REF", 2, "D9"),
-        rendering.first.get(9) if rendering is not None and rendering.first.get(1) == "82" else "",
+        _rendering(loop),
         next(filter(None, (_drg(segment, component) for segment in loop.all("HI"))), ""),
         first_day(loop.value("DTP", 3, "435")),
         tuple(_other(other) for other in loop.loops("2320")),
         head.get(7) in {"A", "B"},
+        (loop.value("CL1", 1), loop.value("CL1", 2), loop.value("CL1", 3)),
     )

@@ -1,6 +1,9 @@
-"""Writes claims as 837P (X222A1) or 837I (X223A2): one transaction set, one subscriber level per claim."""
+"""Writes claims as 837P (X222A1) or 837I (X223A2): one transaction set, one subscriber level per claim.
 
-from salus.interop.x12.claim import SELF, Adjustment, Claim, Line, OtherPayer, Party, Person
+A claim is written as signed by the provider, its benefits assigned and its release on file (CLM06, CLM08, CLM09 = Y).
+"""
+
+from salus.interop.x12.claim import NOBODY, SELF, Adjustment, Claim, Line, OtherPayer, Party, Person
 from salus.interop.x12.envelope import composite, words
 from salus.interop.x12.guides.claim import INSTITUTIONAL, PROFESSIONAL
 from salus.interop.x12.money import amount, quantity
@@ -33,7 +36,7 @@ def set_of(claims: tuple[Claim, ...], control: str, day: str, time: str) -> list
         segment("ST", "837", control, guide.version),
         segment("BHT", "0019", "00", control, day, time, "CH"),
         segment("NM1", "41", "2", words(first.submitter.name), "", "", "", "", "46", first.submitter.identifier),
-        segment("PER", "IC", words(first.submitter.name), "TE", "5550100000"),
+        segment("PER", "IC", words(first.submitter.name), "TE", first.submitter.telephone),
         segment("NM1", "40", "2", words(first.receiver.name), "", "", "", "", "46", first.receiver.identifier),
     ]
     level, provider, current = 0, 0, None
@@ -66,6 +69,11 @@ def _billing(party: Party, level: int) -> list[Segment]:
     return parts
 
 
+def _rendering(party: Party) -> Segment:
+    kind = "1" if party.first else "2"
+    return segment("NM1", "82", kind, words(party.name), words(party.first, 35), "", "", "", "XX", party.identifier)
+
+
 def _person(role: str, person: Person, *, named: bool) -> list[Segment]:
     number = ("MI", person.member) if named else ("", "")
     parts = [segment("NM1", role, "1", words(person.last), words(person.first, 35), "", "", "", *number)]
@@ -95,12 +103,12 @@ def _claim(claim: Claim) -> list[Segment]:
         parts.append(segment("DTP", "434", "RD8", f"{claim.first}-{claim.last}"))
         if claim.admitted:
             parts.append(segment("DTP", "435", "D8", claim.admitted))
-        parts.append(segment("CL1", "1", "1", "01"))
+        parts.append(segment("CL1", *claim.stay))
     references = (("G1", claim.authorisation), ("F8", claim.original), ("D9", claim.trace))
     parts.extend(segment("REF", kind, value) for kind, value in references if value)
     parts.extend(_health(claim, professional=professional))
-    if claim.rendering:
-        parts.append(segment("NM1", "82", "1", "RENDERING", "PROVIDER", "", "", "", "XX", claim.rendering))
+    if claim.rendering != NOBODY:
+        parts.append(_rendering(claim.rendering))
     for other in claim.others:
         parts.extend(_other(other))
     for line in claim.lines:
@@ -143,8 +151,8 @@ def _line(line: Line, *, professional: bool) -> list[Segment]:
     parts = [segment("LX", str(line.number)), service, segment("DTP", "472", *period(line.first, line.last))]
     references = (("G1", line.authorisation), ("6R", line.control))
     parts.extend(segment("REF", kind, value) for kind, value in references if value)
-    if line.rendering:
-        parts.append(segment("NM1", "82", "1", "RENDERING", "PROVIDER", "", "", "", "XX", line.rendering))
+    if line.rendering != NOBODY:
+        parts.append(_rendering(line.rendering))
     for decision in line.decisions:
         revenue = "" if professional else line.revenue
         parts.append(segment("SVD", decision.payer, amount(decision.paid), code, revenue, units))

@@ -99,9 +99,9 @@ def set_of(remittance: Remittance, control: str) -> list[Segment]:
         segment("TRN", "1", remittance.trace, remittance.payer_number),
         segment("DTM", "405", remittance.day),
         segment("N1", "PR", words(remittance.payer.name)),
-        segment("N3", words(remittance.payer.street, 55) or "UNKNOWN"),
-        segment("N4", words(remittance.payer.city, 30) or "UNKNOWN", remittance.payer.state, remittance.payer.zip),
-        segment("PER", "BL", words(remittance.payer.name), "TE", "5550100000"),
+        segment("N3", words(remittance.payer.street, 55)),
+        segment("N4", words(remittance.payer.city, 30), remittance.payer.state, remittance.payer.zip),
+        segment("PER", "BL", words(remittance.payer.name), *_telephone(remittance.payer)),
         segment("N1", "PE", words(remittance.payee.name), "XX", remittance.payee.identifier),
     ]
     if remittance.payee.tax:
@@ -116,6 +116,10 @@ def set_of(remittance: Remittance, control: str) -> list[Segment]:
             parts.extend((composite(part.reason, part.reference), amount(part.amount)))
         body.append(segment("PLB", remittance.payee.identifier, remittance.day[:4] + "1231", *parts))
     return body
+
+
+def _telephone(party: Party) -> tuple[str, ...]:
+    return ("TE", party.telephone) if party.telephone else ()
 
 
 def _payment(payment: Payment) -> list[Segment]:
@@ -240,4 +244,5 @@ def _read_party(loop: Loop | None) -> Party:
         city=loop.value("N4", 1),
         state=loop.value("N4", 2),
         zip=loop.value("N4", 3),
+        telephone=loop.value("PER", 4, "BL"),
     )

@@ -13,7 +13,6 @@ from salus.agreements.claims.plan import DocumentRefused, Plan, read_plan
 from salus.agreements.claims.plan_check import PlanFinding, check_plan, check_rates
 from salus.agreements.claims.rates import Rates, read_rates
 from salus.interop.x12.calendar import date_of, is_date
-from salus.interop.x12.claim import Party
 from salus.interop.x12.envelope import Stamp
 from salus.interop.x12.examine import examine
 from salus.interop.x12.tokens import Unreadable
@@ -163,7 +162,6 @@ def adjudicate_claims(node: Node, request: AdjudicateClaims) -> ClaimsAdjudicate
         stamp=Stamp(today, "0000", request.control),
         received=_day(node, request.received),
         decided=_day(node, request.decided),
-        payer=Party(plan.payer_name, plan.payer),
     )
     try:
         outcome = adjudicate(_chunks(request.file), plan, rates, members, settings)

@@ -32,7 +32,7 @@ def _covering(work: Work, line: LineWork, wanted: str) -> Approval | None:
         if (
             wanted in {"", approval.number}
             and approval.procedure == line.line.procedure
-            and approval.provider in {"", work.claim.billing.identifier, work.claim.rendering}
+            and approval.provider in {"", work.claim.billing.identifier, work.claim.rendering.identifier}
             and approval.since <= line.line.first <= line.line.last <= approval.until
         ):
             return approval

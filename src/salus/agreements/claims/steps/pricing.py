@@ -26,7 +26,7 @@ def apply(work: Work) -> None:
         if rate is None:
             work.pend(NAME, f"no rate for line {line.line.number}", line)
         else:
-            priced.append((line, rate, _modified(work, line, line_price(rate, rates, work.plan, line.line))))
+            priced.append((line, rate, _modified(work, line, line_price(rate, rates, work.plan.rounding, line.line))))
     for line, rate, price in _multiple(work, priced):
         allowed = min(price, line.line.charge) if rates.lesser_of else price
         rule = f"{rate.method} rate" + (", charge is less" if allowed < price else "")
