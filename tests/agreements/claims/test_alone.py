@@ -27,6 +27,7 @@ from salus.agreements.claims.plan_check import check_plan, check_rates
 from salus.agreements.claims.plan_compare import Case, compare
 from salus.agreements.claims.rates import Rate, Rates, read_rates
 from salus.agreements.claims.tables import read_indices, read_pairs, read_units, scaled, table
+from salus.interop.fhir.gate import read_resource
 from salus.interop.x12.examine import SetSeen, UnitSeen, examine
 from salus.interop.x12.findings import refused
 from salus.interop.x12.tokens import Unreadable, tokenize
@@ -144,6 +145,13 @@ def test_explanations_are_json_with_exact_amounts() -> None:
     sums = {part["category"]["coding"][0]["code"]: part["amount"]["value"] for part in resource["total"]}
     assert (sums["submitted"], sums["eligible"], sums["coinsurance"], sums["paidtoprovider"]) == (90, 80, 16, 64)
     assert resource["item"][0]["adjudication"][-1]["reason"]["coding"][0]["code"] == "2"
+
+
+def test_explanations_pass_the_gate_that_records_pass() -> None:
+    outcome = adjudicate([file_of(*DAY)], PLAN, [RATES], MEMBERS, SETTINGS)
+    for control, text in outcome.explanations:
+        admitted = read_resource(text)
+        assert (admitted.type, admitted.id) == ("ExplanationOfBenefit", control)
 
 
 def test_the_page_names_clause_and_remedy_of_every_reduction() -> None:

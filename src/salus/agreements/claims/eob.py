@@ -101,6 +101,7 @@ def explanation(decision: Decision) -> dict[str, Any]:
     kind = "professional" if claim.kind == "P" else "institutional"
     return {
         "resourceType": "ExplanationOfBenefit",
+        "id": decision.control,
         "identifier": [{"system": f"urn:payer:{claim.payer.identifier}", "value": decision.control}],
         "status": "active",
         "type": _concept(_TYPE, kind),
