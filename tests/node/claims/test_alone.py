@@ -93,3 +93,15 @@ def test_a_plan_is_checked(node: Bare) -> None:
     told = check_plan_document(node, CheckPlan(plan=JSON(gap)))
     assert told.faults == ("/benefits/2/limit: unknown-limit, expected a limit of /limits, got therapy",)
     assert not check_plan_document(node, CheckPlan(plan=b"no")).sound
+
+
+def test_the_sample_day_is_decided_as_its_page_says(node: Bare, tmp_path: Path) -> None:
+    sample = Path(__file__).parents[3] / "samples" / "claims"
+    given = {name: (sample / f"{name}.json").read_bytes() for name in ("plan", "rates", "members")}
+    done = adjudicate_claims(
+        node, request(tmp_path / "answers", file=(sample / "day.837").read_bytes(), control=1, **given)
+    )
+    assert (done.decided, done.paid, done.denied, done.voided, done.refused) == (6, 3, 2, 1, 1)
+    page = (tmp_path / "answers" / "page.md").read_text()
+    assert "- claim A7: 2300 CLM02" in page
+    assert "The decision C00000004 of before is taken back in full." in page
