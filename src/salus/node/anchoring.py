@@ -13,10 +13,11 @@ def anchor(node: MemberNode, *, deferred: bool = False) -> Outcome | None:
     Raises Unavailable or Refused; what was closed into a batch is anchored by a later call.
     """
     outcome = None
-    for late in node.vault.unanchored():
-        outcome = _send(node, late, deferred=True)
-    while (batch := node.vault.next_batch()) is not None:
-        outcome = _send(node, batch, deferred=deferred)
+    with node.anchoring:
+        for late in node.vault.unanchored():
+            outcome = _send(node, late, deferred=True)
+        while (batch := node.vault.next_batch()) is not None:
+            outcome = _send(node, batch, deferred=deferred)
     return outcome
 
 

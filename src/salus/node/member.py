@@ -76,6 +76,10 @@ class MemberNode:
             self.member, self.signing_key, self.ports.transport, self.endpoint_of, clock=clock, entropy=entropy
         )
         self.prover = Prover(self.ledger.store, self.cosigning)
+        self.anchoring = threading.Lock()
+        """Held while batches go to the ledger: each goes once, the oldest first."""
+        self.leasing = threading.Lock()
+        """Held while a lease is filled or purged: what arrives after the purge is not kept."""
         self.door = Door(self.member, self.signing_keys, clock, self.handlers)
 
     @property

@@ -6,6 +6,7 @@ No receipt, no data: who cannot commit cannot serve.
 import struct
 from collections import Counter
 from dataclasses import dataclass
+from itertools import takewhile
 from typing import Final
 
 from cryptography.exceptions import InvalidTag
@@ -43,6 +44,7 @@ from salus.vault.links import Standing
 
 MANIFEST_LABEL: Final = "salus/v1/manifest"
 NOT_NOW: Final = "the grant does not open this now"
+ASK: Final = "ask the patient for a grant"
 ASKER_AXES: Final = frozenset({"members", "roles", "purposes", "active"})  # what keeps an asker, not a record, out
 
 
@@ -111,10 +113,10 @@ def _check(node: MemberNode, state: View, sender: str, pull: Pull) -> _Asked:
         )
         standing = node.vault.link_info(slip.link).standing
     except (GrantRefused, VaultError) as error:
-        raise Forbidden("pull.refused", NOT_NOW, todo="ask the patient for a grant") from error
+        raise Forbidden("pull.refused", NOT_NOW, todo=ASK) from error
     member = membership.member(state, sender)
     if member is None or member.standing is not membership.Standing.ACTIVE or standing is not Standing.OPEN:
-        raise Forbidden("pull.refused", NOT_NOW)
+        raise Forbidden("pull.refused", NOT_NOW, todo=ASK)
     if not consent.live(state, slip.grant, node.ledger_time()):
         raise Forbidden("pull.ended", NOT_NOW, todo="ask the patient for a new grant")
     person = None
@@ -158,7 +160,7 @@ def _permitted(node: MemberNode, asked: _Asked) -> tuple[list[int], bool]:
     """Return the next record numbers that the slip opens, and whether there are more."""
     link, after = asked.slip.link, _read_cursor(node, asked.slip.grant, asked.pull.cursor)
     found = node.index.permitted_numbers(link, _terms(asked), _asker(node, asked), after=after, limit=MAX_RECORDS + 1)
-    numbers = [number for number in found if node.vault.is_anchored(number)]
+    numbers = list(takewhile(node.vault.is_anchored, found))  # the cursor would pass what is anchored later
     taken, size = 0, 0
     for _, length in node.vault.sizes(numbers[:MAX_RECORDS]):
         size += length
