@@ -3,26 +3,27 @@
 The lease is tested at each read against the own replica and is purged on revocation and expiry.
 """
 
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Final
 
-from salus.agreements.grants import Document, Grant, GrantRefused, check_document, grant_id, present
+from salus.agreements.grants import Document, Grant, GrantRefused, check_document, grant_id, present, slip_of
 from salus.contracts.consent import port as consent
-from salus.contracts.records.port import read_anchor
+from salus.contracts.records.port import Anchored, read_anchor
 from salus.core.encoding import MalformedBytes, Value, decode, encode
 from salus.core.proof.digest import digest, framed
 from salus.core.proof.ed25519 import verify
+from salus.interop.fhir.compartment import HOUSE
 from salus.node.desk import Held
-from salus.node.errors import Forbidden, Malformed, NotFound, Unavailable
+from salus.node.errors import EdgeError, Forbidden, Malformed, NotFound, Unavailable
 from salus.node.exchange.custodian import MANIFEST_LABEL
 from salus.node.exchange.pull import FORMAT, PATH, PURPOSE, Manifest, Openings, Pull, Pulled
-from salus.node.exchange.wire import RemoteRefusal
 from salus.node.member import MemberNode
 from salus.vault.envelope import context_of, open_envelope
-from salus.vault.errors import EnvelopeRefused, SealBroken
+from salus.vault.errors import EnvelopeRefused, SealBroken, TooLarge
 from salus.vault.journal import Disclosure, Side
-from salus.vault.sealing import Content, Kind
+from salus.vault.sealing import Content
 from salus.vault.served import Received, Served, receive
 
 GRANT_KIND: Final = "grant"
@@ -95,9 +96,14 @@ def require_live(node: MemberNode, id_: bytes) -> tuple[Grant, Document]:
     now = node.ledger_time()
     if not consent.live(node.ledger.read(), id_, now) or not document.not_before <= now < document.expiry:
         raise Forbidden("lease.ended", "the patient's permission has ended", todo="ask the patient for a new grant")
-    if node.now() - max(held.confirmed, held.received) > UNCONFIRMED_MS:
+    if not _confirmed(node, held):
         raise Unavailable("lease.unconfirmed", "the ledger has not been seen for a day", todo="restore the connection")
     return grant, document
+
+
+def _confirmed(node: MemberNode, held: Held) -> bool:
+    """Say whether the ledger showed the grant live within a day of now, by a clock set back as little as by one ahead."""
+    return abs(node.now() - max(held.confirmed, held.received)) <= UNCONFIRMED_MS
 
 
 def fetch(node: MemberNode, id_: bytes, purpose: str, credential: str = "") -> Fetched:
@@ -109,7 +115,7 @@ def fetch(node: MemberNode, id_: bytes, purpose: str, credential: str = "") -> F
     for part in grant.parts:
         try:
             count, length = _fetch_from(node, reading, part.custodian)
-        except (Unavailable, Forbidden, Malformed, RemoteRefusal) as error:
+        except EdgeError as error:
             failures.append((part.custodian, error.code))
             continue
         records, size = records + count, size + length
@@ -143,7 +149,7 @@ def _fetch_from(node: MemberNode, reading: _Reading, custodian: str) -> tuple[in
         node.desk.note_cursor(id_, custodian, cursor)
         count += len(received)
         size += sum(len(one.content.body) for one in received)
-        if not manifest.more:
+        if not manifest.more or not received:
             return count, size
 
 
@@ -161,20 +167,27 @@ def verify_pulled(
         openings = decode(opened, Openings).records
     except (MalformedBytes, EnvelopeRefused) as error:
         raise Malformed("pull.answer", "the answer does not open", got=str(error)) from error
-    told = (manifest.network, manifest.custodian, manifest.grantee, manifest.grant, manifest.question)
-    if told != (node.network, custodian, node.member, grant, pull.id):
+    told = (manifest.format, manifest.network, manifest.custodian, manifest.grantee, manifest.grant, manifest.question)
+    if told != (FORMAT, node.network, custodian, node.member, grant, pull.id):
         raise Malformed("pull.manifest", "the manifest is of another pull", got=custodian)
     if not len(openings) == len(pulled.records) == len(manifest.leaves):
         raise Malformed("pull.answer", "records, keys and manifest do not agree in number", got=custodian)
     node.wait_for(manifest.height)
     committed = node.ledger.outcome(manifest.disclosure)
-    if committed is None or committed.code or committed.height != manifest.height:
-        raise Malformed("pull.disclosure", "the disclosure is not on the ledger", got=custodian)
+    if committed is None or committed.height != manifest.height or manifest.height <= pull.seen:
+        raise Malformed("pull.disclosure", "no disclosure of this pull is on the ledger", got=custodian)
+    disclosed = _anchor_in(node, manifest.disclosure)
+    if disclosed is None or disclosed.submitter != custodian:
+        raise Malformed("pull.disclosure", "the transaction named is no disclosure of the custodian", got=custodian)
     roots = {one.root: one.tx_id for one in pulled.roots}
     anchored = {root: _writer_of(node, root, tx_id) for root, tx_id in roots.items()}
+    link = slip_of(pull.presented.signed).link
     received = []
     for served, opening, leaf in zip(pulled.records, openings, manifest.leaves, strict=True):
-        received.append(_verified(served.with_keys(opening.data_key, opening.salt), leaf, anchored, custodian))
+        one = _verified(served.with_keys(opening.data_key, opening.salt), leaf, anchored, custodian)
+        if one.link != link and one.content.type not in HOUSE:
+            raise Malformed("pull.foreign", "a record hangs on another link than the grant's", got=custodian)
+        received.append(one)
     return manifest, received
 
 
@@ -191,11 +204,16 @@ def _verified(served: Served, leaf: bytes, anchored: dict[bytes, str], custodian
 
 def _writer_of(node: MemberNode, root: bytes, tx_id: bytes) -> str:
     """Return who anchored `root` in that transaction, as the own ledger has it, or nobody."""
+    anchor = _anchor_in(node, tx_id)
+    return anchor.submitter if anchor is not None and anchor.root == root else ""
+
+
+def _anchor_in(node: MemberNode, tx_id: bytes) -> Anchored | None:
+    """Return what a transaction anchored, as the own ledger has it, or None if it is no anchor."""
     outcome = node.ledger.outcome(tx_id)
-    if outcome is None or outcome.code or len(outcome.data) < 35:
-        return ""
-    anchor = read_anchor(outcome.data)
-    return anchor.submitter if anchor.root == root else ""
+    if outcome is None or outcome.code or len(outcome.data) < 35 or not outcome.data[34:].isascii():
+        return None
+    return read_anchor(outcome.data)
 
 
 def derived_id(writer: str, type_: str, id_: str) -> str:
@@ -204,42 +222,43 @@ def derived_id(writer: str, type_: str, id_: str) -> str:
 
 
 def _keep(node: MemberNode, grant: bytes, purpose: str, custodian: str, received: Sequence[Received]) -> None:
-    """Journal the pull, keep its records sealed under the grant's lease, and index them."""
-    counts: dict[str, int] = {}
-    for one in received:
-        counts[one.content.type] = counts.get(one.content.type, 0) + 1
-    node.vault.journal(
-        [
-            Disclosure(
-                side=Side.GRANTEE,
-                subject=grant,
-                member=custodian,
-                person="",
-                role="",
-                purpose=purpose,
-                action="pull",
-                what=tuple(f"{name} {count}" for name, count in sorted(counts.items())),
-                grant=grant,
-            )
-        ]
+    """Journal the pull, keep its records sealed under the grant's lease, and index them.
+
+    Not if the grant has ended meanwhile. Raises Forbidden, NotFound, Malformed, Unavailable.
+    """
+    counts = Counter(one.content.type for one in received)
+    pulled = Disclosure(
+        side=Side.GRANTEE,
+        subject=grant,
+        member=custodian,
+        person="",
+        role="",
+        purpose=purpose,
+        action="pull",
+        what=tuple(f"{name} {count}" for name, count in sorted(counts.items())),
+        grant=grant,
     )
-    lease = node.vault.open_lease(grant)
-    node.vault.write(
-        lease,
-        [
-            Content(
-                one.content.type,
-                derived_id(one.writer, one.content.type, one.content.id),
-                one.content.body,
-                one.content.media,
-                Kind.RESOURCE if one.content.kind == Kind.RESOURCE else one.content.kind,
-                one.leaf,
-            )
-            for one in received
-        ],
-    )
-    node.catch_up()
-    node.index.hide(lease, hidden=False)
+    contents = [
+        Content(
+            one.content.type,
+            derived_id(one.writer, one.content.type, one.content.id),
+            one.content.body,
+            one.content.media,
+            one.content.kind,
+            one.leaf,
+        )
+        for one in received
+    ]
+    with node.leasing:
+        require_live(node, grant)
+        try:
+            node.vault.journal([pulled])
+            lease = node.vault.open_lease(grant)
+            node.vault.write(lease, contents)
+        except TooLarge as error:
+            raise Malformed("pull.record", "a record is larger than one may be", got=custodian) from error
+        node.catch_up()
+        node.index.hide(lease, hidden=False)
 
 
 def confirm_and_purge(node: MemberNode) -> int:
@@ -252,8 +271,8 @@ def confirm_and_purge(node: MemberNode) -> int:
         if consent.live(state, held.grant, now) and now < document.expiry:
             if node.ledger.reachable:
                 node.desk.confirm(held.grant, node.now())
-            confirmed = node.now() - max(held.confirmed, held.received) <= UNCONFIRMED_MS
-            node.index.hide(node.vault.open_lease(held.grant), hidden=not (node.ledger.reachable or confirmed))
+            seen = node.ledger.reachable or _confirmed(node, held)
+            node.index.hide(node.vault.open_lease(held.grant), hidden=not seen)
             continue
         purge(node, held.grant)
         purged += 1
@@ -262,7 +281,8 @@ def confirm_and_purge(node: MemberNode) -> int:
 
 def purge(node: MemberNode, grant: bytes) -> None:
     """Delete what is kept under a grant: the lease's records with their keys, their index rows, the grant's content."""
-    lease = node.vault.open_lease(grant)
-    node.index.forget(lease)
-    node.vault.erase_link(lease)
-    node.desk.end(grant, node.now())
+    with node.leasing:
+        lease = node.vault.open_lease(grant)
+        node.index.forget(lease)
+        node.vault.erase_link(lease)
+        node.desk.end(grant, node.now())
