@@ -13,9 +13,10 @@ from salus.core.errors import Rejected
 from salus.core.reasons import KernelReason
 from salus.http.app import application, as_operator
 from salus.http.middleware import Guard
-from salus.http.problems import BUG, edge_error, operation_outcome
+from salus.http.problems import BUG, operation_outcome
 from salus.node.config import Config, Http
 from salus.node.errors import NotFound, Unavailable
+from salus.node.mapping import edge_error
 from salus.node.usecase import NOBODY
 from tests.sample_cases import CASES, SampleNode
 

@@ -15,14 +15,14 @@ from salus.cli import render
 from salus.cli.demo import add_options, demo
 from salus.cli.derive import Parser, Usage, add_commands, request_of
 from salus.cli.serve import serve
-from salus.core.errors import Rejected
+from salus.core.errors import SalusError
 from salus.core.proof.cli import main as verify
-from salus.http.problems import edge_error
+from salus.core.proof.errors import Unproven
 from salus.http.witness import main as witness
 from salus.node import log
 from salus.node.config import FILE_VARIABLE, Config, keys, read, variable
-from salus.node.errors import EdgeError
 from salus.node.local import Opener, call
+from salus.node.mapping import edge_error
 from salus.node.opening import open_node
 from salus.node.registry import use_cases
 
@@ -116,11 +116,12 @@ def main(arguments: Sequence[str] | None = None, opener: Opener = OPENER) -> int
     except Usage as error:
         print(error.told(), file=sys.stderr)
         return 2
-    except (EdgeError, Rejected) as error:
-        print(edge_error(error).told(), file=sys.stderr)
-        return 1
     except KeyboardInterrupt:
         return 130
     except Exception as error:  # noqa: BLE001 -- the command line answers for the whole process
+        refusal = edge_error(error) if isinstance(error, SalusError | Unproven) else None
+        if refusal is not None:
+            print(refusal.told(), file=sys.stderr)
+            return 1
         print(f"node.bug: {type(error).__name__} at {log.place(error)}; please report this line", file=sys.stderr)
         return 70

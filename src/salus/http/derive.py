@@ -10,11 +10,13 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
-from salus.core.errors import Rejected
+from salus.core.errors import SalusError
+from salus.core.proof.errors import Unproven
 from salus.http.metrics import Metrics
-from salus.http.problems import BUG, edge_error, problem
-from salus.node.errors import EdgeError, Forbidden, Malformed, Unauthenticated
+from salus.http.problems import BUG, problem
+from salus.node.errors import Forbidden, Malformed, Unauthenticated
 from salus.node.fields import shape_error
+from salus.node.mapping import edge_error
 from salus.node.usecase import Caller, Kind, Node, UseCase
 
 AnyCase = UseCase[Any, Any, Any]
@@ -73,8 +75,11 @@ def route(case: AnyCase, node: Node, authenticate: Authenticator, metrics: Metri
             answer = await run_in_threadpool(case, node, decoded(body, case.request), caller=caller)
             response = Response(msgspec.json.encode(answer), media_type="application/json")
             status = response.status_code
-        except (EdgeError, Rejected) as error:
-            response = problem(edge_error(error))
+        except (SalusError, Unproven) as error:
+            told = edge_error(error)
+            if told is None:
+                raise
+            response = problem(told)
             status = response.status_code
         finally:
             metrics.answered(case.name, status, time.perf_counter() - started)

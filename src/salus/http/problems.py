@@ -5,15 +5,9 @@ from typing import Any
 import msgspec
 from starlette.responses import Response
 
-from salus.core.errors import Rejected
-from salus.node.errors import EdgeError, Refused
+from salus.node.errors import EdgeError
 
 BUG = EdgeError("node.bug", "the node failed", todo="tell its operator the time of the request")
-
-
-def edge_error(error: EdgeError | Rejected) -> EdgeError:
-    """Return what the edge says of a refusal, its own or the ledger's. Any other error is a bug, the Guard's to tell."""
-    return Refused(error) if isinstance(error, Rejected) else error
 
 
 def problem(error: EdgeError) -> Response:

@@ -14,9 +14,11 @@ import httpx
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from salus.core.encoding import MalformedBytes, Value, decode, encode
+from salus.core.errors import SalusError
 from salus.core.proof.httpsig import HttpRequest, sign
 from salus.node.errors import EdgeError, Fault, Forbidden, Malformed, NotFound, Unavailable
 from salus.node.exchange.signatures import Nonces, verify
+from salus.node.mapping import edge_error
 
 MEDIA_TYPE: Final = "application/vnd.salus.exchange+msgpack"
 TAG: Final = "salus-exchange"
@@ -94,9 +96,8 @@ class Door:
             if handler is None:
                 raise NotFound("exchange.no-route", "nothing is here")
             return Answer(200, encode(handler(sender, request.body)))
-        except EdgeError as error:
-            refusal = Refusal(error.code, error.message, error.expected, error.got, error.todo)
-            return Answer(error.fault.status, encode(refusal))
+        except SalusError as error:
+            return refusal_of(error)
 
     def _authenticate(self, request: HttpRequest) -> str:
         """Return the member that signed the request."""
@@ -184,6 +185,14 @@ class OverHttp:
                 "exchange.unreachable", "the node cannot be reached", got=f"{endpoint} ({type(error).__name__})"
             ) from error
         return Answer(answer.status_code, answer.content)
+
+
+def refusal_of(error: SalusError) -> Answer:
+    """Return an error as an answer. Raises the error itself when it is a bug of ours."""
+    told = edge_error(error)
+    if told is None:
+        raise error
+    return Answer(told.fault.status, encode(Refusal(told.code, told.message, told.expected, told.got, told.todo)))
 
 
 def read_answer(member: str, answer: Answer) -> bytes:

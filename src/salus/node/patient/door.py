@@ -7,14 +7,15 @@ from salus.agreements.grants import grant_id
 from salus.contracts.consent.port import Grant, Revoke
 from salus.contracts.membership import port as membership
 from salus.core.encoding import MalformedBytes, Value, decode, encode
+from salus.core.errors import SalusError
 from salus.core.proof.digest import framed
 from salus.core.proof.ed25519 import verify
 from salus.node import erasing
-from salus.node.errors import EdgeError, Forbidden, Malformed, NotFound, Unauthenticated
+from salus.node.errors import Forbidden, Malformed, NotFound, Unauthenticated
 from salus.node.exchange.delivery import deliver
 from salus.node.exchange.grantee import GRANT_KIND
 from salus.node.exchange.pull import Opening, Openings, Rooted
-from salus.node.exchange.wire import Answer, Refusal
+from salus.node.exchange.wire import Answer, refusal_of
 from salus.node.member import MemberNode
 from salus.node.patient import messages as m
 from salus.node.patient.proof import prove_member
@@ -238,6 +239,5 @@ def answer(node: MemberNode, path: str, body: bytes) -> Answer:
             raise NotFound("patient.no-route", "nothing is here")
         kind, handle = _ROUTES[path]
         return Answer(200, encode(handle(node, _argument(body, kind))))
-    except EdgeError as error:
-        refusal = Refusal(error.code, error.message, error.expected, error.got, error.todo)
-        return Answer(error.fault.status, encode(refusal))
+    except SalusError as error:
+        return refusal_of(error)

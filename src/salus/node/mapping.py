@@ -1,0 +1,116 @@
+"""What the edges say of errors of the layers below: one table, used by HTTP, the exchange, wallets' questions and the CLI.
+
+A lower layer names what failed; whose fault that is, and what to do, depends on nothing but the kind of error. Their
+texts hold numbers, sizes, file names and digests, nothing personal, and are passed on as `got`.
+"""
+
+from dataclasses import dataclass
+from typing import Final
+
+from salus.agreements.consent.decide import TooDeep
+from salus.agreements.consent.slip import BadTerms
+from salus.agreements.grants import GrantRefused
+from salus.core.encoding import MalformedBytes
+from salus.core.errors import Rejected, SalusError
+from salus.core.proof import errors as proof
+from salus.core.rules import UnsupportedRules
+from salus.engines import errors as engines
+from salus.index import errors as index
+from salus.interop.fhir import refusal as fhir
+from salus.interop.fhir.fhirpath.errors import FhirPathError
+from salus.interop.fhir.sensitivity import BadRules
+from salus.interop.fhir.view.definition import ViewMalformed
+from salus.interop.fhir.view.engine import ViewFailed
+from salus.node.errors import Conflict, EdgeError, Forbidden, Malformed, NotFound, Refused, Unavailable
+from salus.vault import errors as vault
+
+
+@dataclass(frozen=True)
+class Told:
+    """How an error of a lower layer looks at the edges."""
+
+    kind: type[EdgeError]
+    code: str
+    message: str
+    todo: str = ""
+    private: bool = False
+    """Its text may repeat what came in, and is left out."""
+
+
+DOCTOR: Final = "run `salus doctor`"
+AGAIN: Final = "try again"
+
+# The most special class of an error decides. `tests/node/test_mapping.py` walks all subclasses.
+TOLD: Final[dict[type[Exception], Told]] = {
+    MalformedBytes: Told(Malformed, "encoding.malformed", "the bytes are not of the format", private=True),
+    UnsupportedRules: Told(
+        Unavailable, "ledger.rules", "the ledger's rules are newer than this program", "upgrade Salus"
+    ),
+    GrantRefused: Told(Forbidden, "grant.refused", "the grant or slip does not hold"),
+    BadTerms: Told(Malformed, "grant.terms", "the grant's terms cannot be read"),
+    TooDeep: Told(Malformed, "consent.too-deep", "the provisions are nested too deeply"),
+    BadRules: Told(Malformed, "sensitivity.rules", "the sensitivity rules do not hold"),
+    FhirPathError: Told(Malformed, "fhirpath.refused", "the FHIRPath expression fails", private=True),
+    ViewMalformed: Told(Malformed, "view.malformed", "the ViewDefinition does not hold", private=True),
+    ViewFailed: Told(Malformed, "view.failed", "the view cannot be run on these resources", private=True),
+    # Verification
+    proof.Unproven: Told(Forbidden, "proof.unproven", "this is not proven", "do not rely on it"),
+    proof.MalformedProof: Told(Malformed, "proof.malformed", "the proof is not of the format"),
+    proof.Unwitnessed: Told(Forbidden, "proof.unwitnessed", "too few witnesses have signed"),
+    # Vault
+    vault.VaultError: Told(Unavailable, "vault.failed", "the vault cannot do this", DOCTOR),
+    vault.WrongKey: Told(Forbidden, "vault.wrong-key", "the key or passphrase does not open the file", DOCTOR),
+    vault.Damaged: Told(Unavailable, "vault.damaged", "what is stored is not what was stored", DOCTOR),
+    vault.SealBroken: Told(Forbidden, "vault.seal-broken", "a sealed record does not verify", "do not rely on it"),
+    vault.EnvelopeRefused: Told(Forbidden, "vault.envelope", "the envelope is not for this reader, or not from there"),
+    vault.UnknownLink: Told(NotFound, "link.unknown", "there is no such link", "see `salus link list`"),
+    vault.UnknownRecord: Told(NotFound, "record.unknown", "there is no such record"),
+    vault.UnknownBatch: Told(NotFound, "batch.unknown", "there is no such batch"),
+    vault.UnknownWallet: Told(NotFound, "wallet.unknown", "no wallet's file is kept under this locator"),
+    vault.NotAnchored: Told(Conflict, "record.not-anchored", "the record is not on the ledger yet", AGAIN),
+    vault.Erased: Told(Conflict, "link.erased", "the link's content is erased, or closed by an erasure"),
+    vault.TooLarge: Told(Malformed, "vault.too-large", "the content is above a limit"),
+    vault.Refused: Told(Forbidden, "vault.refused", "the instruction does not hold"),
+    vault.StorageFull: Told(Unavailable, "vault.full", "the disk is full; nothing was stored", "free some space"),
+    vault.Stopped: Told(Unavailable, "vault.stopped", "a write left the disk in doubt", "restart the node"),
+    vault.RestoreRefused: Told(Conflict, "vault.restore", "the backup cannot be put back"),
+    # Engines
+    engines.EngineError: Told(Unavailable, "ledger.failed", "the ledger cannot do this", DOCTOR),
+    engines.StoreLocked: Told(
+        Unavailable, "ledger.locked", "another process owns the ledger's folder", "stop it first"
+    ),
+    engines.StoreDamaged: Told(Unavailable, "ledger.damaged", "the ledger's files are not what was written", DOCTOR),
+    engines.StoreFull: Told(Unavailable, "ledger.full", "there is no room for the block", "free some space"),
+    engines.OtherLedger: Told(Conflict, "ledger.other", "the folder, or the other side, holds another ledger"),
+    engines.NotFounded: Told(Conflict, "ledger.not-founded", "the folder holds no ledger", "run `salus network found`"),
+    engines.NotKept: Told(NotFound, "ledger.not-kept", "the ledger has no such height, transaction or checkpoint"),
+    engines.Busy: Told(Unavailable, "ledger.busy", "too many transactions wait", AGAIN),
+    engines.ClockJumped: Told(Unavailable, "ledger.clock", "the clock cannot be believed", "set the machine's clock"),
+    engines.Diverged: Told(
+        Unavailable, "ledger.diverged", "two roots for one size of the log", "stop, and call the other members"
+    ),
+    engines.Stopped: Told(Unavailable, "ledger.stopped", "the engine takes no more transactions", DOCTOR),
+    # Index
+    index.IndexFailure: Told(Unavailable, "index.failed", "the index cannot do this", DOCTOR),
+    index.Unusable: Told(
+        Unavailable, "index.unusable", "the index does not open or is damaged", "delete index.db: it is derived"
+    ),
+    index.TimedOut: Told(Unavailable, "index.timeout", "the question took too long", "ask for less"),
+    index.BadQuestion: Told(Malformed, "index.question", "the question cannot be put"),
+}
+
+
+def edge_error(error: SalusError | proof.Unproven) -> EdgeError | None:
+    """Return what the edges say of an error; None for what is a bug of ours, and is told as one."""
+    if isinstance(error, EdgeError):
+        return error
+    if isinstance(error, Rejected):
+        return Refused(error)
+    if isinstance(error, fhir.Refused):
+        code, message = f"fhir.{error.code}", f"the FHIR input is refused at {error.path or 'its start'}"
+        return Malformed(code, message, expected=error.expected, got=error.got, todo=error.todo)
+    for kind in type(error).__mro__:
+        told = TOLD.get(kind)
+        if told is not None:
+            return told.kind(told.code, told.message, got="" if told.private else str(error), todo=told.todo)
+    return None
