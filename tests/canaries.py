@@ -14,8 +14,14 @@ def base64(text: str) -> str:
     return b64encode(text.encode()).decode()
 
 
+LINK = "0" * 32
+GRANT = "0" * 64
+
 CANARIES: Mapping[str, Callable[[str], dict[str, Any]]] = {
     "about": lambda _: {},
+    "access.ask": lambda word: {"roles": [word]},
+    "access.list": lambda _: {},
+    "access.pull": lambda word: {"grant": GRANT, "credential": word},
     "claims.adjudicate": lambda canary: {
         "file": base64(f"ISA*{canary}"),
         "plan": base64(f'{{"name": "{canary}", "{canary}": "{canary}"}}'),
@@ -25,7 +31,24 @@ CANARIES: Mapping[str, Callable[[str], dict[str, Any]]] = {
     },
     "claims.audit": lambda canary: {"file": base64(f"ISA*{canary}"), "rates": base64(f'[{{"payer": "{canary}"}}]')},
     "claims.check-plan": lambda canary: {"plan": base64(f'{{"name": "{canary}"}}')},
+    "deliveries.waiting": lambda _: {},
+    "erasure.advance": lambda _: {},
+    "erasure.cancel": lambda _: {"case": LINK, "rank": "in-person"},
+    "erasure.list": lambda _: {},
+    "erasure.retain": lambda _: {"case": LINK, "reason": "archiving"},
+    "journal.lines": lambda _: {"link": LINK},
+    "link.contact": lambda word: {"link": LINK, "address": f"{word}@example.org"},
+    "link.invite": lambda word: {"system": "urn:mrn", "value": word},
+    "link.list": lambda _: {},
     "network.card": lambda word: {"name": word, "roles": ["provider"], "jurisdiction": "DE"},
     "network.found": lambda word: {"network": "lake-county", "card": word},
     "network.join": lambda _: {"network": "0" * 64},
+    "person.issue": lambda word: {"subject": word, "role": word, "purposes": ["TREAT"], "key": GRANT},
+    "records.anchor": lambda _: {},
+    "records.chart": lambda word: {"link": LINK, "types": [word]},
+    "records.check": lambda _: {},
+    "records.find": lambda word: {"name": word, "identifier": f"urn:mrn|{word}"},
+    "records.import": lambda word: {"paths": [f"/nowhere/{word}.json"], "source": f"urn:{word}"},
+    "records.show": lambda _: {"number": 1},
+    "worklist": lambda _: {},
 }

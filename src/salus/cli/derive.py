@@ -74,6 +74,14 @@ def add_field(parser: argparse.ArgumentParser, field: Field) -> None:
         )
     if get_origin(field.type) in {list, tuple} and not _is_document(field):
         options["action"] = "append"
+    if field.positional:
+        for name in ("dest", "required", "action", "metavar"):
+            options.pop(name, None)
+        several = get_origin(field.type) in {list, tuple}
+        options["nargs"] = ("+" if field.required else "*") if several else None if field.required else "?"
+        options["metavar"] = field.name.upper().replace("_", "-")
+        parser.add_argument(field.name, **options)
+        return
     parser.add_argument(field.option, **options)
 
 
@@ -96,7 +104,7 @@ def add_commands(parser: argparse.ArgumentParser, cases: Iterable[AnyCase]) -> A
             formatter_class=argparse.RawDescriptionHelpFormatter,
         )
         command.add_argument("--json", action="store_true", dest="as_json", help="print the response as JSON")
-        command.set_defaults(case=case)
+        command.set_defaults(use_case=case)
         for field in fields(case.request):
             add_field(command, field)
     return groups[()]
@@ -112,6 +120,10 @@ def _read(name: str) -> bytes:
 
 def _value(field: Field, given: Any) -> Any:
     """Turn what stands on the command line into what the request takes."""
+    if field.path and given:
+        return (
+            [str(Path(each).absolute()) for each in given] if isinstance(given, list) else str(Path(given).absolute())
+        )
     if inner(field.type) is bytes:
         return [_read(each) for each in given] if isinstance(given, list) else _read(given)
     if not _is_document(field):

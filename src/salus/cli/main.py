@@ -95,12 +95,12 @@ def run(arguments: Sequence[str], opener: Opener) -> int:
         return PROGRAMS[arguments[0]][0](arguments[1:])
     given = parser().parse_args(arguments)
     config = configuration(given)
-    if not hasattr(given, "case"):
+    if not hasattr(given, "use_case"):
         command: Command = given.command
         return command(config, opener, given)
-    request = request_of(given.case, given)
+    request = request_of(given.use_case, given)
     with render.progress(Console(stderr=True)) as progress:
-        answer = call(given.case, request, config=config, opener=opener, environment=os.environ, progress=progress)
+        answer = call(given.use_case, request, config=config, opener=opener, environment=os.environ, progress=progress)
     if given.as_json:
         print(msgspec.json.encode(answer).decode())
     else:

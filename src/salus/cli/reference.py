@@ -60,7 +60,11 @@ def cli() -> str:
             yield from table(
                 ("option", "", "meaning"),
                 (
-                    (f"`{f.option}`", "required" if f.required else "", help_of(f).replace("%%", "%"))
+                    (
+                        f"`{f.name.upper().replace('_', '-')}`" if f.positional else f"`{f.option}`",
+                        "required" if f.required else "",
+                        help_of(f).replace("%%", "%"),
+                    )
                     for f in fields(case.request)
                 ),
             )

@@ -6,7 +6,7 @@ import os
 import signal
 import socket
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from pathlib import Path
 
 import structlog
@@ -21,6 +21,7 @@ from salus.node.errors import Unavailable
 from salus.node.local import Opener, opened, socket_path
 from salus.node.member import MemberNode
 from salus.node.registry import use_cases
+from salus.node.ticking import Ticker
 
 _log = structlog.get_logger()
 
@@ -95,11 +96,13 @@ def serve(config: Config, opener: Opener, given: argparse.Namespace) -> int:  # 
     with opened(config, opener) as node, listen(config) as tcp, listen_local(path) as unix:
         cases = list(use_cases().values())
         more = routes(node) if isinstance(node, MemberNode) else []
+        ticking = Ticker(node) if isinstance(node, MemberNode) else nullcontext()
         world = _server(application(node, cases, PersonAuthenticator(node), more=more), config)
         local = _server(application(node, cases, as_operator))
         port = tcp.getsockname()[1]
         _log.info("node.serving", member=config.member, port=port)
         print(f"serving {config.member} on {config.http.host} port {port}; end with Ctrl-C", flush=True)
-        asyncio.run(_both((world, local), (tcp, unix)))
+        with ticking:
+            asyncio.run(_both((world, local), (tcp, unix)))
         path.unlink(missing_ok=True)
     return 0

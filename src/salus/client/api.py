@@ -24,6 +24,126 @@ class AboutNode(msgspec.Struct, frozen=True, kw_only=True):
     """Version of Python."""
 
 
+class AskAccess(msgspec.Struct, frozen=True, kw_only=True):
+    """What to ask a patient for."""
+
+    purpose: str = 'TREAT'
+    """What it is read for: a code of v3-ActReason."""
+
+    classes: tuple[str, ...] | msgspec.UnsetType = msgspec.UNSET
+    """Sensitivity classes."""
+
+    roles: tuple[str, ...] = ()
+    """Roles of the persons who would read; any if empty."""
+
+
+class Asked(msgspec.Struct, frozen=True, kw_only=True):
+    """A request that waits for its answer."""
+
+    id: str
+    """Id of the request, hexadecimal."""
+
+    code: str
+    """The code to show the patient, as text or QR."""
+
+    expires: str
+    """Until when a wallet answers it, UTC."""
+
+
+class ListAccess(msgspec.Struct, frozen=True, kw_only=True):
+    """Asks for nothing more."""
+
+
+class RequestLine(msgspec.Struct, frozen=True, kw_only=True):
+    """A request for access."""
+
+    id: str
+    """Its id, hexadecimal."""
+
+    purpose: str
+    """What for."""
+
+    asked: str
+    """When, UTC."""
+
+    grant: str
+    """The grant that answers it, hexadecimal; empty while it is open."""
+
+
+class GrantLine(msgspec.Struct, frozen=True, kw_only=True):
+    """A grant that this member holds."""
+
+    grant: str
+    """Its id, hexadecimal."""
+
+    link: str
+    """The patient's own link here; empty if there is none."""
+
+    standing: str
+    """live or ended."""
+
+    until: str
+    """When it ends at the latest, UTC."""
+
+    purposes: str
+    """Purposes of use."""
+
+    roles: str
+    """Roles that may read; empty for all."""
+
+    custodians: str
+    """Members whose records it opens."""
+
+
+class Access(msgspec.Struct, frozen=True, kw_only=True):
+    """What was asked and what is held."""
+
+    requests: tuple[RequestLine, ...]
+    """Requests, oldest first."""
+
+    grants: tuple[GrantLine, ...]
+    """Grants held, ended ones without their content."""
+
+
+class PullAccess(msgspec.Struct, frozen=True, kw_only=True):
+    """Under which grant to pull."""
+
+    grant: str
+    """The grant, hexadecimal."""
+
+    purpose: str = 'TREAT'
+    """What it is read for: a code of v3-ActReason."""
+
+    credential: str = ''
+    """Credential of the person for whom it is pulled, if a program does so."""
+
+
+class Failure(msgspec.Struct, frozen=True, kw_only=True):
+    """A custodian that did not answer."""
+
+    custodian: str
+    """Member id."""
+
+    code: str
+    """Code of its refusal, or of what kept it from answering."""
+
+
+class PulledAccess(msgspec.Struct, frozen=True, kw_only=True):
+    """What the pull brought."""
+
+    records: int
+    """Records opened, verified and indexed."""
+
+    bytes: int
+    """Their size."""
+
+    custodians: tuple[str, ...]
+    """Who answered."""
+
+    failures: tuple[Failure, ...]
+    """Who did not."""
+
+
 class AdjudicateClaims(msgspec.Struct, frozen=True, kw_only=True):
     """Claims, and the documents that decide them."""
 
@@ -129,6 +249,246 @@ class PlanChecked(msgspec.Struct, frozen=True, kw_only=True):
     """JSON pointer, rule, what was expected, what stands there."""
 
 
+class AskWaiting(msgspec.Struct, frozen=True, kw_only=True):
+    """Asks for nothing more."""
+
+
+class WaitingLine(msgspec.Struct, frozen=True, kw_only=True):
+    """Something that is not acknowledged yet."""
+
+    id: str
+    """Id of the delivery, hexadecimal."""
+
+    kind: str
+    """What is sent."""
+
+    receiver: str
+    """Member it goes to; `patient` for a notice."""
+
+    since: str
+    """Since when it waits, UTC."""
+
+    tries: int
+    """How often it was tried."""
+
+    failure: str
+    """Code of the last failure."""
+
+
+class Waiting(msgspec.Struct, frozen=True, kw_only=True):
+    """What waits for its receiver."""
+
+    deliveries: tuple[WaitingLine, ...]
+    """The longest waiting first."""
+
+
+class AdvanceErasures(msgspec.Struct, frozen=True, kw_only=True):
+    """Asks for nothing more."""
+
+
+class ErasuresAdvanced(msgspec.Struct, frozen=True, kw_only=True):
+    """What was due is done."""
+
+    moved: int
+    """Cases that took a step."""
+
+
+class CancelRequest(msgspec.Struct, frozen=True, kw_only=True):
+    """Which erasure, and by what it is called off."""
+
+    case: str
+    """The case, hexadecimal."""
+
+    rank: Literal['recovery-contacts', 'in-person']
+    """What authorises it: more than what authorised the request."""
+
+
+class ErasureStepped(msgspec.Struct, frozen=True, kw_only=True):
+    """The step stands on the ledger."""
+
+    case: str
+    """The case."""
+
+
+class ListErasures(msgspec.Struct, frozen=True, kw_only=True):
+    """Asks for nothing more."""
+
+
+class ErasureLine(msgspec.Struct, frozen=True, kw_only=True):
+    """One erasure at this member."""
+
+    case: str
+    """Its case on the ledger, hexadecimal."""
+
+    about: str
+    """`record` of a patient, or `lease`: what was pulled under a grant."""
+
+    status: str
+    """requested, cancelled, retained, deleted or erased."""
+
+    opened: str
+    """When it was opened, UTC."""
+
+    earliest: str
+    """Before this nothing is deleted, UTC."""
+
+    due: str
+    """By when the next step is due, UTC; empty when none remains."""
+
+    overdue: bool
+    """Whether that has passed."""
+
+
+class Erasures(msgspec.Struct, frozen=True, kw_only=True):
+    """The erasures of this member."""
+
+    cases: tuple[ErasureLine, ...]
+    """Oldest first."""
+
+
+class RetainRecords(msgspec.Struct, frozen=True, kw_only=True):
+    """Which erasure, and why the law lets it wait."""
+
+    case: str
+    """The case, hexadecimal."""
+
+    reason: Literal['legal-obligation', 'public-health', 'archiving', 'legal-claims']
+    """Class of the reason (GDPR Art. 17(3)(b) to (e))."""
+
+
+class ListLines(msgspec.Struct, frozen=True, kw_only=True):
+    """Whose lines."""
+
+    link: str
+    """The patient's link."""
+
+    after: int = 0
+    """Number of the last line seen."""
+
+    limit: int = 1000
+    """Lines at most."""
+
+
+class JournalLine(msgspec.Struct, frozen=True, kw_only=True):
+    """One disclosure."""
+
+    number: int
+    """Its number under the link."""
+
+    time: str
+    """When, UTC."""
+
+    member: str
+    """Whose people or program received it."""
+
+    person: str
+    """Pairwise subject of the person; empty for a program."""
+
+    role: str
+    """In which role."""
+
+    purpose: str
+    """What for."""
+
+    action: str
+    """What was done: serve, chart, read, find, export."""
+
+    what: str
+    """What was disclosed, by type and number."""
+
+    grant: str
+    """Under which grant, hexadecimal; empty for the own people."""
+
+    transaction: str
+    """Transaction that anchored it; empty while it waits."""
+
+
+class JournalLines(msgspec.Struct, frozen=True, kw_only=True):
+    """Lines of a link's journal."""
+
+    lines: tuple[JournalLine, ...]
+    """Oldest first."""
+
+
+class SetContact(msgspec.Struct, frozen=True, kw_only=True):
+    """How a patient is told of what happens to the record."""
+
+    link: str
+    """The patient's link."""
+
+    address: str
+    """E-mail address; empty forgets it."""
+
+
+class ContactSet(msgspec.Struct, frozen=True, kw_only=True):
+    """It is kept, encrypted, beside the vault."""
+
+    link: str
+    """The link."""
+
+
+class Invite(msgspec.Struct, frozen=True, kw_only=True):
+    """Whom to invite: a patient of this member, whose identity was proofed."""
+
+    system: str
+    """Who assigned the identifier: a URI."""
+
+    value: str
+    """The identifier."""
+
+
+class Invited(msgspec.Struct, frozen=True, kw_only=True):
+    """An invitation, to be handed to the patient and to nobody else."""
+
+    invitation: str
+    """The text: as it stands, or as a QR code."""
+
+    link: str
+    """The patient's link, hexadecimal."""
+
+    expires: str
+    """Until when it is good, UTC. It is good once."""
+
+
+class ListLinks(msgspec.Struct, frozen=True, kw_only=True):
+    """Which links."""
+
+    after: str = ''
+    """The last link of the page before."""
+
+    limit: int = 1000
+    """Links at most."""
+
+
+class LinkLine(msgspec.Struct, frozen=True, kw_only=True):
+    """A link, without who it is."""
+
+    link: str
+    """Its id, hexadecimal."""
+
+    standing: str
+    """open, closed, retained or erased."""
+
+    enrolled: bool
+    """Whether a wallet holds its key."""
+
+    records: int
+    """Records written under it."""
+
+    disclosures: int
+    """Lines of its disclosure journal."""
+
+    opened: str
+    """When it was opened, UTC."""
+
+
+class Links(msgspec.Struct, frozen=True, kw_only=True):
+    """Patients' links of this member."""
+
+    links: tuple[LinkLine, ...]
+    """The links, in order of their ids."""
+
+
 class MakeCard(msgspec.Struct, frozen=True, kw_only=True):
     """Who the member is."""
 
@@ -195,6 +555,324 @@ class Joined(msgspec.Struct, frozen=True, kw_only=True):
     """Network id, hexadecimal."""
 
 
+class IssuePerson(msgspec.Struct, frozen=True, kw_only=True):
+    """Who is to act in the member's name."""
+
+    subject: str
+    """Name that only this member can resolve: an account number, never a person's name."""
+
+    role: str
+    """Role of the person."""
+
+    purposes: tuple[str, ...]
+    """What the person may read for: codes of v3-ActReason."""
+
+    key: str
+    """The person's own Ed25519 public key."""
+
+    hours: int = 8
+    """How long it holds: a shift at most."""
+
+
+class Issued(msgspec.Struct, frozen=True, kw_only=True):
+    """A credential, bound to the person's key."""
+
+    credential: str
+    """The credential (JWS), sent as `Authorization: Person …`."""
+
+    expires: int
+    """When it ends, Unix seconds."""
+
+    thumbprint: str
+    """Thumbprint of the key (RFC 7638)."""
+
+
+class AnchorRecords(msgspec.Struct, frozen=True, kw_only=True):
+    """Asks for nothing more."""
+
+
+class AnchoredRecords(msgspec.Struct, frozen=True, kw_only=True):
+    """What stands on the ledger now."""
+
+    height: int
+    """Block of the newest anchor just sent; 0 if nothing was pending."""
+
+    transaction: str
+    """Its transaction's id, hexadecimal; empty if nothing was pending."""
+
+
+class ShowChart(msgspec.Struct, frozen=True, kw_only=True):
+    """Whose chart, by own link or by grant, and which part of it."""
+
+    link: str = ''
+    """The patient's link here; what is held under grants is shown with it."""
+
+    grant: str = ''
+    """A grant held."""
+
+    types: tuple[str, ...] = ()
+    """Resource types; all if empty."""
+
+    since: str = ''
+    """Not before this date."""
+
+    until: str = ''
+    """Not at or after this date."""
+
+    limit: int = 100
+    """Lines at most."""
+
+    cursor: str = ''
+    """`next` of the page before."""
+
+    purpose: str = 'TREAT'
+    """What it is read for: a code of v3-ActReason."""
+
+
+class ChartLine(msgspec.Struct, frozen=True, kw_only=True):
+    """One record of a chart."""
+
+    number: int
+    """Its number, for `records show`."""
+
+    type: str
+    """Resource type."""
+
+    date: str
+    """Clinical date, UTC; empty if it has none."""
+
+    label: str
+    """What it is."""
+
+    status: str
+    """Its status."""
+
+    sensitivity: str
+    """Sensitivity class."""
+
+    origin: str
+    """`own`, or `lease` for what was pulled from another member."""
+
+
+class Chart(msgspec.Struct, frozen=True, kw_only=True):
+    """A page of a chart, newest first."""
+
+    total: int
+    """Lines over all pages."""
+
+    next: str
+    """Cursor of the next page; empty at the end."""
+
+    lines: tuple[ChartLine, ...]
+    """The lines of this page."""
+
+
+class CheckRecords(msgspec.Struct, frozen=True, kw_only=True):
+    """Asks for nothing more."""
+
+
+class CheckedRecords(msgspec.Struct, frozen=True, kw_only=True):
+    """What was verified."""
+
+    records: int
+    """Records whose bytes, seal, leaf and chain were verified."""
+
+    disclosures: int
+    """Journal lines whose leaf was recomputed."""
+
+    batches: int
+    """Batches whose root was recomputed."""
+
+    unanchored: int
+    """Batches that wait for the ledger."""
+
+    index_behind: bool
+    """Whether the index lacks records that the vault holds."""
+
+    damage: tuple[str, ...]
+    """What does not hold, by record, batch, line or file."""
+
+
+class FindPatients(msgspec.Struct, frozen=True, kw_only=True):
+    """Whom to look for: by identifier, or by name and birth date."""
+
+    name: str = ''
+    """Beginnings of the names."""
+
+    birth_date: str = ''
+    """Date of birth: YYYY, YYYY-MM or YYYY-MM-DD."""
+
+    identifier: str = ''
+    """Identifier, as SYSTEM|VALUE."""
+
+    purpose: str = 'TREAT'
+    """What it is read for: a code of v3-ActReason."""
+
+
+class Patient(msgspec.Struct, frozen=True, kw_only=True):
+    """A patient found."""
+
+    link: str
+    """The patient's link, hexadecimal."""
+
+    grant: str
+    """The grant that these words were pulled under; empty for own records."""
+
+    name: str
+    """Name for display."""
+
+    birth_date: str
+    """Date of birth as written."""
+
+    gender: str
+    """Administrative gender."""
+
+
+class Patients(msgspec.Struct, frozen=True, kw_only=True):
+    """Who was found."""
+
+    patients: tuple[Patient, ...]
+    """At most 20."""
+
+
+class ImportRecords(msgspec.Struct, frozen=True, kw_only=True):
+    """What to take in."""
+
+    paths: tuple[str, ...]
+    """Files and folders of FHIR R4: Bundles, resources, NDJSON, each also gzipped."""
+
+    source: str
+    """URI of the system that the files come from: patients are known by it and their id there."""
+
+
+class Count(msgspec.Struct, frozen=True, kw_only=True):
+    """How many of a kind."""
+
+    name: str
+    """Resource type, or code and element of a refusal."""
+
+    count: int
+    """How many."""
+
+
+class Imported(msgspec.Struct, frozen=True, kw_only=True):
+    """What became of the files."""
+
+    files: int
+    """Files read."""
+
+    resources: int
+    """Resources read."""
+
+    stored: int
+    """Sealed as a new record."""
+
+    unchanged: int
+    """The same bytes were here already."""
+
+    patients: int
+    """Links opened."""
+
+    house: int
+    """Resources of no patient."""
+
+    unresolved: int
+    """References that stayed as received: nothing here answers to them."""
+
+    doubtful: int
+    """Identifiers that already belong to another patient: a person must look."""
+
+    types: tuple[Count, ...]
+    """Resources read, by type."""
+
+    refused: tuple[Count, ...]
+    """Resources refused, by code and element."""
+
+
+class ShowRecord(msgspec.Struct, frozen=True, kw_only=True):
+    """Which record."""
+
+    number: int
+    """Its number, from a chart."""
+
+    purpose: str = 'TREAT'
+    """What it is read for: a code of v3-ActReason."""
+
+
+class Shown(msgspec.Struct, frozen=True, kw_only=True):
+    """A record as its writer received it."""
+
+    type: str
+    """Resource type."""
+
+    id: str
+    """Logical id."""
+
+    version: int
+    """Version in this vault."""
+
+    recorded: str
+    """When it was sealed here, UTC."""
+
+    media: str
+    """Media type."""
+
+    source: str
+    """Digest of its file, or the writer's leaf; hexadecimal."""
+
+    body: str
+    """The bytes as received, as text."""
+
+
+class AskWorklist(msgspec.Struct, frozen=True, kw_only=True):
+    """Asks for nothing more."""
+
+
+class Task(msgspec.Struct, frozen=True, kw_only=True):
+    """Something to be done."""
+
+    due: str
+    """By when, UTC; empty: as soon as may be."""
+
+    overdue: bool
+    """Whether that has passed."""
+
+    kind: str
+    """erasure, access, delivery, proposal or lease."""
+
+    subject: str
+    """Id of the case, request, delivery, proposal or grant, hexadecimal."""
+
+    what: str
+    """What to do."""
+
+
+class Worklist(msgspec.Struct, frozen=True, kw_only=True):
+    """What is to be done at this member."""
+
+    tasks: tuple[Task, ...]
+    """The most urgent first."""
+
+
+class AccessCases:
+    """Use cases about access."""
+
+    def __init__(self, connection: Connection) -> None:
+        self._connection = connection
+
+    def ask(self, request: AskAccess) -> Asked:
+        """Ask a patient for access: make a signed code that the patient's wallet answers with a grant, or does not. For: person."""
+        return self._connection.ask('/api/access/ask', request, Asked)
+
+    def list(self, request: ListAccess) -> Access:
+        """List the requests made and the grants held. For: person."""
+        return self._connection.ask('/api/access/list', request, Access)
+
+    def pull(self, request: PullAccess) -> PulledAccess:
+        """Pull what a grant opens and was not pulled yet, from every custodian it names; verify and index it. For: person."""
+        return self._connection.ask('/api/access/pull', request, PulledAccess)
+
+
 class ClaimsCases:
     """Use cases about claims."""
 
@@ -212,6 +890,70 @@ class ClaimsCases:
     def check_plan(self, request: CheckPlan) -> PlanChecked:
         """Check a plan document for gaps, overlaps, unknown codes and impossible amounts. For: operator."""
         return self._connection.ask('/api/claims/check-plan', request, PlanChecked)
+
+
+class DeliveriesCases:
+    """Use cases about deliveries."""
+
+    def __init__(self, connection: Connection) -> None:
+        self._connection = connection
+
+    def waiting(self, request: AskWaiting) -> Waiting:
+        """List the documents and notices that are not acknowledged yet. A running node tries again by itself. For: operator."""
+        return self._connection.ask('/api/deliveries/waiting', request, Waiting)
+
+
+class ErasureCases:
+    """Use cases about erasure."""
+
+    def __init__(self, connection: Connection) -> None:
+        self._connection = connection
+
+    def advance(self, request: AdvanceErasures) -> ErasuresAdvanced:
+        """Delete what has waited long enough, and confirm what is gone for good. A running node does it by itself. For: operator."""
+        return self._connection.ask('/api/erasure/advance', request, ErasuresAdvanced)
+
+    def cancel(self, request: CancelRequest) -> ErasureStepped:
+        """Call an erasure off before anything is deleted, on a word of higher rank than the request's. For: privacy-officer."""
+        return self._connection.ask('/api/erasure/cancel', request, ErasureStepped)
+
+    def list(self, request: ListErasures) -> Erasures:
+        """List the requests to erase at this member, with what the ledger says of each. For: privacy-officer."""
+        return self._connection.ask('/api/erasure/list', request, Erasures)
+
+    def retain(self, request: RetainRecords) -> ErasureStepped:
+        """Keep what should be erased, for a reason in law: closed to every grant, reviewed yearly. For: privacy-officer."""
+        return self._connection.ask('/api/erasure/retain', request, ErasureStepped)
+
+
+class JournalCases:
+    """Use cases about journal."""
+
+    def __init__(self, connection: Connection) -> None:
+        self._connection = connection
+
+    def lines(self, request: ListLines) -> JournalLines:
+        """Account for the disclosures of one patient's records at this member (45 CFR 164.528, GDPR Art. 15(1)(c)). For: privacy-officer."""
+        return self._connection.ask('/api/journal/lines', request, JournalLines)
+
+
+class LinkCases:
+    """Use cases about link."""
+
+    def __init__(self, connection: Connection) -> None:
+        self._connection = connection
+
+    def contact(self, request: SetContact) -> ContactSet:
+        """Set where a patient is told of a new grant or an erasure. The text of such a notice says nothing of either. For: registrar."""
+        return self._connection.ask('/api/link/contact', request, ContactSet)
+
+    def invite(self, request: Invite) -> Invited:
+        """Invite a patient to take the key of the own link, after proofing who the person is. For: registrar."""
+        return self._connection.ask('/api/link/invite', request, Invited)
+
+    def list(self, request: ListLinks) -> Links:
+        """List the links of this member's patients, without who they are. For: operator."""
+        return self._connection.ask('/api/link/list', request, Links)
 
 
 class NetworkCases:
@@ -233,14 +975,67 @@ class NetworkCases:
         return self._connection.ask('/api/network/join', request, Joined)
 
 
+class PersonCases:
+    """Use cases about person."""
+
+    def __init__(self, connection: Connection) -> None:
+        self._connection = connection
+
+    def issue(self, request: IssuePerson) -> Issued:
+        """Sign a credential for one of this member's people, bound to the person's own key. For: operator."""
+        return self._connection.ask('/api/person/issue', request, Issued)
+
+
+class RecordsCases:
+    """Use cases about records."""
+
+    def __init__(self, connection: Connection) -> None:
+        self._connection = connection
+
+    def anchor(self, request: AnchorRecords) -> AnchoredRecords:
+        """Anchor everything that is pending on the ledger, now. A running node does it by itself. For: operator."""
+        return self._connection.ask('/api/records/anchor', request, AnchoredRecords)
+
+    def chart(self, request: ShowChart) -> Chart:
+        """Show a patient's chart: own records, and what is held under live grants about the patient. For: person."""
+        return self._connection.ask('/api/records/chart', request, Chart)
+
+    def check(self, request: CheckRecords) -> CheckedRecords:
+        """Verify every byte that the vault keeps: records, chains, journal, batches, database pages. For: operator."""
+        return self._connection.ask('/api/records/check', request, CheckedRecords)
+
+    def find(self, request: FindPatients) -> Patients:
+        """Find patients by identifier, or by name and birth date. Each patient shown is journalled first. For: person."""
+        return self._connection.ask('/api/records/find', request, Patients)
+
+    def import_(self, request: ImportRecords) -> Imported:
+        """Take FHIR files in: each resource is sealed under its patient's link, indexed and anchored. For: operator."""
+        return self._connection.ask('/api/records/import', request, Imported)
+
+    def show(self, request: ShowRecord) -> Shown:
+        """Show one record, verified byte by byte. Journalled before it is shown. For: person."""
+        return self._connection.ask('/api/records/show', request, Shown)
+
+
 class Salus:
     """A node, as a program sees it."""
 
     def __init__(self, connection: Connection) -> None:
         self._connection = connection
+        self.access = AccessCases(connection)
         self.claims = ClaimsCases(connection)
+        self.deliveries = DeliveriesCases(connection)
+        self.erasure = ErasureCases(connection)
+        self.journal = JournalCases(connection)
+        self.link = LinkCases(connection)
         self.network = NetworkCases(connection)
+        self.person = PersonCases(connection)
+        self.records = RecordsCases(connection)
 
     def about(self, request: About) -> AboutNode:
         """Say which program answers, and for which member. For: anyone."""
         return self._connection.ask('/api/about', request, AboutNode)
+
+    def worklist(self, request: AskWorklist) -> Worklist:
+        """List what people of this member must do until when: erasures, requests, failing deliveries, ballots, leases. For: person."""
+        return self._connection.ask('/api/worklist', request, Worklist)

@@ -49,7 +49,8 @@ class PersonAuthenticator:
             signed, lambda keyid: [key] if keyid == claims.cnf.jkt else [], now=self._node.now(), tag=TAG, also=ALSO
         )
         self._nonces.use(signer, self._node.now())
-        return Caller(Kind.PERSON, claims.iss, claims.sub, claims.role, claims.purposes)
+        credential = shown.removeprefix(SCHEME)
+        return Caller(Kind.PERSON, claims.iss, claims.sub, claims.role, claims.purposes, credential)
 
 
 def _key(text: str) -> bytes:

@@ -1,5 +1,7 @@
 """Batches of leaves go to the ledger, and their place on it comes back to the vault."""
 
+import contextlib
+
 from salus.contracts.records.port import Anchor, count_bucket
 from salus.engines.ports import Outcome
 from salus.node.errors import Unavailable
@@ -19,6 +21,18 @@ def anchor(node: MemberNode, *, deferred: bool = False) -> Outcome | None:
         while (batch := node.vault.next_batch()) is not None:
             outcome = _send(node, batch, deferred=deferred)
     return outcome
+
+
+def anchor_reading(node: MemberNode) -> None:
+    """See that what was journalled is anchored: at the next tick, or now where nothing ticks.
+
+    Care does not wait for consensus: what cannot be anchored now stays journalled and is anchored, marked deferred,
+    when the ledger is back.
+    """
+    if node.ticking:
+        return
+    with contextlib.suppress(Unavailable):
+        anchor(node)
 
 
 def _send(node: MemberNode, batch: Batch, *, deferred: bool) -> Outcome:

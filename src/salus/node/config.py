@@ -63,6 +63,21 @@ class LedgerAt(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     ] = ""
 
 
+class Notices(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """How notices to patients leave: by SMTP, or into a folder; without either they wait on the desk."""
+
+    smtp_host: Annotated[str, Meta(description="Mail server; empty: none.", examples=["mail.north.example"])] = ""
+    smtp_port: Annotated[int, Meta(ge=1, le=65535, description="Port of the mail server.", examples=[587])] = 587
+    sender: Annotated[str, Meta(description="Address that notices come from.", examples=["records@north.example"])] = ""
+    folder: Annotated[
+        str,
+        Meta(
+            description="Folder that notices are written to as messages, when there is no mail server.",
+            examples=["/var/spool/salus"],
+        ),
+    ] = ""
+
+
 class Config(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """Everything that an operator may set."""
 
@@ -94,6 +109,7 @@ class Config(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
     ] = ""
     ledger: Annotated[LedgerAt, Meta(description="Who orders the ledger.")] = msgspec.field(default_factory=LedgerAt)
     http: Annotated[Http, Meta(description="The HTTP edge.")] = msgspec.field(default_factory=Http)
+    notices: Annotated[Notices, Meta(description="Notices to patients.")] = msgspec.field(default_factory=Notices)
 
 
 def keys(struct: type[msgspec.Struct] = Config, path: tuple[str, ...] = ()) -> Iterator[tuple[tuple[str, ...], Field]]:

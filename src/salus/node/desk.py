@@ -37,6 +37,7 @@ MIGRATIONS: Final = (
         case_id BLOB PRIMARY KEY, subject BLOB NOT NULL, lease INTEGER NOT NULL, opened INTEGER NOT NULL,
         done INTEGER) WITHOUT ROWID;
     """,
+    "CREATE TABLE contact (link BLOB PRIMARY KEY, address TEXT NOT NULL) WITHOUT ROWID;",
 )
 
 
@@ -122,10 +123,13 @@ class Desk:
                 (one.id, one.kind, one.receiver, one.body, one.made, one.due, one.tries),
             )
 
-    def due(self, now: int, limit: int = 100) -> list[Outgoing]:
-        """Return what is to be sent now, the longest waiting first."""
-        sql = "SELECT id, kind, receiver, body, made, due, tries FROM outgoing WHERE done IS NULL AND due <= ? ORDER BY due LIMIT ?"
-        return [Outgoing(*row) for row in self._rows(sql, (now, limit))]  # type: ignore[arg-type]
+    def due(self, now: int, kinds: str, limit: int = 100) -> list[Outgoing]:
+        """Return what is to be sent now of the kinds that begin with `kinds`, the longest waiting first."""
+        sql = (
+            "SELECT id, kind, receiver, body, made, due, tries FROM outgoing "
+            "WHERE done IS NULL AND due <= ? AND substr(kind, 1, ?) = ? ORDER BY due LIMIT ?"
+        )
+        return [Outgoing(*row) for row in self._rows(sql, (now, len(kinds), kinds, limit))]  # type: ignore[arg-type]
 
     def waiting(self) -> list[tuple[Outgoing, str]]:
         """Return everything not yet acknowledged, with the code of the last failure, the longest waiting first."""
@@ -135,14 +139,30 @@ class Desk:
         return [(Outgoing(*row[:7]), str(row[7])) for row in self._rows(sql)]  # type: ignore[arg-type]
 
     def sent(self, id_: bytes, now: int) -> None:
-        """Note an acknowledgement; the body is not kept."""
+        """Note an acknowledgement; body and receiver are not kept."""
         with self._writing() as db:
-            db.execute("UPDATE outgoing SET done = ?, body = x'' WHERE id = ?", (now, id_))
+            db.execute("UPDATE outgoing SET done = ?, body = x'', receiver = '' WHERE id = ?", (now, id_))
 
     def again(self, id_: bytes, due: int, failure: str) -> None:
         """Note a failed try with its refusal's code."""
         with self._writing() as db:
             db.execute("UPDATE outgoing SET tries = tries + 1, due = ?, failure = ? WHERE id = ?", (due, failure, id_))
+
+    # Where patients are told ------------------------------------------------------------------------------------
+
+    def set_contact(self, link: bytes, address: str) -> None:
+        """Keep the address of a link's patient; an empty one forgets it, and what waits to be sent there."""
+        with self._writing() as db:
+            for (old,) in db.execute("SELECT address FROM contact WHERE link = ?", (link,)).fetchall():
+                db.execute("DELETE FROM outgoing WHERE kind = 'notice' AND receiver = ? AND done IS NULL", (old,))
+            db.execute("DELETE FROM contact WHERE link = ?", (link,))
+            if address:
+                db.execute("INSERT INTO contact VALUES (?, ?)", (link, address))
+
+    def contact(self, link: bytes) -> str:
+        """Return the address of a link's patient, or nothing."""
+        rows = self._rows("SELECT address FROM contact WHERE link = ?", (link,))
+        return str(rows[0][0]) if rows else ""
 
     # What came in -----------------------------------------------------------------------------------------------
 

@@ -26,6 +26,7 @@ from salus.node.desk import Erasing
 from salus.node.errors import Conflict, NotFound
 from salus.node.exchange.grantee import purge
 from salus.node.member import MemberNode
+from salus.node.notices import ERASURE_OPENED, notify
 
 BACKUP_MARGIN_MS: Final = 24 * 3600 * 1000  # backups are kept a day less than the ledger allows
 
@@ -45,6 +46,7 @@ def begin(node: MemberNode, link: bytes, case: bytes, rank: Rank = Rank.LINK_KEY
     node.vault.close_link(link)
     if erasure(node.ledger.read(), case) is None:
         node.submitter.submit(OpenErasure(case=case, rank=rank))
+        notify(node, link, ERASURE_OPENED)
 
 
 def begin_lease(node: MemberNode, grant: bytes, case: bytes) -> None:
@@ -103,6 +105,7 @@ def _delete(node: MemberNode, case: Case) -> None:
     if not case.erasing.lease:
         node.index.forget(subject)
         node.vault.erase_link(subject, case=case.erasing.case)
+        node.desk.set_contact(subject, "")
     node.submitter.submit(ConfirmDeletion(case=case.erasing.case))
 
 

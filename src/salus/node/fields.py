@@ -24,6 +24,10 @@ class Field:
     default: Any
     description: str
     examples: tuple[Any, ...]
+    positional: bool = False
+    """Whether the command line takes it without the option's name."""
+    path: bool = False
+    """Whether it names a file or folder of the machine: what is relative is so to whoever types it."""
 
     @property
     def option(self) -> str:
@@ -61,6 +65,7 @@ def fields(struct: type[msgspec.Struct]) -> Iterator[Field]:
     hints = get_type_hints(struct, include_extras=True)
     for field in msgspec.structs.fields(struct):
         bare, optional, meta = _bare(hints[field.name])
+        extra = (meta and meta.extra) or {}
         default = field.default
         if default is msgspec.NODEFAULT and field.default_factory is not msgspec.NODEFAULT:
             default = field.default_factory()
@@ -72,6 +77,8 @@ def fields(struct: type[msgspec.Struct]) -> Iterator[Field]:
             default=None if default is msgspec.NODEFAULT else default,
             description=(meta and meta.description) or "",
             examples=tuple((meta and meta.examples) or ()),
+            positional=extra.get("positional", False),
+            path=extra.get("path", False),
         )
 
 

@@ -63,6 +63,8 @@ class MemberNode:
     """Lets the ledger go, and what cosigns it."""
     stopped: str = ""
     """Why the node does not serve, or empty."""
+    ticking: bool = False
+    """Whether a thread of this process anchors and delivers on its own (`salus.node.ticking`)."""
 
     def __post_init__(self) -> None:
         self.network: bytes = self.ledger.network

@@ -20,11 +20,45 @@ from joserfc.jwk import OKPKey
 from msgspec import Meta
 
 from salus.node.errors import Unauthenticated
+from salus.node.member import MemberNode
+from salus.node.usecase import OPERATOR, Message, use_case
 
 TYPE: Final = "salus-person"
 # A shift: who was dismissed in the morning is out by the evening without a revocation list.
 LIFETIME_SECONDS: Final = 12 * 3600
 AHEAD_SECONDS: Final = 15  # how far the member's clock may be ahead of ours
+
+
+class IssuePerson(Message, frozen=True):
+    """Who is to act in the member's name."""
+
+    subject: Annotated[
+        str,
+        Meta(
+            min_length=1,
+            max_length=128,
+            description="Name that only this member can resolve: an account number, never a person's name.",
+            examples=["staff-0042"],
+        ),
+    ]
+    role: Annotated[str, Meta(min_length=1, max_length=64, description="Role of the person.", examples=["physician"])]
+    purposes: Annotated[
+        tuple[Annotated[str, Meta(pattern="^[A-Z]{2,16}$")], ...],
+        Meta(min_length=1, description="What the person may read for: codes of v3-ActReason.", examples=[["TREAT"]]),
+    ]
+    key: Annotated[
+        str,
+        Meta(pattern="^[0-9a-f]{64}$", description="The person's own Ed25519 public key.", examples=["0" * 64]),
+    ]
+    hours: Annotated[int, Meta(ge=1, le=12, description="How long it holds: a shift at most.", examples=[8])] = 8
+
+
+class Issued(Message, frozen=True):
+    """A credential, bound to the person's key."""
+
+    credential: Annotated[str, Meta(description="The credential (JWS), sent as `Authorization: Person …`.")]
+    expires: Annotated[int, Meta(description="When it ends, Unix seconds.")]
+    thumbprint: Annotated[str, Meta(description="Thumbprint of the key (RFC 7638).")]
 
 
 class Confirmation(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -63,6 +97,35 @@ def issue(claims: PersonClaims, key: OKPKey) -> str:
     return jws.serialize_compact(
         {"alg": "Ed25519", "typ": TYPE}, msgspec.json.encode(claims), key, algorithms=["Ed25519"]
     )
+
+
+@use_case("person.issue", who=OPERATOR)
+def issue_person(node: MemberNode, request: IssuePerson) -> Issued:
+    """Sign a credential for one of this member's people, bound to the person's own key.
+
+    Who shows it, and signs the request with that key, acts in this role for these purposes until it ends. There is no
+    revocation: keep it short.
+    """
+    now = node.now() // 1000
+    jkt = thumbprint(bytes.fromhex(request.key))
+    expires = now + request.hours * 3600
+    claims = PersonClaims(
+        iss=node.member,
+        sub=request.subject,
+        role=request.role,
+        purposes=request.purposes,
+        cnf=Confirmation(jkt),
+        iat=now,
+        exp=expires,
+    )
+    return Issued(credential=issue(claims, _signer(node)), expires=expires, thumbprint=jkt)
+
+
+def _signer(node: MemberNode) -> OKPKey:
+    """Return the member's signing key as a JWK (RFC 8037)."""
+    seed = base64.urlsafe_b64encode(node.signing_key.private_bytes_raw()).rstrip(b"=").decode()
+    public = base64.urlsafe_b64encode(node.signing_key.public_key().public_bytes_raw()).rstrip(b"=").decode()
+    return OKPKey.import_key({"kty": "OKP", "crv": "Ed25519", "x": public, "d": seed})
 
 
 def claims_of(credential: str, member: str, keys: Sequence[bytes], now: int) -> PersonClaims:

@@ -3,12 +3,26 @@
 from types import ModuleType
 from typing import Any, Final
 
-from salus.node import about, claims
+from salus.node import about, claims, disclosures, erasures, links, people, requests, worklist
 from salus.node.network import founding
+from salus.node.records import charts, keeping, taking
 from salus.node.usecase import UseCase
 
 # A domain's module or package; its use cases are the UseCase values in its namespace.
-DOMAINS: Final[tuple[ModuleType, ...]] = (about, claims, founding)
+DOMAINS: Final[tuple[ModuleType, ...]] = (
+    about,
+    charts,
+    claims,
+    disclosures,
+    erasures,
+    founding,
+    keeping,
+    links,
+    people,
+    requests,
+    taking,
+    worklist,
+)
 
 
 def use_cases() -> dict[str, UseCase[Any, Any, Any]]:

@@ -91,6 +91,8 @@ class Caller:
     subject: str = ""  # pairwise, of the person credential
     role: str = ""
     purposes: tuple[str, ...] = ()
+    credential: str = ""
+    """What the person showed, for other members to check when something is pulled in the person's name."""
 
     def may(self, who: Who) -> bool:
         """Tell whether this caller is among those."""

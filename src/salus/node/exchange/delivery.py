@@ -51,7 +51,7 @@ def deliver(node: MemberNode, receiver: str, kind: str, body: bytes) -> bytes:
 
 def deliver_due(node: MemberNode) -> int:
     """Try everything that is due; return how many were acknowledged."""
-    return sum(_try(node, one) for one in node.desk.due(node.now()) if one.kind.startswith(PREFIX))
+    return sum(_try(node, one) for one in node.desk.due(node.now(), PREFIX))
 
 
 def _try(node: MemberNode, one: Outgoing) -> bool:

@@ -20,6 +20,7 @@ from salus.node.errors import EdgeError, Forbidden, Malformed, NotFound, Unavail
 from salus.node.exchange.custodian import MANIFEST_LABEL
 from salus.node.exchange.pull import FORMAT, PATH, PURPOSE, Manifest, Openings, Pull, Pulled
 from salus.node.member import MemberNode
+from salus.node.notices import GRANT_HELD, notify
 from salus.vault.envelope import context_of, open_envelope
 from salus.vault.errors import EnvelopeRefused, SealBroken, TooLarge
 from salus.vault.journal import Disclosure, Side
@@ -76,7 +77,10 @@ def take_grant(node: MemberNode, _sender: str, envelope: bytes) -> None:
         )
     except GrantRefused as error:
         raise Forbidden("grant.refused", str(error)) from error
+    fresh = not node.desk.held(id_)
     node.desk.hold(id_, encode(grant), node.now())
+    if fresh and grant.link:
+        notify(node, grant.link, GRANT_HELD)
     if granted.request:
         node.desk.answered(granted.request, id_)
 

@@ -1,0 +1,100 @@
+"""Reading by a member's own people: journalled before it is shown, under the purpose and the person's credential.
+
+Own records are journalled per link, what is kept under a patient's grant per grant. A lease that is not live is refused.
+"""
+
+from collections import Counter
+from collections.abc import Iterable, Sequence
+from typing import Final
+
+from salus.agreements.grants import Document, Grant
+from salus.core.encoding import decode
+from salus.node.anchoring import anchor_reading
+from salus.node.errors import EdgeError, Forbidden
+from salus.node.exchange.grantee import require_live
+from salus.node.member import MemberNode
+from salus.node.usecase import Caller, Kind
+from salus.vault.journal import Disclosure, Side
+
+OPERATOR_ROLE: Final = "operator"
+
+
+def require_purpose(caller: Caller, purpose: str) -> None:
+    """Check that a person's credential is for this purpose. Raises Forbidden."""
+    if caller.kind is Kind.PERSON and purpose not in caller.purposes:
+        raise Forbidden(
+            "person.purpose",
+            "the credential is not for this purpose",
+            expected=", ".join(caller.purposes),
+            got=purpose,
+            todo="ask for a credential that is",
+        )
+
+
+def role_of(caller: Caller) -> str:
+    """Return the role that a reading is journalled under."""
+    return caller.role or OPERATOR_ROLE
+
+
+def require_lease(node: MemberNode, caller: Caller, grant: bytes, purpose: str) -> Document:
+    """Check that a lease may be read now, by this caller, for this purpose. Raises NotFound, Forbidden, Unavailable."""
+    _, document = require_live(node, grant)
+    if document.roles and role_of(caller) not in document.roles:
+        raise Forbidden("lease.role", "the patient's grant is for other roles", expected=", ".join(document.roles))
+    if document.purposes and purpose not in document.purposes:
+        raise Forbidden("lease.purpose", "the patient's grant is for other purposes", got=purpose)
+    return document
+
+
+def leases_of(node: MemberNode, link: bytes, caller: Caller, purpose: str) -> list[bytes]:
+    """Return the grants about the patient of an own link that this caller may read under now."""
+    found = []
+    for held in node.desk.held():
+        if held.ended is not None or decode(held.body, Grant).link != link:
+            continue
+        try:
+            require_lease(node, caller, held.grant, purpose)
+        except EdgeError:
+            continue  # not live, or for others: the chart goes on without it, as if it were not here
+        found.append(held.grant)
+    return found
+
+
+def journal_own(
+    node: MemberNode, caller: Caller, link: bytes, *, purpose: str, action: str, what: Sequence[str]
+) -> None:
+    """Journal a reading of own records, durably, and have it anchored."""
+    _journal(node, [_line(node, caller, Side.CUSTODIAN, link, purpose, action, what)])
+
+
+def journal_lease(
+    node: MemberNode, caller: Caller, grant: bytes, *, purpose: str, action: str, what: Sequence[str]
+) -> None:
+    """Journal a reading under a grant, durably, and have it anchored."""
+    _journal(node, [_line(node, caller, Side.GRANTEE, grant, purpose, action, what)])
+
+
+def counted(types: Iterable[str]) -> tuple[str, ...]:
+    """Return how many of each type, as a journal line says it."""
+    return tuple(f"{name} {count}" for name, count in sorted(Counter(types).items()))
+
+
+def _line(  # noqa: PLR0917 -- what a line says
+    node: MemberNode, caller: Caller, side: Side, subject: bytes, purpose: str, action: str, what: Sequence[str]
+) -> Disclosure:
+    return Disclosure(
+        side=side,
+        subject=subject,
+        member=node.member,
+        person=caller.subject,
+        role=role_of(caller),
+        purpose=purpose,
+        action=action,
+        what=tuple(what),
+        grant=subject if side is Side.GRANTEE else b"",
+    )
+
+
+def _journal(node: MemberNode, lines: Sequence[Disclosure]) -> None:
+    node.vault.journal(lines)
+    anchor_reading(node)

@@ -1,0 +1,101 @@
+"""What a running node does by itself, on a thread of its own: anchor, deliver, purge, erase, send notices.
+
+Anchors leave at the network's tick (`Parameters.anchor_tick`, 500 ms by default), so that what the own people read is
+anchored within 5 s. A failure is logged by its code and tried again; only a bug ends the thread, and `/health` says so.
+"""
+
+import threading
+from collections.abc import Callable
+from typing import Final, Self
+
+import structlog
+
+from salus.contracts.membership import port as membership
+from salus.core.errors import SalusError
+from salus.core.proof.errors import Unproven
+from salus.node import erasing
+from salus.node.anchoring import anchor
+from salus.node.exchange.delivery import deliver_due
+from salus.node.exchange.grantee import confirm_and_purge
+from salus.node.mapping import edge_error
+from salus.node.member import MemberNode
+from salus.node.notices import post_of, send_due
+
+_log = structlog.get_logger()
+DELIVER_SECONDS: Final = 1.0  # the first retry of a delivery is due after two
+PURGE_SECONDS: Final = 1.0  # a revoked lease is gone within two seconds of the block that ends it
+ERASE_SECONDS: Final = 60.0  # deadlines of days
+NOTICE_SECONDS: Final = 5.0
+
+
+class Ticker:
+    """The thread. Stop it before the node is closed; a context manager."""
+
+    def __init__(self, node: MemberNode) -> None:
+        """Start ticking."""
+        self._node = node
+        self._end = threading.Event()
+        self._threads = [
+            threading.Thread(target=self._run, args=(job,), name=f"salus-{job[0]}", daemon=True)
+            for job in self._jobs(node)
+        ]
+        node.ticking = True
+        for thread in self._threads:
+            thread.start()
+
+    def __enter__(self) -> Self:
+        """Return the ticker."""
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        """Stop."""
+        self.stop()
+
+    def stop(self) -> None:
+        """End every job after its present step. What is pending stays, durably, for the next start."""
+        self._end.set()
+        for thread in self._threads:
+            thread.join()
+        self._node.ticking = False
+
+    def _jobs(self, node: MemberNode) -> list["Job"]:
+        post = post_of(node.config.notices)
+        jobs: list[Job] = [
+            ("anchor", lambda: _anchor_seconds(node), lambda: anchor(node)),
+            ("deliver", lambda: DELIVER_SECONDS, lambda: deliver_due(node)),
+            ("purge", lambda: PURGE_SECONDS, lambda: confirm_and_purge(node)),
+            ("erase", lambda: ERASE_SECONDS, lambda: erasing.advance(node)),
+        ]
+        if post is not None:
+            jobs.append(("notify", lambda: NOTICE_SECONDS, lambda: send_due(node, post)))
+        return jobs
+
+    def _run(self, job: "Job") -> None:
+        """Repeat one job until told to end. Each has a thread: a member that does not answer delays no anchor."""
+        name, seconds, work = job
+        failed = ""
+        ended = False
+        try:
+            while not self._end.wait(seconds()):
+                try:
+                    work()
+                    failed = ""
+                except (SalusError, Unproven) as error:
+                    told = edge_error(error)
+                    if told is None:
+                        raise
+                    if told.code != failed:
+                        _log.warning(f"tick.{name}", code=told.code)
+                    failed = told.code
+            ended = True
+        finally:
+            if not ended:
+                self._node.stopped = "node.bug"
+
+
+Job = tuple[str, Callable[[], float], Callable[[], object]]
+"""Name, how many seconds until its next turn, what it does."""
+
+
+def _anchor_seconds(node: MemberNode) -> float:
+    return membership.parameters(node.ledger.read()).anchor_tick / 1000
