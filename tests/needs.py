@@ -6,6 +6,8 @@ from pathlib import Path
 
 import pytest
 
+from salus.engines.cometbft.binary import VERSION, find
+
 SHARED = Path(__file__).parents[2] / "shared"
 
 
@@ -25,3 +27,13 @@ def shared(name: str) -> Path:
     if not path.exists():
         pytest.skip(f"the sample collection beside the repository has no {name}")
     return path
+
+
+def cometbft(version: str = VERSION) -> Path:
+    """Return the engine's program: `make test` builds it; without it skip, or fail where CI=true."""
+    found = find(os.environ, version)
+    if found is not None:
+        return found
+    if os.environ.get("CI") == "true":
+        pytest.fail(f"cometbft {version} is not installed, and CI=true allows no skip for a missing tool")
+    pytest.skip(f"cometbft {version} is not here: `salus engine install` builds it")

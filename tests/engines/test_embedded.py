@@ -231,7 +231,7 @@ def test_closing_finishes_what_was_accepted_and_refuses_the_rest(store, kernel, 
 
 
 def test_too_many_waiting_is_said_at_once(engine, monkeypatch):
-    monkeypatch.setattr("salus.engines.embedded.MAX_WAITING", 0)
+    monkeypatch.setattr("salus.engines.door.MAX_WAITING", 0)
     with pytest.raises(Busy):
         send(engine, small.Note(b"a", b"1"))
 

@@ -17,7 +17,7 @@ from salus.core.proof.checkpoint import Checkpoint, CosignerChange
 from salus.core.rules import UnsupportedRules
 from salus.core.transaction import Transaction
 from salus.engines.checkpoints import Cosigning
-from salus.engines.embedded import Verdicts
+from salus.engines.door import Verdicts
 from salus.engines.errors import Diverged, EngineError, NotKept, OtherLedger, Stopped, StoreDamaged, StoreFailed
 from salus.engines.ledger import StoredLedger
 from salus.engines.ports import Ledger, Outcome

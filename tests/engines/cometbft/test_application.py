@@ -18,7 +18,7 @@ from salus.engines.replay import replay
 from salus.engines.store import lmdb_store, memory_store
 from tests.contracts.workload import record
 from tests.engines import small
-from tests.engines.cometbft.consensus import AbciMachine, Consensus, nobody
+from tests.engines.cometbft.consensus import AbciMachine, Consensus, nobody, timestamp
 from tests.vectors_run import VECTORS, cases, prepared, read, run
 
 MINUTE = 60_000
@@ -32,7 +32,7 @@ class House:
         self.store = store or memory_store()
         self.now = small.START
         self.kernel = Kernel(small.REGISTRY)
-        self.committed = []
+        self.committed, self.faults = [], []
         self.application = Application(
             self.kernel,
             self.store,
@@ -40,6 +40,7 @@ class House:
             clock=lambda: self.now,
             version="test",
             on_commit=self.committed.append,
+            on_fault=lambda fault, address: self.faults.append((fault.value, address)),
         )
         self.consensus = Consensus(self.application, self.store)
         self.numbers = itertools.count(1)
@@ -209,6 +210,26 @@ def test_one_bad_transaction_refuses_the_whole_proposal(house, spoiled):
     }[spoiled]
     assert house.consensus.process(house.now, [good])
     assert not house.consensus.process(house.now, [good, wire])
+
+
+def test_who_proposes_what_is_refused_is_named(house):
+    house.consensus.ask("process_proposal", txs=[b"junk"], proposer_address=b"p" * 20)
+    assert house.faults == [("proposal", b"p" * 20)]
+
+
+def test_who_does_not_sign_or_signs_twice_is_named(house):
+    def validator(name):
+        return MESSAGES["Validator"](address=name * 20)
+
+    votes = [MESSAGES["VoteInfo"](validator=validator(b"%d" % flag), block_id_flag=flag) for flag in (1, 2, 3)]
+    house.consensus.ask(
+        "finalize_block",
+        height=1,
+        time=timestamp(small.START + 5),
+        decided_last_commit=MESSAGES["CommitInfo"](votes=votes),
+        misbehavior=[MESSAGES["Misbehavior"](type=1, validator=validator(b"m"))],
+    )
+    assert house.faults == [("absent", b"1" * 20), ("absent", b"3" * 20), ("misbehavior", b"m" * 20)]
 
 
 def test_a_proposal_keeps_within_the_limits(house):

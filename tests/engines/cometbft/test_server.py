@@ -3,7 +3,6 @@
 import asyncio
 import socket
 import threading
-from contextlib import suppress
 
 import pytest
 from hypothesis import given
@@ -32,8 +31,7 @@ def server(tmp_path):
     ready = threading.Event()
 
     def run():
-        with suppress(InvariantBroken, BadFrame):
-            asyncio.run(server.run(ready.set))
+        asyncio.run(server.run(ready.set))
 
     thread = threading.Thread(target=run)
     thread.start()

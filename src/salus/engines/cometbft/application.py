@@ -10,6 +10,7 @@ empty block first: the waiting transactions follow at once, with fresh time.
 
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from enum import StrEnum
 from typing import Any, Final
 
 from salus.core.errors import InvariantBroken, Rejected
@@ -18,7 +19,8 @@ from salus.core.reasons import KernelReason
 from salus.core.tables import LayeredReader, View
 from salus.core.transaction import MAX_LIFE_MS, Transaction
 from salus.engines.cometbft.schema import MESSAGES
-from salus.engines.embedded import Verdicts, found
+from salus.engines.door import Verdicts
+from salus.engines.embedded import found
 from salus.engines.errors import OtherLedger
 from salus.engines.store import LedgerStore
 
@@ -28,6 +30,7 @@ TX_OVERHEAD: Final = 5  # protobuf bytes that CometBFT counts for each transacti
 RECHECK: Final = 1
 ACCEPT: Final = 1
 REJECT: Final = 2
+COMMITTED: Final = 2  # a validator's flag in a commit: it signed this block
 SNAPSHOT_REJECT_FORMAT: Final = 4
 CHUNK_ABORT: Final = 2
 MAX_WAITING: Final = 20_000  # the size of the mempool
@@ -35,6 +38,17 @@ VERIFYING_THREADS: Final = 2  # more only fight for the interpreter
 
 ValidatorsOf = Callable[[View], Mapping[bytes, int]]
 """The validator set as the ledger's own table has it: power by Ed25519 public key (32 bytes)."""
+
+
+class Fault(StrEnum):
+    """What a validator did, or left undone."""
+
+    PROPOSAL = "proposal"
+    """It proposed a block that honest nodes refuse."""
+    ABSENT = "absent"
+    """It did not sign the block before."""
+    MISBEHAVIOR = "misbehavior"
+    """It signed two things of which one at most may be signed; CometBFT has the evidence in its block."""
 
 
 class Application:
@@ -49,10 +63,15 @@ class Application:
         clock: Callable[[], int],
         version: str,
         initial_height: int = 1,
+        verdicts: Verdicts | None = None,
         on_commit: Callable[[Transition], None] = lambda _: None,
+        on_refuse: Callable[[bytes, Rejected], None] = lambda _id, _refusal: None,
+        on_fault: Callable[[Fault, bytes], None] = lambda _fault, _address: None,
     ) -> None:
-        """`clock` gives Unix ms and never enters a state transition; `on_commit` hears of what was persisted.
+        """`clock` gives Unix ms and never enters a state transition; `verdicts` may be shared with the node's door.
 
+        `on_commit` hears of what was persisted, `on_refuse` of the id of a transaction that CheckTx refused, and why,
+        `on_fault` of what a validator, named by its address in CometBFT, did or left undone.
         `initial_height` is the genesis file's: the height of the first block that CometBFT orders.
         """
         self._kernel = kernel
@@ -62,7 +81,9 @@ class Application:
         self._version = version
         self._initial_height = initial_height
         self._on_commit = on_commit
-        self._verdicts = Verdicts()
+        self._on_refuse = on_refuse
+        self._on_fault = on_fault
+        self._verdicts = verdicts or Verdicts()
         self._threads = ThreadPoolExecutor(VERIFYING_THREADS, thread_name_prefix="abci-verify")
         self._pending: Transition | None = None
         self._waiting: dict[bytes, tuple[bytes, int]] = {}
@@ -131,11 +152,14 @@ class Application:
             now = max(self._clock(), state.chain.time)
             if request.type == RECHECK and request.tx in self._waiting:
                 return MESSAGES["ResponseCheckTx"](code=self._recheck(request.tx, state, now))
+            tx_id = b""
             try:
                 transaction = self._kernel.decode(request.tx)
+                tx_id = transaction.id
                 self._verdicts.authenticate(transaction)
                 self._kernel.admit(transaction, state, now)
             except Rejected as refusal:
+                self._on_refuse(tx_id, refusal)
                 return MESSAGES["ResponseCheckTx"](code=refusal.reason.code, log=str(refusal))
         self._waiting[request.tx] = (transaction.id, transaction.body.expiry)
         return MESSAGES["ResponseCheckTx"]()
@@ -176,19 +200,28 @@ class Application:
 
     def process_proposal(self, request: Any) -> Any:
         """Accept exactly the proposals whose every transaction decodes, is authentic and timely."""
-        time = _milliseconds(request.time)
-        response = MESSAGES["ResponseProcessProposal"]
-        if len(request.txs) > MAX_BLOCK_TRANSACTIONS:
-            return response(status=REJECT)
+        accepted = self._acceptable(request.txs, _milliseconds(request.time))
+        if not accepted:
+            self._on_fault(Fault.PROPOSAL, request.proposer_address)
+        return MESSAGES["ResponseProcessProposal"](status=ACCEPT if accepted else REJECT)
+
+    def _acceptable(self, wires: Sequence[bytes], time: int) -> bool:
+        if len(wires) > MAX_BLOCK_TRANSACTIONS:
+            return False
         try:
-            transactions = [self._kernel.decode(wire) for wire in request.txs]
+            transactions = [self._kernel.decode(wire) for wire in wires]
         except Rejected:
-            return response(status=REJECT)
+            return False
         timely = all(_timely(transaction, time) for transaction in transactions)
-        return response(status=ACCEPT if timely and all(self._authentic(transactions)) else REJECT)
+        return timely and all(self._authentic(transactions))
 
     def finalize_block(self, request: Any) -> Any:
         """Execute a decided block. Nothing is persisted before Commit."""
+        for vote in request.decided_last_commit.votes:
+            if vote.block_id_flag != COMMITTED:
+                self._on_fault(Fault.ABSENT, vote.validator.address)
+        for seen in request.misbehavior:
+            self._on_fault(Fault.MISBEHAVIOR, seen.validator.address)
         transactions = tuple(self._kernel.decode(wire) for wire in request.txs)
         if not all(self._authentic(transactions)):
             raise InvariantBroken("a decided block holds a signature that does not verify")

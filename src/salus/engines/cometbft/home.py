@@ -26,6 +26,7 @@ log_level = "{log_level}"
 
 [rpc]
 laddr = "unix://{rpc_socket}"                     # never on the open network
+max_request_batch_size = 100                      # the node hands transactions over in batches
 
 [p2p]
 laddr = "tcp://{listen}"
@@ -44,6 +45,9 @@ max_tx_bytes = 262144
 recheck = true                                    # answered from the application's cache
 
 [consensus]
+timeout_propose = "1s"                            # a dead proposer costs this and timeout_precommit; rounds add to it
+timeout_prevote = "500ms"
+timeout_precommit = "500ms"
 timeout_commit = "0s"
 skip_timeout_commit = true
 create_empty_blocks = false

@@ -137,7 +137,7 @@ class Server:
         self._loop: asyncio.AbstractEventLoop | None = None
 
     async def run(self, ready: Callable[[], None] = lambda: None) -> None:
-        """Serve until `close`; raise what made the application fail, if it did."""
+        """Serve until `close`, or until the application fails: `failure` says why."""
         self._loop = asyncio.get_running_loop()
         self._ended = asyncio.Event()
         self.address.unlink(missing_ok=True)
@@ -150,8 +150,6 @@ class Server:
             await self._ended.wait()
             await self._let_go(transports)
         self.address.unlink(missing_ok=True)
-        if self.failure is not None:
-            raise self.failure
 
     def close(self) -> None:
         """End `run`, from any thread."""

@@ -1,0 +1,170 @@
+"""The engine and its application as one unit: started, watched, restarted and stopped together, in the right order.
+
+CometBFT ends when its application does, and shakes hands only when it starts. So the application comes first and goes
+last: start it, then the engine; end the engine and wait, then the application. If either ends by itself, both are
+started anew, after a pause that grows; unless the application failed in a way that a restart does not mend.
+"""
+
+import asyncio
+import subprocess
+import threading
+import time
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Final, Protocol
+
+from salus.core.errors import InvariantBroken, SalusError
+from salus.core.rules import UnsupportedRules
+from salus.engines.cometbft.server import Application, Server
+from salus.engines.errors import EngineError, OtherLedger, StoreDamaged, StoreFailed
+
+READY_SECONDS: Final = 10.0
+END_SECONDS: Final = 10.0  # CometBFT takes up to a few seconds to let go of its databases
+FIRST_PAUSE: Final = 0.2
+LONGEST_PAUSE: Final = 10.0
+STEADY_SECONDS: Final = 60.0  # a life of this length forgives the pauses before it
+LOG_BYTES: Final = 16 * 1024 * 1024
+LOG: Final = "cometbft.log"
+LETHAL: Final = (InvariantBroken, UnsupportedRules, StoreFailed, StoreDamaged, OtherLedger)
+
+
+class EngineEnded(EngineError):
+    """The engine ended by itself."""
+
+
+class Life(Application, Protocol):
+    """An application for one life of the engine."""
+
+    def close(self) -> None:
+        """Let go of its threads."""
+        ...
+
+
+Report = Callable[[str, Mapping[str, str | int]], None]
+"""Told what happened: an event's name (`engine.ended`) and its facts, without personal data."""
+
+
+class Unit:
+    """Runs `binary` on `home` beside an application at `socket` until closed. Every callback is called on its thread."""
+
+    def __init__(
+        self,
+        application: Callable[[], Life],
+        *,
+        binary: Path,
+        home: Path,
+        socket: Path,
+        rpc: Path,
+        report: Report = lambda _event, _facts: None,
+        halted: Callable[[SalusError], None] = lambda _: None,
+    ) -> None:
+        """`rpc` is the engine's own socket. `halted` hears why the unit ended for good, if it did by itself."""
+        self._application = application
+        self._binary = binary
+        self._home = home
+        self._socket = socket
+        self._rpc = rpc
+        self._report = report
+        self._halted = halted
+        self._changed = threading.Condition()
+        self._closing = False
+        self._process: subprocess.Popen[bytes] | None = None
+        self.restarts = 0
+        """How often it was started anew."""
+        self._thread = threading.Thread(target=self._run, name="engine-unit", daemon=True)
+        self._thread.start()
+
+    @property
+    def process_id(self) -> int:
+        """The engine's process id while it runs, else 0."""
+        process = self._process
+        return process.pid if process is not None and process.poll() is None else 0
+
+    def close(self) -> None:
+        """End the engine, then the application."""
+        with self._changed:
+            self._closing = True
+            self._changed.notify_all()
+        self._thread.join()
+
+    def _run(self) -> None:
+        pause = FIRST_PAUSE
+        while True:
+            began = time.monotonic()
+            failure = self._live()
+            if self._closing:
+                return
+            if isinstance(failure, LETHAL):
+                self._report("engine.halted", {"why": type(failure).__name__})
+                self._halted(failure)
+                return
+            self._report("engine.restarting", {"why": type(failure).__name__})
+            self.restarts += 1
+            pause = FIRST_PAUSE if time.monotonic() - began > STEADY_SECONDS else min(2 * pause, LONGEST_PAUSE)
+            with self._changed:
+                if self._changed.wait_for(lambda: self._closing, pause):
+                    return
+
+    def _live(self) -> BaseException | None:
+        """Run application and engine until either ends or the unit is closed. Returns why, if neither was asked to."""
+        application = self._application()
+        server = Server(application, self._socket)
+        ready = threading.Event()
+        serving = threading.Thread(target=self._serve, args=(server, ready), name="engine-application", daemon=True)
+        serving.start()
+        try:
+            if not ready.wait(READY_SECONDS):
+                return EngineEnded("the application does not serve")
+            process = self._spawn()
+            watching = threading.Thread(target=self._watch, args=(process,), name="engine-watch", daemon=True)
+            watching.start()
+            with self._changed:
+                self._changed.wait_for(lambda: self._closing or process.poll() is not None or not serving.is_alive())
+            self._end(process)
+            watching.join()
+        finally:
+            server.close()
+            serving.join()
+            application.close()
+        if server.failure is not None:
+            return server.failure
+        return None if self._closing else EngineEnded(f"the engine ended with code {process.returncode}")
+
+    def _serve(self, server: Server, ready: threading.Event) -> None:
+        try:
+            asyncio.run(server.run(ready.set))
+        finally:
+            self._tell()
+
+    def _watch(self, process: subprocess.Popen[bytes]) -> None:
+        process.wait()
+        self._tell()
+
+    def _tell(self) -> None:
+        with self._changed:
+            self._changed.notify_all()
+
+    def _spawn(self) -> subprocess.Popen[bytes]:
+        log = self._home / LOG
+        if log.exists() and log.stat().st_size > LOG_BYTES:
+            log.replace(log.with_suffix(".log.1"))
+        self._rpc.unlink(missing_ok=True)  # a killed engine leaves it, and the next would refuse to start over it
+        with log.open("ab") as out:
+            self._process = subprocess.Popen(  # noqa: S603 - the binary that was found and checked
+                [self._binary, "start", "--home", self._home],
+                stdin=subprocess.DEVNULL,
+                stdout=out,
+                stderr=subprocess.STDOUT,
+                start_new_session=True,  # an interrupt at the terminal is ours to pass on, in order
+            )
+        self._report("engine.started", {"process": self._process.pid})
+        return self._process
+
+    @staticmethod
+    def _end(process: subprocess.Popen[bytes]) -> None:
+        process.terminate()
+        try:
+            process.wait(END_SECONDS)
+        except subprocess.TimeoutExpired:
+            process.kill()
+            process.wait()
