@@ -35,10 +35,12 @@ from salus.contracts.records.port import (
     CancelErasure,
     ConfirmDeletion,
     ConfirmErasure,
+    OpenEmergency,
     OpenErasure,
     Rank,
     RetainErasure,
     RetentionReason,
+    ReviewEmergency,
 )
 from salus.core.encoding import Message, encode
 from salus.core.kernel import Result
@@ -210,6 +212,37 @@ def records() -> None:
     simple(e, "wrong-status", "one", "What is not deleted is not erased.", opened, erase)
 
 
+def emergencies() -> None:
+    opening = OpenEmergency(bytes(range(32)), deferred=False)
+    o = "records.open-emergency"
+    simple(o, "applied", "one", "An emergency access is opened.", sent(opening))
+    late = OpenEmergency(bytes(range(32)), deferred=True)
+    simple(o, "deferred", "one", "It was answered while the ledger was away.", sent(late))
+    many = [sent(OpenEmergency(bytes((n,)) * 32, deferred=False)) for n in range(20)]
+    simple(o, "emergency-limit", "one", "The day's limit is reached.", *many, sent(opening))
+    for name, about, by, times in (
+        ("applied", "It is reviewed.", "hospital-a", 1),
+        ("not-submitter", "It is another member's.", "hospital-b", 1),
+        ("already-reviewed", "It is reviewed once.", "hospital-a", 2),
+        ("no-such-emergency", "There is none.", "hospital-a", 0),
+    ):
+        reviewing(name, about, by, times)
+
+
+def reviewing(name: str, about: str, by: str, times: int) -> None:
+    """Add a scenario of an emergency access and its reviews, the last by `by` under test."""
+
+    def scenario(ledger: Ledger) -> Sent:
+        opened = ledger.send(OpenEmergency(bytes(range(32)), deferred=False))[:32]
+        review = ReviewEmergency(opened if times else bytes(32), bytes(32))
+        for _ in range(times - 1):
+            ledger.send(review)
+        return sent(review, by)
+
+    scenario.__doc__ = about
+    case("records.review-emergency", name, "two")(scenario)
+
+
 def consent() -> None:
     g, r = "consent.grant", "consent.revoke"
     grant, revoke = sent(GRANT, author="one-time"), sent(Revoke(), author="one-time")
@@ -270,6 +303,7 @@ def main() -> None:
     """Write all vectors, replacing those there are."""
     membership()
     records()
+    emergencies()
     consent()
     files = {f"genesis/{name}": genesis_told(document) for name, document in GENESES.items()}
     for message, name, founders, scenario in SCENARIOS:

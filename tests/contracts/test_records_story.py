@@ -8,15 +8,21 @@ from salus.contracts.records.port import (
     CancelErasure,
     ConfirmDeletion,
     ConfirmErasure,
+    EmergencyStatus,
     ErasureStatus,
+    OpenEmergency,
     OpenErasure,
     Rank,
     RetainErasure,
     RetentionReason,
+    ReviewEmergency,
     count_bucket,
+    emergencies,
+    emergency,
     erasure,
     overdue,
     read_anchor,
+    review_overdue,
 )
 from salus.contracts.records.reasons import RecordsReason as Reason
 
@@ -123,3 +129,37 @@ def test_a_case_is_opened_once_and_must_be_open(ledger):
     ledger.send(OpenErasure(CASE, Rank.LINK_KEY))
     assert ledger.refuse(OpenErasure(CASE, Rank.LINK_KEY), "hospital-b") is Reason.CASE_EXISTS
     assert ledger.refuse(ConfirmDeletion(bytes(16))) is Reason.NO_SUCH_CASE
+
+
+COMMITMENT = bytes(range(32))
+
+
+def test_an_emergency_is_committed_before_it_is_answered_and_reviewed_afterwards(ledger):
+    data = ledger.send(OpenEmergency(COMMITMENT, deferred=False))
+    id_, row = next(iter(emergencies(ledger.state)))
+    assert data == id_ + COMMITMENT + row.due.to_bytes(8, "big") + b"hospital-a"
+    assert (row.submitter, row.status, row.due - row.opened) == ("hospital-a", EmergencyStatus.OPEN, 3 * DAY)
+    assert not review_overdue(row, row.due)
+    assert review_overdue(row, row.due + 1)
+    assert ledger.send(ReviewEmergency(id_, bytes(32))) == id_ + bytes(32) + b"hospital-a"
+    reviewed = emergency(ledger.state, id_)
+    assert reviewed.status is EmergencyStatus.REVIEWED
+    assert not review_overdue(reviewed, row.due + 1)
+
+
+def test_an_emergency_is_its_submitters_to_review_once(ledger):
+    id_ = ledger.send(OpenEmergency(COMMITMENT, deferred=False))[:32]
+    assert ledger.refuse(ReviewEmergency(id_, bytes(32)), "hospital-b") is Reason.NOT_SUBMITTER
+    assert ledger.refuse(ReviewEmergency(bytes(32), bytes(32))) is Reason.NO_SUCH_EMERGENCY
+    ledger.send(ReviewEmergency(id_, bytes(32)))
+    assert ledger.refuse(ReviewEmergency(id_, bytes(32))) is Reason.ALREADY_REVIEWED
+
+
+def test_a_days_emergencies_are_limited_for_each_member_but_what_happened_stands(ledger):
+    for number in range(20):
+        ledger.send(OpenEmergency(bytes((number,)) * 32, deferred=False))
+    assert ledger.refuse(OpenEmergency(COMMITMENT, deferred=False)) is Reason.EMERGENCY_LIMIT
+    ledger.send(OpenEmergency(COMMITMENT, deferred=True))
+    ledger.send(OpenEmergency(COMMITMENT, deferred=False), "hospital-b")
+    ledger.pass_time(DAY)
+    ledger.send(OpenEmergency(COMMITMENT, deferred=False))

@@ -33,6 +33,11 @@ MIGRATIONS: Final = (
     CREATE TABLE cursor (
         grant_id BLOB NOT NULL, custodian TEXT NOT NULL, cursor BLOB NOT NULL,
         PRIMARY KEY (grant_id, custodian)) WITHOUT ROWID;
+    CREATE TABLE emergency (
+        id BLOB PRIMARY KEY, body BLOB NOT NULL, opened INTEGER NOT NULL, review BLOB, reviewed INTEGER,
+        purged INTEGER) WITHOUT ROWID;
+    CREATE TABLE emergency_answered (id BLOB PRIMARY KEY, time INTEGER NOT NULL) WITHOUT ROWID;
+    CREATE TABLE deferred (number INTEGER PRIMARY KEY AUTOINCREMENT, message BLOB NOT NULL, time INTEGER NOT NULL);
     CREATE TABLE erasure (
         case_id BLOB PRIMARY KEY, subject BLOB NOT NULL, lease INTEGER NOT NULL, opened INTEGER NOT NULL,
         done INTEGER) WITHOUT ROWID;
@@ -80,6 +85,17 @@ class Erasing(msgspec.Struct, frozen=True):
     lease: bool
     opened: int
     done: int | None
+
+
+class EmergencyKept(msgspec.Struct, frozen=True):
+    """An emergency access that this member opened."""
+
+    id: bytes
+    body: bytes
+    """The request."""
+    opened: int
+    purged: int | None
+    """When what was read was purged, or None."""
 
 
 Value = bytes | int | str | None
@@ -244,3 +260,48 @@ class Desk:
         """Note that an erasure is done; whom it was about is forgotten."""
         with self._writing() as db:
             db.execute("UPDATE erasure SET done = ?, subject = x'' WHERE case_id = ?", (now, case))
+
+    # Emergencies ------------------------------------------------------------------------------------------------
+
+    def keep_emergency(self, one: EmergencyKept) -> None:
+        """Keep an emergency access that was opened."""
+        with self._writing() as db:
+            db.execute("INSERT INTO emergency (id, body, opened) VALUES (?, ?, ?)", (one.id, one.body, one.opened))
+
+    def emergencies(self, id_: bytes | None = None) -> list[EmergencyKept]:
+        """Return the emergency accesses opened here, or the one asked for, oldest first."""
+        sql = "SELECT id, body, opened, purged FROM emergency"
+        rows = self._rows(sql + " ORDER BY opened") if id_ is None else self._rows(sql + " WHERE id = ?", (id_,))
+        return [EmergencyKept(*row) for row in rows]  # type: ignore[arg-type]
+
+    def reviewed(self, id_: bytes, review: bytes, now: int) -> None:
+        """Keep a review's salt and text."""
+        with self._writing() as db:
+            db.execute("UPDATE emergency SET review = ?, reviewed = ? WHERE id = ?", (review, now, id_))
+
+    def purged_emergency(self, id_: bytes, now: int) -> None:
+        """Note that what was read is purged; whom it was about is forgotten."""
+        with self._writing() as db:
+            db.execute("UPDATE emergency SET purged = ?, body = x'' WHERE id = ?", (now, id_))
+
+    def answer_emergency(self, id_: bytes, now: int) -> bool:
+        """Note that an emergency is answered here; False if it was before."""
+        with self._writing() as db:
+            db.execute("INSERT OR IGNORE INTO emergency_answered VALUES (?, ?)", (id_, now))
+            return db.changes() == 1
+
+    # What waits for the ledger ----------------------------------------------------------------------------------
+
+    def defer(self, message: bytes, now: int) -> None:
+        """Keep a message for the ledger until it is back."""
+        with self._writing() as db:
+            db.execute("INSERT INTO deferred (message, time) VALUES (?, ?)", (message, now))
+
+    def deferred(self) -> list[tuple[int, bytes]]:
+        """Return (number, message) of everything that waits, oldest first."""
+        return self._rows("SELECT number, message FROM deferred ORDER BY number")  # type: ignore[return-value]
+
+    def settled(self, number: int) -> None:
+        """Note that a message is on the ledger."""
+        with self._writing() as db:
+            db.execute("DELETE FROM deferred WHERE number = ?", (number,))

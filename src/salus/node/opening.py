@@ -23,6 +23,7 @@ from salus.engines.follower import Follower
 from salus.engines.ports import Ledger
 from salus.engines.store import lmdb_store
 from salus.index.index import Index, shipped_rules
+from salus.node import emergency
 from salus.node.config import Config
 from salus.node.desk import Desk
 from salus.node.errors import NotFound
@@ -165,6 +166,7 @@ def assemble(config: Config, keys: Keys, on: OnLedger, ports: Ports, folder: Pat
     if isinstance(on.ledger, Embedded):
         handlers.update(LedgerDoor(on.ledger, on.cosigning).handlers())
     handlers[PULL_PATH] = lambda sender, body: serve_pull(node, sender, body)
+    handlers[emergency.PATH] = lambda sender, body: emergency.answer(node, sender, body)
     handlers[delivery.PATH] = lambda sender, body: delivery.take(node, TAKERS, sender, body)
     node.catch_up()
     return node

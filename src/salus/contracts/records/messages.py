@@ -1,4 +1,4 @@
-"""What a member says of the records it keeps: that a batch exists, and how far an erasure has come."""
+"""What a member says of the records it keeps: that a batch exists, how far an erasure has come, that it needs one now."""
 
 from typing import Annotated, Final
 
@@ -63,6 +63,24 @@ class ConfirmErasure(Message, frozen=True, tag="records.confirm-erasure"):
     """The case."""
 
 
+class OpenEmergency(Message, frozen=True, tag="records.open-emergency"):
+    """Say, before anybody answers, that the submitter asks for one patient's records without a grant."""
+
+    commitment: Digest
+    """Over the request: patient, custodians asked, purpose, reason and person, salted."""
+    deferred: bool
+    """Whether it was answered already, because the ledger could not be reached for five seconds."""
+
+
+class ReviewEmergency(Message, frozen=True, tag="records.review-emergency"):
+    """Say that an emergency access was reviewed. Sent by the member that opened it."""
+
+    emergency: Digest
+    """Id of the transaction that opened it."""
+    findings: Digest
+    """Digest of the review, which stays with the member."""
+
+
 EXAMPLES: Final[tuple[Message, ...]] = (
     Anchor(root=bytes(range(32)), count_bucket=6, deferred=False),
     OpenErasure(case=bytes(range(16)), rank=Rank.LINK_KEY),
@@ -70,5 +88,7 @@ EXAMPLES: Final[tuple[Message, ...]] = (
     RetainErasure(case=bytes(range(16)), reason=RetentionReason.LEGAL_OBLIGATION),
     ConfirmDeletion(case=bytes(range(16))),
     ConfirmErasure(case=bytes(range(16))),
+    OpenEmergency(commitment=bytes(range(32)), deferred=False),
+    ReviewEmergency(emergency=bytes(range(32)), findings=bytes(32)),
 )
 """One example of each message, for the reference, `salus tx` and the tests."""

@@ -1,5 +1,6 @@
 """What others may use of the records contract."""
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 from salus.contracts.records.messages import (
@@ -7,14 +8,27 @@ from salus.contracts.records.messages import (
     CancelErasure,
     ConfirmDeletion,
     ConfirmErasure,
+    OpenEmergency,
     OpenErasure,
     RetainErasure,
+    ReviewEmergency,
 )
 from salus.contracts.records.reasons import RecordsReason
-from salus.contracts.records.state import ERASURES, MAX_BUCKET, Erasure, ErasureStatus, Rank, RetentionReason
+from salus.contracts.records.state import (
+    EMERGENCIES,
+    ERASURES,
+    MAX_BUCKET,
+    Emergency,
+    EmergencyStatus,
+    Erasure,
+    ErasureStatus,
+    Rank,
+    RetentionReason,
+)
 from salus.core.tables import View
 
 __all__ = [
+    "EMERGENCIES",
     "ERASURES",
     "MAX_BUCKET",
     "Anchor",
@@ -22,17 +36,24 @@ __all__ = [
     "CancelErasure",
     "ConfirmDeletion",
     "ConfirmErasure",
+    "Emergency",
+    "EmergencyStatus",
     "Erasure",
     "ErasureStatus",
+    "OpenEmergency",
     "OpenErasure",
     "Rank",
     "RecordsReason",
     "RetainErasure",
     "RetentionReason",
+    "ReviewEmergency",
     "count_bucket",
+    "emergencies",
+    "emergency",
     "erasure",
     "overdue",
     "read_anchor",
+    "review_overdue",
 ]
 
 
@@ -70,3 +91,18 @@ def erasure(state: View, case: bytes) -> Erasure | None:
 def overdue(row: Erasure, time: int) -> bool:
     """Return whether the holder has let the next step's deadline pass at `time` (block time, ms)."""
     return row.due != 0 and time > row.due
+
+
+def emergency(state: View, id_: bytes) -> Emergency | None:
+    """Return an emergency access by the id of the transaction that opened it, or None."""
+    return state.get(EMERGENCIES, id_)
+
+
+def emergencies(state: View) -> Iterator[tuple[bytes, Emergency]]:
+    """Yield (id, emergency access), ascending by id, reviewed ones too."""
+    return state.range(EMERGENCIES)
+
+
+def review_overdue(row: Emergency, time: int) -> bool:
+    """Return whether an emergency access should have been reviewed by `time` (block time, ms)."""
+    return row.status is EmergencyStatus.OPEN and time > row.due

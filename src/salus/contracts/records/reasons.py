@@ -22,3 +22,11 @@ class RecordsReason(Reason):
     """The time in which the request could be cancelled is over."""
     RANK_TOO_LOW = 7
     """The cancellation is authorised by no more than the request was."""
+    EMERGENCY_LIMIT = 8
+    """The member has opened as many emergency accesses today as the network allows; care goes on by other ways."""
+    NO_SUCH_EMERGENCY = 9
+    """No emergency access has this id."""
+    NOT_SUBMITTER = 10
+    """The emergency access is another member's to review."""
+    ALREADY_REVIEWED = 11
+    """The emergency access was reviewed before."""

@@ -3,6 +3,9 @@
 Every step of an erasure is the holder's: it alone knows the link that the request was signed for. What the patient has
 against a holder that does nothing is the case id: the wallet chose it, and can show that no such case was opened.
 Result data of every step: case id 16 | status u8 | due u64 | holder, ASCII.
+
+An emergency access is committed before anybody answers it. A stranger's flood is bounded by the day's limit, and each
+one is its submitter's to review, publicly overdue after 72 hours.
 """
 
 from collections.abc import Mapping
@@ -18,11 +21,27 @@ from salus.contracts.records.messages import (
     CancelErasure,
     ConfirmDeletion,
     ConfirmErasure,
+    OpenEmergency,
     OpenErasure,
     RetainErasure,
+    ReviewEmergency,
 )
 from salus.contracts.records.reasons import RecordsReason
-from salus.contracts.records.state import ERASURE, ERASURES, NUMBER, Erasure, ErasureStatus, Rank
+from salus.contracts.records.state import (
+    EMERGENCIES,
+    EMERGENCY,
+    EMERGENCY_DAYS,
+    ERASURE,
+    ERASURES,
+    NUMBER,
+    REVIEW,
+    Emergency,
+    EmergencyDay,
+    Erasure,
+    ErasureStatus,
+    Rank,
+    day_key,
+)
 from salus.core.encoding import Message
 from salus.core.errors import Rejected
 from salus.core.rules import Context, Rule
@@ -109,6 +128,47 @@ def _put(ctx: Context, case: bytes, row: Erasure) -> bytes:
     return case + bytes((row.status,)) + row.due.to_bytes(8, "big") + row.holder.encode("ascii")
 
 
+def open_emergency(ctx: Context, message: OpenEmergency) -> bytes:
+    """Open an emergency access. Returns its id 32 | commitment 32 | due u64 | submitter, ASCII.
+
+    What was answered while the ledger was out of reach is never refused: what happened must stand.
+    """
+    day = day_key(ctx.submitter, ctx.time)
+    counted = ctx.get(EMERGENCY_DAYS, day)
+    count = 1 if counted is None else counted.count + 1
+    limit = parameters(ctx.state).emergency_daily_limit
+    if count > limit and not message.deferred:
+        raise Rejected(RecordsReason.EMERGENCY_LIMIT, limit=limit)
+
+    row = Emergency(
+        submitter=ctx.submitter,
+        commitment=message.commitment,
+        deferred=message.deferred,
+        status=EMERGENCY[None, "open-emergency"],
+        opened=ctx.time,
+        due=ctx.time + REVIEW,
+        height=ctx.height,
+    )
+    ctx.put(EMERGENCY_DAYS, day, EmergencyDay(count))
+    ctx.insert(EMERGENCIES, ctx.tx_id, row)
+    return ctx.tx_id + row.commitment + row.due.to_bytes(8, "big") + ctx.submitter.encode("ascii")
+
+
+def review_emergency(ctx: Context, message: ReviewEmergency) -> bytes:
+    """Record a review. Returns the emergency's id 32 | findings 32 | submitter, ASCII."""
+    row = ctx.get(EMERGENCIES, message.emergency)
+    if row is None:
+        raise Rejected(RecordsReason.NO_SUCH_EMERGENCY, emergency=message.emergency.hex())
+    if row.submitter != ctx.submitter:
+        raise Rejected(RecordsReason.NOT_SUBMITTER, submitter=row.submitter)
+    status = EMERGENCY.get((row.status, "review-emergency"))
+    if status is None:
+        raise Rejected(RecordsReason.ALREADY_REVIEWED, emergency=message.emergency.hex())
+
+    ctx.put(EMERGENCIES, message.emergency, structs.replace(row, status=status, height=ctx.height))
+    return message.emergency + message.findings + ctx.submitter.encode("ascii")
+
+
 RULES: Final[Mapping[type[Message], Rule]] = {
     Anchor: Rule(anchor, authored=False),
     OpenErasure: Rule(open_erasure, authored=False),
@@ -116,12 +176,14 @@ RULES: Final[Mapping[type[Message], Rule]] = {
     RetainErasure: Rule(retain_erasure, authored=False),
     ConfirmDeletion: Rule(confirm_deletion, authored=False),
     ConfirmErasure: Rule(confirm_erasure, authored=False),
+    OpenEmergency: Rule(open_emergency, authored=False),
+    ReviewEmergency: Rule(review_emergency, authored=False),
 }
 CONTRACT: Final = Contract(
     number=NUMBER,
     name="records",
     rules=RULES,
-    tables=(ERASURES,),
+    tables=(ERASURES, EMERGENCIES, EMERGENCY_DAYS),
     reasons=RecordsReason,
     examples=EXAMPLES,
 )

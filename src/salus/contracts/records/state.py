@@ -1,4 +1,4 @@
-"""What the ledger knows of erasures. `ERASURE` is their life cycle, used by the rules and walked by the tests."""
+"""What the ledger knows of erasures and emergencies. Their life cycles are tables, used by the rules, walked by the tests."""
 
 from collections.abc import Mapping
 from enum import IntEnum
@@ -6,7 +6,7 @@ from typing import Annotated, Final
 
 from msgspec import Meta
 
-from salus.contracts.fields import Height, MemberId, Time
+from salus.contracts.fields import Digest, Height, MemberId, Time
 from salus.core.encoding import Value
 from salus.core.tables import Invariant, Table, View
 
@@ -97,4 +97,93 @@ ERASURES: Final = Table(
         Invariant("an erasure steps as its life cycle says", _steps_by_the_table),
         Invariant("an erasure keeps its start", _keeps_its_start),
     ),
+)
+
+
+DAY: Final = 86_400_000  # ms
+REVIEW: Final = 72 * 3_600_000  # ms in which an emergency access is reviewed, else it is publicly overdue
+
+
+class EmergencyStatus(IntEnum):
+    """Whether an emergency access was reviewed. That a review is overdue is computed when it is read."""
+
+    OPEN = 1
+    REVIEWED = 2
+
+
+EMERGENCY: Final[Mapping[tuple[EmergencyStatus | None, str], EmergencyStatus]] = {
+    (None, "open-emergency"): EmergencyStatus.OPEN,
+    (EmergencyStatus.OPEN, "review-emergency"): EmergencyStatus.REVIEWED,
+}
+"""An emergency access's life cycle: (status, message) → status."""
+
+
+class Emergency(Value, frozen=True):
+    """An emergency access to one patient's records. Key: id of the transaction that opened it.
+
+    The commitment binds the patient, the custodians asked, purpose, reason and person: a custodian that is shown the
+    opening answers it for that one patient, once.
+    """
+
+    submitter: MemberId
+    """Who asks, and answers for it."""
+    commitment: Digest
+    """Over the request, with a salt that only those asked are shown."""
+    deferred: bool
+    """Whether it was answered before the ledger could be reached."""
+    status: EmergencyStatus
+    """Whether it was reviewed."""
+    opened: Time
+    """Time of its block, ms."""
+    due: Time
+    """The last block time at which the review is in time, ms."""
+    height: Height
+    """Height of the block of the latest step."""
+
+
+class EmergencyDay(Value, frozen=True):
+    """How many emergency accesses a member opened on one day. Key: member id, `/`, days since 1970 as u32."""
+
+    count: Annotated[int, Meta(ge=1)]
+    """How many so far, deferred ones included."""
+
+
+def day_key(member: str, time: int) -> bytes:
+    """Return the key of a member's count of the day of `time` (ms)."""
+    return member.encode("ascii") + b"/" + (time // DAY).to_bytes(4, "big")
+
+
+def _emergency_steps(_view: View, _key: bytes, before: Emergency | None, after: Emergency) -> bool:
+    return (None if before is None else before.status, after.status) in _EMERGENCY_STEPS
+
+
+def _emergency_start(_view: View, _key: bytes, before: Emergency | None, after: Emergency) -> bool:
+    return before is None or (before.submitter, before.commitment, before.opened, before.due) == (
+        after.submitter,
+        after.commitment,
+        after.opened,
+        after.due,
+    )
+
+
+def _counts_up(_view: View, _key: bytes, before: EmergencyDay | None, after: EmergencyDay) -> bool:
+    return after.count == (0 if before is None else before.count) + 1
+
+
+_EMERGENCY_STEPS: Final = frozenset((start, end) for (start, _), end in EMERGENCY.items())
+
+EMERGENCIES: Final = Table(
+    NUMBER * 256 + 2,
+    "records.emergencies",
+    Emergency,
+    (
+        Invariant("an emergency steps as its life cycle says", _emergency_steps),
+        Invariant("an emergency keeps its start", _emergency_start),
+    ),
+)
+EMERGENCY_DAYS: Final = Table(
+    NUMBER * 256 + 3,
+    "records.emergency-days",
+    EmergencyDay,
+    (Invariant("a day's emergencies are counted one by one", _counts_up),),
 )

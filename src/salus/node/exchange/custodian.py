@@ -198,18 +198,35 @@ def _commit(node: MemberNode, entries: list[int]) -> tuple[int, bytes]:
 
 
 def _answer(node: MemberNode, asked: _Asked, numbers: list[int], committed: Committed, *, more: bool) -> Pulled:
-    """Return the sealed records with one envelope of keys and a signed manifest.
-
-    Resources of no patient that the records refer to come with them, under the house's link.
-    """
-    pull, grant = asked.pull, asked.slip.grant
+    """Return the sealed records; resources of no patient that they refer to come with them, under the house's link."""
+    grant = asked.slip.grant
     house = node.index.house_of(asked.slip.link, numbers, node.vault.house_link())
-    pulled = node.vault.seal_for_pull([*numbers, *(one for one in house if node.vault.is_anchored(one))])
+    told = Answered(
+        asked.sender, grant, asked.pull.id, more, _cursor(node, grant, numbers[-1]) if numbers else asked.pull.cursor
+    )
+    return sealed_answer(node, told, [*numbers, *(one for one in house if node.vault.is_anchored(one))], committed)
+
+
+@dataclass(frozen=True, slots=True)
+class Answered:
+    """Whom an answer is for, and to what."""
+
+    receiver: str
+    grant: bytes
+    """Grant id, or the id of an emergency."""
+    question: bytes
+    more: bool = False
+    cursor: bytes = b""
+
+
+def sealed_answer(node: MemberNode, told: Answered, numbers: list[int], committed: Committed) -> Pulled:
+    """Return sealed records with one envelope of their keys and a signed manifest. Raises the vault's errors."""
+    pulled = node.vault.seal_for_pull(numbers)
     openings = Openings(tuple(Opening(one.data_key, one.salt) for one in pulled.records))
     envelope = seal_envelope(
         encode(openings),
-        node.context(PURPOSE, pull.id),
-        recipient=node.keys_of(asked.sender).receive_key,
+        node.context(PURPOSE, told.question),
+        recipient=node.keys_of(told.receiver).receive_key,
         sign=node.signing_key,
     )
     manifest = encode(
@@ -217,13 +234,13 @@ def _answer(node: MemberNode, asked: _Asked, numbers: list[int], committed: Comm
             format=FORMAT,
             network=node.network,
             custodian=node.member,
-            grantee=asked.sender,
-            grant=grant,
-            question=pull.id,
+            grantee=told.receiver,
+            grant=told.grant,
+            question=told.question,
             disclosure=committed.tx_id,
             height=committed.height,
             leaves=tuple(one.leaf for one in pulled.records),
-            more=more,
+            more=told.more,
         )
     )
     return Pulled(
@@ -232,7 +249,7 @@ def _answer(node: MemberNode, asked: _Asked, numbers: list[int], committed: Comm
         envelope=envelope,
         manifest=manifest,
         signature=node.signing_key.sign(framed(MANIFEST_LABEL, (manifest,))),
-        cursor=_cursor(node, grant, numbers[-1]) if numbers else pull.cursor,
+        cursor=told.cursor,
     )
 
 

@@ -27,6 +27,8 @@ from salus.vault.journal import Disclosure, Side
 from salus.vault.sealing import Content
 from salus.vault.served import Received, Served, receive
 
+DEFERRED: Final = bytes(32)
+"""In a manifest, instead of the transaction that committed a disclosure: it could not be committed yet."""
 GRANT_KIND: Final = "grant"
 UNCONFIRMED_MS: Final = 24 * 3600 * 1000  # a replica that has not seen the head for longer hides what it leased
 
@@ -160,39 +162,68 @@ def _fetch_from(node: MemberNode, reading: _Reading, custodian: str) -> tuple[in
 def verify_pulled(
     node: MemberNode, custodian: str, grant: bytes, pull: Pull, pulled: Pulled
 ) -> tuple[Manifest, list[Received]]:
-    """Verify an answer whole: manifest, keys, seals, leaves, and every root on the own ledger. Raises Malformed."""
+    """Verify an answer to a pull whole: manifest, keys, seals, leaves, every root on the own ledger. Raises Malformed."""
+    asked = Asked(custodian, grant, pull.id, pull.seen, slip_of(pull.presented.signed).link)
+    return verify_answer(node, asked, pulled)
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """What an answer must be the answer to."""
+
+    custodian: str
+    grant: bytes
+    """Grant id, or the id of an emergency."""
+    question: bytes
+    seen: int
+    """Height that the asker knew: the disclosure stands above it."""
+    link: bytes = b""
+    """The custodian's link that the records hang on; empty if the asker was not told."""
+    may_defer: bool = False
+    """Whether a disclosure may be committed later: in an emergency alone."""
+
+
+def verify_answer(node: MemberNode, asked: Asked, pulled: Pulled) -> tuple[Manifest, list[Received]]:
+    """Verify sealed records and their manifest as `asked`. Raises Malformed."""
+    custodian = asked.custodian
     keys = node.keys_of(custodian)
     if not verify(keys.signing_key, framed(MANIFEST_LABEL, (pulled.manifest,)), pulled.signature):
         raise Malformed("pull.manifest", "the manifest is not signed by the custodian", got=custodian)
     try:
         manifest = decode(pulled.manifest, Manifest)
-        context = node.context(PURPOSE, pull.id, custodian)
+        context = node.context(PURPOSE, asked.question, custodian)
         opened = open_envelope(pulled.envelope, context, key=node.receive_key, sender_key=keys.signing_key)
         openings = decode(opened, Openings).records
     except (MalformedBytes, EnvelopeRefused) as error:
         raise Malformed("pull.answer", "the answer does not open", got=str(error)) from error
     told = (manifest.format, manifest.network, manifest.custodian, manifest.grantee, manifest.grant, manifest.question)
-    if told != (FORMAT, node.network, custodian, node.member, grant, pull.id):
+    if told != (FORMAT, node.network, custodian, node.member, asked.grant, asked.question):
         raise Malformed("pull.manifest", "the manifest is of another pull", got=custodian)
     if not len(openings) == len(pulled.records) == len(manifest.leaves):
         raise Malformed("pull.answer", "records, keys and manifest do not agree in number", got=custodian)
+    if not (asked.may_defer and manifest.disclosure == DEFERRED):
+        _check_disclosure(node, asked, manifest)
+    roots = {one.root: one.tx_id for one in pulled.roots}
+    anchored = {root: _writer_of(node, root, tx_id) for root, tx_id in roots.items()}
+    received = []
+    for served, opening, leaf in zip(pulled.records, openings, manifest.leaves, strict=True):
+        one = _verified(served.with_keys(opening.data_key, opening.salt), leaf, anchored, custodian)
+        if asked.link and one.link != asked.link and one.content.type not in HOUSE:
+            raise Malformed("pull.foreign", "a record hangs on another link than the grant's", got=custodian)
+        received.append(one)
+    return manifest, received
+
+
+def _check_disclosure(node: MemberNode, asked: Asked, manifest: Manifest) -> None:
+    """Check that the disclosure was committed after the question could be asked, by the custodian. Raises Malformed."""
+    custodian = asked.custodian
     node.wait_for(manifest.height)
     committed = node.ledger.outcome(manifest.disclosure)
-    if committed is None or committed.height != manifest.height or manifest.height <= pull.seen:
+    if committed is None or committed.height != manifest.height or manifest.height <= asked.seen:
         raise Malformed("pull.disclosure", "no disclosure of this pull is on the ledger", got=custodian)
     disclosed = _anchor_in(node, manifest.disclosure)
     if disclosed is None or disclosed.submitter != custodian:
         raise Malformed("pull.disclosure", "the transaction named is no disclosure of the custodian", got=custodian)
-    roots = {one.root: one.tx_id for one in pulled.roots}
-    anchored = {root: _writer_of(node, root, tx_id) for root, tx_id in roots.items()}
-    link = slip_of(pull.presented.signed).link
-    received = []
-    for served, opening, leaf in zip(pulled.records, openings, manifest.leaves, strict=True):
-        one = _verified(served.with_keys(opening.data_key, opening.salt), leaf, anchored, custodian)
-        if one.link != link and one.content.type not in HOUSE:
-            raise Malformed("pull.foreign", "a record hangs on another link than the grant's", got=custodian)
-        received.append(one)
-    return manifest, received
 
 
 def _verified(served: Served, leaf: bytes, anchored: dict[bytes, str], custodian: str) -> Received:

@@ -1,0 +1,168 @@
+"""Emergency access: quick, committed first, for one patient, seen by the patient, reviewed."""
+
+import hashlib
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
+from joserfc.jwk import OKPKey
+from msgspec import structs
+
+from salus.contracts.membership.port import Role
+from salus.contracts.records.port import emergencies, review_overdue
+from salus.core.encoding import decode, encode
+from salus.node import emergency
+from salus.node.emergency import Ask, Demographics, Request
+from salus.node.errors import EdgeError, Malformed, Refused, Unavailable
+from salus.node.exchange.pull import Pulled
+from salus.node.people import Confirmation, PersonClaims, issue, thumbprint
+from salus.node.records.intake import Intake
+from salus.node.together import Clock, Founder, Together, found_together
+
+LINES = (
+    '{"resourceType":"Patient","id":"p1","name":[{"family":"Rivera","given":["Ana"]}],"birthDate":"1961-02-03"}',
+    '{"resourceType":"AllergyIntolerance","id":"a1","patient":{"reference":"Patient/p1"},"code":{"text":"penicillin"}}',
+    (
+        '{"resourceType":"Condition","id":"c1","subject":{"reference":"Patient/p1"},"code":{"coding":'
+        '[{"system":"http://snomed.info/sct","code":"66214007","display":"Substance abuse"}]}}'
+    ),
+    '{"resourceType":"Patient","id":"p2","name":[{"family":"Rivera","given":["Ana"]}],"birthDate":"1999-09-09"}',
+)
+ANA = Demographics("Ana Rivera", "1961-02-03")
+
+
+@pytest.fixture
+def together(tmp_path: Path) -> Iterator[Together]:
+    founders = (Founder("north", "North", (Role.PROVIDER,)), Founder("ambulance", "Ambulance", (Role.PROVIDER,)))
+    found = found_together(tmp_path / "members", founders, clock=Clock())
+    file = tmp_path / "north.ndjson"
+    file.write_text("\n".join(LINES))
+    Intake(found.nodes["north"], "urn:north").run([file])
+    yield found
+    found.close()
+
+
+def credential(together: Together, member: str = "ambulance", purposes: tuple[str, ...] = ("TREAT", "ETREAT")) -> str:
+    key = Ed25519PrivateKey.from_private_bytes(hashlib.sha256(b"paramedic").digest()).public_key().public_bytes_raw()
+    now = together.clock() // 1000
+    claims = PersonClaims(member, "subject-7", "paramedic", purposes, Confirmation(thumbprint(key)), now, now + 3600)
+    signing = together.nodes[member].signing_key
+    return issue(claims, okp(signing))
+
+
+def okp(key: Ed25519PrivateKey) -> OKPKey:
+    pem = key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption())
+    return OKPKey.import_key(pem)
+
+
+def opened(together: Together, **changes: object) -> emergency.Got:
+    told = {"reason": "unconscious", "credential": credential(together), "demographics": ANA}
+    return emergency.open_access(together.nodes["ambulance"], ["north"], **{**told, **changes})  # type: ignore[arg-type]
+
+
+def test_an_emergency_opens_one_patients_summary_and_nothing_sensitive(together: Together) -> None:
+    got = opened(together)
+
+    assert (got.records, got.custodians, got.deferred, got.failures) == (2, ("north",), False, ())
+    ambulance = together.nodes["ambulance"]
+    lease = ambulance.vault.open_lease(got.id)
+    assert ambulance.index.count_by_type([lease]) == {"AllergyIntolerance": 1, "Patient": 1}
+
+
+def test_the_patient_sees_who_looked_why_and_in_which_emergency(together: Together) -> None:
+    north = together.nodes["north"]
+    link = north.vault.find_link("urn:north", "p1")
+    holder = together.holder()
+    holder.join("north", north.vault.invite(link))
+    got = opened(together)
+
+    (line,) = [one.disclosure for one in holder.access_log()]
+    assert (line.member, line.person, line.role, line.action, line.grant) == (
+        "ambulance",
+        "subject-7",
+        "paramedic",
+        "emergency",
+        got.id,
+    )
+    assert "reason unconscious" in line.what
+    assert not line.deferred
+
+
+def test_an_emergency_is_answered_once_and_only_as_committed(together: Together) -> None:
+    sent: list[Ask] = []
+    ambulance = together.nodes["ambulance"]
+    honest = ambulance.peers.ask
+
+    def listening(member: str, path: str, question: Ask, answer: type[Pulled]) -> Pulled:
+        sent.append(question)
+        return honest(member, path, question, answer)
+
+    ambulance.peers.ask = listening  # type: ignore[method-assign, assignment]
+    opened(together)
+    ambulance.peers.ask = honest  # type: ignore[method-assign]
+    with pytest.raises(EdgeError, match=r"emergency\.answered"):
+        ambulance.peers.ask("north", emergency.PATH, sent[0], Pulled)
+    other = decode(sent[0].request, Request)
+    changed = encode(structs.replace(other, demographics=Demographics("Ana", "1999-09-09")))
+    with pytest.raises(EdgeError, match=r"emergency\.uncommitted"):
+        ambulance.peers.ask(
+            "north", emergency.PATH, Ask(changed, sent[0].salt, sent[0].emergency, sent[0].height), Pulled
+        )
+
+
+def test_nobody_is_found_by_a_name_that_several_bear_and_a_stranger_learns_no_more(together: Together) -> None:
+    unknown = opened(together, demographics=Demographics("Nobody Here", "1961-02-03"))
+    doubtful = opened(together, demographics=Demographics("Rivera", "19"))
+
+    assert unknown.failures == (("north", "emergency.nobody"),)
+    assert doubtful.failures == (("north", "emergency.patient"),)
+    assert together.nodes["north"].index.count_by_type(
+        [together.nodes["north"].vault.find_link("urn:north", "p1") or b""]
+    )
+
+
+def test_reason_purpose_and_limit_are_enforced(together: Together) -> None:
+    with pytest.raises(Malformed, match=r"emergency\.reason"):
+        opened(together, reason="curiosity")
+    refused = opened(together, credential=credential(together, purposes=("TREAT",)))
+    assert refused.failures == (("north", "emergency.purpose"),)
+    for _ in range(19):
+        opened(together, demographics=Demographics("Nobody", "1900-01-01"))
+    with pytest.raises(Refused, match="EMERGENCY_LIMIT"):
+        opened(together)
+
+
+def test_care_goes_on_without_the_ledger_and_is_committed_when_it_is_back(together: Together) -> None:
+    ambulance, north = together.nodes["ambulance"], together.nodes["north"]
+    submit = type(ambulance.submitter).submit
+
+    def away(*_: object) -> None:
+        raise Unavailable("ledger.timeout", "the ledger did not answer")
+
+    ambulance.submitter.submit = away  # type: ignore[method-assign, assignment]
+    north.submitter.submit = away  # type: ignore[method-assign, assignment]
+    got = opened(together)
+    assert (got.deferred, got.records) == (True, 2)
+    ambulance.submitter.submit = submit.__get__(ambulance.submitter)  # type: ignore[method-assign]
+    north.submitter.submit = submit.__get__(north.submitter)  # type: ignore[method-assign]
+
+    assert emergency.settle(ambulance) == 1
+    together.settle()
+    ((_, row),) = emergencies(north.ledger.read())
+    assert (row.submitter, row.deferred, row.commitment) == ("ambulance", True, got.id)
+
+
+def test_what_was_read_is_purged_and_an_unreviewed_access_is_publicly_overdue(together: Together) -> None:
+    got = opened(together)
+    reviewed = opened(together)
+    ambulance = together.nodes["ambulance"]
+    emergency.review(ambulance, reviewed.id, "in order")
+    together.clock.advance(72 * 3600 * 1000 + 60_000)
+
+    assert emergency.settle(ambulance) == 2
+    assert ambulance.index.count_by_type([ambulance.vault.open_lease(got.id)]) == {}
+    rows = dict(emergencies(together.owner.ledger.read()))
+    assert review_overdue(rows[got.id], ambulance.ledger_time())
+    assert not review_overdue(rows[reviewed.id], ambulance.ledger_time())
