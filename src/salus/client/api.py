@@ -555,6 +555,282 @@ class Joined(msgspec.Struct, frozen=True, kw_only=True):
     """Network id, hexadecimal."""
 
 
+class ListMembers(msgspec.Struct, frozen=True, kw_only=True):
+    """Asks for nothing more."""
+
+
+class MemberLine(msgspec.Struct, frozen=True, kw_only=True):
+    """A member as the ledger has it."""
+
+    id: str
+    """Its id."""
+
+    name: str
+    """Legal name of the organisation."""
+
+    roles: str
+    """What it does in the network."""
+
+    jurisdiction: str
+    """Whose law it is under."""
+
+    endpoint: str
+    """Where its node answers."""
+
+    standing: str
+    """active, suspended or removed."""
+
+    signing_key: str
+    """Its Ed25519 key in force, hexadecimal."""
+
+
+class Members(msgspec.Struct, frozen=True, kw_only=True):
+    """Who is in the network."""
+
+    members: tuple[MemberLine, ...]
+    """In order of their ids."""
+
+
+class MoveNode(msgspec.Struct, frozen=True, kw_only=True):
+    """Where this member's node answers from now on."""
+
+    endpoint: str
+    """An https URL, or empty while it has none."""
+
+
+class Moved(msgspec.Struct, frozen=True, kw_only=True):
+    """It stands on the ledger."""
+
+    height: int
+    """Block that holds it."""
+
+
+class ListProposals(msgspec.Struct, frozen=True, kw_only=True):
+    """Which proposals."""
+
+    all: bool = False
+    """Decided ones too."""
+
+
+class ProposalLine(msgspec.Struct, frozen=True, kw_only=True):
+    """A proposal."""
+
+    proposal: str
+    """Its id, hexadecimal."""
+
+    act: str
+    """What is proposed."""
+
+    proposer: str
+    """Who proposed it."""
+
+    status: str
+    """open, passed, failed, or expired when its time was over."""
+
+    closes: str
+    """The last moment at which a ballot counts, UTC."""
+
+    approve: int
+    """Ballots for it."""
+
+    reject: int
+    """Ballots against it."""
+
+    voted: bool
+    """Whether this member has voted."""
+
+    detail: str
+    """The act in full, as JSON."""
+
+
+class Proposals(msgspec.Struct, frozen=True, kw_only=True):
+    """What members vote on."""
+
+    proposals: tuple[ProposalLine, ...]
+    """The oldest first."""
+
+
+class ProposeAdmit(msgspec.Struct, frozen=True, kw_only=True):
+    """Who is to be admitted, under the agreement in force."""
+
+    card: str
+    """The member's card, as its own `salus network card` prints it."""
+
+
+class Proposed(msgspec.Struct, frozen=True, kw_only=True):
+    """A proposal, with this member's ballot for it."""
+
+    proposal: str
+    """Its id, hexadecimal."""
+
+    status: str
+    """open, passed or failed."""
+
+
+class ProposeParameters(msgspec.Struct, frozen=True, kw_only=True):
+    """Which parameters are to change."""
+
+    changes: Any
+    """New values by name, as docs/reference/messages.md lists them; the rest stays."""
+
+
+class ProposeReinstate(msgspec.Struct, frozen=True, kw_only=True):
+    """Whose suspension is to end."""
+
+    member: str
+    """Id of the member."""
+
+
+class ProposeRemove(msgspec.Struct, frozen=True, kw_only=True):
+    """Who is to be removed for good."""
+
+    member: str
+    """Id of the member."""
+
+
+class ProposeReplaceKeys(msgspec.Struct, frozen=True, kw_only=True):
+    """Whose keys are to be replaced: a member that lost its own makes a new card."""
+
+    card: str
+    """The member's card, as its own `salus network card` prints it."""
+
+
+class ProposeRules(msgspec.Struct, frozen=True, kw_only=True):
+    """Which rule version is to hold from when."""
+
+    version: int
+    """The rule version."""
+
+    height: int
+    """First block under it."""
+
+
+class ProposeSuspend(msgspec.Struct, frozen=True, kw_only=True):
+    """Who is to be suspended."""
+
+    member: str
+    """Id of the member."""
+
+
+class ValidatorLine(msgspec.Struct, frozen=True, kw_only=True):
+    """A validator as it is to stand."""
+
+    member: str
+    """Id of an active member."""
+
+    consensus_key: str
+    """Its Ed25519 key in the consensus engine."""
+
+    power: int
+    """Its weight; 0 ends its part."""
+
+
+class ProposeValidators(msgspec.Struct, frozen=True, kw_only=True):
+    """Who is to order transactions."""
+
+    changes: tuple[ValidatorLine, ...]
+    """Those that change."""
+
+
+class AskReceipt(msgspec.Struct, frozen=True, kw_only=True):
+    """Which transaction."""
+
+    transaction: str
+    """Its id, hexadecimal."""
+
+
+class ReceiptFile(msgspec.Struct, frozen=True, kw_only=True):
+    """A transaction's receipt."""
+
+    receipt: bytes
+    """COSE receipt (RFC 9942) with its leaf, for `salus verify`."""
+
+    size: int
+    """Size of the checkpoint it stands under."""
+
+
+class Rotate(msgspec.Struct, frozen=True, kw_only=True):
+    """Asks for nothing more."""
+
+
+class Rotated(msgspec.Struct, frozen=True, kw_only=True):
+    """The new keys are in force."""
+
+    signing_key: str
+    """The new Ed25519 key, hexadecimal."""
+
+    height: int
+    """Block from which it holds."""
+
+
+class AskStatus(msgspec.Struct, frozen=True, kw_only=True):
+    """Asks for nothing more."""
+
+
+class Status(msgspec.Struct, frozen=True, kw_only=True):
+    """Where the ledger stands, as this node sees it."""
+
+    network: str
+    """Network id, hexadecimal."""
+
+    orders: str
+    """Member that orders transactions."""
+
+    height: int
+    """Newest block."""
+
+    log_size: int
+    """Leaves in the log."""
+
+    head_age_seconds: int
+    """Age of the newest block: it grows while nothing happens."""
+
+    reachable: bool
+    """Whether who orders was heard of a moment ago."""
+
+    checkpoint_size: int
+    """Size of the newest checkpoint that enough members signed; 0: none."""
+
+    cosigned_by: tuple[str, ...]
+    """Members that signed it."""
+
+    cosigners: int
+    """Members whose signature counts."""
+
+    needed: int
+    """How many must sign."""
+
+    stopped: str
+    """Why nothing more is taken here; empty while all is well."""
+
+    two_roots: str
+    """Evidence that somebody rewrote history: call the others. Empty: none."""
+
+
+class AskTrust(msgspec.Struct, frozen=True, kw_only=True):
+    """What a verifier should require."""
+
+    witnesses: int = 0
+    """How many outside witnesses must have signed."""
+
+
+class TrustFile(msgspec.Struct, frozen=True, kw_only=True):
+    """What a verifier starts from. Give it to others over a channel they trust."""
+
+    trust: str
+    """The trust file, for `salus verify --trust` and `salus wallet new --trust`."""
+
+
+class CastVote(msgspec.Struct, frozen=True, kw_only=True):
+    """A ballot of this member."""
+
+    proposal: str
+    """Id of the proposal."""
+
+    approve: bool
+    """For it, or against."""
+
+
 class IssuePerson(msgspec.Struct, frozen=True, kw_only=True):
     """Who is to act in the member's name."""
 
@@ -973,6 +1249,70 @@ class NetworkCases:
     def join(self, request: Join) -> Joined:
         """Begin to follow a network that has this member among its founders, or admitted it since. For: operator."""
         return self._connection.ask('/api/network/join', request, Joined)
+
+    def members(self, request: ListMembers) -> Members:
+        """List the members of the network with their standing, address and key. For: anyone."""
+        return self._connection.ask('/api/network/members', request, Members)
+
+    def move(self, request: MoveNode) -> Moved:
+        """Say on the ledger where this member's node answers from now on. For: operator."""
+        return self._connection.ask('/api/network/move', request, Moved)
+
+    def proposals(self, request: ListProposals) -> Proposals:
+        """List the proposals that are open, with the ballots so far. For: operator."""
+        return self._connection.ask('/api/network/proposals', request, Proposals)
+
+    def propose_admit(self, request: ProposeAdmit) -> Proposed:
+        """Propose to admit an organisation from its card, under the consortium's agreement in force. For: operator."""
+        return self._connection.ask('/api/network/propose-admit', request, Proposed)
+
+    def propose_parameters(self, request: ProposeParameters) -> Proposed:
+        """Propose other parameters of the network; those that are not named stay. For: operator."""
+        return self._connection.ask('/api/network/propose-parameters', request, Proposed)
+
+    def propose_reinstate(self, request: ProposeReinstate) -> Proposed:
+        """Propose to end a member's suspension. For: operator."""
+        return self._connection.ask('/api/network/propose-reinstate', request, Proposed)
+
+    def propose_remove(self, request: ProposeRemove) -> Proposed:
+        """Propose to remove a member for good. What it signed stays provable. For: operator."""
+        return self._connection.ask('/api/network/propose-remove', request, Proposed)
+
+    def propose_replace_keys(self, request: ProposeReplaceKeys) -> Proposed:
+        """Propose new keys for a member that lost its own, from a new card of it. For: operator."""
+        return self._connection.ask('/api/network/propose-replace-keys', request, Proposed)
+
+    def propose_rules(self, request: ProposeRules) -> Proposed:
+        """Propose from which block a rule version holds. A program without it stops cleanly before. For: operator."""
+        return self._connection.ask('/api/network/propose-rules', request, Proposed)
+
+    def propose_suspend(self, request: ProposeSuspend) -> Proposed:
+        """Propose to suspend a member: it may not submit, vote, cosign or order until reinstated. For: operator."""
+        return self._connection.ask('/api/network/propose-suspend', request, Proposed)
+
+    def propose_validators(self, request: ProposeValidators) -> Proposed:
+        """Propose who orders transactions. For: operator."""
+        return self._connection.ask('/api/network/propose-validators', request, Proposed)
+
+    def receipt(self, request: AskReceipt) -> ReceiptFile:
+        """Make the receipt of a transaction: an offline proof that the log holds it, and what became of it. For: operator."""
+        return self._connection.ask('/api/network/receipt', request, ReceiptFile)
+
+    def rotate_keys(self, request: Rotate) -> Rotated:
+        """Exchange this member's own keys. Stop the node first: it signs with the old ones. For: operator."""
+        return self._connection.ask('/api/network/rotate-keys', request, Rotated)
+
+    def status(self, request: AskStatus) -> Status:
+        """Say where the ledger stands: height, age, who has signed the newest checkpoint, why it stopped, two roots. For: anyone."""
+        return self._connection.ask('/api/network/status', request, Status)
+
+    def trust(self, request: AskTrust) -> TrustFile:
+        """Write down what a verifier starts from: network, newest checkpoint, cosigners, witnesses. For: anyone."""
+        return self._connection.ask('/api/network/trust', request, TrustFile)
+
+    def vote(self, request: CastVote) -> Proposed:
+        """Cast this member's one ballot. The ballot that makes the count decisive carries out the act. For: operator."""
+        return self._connection.ask('/api/network/vote', request, Proposed)
 
 
 class PersonCases:

@@ -73,6 +73,11 @@ class Cosigning:
         evidence = book.evidence()
         self.fork: Fork | None = Fork(*evidence[0]) if evidence else None
 
+    def hold(self, key: bytes, sign: Sign) -> None:
+        """Sign with one more key from now on: the new one of a rotation, while the old still signs the succession."""
+        with self._gathered:
+            self._keys = {**self._keys, key: sign}
+
     @property
     def book(self) -> CheckpointBook:
         """What was signed and gathered."""

@@ -6,6 +6,7 @@ vault/          vault.db and segments              vault.erasures  the list kept
 index.db        derived, may be deleted            desk.db  work in progress
 """
 
+import contextlib
 import os
 import time
 from collections.abc import Mapping
@@ -13,6 +14,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
+from salus.contracts.membership import port as membership
 from salus.contracts.registry import REGISTRY
 from salus.core.kernel import Kernel
 from salus.core.proof.digest import mac
@@ -41,6 +43,8 @@ from salus.vault.vault import Vault
 
 KERNEL: Final = Kernel(REGISTRY)
 KEYSTORE: Final = "keys.salus"
+NEXT_KEYSTORE: Final = "keys.next.salus"
+"""Keys of a rotation that the ledger may or may not have taken yet."""
 PASSPHRASE: Final = "passphrase"  # noqa: S105 - a file name
 LEDGER: Final = "ledger"
 CHECKPOINTS: Final = "checkpoints"
@@ -107,7 +111,24 @@ def open_node(config: Config) -> MemberNode | Unfounded:
     keys = keys_of(config)
     clock, entropy = now_ms, os.urandom
     ports = Ports(clock, entropy, OverHttp.with_timeout(HTTP_SECONDS))
+    if (folder / NEXT_KEYSTORE).exists():
+        return _after_rotation(config, keys, ports)
     return assemble(config, keys, _ledger_of(config, keys, ports), ports, folder)
+
+
+def _after_rotation(config: Config, old: Keys, ports: Ports) -> MemberNode:
+    """Open a node that ended amid a rotation: with the keys that the ledger has in force, cosigning with both."""
+    folder = Path(config.data)
+    new = load_keystore(folder / NEXT_KEYSTORE, passphrase(config))
+    with contextlib.closing(lmdb_store(folder / LEDGER)) as store:
+        row = membership.key_at(store.read(), old.member)
+    taken = row is not None and row.signing_key == new.signing_key().public_key().public_bytes_raw()
+    keys, other = (new, old) if taken else (old, new)
+    if taken:
+        (folder / NEXT_KEYSTORE).replace(folder / KEYSTORE)
+    on = _ledger_of(config, keys, ports)
+    on.cosigning.hold(other.signing_key().public_key().public_bytes_raw(), other.signing_key().sign)
+    return assemble(config, keys, on, ports, folder)
 
 
 def now_ms() -> int:

@@ -4,7 +4,7 @@ from types import ModuleType
 from typing import Any, Final
 
 from salus.node import about, claims, disclosures, erasures, links, people, requests, worklist
-from salus.node.network import founding
+from salus.node.network import directory, founding, governing
 from salus.node.records import charts, keeping, taking
 from salus.node.usecase import UseCase
 
@@ -13,9 +13,11 @@ DOMAINS: Final[tuple[ModuleType, ...]] = (
     about,
     charts,
     claims,
+    directory,
     disclosures,
     erasures,
     founding,
+    governing,
     keeping,
     links,
     people,
