@@ -182,7 +182,8 @@ def test_functions_fit_on_a_screen():
 
 def test_files_fit_in_a_sitting():
     pure = set(replicated_files())
-    sizes = {path: code_lines(path) for path in python_files("src", "sim", "benches", "tests")}
+    generated = ROOT / "src/salus/client/api.py"  # nobody reads it through: it grows with the use cases
+    sizes = {path: code_lines(path) for path in python_files("src", "sim", "benches", "tests") if path != generated}
     assert [
         f"{name_of(path)}: {size} code lines" for path, size in sizes.items() if size > (400 if path in pure else 600)
     ] == []
