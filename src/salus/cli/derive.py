@@ -5,15 +5,16 @@ import sys
 from collections.abc import Iterable
 from enum import Enum
 from pathlib import Path
-from typing import Any, NoReturn, get_origin
+from typing import Any, Final, NoReturn, get_origin
 
 import msgspec
 
 from salus.node.errors import Malformed
 from salus.node.fields import Field, fields, inner, is_struct, shape_error
-from salus.node.usecase import UseCase
+from salus.node.usecase import Kind, UseCase
 
 AnyCase = UseCase[Any, Any, Any]
+WALLET_FILE: Final = "wallet.salus"
 
 
 class Usage(Malformed):
@@ -105,6 +106,13 @@ def add_commands(parser: argparse.ArgumentParser, cases: Iterable[AnyCase]) -> A
         )
         command.add_argument("--json", action="store_true", dest="as_json", help="print the response as JSON")
         command.set_defaults(use_case=case)
+        if case.who.kind is Kind.PATIENT:
+            command.add_argument(
+                "--wallet", metavar="FILE", default=WALLET_FILE, help=f"the wallet's file; default: {WALLET_FILE}"
+            )
+            command.add_argument(
+                "--passphrase-file", metavar="FILE", help="file with its passphrase; default: it is asked for"
+            )
         for field in fields(case.request):
             add_field(command, field)
     return groups[()]

@@ -15,6 +15,7 @@ from salus.cli import render
 from salus.cli.demo import add_options, demo
 from salus.cli.derive import Parser, Usage, add_commands, request_of
 from salus.cli.serve import serve
+from salus.cli.wallet import on_wallet
 from salus.core.errors import SalusError
 from salus.core.proof.cli import main as verify
 from salus.core.proof.errors import Unproven
@@ -24,7 +25,8 @@ from salus.node.config import FILE_VARIABLE, Config, keys, read, variable
 from salus.node.local import Opener, call
 from salus.node.mapping import edge_error
 from salus.node.opening import open_node
-from salus.node.registry import use_cases
+from salus.node.registry import use_cases, wallet_cases
+from salus.node.usecase import Kind
 
 Command = Callable[[Config, Opener, argparse.Namespace], int]
 OPENER: Final[Opener] = open_node
@@ -71,7 +73,7 @@ def parser() -> Parser:
         type=Path,
         help=f"configuration file; default: {FILE_VARIABLE}, else {DEFAULT_FILE} if it is there",
     )
-    groups = add_commands(top, use_cases().values())
+    groups = add_commands(top, [*use_cases().values(), *wallet_cases().values()])
     for name, (command, told) in COMMANDS.items():
         each = groups.add_parser(name, help=told, description=told)
         each.set_defaults(command=command)
@@ -94,13 +96,17 @@ def run(arguments: Sequence[str], opener: Opener) -> int:
     if arguments and arguments[0] in PROGRAMS:
         return PROGRAMS[arguments[0]][0](arguments[1:])
     given = parser().parse_args(arguments)
-    config = configuration(given)
     if not hasattr(given, "use_case"):
         command: Command = given.command
-        return command(config, opener, given)
-    request = request_of(given.use_case, given)
+        return command(configuration(given), opener, given)
+    case = given.use_case
+    request = request_of(case, given)
     with render.progress(Console(stderr=True)) as progress:
-        answer = call(given.use_case, request, config=config, opener=opener, environment=os.environ, progress=progress)
+        if case.who.kind is Kind.PATIENT:
+            answer = on_wallet(case, request, given, progress)
+        else:
+            config = configuration(given)
+            answer = call(case, request, config=config, opener=opener, environment=os.environ, progress=progress)
     if given.as_json:
         print(msgspec.json.encode(answer).decode())
     else:

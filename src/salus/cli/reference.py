@@ -22,7 +22,7 @@ from salus.http.derive import openapi
 from salus.node.config import keys, section_docs, variable
 from salus.node.errors import REASONS, reason_name
 from salus.node.fields import Field, fields, inner, is_struct
-from salus.node.registry import use_cases
+from salus.node.registry import use_cases, wallet_cases
 
 MARK: Final = "<!-- Written by `make docs`. -->"
 
@@ -50,11 +50,12 @@ def cli() -> str:
     def lines() -> Iterator[str]:
         yield "Every command takes `--help`; every use case also `--json`. Exit codes: 0 done, 1 refused, 2 usage, 70 a bug"
         yield "of Salus, 130 interrupted. A command asks the running node over its unix socket, or works on the data folder"
-        yield "itself while no node runs."
+        yield "itself while no node runs. `salus wallet` works on a patient's own file (`--wallet FILE`, by default"
+        yield "`wallet.salus`), whose passphrase it asks for or reads from `--passphrase-file FILE`, and needs no node here."
         yield ""
         for name, (_, told) in {**COMMANDS, **PROGRAMS}.items():
             yield from (f"## salus {name}", "", told, "")
-        for case in use_cases().values():
+        for case in sorted([*use_cases().values(), *wallet_cases().values()], key=lambda each: each.name):
             yield from (f"## salus {' '.join(case.words)}", "", case.summary, "")
             yield from (case.description, "") if case.description else ()
             yield from table(

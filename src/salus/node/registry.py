@@ -7,6 +7,7 @@ from salus.node import about, claims, disclosures, erasures, links, people, requ
 from salus.node.network import directory, founding, governing
 from salus.node.records import charts, keeping, taking
 from salus.node.usecase import UseCase
+from salus.node.wallet import joining, seeing, sharing
 
 # A domain's module or package; its use cases are the UseCase values in its namespace.
 DOMAINS: Final[tuple[ModuleType, ...]] = (
@@ -27,10 +28,23 @@ DOMAINS: Final[tuple[ModuleType, ...]] = (
 )
 
 
+# What a patient does with a wallet's file. No routes: nothing of it runs at a member.
+WALLET_DOMAINS: Final[tuple[ModuleType, ...]] = (joining, sharing, seeing)
+
+
 def use_cases() -> dict[str, UseCase[Any, Any, Any]]:
     """Return all use cases by name, in order of their names. Raises ValueError when two share a name."""
+    return _in(DOMAINS)
+
+
+def wallet_cases() -> dict[str, UseCase[Any, Any, Any]]:
+    """Return the use cases of a wallet's file by name, in order of their names. Raises ValueError as `use_cases`."""
+    return _in(WALLET_DOMAINS)
+
+
+def _in(modules: tuple[ModuleType, ...]) -> dict[str, UseCase[Any, Any, Any]]:
     found: dict[str, UseCase[Any, Any, Any]] = {}
-    for module in DOMAINS:
+    for module in modules:
         for value in vars(module).values():
             if isinstance(value, UseCase) and found.setdefault(value.name, value) is not value:
                 raise ValueError(f"two use cases are named {value.name}")

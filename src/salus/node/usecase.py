@@ -59,6 +59,7 @@ class Kind(Enum):
     ANYONE = "anyone"
     OPERATOR = "operator"
     PERSON = "person"
+    PATIENT = "patient"
 
 
 @dataclass(frozen=True)
@@ -75,6 +76,8 @@ class Who:
 
 ANYONE = Who(Kind.ANYONE)
 OPERATOR = Who(Kind.OPERATOR)
+PATIENT = Who(Kind.PATIENT)
+"""Whoever holds a wallet's file: these use cases run on the wallet, not on a node, and are no routes."""
 
 
 def person(*roles: str) -> Who:
@@ -145,9 +148,11 @@ class UseCase(Generic[N, Q, R]):
         if self.needs is not None and not isinstance(node, self.needs):
             raise Conflict(
                 "node.stage",
-                "the data folder is not at the stage for this",
+                "this is not at the stage for it",
                 expected=(self.needs.__doc__ or "").partition("\n")[0],
-                todo="`salus network found` or `salus network join` makes a folder a node",
+                todo=getattr(
+                    self.needs, "MADE_BY", "`salus network found` or `salus network join` makes a folder a node"
+                ),
             )
         offered = {"caller": caller, "progress": progress}
         return self.run(node, request, **{name: offered[name] for name in self.asks})

@@ -1,36 +1,25 @@
 """The keystore: a member's own keys in one file under a passphrase, or handed over by systemd.
 
-    file     "SALUSKEY" | u8 format = 1 | u8 algorithm = 1 | u8 log2 N | u8 r | u8 p | salt 32 | nonce 12 | sealed
-    sealed   AES-256-GCM(scrypt(passphrase, salt, N, r, p), nonce, msgpack keys, associated data = all before it)
+    file     `salus.vault.locked`, magic "SALUSKEY", content msgpack keys
 
 A systemd credential (`LoadCredentialEncrypted=salus-keys:...`) holds the msgpack keys alone: systemd seals them.
 Link secrets are not here: they lie in the vault's database, below the database key.
 """
 
-import contextlib
-import os
 from pathlib import Path
 from typing import Final
 
-from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
-from cryptography.hazmat.primitives.ciphers.aead import AESGCM
-from cryptography.hazmat.primitives.kdf.scrypt import Scrypt
 
 from salus.core.encoding import MalformedBytes, Value, decode, encode
 from salus.vault.envelope import ReceiveKey
 from salus.vault.errors import WrongKey
+from salus.vault.locked import COST, Lock, unlock, write_whole
 from salus.vault.sealing import Entropy
-from salus.vault.segments import sync_folder
 
 CREDENTIAL: Final = "salus-keys"
 """File name in a systemd credential directory."""
-COST: Final = 17
-"""log2 N of scrypt: 128 MiB and some tenths of a second for each guess."""
-_MAGIC: Final = b"SALUSKEY\x01\x01"
-_HEAD: Final = len(_MAGIC) + 3 + 32 + 12
-_R: Final = 8
-_P: Final = 1
+_MAGIC: Final = b"SALUSKEY"
 
 
 class Keys(Value, frozen=True):
@@ -74,31 +63,13 @@ def save_keystore(path: Path, keys: Keys, passphrase: bytes, *, entropy: Entropy
 
     `cost` is log2 N, 14 to 20. Raises OSError.
     """
-    if not 14 <= cost <= 20 or not passphrase:
-        raise WrongKey("a keystore takes a passphrase and a cost of 14 to 20")
-    head = _MAGIC + bytes((cost, _R, _P)) + entropy(32) + entropy(12)
-    sealed = AESGCM(_stretch(head, passphrase)).encrypt(head[-12:], encode(keys), head)
-    draft = path.with_name(path.name + ".new")
-    draft.unlink(missing_ok=True)
-    handle = os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
-    with contextlib.closing(os.fdopen(handle, "wb")) as file:
-        file.write(head + sealed)
-        file.flush()
-        os.fsync(file.fileno())
-    draft.replace(path)
-    sync_folder(path.parent)
+    lock = Lock.new(_MAGIC, passphrase, entropy=entropy, cost=cost)
+    write_whole(path, lock.seal(encode(keys), entropy=entropy))
 
 
 def load_keystore(path: Path, passphrase: bytes) -> Keys:
     """Return the keys in a keystore. Raises WrongKey for a wrong passphrase, a damaged or another file."""
-    data = path.read_bytes()
-    head, sealed = data[:_HEAD], data[_HEAD:]
-    if not data.startswith(_MAGIC) or len(head) < _HEAD or not 14 <= head[10] <= 20 or head[11:13] != bytes((_R, _P)):
-        raise WrongKey(f"{path.name} is not a keystore of format 1")
-    try:
-        plain = AESGCM(_stretch(head, passphrase)).decrypt(head[-12:], sealed, head)
-    except InvalidTag:
-        raise WrongKey(f"{path.name} does not open: wrong passphrase or damaged file") from None
+    _, plain = unlock(path.read_bytes(), _MAGIC, passphrase, f"{path.name} is not a keystore")
     return _keys(plain, path.name)
 
 
@@ -125,7 +96,3 @@ def _keys(plain: bytes, name: str) -> Keys:
     if keys.format != 1 or any(len(seed) != 32 for seed in seeds):
         raise WrongKey(f"{name} holds keys of another format")
     return keys
-
-
-def _stretch(head: bytes, passphrase: bytes) -> bytes:
-    return Scrypt(salt=head[-44:-12], length=32, n=1 << head[10], r=_R, p=_P).derive(passphrase)

@@ -29,16 +29,24 @@ SENDABLE: Final = frozenset({GRANT_KIND})
 
 
 def _about(node: MemberNode, _question: m.About) -> m.Member:
-    keys = node.keys_of(node.member)
-    row = membership.member(node.ledger.read(), node.member)
+    return _member(node, node.member)
+
+
+def _find(node: MemberNode, question: m.Find) -> m.Member:
+    return _member(node, question.member)
+
+
+def _member(node: MemberNode, id_: str) -> m.Member:
+    keys = node.keys_of(id_)
+    row = membership.member(node.ledger.read(), id_)
     return m.Member(
         network=node.network,
-        member=node.member,
-        name=row.name if row else node.member,
+        member=id_,
+        name=row.name if row else id_,
         signing_key=keys.signing_key,
         receive_key=keys.receive_key,
         rounding=membership.parameters(node.ledger.read()).grant_rounding,
-        proof=prove_member(node),
+        proof=prove_member(node, id_),
     )
 
 
@@ -222,6 +230,7 @@ _ACTIONS: Final[Mapping[str, Callable[[MemberNode, bytes, bytes], Value]]] = {
 }
 _ROUTES: Final[Mapping[str, tuple[type[Value], Callable[[MemberNode, Any], Value]]]] = {
     m.ABOUT: (m.About, _about),
+    m.FIND: (m.Find, _find),
     m.ENROL: (m.Enrol, _enrol),
     m.CONFIRM: (m.Confirm, _confirm),
     m.INSTRUCT: (m.Instruct, _instruct),

@@ -13,6 +13,7 @@ from salus.vault.sealing import Link
 from salus.vault.served import Served
 
 ABOUT: Final = "/patient/about"
+FIND: Final = "/patient/find"
 ENROL: Final = "/patient/enrol"
 CONFIRM: Final = "/patient/confirm"
 INSTRUCT: Final = "/patient/instruct"
@@ -40,6 +41,12 @@ class Member(Value, frozen=True):
     rounding: int
     """Grants end at multiples of this many ms (`Parameters.grant_rounding`)."""
     proof: MemberProof
+
+
+class Find(Value, frozen=True):
+    """Asks who another member is and where its node answers, as the ledger has it."""
+
+    member: str
 
 
 class Enrol(Value, frozen=True):

@@ -5,7 +5,7 @@ A code, a web page or a member's own word could name a substituted key; the ledg
 
 from salus.contracts.membership.port import KEYS, MEMBERS, Keys, Member, Standing, keys_key, member_key
 from salus.core.encoding import MalformedBytes, Value, decode
-from salus.core.proof.errors import Unproven
+from salus.core.proof.errors import Unproven, Unwitnessed
 from salus.core.proof.receipt import StateProof
 from salus.core.proof.trust import Trust
 from salus.node.errors import Forbidden
@@ -21,18 +21,22 @@ class MemberProof(Value, frozen=True):
     keys_proof: bytes
 
 
-def prove_member(node: MemberNode) -> MemberProof:
-    """Prove this node's own member row and keys in force. Raises the engine's NotKept without a cosigned checkpoint."""
+def prove_member(node: MemberNode, id_: str) -> MemberProof:
+    """Prove a member's row and keys in force. Raises the engine's NotKept without a cosigned checkpoint."""
     state = node.ledger.read()
-    row = state.get(MEMBERS, member_key(node.member))
+    row = state.get(MEMBERS, member_key(id_))
     serial = 1 if row is None else row.serial
-    member = node.prover.row(MEMBERS, member_key(node.member))
-    keys = node.prover.row(KEYS, keys_key(node.member, serial))
+    member = node.prover.row(MEMBERS, member_key(id_))
+    keys = node.prover.row(KEYS, keys_key(id_, serial))
     return MemberProof(member.value or b"", member.proof.encode(), keys.value or b"", keys.proof.encode())
 
 
-def check_member(trust: Trust, member: str, signing_key: bytes, receive_key: bytes, proof: MemberProof) -> None:
-    """Check that an active member has these keys, under the trust file. Raises Forbidden."""
+def check_member(trust: Trust, member: str, signing_key: bytes, receive_key: bytes, proof: MemberProof) -> Member:
+    """Check that an active member has these keys, under the trust file; return its row. Raises Forbidden.
+
+    A ledger kept by one organisation without a witness proves nothing against that organisation, which is also the
+    only one that the wallet speaks to: it is taken, and the wallet says so (`witnessed`).
+    """
     try:
         row = decode(_proven(trust, proof.member_proof, MEMBERS.state_key(member_key(member)), proof.member), Member)
         place = KEYS.state_key(keys_key(member, row.serial))
@@ -43,6 +47,12 @@ def check_member(trust: Trust, member: str, signing_key: bytes, receive_key: byt
         ) from error
     if row.standing is not Standing.ACTIVE or (keys.signing_key, keys.receive_key) != (signing_key, receive_key):
         raise Forbidden("wallet.keys", "the node shows other keys than the ledger", todo="do not go on")
+    return row
+
+
+def witnessed(trust: Trust) -> bool:
+    """Tell whether somebody besides one organisation vouches for the ledger."""
+    return len(trust.cosigners) > 1 or bool(trust.witnesses)
 
 
 def _proven(trust: Trust, proof: bytes, state_key: bytes, value: bytes) -> bytes:
@@ -51,5 +61,9 @@ def _proven(trust: Trust, proof: bytes, state_key: bytes, value: bytes) -> bytes
     told.check(value)
     if told.row_key != state_key:
         raise Forbidden("wallet.keys", "the proof is of another row")
-    trust.accept_receipt(told.receipt)
+    try:
+        trust.accept_receipt(told.receipt)
+    except Unwitnessed:
+        if witnessed(trust) or trust.witnesses_needed:
+            raise
     return value

@@ -1,0 +1,189 @@
+"""`salus wallet log`, `records`, `check`: who has looked, what is kept, and that nothing was altered."""
+
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Annotated, Final
+
+from msgspec import Meta
+
+from salus.node.errors import Unavailable
+from salus.node.records.charts import moment
+from salus.node.usecase import PATIENT, Message, Progress, use_case
+from salus.node.wallet.file import OpenWallet
+from salus.node.wallet.holder import exported
+from salus.vault.locked import write_whole
+from salus.vault.sealing import Kind
+from salus.vault.served import Received
+
+EXPORT = Annotated[
+    str,
+    Meta(description="File to write it to.", examples=["access-log.json"], extra={"path": True}),
+]
+
+
+class ReadLog(Message, frozen=True):
+    """Where to write it, if anywhere."""
+
+    export: EXPORT = ""
+
+
+class SeenLine(Message, frozen=True):
+    """One reading, as one member tells it."""
+
+    time: Annotated[str, Meta(description="When, UTC.")]
+    told_by: Annotated[str, Meta(description="Member that tells it.")]
+    side: Annotated[str, Meta(description="custodian: it served or read its own; grantee: it received.")]
+    member: Annotated[str, Meta(description="The other member.")]
+    person: Annotated[str, Meta(description="Person, by the name that only the member resolves.")]
+    role: Annotated[str, Meta(description="In which role.")]
+    purpose: Annotated[str, Meta(description="What for.")]
+    action: Annotated[str, Meta(description="What was done.")]
+    what: Annotated[str, Meta(description="What was read, by type and number.")]
+    proven: Annotated[bool, Meta(description="Whether it lies under a root on the ledger already.")]
+
+
+class LogRead(Message, frozen=True):
+    """Who has looked, over all members."""
+
+    lines: Annotated[
+        tuple[SeenLine, ...], Meta(description="Oldest first. A line that one side hides shows at the other.")
+    ]
+
+
+class ReadRecords(Message, frozen=True):
+    """Which records, and where to write them."""
+
+    member: Annotated[
+        str,
+        Meta(
+            pattern="^([a-z][a-z0-9-]{1,31})?$",
+            description="Only those at this member.",
+            examples=["north-hospital"],
+        ),
+    ] = ""
+    export: Annotated[
+        str,
+        Meta(description="File to write a FHIR Bundle to.", examples=["my-record.json"], extra={"path": True}),
+    ] = ""
+
+
+class OwnLine(Message, frozen=True):
+    """How many records of a type a member keeps."""
+
+    member: Annotated[str, Meta(description="Member that wrote them.")]
+    type: Annotated[str, Meta(description="Resource type.")]
+    count: Annotated[int, Meta(description="How many, newest versions only.")]
+
+
+class RecordsRead(Message, frozen=True):
+    """The own records, opened and verified."""
+
+    records: Annotated[int, Meta(description="How many.")]
+    types: Annotated[tuple[OwnLine, ...], Meta(description="By member and type.")]
+
+
+class CheckChains(Message, frozen=True):
+    """Asks for nothing more."""
+
+
+class ChainLine(Message, frozen=True):
+    """A member's chain, followed to its end."""
+
+    member: Annotated[str, Meta(description="The member.")]
+    new: Annotated[int, Meta(description="Records since the last check.")]
+    records: Annotated[int, Meta(description="Records followed in all.")]
+
+
+class ChainsChecked(Message, frozen=True):
+    """Nothing that was shown before was altered, withheld or rolled back."""
+
+    members: Annotated[tuple[ChainLine, ...], Meta(description="By member.")]
+
+
+MEDIA: Final = "application/fhir+json"
+
+
+@use_case("wallet.log", who=PATIENT)
+def read_log(wallet: OpenWallet, request: ReadLog) -> LogRead:
+    """Show who has looked, over all members; write it as a file that `salus verify` checks offline.
+
+    If a member cannot be reached there is no list: one with a part missing would look as if nobody had looked.
+    """
+    seen = wallet.holder.access_log()
+    if request.export:
+        _write(Path(request.export), exported(seen))
+    return LogRead(
+        lines=tuple(
+            SeenLine(
+                time=moment(one.disclosure.time),
+                told_by=one.told_by,
+                side=one.side,
+                member=one.disclosure.member,
+                person=one.disclosure.person,
+                role=one.disclosure.role,
+                purpose=one.disclosure.purpose,
+                action=one.disclosure.action,
+                what=", ".join(one.disclosure.what),
+                proven=one.proven,
+            )
+            for one in seen
+        )
+    )
+
+
+@use_case("wallet.records", who=PATIENT)
+def read_records(wallet: OpenWallet, request: ReadRecords, *, progress: Progress) -> RecordsRead:
+    """Fetch the own records from the members joined, open and verify them; write them as a FHIR Bundle.
+
+    Every resource stands in the bundle with the bytes that its writer received.
+    """
+    members = [request.member] if request.member else [tied.member for tied in wallet.holder.wallet.state.links]
+    newest: dict[tuple[str, str, str], Received] = {}
+    for at, member in enumerate(members):
+        progress(at, len(members), "members")
+        for one in wallet.holder.records(member):
+            name = (one.writer, one.content.type, one.content.id)
+            if name not in newest or newest[name].version < one.version:
+                newest[name] = one
+    kept = {name: one for name, one in newest.items() if one.content.kind is not Kind.TOMBSTONE}
+    if request.export:
+        _write(Path(request.export), bundle(kept.values()))
+    counts: dict[tuple[str, str], int] = {}
+    for writer, type_, _ in kept:
+        counts[writer, type_] = counts.get((writer, type_), 0) + 1
+    return RecordsRead(
+        records=len(kept),
+        types=tuple(
+            OwnLine(member=member, type=type_, count=count) for (member, type_), count in sorted(counts.items())
+        ),
+    )
+
+
+@use_case("wallet.check", who=PATIENT)
+def check(wallet: OpenWallet, request: CheckChains) -> ChainsChecked:  # noqa: ARG001 -- a use case
+    """Follow the chain of the own record at every member, from where it was last followed.
+
+    Refused with what does not hold when something shown before was altered, withheld or rolled back.
+    """
+    lines = []
+    for tied in wallet.holder.wallet.state.links:
+        new = wallet.holder.check_record(tied.member)
+        followed = wallet.holder.wallet.tied(tied.member).sequence
+        lines.append(ChainLine(member=tied.member, new=new, records=followed))
+    return ChainsChecked(members=tuple(lines))
+
+
+def bundle(records: Iterable[Received]) -> bytes:
+    """Return FHIR resources as one Bundle (R4 2.36, collection), each with its bytes as received: decimals survive."""
+    entries = [
+        b'{"resource":' + one.content.body.strip() + b"}" for one in records if one.content.media.startswith(MEDIA)
+    ]
+    return b'{"resourceType":"Bundle","type":"collection","entry":[\n' + b",\n".join(entries) + b"\n]}\n"
+
+
+def _write(path: Path, data: bytes) -> None:
+    """Write an export for its owner alone. Raises Unavailable."""
+    try:
+        write_whole(path, data)
+    except OSError as error:
+        raise Unavailable("wallet.export", "the file cannot be written", got=str(error.strerror)) from error
