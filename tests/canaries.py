@@ -36,6 +36,7 @@ CANARIES: Mapping[str, Callable[[str], dict[str, Any]]] = {
     "erasure.cancel": lambda _: {"case": LINK, "rank": "in-person"},
     "erasure.list": lambda _: {},
     "erasure.retain": lambda _: {"case": LINK, "reason": "archiving"},
+    "export": lambda _: {"file": "/nowhere/ledger.cbor"},
     "journal.lines": lambda _: {"link": LINK},
     "link.contact": lambda word: {"link": LINK, "address": f"{word}@example.org"},
     "link.invite": lambda word: {"system": "urn:mrn", "value": word},
@@ -68,5 +69,6 @@ CANARIES: Mapping[str, Callable[[str], dict[str, Any]]] = {
     "records.find": lambda word: {"name": word, "identifier": f"urn:mrn|{word}"},
     "records.import": lambda word: {"paths": [f"/nowhere/{word}.json"], "source": f"urn:{word}"},
     "records.show": lambda _: {"number": 1},
+    "replay": lambda _: {},
     "worklist": lambda _: {},
 }

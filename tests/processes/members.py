@@ -1,6 +1,8 @@
 """Members as their operators run them: a folder and a process each, HTTPS between them on loopback, commands beside."""
 
+import contextlib
 import datetime as dt
+import io
 import ipaddress
 import json
 import os
@@ -17,6 +19,8 @@ from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
+
+from salus.cli import main as program
 
 COMMAND = [sys.executable, "-c", "import sys; from salus.cli.main import main; sys.exit(main())"]
 START_SECONDS = 60
@@ -68,16 +72,18 @@ class Member:
         self.log = self.home / "log"
 
     def run(self, *arguments: str) -> "subprocess.CompletedProcess[str]":
-        """Run a command line in the member's folder."""
-        return subprocess.run(
-            [*COMMAND, *arguments],
-            cwd=self.home,
-            env=self.environment,
-            capture_output=True,
-            text=True,
-            timeout=120,
-            check=False,
-        )
+        """Run a command line in the member's folder, with the member's environment; nodes are processes of their own."""
+        out, err = io.StringIO(), io.StringIO()
+        before = dict(os.environ)
+        os.environ.clear()
+        os.environ.update(self.environment)
+        try:
+            with contextlib.chdir(self.home), contextlib.redirect_stdout(out), contextlib.redirect_stderr(err):
+                code = program.main(arguments)
+        finally:
+            os.environ.clear()
+            os.environ.update(before)
+        return subprocess.CompletedProcess(arguments, code, out.getvalue(), err.getvalue())
 
     def told(self, *arguments: str) -> Any:
         """Run a use case that must succeed; return its response."""

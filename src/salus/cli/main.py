@@ -14,6 +14,7 @@ from salus import __version__
 from salus.cli import render
 from salus.cli.demo import add_options, demo
 from salus.cli.derive import Parser, Usage, add_commands, request_of
+from salus.cli.doctor import doctor
 from salus.cli.serve import serve
 from salus.cli.wallet import on_wallet
 from salus.core.errors import SalusError
@@ -47,6 +48,7 @@ def config_show(config: Config, opener: Opener, given: argparse.Namespace) -> in
 COMMANDS: Final[dict[str, tuple[Command, str]]] = {
     "config": (config_show, "Check the configuration and show every key's value."),
     "demo": (demo, "Tell the product's story on synthetic patients, and prove it."),
+    "doctor": (doctor, "Say what is there, what is missing, and what to do. Exit code 1 if something is not well."),
     "serve": (serve, "Run the node until told to end."),
 }
 

@@ -356,6 +356,23 @@ class RetainRecords(msgspec.Struct, frozen=True, kw_only=True):
     """Class of the reason (GDPR Art. 17(3)(b) to (e))."""
 
 
+class ExportLedger(msgspec.Struct, frozen=True, kw_only=True):
+    """Where to write it."""
+
+    file: str
+    """File to write."""
+
+
+class LedgerExported(msgspec.Struct, frozen=True, kw_only=True):
+    """The ledger is one file, which `salus verify` checks."""
+
+    blocks: int
+    """Blocks in it."""
+
+    size: int
+    """Leaves of the checkpoint that ends it."""
+
+
 class ListLines(msgspec.Struct, frozen=True, kw_only=True):
     """Whose lines."""
 
@@ -1100,6 +1117,26 @@ class Shown(msgspec.Struct, frozen=True, kw_only=True):
     """The bytes as received, as text."""
 
 
+class ReplayLedger(msgspec.Struct, frozen=True, kw_only=True):
+    """Asks for nothing more."""
+
+
+class LedgerReplayed(msgspec.Struct, frozen=True, kw_only=True):
+    """Every block gave again what is stored."""
+
+    height: int
+    """Newest block."""
+
+    transactions: int
+    """Transactions executed."""
+
+    rows: int
+    """Rows of the state."""
+
+    digest: str
+    """The ledger's digest there: equal at every member, hexadecimal."""
+
+
 class AskWorklist(msgspec.Struct, frozen=True, kw_only=True):
     """Asks for nothing more."""
 
@@ -1375,6 +1412,14 @@ class Salus:
     def about(self, request: About) -> AboutNode:
         """Say which program answers, and for which member. For: anyone."""
         return self._connection.ask('/api/about', request, AboutNode)
+
+    def export(self, request: ExportLedger) -> LedgerExported:
+        """Write the ledger up to its newest checkpoint as one file. Nothing personal is in it. For: operator."""
+        return self._connection.ask('/api/export', request, LedgerExported)
+
+    def replay(self, request: ReplayLedger) -> LedgerReplayed:
+        """Execute every block of the ledger again, from the genesis, and compare all that is stored. For: operator."""
+        return self._connection.ask('/api/replay', request, LedgerReplayed)
 
     def worklist(self, request: AskWorklist) -> Worklist:
         """List what people of this member must do until when: erasures, requests, failing deliveries, ballots, leases. For: person."""

@@ -109,11 +109,20 @@ def open_node(config: Config) -> MemberNode | Unfounded:
     if not (folder / LEDGER).exists():
         return Unfounded(config)
     keys = keys_of(config)
-    clock, entropy = now_ms, os.urandom
-    ports = Ports(clock, entropy, OverHttp.with_timeout(HTTP_SECONDS))
+    transport = OverHttp.with_timeout(HTTP_SECONDS)
+    ports = Ports(now_ms, os.urandom, transport)
     if (folder / NEXT_KEYSTORE).exists():
-        return _after_rotation(config, keys, ports)
-    return assemble(config, keys, _ledger_of(config, keys, ports), ports, folder)
+        node = _after_rotation(config, keys, ports)
+    else:
+        node = assemble(config, keys, _ledger_of(config, keys, ports), ports, folder)
+    ledger_goes = node.release
+
+    def release() -> None:
+        ledger_goes()
+        transport.close()
+
+    node.release = release
+    return node
 
 
 def _after_rotation(config: Config, old: Keys, ports: Ports) -> MemberNode:

@@ -6,6 +6,7 @@ from typing import Any, Final
 from salus.node import about, claims, disclosures, erasures, links, people, requests, worklist
 from salus.node.network import directory, founding, governing
 from salus.node.records import charts, keeping, taking
+from salus.node.upkeep import replaying
 from salus.node.usecase import UseCase
 from salus.node.wallet import joining, seeing, sharing
 
@@ -22,6 +23,7 @@ DOMAINS: Final[tuple[ModuleType, ...]] = (
     keeping,
     links,
     people,
+    replaying,
     requests,
     taking,
     worklist,

@@ -176,6 +176,10 @@ class OverHttp:
         """Return a transport with a client of its own."""
         return cls(httpx.Client(timeout=seconds, limits=httpx.Limits(max_connections=32)))
 
+    def close(self) -> None:
+        """Let every connection go."""
+        self._client.close()
+
     def send(self, endpoint: str, request: HttpRequest) -> Answer:
         """Send the request. Raises Unavailable when the node cannot be reached, or answers too much."""
         try:

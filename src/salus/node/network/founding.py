@@ -162,7 +162,8 @@ def join_network(node: Unfounded, request: Join) -> Joined:
             "network.owner", "it is not said who orders the ledger", todo="set ledger.owner and ledger.url first"
         )
     keys = keys_of(config)
-    ports = Ports(now_ms, os.urandom, OverHttp.with_timeout(HTTP_SECONDS))
+    transport = OverHttp.with_timeout(HTTP_SECONDS)
+    ports = Ports(now_ms, os.urandom, transport)
     folder = Path(config.data)
     source = remote_source(config, keys, ports)
     store = _new_store(folder)
@@ -174,6 +175,7 @@ def join_network(node: Unfounded, request: Join) -> Joined:
     finally:
         store.close()
         source.close()
+        transport.close()
     return Joined(network=request.network)
 
 
