@@ -4,6 +4,7 @@ from typing import Annotated
 
 from msgspec import Meta
 
+from salus.core.errors import SalusError
 from salus.node.errors import Forbidden
 from salus.node.invitation import read
 from salus.node.patient.proof import witnessed
@@ -136,7 +137,7 @@ def join(wallet: OpenWallet, request: JoinMember) -> MemberJoined:
     wallet.urls[invitation.member] = invitation.url.rstrip("/")
     try:
         wallet.holder.join(invitation.member, invitation.code)
-    except BaseException:
+    except SalusError:
         wallet.urls.pop(invitation.member)
         if before:
             wallet.urls[invitation.member] = before
