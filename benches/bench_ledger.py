@@ -12,7 +12,6 @@ from typing import Any
 from benches.ledger_load import genesis, mix, now, verify_rate
 from salus.contracts.registry import REGISTRY
 from salus.core.kernel import Kernel
-from salus.engines import embedded
 from salus.engines.embedded import Embedded, found
 from salus.engines.replay import replay
 from salus.engines.store import lmdb_store
@@ -24,9 +23,7 @@ Figure = dict[str, Any]
 
 def run() -> list[Figure]:
     figures = []
-    usual = embedded.BLOCK_TRANSACTIONS
     for size, count in SIZES.items():
-        embedded.BLOCK_TRANSACTIONS = size
         rounds = [measure(size, count) for _ in range(ROUNDS)]
         signed, limit, transactions = sorted(rounds, key=lambda one: one[0] / one[1])[ROUNDS // 2]
         budgeted = size >= 100
@@ -42,9 +39,17 @@ def run() -> list[Figure]:
             }
         )
         figures.append(plain(f"embedded ledger, blocks of {size}, transactions", transactions, "tx/s"))
-    embedded.BLOCK_TRANSACTIONS = usual
     figures.append(plain("replay of a ledger, compared with its store", replayed(), "tx/s"))
     return figures
+
+
+def sized(size: int) -> type[Embedded]:
+    """Return an engine whose blocks hold at most `size` transactions."""
+
+    class Sized(Embedded):
+        _batch = size
+
+    return Sized
 
 
 def plain(name: str, value: float, unit: str) -> Figure:
@@ -58,7 +63,7 @@ def measure(size: int, count: int) -> tuple[float, float, float]:
         store = lmdb_store(Path(folder) / "ledger")
         document, founded = genesis()
         found(store, kernel, document, founded)
-        engine = Embedded(store, kernel, now)
+        engine = sized(size)(store, kernel, now)
         live: list[Any] = []
         warm = mix(engine.network, 300, live)
         wait(engine, warm.wires)
