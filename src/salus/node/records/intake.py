@@ -235,7 +235,7 @@ def found(paths: Sequence[Path]) -> Iterator[Path]:
         elif path.is_file():
             yield path
         else:
-            raise NotFound("intake.no-file", "there is no such file or folder", got=path.name)
+            raise NotFound("intake.no-file", "there is no such file or folder", todo="look at its name and place")
 
 
 def _rank(path: Path) -> tuple[int, str]:
