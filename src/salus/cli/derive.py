@@ -105,6 +105,11 @@ def add_commands(parser: argparse.ArgumentParser, cases: Iterable[AnyCase]) -> A
             formatter_class=argparse.RawDescriptionHelpFormatter,
         )
         command.add_argument("--json", action="store_true", dest="as_json", help="print the response as JSON")
+        command.add_argument(
+            "--only",
+            choices=[field.name for field in fields(case.response)],
+            help="print this field of the response alone, to be redirected into a file",
+        )
         command.set_defaults(use_case=case)
         if case.who.kind is Kind.PATIENT:
             command.add_argument(

@@ -109,7 +109,9 @@ def run(arguments: Sequence[str], opener: Opener) -> int:
         else:
             config = configuration(given)
             answer = call(case, request, config=config, opener=opener, environment=os.environ, progress=progress)
-    if given.as_json:
+    if given.only:
+        render.alone(getattr(answer, given.only))
+    elif given.as_json:
         print(msgspec.json.encode(answer).decode())
     else:
         render.response(answer, Console(highlight=False))

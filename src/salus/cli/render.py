@@ -1,5 +1,6 @@
 """Responses and refusals on a terminal."""
 
+import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
@@ -35,6 +36,15 @@ def response(answer: msgspec.Struct, console: Console) -> None:
         for row in rows:
             table.add_row(*(Text(cell(getattr(row, column))) for column in columns))
         console.print(table)
+
+
+def alone(value: Any) -> None:
+    """Write one value of a response to standard output as it stands: bytes as bytes, a text with a newline."""
+    if isinstance(value, bytes):
+        sys.stdout.buffer.write(value)
+        sys.stdout.flush()
+    else:
+        print(value if isinstance(value, str) else msgspec.json.encode(value).decode())
 
 
 def cell(value: Any) -> str:

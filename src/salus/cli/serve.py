@@ -8,6 +8,7 @@ import socket
 from collections.abc import Iterator
 from contextlib import contextmanager, nullcontext
 from pathlib import Path
+from typing import Final
 
 import structlog
 import uvicorn
@@ -24,6 +25,8 @@ from salus.node.registry import use_cases
 from salus.node.ticking import Ticker
 
 _log = structlog.get_logger()
+# Idle TLS connections of other nodes would hold the end up for 30 s each: their side answers no farewell.
+END_SECONDS: Final = 3
 
 
 class Quiet(uvicorn.Server):
@@ -84,6 +87,7 @@ def _server(app: Starlette, config: Config | None = None) -> uvicorn.Server:
             log_config=None,
             access_log=False,
             lifespan="off",
+            timeout_graceful_shutdown=END_SECONDS,
             ssl_certfile=certificate or None,
             ssl_keyfile=key or None,
         )
