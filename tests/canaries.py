@@ -70,5 +70,6 @@ CANARIES: Mapping[str, Callable[[str], dict[str, Any]]] = {
     "records.import": lambda word: {"paths": [f"/nowhere/{word}.json"], "source": f"urn:{word}"},
     "records.show": lambda _: {"number": 1},
     "replay": lambda _: {},
+    "tx": lambda _: {"message": "membership.move", "content": {"endpoint": "http://no"}},
     "worklist": lambda _: {},
 }

@@ -59,6 +59,18 @@ def test_a_refusal_names_its_code(alone: Alone, line: list[str], code: str) -> N
     assert (exit_code, err.partition(":")[0]) == (1, code), err
 
 
+def test_any_message_of_a_member_is_sent_from_its_readable_form(alone: Alone) -> None:
+    told = alone.told("tx", "membership.move", "--content", '{"endpoint": "https://tx.example"}')
+    assert alone.told("network", "members")["members"][0]["endpoint"] == "https://tx.example"
+    assert alone.told("network", "receipt", told["transaction"])["size"] > 0
+    for message, content, code in (
+        ("membership.move", '{"endpoint": "http://no"}', "tx.content"),
+        ("membership.move", '{"end": 1}', "tx.content"),
+        ("consent.grant", "{}", "tx.message"),
+    ):
+        assert alone.salus("tx", message, "--content", content)[2].startswith(f"{code}:")
+
+
 def test_keys_rotate_and_the_next_start_takes_the_new_ones(alone: Alone) -> None:
     before = alone.told("network", "members")["members"][0]["signing_key"]
     told = alone.told("network", "rotate-keys")

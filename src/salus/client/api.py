@@ -1137,6 +1137,29 @@ class LedgerReplayed(msgspec.Struct, frozen=True, kw_only=True):
     """The ledger's digest there: equal at every member, hexadecimal."""
 
 
+class SendTransaction(msgspec.Struct, frozen=True, kw_only=True):
+    """What to say on the ledger."""
+
+    message: str
+    """Its name, as docs/reference/messages.md lists them."""
+
+    content: Any
+    """Its fields, bytes in hexadecimal."""
+
+
+class TransactionSent(msgspec.Struct, frozen=True, kw_only=True):
+    """It is applied and durable."""
+
+    transaction: str
+    """Its id, hexadecimal."""
+
+    height: int
+    """Block that holds it."""
+
+    data: str
+    """Result data, hexadecimal: what its receipt proves."""
+
+
 class AskWorklist(msgspec.Struct, frozen=True, kw_only=True):
     """Asks for nothing more."""
 
@@ -1420,6 +1443,10 @@ class Salus:
     def replay(self, request: ReplayLedger) -> LedgerReplayed:
         """Execute every block of the ledger again, from the genesis, and compare all that is stored. For: operator."""
         return self._connection.ask('/api/replay', request, LedgerReplayed)
+
+    def tx(self, request: SendTransaction) -> TransactionSent:
+        """Send one message of this member to the ledger, signed with its key. For: operator."""
+        return self._connection.ask('/api/tx', request, TransactionSent)
 
     def worklist(self, request: AskWorklist) -> Worklist:
         """List what people of this member must do until when: erasures, requests, failing deliveries, ballots, leases. For: person."""

@@ -4,7 +4,7 @@ from types import ModuleType
 from typing import Any, Final
 
 from salus.node import about, claims, disclosures, erasures, links, people, requests, worklist
-from salus.node.network import directory, founding, governing
+from salus.node.network import directory, founding, governing, transacting
 from salus.node.records import charts, keeping, taking
 from salus.node.upkeep import replaying
 from salus.node.usecase import UseCase
@@ -26,6 +26,7 @@ DOMAINS: Final[tuple[ModuleType, ...]] = (
     replaying,
     requests,
     taking,
+    transacting,
     worklist,
 )
 
