@@ -29,7 +29,10 @@ def every_error():
         if not module.name.endswith("__main__"):
             importlib.import_module(module.name)
     found = {*below(SalusError), Unproven, *below(Unproven)}
-    return sorted((each for each in found if each.__module__.startswith("salus.")), key=lambda each: each.__qualname__)
+    return sorted(
+        (each for each in found if each.__module__.startswith("salus.")),
+        key=lambda each: (each.__module__, each.__qualname__),
+    )
 
 
 @pytest.mark.parametrize("kind", every_error(), ids=lambda kind: f"{kind.__module__}.{kind.__qualname__}")
