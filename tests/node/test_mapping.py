@@ -8,6 +8,7 @@ import pytest
 import salus
 from salus.core.errors import InvariantBroken, Rejected, SalusError
 from salus.core.proof.errors import Unproven
+from salus.engines.cometbft.server import BadFrame
 from salus.interop.fhir.refusal import Refused as FhirRefused
 from salus.node.demo.telling import StoryEnds
 from salus.node.errors import EdgeError
@@ -15,7 +16,8 @@ from salus.node.mapping import TOLD, edge_error
 from salus.vault.errors import Refused, UnknownLink
 
 # Told in a way of their own: as a bug, with a reason's name, with the element of the input, as the demo's failed step.
-ELSEWHERE = (InvariantBroken, Rejected, FhirRefused, StoryEnds, EdgeError)
+# A frame that is none ends the engine's connection and never leaves its server.
+ELSEWHERE = (InvariantBroken, Rejected, FhirRefused, StoryEnds, EdgeError, BadFrame)
 
 
 def below(kind):

@@ -7,6 +7,7 @@ texts hold numbers, sizes, file names and digests, nothing personal, and are pas
 from dataclasses import dataclass
 from typing import Final
 
+from salus.agreements.claims.plan import DocumentRefused
 from salus.agreements.consent.decide import TooDeep
 from salus.agreements.consent.slip import BadTerms
 from salus.agreements.grants import GrantRefused
@@ -21,6 +22,7 @@ from salus.interop.fhir.fhirpath.errors import FhirPathError
 from salus.interop.fhir.sensitivity import BadRules
 from salus.interop.fhir.view.definition import ViewMalformed
 from salus.interop.fhir.view.engine import ViewFailed
+from salus.interop.x12 import tokens as x12
 from salus.node.errors import Conflict, EdgeError, Forbidden, Malformed, NotFound, Refused, Unavailable
 from salus.vault import errors as vault
 
@@ -53,6 +55,8 @@ TOLD: Final[dict[type[Exception], Told]] = {
     FhirPathError: Told(Malformed, "fhirpath.refused", "the FHIRPath expression fails", private=True),
     ViewMalformed: Told(Malformed, "view.malformed", "the ViewDefinition does not hold", private=True),
     ViewFailed: Told(Malformed, "view.failed", "the view cannot be run on these resources", private=True),
+    x12.Unreadable: Told(Malformed, "x12.unreadable", "the file does not read as X12", private=True),
+    DocumentRefused: Told(Malformed, "claims.document", "the document of a plan or rates does not hold", private=True),
     # Verification
     proof.Unproven: Told(Forbidden, "proof.unproven", "this is not proven", "do not rely on it"),
     proof.MalformedProof: Told(Malformed, "proof.malformed", "the proof is not of the format"),
