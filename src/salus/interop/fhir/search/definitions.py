@@ -1,0 +1,116 @@
+"""The search parameters of R4 by resource type (table made by tools/make_search_parameters.py).
+
+Left out because nothing here could answer them: `_text`, `_content`, `_query`, `near`, `phonetic`.
+"""
+
+import json
+import zlib
+from collections.abc import Mapping
+from functools import cache
+from importlib.resources import files
+from typing import Any, Final
+
+import msgspec
+
+from salus.core.proof.digest import digest
+from salus.interop.fhir.survey import TYPES
+
+OF_TYPE: Final = 1
+"""Added to a token parameter's number: the number under which `:of-type` finds identifiers."""
+IDENTIFIER: Final = 1
+"""Added to a reference parameter's number: the number under which `:identifier` finds logical references."""
+
+
+class Parameter(msgspec.Struct, frozen=True):
+    """One search parameter of one resource type.
+
+    number: stands for it in the index; the one after it is taken too (OF_TYPE, IDENTIFIER).
+    type: token, reference, string, date, composite, uri, quantity or number. expression: FHIRPath from the resource,
+    or for a component from the composite's element. targets: resource types that a reference may lead to.
+    """
+
+    number: int
+    code: str
+    type: str
+    expression: str
+    targets: tuple[str, ...] = ()
+    components: tuple["Parameter", ...] = ()
+
+
+@cache
+def _packed() -> bytes:
+    return zlib.decompress(files("salus.interop.fhir.search").joinpath("r4_parameters.json.z").read_bytes())
+
+
+@cache
+def version() -> str:
+    """Return what changes when the parameters do: an index built under another version is built anew."""
+    return digest("salus/v1/search-parameters", _packed()).hex()[:16]
+
+
+@cache
+def _table() -> dict[str, Any]:
+    table: dict[str, Any] = json.loads(_packed())
+    return table
+
+
+@cache
+def _by_type() -> dict[str, dict[str, Parameter]]:
+    by_type: dict[str, dict[str, Parameter]] = {kind: {} for kind in sorted(TYPES)}
+    number = 0
+    for code, type_, bases, expression, targets, components in _table()["parameters"]:
+        general = bases in (["Resource"], ["DomainResource"])
+        for kind in sorted(TYPES) if general else bases:
+            if kind not in by_type:
+                continue
+            parts = [Parameter(number + 2 * at, *component) for at, component in enumerate(components, start=1)]
+            own = own_part(expression, kind)
+            by_type[kind][code] = Parameter(number, code, type_, own, tuple(targets), tuple(parts))
+            number += 2 * (len(parts) + 1)
+    return by_type
+
+
+def parameters(kind: str) -> Mapping[str, Parameter]:
+    """Return the parameters of a resource type by code. Raises KeyError for no type of R4."""
+    return _by_type()[kind]
+
+
+@cache
+def patient_compartment() -> Mapping[str, tuple[str, ...]]:
+    """Return, per resource type of the Patient compartment, the parameters that lead to the patient."""
+    return {kind: tuple(codes) for kind, codes in _table()["patient"].items()}
+
+
+@cache
+def summary_elements(kind: str) -> frozenset[str]:
+    """Return the JSON names of a type's elements that `_summary=true` keeps."""
+    return frozenset(_table()["summary"][kind].split()) | mandatory_elements(kind)
+
+
+@cache
+def mandatory_elements(kind: str) -> frozenset[str]:
+    """Return the JSON names of a type's elements that no subset leaves out."""
+    return frozenset(_table()["mandatory"][kind].split()) | {"resourceType", "id", "meta"}
+
+
+def alternatives(expression: str) -> list[str]:
+    """Split an expression at the bars that stand outside parentheses and quotes."""
+    parts, start, depth, quoted = [], 0, 0, False
+    for at, char in enumerate(expression):
+        quoted ^= char == "'"
+        depth += 0 if quoted else (char == "(") - (char == ")")
+        if char == "|" and not depth and not quoted:
+            parts.append(expression[start:at].strip())
+            start = at + 1
+    return [*parts, expression[start:].strip()]
+
+
+def own_part(expression: str, kind: str) -> str:
+    """Return the alternatives of a parameter's expression that speak of `kind`."""
+    starts = (kind, "Resource", "DomainResource")
+    own = [
+        part
+        for part in alternatives(expression)
+        if part[0].islower() or part.lstrip("(").replace(" ", ".").split(".")[0] in starts
+    ]
+    return " | ".join(own)

