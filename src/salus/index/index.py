@@ -3,6 +3,7 @@
 Everything here is derived from the vault and may be dropped. Rows of hidden leases do not exist for any question.
 """
 
+import threading
 from collections.abc import Callable, Sequence
 from importlib import resources
 from pathlib import Path
@@ -15,6 +16,7 @@ from salus.agreements.consent.decide import Asker, Decision, PolicyClass, Provis
 from salus.index import writing
 from salus.index.errors import BadQuestion
 from salus.index.predicates import marks, sql_of
+from salus.index.search import Search
 from salus.index.source import Source
 from salus.index.store import Row, Store, ticks
 from salus.index.writing import Indexed, words_of
@@ -112,6 +114,8 @@ class Index:
         """Open or create under the 32-byte `key`. `clock` returns monotonic ms. Raises `Unusable`."""
         self._store = Store(path, key, limit=time_limit, clock=clock)
         self._rules = rules
+        self._catching = threading.RLock()
+        self.search = Search(self._store)
 
     def __enter__(self) -> Self:
         return self
@@ -127,12 +131,14 @@ class Index:
 
     def catch_up(self, source: Source) -> Indexed:
         """Index what the source has beyond the last record indexed. Raises `Unusable` and the source's errors."""
-        return writing.catch_up(self._store, source, self._rules)
+        with self._catching:  # two at once would each index the same records
+            return writing.catch_up(self._store, source, self._rules)
 
     def rebuild(self, source: Source) -> Indexed:
         """Drop everything and index anew; leases are hidden until shown again."""
-        self._store.clear()
-        return self.catch_up(source)
+        with self._catching:
+            self._store.clear()
+            return self.catch_up(source)
 
     def position(self) -> int:
         """Return the number of the last record indexed."""

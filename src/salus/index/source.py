@@ -15,7 +15,7 @@ class Entry(msgspec.Struct, frozen=True):
 
     number: counts all records of the vault. link: 16 bytes. lease: pulled from others under a grant, kept while it lives.
     body: the resource's bytes; empty in a tombstone, which ends the resource under this link. fhir: whether the body is
-    a FHIR resource in JSON; anything else has no facts and is not indexed.
+    a FHIR resource in JSON; anything else has no facts and is not indexed. recorded: when it was sealed, Unix ms.
     """
 
     number: int
@@ -27,6 +27,7 @@ class Entry(msgspec.Struct, frozen=True):
     body: bytes
     tombstone: bool = False
     fhir: bool = True
+    recorded: int = 0
 
 
 class Source(Protocol):
@@ -59,6 +60,7 @@ class VaultSource:
                 body=record.content.body,
                 tombstone=record.ref.kind is Kind.TOMBSTONE,
                 fhir=record.ref.kind is Kind.RESOURCE and record.content.media == "application/fhir+json",
+                recorded=record.ref.recorded,
             )
             for record in records
         ]

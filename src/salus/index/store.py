@@ -1,7 +1,7 @@
 """`index.db`: encrypted SQLite, derived from the vault, dropped and rebuilt at will.
 
-Cipher and durability are the vault's (ChaCha20 per page, WAL, secure_delete), so that purged rows leave no pages
-behind. Questions run on connections of their own, read-only and with a time limit.
+The cipher is the vault's (ChaCha20 per page, secure_delete), so that purged rows leave no pages behind. A commit is
+not forced to disk: it is atomic, and what is lost is caught up; what is forgotten is forced (`truncate`). Questions run on connections of their own, read-only and with a time limit.
 """
 
 import threading
@@ -14,8 +14,10 @@ from typing import Any, Final
 import apsw
 
 from salus.index.errors import TimedOut, Unusable
+from salus.index.search_tables import NAMES as SEARCH_NAMES
+from salus.index.search_tables import TABLES as SEARCH_TABLES
 
-SCHEMA: Final = 1
+SCHEMA: Final = 2
 STEPS: Final = 2_000
 """Virtual-machine steps between looks at the clock: about 0.1 ms."""
 READERS: Final = 4
@@ -24,11 +26,11 @@ TABLES: Final = (
     """CREATE TABLE state (vault_number INTEGER NOT NULL, rules TEXT NOT NULL, unread INTEGER NOT NULL)""",
     """CREATE TABLE link (number INTEGER PRIMARY KEY, id BLOB NOT NULL UNIQUE, lease INTEGER NOT NULL,
         hidden INTEGER NOT NULL)""",
-    """CREATE TABLE policy_class (number INTEGER PRIMARY KEY, type TEXT NOT NULL, sensitivity INTEGER NOT NULL,
+    """CREATE TABLE policy_class (number INTEGER PRIMARY KEY AUTOINCREMENT, type TEXT NOT NULL, sensitivity INTEGER NOT NULL,
         author TEXT NOT NULL, labels TEXT NOT NULL, UNIQUE (type, sensitivity, author, labels))""",
     """CREATE TABLE entry (number INTEGER PRIMARY KEY, link INTEGER NOT NULL, name TEXT NOT NULL, type TEXT NOT NULL,
         id TEXT NOT NULL, version INTEGER NOT NULL, class INTEGER NOT NULL, lo INTEGER NOT NULL, hi INTEGER NOT NULL,
-        status TEXT NOT NULL, encounter TEXT NOT NULL, label TEXT NOT NULL)""",
+        status TEXT NOT NULL, encounter TEXT NOT NULL, label TEXT NOT NULL, recorded INTEGER NOT NULL)""",
     """CREATE UNIQUE INDEX entry_name ON entry (link, name)""",
     """CREATE INDEX entry_time ON entry (link, lo, number)""",
     """CREATE INDEX entry_class ON entry (link, class)""",
@@ -45,8 +47,20 @@ TABLES: Final = (
     """CREATE INDEX person_birth ON person (birth_lo)""",
     """CREATE TABLE name_word (word TEXT NOT NULL, entry INTEGER NOT NULL, PRIMARY KEY (word, entry)) WITHOUT ROWID""",
     """CREATE INDEX name_word_entry ON name_word (entry)""",
+    *SEARCH_TABLES,
 )
-NAMES: Final = ("state", "link", "policy_class", "entry", "code", "identifier", "reference", "person", "name_word")
+NAMES: Final = (
+    *SEARCH_NAMES,
+    "state",
+    "link",
+    "policy_class",
+    "entry",
+    "code",
+    "identifier",
+    "reference",
+    "person",
+    "name_word",
+)
 
 Row = tuple[Any, ...]
 
@@ -141,7 +155,7 @@ class Store:
             connection.set_busy_timeout(5_000)
             if flags & apsw.SQLITE_OPEN_READWRITE:
                 connection.pragma("journal_mode", "wal")
-                connection.pragma("synchronous", "FULL")
+                connection.pragma("synchronous", "NORMAL")  # what a power cut takes is caught up from the vault
                 connection.pragma("secure_delete", "ON")
             connection.pragma("temp_store", "MEMORY")
             connection.pragma("cache_size", -32_000)

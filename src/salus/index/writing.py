@@ -7,11 +7,14 @@ from typing import Any, Final
 import apsw
 import msgspec
 
+from salus.index import search_tables
 from salus.index.source import Entry, Source
-from salus.index.store import Store
+from salus.index.store import Row, Store
 from salus.interop.fhir.facts import Facts, Person, facts
 from salus.interop.fhir.gate import read_resource
 from salus.interop.fhir.refusal import Refused
+from salus.interop.fhir.search.definitions import version as parameters_version
+from salus.interop.fhir.search.values import Rows, values
 from salus.interop.fhir.sensitivity import Rules, Sensitivity, classify
 from salus.interop.fhir.times import interval
 
@@ -29,7 +32,8 @@ class Indexed(msgspec.Struct, frozen=True):
 def catch_up(store: Store, source: Source, rules: Rules) -> Indexed:
     """Index what the source has beyond the last record indexed; start over when the rules have another version."""
     ((number, version, _),) = store.ask("SELECT vault_number, rules, unread FROM state")
-    if version != rules.version:
+    known = f"{rules.version} {parameters_version()}"
+    if version != known:
         store.clear()
         number = 0
     records = unread = 0
@@ -42,9 +46,7 @@ def catch_up(store: Store, source: Source, rules: Rules) -> Indexed:
         missed = sum(found is None and entry.fhir and not entry.tombstone for entry, found in read)
         with store.transaction() as db:
             _Writer(db, rules).write(read)
-            db.execute(
-                "UPDATE state SET vault_number = ?, rules = ?, unread = unread + ?", (number, rules.version, missed)
-            )
+            db.execute("UPDATE state SET vault_number = ?, rules = ?, unread = unread + ?", (number, known, missed))
         records += len(entries)
         unread += missed
 
@@ -58,6 +60,7 @@ def words_of(text: str) -> list[str]:
 class _Read(msgspec.Struct, frozen=True):
     facts: Facts
     sensitivity: Sensitivity
+    values: Rows
 
 
 def _read(entry: Entry, rules: Rules) -> _Read | None:
@@ -68,7 +71,7 @@ def _read(entry: Entry, rules: Rules) -> _Read | None:
     except Refused:
         return None
     found = facts(resource, {})
-    return _Read(found, classify(found, resource.codings, rules))
+    return _Read(found, classify(found, resource.codings, rules), values(resource.tree))
 
 
 class _Writer:
@@ -84,14 +87,12 @@ class _Writer:
         }
 
     def write(self, many: Sequence[tuple[Entry, _Read | None]]) -> None:
-        newest: dict[tuple[int, str], tuple[Entry, _Read | None]] = {}
-        for entry, read in many:
-            newest[self._link(entry), f"{entry.type}/{entry.id}"] = entry, read
-        self._remove(newest)
+        newest = {(self._link(entry), f"{entry.type}/{entry.id}"): (entry, read) for entry, read in many}
+        self._versions(many, self._remove(newest))
         rows: list[tuple[Any, ...]] = []
-        codes: list[tuple[Any, ...]] = []
         identifiers: list[tuple[Any, ...]] = []
         references: list[tuple[Any, ...]] = []
+        searched: list[tuple[int, Rows]] = []
         for (link, name), (entry, read) in newest.items():
             if read is None:
                 continue
@@ -99,19 +100,46 @@ class _Writer:
             row_class = self._class(found, read.sensitivity)
             rows.append(
                 (number, link, name, entry.type, entry.id, entry.version, row_class, found.lo, found.hi, found.status,
-                 found.encounter, found.label)
+                 found.encounter, found.label, entry.recorded)
             )  # fmt: skip
-            codes += [(number, coding.code, coding.system, coding.display) for coding in found.codes]
+            searched.append((number, read.values))
             identifiers += [(value, system, number) for system, value in found.identifiers]
             references += [(number, target) for target in found.references]
             if found.person:
                 self._person(number, found.person)
         insert = self._db.executemany
-        insert("INSERT INTO entry VALUES (?,?,?,?,?,?,?,?,?,?,?,?)", rows)
-        insert("INSERT OR IGNORE INTO code VALUES (?,?,?,?)", codes)
+        insert("INSERT INTO entry VALUES (?,?,?,?,?,?,?,?,?,?,?,?,?)", rows)
+        search_tables.insert(self._db, searched)
         insert("INSERT OR IGNORE INTO identifier VALUES (?,?,?)", identifiers)
         insert("INSERT OR IGNORE INTO reference VALUES (?,?)", references)
         self._inherit([row[0] for row in rows])
+
+    def _versions(self, many: Sequence[tuple[Entry, _Read | None]], kept: dict[tuple[int, str], Row]) -> None:
+        """Keep each version's policy facts and codes: history and vread are decided by them."""
+        rows: list[tuple[Any, ...]] = []
+        codes: list[tuple[Any, ...]] = []
+        ended: list[tuple[int, int]] = []
+        for entry, read in many:
+            link, name = self._link(entry), f"{entry.type}/{entry.id}"
+            if read is not None:
+                found = read.facts
+                told = (self._class(found, read.sensitivity), found.lo, found.hi, found.encounter)
+                kept[link, name] = (entry.number, *told)
+                codes += [(entry.number, coding.code, coding.system, coding.display) for coding in found.codes]
+            elif not entry.tombstone or (link, name) not in kept:
+                continue
+            before, *told_before = kept[link, name]
+            if read is None:
+                ended.append((entry.number, before))
+            rows.append(
+                (entry.number, link, name, entry.type, entry.id, entry.version, *told_before, entry.recorded,
+                 int(read is None))
+            )  # fmt: skip
+        self._db.executemany("INSERT OR REPLACE INTO version VALUES (?,?,?,?,?,?,?,?,?,?,?,?)", rows)
+        self._db.executemany("INSERT OR IGNORE INTO code VALUES (?,?,?,?)", codes)
+        self._db.executemany(  # a tombstone is decided by what it ends
+            "INSERT OR IGNORE INTO code SELECT ?, code, system, display FROM code WHERE entry = ?", ended
+        )
 
     def _link(self, entry: Entry) -> int:
         """Return a link's number; a lease is hidden until the node has found it live."""
@@ -142,14 +170,17 @@ class _Writer:
         words = {word for name in person.names for part in name for word in words_of(part)}
         self._db.executemany("INSERT INTO name_word VALUES (?,?)", [(word, number) for word in sorted(words)])
 
-    def _remove(self, names: Iterable[tuple[int, str]]) -> None:
-        """Delete older versions: the index holds the newest, the vault all."""
+    def _remove(self, names: Iterable[tuple[int, str]]) -> dict[tuple[int, str], Row]:
+        """Delete older versions: search knows the newest, `version` all. Return number and policy facts of each."""
+        sql = "SELECT number, class, lo, hi, encounter FROM entry WHERE link = ? AND name = ?"
+        found: dict[tuple[int, str], Row] = {}
         old: list[int] = []
         for key in names:
-            old += [
-                number for (number,) in self._db.execute("SELECT number FROM entry WHERE link = ? AND name = ?", key)
-            ]
-        delete(self._db, old)
+            for row in self._db.execute(sql, key):
+                found[key] = row
+                old.append(row[0])
+        delete(self._db, old, codes=False)
+        return found
 
     def _inherit(self, numbers: list[int]) -> None:
         """Raise narrating rows to the class of what they refer to, until nothing rises: ranks only grow, so it ends."""
@@ -165,6 +196,7 @@ class _Writer:
                 if kind in self._rules.inheriting and highest > own:
                     values = (self._class_of(kind, highest, author, labels), number)
                     self._db.execute("UPDATE entry SET class = ? WHERE number = ?", values)
+                    self._db.execute("UPDATE version SET class = ? WHERE number = ?", values)
                     changed.add(number)
 
 
@@ -186,10 +218,11 @@ _RISING: Final = (
 )
 
 
-def delete(db: apsw.Connection, numbers: Sequence[int]) -> None:
-    """Delete entries and all that hangs on them."""
+def delete(db: apsw.Connection, numbers: Sequence[int], *, codes: bool = True) -> None:
+    """Delete entries and all that hangs on them; `codes` too unless the version's row stays, whose policy needs them."""
     many = [(number,) for number in numbers]
-    for table in ("code", "identifier", "reference", "person", "name_word"):
+    search_tables.delete(db, many)
+    for table in ("identifier", "reference", "person", "name_word", *(("code",) if codes else ())):
         db.executemany(f"DELETE FROM {table} WHERE entry = ?", many)  # noqa: S608 -- names above
     db.executemany("DELETE FROM entry WHERE number = ?", many)
 
@@ -200,7 +233,10 @@ def forget(store: Store, link: bytes) -> int:
         sql = "SELECT e.number FROM entry e JOIN link l ON l.number = e.link WHERE l.id = ?"
         numbers = [number for (number,) in list(db.execute(sql, (link,)))]
         delete(db, numbers)
+        of_link = "FROM version WHERE link = (SELECT number FROM link WHERE id = ?)"
+        db.execute(f"DELETE FROM code WHERE entry IN (SELECT number {of_link})", (link,))  # noqa: S608 -- constants
+        db.execute(f"DELETE {of_link}", (link,))
         db.execute("DELETE FROM link WHERE id = ?", (link,))
-        db.execute("DELETE FROM policy_class WHERE number NOT IN (SELECT class FROM entry)")
+        db.execute("DELETE FROM policy_class WHERE number NOT IN (SELECT class FROM version)")
     store.truncate()
     return len(numbers)

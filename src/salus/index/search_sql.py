@@ -1,0 +1,289 @@
+"""A typed question as SQL that SQLite and PostgreSQL both run.
+
+Each test has two forms: a *set* (`SELECT entry ...`) that a query can start from, and a *check* on `e.number` for rows
+that another test has found. Tests through references are sets that see permitted rows only.
+"""
+
+from typing import Any, Final, assert_never
+
+from salus.index.predicates import marks
+from salus.index.search_scope import Scope
+from salus.interop.fhir.search.definitions import IDENTIFIER, OF_TYPE, Parameter
+from salus.interop.fhir.search.query import AnyOf, Chain, Criterion, Reverse, Test
+from salus.interop.fhir.search.terms import (
+    CompositeTerm,
+    RangeTerm,
+    ReferenceTerm,
+    StringTerm,
+    Term,
+    TokenTerm,
+    UriTerm,
+)
+
+Sql = tuple[str, list[Any]]
+FROM: Final = "entry e JOIN link l ON l.number = e.link"
+LAST: Final = "\U0010ffff"
+
+
+class Compiler:
+    """Compiles tests under one scope."""
+
+    def __init__(self, scope: Scope) -> None:
+        self._scope = scope
+
+    def check(self, test: Test, kind: str) -> Sql:
+        """Return a test on the row `e` of type `kind`."""
+        if isinstance(test, Criterion):
+            return _check(test)
+        if isinstance(test, AnyOf):
+            told = [_check(one) for one in test.criteria]
+            return f"({' OR '.join(text for text, _ in told)})", [value for _, values in told for value in values]
+        text, values = self.set_of(test, kind)
+        return f"e.{_key(test)} IN ({text})", values
+
+    def set_of(self, test: Test, kind: str) -> Sql:
+        """Return the numbers of all rows that meet a test (names, for `_has`), whether permitted or not."""
+        if isinstance(test, Criterion):
+            return _set(test, kind)
+        if isinstance(test, AnyOf):
+            sets = [_set(one, kind) for one in test.criteria]
+            return " UNION ".join(text for text, _ in sets), [value for _, values in sets for value in values]
+        if isinstance(test, Chain):
+            return self._chain(test)
+        return self._reverse(test)
+
+    def _chain(self, chain: Chain) -> Sql:
+        parts, values = [], []
+        for target, inner in chain.inner:
+            text, told = self.check(inner, target)
+            parts.append(
+                "SELECT r.entry FROM s_reference r JOIN entry e ON e.name = r.target JOIN link l ON l.number = e.link "  # noqa: S608 -- compiled parts
+                f"WHERE r.param = ? AND e.type = ? AND {self._scope.text} AND {text}"
+            )
+            values += [chain.parameter.number, target, *self._scope.values, *told]
+        return " UNION ".join(parts), values
+
+    def _reverse(self, reverse: Reverse) -> Sql:
+        text, told = self.check(reverse.inner, reverse.kind)
+        sql = (
+            "SELECT r.target FROM entry e JOIN link l ON l.number = e.link JOIN s_reference r ON r.entry = e.number "  # noqa: S608 -- compiled parts
+            f"WHERE e.type = ? AND {self._scope.text} AND {text} AND r.param = ?"
+        )
+        return sql, [reverse.kind, *self._scope.values, *told, reverse.parameter.number]
+
+
+def _key(test: Chain | Reverse) -> str:
+    return "number" if isinstance(test, Chain) else "name"
+
+
+def starts(test: Test) -> bool:
+    """Tell whether a query can start from a test's set: not from what is absent, not from names."""
+    if isinstance(test, Criterion):
+        return test.modifier != "not" and test.missing is None and test.parameter.code != "_lastUpdated"
+    return not isinstance(test, Reverse)
+
+
+def _own(test: Criterion) -> bool:
+    return test.parameter.code in {"_id", "_lastUpdated"}
+
+
+def _set(test: Criterion, kind: str) -> Sql:
+    """Return the set of rows that meet a criterion."""
+    if _own(test):
+        text, values = _check(test)
+        return f"SELECT e.number FROM entry e WHERE e.type = ? AND {text}", [kind, *values]  # noqa: S608 -- compiled parts
+    parts, values = [], []
+    for term in test.terms:
+        text, told = _matching(test.parameter, test.modifier, term)
+        parts.append(f"SELECT DISTINCT v.entry FROM {text}")  # noqa: S608 -- compiled parts
+        values += told
+    return " UNION ".join(parts), values
+
+
+def _check(test: Criterion) -> Sql:
+    if test.parameter.code == "_id":
+        return _check_id(test)
+    if test.parameter.code == "_lastUpdated":
+        return _check_updated(test)
+    if test.missing is not None:
+        return _check_missing(test.parameter, missing=test.missing)
+    parts, values = [], []
+    for term in test.terms:
+        text, told = _matching(test.parameter, test.modifier, term)
+        parts.append(f"EXISTS (SELECT 1 FROM {text} AND v.entry = e.number)")  # noqa: S608 -- compiled parts
+        values += told
+    joined = f"({' OR '.join(parts)})"
+    return (f"NOT {joined}" if test.modifier == "not" else joined), values
+
+
+def _check_id(test: Criterion) -> Sql:
+    if test.missing is not None:
+        return ("(1 = 0)" if test.missing else "(1 = 1)"), []
+    codes = [term.code or "" for term in test.terms if isinstance(term, TokenTerm) and not term.system]
+    text = f"e.id IN ({marks(len(codes))})" if codes else "(1 = 0)"
+    return (f"NOT ({text})" if test.modifier == "not" else text), codes
+
+
+def _check_updated(test: Criterion) -> Sql:
+    if test.missing is not None:
+        return ("(1 = 0)" if test.missing else "(1 = 1)"), []
+    told = [_date("e.recorded", "(e.recorded + 1)", term) for term in test.terms if isinstance(term, RangeTerm)]
+    return f"({' OR '.join(text for text, _ in told)})", [value for _, values in told for value in values]
+
+
+def table_of(parameter: Parameter) -> str:
+    """Return the table of a parameter's values; of a composite that of its first part."""
+    return f"s_{parameter.components[0].type if parameter.components else parameter.type}"
+
+
+def _check_missing(parameter: Parameter, *, missing: bool) -> Sql:
+    number = parameter.components[0].number if parameter.components else parameter.number
+    text = f"EXISTS (SELECT 1 FROM {table_of(parameter)} v WHERE v.param = ? AND v.entry = e.number)"  # noqa: S608 -- constants
+    values: list[Any] = [number]
+    if parameter.type == "reference":
+        text = f"({text} OR EXISTS (SELECT 1 FROM s_token v WHERE v.param = ? AND v.entry = e.number))"  # noqa: S608 -- constants
+        values.append(number + IDENTIFIER)
+    return (f"NOT {text}" if missing else text), values
+
+
+def _matching(parameter: Parameter, modifier: str, term: Term) -> Sql:
+    """Return "table v WHERE ..." of the value rows that a term matches."""
+    number = parameter.number
+    match term:
+        case TokenTerm():
+            told = _token(number, modifier, term)
+        case StringTerm(text):
+            told = _string(number, modifier, text)
+        case RangeTerm():
+            told = _range(parameter, term)
+        case ReferenceTerm(targets):
+            told = (
+                f"s_reference v WHERE v.param = ? AND v.target IN ({marks(len(targets))})",
+                [number, *targets],
+            )
+        case UriTerm(uri):
+            told = _uri(number, modifier, uri)
+        case CompositeTerm(parts):
+            told = _composite(parameter, parts)
+        case _ as never:
+            assert_never(never)
+    return told
+
+
+def _token(number: int, modifier: str, term: TokenTerm) -> Sql:
+    if modifier == "text":
+        return _between("s_string", "folded", number, term.text)
+    number += {"of-type": OF_TYPE, "identifier": IDENTIFIER}.get(modifier, 0)
+    text, values = "s_token v WHERE v.param = ?", [number]
+    told: list[Any] = list(values)
+    if term.code is not None:
+        text += " AND v.code = ?"
+        told.append(term.code)
+    if term.system:
+        text += " AND v.system IN (?, '*')"
+        told.append(term.system)
+    elif term.system == "":
+        text += " AND v.system = ''"
+    return text, told
+
+
+def _between(table: str, column: str, number: int, text: str) -> Sql:
+    """Return the rows whose text starts with `text`, as a range that an index can walk."""
+    return f"{table} v WHERE v.param = ? AND v.{column} >= ? AND v.{column} < ?", [number, text, text + LAST]
+
+
+def _string(number: int, modifier: str, text: str) -> Sql:
+    if modifier == "exact":
+        return "s_string v WHERE v.param = ? AND v.exact = ?", [number, text]
+    if modifier == "contains":
+        return "s_string v WHERE v.param = ? AND v.folded LIKE ? ESCAPE '\\'", [number, f"%{_escaped(text)}%"]
+    return _between("s_string", "folded", number, text)
+
+
+def _escaped(text: str) -> str:
+    return text.replace("\\", "\\\\").replace("%", "\\%").replace("_", "\\_")
+
+
+def _uri(number: int, modifier: str, uri: str) -> Sql:
+    if modifier == "below":
+        return _between("s_uri", "uri", number, uri)
+    if modifier == "above":  # its own ancestors: every prefix that ends before a slash, and itself
+        ends = [at for at, char in enumerate(uri) if char == "/"]
+        above = [uri, *(uri[:at] for at in ends), *(uri[: at + 1] for at in ends)]
+        return f"s_uri v WHERE v.param = ? AND v.uri IN ({marks(len(above))})", [number, *above]
+    if modifier == "contains":
+        return "s_uri v WHERE v.param = ? AND v.uri LIKE ? ESCAPE '\\'", [number, f"%{_escaped(uri)}%"]
+    return "s_uri v WHERE v.param = ? AND v.uri = ?", [number, uri]
+
+
+def _range(parameter: Parameter, term: RangeTerm) -> Sql:
+    if parameter.type == "date":
+        text, values = _date("v.lo", "v.hi", term)
+        return f"s_date v WHERE v.param = ? AND {text}", [parameter.number, *values]
+    text, values = _number(term)
+    told = [parameter.number, *values]
+    if term.system is not None:
+        text += " AND v.system = ?"
+        told.append(term.system)
+    if term.code is not None:
+        text += " AND v.code = ?" if term.system is not None else " AND (v.code = ? OR v.unit = ?)"
+        told += [term.code] if term.system is not None else [term.code, term.code]
+    return f"s_{parameter.type} v WHERE v.param = ? AND {text}", told
+
+
+def _date(low: str, high: str, term: RangeTerm) -> Sql:
+    """Compare [pl, ph) asked with [rl, rh) stored (R4 3.1.1.4.7). Of two bounds the first lets an index be walked."""
+    lo, hi = term.lo, term.hi
+    match term.prefix:
+        case "eq":
+            told: Sql = f"{low} >= ? AND {low} < ? AND {high} <= ?", [lo, hi, hi]
+        case "ne":
+            told = f"({low} < ? OR {high} > ?)", [lo, hi]
+        case "gt":
+            told = f"{high} > ?", [hi]
+        case "lt":
+            told = f"{low} < ?", [lo]
+        case "ge":
+            told = f"({high} > ? OR ({low} >= ? AND {high} <= ?))", [hi, lo, hi]
+        case "le":
+            told = f"({low} < ? OR ({low} >= ? AND {high} <= ?))", [lo, lo, hi]
+        case "sa":
+            told = f"{low} >= ?", [hi]
+        case "eb":
+            told = f"{high} <= ?", [lo]
+        case _:
+            told = f"({low} < ? AND {high} > ?)", [hi, lo]
+    return told
+
+
+def _number(term: RangeTerm) -> Sql:
+    """Compare a number asked with [lo, hi] stored (R4 3.1.1.4.8): eq and ne by its precision, the others exactly."""
+    exact = term.exact
+    match term.prefix:
+        case "eq":
+            told: Sql = "v.lo >= ? AND v.lo < ? AND v.hi < ?", [term.lo, term.hi, term.hi]
+        case "ne":
+            told = "(v.lo < ? OR v.hi >= ?)", [term.lo, term.hi]
+        case "gt" | "sa":
+            told = (f"v.{'hi' if term.prefix == 'gt' else 'lo'} > ?", [exact])
+        case "lt" | "eb":
+            told = (f"v.{'lo' if term.prefix == 'lt' else 'hi'} < ?", [exact])
+        case "ge":
+            told = "v.hi >= ?", [exact]
+        case "le":
+            told = "v.lo <= ?", [exact]
+        case _:
+            told = "(v.lo <= ? AND v.hi >= ?)", [term.hi, term.lo]
+    return told
+
+
+def _composite(parameter: Parameter, parts: tuple[Term, ...]) -> Sql:
+    """Return rows of the first component whose element meets the others too."""
+    first, *rest = zip(parameter.components, parts, strict=True)
+    text, values = _matching(first[0], "", first[1])
+    for component, term in rest:
+        inner, told = _matching(component, "", term)
+        inner = inner.replace("v.", "w.").replace(" v WHERE", " w WHERE", 1)
+        text += f" AND EXISTS (SELECT 1 FROM {inner} AND w.entry = v.entry AND w.place = v.place)"  # noqa: S608 -- compiled parts
+        values = [*values, *told]
+    return text, values

@@ -1,0 +1,76 @@
+"""The tables of FHIR search: one per kind of value, and every version that history tells of.
+
+Keys begin with the parameter's number and the value, so that a search starts from the value; the second index starts
+from the entry, for deletion and for tests on what another parameter has found.
+"""
+
+from collections.abc import Iterable, Sequence
+from typing import Any, Final
+
+import apsw
+
+from salus.interop.fhir.search.values import Rows
+
+_KEYS: Final = {
+    "token": "param, code, entry, system, place",
+    "string": "param, folded, entry, exact, place",
+    "date": "param, lo, hi, entry, place",
+    "number": "param, lo, hi, entry, place",
+    "quantity": "param, lo, hi, entry, system, code, unit, place",
+    "reference": "param, target, entry, place",
+    "uri": "param, uri, entry, place",
+}
+_VALUES: Final = {
+    "token": (("code", "TEXT"), ("system", "TEXT")),
+    "string": (("folded", "TEXT"), ("exact", "TEXT")),
+    "date": (("lo", "INTEGER"), ("hi", "INTEGER")),
+    "number": (("lo", "REAL"), ("hi", "REAL")),
+    "quantity": (("lo", "REAL"), ("hi", "REAL"), ("system", "TEXT"), ("code", "TEXT"), ("unit", "TEXT")),
+    "reference": (("target", "TEXT"),),
+    "uri": (("uri", "TEXT"),),
+}
+
+
+def _table(kind: str) -> str:
+    columns = ", ".join(f"{name} {type_} NOT NULL" for name, type_ in _VALUES[kind])
+    return (
+        f"CREATE TABLE s_{kind} (entry INTEGER NOT NULL, param INTEGER NOT NULL, {columns}, place INTEGER NOT NULL, "
+        f"PRIMARY KEY ({_KEYS[kind]})) WITHOUT ROWID"
+    )
+
+
+TABLES: Final = (
+    *(_table(kind) for kind in _VALUES),
+    *(f"CREATE INDEX s_{kind}_entry ON s_{kind} (entry, param)" for kind in _VALUES),
+    "CREATE INDEX entry_of_type ON entry (type, class, link)",
+    "CREATE INDEX entry_in_order ON entry (type, number)",
+    "CREATE INDEX entry_by_name ON entry (name)",
+    """CREATE TABLE version (number INTEGER PRIMARY KEY, link INTEGER NOT NULL, name TEXT NOT NULL, type TEXT NOT NULL,
+        id TEXT NOT NULL, version INTEGER NOT NULL, class INTEGER NOT NULL, lo INTEGER NOT NULL, hi INTEGER NOT NULL,
+        encounter TEXT NOT NULL, recorded INTEGER NOT NULL, gone INTEGER NOT NULL)""",
+    "CREATE UNIQUE INDEX version_of ON version (link, name, version)",
+    "CREATE INDEX version_by_name ON version (name)",
+    "CREATE INDEX version_in_order ON version (type, number)",
+)
+NAMES: Final = (*(f"s_{kind}" for kind in _VALUES), "version")
+_INSERTS: Final = {
+    kind: f"INSERT OR IGNORE INTO s_{kind} (entry, param, {', '.join(name for name, _ in columns)}, place) "  # noqa: S608 -- names above
+    f"VALUES ({', '.join('?' * (len(columns) + 3))})"
+    for kind, columns in _VALUES.items()
+}
+
+
+def insert(db: apsw.Connection, many: Iterable[tuple[int, Rows]]) -> None:
+    """Insert the search values of entries, (entry number, rows) each."""
+    gathered: dict[str, list[tuple[Any, ...]]] = {kind: [] for kind in _VALUES}
+    for number, rows in many:
+        for kind, of_kind in rows.items():
+            gathered[kind] += [(number, *row) for row in of_kind]
+    for kind, values in gathered.items():
+        db.executemany(_INSERTS[kind], values)
+
+
+def delete(db: apsw.Connection, numbers: Sequence[tuple[int]]) -> None:
+    """Delete the search values of entries, each number as a tuple of one."""
+    for kind in _VALUES:
+        db.executemany(f"DELETE FROM s_{kind} WHERE entry = ?", numbers)  # noqa: S608 -- names above
