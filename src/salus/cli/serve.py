@@ -14,11 +14,13 @@ import structlog
 import uvicorn
 from starlette.applications import Starlette
 
+from salus.http import fhir
 from salus.http.app import application, as_operator
 from salus.http.exchange import routes
 from salus.http.person import PersonAuthenticator
 from salus.node.config import Config
 from salus.node.errors import Unavailable
+from salus.node.fhir.server import FhirServer
 from salus.node.local import Opener, opened, socket_path
 from salus.node.member import MemberNode
 from salus.node.registry import use_cases
@@ -99,10 +101,16 @@ def serve(config: Config, opener: Opener, given: argparse.Namespace) -> int:  # 
     path = socket_path(config, os.environ)
     with opened(config, opener) as node, listen(config) as tcp, listen_local(path) as unix:
         cases = list(use_cases().values())
-        more = routes(node) if isinstance(node, MemberNode) else []
-        ticking = Ticker(node) if isinstance(node, MemberNode) else nullcontext()
-        world = _server(application(node, cases, PersonAuthenticator(node), more=more), config)
-        local = _server(application(node, cases, as_operator))
+        people = PersonAuthenticator(node)
+        member = node if isinstance(node, MemberNode) else None
+        ticking = Ticker(member) if member else nullcontext()
+        records = (
+            FhirServer(member) if member else None
+        )  # one for both doors: it compares versions and writes as one step
+        more = [*routes(member), *fhir.routes(records, people)] if member and records else []
+        world = _server(application(node, cases, people, more=more), config)
+        here = fhir.routes(records, as_operator) if records else []
+        local = _server(application(node, cases, as_operator, more=here))
         port = tcp.getsockname()[1]
         _log.info("node.serving", member=config.member, port=port)
         print(f"serving {config.member} on {config.http.host} port {port}; end with Ctrl-C", flush=True)

@@ -1,0 +1,97 @@
+"""FHIR R4 over HTTP: content negotiation, ETag, Location, Prefer, forms; what it means is the node's to say."""
+
+from email.utils import formatdate
+from typing import Final
+from urllib.parse import parse_qsl
+
+import msgspec
+from starlette.concurrency import run_in_threadpool
+from starlette.requests import Request as HttpRequest
+from starlette.responses import Response
+from starlette.routing import BaseRoute, Route
+
+from salus.core.errors import Rejected
+from salus.http.derive import Authenticator, body_of
+from salus.http.problems import edge_error
+from salus.node.errors import EdgeError, Malformed
+from salus.node.fhir.answers import NOT_ACCEPTABLE, UNKNOWN_FORM, Answer, FhirRefused, Request, outcome_of
+from salus.node.fhir.server import ROOT, FhirServer
+
+MEDIA: Final = "application/fhir+json"
+JSON: Final = ("application/fhir+json", "application/json", "text/json", "json")
+FORM: Final = "application/x-www-form-urlencoded"
+PURPOSE: Final = "salus-purpose"
+METHODS: Final = ("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE")
+HEADERS: Final = ("if-match", "if-none-match", "if-none-exist", "if-modified-since", "prefer", "content-type")
+MAX_BODY: Final = 64 << 20
+"""Bytes of a Bundle: the gate's own limit."""
+
+
+def routes(server: FhirServer, authenticate: Authenticator) -> list[BaseRoute]:
+    """Return the routes of a node's FHIR server."""
+
+    async def endpoint(http: HttpRequest) -> Response:
+        pretty = False
+        try:
+            pretty = _negotiated(http)
+            body = await body_of(http, MAX_BODY)
+            caller = authenticate(http, body)
+            request = _request(http, body)
+            answer = await run_in_threadpool(server.answer, caller, http.headers.get(PURPOSE, ""), request)
+        except (EdgeError, Rejected) as error:
+            return _refusal(edge_error(error), pretty=pretty)
+        return _response(answer, http, pretty=pretty)
+
+    return [
+        Route(ROOT, endpoint, methods=list(METHODS)),
+        Route(f"{ROOT}/{{path:path}}", endpoint, methods=list(METHODS)),
+    ]
+
+
+def _negotiated(http: HttpRequest) -> bool:
+    """Return whether the answer shall be pretty. Raises FhirRefused for a form that is not spoken here."""
+    asked = http.query_params.get("_format")
+    accepted = (
+        [asked] if asked else [part.partition(";")[0].strip() for part in http.headers.get("accept", "*/*").split(",")]
+    )
+    if not any(one in {*JSON, "*/*", "application/*", ""} for one in accepted):
+        raise FhirRefused(NOT_ACCEPTABLE, "fhir.not-acceptable", "no such form of answer", expected=MEDIA)
+    return http.query_params.get("_pretty") == "true"
+
+
+def _request(http: HttpRequest, body: bytes) -> Request:
+    pairs = tuple(parse_qsl(http.url.query, keep_blank_values=True))
+    media = http.headers.get("content-type", "").partition(";")[0].strip().lower()
+    path = http.path_params.get("path", "").strip("/")
+    if http.method == "POST" and path.endswith("_search"):
+        if media != FORM:
+            raise FhirRefused(UNKNOWN_FORM, "fhir.media", "a search is posted as a form", expected=FORM)
+        try:
+            pairs += tuple(parse_qsl(body.decode(), keep_blank_values=True, strict_parsing=bool(body)))
+        except (UnicodeDecodeError, ValueError) as error:
+            raise Malformed("fhir.form", "the form does not decode", expected=FORM) from error
+    elif body and media not in {*JSON[:3], "application/json-patch+json"}:
+        raise FhirRefused(UNKNOWN_FORM, "fhir.media", "the body is of another form", expected=MEDIA)
+    headers = {name: http.headers[name] for name in HEADERS if name in http.headers}
+    method = "GET" if http.method == "HEAD" else http.method
+    return Request(method, path, tuple(pair for pair in pairs if pair[0] not in {"_format", "_pretty"}), body, headers)
+
+
+def _response(answer: Answer, http: HttpRequest, *, pretty: bool) -> Response:
+    headers = {}
+    if answer.version:
+        headers["etag"] = f'W/"{answer.version}"'
+        headers["last-modified"] = formatdate(answer.modified / 1000, usegmt=True)
+    if answer.location:
+        headers["location"] = answer.location
+    body = msgspec.json.format(answer.body, indent=2) if pretty and answer.body else answer.body
+    if http.method == "HEAD":
+        body = b""
+    headers["cache-control"] = "no-store"
+    return Response(body, status_code=answer.status, headers=headers, media_type=MEDIA)
+
+
+def _refusal(error: EdgeError, *, pretty: bool) -> Response:
+    body = msgspec.json.encode(outcome_of(error))
+    told = msgspec.json.format(body, indent=2) if pretty else body
+    return Response(told, status_code=error.fault.status, media_type=MEDIA)

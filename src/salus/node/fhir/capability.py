@@ -1,0 +1,64 @@
+"""The CapabilityStatement, from what is there: types, parameters and interactions that the code itself answers to."""
+
+from functools import cache
+from typing import Any, Final
+
+from salus import __version__
+from salus.interop.fhir.search.definitions import parameters
+from salus.interop.fhir.survey import TYPES
+from salus.node.fhir.presenting import instant
+
+INTERACTIONS: Final = ("read", "vread", "update", "delete", "history-instance", "history-type", "create", "search-type")
+SYSTEM: Final = ("history-system",)
+
+
+def capability_statement(base: str, now: int) -> dict[str, Any]:
+    """Return the CapabilityStatement of a server at `base`."""
+    return {
+        "resourceType": "CapabilityStatement",
+        "status": "active",
+        "date": instant(now),
+        "kind": "instance",
+        "software": {"name": "Salus", "version": __version__},
+        "implementation": {
+            "description": "Records of one member, as its policy and the patients' consents allow",
+            "url": base,
+        },
+        "fhirVersion": "4.0.1",
+        "format": ["application/fhir+json"],
+        "patchFormat": [],
+        "rest": [
+            {
+                "mode": "server",
+                "security": {
+                    "description": "Person credentials of the member; see the explanation of the FHIR server."
+                },
+                "resource": list(_resources()),
+                "interaction": [{"code": code} for code in SYSTEM],
+            }
+        ],
+    }
+
+
+@cache
+def _resources() -> tuple[dict[str, Any], ...]:
+    return tuple(_resource(kind) for kind in sorted(TYPES))
+
+
+def _resource(kind: str) -> dict[str, Any]:
+    known = parameters(kind)
+    references = [f"{kind}:{code}" for code, one in sorted(known.items()) if one.type == "reference"]
+    return {
+        "type": kind,
+        "interaction": [{"code": code} for code in INTERACTIONS],
+        "versioning": "versioned-update",
+        "readHistory": True,
+        "updateCreate": False,
+        "conditionalCreate": True,
+        "conditionalRead": "not-match",
+        "conditionalUpdate": True,
+        "conditionalDelete": "single",
+        "searchInclude": references,
+        "searchRevInclude": ["*"],
+        "searchParam": [{"name": code, "type": one.type} for code, one in sorted(known.items())],
+    }

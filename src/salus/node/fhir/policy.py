@@ -1,0 +1,55 @@
+"""Whose eyes the member's own records are for, and under which terms each lease is read.
+
+Own records: the treatment relationship is the member's word, given in the person's credential by purpose; what else
+staff do reads the classes that every office handles. Leases: what the patient's grant says of roles, purposes and time;
+the custodian has already left out what its slip does not open.
+"""
+
+from typing import Final
+
+from salus.agreements.consent.decide import Provision
+from salus.agreements.grants import Document
+from salus.interop.fhir.sensitivity import Sensitivity
+
+OPERATOR: Final = "operator"
+ADMINISTRATION: Final = "HSYSADMIN"
+"""v3-ActReason: health system administration, the local operator's purpose unless it names another."""
+EVERY_CLASS: Final = tuple(int(one) for one in Sensitivity)
+OFFICE_CLASSES: Final = tuple(
+    int(one)
+    for one in Sensitivity
+    if one
+    not in {
+        Sensitivity.GENETIC,
+        Sensitivity.REPRODUCTIVE,
+        Sensitivity.SEXUAL_HEALTH,
+        Sensitivity.MENTAL_HEALTH,
+        Sensitivity.SUBSTANCE_USE,
+    }
+)
+OWN_TERMS: Final = (
+    Provision("policy.treatment", "permit", purposes=("TREAT", "ETREAT"), sensitivities=EVERY_CLASS),
+    Provision("policy.office", "permit", purposes=("HPAYMT", "HOPERAT"), sensitivities=OFFICE_CLASSES),
+    Provision(
+        "policy.administration",
+        "permit",
+        roles=(OPERATOR,),
+        purposes=(ADMINISTRATION,),
+        sensitivities=EVERY_CLASS,
+    ),
+)
+
+
+def lease_terms(document: Document) -> tuple[Provision, ...]:
+    """Return the terms under which what was pulled is read: the grant document's."""
+    return (
+        Provision(
+            "grant",
+            "permit",
+            members=(document.grantee,),
+            roles=document.roles,
+            purposes=document.purposes,
+            active=(document.not_before, document.expiry),
+            sensitivities=EVERY_CLASS,
+        ),
+    )

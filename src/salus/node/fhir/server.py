@@ -1,0 +1,121 @@
+"""The server's door: one request in, one answer out, whether it came over HTTP or as an entry of a Bundle."""
+
+from typing import Final
+
+from salus.interop.fhir.survey import TYPES
+from salus.node.errors import EdgeError, NotFound
+from salus.node.fhir.answers import NO_METHOD, Answer, FhirRefused, Request
+from salus.node.fhir.asking import Asking, Leases
+from salus.node.fhir.capability import capability_statement
+from salus.node.fhir.paging import LABEL, Paging
+from salus.node.fhir.presenting import raw
+from salus.node.fhir.reading import Reading
+from salus.node.fhir.writing import Writing
+from salus.node.member import MemberNode
+from salus.node.usecase import Caller
+
+ROOT: Final = "/fhir"
+METADATA: Final = "metadata"
+
+
+class FhirServer:
+    """A member's records as FHIR R4."""
+
+    def __init__(self, node: MemberNode) -> None:
+        self._node = node
+        self.base = node.config.http.public_url.rstrip("/") + ROOT
+        self._leases = Leases(node)
+        self._paging = Paging(node.secret(LABEL))
+        self._reading = Reading(self.base, self._paging)
+        self._writing = Writing(self.base)
+
+    def answer(self, caller: Caller, purpose: str, request: Request) -> Answer:
+        """Answer a request. Raises EdgeError."""
+        if request.path == METADATA and request.method == "GET":
+            return Answer(200, bytes(raw(capability_statement(self.base, self._node.now()))))
+        asking = Asking(self._node, caller, purpose, self._leases)
+        return self.dispatch(asking, request)
+
+    def dispatch(self, asking: Asking, request: Request) -> Answer:
+        """Send a request to what it asks for. Raises EdgeError."""
+        parts = request.path.split("/") if request.path else []
+        if parts[:1] == ["_page"] and len(parts) == 2 and request.method == "GET":
+            return self._continued(asking, parts[1])
+        if parts == ["_history"] and request.method == "GET":
+            return self._reading.history(asking, request)
+        if not parts or parts[0] not in TYPES:
+            raise _unknown_type()
+        by_length = {1: self._of_type, 2: self._of_resource, 3: self._below, 4: self._of_version}
+        handle = by_length.get(len(parts))
+        answer = handle(asking, request, parts) if handle else None
+        if answer is None:
+            raise FhirRefused(
+                NO_METHOD,
+                "fhir.no-such-interaction",
+                "there is no such interaction",
+                expected="one of those that /metadata lists",
+                todo="see the CapabilityStatement at /metadata",
+            )
+        return answer
+
+    def _of_type(self, asking: Asking, request: Request, parts: list[str]) -> Answer | None:
+        kind = parts[0]
+        if request.method == "GET":
+            return self._reading.search(asking, request, kind)
+        if request.method == "POST":
+            return self._writing.create(asking, request, kind)
+        if request.method == "PUT":
+            return self._writing.update_where(asking, request, kind)
+        if request.method == "DELETE":
+            return self._writing.delete_where(asking, request, kind)
+        return None
+
+    def _of_resource(self, asking: Asking, request: Request, parts: list[str]) -> Answer | None:
+        kind, own = parts
+        if own == "_search" and request.method == "POST":
+            return self._reading.search(asking, request, kind)
+        if own == "_history" and request.method == "GET":
+            return self._reading.history(asking, request, kind)
+        if own[:1] in {"_", "$"}:
+            return None
+        by_method = {"GET": self._reading.read, "PUT": self._writing.update, "DELETE": self._writing.delete}
+        handle = by_method.get(request.method)
+        return handle(asking, request, kind, own) if handle else None
+
+    def _below(self, asking: Asking, request: Request, parts: list[str]) -> Answer | None:
+        kind, own, inner = parts
+        if request.method != "GET":
+            return None
+        if inner == "_history":
+            return self._reading.history(asking, request, kind, own)
+        if kind == "Patient" and inner in TYPES:
+            self._reading.current(asking, f"{kind}/{own}")
+            return self._reading.search(asking, request, inner, f"{kind}/{own}")
+        return None
+
+    def _of_version(self, asking: Asking, request: Request, parts: list[str]) -> Answer | None:
+        kind, own, history, version = parts
+        if request.method == "GET" and history == "_history":
+            return self._reading.vread(asking, request, kind, own, version=version)
+        return None
+
+    def _continued(self, asking: Asking, link: str) -> Answer:
+        """Answer a link to the next page: the same question, decided anew, behind where it stopped."""
+        told = self._paging.open(asking, link)
+        request = Request("GET", told.path, told.pairs)
+        parts = told.path.split("/")
+        if parts[-1] == "_history":
+            kind, own = (parts[0] if len(parts) > 1 else ""), (parts[1] if len(parts) > 2 else "")
+            return self._reading.history(asking, request, kind, own, before=int(told.cursor[0]))
+        if len(parts) == 3:
+            return self._reading.search(asking, request, parts[2], f"{parts[0]}/{parts[1]}", told.cursor)
+        return self._reading.search(asking, request, parts[0], "", told.cursor)
+
+
+def _unknown_type() -> EdgeError:
+    return NotFound(
+        "fhir.unknown-type",
+        "there is no such resource type",
+        expected="one of the 146 types of R4",
+        todo="see /metadata",
+    )

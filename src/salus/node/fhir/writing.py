@@ -1,0 +1,316 @@
+"""Writing: create, update, delete and their conditional forms (R4 3.1.0.4 to 3.1.0.8) as sealed records.
+
+A write is admitted by the gate, its references are rewritten on raw tokens, it is filed under the link of the patient
+whose it is, sealed, and indexed before it is answered. Nothing tells of what the asker may not see: an unseen resource
+is created beside, refused as absent, never overwritten.
+"""
+
+import base64
+import threading
+from collections.abc import Callable, Mapping, Sequence
+from typing import Final
+from urllib.parse import parse_qsl
+
+import msgspec
+
+from salus.index.search import Hit
+from salus.interop.fhir.compartment import patient_of
+from salus.interop.fhir.facts import facts
+from salus.interop.fhir.gate import Resource, read_resource
+from salus.interop.fhir.refusal import Refused
+from salus.interop.fhir.search.query import Query, read_query
+from salus.interop.fhir.splice import Rewriting, splice
+from salus.node.errors import Conflict, Fault
+from salus.node.fhir.answers import (
+    BAD,
+    PRECONDITION,
+    UNPROCESSABLE,
+    Answer,
+    FhirRefused,
+    Request,
+    nothing_there,
+    refused,
+)
+from salus.node.fhir.asking import Asking
+from salus.node.fhir.policy import ADMINISTRATION
+from salus.node.fhir.presenting import presented
+from salus.vault.errors import TooLarge
+from salus.vault.records import Ref
+from salus.vault.sealing import Content, Kind
+
+ASSIGNER: Final = "urn:salus:fhir"
+"""Patients created through this API are known by it and their id."""
+NO_LINK: Final = b""
+
+
+class Prepared(msgspec.Struct, frozen=True):
+    """A resource ready to be sealed. link: NO_LINK for a patient who is opened with it."""
+
+    link: bytes
+    content: Content
+    identifiers: tuple[tuple[str, str], ...] = ()
+    created: bool = True
+
+
+class Names(msgspec.Struct):
+    """What one transaction knows of its own entries: fullUrl to Type/id, and whose each of them is."""
+
+    urls: dict[str, str] = msgspec.field(default_factory=dict)
+    owners: dict[str, str] = msgspec.field(default_factory=dict)
+    links: dict[str, bytes] = msgspec.field(default_factory=dict)
+    """New patients' ids to their links."""
+
+
+class Writing:
+    """Writes for one server. `base` is the URL of its FHIR root."""
+
+    def __init__(self, base: str) -> None:
+        self._base = base
+        self.lock = threading.RLock()  # versions are compared and written as one step
+
+    # Interactions -------------------------------------------------------------------------------------------------
+
+    def create(self, asking: Asking, request: Request, kind: str) -> Answer:
+        """Create a resource under an id of the server's; with If-None-Exist only where nothing matches."""
+        with self.lock:
+            sought = request.header("if-none-exist")
+            if sought:
+                hits = self.matches(asking, kind, sought)
+                if hits:
+                    return Answer(
+                        200, b"", hits[0].version, hits[0].recorded, self.location(hits[0].name, hits[0].version)
+                    )
+            resource = self.admitted(request.body, kind)
+            return self.store(asking, request, self.prepare(asking, resource, self.new_id(asking), Names()))
+
+    def update(self, asking: Asking, request: Request, kind: str, own: str) -> Answer:
+        """Write the next version of a resource; the operator may also create one under an id of its choice."""
+        resource = self.admitted(request.body, kind)
+        if resource.id != own:
+            raise FhirRefused(
+                BAD,
+                "fhir.other-id",
+                "the body's id is not the URL's",
+                path=f"{kind}.id",
+                todo="send the same id in both",
+            )
+        with self.lock:
+            before = self.before(asking, kind, own, request.header("if-match"))
+            prepared = self.prepare(asking, resource, own, Names())
+            return self.store(asking, request, self.checked_link(prepared, before))
+
+    def update_where(self, asking: Asking, request: Request, kind: str) -> Answer:
+        """Update the only match of a search, create where there is none (R4 3.1.0.4.3)."""
+        resource = self.admitted(request.body, kind, id_required=False)
+        with self.lock:
+            hits = self.matches(asking, kind, request.pairs)
+            if not hits:
+                if resource.id:
+                    return self.update(asking, request, kind, resource.id)
+                return self.create(asking, msgspec.structs.replace(request, headers={}), kind)
+            if resource.id and resource.id != hits[0].id:
+                raise FhirRefused(BAD, "fhir.other-id", "the body's id is not the match's", path=f"{kind}.id")
+            before = self.before(asking, kind, hits[0].id, request.header("if-match"))
+            prepared = self.prepare(asking, resource, hits[0].id, Names())
+            return self.store(asking, request, self.checked_link(prepared, before))
+
+    def delete(self, asking: Asking, request: Request, kind: str, own: str) -> Answer:
+        """Delete a resource: a tombstone is its next version, its history stays."""
+        with self.lock:
+            name = f"{kind}/{own}"
+            hits = [hit for hit in asking.node.index.search.named(name, asking.scope) if not hit.lease]
+            if not hits:
+                versions, _ = asking.node.index.search.versions(asking.scope, name=name, limit=1)
+                if versions and versions[0].gone:
+                    return Answer(204)
+                raise nothing_there()
+            _matching(hits[0], request.header("if-match"))
+            self.put([self.tombstone(asking, hits[0])], asking)
+            return Answer(204)
+
+    def delete_where(self, asking: Asking, request: Request, kind: str) -> Answer:
+        """Delete the only match of a search."""
+        with self.lock:
+            for hit in self.matches(asking, kind, request.pairs):
+                self.put([self.tombstone(asking, hit)], asking)
+            return Answer(204)
+
+    # Steps, which transactions take too ---------------------------------------------------------------------------
+
+    def new_id(self, asking: Asking) -> str:
+        """Return an id that nobody can guess: 125 random bits."""
+        return base64.b32encode(asking.node.entropy(16)).decode().rstrip("=").lower()[:25]
+
+    def admitted(self, body: bytes, kind: str, *, id_required: bool | None = None) -> Resource:
+        """Return a body as a resource of `kind`. Raises FhirRefused."""
+        try:
+            resource = read_resource(body, id_required=bool(id_required))
+        except Refused as refusal:
+            raise refused(refusal) from refusal
+        if resource.type != kind:
+            raise FhirRefused(
+                BAD,
+                "fhir.other-type",
+                "the body is of another type",
+                expected=kind,
+                got=resource.type,
+                todo="correct the URL",
+            )
+        return resource
+
+    def matches(self, asking: Asking, kind: str, sought: str | Sequence[tuple[str, str]]) -> list[Hit]:
+        """Return the only own match of a conditional request's search, or none. Raises FhirRefused (412) for several."""
+        pairs = (
+            parse_qsl(sought.partition("?")[2] or sought, keep_blank_values=True) if isinstance(sought, str) else sought
+        )
+        query = _query(asking, kind, pairs, self._base)
+        if not query.tests:
+            raise FhirRefused(PRECONDITION, "fhir.no-condition", "a conditional request names no condition")
+        hits = [hit for hit in asking.node.index.search.numbers(query, asking.scope, 3) if not hit.lease]
+        if len(hits) > 1:
+            raise FhirRefused(
+                PRECONDITION, "fhir.several-match", "several resources match", todo="name a condition that one meets"
+            )
+        return hits
+
+    def before(self, asking: Asking, kind: str, own: str, if_match: str) -> Hit | None:
+        """Return what an update replaces, None where it creates. Raises FhirRefused: not there, or another version."""
+        hits = [hit for hit in asking.node.index.search.named(f"{kind}/{own}", asking.scope) if not hit.lease]
+        if len(hits) > 1:
+            raise Conflict("fhir.ambiguous-id", "two sources gave this id to resources of different patients")
+        if hits:
+            _matching(hits[0], if_match)
+            return hits[0]
+        if if_match:
+            raise FhirRefused(PRECONDITION, "fhir.other-version", "there is no such version", todo="read it again")
+        if asking.purpose != ADMINISTRATION and not self._deleted(asking, f"{kind}/{own}"):
+            raise nothing_there()  # the same for what does not exist and what is not seen: no id can be probed by writing
+        if asking.node.index.search.own(f"{kind}/{own}"):
+            raise nothing_there()
+        return None
+
+    def _deleted(self, asking: Asking, name: str) -> bool:
+        versions, _ = asking.node.index.search.versions(asking.scope, name=name, limit=1)
+        return bool(versions) and versions[0].gone
+
+    def prepare(self, asking: Asking, resource: Resource, own: str, names: Names) -> Prepared:
+        """Return a resource with its references rewritten, under the link where it belongs. Raises FhirRefused."""
+        rewriting = Rewriting(full_urls=names.urls, bases=(f"{self._base}/",), find=self._finder(asking))
+        index = asking.node.index
+        try:
+            spliced = splice(resource, rewriting, own).checked()
+            told = facts(resource, spliced.changed, own)
+            patient = patient_of(
+                resource, told, spliced.changed, lambda target: names.owners.get(target) or index.patient_of(target)
+            )
+        except Refused as refusal:
+            raise refused(refusal) from refusal
+        content = Content(resource.type, own, spliced.raw, source=resource.source)
+        if patient:
+            names.owners[f"{resource.type}/{own}"] = patient
+        if not patient:
+            return Prepared(asking.node.vault.house_link(), content)
+        link = self._link(asking, patient, names, new=resource.type == "Patient")
+        return Prepared(link, content, told.identifiers if resource.type == "Patient" else ())
+
+    def _link(self, asking: Asking, patient: str, names: Names, *, new: bool) -> bytes:
+        """Return the link of a patient whom the asker may see, or who comes with the same transaction."""
+        known = names.links.get(patient)
+        if known is not None:
+            return known
+        found = asking.node.index.search.own(f"Patient/{patient}")
+        seen = {hit.number for hit in asking.node.index.search.named(f"Patient/{patient}", asking.scope)}
+        visible = [hit for hit in found if hit.number in seen]
+        if len(visible) == 1:
+            return visible[0].link
+        if new and not found:
+            gone = asking.node.index.search.own_versions(f"Patient/{patient}")
+            return gone[-1].link if gone else asking.node.vault.open_link(ASSIGNER, patient)
+        raise FhirRefused(
+            UNPROCESSABLE,
+            "fhir.unknown-patient",
+            "the patient referred to is not here",
+            expected="a Patient that exists",
+            todo="create the patient first, or in the same transaction",
+        )
+
+    def _finder(self, asking: Asking) -> Callable[[str, str, str], Sequence[str]]:
+        def find(kind: str, system: str, value: str) -> Sequence[str]:
+            token = f"{system}|{value}" if system else value
+            query = _query(asking, kind, [("identifier", token.replace(",", "\\,"))], self._base)
+            return [hit.id for hit in asking.node.index.search.numbers(query, asking.scope, 2) if not hit.lease]
+
+        return find
+
+    def checked_link(self, prepared: Prepared, before: Hit | None) -> Prepared:
+        """Return what may replace `before`: the same patient's. Raises Conflict."""
+        if before is not None and before.link != prepared.link:
+            raise Conflict(
+                "fhir.other-patient",
+                "the resource belongs to another patient",
+                todo="delete it there and create it here: each is sealed under its patient's key",
+            )
+        return msgspec.structs.replace(prepared, created=before is None)
+
+    def tombstone(self, asking: Asking, hit: Hit) -> Prepared:
+        """Return what ends a resource. Raises Conflict for a patient with records."""
+        if hit.type == "Patient" and sum(asking.node.index.count_by_type([hit.link]).values()) > 1:
+            raise Conflict(
+                "fhir.patient-has-records", "the patient has other records", todo="delete them first, or erase the link"
+            )
+        return Prepared(hit.link, Content(hit.type, hit.id, b"", kind=Kind.TOMBSTONE))
+
+    def put(self, many: Sequence[Prepared], asking: Asking) -> list[Ref]:
+        """Seal and index, all or none. Raises FhirRefused when it is too much."""
+        node = asking.node
+        try:
+            refs = node.vault.write_all([(one.link, one.content) for one in many])
+        except TooLarge as error:
+            raise FhirRefused(Fault(413, "too-long"), "fhir.too-large", str(error)) from error
+        for one in many:
+            for system, value in one.identifiers:
+                if system and node.vault.find_link(system, value) is None:
+                    node.vault.add_identifier(one.link, system, value)
+        node.catch_up()
+        return refs
+
+    def store(self, asking: Asking, request: Request, prepared: Prepared) -> Answer:
+        """Seal one resource and answer as Prefer asks."""
+        (ref,) = self.put([prepared], asking)
+        return self.stored(request, prepared, ref)
+
+    def stored(self, request: Request, prepared: Prepared, ref: Ref) -> Answer:
+        """Return the answer to a write."""
+        minimal = "return=minimal" in request.header("prefer").replace(" ", "")
+        body = b"" if minimal else presented(prepared.content.body, version=ref.version, recorded=ref.recorded)
+        name = f"{ref.type}/{ref.id}"
+        created = ref.version == 1 or prepared.created
+        return Answer(201 if created else 200, body, ref.version, ref.recorded, self.location(name, ref.version))
+
+    def location(self, name: str, version: int) -> str:
+        """Return the URL of a version."""
+        return f"{self._base}/{name}/_history/{version}"
+
+
+def _matching(hit: Hit, if_match: str) -> None:
+    if if_match and if_match.strip() != f'W/"{hit.version}"':
+        raise FhirRefused(
+            PRECONDITION,
+            "fhir.other-version",
+            "the resource has another version",
+            expected="If-Match with the newest version",
+            todo="read it again",
+        )
+
+
+def _query(asking: Asking, kind: str, pairs: Sequence[tuple[str, str]], base: str) -> Query:
+    try:
+        return read_query(kind, pairs, now=asking.node.now(), base=base)
+    except Refused as refusal:
+        raise refused(refusal) from refusal
+
+
+def headers_of(entry: Mapping[str, str]) -> dict[str, str]:
+    """Return a Bundle entry's request fields as the headers that they stand for."""
+    known = {"ifMatch": "if-match", "ifNoneExist": "if-none-exist", "ifNoneMatch": "if-none-match"}
+    return {known[name]: value for name, value in entry.items() if name in known}

@@ -1,0 +1,79 @@
+"""The FHIR routes: what a client sees of status, headers and forms."""
+
+import pytest
+from starlette.testclient import TestClient
+
+from salus.contracts.membership.port import Role
+from salus.http.app import application, as_operator
+from salus.http.fhir import routes
+from salus.http.person import PersonAuthenticator
+from salus.node.fhir.server import FhirServer
+from salus.node.together import Clock, Founder, found_together
+
+
+@pytest.fixture
+def node(tmp_path):
+    together = found_together(tmp_path, (Founder("north", "North", (Role.PROVIDER,)),), clock=Clock())
+    yield together.nodes["north"]
+    together.close()
+
+
+@pytest.fixture
+def http(node):
+    return TestClient(
+        application(node, (), as_operator, more=routes(FhirServer(node), as_operator)), raise_server_exceptions=False
+    )
+
+
+PATIENT = {"resourceType": "Patient", "name": [{"family": "Canary"}]}
+
+
+def test_a_resource_comes_with_its_headers(http):
+    made = http.post("/fhir/Patient", json=PATIENT)
+    assert (made.status_code, made.headers["etag"], made.headers["content-type"]) == (
+        201,
+        'W/"1"',
+        "application/fhir+json",
+    )
+    own = made.json()["id"]
+    assert made.headers["location"].endswith(f"/fhir/Patient/{own}/_history/1")
+    read = http.get(f"/fhir/Patient/{own}", headers={"accept": "application/fhir+json"})
+    assert (read.status_code, read.json()["id"], read.headers["cache-control"]) == (200, own, "no-store")
+    assert http.head(f"/fhir/Patient/{own}").content == b""
+    assert http.get(f"/fhir/Patient/{own}", headers={"if-none-match": 'W/"1"'}).status_code == 304
+    minimal = http.post("/fhir/Patient", json=PATIENT, headers={"prefer": "return=minimal"})
+    assert (minimal.status_code, minimal.content) == (201, b"")
+    assert b'\n  "id"' in http.get(f"/fhir/Patient/{own}?_pretty=true&_format=json").content
+
+
+def test_a_search_is_asked_in_the_url_or_posted(http):
+    http.post("/fhir/Patient", json=PATIENT)
+    assert http.get("/fhir/Patient?family=can").json()["total"] == 1
+    posted = http.post("/fhir/Patient/_search?_count=5", data={"family": "can"})
+    assert posted.json()["total"] == 1
+    assert http.post("/fhir/Patient/_search", json={}).status_code == 415
+
+
+def test_refusals_are_operation_outcomes(http):
+    answer = http.get("/fhir/Patient?fmaily=x")
+    told = answer.json()
+    assert (answer.status_code, told["resourceType"]) == (400, "OperationOutcome")
+    assert told["issue"][0]["code"] == "not-supported"
+    assert "family" in told["issue"][0]["diagnostics"]
+    assert http.get("/fhir/Patient", headers={"accept": "application/fhir+xml"}).status_code == 406
+    assert (
+        http.post("/fhir/Patient", content=b"<x/>", headers={"content-type": "application/fhir+xml"}).status_code == 415
+    )
+    assert http.put("/fhir/metadata", json={}).status_code in {404, 405}
+    bad = http.post("/fhir/Patient", json={**PATIENT, "gendr": "x"})
+    assert bad.json()["issue"][0]["expression"] == ["Patient.?"]
+
+
+def test_the_capability_statement_needs_nobody_to_sign_in(node):
+    app = application(node, (), PersonAuthenticator(node), more=routes(FhirServer(node), PersonAuthenticator(node)))
+    http = TestClient(app, raise_server_exceptions=False)
+    told = http.get("/fhir/metadata").json()
+    resources = told["rest"][0]["resource"]
+    assert (told["fhirVersion"], len(resources)) == ("4.0.1", 146)
+    assert http.get("/fhir/Patient").status_code == 401
+    assert http.get("/fhir/Patient").json()["issue"][0]["code"] == "login"
