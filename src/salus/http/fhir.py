@@ -10,12 +10,12 @@ from starlette.requests import Request as HttpRequest
 from starlette.responses import Response
 from starlette.routing import BaseRoute, Route
 
-from salus.core.errors import Rejected
+from salus.core.errors import SalusError
 from salus.http.derive import Authenticator, body_of
-from salus.http.problems import edge_error
 from salus.node.errors import EdgeError, Malformed
 from salus.node.fhir.answers import NOT_ACCEPTABLE, UNKNOWN_FORM, Answer, FhirRefused, Request, outcome_of
 from salus.node.fhir.server import ROOT, FhirServer
+from salus.node.mapping import edge_error
 
 MEDIA: Final = "application/fhir+json"
 JSON: Final = ("application/fhir+json", "application/json", "text/json", "json")
@@ -38,8 +38,11 @@ def routes(server: FhirServer, authenticate: Authenticator) -> list[BaseRoute]:
             caller = authenticate(http, body)
             request = _request(http, body)
             answer = await run_in_threadpool(server.answer, caller, http.headers.get(PURPOSE, ""), request)
-        except (EdgeError, Rejected) as error:
-            return _refusal(edge_error(error), pretty=pretty)
+        except SalusError as error:
+            told = edge_error(error)
+            if told is None:
+                raise
+            return _refusal(told, pretty=pretty)
         return _response(answer, http, pretty=pretty)
 
     return [
