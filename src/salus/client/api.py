@@ -144,6 +144,46 @@ class PulledAccess(msgspec.Struct, frozen=True, kw_only=True):
     """Who did not."""
 
 
+class MakeBackup(msgspec.Struct, frozen=True, kw_only=True):
+    """Where to write it: a new or empty folder, on another disk."""
+
+    folder: str
+    """Folder of the backup."""
+
+
+class BackedUp(msgspec.Struct, frozen=True, kw_only=True):
+    """The backup is written and durable."""
+
+    files: int
+    """Files in it."""
+
+    bytes: int
+    """Bytes in it."""
+
+    height: int
+    """Newest block in it."""
+
+    expired: int
+    """Day keys destroyed because their backups are older than 30 days."""
+
+
+class RestoreBackup(msgspec.Struct, frozen=True, kw_only=True):
+    """Which backup. The data folder holds the keystore, `backup.keys` and the list of erasures, nothing else."""
+
+    folder: str
+    """Folder of the backup."""
+
+
+class Restored(msgspec.Struct, frozen=True, kw_only=True):
+    """The node can be opened again."""
+
+    height: int
+    """Newest block, executed again."""
+
+    erased: int
+    """Links in the backup that the list of erasures kept out."""
+
+
 class AdjudicateClaims(msgspec.Struct, frozen=True, kw_only=True):
     """Claims, and the documents that decide them."""
 
@@ -280,6 +320,123 @@ class Waiting(msgspec.Struct, frozen=True, kw_only=True):
 
     deliveries: tuple[WaitingLine, ...]
     """The longest waiting first."""
+
+
+class ListEmergencies(msgspec.Struct, frozen=True, kw_only=True):
+    """Asks for nothing more."""
+
+
+class EmergencyLine(msgspec.Struct, frozen=True, kw_only=True):
+    """One emergency access that this member opened."""
+
+    emergency: str
+    """Its id, hexadecimal."""
+
+    opened: str
+    """When, UTC."""
+
+    status: str
+    """open or reviewed; waiting while the ledger is out of reach."""
+
+    due: str
+    """By when it is reviewed, UTC."""
+
+    overdue: bool
+    """Whether that has passed: every member sees it."""
+
+
+class Emergencies(msgspec.Struct, frozen=True, kw_only=True):
+    """The emergency accesses of this member."""
+
+    emergencies: tuple[EmergencyLine, ...]
+    """Oldest first."""
+
+
+class OpenEmergency(msgspec.Struct, frozen=True, kw_only=True):
+    """Which one patient, where, and why no permission could be asked for."""
+
+    at: tuple[str, ...]
+    """Members to ask."""
+
+    reason: Literal['unconscious', 'life-threatening', 'incapable', 'other-danger']
+    """Why no permission could be asked for; the patient's log says it."""
+
+    credential: str
+    """Credential of who asks, for purpose ETREAT."""
+
+    name: str = ''
+    """The patient's name."""
+
+    birth_date: str = ''
+    """Whole birth date."""
+
+    links: tuple[str, ...] = ()
+    """From the patient's emergency card: the link at each member of `at`, in that order."""
+
+
+class ChartLine(msgspec.Struct, frozen=True, kw_only=True):
+    """One record of a chart."""
+
+    number: int
+    """Its number, for `records show`."""
+
+    type: str
+    """Resource type."""
+
+    date: str
+    """Clinical date, UTC; empty if it has none."""
+
+    label: str
+    """What it is."""
+
+    status: str
+    """Its status."""
+
+    sensitivity: str
+    """Sensitivity class."""
+
+    origin: str
+    """`own`, or `lease` for what was pulled from another member."""
+
+
+class AskFailure(msgspec.Struct, frozen=True, kw_only=True):
+    """A member that did not answer."""
+
+    member: str
+    """Member asked."""
+
+    code: str
+    """Code of its refusal, or of why it could not be reached."""
+
+
+class EmergencyOpened(msgspec.Struct, frozen=True, kw_only=True):
+    """What came, from allergies and conditions to recent results."""
+
+    emergency: str
+    """Id of the emergency, for its review within 72 hours; hexadecimal."""
+
+    deferred: bool
+    """Whether the ledger was out of reach: it is committed when it is back."""
+
+    lines: tuple[ChartLine, ...]
+    """The records, newest first; purged after 72 hours."""
+
+    failures: tuple[AskFailure, ...]
+    """Members that did not answer."""
+
+
+class ReviewAccess(msgspec.Struct, frozen=True, kw_only=True):
+    """Which emergency access, and what its review found."""
+
+    emergency: str
+    """Its id."""
+
+    findings: str
+    """The review; it stays at this member."""
+
+
+class Reviewed(msgspec.Struct, frozen=True, kw_only=True):
+    """The review is on the ledger, as a digest."""
 
 
 class AdvanceErasures(msgspec.Struct, frozen=True, kw_only=True):
@@ -922,31 +1079,6 @@ class ShowChart(msgspec.Struct, frozen=True, kw_only=True):
     """What it is read for: a code of v3-ActReason."""
 
 
-class ChartLine(msgspec.Struct, frozen=True, kw_only=True):
-    """One record of a chart."""
-
-    number: int
-    """Its number, for `records show`."""
-
-    type: str
-    """Resource type."""
-
-    date: str
-    """Clinical date, UTC; empty if it has none."""
-
-    label: str
-    """What it is."""
-
-    status: str
-    """Its status."""
-
-    sensitivity: str
-    """Sensitivity class."""
-
-    origin: str
-    """`own`, or `lease` for what was pulled from another member."""
-
-
 class Chart(msgspec.Struct, frozen=True, kw_only=True):
     """A page of a chart, newest first."""
 
@@ -1174,7 +1306,7 @@ class Task(msgspec.Struct, frozen=True, kw_only=True):
     """Whether that has passed."""
 
     kind: str
-    """erasure, access, delivery, proposal or lease."""
+    """emergency, erasure, access, delivery, proposal or lease."""
 
     subject: str
     """Id of the case, request, delivery, proposal or grant, hexadecimal."""
@@ -1209,6 +1341,21 @@ class AccessCases:
         return self._connection.ask('/api/access/pull', request, PulledAccess)
 
 
+class BackupCases:
+    """Use cases about backup."""
+
+    def __init__(self, connection: Connection) -> None:
+        self._connection = connection
+
+    def make(self, request: MakeBackup) -> BackedUp:
+        """Back up vault, desk and ledger into a folder. A running node may go on; writing waits for moments. For: operator."""
+        return self._connection.ask('/api/backup/make', request, BackedUp)
+
+    def restore(self, request: RestoreBackup) -> Restored:
+        """Put a backup back into a data folder that holds keys and the list of erasures, and nothing else. For: operator."""
+        return self._connection.ask('/api/backup/restore', request, Restored)
+
+
 class ClaimsCases:
     """Use cases about claims."""
 
@@ -1237,6 +1384,25 @@ class DeliveriesCases:
     def waiting(self, request: AskWaiting) -> Waiting:
         """List the documents and notices that are not acknowledged yet. A running node tries again by itself. For: operator."""
         return self._connection.ask('/api/deliveries/waiting', request, Waiting)
+
+
+class EmergencyCases:
+    """Use cases about emergency."""
+
+    def __init__(self, connection: Connection) -> None:
+        self._connection = connection
+
+    def list(self, request: ListEmergencies) -> Emergencies:
+        """List the emergency accesses that this member opened, and whether they were reviewed. For: person."""
+        return self._connection.ask('/api/emergency/list', request, Emergencies)
+
+    def open(self, request: OpenEmergency) -> EmergencyOpened:
+        """Read one patient's emergency records without a permission. For: person."""
+        return self._connection.ask('/api/emergency/open', request, EmergencyOpened)
+
+    def review(self, request: ReviewAccess) -> Reviewed:
+        """Record the review of an emergency access. Its text stays here, its digest goes to the ledger. For: person."""
+        return self._connection.ask('/api/emergency/review', request, Reviewed)
 
 
 class ErasureCases:
@@ -1423,8 +1589,10 @@ class Salus:
     def __init__(self, connection: Connection) -> None:
         self._connection = connection
         self.access = AccessCases(connection)
+        self.backup = BackupCases(connection)
         self.claims = ClaimsCases(connection)
         self.deliveries = DeliveriesCases(connection)
+        self.emergency = EmergencyCases(connection)
         self.erasure = ErasureCases(connection)
         self.journal = JournalCases(connection)
         self.link = LinkCases(connection)

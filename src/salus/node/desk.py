@@ -106,8 +106,15 @@ class Desk:
 
     def __init__(self, path: Path, key: bytes) -> None:
         """Open or create the file under its 32-byte key. Raises the vault's WrongKey or Damaged."""
+        self._path = path
         self._db = open_database(path, key, migrations=MIGRATIONS)
         self._lock = threading.RLock()
+
+    def whole(self) -> bytes:
+        """Return the file's bytes, encrypted as they lie, with everything that was committed in them."""
+        with self._lock:
+            self._db.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchall()
+            return self._path.read_bytes()
 
     def close(self) -> None:
         """Let go of the file. Idempotent."""

@@ -27,6 +27,7 @@ from salus.node.exchange.grantee import DEFERRED, Asked, derived_id, verify_answ
 from salus.node.exchange.pull import Pulled
 from salus.node.exchange.wire import RemoteRefusal
 from salus.node.member import MemberNode
+from salus.node.notices import EMERGENCY_READ, notify
 from salus.node.people import claims_of
 from salus.vault.errors import VaultError
 from salus.vault.journal import Disclosure, Side
@@ -229,6 +230,7 @@ def answer(node: MemberNode, sender: str, body: bytes) -> Pulled:
         deferred=not ask.emergency,
     )
     entry = node.vault.journal([told])[-1]
+    notify(node, link, EMERGENCY_READ)
     committed = _commit(node, entry)
     return sealed_answer(node, Answered(sender, id_, request.id), numbers, committed)
 

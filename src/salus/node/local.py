@@ -47,6 +47,10 @@ class Bare:
         """Return the machine's clock, in Unix milliseconds."""
         return time.time_ns() // 1_000_000
 
+    def entropy(self, count: int) -> bytes:
+        """Return random bytes."""
+        return os.urandom(count)
+
     def signing_keys(self, member: str) -> Sequence[bytes]:  # noqa: ARG002 -- a Node
         """Know no member."""
         return ()

@@ -22,6 +22,7 @@ SMTP_SECONDS: Final = 20.0
 
 GRANT_HELD: Final = "grant-held"
 ERASURE_OPENED: Final = "erasure-opened"
+EMERGENCY_READ: Final = "emergency-read"
 TEXTS: Final[Mapping[str, tuple[str, str]]] = {
     GRANT_HELD: (
         "A permission of yours has arrived",
@@ -29,6 +30,13 @@ TEXTS: Final[Mapping[str, tuple[str, str]]] = {
             "A permission that you gave has arrived at the organisation it is for.\n"
             "Your wallet shows it under `grants`, and who has looked under `log`.\n"
             "If you gave none, stop it there and tell the organisation.\n"
+        ),
+    ),
+    EMERGENCY_READ: (
+        "Your record was read in an emergency",
+        (
+            "An organisation that keeps records of yours was asked for them in an emergency, without a permission.\n"
+            "Your wallet shows who and why under `log`. If there was no emergency, tell the organisation now.\n"
         ),
     ),
     ERASURE_OPENED: (

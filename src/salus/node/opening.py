@@ -9,7 +9,7 @@ index.db        derived, may be deleted            desk.db  work in progress
 import contextlib
 import os
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
@@ -38,6 +38,7 @@ from salus.node.exchange.pull import PATH as PULL_PATH
 from salus.node.exchange.wire import Handler, OverHttp, Peers
 from salus.node.local import Bare
 from salus.node.member import MemberNode, Ports
+from salus.vault.backup import DayKeys
 from salus.vault.keystore import Keys, load_credential, load_keystore
 from salus.vault.vault import Vault
 
@@ -46,7 +47,10 @@ KEYSTORE: Final = "keys.salus"
 NEXT_KEYSTORE: Final = "keys.next.salus"
 """Keys of a rotation that the ledger may or may not have taken yet."""
 PASSPHRASE: Final = "passphrase"  # noqa: S105 - a file name
+BACKUP_KEYS: Final = "backup.keys"
 LEDGER: Final = "ledger"
+VAULT: Final = "vault"
+DESK: Final = "desk.db"
 CHECKPOINTS: Final = "checkpoints"
 HTTP_SECONDS: Final = 30.0  # a pull's chunk of 8 MB over a slow line
 TAKERS: Final[Mapping[str, Taker]] = {GRANT_KIND: take_grant}
@@ -140,6 +144,11 @@ def _after_rotation(config: Config, old: Keys, ports: Ports) -> MemberNode:
     return assemble(config, keys, on, ports, folder)
 
 
+def day_keys(config: Config, keys: Keys, entropy: Callable[[int], bytes]) -> DayKeys:
+    """Return the keys of this member's backups by day, in a file beside the keystore."""
+    return DayKeys(Path(config.data) / BACKUP_KEYS, keys.backup, entropy)
+
+
 def now_ms() -> int:
     """Return the machine's clock, Unix milliseconds."""
     return time.time_ns() // 1_000_000
@@ -177,9 +186,9 @@ def _ledger_of(config: Config, keys: Keys, ports: Ports) -> OnLedger:
 
 def assemble(config: Config, keys: Keys, on: OnLedger, ports: Ports, folder: Path) -> MemberNode:
     """Return a member's node over its ledger, with vault, index and desk in `folder`. Raises the vault's errors."""
-    vault = Vault(folder / "vault", member=keys.member, key=keys.vault, clock=ports.clock, entropy=ports.entropy)
+    vault = Vault(folder / VAULT, member=keys.member, key=keys.vault, clock=ports.clock, entropy=ports.entropy)
     index = Index(folder / "index.db", key=keys.index, rules=shipped_rules())
-    desk = Desk(folder / "desk.db", mac(keys.vault, "salus/v1/desk"))
+    desk = Desk(folder / DESK, mac(keys.vault, "salus/v1/desk"))
     handlers: dict[str, Handler] = {}
     node = MemberNode(
         config=config,

@@ -17,6 +17,7 @@ from salus.node.usecase import Caller, Kind
 from salus.vault.journal import Disclosure, Side
 
 OPERATOR_ROLE: Final = "operator"
+EMERGENCY: Final = "ETREAT"  # v3-ActReason
 
 
 def require_purpose(caller: Caller, purpose: str) -> None:
@@ -44,6 +45,15 @@ def require_lease(node: MemberNode, caller: Caller, grant: bytes, purpose: str) 
     if document.purposes and purpose not in document.purposes:
         raise Forbidden("lease.purpose", "the patient's grant is for other purposes", got=purpose)
     return document
+
+
+def require_readable(node: MemberNode, caller: Caller, id_: bytes, purpose: str) -> None:
+    """Check that what is kept under a grant or an emergency may be read now. Raises NotFound, Forbidden, Unavailable."""
+    opened = node.desk.emergencies(id_)
+    if not opened:
+        require_lease(node, caller, id_, purpose)
+    elif opened[0].purged is not None or purpose != EMERGENCY:
+        raise Forbidden("lease.purpose", "this was read in an emergency, and for nothing else", expected=EMERGENCY)
 
 
 def leases_of(node: MemberNode, link: bytes, caller: Caller, purpose: str) -> list[bytes]:

@@ -3,20 +3,22 @@
 from types import ModuleType
 from typing import Any, Final
 
-from salus.node import about, claims, disclosures, erasures, links, people, requests, worklist
+from salus.node import about, claims, disclosures, emergencies, erasures, links, people, requests, worklist
 from salus.node.network import directory, founding, governing, transacting
 from salus.node.records import charts, keeping, taking
-from salus.node.upkeep import replaying
+from salus.node.upkeep import backups, replaying
 from salus.node.usecase import UseCase
 from salus.node.wallet import joining, seeing, sharing
 
 # A domain's module or package; its use cases are the UseCase values in its namespace.
 DOMAINS: Final[tuple[ModuleType, ...]] = (
     about,
+    backups,
     charts,
     claims,
     directory,
     disclosures,
+    emergencies,
     erasures,
     founding,
     governing,

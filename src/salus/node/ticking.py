@@ -13,7 +13,7 @@ import structlog
 from salus.contracts.membership import port as membership
 from salus.core.errors import SalusError
 from salus.core.proof.errors import Unproven
-from salus.node import erasing
+from salus.node import emergency, erasing
 from salus.node.anchoring import anchor
 from salus.node.exchange.delivery import deliver_due
 from salus.node.exchange.grantee import confirm_and_purge
@@ -24,6 +24,7 @@ from salus.node.notices import post_of, send_due
 _log = structlog.get_logger()
 DELIVER_SECONDS: Final = 1.0  # the first retry of a delivery is due after two
 PURGE_SECONDS: Final = 1.0  # a revoked lease is gone within two seconds of the block that ends it
+EMERGENCY_SECONDS: Final = 5.0  # what was deferred is on the ledger well within a minute of its return
 ERASE_SECONDS: Final = 60.0  # deadlines of days
 NOTICE_SECONDS: Final = 5.0
 
@@ -64,6 +65,7 @@ class Ticker:
             ("anchor", lambda: _anchor_seconds(node), lambda: anchor(node)),
             ("deliver", lambda: DELIVER_SECONDS, lambda: deliver_due(node)),
             ("purge", lambda: PURGE_SECONDS, lambda: confirm_and_purge(node)),
+            ("emergency", lambda: EMERGENCY_SECONDS, lambda: emergency.settle(node)),
             ("erase", lambda: ERASE_SECONDS, lambda: erasing.advance(node)),
         ]
         if post is not None:

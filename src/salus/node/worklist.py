@@ -6,7 +6,7 @@ from typing import Annotated
 from msgspec import Meta
 
 from salus.contracts.membership import port as membership
-from salus.contracts.records.port import ErasureStatus
+from salus.contracts.records.port import EmergencyStatus, ErasureStatus, emergency
 from salus.core.encoding import decode
 from salus.node import erasing
 from salus.node.access import AccessRequest
@@ -27,7 +27,7 @@ class Task(Message, frozen=True):
 
     due: Annotated[str, Meta(description="By when, UTC; empty: as soon as may be.")]
     overdue: Annotated[bool, Meta(description="Whether that has passed.")]
-    kind: Annotated[str, Meta(description="erasure, access, delivery, proposal or lease.")]
+    kind: Annotated[str, Meta(description="emergency, erasure, access, delivery, proposal or lease.")]
     subject: Annotated[str, Meta(description="Id of the case, request, delivery, proposal or grant, hexadecimal.")]
     what: Annotated[str, Meta(description="What to do.")]
 
@@ -63,7 +63,14 @@ class Waiting(Message, frozen=True):
 def worklist(node: MemberNode, request: AskWorklist) -> Worklist:  # noqa: ARG001 -- a use case
     """List what people of this member must do until when: erasures, requests, failing deliveries, ballots, leases."""
     now = node.ledger_time()
-    found = [*_erasures(node), *_requests(node), *_deliveries(node), *_proposals(node), *_leases(node)]
+    found = [
+        *_emergencies(node),
+        *_erasures(node),
+        *_requests(node),
+        *_deliveries(node),
+        *_proposals(node),
+        *_leases(node),
+    ]
     found.sort(key=lambda one: (one[0] or now, one[1]))
     return Worklist(
         tasks=tuple(
@@ -99,6 +106,14 @@ def waiting(node: MemberNode, request: AskWaiting) -> Waiting:  # noqa: ARG001 -
 
 Found = tuple[int, str, bytes, str]
 """Deadline (Unix ms, 0: now), kind, subject, what to do."""
+
+
+def _emergencies(node: MemberNode) -> Iterator[Found]:
+    state = node.ledger.read()
+    for one in node.desk.emergencies():
+        row = emergency(state, one.id)
+        if row is not None and row.status is EmergencyStatus.OPEN:
+            yield row.due, "emergency", one.id, "review the emergency access"
 
 
 def _erasures(node: MemberNode) -> Iterator[Found]:

@@ -125,11 +125,11 @@ def backup(store: Store, destination: Path, keys: DayKeys) -> Manifest:
         for number, size in cast("list[tuple[int, int]]", live):
             name = f"segments/{number:08d}.seg"
             files.append(_copy_segment(store, number, size, destination / name, name))
-    sealed = _seal(key, "vault.db", whole, store.entropy)
+    sealed = seal_file(key, "vault.db", whole, store.entropy)
     _write_file(destination / "vault.db.sealed", sealed)
     files.append(BackupFile("vault.db.sealed", len(sealed), digest("salus/v1/backup-file", sealed)))
     manifest = Manifest(1, store.member, day, tuple(files))
-    named = day.to_bytes(4, "big") + _seal(key, "manifest", encode(manifest), store.entropy)
+    named = day.to_bytes(4, "big") + seal_file(key, "manifest", encode(manifest), store.entropy)
     sync_folder(destination / "segments")
     _write_file(destination / "manifest", named)
     sync_folder(destination)
@@ -156,7 +156,7 @@ def restore(
     for file in manifest.files:
         data = _checked(source, file)
         if file.name == "vault.db.sealed":
-            _write_file(draft / "vault.db", _open(day_key, "vault.db", data))
+            _write_file(draft / "vault.db", open_file(day_key, "vault.db", data))
         else:
             _write_file(draft / file.name, data)
     store = Store(
@@ -178,7 +178,7 @@ def _manifest(source: Path, keys: DayKeys) -> tuple[Manifest, bytes]:
     except FileNotFoundError:
         raise RestoreRefused("the folder has no manifest: it is no backup, or an unfinished one") from None
     day_key = keys.known(int.from_bytes(data[:4], "big"))
-    return decode(_open(day_key, "manifest", data[4:]), Manifest), day_key
+    return decode(open_file(day_key, "manifest", data[4:]), Manifest), day_key
 
 
 def _checked(source: Path, file: BackupFile) -> bytes:
@@ -195,13 +195,15 @@ def _copy_segment(store: Store, number: int, size: int, path: Path, name: str) -
     return BackupFile(name, size, digest("salus/v1/backup-file", data))
 
 
-def _seal(key: bytes, name: str, data: bytes, entropy: Entropy) -> bytes:
+def seal_file(key: bytes, name: str, data: bytes, entropy: Entropy) -> bytes:
+    """Return a file of a backup, sealed under its day's key and bound to its name."""
     head = entropy(32) + digest("salus/v1/backup-plain", data)
     file_key = mac(key, "salus/v1/backup", head[:32], name.encode("ascii"), head[32:])
     return head + AESGCM(file_key).encrypt(bytes(12), data, name.encode("ascii"))
 
 
-def _open(key: bytes, name: str, data: bytes) -> bytes:
+def open_file(key: bytes, name: str, data: bytes) -> bytes:
+    """Return what `seal_file` sealed. Raises RestoreRefused."""
     file_key = mac(key, "salus/v1/backup", data[:32], name.encode("ascii"), data[32:64])
     try:
         return AESGCM(file_key).decrypt(bytes(12), data[64:], name.encode("ascii"))

@@ -205,6 +205,8 @@ def verify_answer(node: MemberNode, asked: Asked, pulled: Pulled) -> tuple[Manif
         _check_disclosure(node, asked, manifest)
     roots = {one.root: one.tx_id for one in pulled.roots}
     anchored = {root: _writer_of(node, root, tx_id) for root, tx_id in roots.items()}
+    if asked.may_defer:  # care does not wait for the own replica: the custodian's signature names the leaves
+        anchored |= {root: custodian for root, tx_id in roots.items() if node.ledger.outcome(tx_id) is None}
     received = []
     for served, opening, leaf in zip(pulled.records, openings, manifest.leaves, strict=True):
         one = _verified(served.with_keys(opening.data_key, opening.salt), leaf, anchored, custodian)

@@ -10,7 +10,15 @@ from salus.interop.fhir.times import interval
 from salus.node.errors import EdgeError, Malformed, NotFound
 from salus.node.member import MemberNode
 from salus.node.names import GRANT_EXAMPLE, LINK_EXAMPLE, split_system
-from salus.node.reading import counted, journal_lease, journal_own, leases_of, require_lease, require_purpose
+from salus.node.reading import (
+    counted,
+    journal_lease,
+    journal_own,
+    leases_of,
+    require_lease,
+    require_purpose,
+    require_readable,
+)
 from salus.node.usecase import Caller, Message, person, use_case
 from salus.vault.links import LinkKind
 
@@ -162,7 +170,7 @@ def show_chart(node: MemberNode, request: ShowChart, *, caller: Caller) -> Chart
         types = counted(line.type for line in page.lines if line.link == lease)
         journal_lease(node, caller, grant, purpose=request.purpose, action="chart", what=types)
     after = f"{page.cursor[0]}.{page.cursor[1]}" if page.cursor else ""
-    return Chart(total=page.total, next=after, lines=tuple(_told(line) for line in page.lines))
+    return Chart(total=page.total, next=after, lines=tuple(chart_line(line) for line in page.lines))
 
 
 @use_case("records.show", who=person())
@@ -174,7 +182,7 @@ def show_record(node: MemberNode, request: ShowRecord, *, caller: Caller) -> Sho
     link = record.ref.link
     if node.vault.link_info(link).kind is LinkKind.LEASE:
         grant = _grant_of(node, link)
-        require_lease(node, caller, grant, request.purpose)
+        require_readable(node, caller, grant, request.purpose)
         journal_lease(node, caller, grant, purpose=request.purpose, action="read", what=what)
     else:
         journal_own(node, caller, link, purpose=request.purpose, action="read", what=what)
@@ -201,7 +209,7 @@ def _shown(node: MemberNode, found: Found, caller: Caller, purpose: str) -> Pati
     if node.vault.link_info(found.link).kind is LinkKind.LEASE:
         grant = _grant_of(node, found.link)
         try:
-            require_lease(node, caller, grant, purpose)
+            require_readable(node, caller, grant, purpose)
         except EdgeError:
             return None
         journal_lease(node, caller, grant, purpose=purpose, action="find", what=what)
@@ -217,10 +225,12 @@ def _shown(node: MemberNode, found: Found, caller: Caller, purpose: str) -> Pati
 
 
 def _grant_of(node: MemberNode, lease: bytes) -> bytes:
-    """Return the grant that a lease is kept under. Raises NotFound."""
-    for held in node.desk.held():
-        if held.ended is None and node.vault.open_lease(held.grant) == lease:
-            return held.grant
+    """Return the grant, or the emergency, that a lease is kept under. Raises NotFound."""
+    held = [one.grant for one in node.desk.held() if one.ended is None]
+    opened = [one.id for one in node.desk.emergencies() if one.purged is None]
+    for id_ in (*held, *opened):
+        if node.vault.open_lease(id_) == lease:
+            return id_
     raise NotFound("lease.unknown", "no grant is held for this record")
 
 
@@ -251,7 +261,8 @@ def _date(text: str) -> int:
     return found[0]
 
 
-def _told(line: Line) -> ChartLine:
+def chart_line(line: Line) -> ChartLine:
+    """Return a row of the index as a chart shows it."""
     return ChartLine(
         number=line.number,
         type=line.type,

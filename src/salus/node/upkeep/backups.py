@@ -1,0 +1,167 @@
+"""`backup make`, `restore`: a node's work on another disk, and back without whom the list of erasures names.
+
+A backup holds the vault (sealed under the day's key), the desk (sealed likewise) and the ledger's blocks. Keys are in none:
+keep `keys.salus`, its passphrase and `backup.keys` elsewhere. A restored ledger is executed again block by block, and a
+follower's goes on from there. Backups open for 30 days; then the day's key is destroyed, and what was erased is erased.
+"""
+
+from pathlib import Path
+from typing import Annotated, Final
+
+from msgspec import Meta
+
+from salus.core.encoding import MalformedBytes, Value, decode, encode
+from salus.core.errors import Rejected
+from salus.core.kernel import Block
+from salus.core.proof.digest import mac
+from salus.engines.embedded import found
+from salus.engines.errors import EngineError
+from salus.engines.store import LedgerStore, StoredBlock, lmdb_store
+from salus.node.desk import Desk
+from salus.node.errors import Conflict, Malformed, NotFound, Unavailable
+from salus.node.member import MemberNode
+from salus.node.opening import DESK, KERNEL, LEDGER, VAULT, Unfounded, day_keys, keys_of
+from salus.node.usecase import OPERATOR, Message, Progress, use_case
+from salus.vault.backup import open_file, restore, seal_file
+from salus.vault.erasure import ErasureList
+
+BLOCKS: Final = "ledger.blocks"
+DESK_FILE: Final = "desk.db.sealed"
+DAY_MS: Final = 24 * 3600 * 1000
+CHUNK: Final = 1_000
+FOLDER = Annotated[
+    str,
+    Meta(
+        min_length=1,
+        description="Folder of the backup.",
+        examples=["/mnt/backup/2026-11-25"],
+        extra={"positional": True, "path": True},
+    ),
+]
+
+
+class MakeBackup(Message, frozen=True):
+    """Where to write it: a new or empty folder, on another disk."""
+
+    folder: FOLDER
+
+
+class BackedUp(Message, frozen=True):
+    """The backup is written and durable."""
+
+    files: Annotated[int, Meta(description="Files in it.")]
+    bytes: Annotated[int, Meta(description="Bytes in it.")]
+    height: Annotated[int, Meta(description="Newest block in it.")]
+    expired: Annotated[int, Meta(description="Day keys destroyed because their backups are older than 30 days.")]
+
+
+class RestoreBackup(Message, frozen=True):
+    """Which backup. The data folder holds the keystore, `backup.keys` and the list of erasures, nothing else."""
+
+    folder: FOLDER
+
+
+class Restored(Message, frozen=True):
+    """The node can be opened again."""
+
+    height: Annotated[int, Meta(description="Newest block, executed again.")]
+    erased: Annotated[int, Meta(description="Links in the backup that the list of erasures kept out.")]
+
+
+class Blocks(Value, frozen=True):
+    """The ledger in a backup: what founded it, and its blocks."""
+
+    document: bytes
+    time: int
+    blocks: tuple[StoredBlock, ...]
+
+
+@use_case("backup.make", who=OPERATOR)
+def make_backup(node: MemberNode, request: MakeBackup, *, progress: Progress) -> BackedUp:
+    """Back up vault, desk and ledger into a folder. A running node may go on; writing waits for moments."""
+    try:
+        return _written(node, Path(request.folder), progress)
+    except OSError as error:
+        raise Unavailable(
+            "backup.folder", "the backup cannot be written there", got=str(error.strerror), todo="choose another folder"
+        ) from error
+
+
+def _written(node: MemberNode, folder: Path, progress: Progress) -> BackedUp:
+    keys = day_keys(node.config, node.keys, node.entropy)
+    day = node.now() // DAY_MS
+    expired = keys.expire(day)
+    manifest = node.vault.backup(folder, keys)
+    progress(1, 3, "backup")
+    (folder / DESK_FILE).write_bytes(seal_file(keys.of(manifest.day), DESK_FILE, node.desk.whole(), node.entropy))
+    progress(2, 3, "backup")
+    head = node.ledger.head()
+    told = Blocks(
+        node.ledger.store.document,
+        node.ledger.store.header(0).time,
+        tuple(node.ledger.store.block(height) for height in range(1, head.height + 1)),
+    )
+    (folder / BLOCKS).write_bytes(encode(told))
+    progress(3, 3, "backup")
+    files = [path for path in folder.rglob("*") if path.is_file()]
+    return BackedUp(
+        files=len(files), bytes=sum(path.stat().st_size for path in files), height=head.height, expired=len(expired)
+    )
+
+
+@use_case("backup.restore", who=OPERATOR)
+def restore_backup(node: Unfounded, request: RestoreBackup, *, progress: Progress) -> Restored:
+    """Put a backup back into a data folder that holds keys and the list of erasures, and nothing else.
+
+    Refuses without the list of erasures, with an older one, or after the backup's day key was destroyed.
+    """
+    folder, source = Path(node.config.data), Path(request.folder)
+    keys = keys_of(node.config)
+    for name in (VAULT, LEDGER, DESK):
+        if (folder / name).exists():
+            raise Conflict("backup.not-empty", "the data folder is not empty", got=name, todo="restore into a new one")
+    if not (source / BLOCKS).is_file():
+        raise NotFound("backup.none", "the folder holds no backup", got=source.name)
+    days = day_keys(node.config, keys, node.entropy)
+    erasures = ErasureList(folder / f"{VAULT}.erasures", keys.vault)
+    erased = restore(
+        source, folder / VAULT, member=keys.member, key=keys.vault, keys=days, erasures=erasures, entropy=node.entropy
+    )
+    day = int.from_bytes((source / "manifest").read_bytes()[:4], "big")
+    (folder / DESK).write_bytes(open_file(days.known(day), DESK_FILE, (source / DESK_FILE).read_bytes()))
+    desk = Desk(folder / DESK, mac(keys.vault, "salus/v1/desk"))
+    for entry in erasures.read():
+        desk.set_contact(entry.link, "")
+    desk.close()
+    return Restored(height=_replay(folder, source / BLOCKS, progress), erased=erased)
+
+
+def _replay(folder: Path, file: Path, progress: Progress) -> int:
+    """Execute a backup's blocks into a new store; return the height reached. Raises Malformed."""
+    try:
+        told = decode(file.read_bytes(), Blocks)
+        store = lmdb_store(folder / LEDGER)
+        try:
+            found(store, KERNEL, told.document, told.time)
+            for stored in told.blocks:
+                _execute(store, stored)
+                if stored.height % CHUNK == 0:
+                    progress(stored.height, len(told.blocks), "blocks")
+            return store.head().height
+        finally:
+            store.close()
+    except (MalformedBytes, Rejected, EngineError) as error:
+        raise Malformed(
+            "backup.blocks", "the backup's blocks do not execute", got=type(error).__name__, todo="use another backup"
+        ) from error
+
+
+def _execute(store: LedgerStore, stored: StoredBlock) -> None:
+    transactions = tuple(KERNEL.decode(wire) for wire in stored.transactions)
+    for transaction in transactions:
+        KERNEL.authenticate(transaction)
+    with store.committed() as before:
+        transition = KERNEL.transition(before, Block(stored.height, stored.time, transactions))
+    if transition.chain.app_hash != stored.app_hash:
+        raise Malformed("backup.blocks", "a block gives another digest than it had", got=str(stored.height))
+    store.commit(transition)

@@ -1,0 +1,117 @@
+"""A node's backup: back on an empty machine, without whom the list of erasures names."""
+
+import shutil
+from pathlib import Path
+
+import pytest
+
+from salus.contracts.membership.port import Role
+from salus.node import erasing
+from salus.node.config import Config
+from salus.node.errors import Conflict, EdgeError, Malformed, NotFound
+from salus.node.network.founding import Found, MakeCard, card, found_network
+from salus.node.opening import Unfounded, open_node
+from salus.node.records.intake import Intake
+from salus.node.upkeep.backups import MakeBackup, RestoreBackup, make_backup, restore_backup
+from salus.vault.errors import RestoreRefused
+
+LINES = (
+    '{"resourceType":"Patient","id":"p1","identifier":[{"system":"urn:mrn","value":"one"}]}',
+    '{"resourceType":"Patient","id":"p2","identifier":[{"system":"urn:mrn","value":"two"}]}',
+)
+KEPT = ("keys.salus", "passphrase", "backup.keys", "vault.erasures")
+
+
+@pytest.fixture
+def config(tmp_path: Path) -> Config:
+    config = Config(member="north", data=str(tmp_path / "north"))
+    Path(config.data).mkdir(mode=0o700)
+    made = card(Unfounded(config), MakeCard(name="North", roles=(Role.PROVIDER,), jurisdiction="DE"))
+    found_network(Unfounded(config), Found(network="alone", card=made.card))
+    return config
+
+
+def backed_up(config: Config, tmp_path: Path) -> Path:
+    node = open_node(config)
+    file = tmp_path / "in.ndjson"
+    file.write_text("\n".join(LINES))
+    Intake(node, "urn:in").run([file])
+    node.desk.set_contact(node.vault.find_link("urn:mrn", "one"), "one@example.org")
+    told = make_backup(node, MakeBackup(folder=str(tmp_path / "backup")))
+    assert told.height == node.ledger.head().height > 0
+    node.close()
+    return tmp_path / "backup"
+
+
+def emptied(config: Config) -> None:
+    """Lose the machine: only what is kept elsewhere is there."""
+    folder = Path(config.data)
+    kept = {name: (folder / name).read_bytes() for name in KEPT}
+    shutil.rmtree(folder)
+    folder.mkdir(mode=0o700)
+    for name, data in kept.items():
+        (folder / name).write_bytes(data)
+        (folder / name).chmod(0o600)
+
+
+def test_a_lost_node_comes_back_with_records_ledger_and_desk(config: Config, tmp_path: Path) -> None:
+    backup = backed_up(config, tmp_path)
+    emptied(config)
+
+    told = restore_backup(Unfounded(config), RestoreBackup(folder=str(backup)))
+
+    node = open_node(config)
+    assert (told.erased, told.height) == (0, node.ledger.head().height)
+    link = node.vault.find_link("urn:mrn", "one")
+    assert node.vault.open(node.vault.of_link(link)[0].number).content.body.decode() == LINES[0]
+    assert node.index.count_by_type([link]) == {"Patient": 1}
+    assert node.desk.contact(link) == "one@example.org"
+    assert not node.vault.check().damage
+    node.close()
+
+
+def test_whom_the_list_of_erasures_names_does_not_come_back(config: Config, tmp_path: Path) -> None:
+    backup = backed_up(config, tmp_path)
+    node = open_node(config)
+    link = node.vault.find_link("urn:mrn", "one")
+    node.vault.erase_link(link, bytes(16))
+    node.close()
+    emptied(config)
+
+    assert restore_backup(Unfounded(config), RestoreBackup(folder=str(backup))).erased == 1
+
+    node = open_node(config)
+    assert node.vault.find_link("urn:mrn", "one") is None
+    assert node.vault.find_link("urn:mrn", "two") is not None
+    assert node.desk.contact(link) == ""
+    assert erasing.cases(node) == []
+    node.close()
+
+
+def test_a_backup_is_refused_into_a_full_folder_or_without_list_or_when_altered(config: Config, tmp_path: Path) -> None:
+    backup = backed_up(config, tmp_path)
+    request = RestoreBackup(folder=str(backup))
+    with pytest.raises(Conflict, match=r"backup\.not-empty"):
+        restore_backup(Unfounded(config), request)
+    emptied(config)
+    with pytest.raises(NotFound, match=r"backup\.none"):
+        restore_backup(Unfounded(config), RestoreBackup(folder=str(tmp_path / "nothing")))
+    kept = (Path(config.data) / "vault.erasures").read_bytes()
+    (Path(config.data) / "vault.erasures").unlink()
+    with pytest.raises(RestoreRefused):
+        restore_backup(Unfounded(config), request)
+    (Path(config.data) / "vault.erasures").write_bytes(kept)
+    blocks = backup / "ledger.blocks"
+    data = bytearray(blocks.read_bytes())
+    data[-1] ^= 1
+    blocks.write_bytes(bytes(data))
+    with pytest.raises((Malformed, EdgeError), match=r"backup\.blocks"):
+        restore_backup(Unfounded(config), request)
+
+
+def test_nothing_readable_lies_in_a_backup(config: Config, tmp_path: Path) -> None:
+    backup = backed_up(config, tmp_path)
+    for path in backup.rglob("*"):
+        data = path.read_bytes() if path.is_file() else b""
+        assert b"urn:mrn" not in data
+        assert b"example.org" not in data
