@@ -42,6 +42,23 @@ from salus.contracts.records.port import (
     RetentionReason,
     ReviewEmergency,
 )
+from salus.contracts.research.port import (
+    Answer,
+    Apply,
+    Basis,
+    Begin,
+    Fail,
+    Offer,
+    Policy,
+    Publish,
+    Purpose,
+    Refuse,
+    Register,
+    Release,
+    Sign,
+    Way,
+    Withhold,
+)
 from salus.core.encoding import Message, encode
 from salus.core.kernel import Result
 from tests.contracts.ledger import AGREEMENT, DAY, START, Ledger, candidate, genesis, possession, public, receive_key
@@ -56,6 +73,9 @@ GENESES = {
         "hospital-a", "hospital-b", validators=(ValidatorChange("hospital-a", public("node-hospital-a"), 10),)
     ),
 }
+GENESES["researching"] = genesis(
+    members=(candidate("hospital-a"), candidate("university", roles=(Role.RESEARCHER,))),
+)
 CASE = bytes(range(16))
 EXPIRY = round_expiry(START + 90 * DAY, 7 * DAY)
 GRANT = Grant(bytes(range(32)), EXPIRY)
@@ -259,6 +279,79 @@ def consent() -> None:
     simple(r, "already-revoked", "one", "A grant is revoked once.", grant, revoke, revoke)
 
 
+def research() -> None:
+    a, p, q, root, uni = CASE, bytes([1]) * 16, bytes([2]) * 16, bytes(range(32)), "university"
+    place, ends = "researching", START + 30 * DAY
+
+    def offer(**changes: Any) -> Sent:
+        fields = {"policy": Policy(6, (46,)), "ways": (Way.NOISY,), "permit_rho": 10_000_000}
+        return sent(Offer(a, root, basis=Basis.CONSENT, **(fields | changes)))
+
+    def apply(by: str = uni, purpose: Purpose | None = None, ends: int = ends, sets: tuple[bytes, ...] = (a,)) -> Sent:
+        return sent(Apply(p, sets, purpose or Purpose((37,), commercial=False), "A study.", ends), by)
+
+    def register(by: str = uni, way: Way = Way.NOISY, noise: tuple[int, int] = (1, 50), id_: bytes = q) -> Sent:
+        return sent(Register(id_, p, (a,), root, way, *noise), by)
+
+    sign, begin = sent(Sign(p, a)), sent(Begin(q, a, root))
+    granted = (offer(), apply(), sign)
+    asked = (*granted, register())
+    begun = (*asked, begin)
+    answer, publish = sent(Answer(q, a, root)), sent(Publish(q, root), uni)
+    steps: list[tuple[str, str, tuple[Sent | int, ...]]] = [
+        ("offer", "applied", (offer(),)),
+        ("offer", "case-exists", (offer(), offer())),
+        ("offer", "unordered", (offer(ways=(Way.NOISY, Way.EXACT)),)),
+        ("offer", "not-matchable", (offer(policy=Policy(21)),)),
+        ("apply", "applied", (offer(), apply())),
+        ("apply", "case-exists", (offer(), apply(), apply())),
+        ("apply", "no-such-data-set", (apply(),)),
+        ("apply", "not-researcher", (offer(), apply("hospital-a"))),
+        ("apply", "unordered", (offer(), apply(sets=(a, a)))),
+        ("apply", "not-matchable", (offer(), apply(purpose=Purpose((6,))))),
+        ("apply", "does-not-fit", (offer(), apply(purpose=Purpose((37,))))),
+        ("apply", "permit-over", (offer(), apply(ends=START))),
+        ("sign", "applied", granted),
+        ("sign", "not-entitled", (offer(), apply(), sent(Sign(p, a), uni))),
+        ("sign", "wrong-status", (*granted, sign)),
+        ("sign", "no-such-permit", (offer(), sign)),
+        ("refuse", "applied", (*granted, sent(Refuse(p, a)))),
+        ("refuse", "wrong-status", (*granted, sent(Refuse(p, a)), sent(Refuse(p, a)))),
+        ("register", "applied", asked),
+        ("register", "case-exists", (*asked, register())),
+        ("register", "not-entitled", (*granted, register("hospital-a"))),
+        ("register", "no-such-permit", (register(),)),
+        ("register", "permit-over", (*granted, 30 * DAY, register())),
+        ("register", "not-offered", (*granted, register(way=Way.EXACT, noise=(0, 0)))),
+        ("register", "wrong-noise", (*granted, register(noise=(0, 1)))),
+        ("register", "permit-spent", (*granted, register(noise=(21, 1)))),
+        ("register", "pool-spent", (*_two_permits(granted, a, root), register(noise=(10, 1)))),
+        ("begin", "applied", begun),
+        ("begin", "no-such-query", (*granted, begin)),
+        ("begin", "too-late", (*asked, 8 * DAY, begin)),
+        ("answer", "applied", (*begun, answer)),
+        ("answer", "wrong-status", (*asked, answer)),
+        ("withhold", "applied", (*asked, sent(Withhold(q, a)))),
+        ("fail", "applied", (*begun, sent(Fail(q, a)))),
+        ("release", "applied", (*asked, 8 * DAY, sent(Release(q, a)))),
+        ("release", "too-early", (*asked, sent(Release(q, a)))),
+        ("publish", "applied", (*begun, answer, publish)),
+        ("publish", "no-such-query", (*granted, publish)),
+        ("publish", "not-entitled", (*begun, answer, sent(Publish(q, root)))),
+    ]
+    for message, name, told in steps:
+        about = f"A step of research: {message}, {name.replace('-', ' ')}."
+        simple(f"research.{message}", name, place, about, *told)
+
+
+def _two_permits(granted: tuple[Sent, ...], a: bytes, root: bytes) -> tuple[Sent, ...]:
+    """Return a second study that has taken from the pool of the first's custodian."""
+    second, uni = bytes([5]) * 16, "university"
+    other = Apply(second, (a,), Purpose((37,), commercial=False), "Another.", START + 30 * DAY)
+    taken = Register(bytes([6]) * 16, second, (a,), root, Way.NOISY, 11, 1)
+    return (*granted, sent(other, uni), sent(Sign(second, a)), sent(taken, uni))
+
+
 def told(message: str, name: str, founders: str, scenario: Callable[[Ledger], Sent]) -> dict[str, Any]:
     """Return the vector of one scenario."""
     document = GENESES[founders]
@@ -305,6 +398,7 @@ def main() -> None:
     records()
     emergencies()
     consent()
+    research()
     files = {f"genesis/{name}": genesis_told(document) for name, document in GENESES.items()}
     for message, name, founders, scenario in SCENARIOS:
         files[f"{message.replace('.', '/')}/{name}"] = told(message, name, founders, scenario)

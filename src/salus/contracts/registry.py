@@ -13,12 +13,14 @@ from salus.contracts.membership.acts import parameters
 from salus.contracts.membership.rules import CONTRACT as MEMBERSHIP
 from salus.contracts.membership.rules import authorise, version_at
 from salus.contracts.records.rules import CONTRACT as RECORDS
+from salus.contracts.research.rules import CONTRACT as RESEARCH
 from salus.core.rules import Registry, RuleSet
 
 VERSION_1: Final[tuple[Contract, ...]] = (
     MEMBERSHIP,
     RECORDS,
     CONSENT,
+    RESEARCH,
 )
 VERSIONS: Final[Mapping[int, tuple[Contract, ...]]] = {1: VERSION_1}
 

@@ -142,6 +142,23 @@ REASONS: Final[dict[str, Fault]] = {
     "consent.EXPIRY_TOO_FAR": RULE,
     "consent.NOT_GRANTED": NOT_FOUND,
     "consent.ALREADY_REVOKED": CONFLICT,
+    "research.CASE_EXISTS": CONFLICT,
+    "research.NO_SUCH_DATA_SET": NOT_FOUND,
+    "research.NO_SUCH_PERMIT": NOT_FOUND,
+    "research.NO_SUCH_QUERY": NOT_FOUND,
+    "research.NOT_RESEARCHER": FORBIDDEN,
+    "research.NOT_ENTITLED": FORBIDDEN,
+    "research.UNORDERED": MALFORMED,
+    "research.NOT_MATCHABLE": MALFORMED,
+    "research.DOES_NOT_FIT": FORBIDDEN,
+    "research.WRONG_STATUS": CONFLICT,
+    "research.PERMIT_OVER": RULE,
+    "research.NOT_OFFERED": FORBIDDEN,
+    "research.WRONG_NOISE": MALFORMED,
+    "research.PERMIT_SPENT": THROTTLED,
+    "research.POOL_SPENT": THROTTLED,
+    "research.TOO_EARLY": CONFLICT,
+    "research.TOO_LATE": CONFLICT,
 }
 
 

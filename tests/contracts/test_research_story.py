@@ -1,0 +1,210 @@
+"""Research on the ledger, as a story and as attacks; a model goes through random lives in test_research_machine.py."""
+
+import pytest
+
+from salus.contracts.membership.port import Role
+from salus.contracts.research.port import (
+    MAX_WITHHELD,
+    PART,
+    PERIOD,
+    PERMIT,
+    POOL,
+    Answer,
+    Apply,
+    Basis,
+    Begin,
+    Fail,
+    Offer,
+    PartStatus,
+    PermitStatus,
+    Policy,
+    Pool,
+    Publish,
+    Purpose,
+    Refuse,
+    Register,
+    Release,
+    ResearchReason,
+    Sign,
+    Way,
+    Withhold,
+    charge,
+    data_set,
+    permit,
+    permit_part,
+    pool,
+    query,
+    query_part,
+)
+from salus.contracts.research.state import POOLS, pool_key
+from salus.core.errors import InvariantBroken
+from salus.core.tables import Overlay
+
+from .ledger import DAY, START, Ledger, candidate
+
+A, B = bytes([1]) * 16, bytes([2]) * 16
+PERMIT_ID, QUERY = bytes([9]) * 16, bytes([7]) * 16
+ROOT, ANSWER = bytes([3]) * 32, bytes([4]) * 32
+BOTH = (Way.EXACT, Way.NOISY)
+STUDY = Purpose((37,), non_profit=True, commercial=False)
+ENDS = START + 365 * DAY
+NOISY = (Way.NOISY, 1, 50)  # 10,000 micro-ρ
+
+
+def founded():
+    roles = {"company": Role.RESEARCHER, "university": Role.RESEARCHER}
+    names = ("body", "company", "hospital-a", "hospital-b", "university")
+    members = tuple(candidate(name, roles=(roles.get(name, Role.PROVIDER),)) for name in names)
+    return Ledger.founded(members=members)
+
+
+@pytest.fixture
+def ledger():
+    return founded()
+
+
+def offer(id_=A, policy=None, **changes):
+    fields = {"ways": BOTH, "smallest": 10, "permit_rho": 1_000_000, "co_signers": ()} | changes
+    return Offer(id_, bytes(32), policy or Policy(6, (46,)), Basis.CONSENT, **fields)
+
+
+def agreed(ledger, *, rho=1_000_000):
+    ledger.send(offer(A, permit_rho=rho))
+    ledger.send(offer(B, permit_rho=rho, co_signers=("body",)), "hospital-b")
+    ledger.send(Apply(PERMIT_ID, (A, B), STUDY, "A study.", ENDS), "university")
+    ledger.send(Sign(PERMIT_ID, A))
+    ledger.send(Sign(PERMIT_ID, B), "hospital-b")
+    ledger.send(Sign(PERMIT_ID, B), "body")
+    return ledger
+
+
+def register(id_=QUERY, data_sets=(A, B), noise=NOISY):
+    return Register(id_, PERMIT_ID, data_sets, bytes(32), *noise)
+
+
+def test_a_question_from_offer_to_publication(ledger):
+    agreed(ledger)
+    assert permit(ledger.state, PERMIT_ID).applicant == "university"
+    assert permit_part(ledger.state, PERMIT_ID, B).signed == ("body", "hospital-b")
+    ledger.send(register(), "university")
+    assert query(ledger.state, QUERY).charge == 10_000
+    assert pool(ledger.state, "hospital-a", ledger.time) == Pool(POOL, POOL - 10_000, 10_000, 0)
+    ledger.send(Begin(QUERY, A, ROOT))
+    assert pool(ledger.state, "hospital-a", ledger.time) == Pool(POOL, POOL - 10_000, 0, 10_000)
+    ledger.send(Answer(QUERY, A, ANSWER))
+    assert data_set(ledger.state, A).uses == 1
+    assert ledger.refuse(Publish(QUERY, ROOT), "university") is ResearchReason.WRONG_STATUS
+    ledger.send(Withhold(QUERY, B), "hospital-b")
+    assert pool(ledger.state, "hospital-b", ledger.time) == Pool(POOL, POOL, 0, 0)
+    ledger.send(Publish(QUERY, ROOT), "university")
+    assert query(ledger.state, QUERY).result == ROOT
+    assert query_part(ledger.state, QUERY, A).answer == ANSWER
+    assert ledger.refuse(Publish(QUERY, ROOT), "university") is ResearchReason.WRONG_STATUS
+
+
+def test_a_misfit_is_refused_by_its_class(ledger):
+    ledger.send(offer())
+    commercial = Apply(PERMIT_ID, (A,), Purpose((37,), commercial=True), "A product.", ENDS)
+    assert ledger.refuse(commercial, "company") is ResearchReason.DOES_NOT_FIT
+    assert permit(ledger.state, PERMIT_ID) is None
+
+
+def test_the_charge_is_never_rounded_down():
+    assert [charge(1, 2500), charge(1, 3), charge(4, 1), charge(1, 10**12)] == [200, 166_667, 2_000_000, 1]
+
+
+def test_a_spent_budget_is_refused_whoever_asks_under_whatever_name(ledger):
+    ledger.send(offer(A, permit_rho=POOL))
+    ledger.send(offer(B, permit_rho=POOL))  # a second data set of the same custodian
+    for name, id_, asked in (("university", PERMIT_ID, A), ("company", bytes([8]) * 16, B)):
+        ledger.send(Apply(id_, (asked,), STUDY, "A study.", ENDS), name)
+        ledger.send(Sign(id_, asked))
+    ledger.send(Register(QUERY, PERMIT_ID, (A,), bytes(32), Way.NOISY, 20, 1), "university")
+    ledger.send(Begin(QUERY, A, ROOT))
+    renamed = Register(bytes(16), bytes([8]) * 16, (B,), bytes(32), Way.NOISY, 1, 500_000)
+    assert ledger.refuse(renamed, "company") is ResearchReason.POOL_SPENT
+    ledger.pass_time(PERIOD)
+    assert pool(ledger.state, "hospital-a", ledger.time).free == POOL
+    assert ledger.send(renamed, "company")
+
+
+def test_two_questions_of_one_block_cannot_share_the_last_of_it(ledger):
+    agreed(ledger, rho=15_000)
+    first, second = (ledger.wire(register(id_), "university") for id_ in (QUERY, bytes(16)))
+    results = ledger.block(first, second)
+    assert [result.code for result in results] == [0, ResearchReason.PERMIT_SPENT.code]
+    assert pool(ledger.state, "hospital-b", ledger.time).reserved == 10_000
+
+
+def test_a_charge_is_reserved_everywhere_or_nowhere(ledger):
+    agreed(ledger)
+    ledger.send(register(bytes(16), (B,), (Way.NOISY, 199, 100)), "university")
+    assert ledger.refuse(register(), "university") is ResearchReason.PERMIT_SPENT
+    assert pool(ledger.state, "hospital-a", ledger.time).free == POOL
+
+
+def test_the_fifth_withheld_question_suspends(ledger):
+    agreed(ledger)
+    for serial in range(MAX_WITHHELD + 1):
+        ledger.send(register(bytes([serial]) * 16, (A,), (Way.EXACT, 0, 0)), "university")
+        if serial == MAX_WITHHELD - 1:
+            ledger.send(register(bytes([99]) * 16, (A,)), "university")
+        if serial < MAX_WITHHELD:
+            ledger.send(Begin(bytes([serial]) * 16, A, ROOT))
+        if serial == MAX_WITHHELD - 1:
+            break
+        ledger.send(Withhold(bytes([serial]) * 16, A))
+    ledger.send(Withhold(bytes([4]) * 16, A))
+    part = permit_part(ledger.state, PERMIT_ID, A)
+    assert (part.status, part.withheld) == (PermitStatus.SUSPENDED, MAX_WITHHELD)
+    assert ledger.refuse(register(bytes([50]) * 16, (A,)), "university") is ResearchReason.WRONG_STATUS
+    assert ledger.refuse(Begin(bytes([99]) * 16, A, ROOT)) is ResearchReason.WRONG_STATUS
+    ledger.send(Withhold(bytes([99]) * 16, A))  # what waits there still ends, and its charge returns
+    assert pool(ledger.state, "hospital-a", ledger.time) == Pool(POOL, POOL, 0, 0)
+    ledger.send(Refuse(PERMIT_ID, A))
+
+
+def test_what_was_begun_is_never_returned(ledger):
+    agreed(ledger)
+    ledger.send(register(), "university")
+    ledger.send(Begin(QUERY, A, ROOT))
+    ledger.pass_time(8 * DAY)
+    assert ledger.refuse(Release(QUERY, A), "university") is ResearchReason.WRONG_STATUS
+    assert ledger.refuse(Begin(QUERY, B, ROOT), "hospital-b") is ResearchReason.TOO_LATE
+    ledger.send(Release(QUERY, B), "company")
+    assert pool(ledger.state, "hospital-b", ledger.time).free == POOL
+    ledger.send(Fail(QUERY, A))
+    assert pool(ledger.state, "hospital-a", ledger.time).spent == 10_000
+    assert ledger.refuse(Publish(QUERY, ROOT), "university") is ResearchReason.WRONG_STATUS
+
+
+def test_a_permit_that_was_ended_returns_what_waits(ledger):
+    agreed(ledger)
+    ledger.send(register(), "university")
+    ledger.send(Refuse(PERMIT_ID, B), "body")
+    ledger.pass_time(8 * DAY)
+    ledger.send(Release(QUERY, B), "university")
+    assert pool(ledger.state, "hospital-b", ledger.time).free == POOL
+
+
+def test_a_custodian_answers_only_what_was_begun(ledger):
+    agreed(ledger)
+    assert ledger.refuse(Begin(QUERY, A, ROOT)) is ResearchReason.NO_SUCH_QUERY
+    ledger.send(register(), "university")
+    assert ledger.refuse(Answer(QUERY, A, ANSWER)) is ResearchReason.WRONG_STATUS
+    assert ledger.refuse(Begin(QUERY, A, ROOT), "hospital-b") is ResearchReason.NOT_ENTITLED
+
+
+def test_a_pool_that_does_not_add_up_breaks_the_invariant(ledger):
+    for wrong in (Pool(POOL, POOL, 1, 0), Pool(POOL, POOL - 1, 0, 0)):
+        overlay = Overlay(ledger.state)
+        overlay.put(POOLS, pool_key("hospital-a", 1), wrong)
+        with pytest.raises(InvariantBroken):
+            overlay.verify()
+
+
+def test_every_state_is_reached_and_left_by_the_tables():
+    assert set(PERMIT.values()) == set(PermitStatus)
+    assert set(PART.values()) == set(PartStatus)
+    ends = set(PartStatus) - {start for start, _ in PART}
+    assert ends == {PartStatus.ANSWERED, PartStatus.WITHHELD, PartStatus.FAILED, PartStatus.RELEASED}
