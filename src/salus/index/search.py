@@ -158,6 +158,17 @@ class Search:
                 break
         return best
 
+    def of_patient(
+        self, patient: Hit, scope: Scope, *, house: bytes, since: int, after: int, limit: int
+    ) -> tuple[list[Hit], int]:
+        """Return permitted rows under a patient's link and the house's that these refer to, behind `after`; and their total."""
+        referred = f"SELECT r.target FROM {FROM} JOIN reference r ON r.entry = e.number WHERE l.id = ? AND {scope.text}"  # noqa: S608 -- compiled parts
+        where = f"{scope.text} AND e.recorded >= ? AND (l.id = ? OR (l.id = ? AND e.name IN ({referred})))"
+        values: list[Any] = [*scope.values, since, patient.link, house, patient.link, *scope.values]
+        total = int(self._store.ask(f"SELECT count(*) FROM {FROM} WHERE {where}", values)[0][0])  # noqa: S608 -- compiled parts
+        sql = f"SELECT {_HIT} FROM {FROM} WHERE {where} AND e.number > ? ORDER BY e.number LIMIT ?"  # noqa: S608 -- compiled parts
+        return [_hit(row) for row in self._store.ask(sql, [*values, after, limit])], total
+
     # Includes -----------------------------------------------------------------------------------------------------
 
     def _included(self, query: Query, hits: Sequence[Hit], scope: Scope) -> list[Hit]:

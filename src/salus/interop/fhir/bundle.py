@@ -10,7 +10,7 @@ from salus.interop.fhir.tokens import LIMITS, Limits, Tree, check_keys, decode, 
 
 
 class Entry(msgspec.Struct, frozen=True):
-    """One entry of a Bundle. method, url, if_none_exist: of `request`, "" where absent. resource: None where absent.
+    """One entry of a Bundle. method, url, if_none_exist, if_match: of `request`, "" where absent. resource: None where absent.
 
     fault: why the entry's resource was refused; then resource is None.
     """
@@ -21,6 +21,7 @@ class Entry(msgspec.Struct, frozen=True):
     if_none_exist: str
     resource: Resource | None
     fault: Refused | None = None
+    if_match: str = ""
 
 
 class Bundle(msgspec.Struct, frozen=True):
@@ -72,7 +73,7 @@ def _entry(entry: Tree, span: bytes, survey: Survey | None, path: str, source: b
         raise Refused(
             "wrong-kind", f"{path}.request", expected="an object", got=kind_of(request), todo="correct the entry"
         )
-    texts += [request.get(name, "") for name in ("method", "url", "ifNoneExist")]
+    texts += [request.get(name, "") for name in ("method", "url", "ifNoneExist", "ifMatch")]
     for text in texts:
         if not isinstance(text, str):
             raise Refused(
@@ -82,14 +83,20 @@ def _entry(entry: Tree, span: bytes, survey: Survey | None, path: str, source: b
                 got=kind_of(text),
                 todo="correct the entry",
             )
-    full_url, method, url, if_none_exist = texts
+    full_url, method, url, if_none_exist, if_match = texts
     if survey is None:
-        return Entry(full_url, method, url, if_none_exist, None)
+        return Entry(full_url, method, url, if_none_exist, None, if_match=if_match)
     try:
         kind = type_of(entry["resource"], f"{path}.resource")
         resource = admit(
-            span, entry["resource"], kind, survey, source, id_required=method != "POST", within=f"{path}.resource"
+            span,
+            entry["resource"],
+            kind,
+            survey,
+            source,
+            id_required=method != "POST" and "?" not in url,
+            within=f"{path}.resource",
         )
     except Refused as fault:
-        return Entry(full_url, method, url, if_none_exist, None, fault)
-    return Entry(full_url, method, url, if_none_exist, resource)
+        return Entry(full_url, method, url, if_none_exist, None, fault, if_match)
+    return Entry(full_url, method, url, if_none_exist, resource, if_match=if_match)

@@ -88,6 +88,10 @@ class Asking:
             self._scope = self._node.index.search.scope(realms, asker)
         return self._scope
 
+    def renew(self) -> None:
+        """Decide anew: what was just written may be of policy classes that were not there before."""
+        self._scope = None
+
     def journal(self, hits: Sequence[Hit], action: str) -> None:
         """Note durably what is about to be shown, per patient; resources of no patient disclose nobody."""
         by_link: dict[tuple[bytes, bool], list[str]] = {}

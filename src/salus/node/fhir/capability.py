@@ -9,7 +9,11 @@ from salus.interop.fhir.survey import TYPES
 from salus.node.fhir.presenting import instant
 
 INTERACTIONS: Final = ("read", "vread", "update", "delete", "history-instance", "history-type", "create", "search-type")
-SYSTEM: Final = ("history-system",)
+SYSTEM: Final = ("transaction", "batch", "history-system")
+EVERYTHING: Final = {
+    "name": "everything",
+    "definition": "http://hl7.org/fhir/OperationDefinition/Patient-everything",
+}
 
 
 def capability_statement(base: str, now: int) -> dict[str, Any]:
@@ -58,6 +62,7 @@ def _resource(kind: str) -> dict[str, Any]:
         "conditionalRead": "not-match",
         "conditionalUpdate": True,
         "conditionalDelete": "single",
+        **({"operation": [EVERYTHING]} if kind == "Patient" else {}),
         "searchInclude": references,
         "searchRevInclude": ["*"],
         "searchParam": [{"name": code, "type": one.type} for code, one in sorted(known.items())],

@@ -130,6 +130,24 @@ class Reading:
         ]
         return _bundle("searchset", asking.node.now(), found.total, links, entries)
 
+    def everything(self, asking: Asking, request: Request, own: str, after: int = 0) -> Answer:
+        """Return a page of a patient's whole record and what of the house it refers to (Patient/$everything)."""
+        count, since = _history_parameters(request)
+        patient = self.current(asking, f"Patient/{own}")
+        hits, total = asking.node.index.search.of_patient(
+            patient, asking.scope, house=asking.node.vault.house_link(), since=since, after=after, limit=count + 1
+        )
+        page = hits[:count]
+        links = [{"relation": "self", "url": f"{self._base}/{request.path}"}]
+        if len(hits) > count:
+            sealed = self._paging.seal(asking, request, (page[-1].number,))
+            links.append({"relation": "next", "url": f"{self._base}/_page/{sealed}"})
+        entries = [
+            {"fullUrl": f"{self._base}/{hit.name}", "resource": msgspec.Raw(body), "search": {"mode": "match"}}
+            for hit, body in zip(page, self.bodies(asking, page, "everything"), strict=True)
+        ]
+        return Answer(200, _bundle("searchset", asking.node.now(), total, links, entries))
+
     # Histories ----------------------------------------------------------------------------------------------------
 
     def history(self, asking: Asking, request: Request, kind: str = "", own: str = "", before: int = 0) -> Answer:

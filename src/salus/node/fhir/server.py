@@ -6,6 +6,7 @@ from salus.interop.fhir.survey import TYPES
 from salus.node.errors import EdgeError, NotFound
 from salus.node.fhir.answers import NO_METHOD, Answer, FhirRefused, Request
 from salus.node.fhir.asking import Asking, Leases
+from salus.node.fhir.bundles import Bundles
 from salus.node.fhir.capability import capability_statement
 from salus.node.fhir.paging import LABEL, Paging
 from salus.node.fhir.presenting import raw
@@ -28,6 +29,7 @@ class FhirServer:
         self._paging = Paging(node.secret(LABEL))
         self._reading = Reading(self.base, self._paging)
         self._writing = Writing(self.base)
+        self._bundles = Bundles(self._writing, self.dispatch)
 
     def answer(self, caller: Caller, purpose: str, request: Request) -> Answer:
         """Answer a request. Raises EdgeError."""
@@ -43,6 +45,8 @@ class FhirServer:
             return self._continued(asking, parts[1])
         if parts == ["_history"] and request.method == "GET":
             return self._reading.history(asking, request)
+        if not parts and request.method == "POST":
+            return self._bundles.answer(asking, request)
         if not parts or parts[0] not in TYPES:
             raise _unknown_type()
         by_length = {1: self._of_type, 2: self._of_resource, 3: self._below, 4: self._of_version}
@@ -86,10 +90,12 @@ class FhirServer:
         kind, own, inner = parts
         if request.method != "GET":
             return None
+        if kind == "Patient" and inner == "$everything":
+            return self._reading.everything(asking, request, own)
         if inner == "_history":
             return self._reading.history(asking, request, kind, own)
         if kind == "Patient" and inner in TYPES:
-            self._reading.current(asking, f"{kind}/{own}")
+            self._reading.current(asking, f"{kind}/{own}")  # refuses a patient who is not seen
             return self._reading.search(asking, request, inner, f"{kind}/{own}")
         return None
 
@@ -107,6 +113,8 @@ class FhirServer:
         if parts[-1] == "_history":
             kind, own = (parts[0] if len(parts) > 1 else ""), (parts[1] if len(parts) > 2 else "")
             return self._reading.history(asking, request, kind, own, before=int(told.cursor[0]))
+        if parts[-1] == "$everything":
+            return self._reading.everything(asking, request, parts[1], after=int(told.cursor[0]))
         if len(parts) == 3:
             return self._reading.search(asking, request, parts[2], f"{parts[0]}/{parts[1]}", told.cursor)
         return self._reading.search(asking, request, parts[0], "", told.cursor)

@@ -7,7 +7,7 @@ is created beside, refused as absent, never overwritten.
 
 import base64
 import threading
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from typing import Final
 from urllib.parse import parse_qsl
 
@@ -40,11 +40,10 @@ from salus.vault.sealing import Content, Kind
 
 ASSIGNER: Final = "urn:salus:fhir"
 """Patients created through this API are known by it and their id."""
-NO_LINK: Final = b""
 
 
 class Prepared(msgspec.Struct, frozen=True):
-    """A resource ready to be sealed. link: NO_LINK for a patient who is opened with it."""
+    """A resource ready to be sealed. created: it replaces nothing."""
 
     link: bytes
     content: Content
@@ -58,7 +57,14 @@ class Names(msgspec.Struct):
     urls: dict[str, str] = msgspec.field(default_factory=dict)
     owners: dict[str, str] = msgspec.field(default_factory=dict)
     links: dict[str, bytes] = msgspec.field(default_factory=dict)
-    """New patients' ids to their links."""
+    """New patients' ids to their links, or to `waiting` ones, which are opened when all entries are found good."""
+    waits: bool = False
+    """Whether links of new patients wait for the other entries."""
+
+
+def waiting(patient: str) -> bytes:
+    """Return what stands for the link of a new patient until it is opened."""
+    return b"new " + patient.encode()
 
 
 class Writing:
@@ -225,7 +231,11 @@ class Writing:
             return visible[0].link
         if new and not found:
             gone = asking.node.index.search.own_versions(f"Patient/{patient}")
-            return gone[-1].link if gone else asking.node.vault.open_link(ASSIGNER, patient)
+            if gone:
+                return gone[-1].link
+            if names.waits:
+                return names.links.setdefault(patient, waiting(patient))
+            return asking.node.vault.open_link(ASSIGNER, patient)
         raise FhirRefused(
             UNPROCESSABLE,
             "fhir.unknown-patient",
@@ -272,6 +282,7 @@ class Writing:
                 if system and node.vault.find_link(system, value) is None:
                     node.vault.add_identifier(one.link, system, value)
         node.catch_up()
+        asking.renew()
         return refs
 
     def store(self, asking: Asking, request: Request, prepared: Prepared) -> Answer:
@@ -284,8 +295,9 @@ class Writing:
         minimal = "return=minimal" in request.header("prefer").replace(" ", "")
         body = b"" if minimal else presented(prepared.content.body, version=ref.version, recorded=ref.recorded)
         name = f"{ref.type}/{ref.id}"
-        created = ref.version == 1 or prepared.created
-        return Answer(201 if created else 200, body, ref.version, ref.recorded, self.location(name, ref.version))
+        return Answer(
+            201 if prepared.created else 200, body, ref.version, ref.recorded, self.location(name, ref.version)
+        )
 
     def location(self, name: str, version: int) -> str:
         """Return the URL of a version."""
@@ -308,9 +320,3 @@ def _query(asking: Asking, kind: str, pairs: Sequence[tuple[str, str]], base: st
         return read_query(kind, pairs, now=asking.node.now(), base=base)
     except Refused as refusal:
         raise refused(refusal) from refusal
-
-
-def headers_of(entry: Mapping[str, str]) -> dict[str, str]:
-    """Return a Bundle entry's request fields as the headers that they stand for."""
-    known = {"ifMatch": "if-match", "ifNoneExist": "if-none-exist", "ifNoneMatch": "if-none-match"}
-    return {known[name]: value for name, value in entry.items() if name in known}
