@@ -23,11 +23,13 @@ from salus.contracts.records.port import (
     overdue,
 )
 from salus.node.desk import Erasing
-from salus.node.errors import Conflict, NotFound
+from salus.node.errors import Conflict, Malformed, NotFound
 from salus.node.exchange.grantee import purge
 from salus.node.member import MemberNode
 from salus.node.notices import ERASURE_OPENED, notify
+from salus.vault.links import Standing
 
+CASE_BYTES: Final = 16
 BACKUP_MARGIN_MS: Final = 24 * 3600 * 1000  # backups are kept a day less than the ledger allows
 
 
@@ -41,20 +43,53 @@ class Case:
 
 
 def begin(node: MemberNode, link: bytes, case: bytes, rank: Rank = Rank.LINK_KEY) -> None:
-    """Close a link to every grant, keep the case, and open it on the ledger. Idempotent for one case."""
+    """Close a link to every grant, keep the case, and open it on the ledger. Idempotent for one case.
+
+    Raises Malformed, Conflict; then nothing has changed.
+    """
+    _require_new(node, link, case)
+    if node.vault.link_info(link).standing is Standing.RETAINED:
+        raise Conflict(
+            "erasure.retained", "the record is kept for a reason in law", todo="ask the member for the reason"
+        )
     node.desk.begin_erasure(Erasing(case, link, lease=False, opened=node.now(), done=None))
     node.vault.close_link(link)
-    if erasure(node.ledger.read(), case) is None:
-        node.submitter.submit(OpenErasure(case=case, rank=rank))
+    if _open(node, case, rank):
         notify(node, link, ERASURE_OPENED)
 
 
 def begin_lease(node: MemberNode, grant: bytes, case: bytes) -> None:
-    """Open a case for what is kept under a grant. A lease is no record of this member's own: it is purged at once."""
+    """Open a case for what is kept under a grant. A lease is no record of this member's own: it is purged at once.
+
+    Raises Malformed, Conflict; then nothing has changed.
+    """
+    _require_new(node, grant, case)
     node.desk.begin_erasure(Erasing(case, grant, lease=True, opened=node.now(), done=None))
-    if erasure(node.ledger.read(), case) is None:
-        node.submitter.submit(OpenErasure(case=case, rank=Rank.LINK_KEY))
     purge(node, grant)
+    _open(node, case, Rank.LINK_KEY)
+
+
+def _require_new(node: MemberNode, subject: bytes, case: bytes) -> None:
+    """Require a case of this subject alone, and no other under way: what a case has waited counts for nothing else."""
+    if len(case) != CASE_BYTES:
+        raise Malformed(
+            "erasure.case", "a case id has another length", expected=f"{CASE_BYTES} bytes", got=str(len(case))
+        )
+    known = {one.case: one for one in node.desk.erasures()}
+    row = erasure(node.ledger.read(), case)
+    mine = known[case].subject == subject if case in known else row is None
+    if not mine or (row is not None and row.holder != node.member):
+        raise Conflict("erasure.case", "this case id stands for another case", todo="choose a fresh one")
+    if any(one.subject == subject and one.done is None and one.case != case for one in known.values()):
+        raise Conflict("erasure.open", "an erasure of this is under way")
+
+
+def _open(node: MemberNode, case: bytes, rank: Rank) -> bool:
+    """Open a case on the ledger; return whether it was not open before."""
+    if erasure(node.ledger.read(), case) is not None:
+        return False
+    node.submitter.submit(OpenErasure(case=case, rank=rank))
+    return True
 
 
 def cases(node: MemberNode) -> list[Case]:
@@ -80,13 +115,15 @@ def cancel(node: MemberNode, case: bytes, rank: Rank) -> None:
     """Call an erasure off while nothing is deleted. Raises NotFound, Refused."""
     one = _case(node, case)
     node.submitter.submit(CancelErasure(case=case, rank=rank))
-    if not one.erasing.lease:
-        node.vault.reopen_link(one.erasing.subject)
-    node.desk.end_erasure(case, node.now())
+    _reopen(node, one.erasing)
 
 
 def advance(node: MemberNode) -> int:
     """Delete what has waited long enough and confirm what is gone for good; return how many cases moved."""
+    for one in node.desk.erasures():
+        # The ledger may not have answered when it was asked for; the lowest rank is safe.
+        if one.done is None and _open(node, one.case, Rank.LINK_KEY) and not one.lease:
+            notify(node, one.subject, ERASURE_OPENED)
     moved, time = 0, node.ledger_time()
     for case in cases(node):
         if case.row.status is ErasureStatus.REQUESTED and time >= case.row.earliest:
@@ -96,7 +133,17 @@ def advance(node: MemberNode) -> int:
             node.submitter.submit(ConfirmErasure(case=case.erasing.case))
             node.desk.end_erasure(case.erasing.case, node.now())
             moved += 1
+        elif case.row.status is ErasureStatus.CANCELLED and case.erasing.done is None:
+            _reopen(node, case.erasing)  # the node ended between the ledger's word and its own
+            moved += 1
     return moved
+
+
+def _reopen(node: MemberNode, erasing: Erasing) -> None:
+    """Serve again what a cancelled case had closed, and end the case here."""
+    if not erasing.lease:
+        node.vault.reopen_link(erasing.subject)
+    node.desk.end_erasure(erasing.case, node.now())
 
 
 def _delete(node: MemberNode, case: Case) -> None:
