@@ -73,6 +73,7 @@ class Scene:
     def grant(self, *members: str, holder: Holder | None = None, **changes: Any) -> bytes:
         """Grant the clinic everything at some members."""
         holder = holder or self.holder
+        self.together.settle()
         shares = [Share(member, EVERYTHING) for member in members or ("north",)]
         return holder.grant(self.document(**changes), shares, through="north")
 

@@ -195,7 +195,7 @@ def test_a_custodian_cannot_serve_another_patients_record(town):
     numbers = [ref.number for ref in town.north.vault.of_link(foreign)]
     pull = town.pull(town.shown(grant))
     asked = custodian._check(town.north, town.north.ledger.read(), "clinic", pull)
-    height, disclosure = custodian._commit(town.north, custodian._journal(town.north, asked, []))
+    height, disclosure = anchoring.commit(town.north, custodian._journal(town.north, asked, []))
     town.clinic.wait_for(height)
     lied = custodian._answer(town.north, asked, numbers, custodian.Committed(disclosure, height), more=False)
 
@@ -234,7 +234,7 @@ def test_what_is_no_fhir_does_not_stop_a_grantees_index(town):
     anchor(town.north)
     asked = custodian._check(town.north, town.north.ledger.read(), "clinic", pull)
     numbers = [ref.number for ref in town.north.vault.of_link(town.links["north"])]
-    height, disclosure = custodian._commit(town.north, custodian._journal(town.north, asked, []))
+    height, disclosure = anchoring.commit(town.north, custodian._journal(town.north, asked, []))
     answer = custodian._answer(town.north, asked, numbers, custodian.Committed(disclosure, height), more=False)
     _, received = grantee.verify_pulled(town.clinic, "north", grant, pull, answer)
     grantee._keep(town.clinic, grant, "TREAT", "north", received)

@@ -1,6 +1,7 @@
 """Batches of leaves go to the ledger, and their place on it comes back to the vault."""
 
 import contextlib
+from collections.abc import Sequence
 
 from salus.contracts.records.port import Anchor, count_bucket
 from salus.engines.ports import Outcome
@@ -33,6 +34,18 @@ def anchor_reading(node: MemberNode) -> None:
         return
     with contextlib.suppress(Unavailable):
         anchor(node)
+
+
+def commit(node: MemberNode, entries: Sequence[int]) -> tuple[int, bytes]:
+    """Anchor journal lines before what they tell of is served; return height and id of the last one's transaction.
+
+    Raises Unavailable or Refused: then nothing may be served.
+    """
+    anchor(node)
+    anchoring = node.vault.line(entries[-1]).anchoring
+    if anchoring is None or not anchoring.tx_id:
+        raise Unavailable("pull.uncommitted", "the disclosure could not be committed", todo="try again")
+    return anchoring.height, anchoring.tx_id
 
 
 def _send(node: MemberNode, batch: Batch, *, deferred: bool) -> Outcome:

@@ -21,6 +21,10 @@ MAX_WALLET: Final = 4 * 1024 * 1024
 """Bytes of one hosted file: thousands of grants."""
 
 
+_NOBODY: Final = Ed25519PrivateKey.from_private_bytes(bytes(32)).public_key().public_bytes_raw()
+"""A signature over an unknown link is checked under this key, so that it takes as long; the answer is no in any case."""
+
+
 class KeyStanding(IntEnum):
     """How far a link key is obeyed."""
 
@@ -91,10 +95,11 @@ def enrol(store: Store, envelope: bytes, *, network: bytes, receive: ReceiveKey,
 
 
 def confirm(store: Store, link: bytes, signature: bytes) -> None:
-    """Obey the link key from now on: it signed the transcript. Idempotent. Raises UnknownLink, Refused."""
+    """Obey the link key from now on: it signed the transcript. Idempotent. Raises Refused, for an unknown link alike."""
     with store.lock:
-        known = link_key(store, link)
-        if not enrolment.confirms(known.transcript, known.key, signature):
+        known = _key_or_none(store, link)
+        told, key = (known.transcript, known.key) if known else (b"", _NOBODY)
+        if not enrolment.confirms(told, key, signature) or known is None:
             raise Refused("the link key did not sign this transcript")
         if known.standing == KeyStanding.PENDING:
             with store.transaction() as db:
@@ -113,16 +118,24 @@ def link_key(store: Store, link: bytes) -> LinkKey:
     return LinkKey(key, KeyStanding(standing), counter, contacts, certificate, transcript)
 
 
+def _key_or_none(store: Store, link: bytes) -> LinkKey | None:
+    try:
+        return link_key(store, link)
+    except UnknownLink:
+        return None
+
+
 def obey(store: Store, signed: bytes, *, network: bytes) -> Instruction:
     """Verify an instruction, spend its counter durably, and return it for the caller to carry out.
 
-    Raises Refused (with the current counter where the key is right), UnknownLink.
+    Raises Refused (with the current counter where the key is right), for an unknown link as for a wrong key: a stranger
+    learns from neither words nor time whether a link exists.
     """
     instruction, outer = enrolment.read_instruction(signed, network=network, member=store.member)
     with store.lock:
-        known = link_key(store, instruction.link)
-        if not enrolment.is_signed_by(outer, known.key):
-            raise Refused("the instruction is not signed with the key of this link")
+        known = _key_or_none(store, instruction.link)
+        if not enrolment.is_signed_by(outer, known.key if known else _NOBODY) or known is None:
+            raise Refused("the instruction is not signed with the key of a link here")
         if known.standing == KeyStanding.PENDING:
             raise Refused("the wallet has not signed the transcript of its enrolment")
         if known.standing == KeyStanding.REVOKES_ONLY and instruction.action not in enrolment.REVOKING:

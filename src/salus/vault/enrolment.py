@@ -14,9 +14,10 @@ instruction msgpack [format, network, member, link id, counter, action, argument
 framed("salus/v1/instruction", instruction)
 """
 
-from typing import Final
+from typing import Annotated, Final
 
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+from msgspec import Meta
 
 from salus.core.encoding import MalformedBytes, Value, decode, encode
 from salus.core.proof import ed25519
@@ -83,7 +84,7 @@ class Instruction(Value, frozen=True):
     network: bytes
     member: str
     link: bytes
-    counter: int
+    counter: Annotated[int, Meta(ge=0, le=2**63 - 1)]
     """Rises with every instruction; a refusal returns its current value."""
     action: str
     """`erase`, `restrict`, `revoke`, `contacts`, ..."""

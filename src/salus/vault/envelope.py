@@ -111,7 +111,10 @@ def seal_envelope(plaintext: bytes, context: Context, *, recipient: bytes, sign:
     if len(plaintext) > MAX_PLAINTEXT:
         raise TooLarge(f"an envelope holds at most {MAX_PLAINTEXT} bytes")
     info = info_of(context, recipient)
-    sealed = _SUITE.encrypt(plaintext, _public(recipient), info)
+    try:
+        sealed = _SUITE.encrypt(plaintext, _public(recipient), info)
+    except ValueError:
+        raise EnvelopeRefused("the receive key is of small order: a secret with it is none") from None
     signature = sign.sign(framed("salus/v1/envelope-signature", (info, sealed)))
     return encode(Envelope(FORMAT, ALGORITHM, context, sealed, signature))
 

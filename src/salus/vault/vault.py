@@ -240,11 +240,11 @@ class Vault:
                 )
         return Pulled(tuple(served), tuple(anchorings.values()))
 
-    def chain_of(self, link: bytes, after: int = 0) -> list[Link]:
-        """Return the openings of a link's chain behind sequence `after`: for the link's wallet only."""
+    def chain_of(self, link: bytes, after: int = 0, limit: int = -1) -> list[Link]:
+        """Return up to `limit` openings of a link's chain behind sequence `after`: for the link's wallet only."""
         return [
             Link(row.ref.sequence, row.previous, row.chain_salt, self._chain_value(row), row.leaf)
-            for row in records.stored_of_link(self.store, link, after)
+            for row in records.stored_of_link(self.store, link, after, limit)
         ]
 
     def _chain_value(self, row: records.Stored) -> bytes:
@@ -282,7 +282,7 @@ class Vault:
         return enrolled.enrol(self.store, claim, network=network, receive=receive, sign=sign)
 
     def confirm(self, link: bytes, signature: bytes) -> None:
-        """Obey a link key from now on: it signed the transcript. Raises UnknownLink, Refused."""
+        """Obey a link key from now on: it signed the transcript. Raises Refused."""
         enrolled.confirm(self.store, link, signature)
 
     def link_key(self, link: bytes) -> LinkKey:

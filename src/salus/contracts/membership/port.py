@@ -109,7 +109,7 @@ __all__ = [
 
 def member(state: View, id_: str) -> Member | None:
     """Return a member as it stands, whatever its standing, or None."""
-    return state.get(MEMBERS, member_key(id_))
+    return state.get(MEMBERS, member_key(id_)) if id_.isascii() else None
 
 
 def active(state: View, role: Role | None = None) -> Iterator[tuple[str, Member]]:

@@ -20,11 +20,10 @@ from salus.contracts.membership import port as membership
 from salus.core.encoding import MalformedBytes, decode, encode
 from salus.core.proof.digest import framed
 from salus.core.tables import View
-from salus.node.anchoring import anchor
-from salus.node.errors import Forbidden, Malformed, Unavailable
+from salus.node.anchoring import commit
+from salus.node.errors import Forbidden, Malformed
 from salus.node.exchange.pull import (
     FORMAT,
-    MAX_BYTES,
     MAX_RECORDS,
     PURPOSE,
     Manifest,
@@ -33,6 +32,7 @@ from salus.node.exchange.pull import (
     Pull,
     Pulled,
     Rooted,
+    fitting,
 )
 from salus.node.member import MemberNode
 from salus.node.people import PersonClaims, claims_of
@@ -76,7 +76,7 @@ def serve_pull(node: MemberNode, sender: str, body: bytes) -> Pulled:
     asked = _check(node, node.ledger.read(), sender, pull)
     numbers, more = _permitted(node, asked)
     entries = _journal(node, asked, numbers)
-    height, disclosure = _commit(node, entries)
+    height, disclosure = commit(node, entries)
     _check(node, node.ledger.read(height), sender, pull)
     return _answer(node, asked, numbers, Committed(disclosure, height), more=more)
 
@@ -161,12 +161,7 @@ def _permitted(node: MemberNode, asked: _Asked) -> tuple[list[int], bool]:
     link, after = asked.slip.link, _read_cursor(node, asked.slip.grant, asked.pull.cursor)
     found = node.index.permitted_numbers(link, _terms(asked), _asker(node, asked), after=after, limit=MAX_RECORDS + 1)
     numbers = list(takewhile(node.vault.is_anchored, found))  # the cursor would pass what is anchored later
-    taken, size = 0, 0
-    for _, length in node.vault.sizes(numbers[:MAX_RECORDS]):
-        size += length
-        if taken and size > MAX_BYTES:
-            break
-        taken += 1
+    taken = fitting([length for _, length in node.vault.sizes(numbers[:MAX_RECORDS])])
     return numbers[:taken], taken < len(numbers)
 
 
@@ -186,15 +181,6 @@ def _journal(node: MemberNode, asked: _Asked, numbers: list[int]) -> list[int]:
         grant=asked.slip.grant,
     )
     return node.vault.journal([disclosure])
-
-
-def _commit(node: MemberNode, entries: list[int]) -> tuple[int, bytes]:
-    """Anchor the disclosure; return the height and id of the transaction that did."""
-    anchor(node)
-    anchoring = node.vault.line(entries[-1]).anchoring
-    if anchoring is None or not anchoring.tx_id:
-        raise Unavailable("pull.uncommitted", "the disclosure could not be committed", todo="try again")
-    return anchoring.height, anchoring.tx_id
 
 
 def _answer(node: MemberNode, asked: _Asked, numbers: list[int], committed: Committed, *, more: bool) -> Pulled:

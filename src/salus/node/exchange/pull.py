@@ -4,6 +4,7 @@ The answer holds sealed records; the keys of exactly these records travel in one
 manifest names the leaves served and the transaction that committed the disclosure before the first byte left.
 """
 
+from collections.abc import Sequence
 from typing import Final
 
 from salus.agreements.grants import Presented
@@ -15,6 +16,17 @@ PATH: Final = "/exchange/pull"
 PURPOSE: Final = "pull"
 MAX_RECORDS: Final = 500
 MAX_BYTES: Final = 8 * 1024 * 1024
+
+
+def fitting(sizes: Sequence[int]) -> int:
+    """Return how many records of these sizes (bytes, sealed) go into one answer: one at least, if there is one."""
+    taken = total = 0
+    for size in sizes[:MAX_RECORDS]:
+        total += size
+        if taken and total > MAX_BYTES:
+            break
+        taken += 1
+    return taken
 
 
 class Pull(Value, frozen=True):

@@ -1,6 +1,7 @@
 """The member's side of every question a wallet asks. What a wallet may ask is proven by what it signed, nothing else."""
 
 from collections.abc import Callable, Mapping, Sequence
+from itertools import takewhile
 from typing import Any, Final
 
 from salus.agreements.grants import grant_id
@@ -11,19 +12,21 @@ from salus.core.errors import SalusError
 from salus.core.proof.digest import framed
 from salus.core.proof.ed25519 import verify
 from salus.node import erasing
+from salus.node.anchoring import commit
 from salus.node.errors import Forbidden, Malformed, NotFound, Unauthenticated
 from salus.node.exchange.delivery import deliver
 from salus.node.exchange.grantee import GRANT_KIND
-from salus.node.exchange.pull import Opening, Openings, Rooted
+from salus.node.exchange.pull import Opening, Openings, Rooted, fitting
 from salus.node.exchange.wire import Answer, refusal_of
 from salus.node.member import MemberNode
 from salus.node.patient import messages as m
 from salus.node.patient.proof import prove_member
 from salus.vault.envelope import seal_envelope
-from salus.vault.errors import EnvelopeRefused, Erased, Refused, UnknownLink, UnknownWallet
+from salus.vault.errors import EnvelopeRefused, Erased, Refused, UnknownWallet
 from salus.vault.journal import Disclosure, Line, Side
 
 MAX_LINES: Final = 1_000
+MAX_CHAIN: Final = 2_000  # openings of 200 bytes; each reads its record from disk
 FRESH_MS: Final = 60_000
 SENDABLE: Final = frozenset({GRANT_KIND})
 
@@ -63,7 +66,7 @@ def _enrol(node: MemberNode, question: m.Enrol) -> m.Welcomed:
 def _confirm(node: MemberNode, question: m.Confirm) -> m.Done:
     try:
         node.vault.confirm(question.link, question.signature)
-    except (Refused, UnknownLink) as error:
+    except Refused as error:
         raise Forbidden("enrolment.refused", str(error)) from error
     return m.Done()
 
@@ -76,8 +79,6 @@ def _instruct(node: MemberNode, question: m.Instruct) -> Value:
         if error.current:
             return m.Refusing(error.current)
         raise Forbidden("instruction.refused", str(error)) from error
-    except UnknownLink as error:
-        raise Forbidden("instruction.refused", "the instruction is not signed with the key of a link here") from error
     carry_out = _ACTIONS.get(instruction.action)
     if carry_out is None:
         raise Malformed("instruction.action", "no such action", expected=", ".join(sorted(_ACTIONS)))
@@ -100,6 +101,7 @@ def _send(node: MemberNode, _link: bytes, argument: bytes) -> m.Done:
     asked = _argument(argument, m.Send)
     if asked.kind not in SENDABLE:
         raise Malformed("instruction.kind", "this kind is not sent for wallets", expected=", ".join(SENDABLE))
+    node.keys_of(asked.receiver)  # to nobody else is anything kept for sending
     deliver(node, asked.receiver, asked.kind, asked.body)
     return m.Done()
 
@@ -123,38 +125,40 @@ def _line(one: Line) -> m.LogLine:
 
 
 def _chain(node: MemberNode, link: bytes, argument: bytes) -> m.Chain:
-    found = node.vault.chain_of(link, _argument(argument, m.After).after)
+    found = node.vault.chain_of(link, _argument(argument, m.After).after, MAX_CHAIN)
     return m.Chain(tuple(found))
 
 
 def _records(node: MemberNode, link: bytes, argument: bytes) -> m.OwnRecords:
-    """Hand the patient the own records: journalled like every reading, not asked twice."""
+    """Hand the patient the own records: journalled and committed like every serving, not asked twice."""
     asked = _argument(argument, m.Records)
-    refs = node.vault.of_link(link, asked.after, m.MAX_RECORDS)
-    refs = [ref for ref in refs if node.vault.is_anchored(ref.number)]
-    node.vault.journal(
-        [
-            Disclosure(
-                side=Side.CUSTODIAN,
-                subject=link,
-                member=node.member,
-                person="",
-                role="patient",
-                purpose="PATRQT",
-                action="export",
-                what=(f"records {len(refs)}",),
-            )
-        ]
+    refs = list(
+        takewhile(lambda ref: node.vault.is_anchored(ref.number), node.vault.of_link(link, asked.after, m.MAX_RECORDS))
     )
+    refs = refs[: fitting([size for _, size in node.vault.sizes([ref.number for ref in refs])])]
+    id_ = node.entropy(16)
     try:
         pulled = node.vault.seal_for_pull([ref.number for ref in refs])
+        openings = Openings(tuple(Opening(one.data_key, one.salt) for one in pulled.records))
+        envelope = seal_envelope(
+            encode(openings), node.context(m.RECORDS_PURPOSE, id_), recipient=asked.receive, sign=node.signing_key
+        )
     except Erased as error:
         raise Forbidden("records.closed", "the record is closed by an erasure") from error
-    id_ = node.entropy(16)
-    openings = Openings(tuple(Opening(one.data_key, one.salt) for one in pulled.records))
-    envelope = seal_envelope(
-        encode(openings), node.context(m.RECORDS_PURPOSE, id_), recipient=asked.receive, sign=node.signing_key
-    )
+    except EnvelopeRefused as error:
+        raise Malformed("records.receive", "the receive key is none", expected="an X-Wing public key") from error
+    if refs:
+        own = Disclosure(
+            side=Side.CUSTODIAN,
+            subject=link,
+            member=node.member,
+            person="",
+            role="patient",
+            purpose="PATRQT",
+            action="export",
+            what=(f"records {len(refs)}",),
+        )
+        commit(node, node.vault.journal([own]))
     return m.OwnRecords(
         id_,
         tuple(one.without_keys() for one in pulled.records),
@@ -200,8 +204,6 @@ def _keep(node: MemberNode, question: m.Keep) -> Value:
         if error.current:
             return m.Refusing(error.current)
         raise Forbidden("wallet.refused", str(error)) from error
-    except UnknownLink as error:
-        raise Forbidden("wallet.refused", "only a patient of this member may keep a wallet here") from error
     return m.Done()
 
 

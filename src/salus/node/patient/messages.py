@@ -4,7 +4,9 @@ A link-signed instruction (see `salus.vault.enrolment`) authorises everything ab
 one-time key everything about one grant, a wallet's write key its file.
 """
 
-from typing import Final
+from typing import Annotated, Final
+
+from msgspec import Meta
 
 from salus.core.encoding import Value
 from salus.node.exchange.pull import Rooted
@@ -24,6 +26,8 @@ RETURN: Final = "/patient/wallet/return"
 GRANT_LABEL: Final = "salus/v1/grant-instruction"
 RECORDS_PURPOSE: Final = "own-records"
 MAX_RECORDS: Final = 500
+Number = Annotated[int, Meta(ge=0, le=2**63 - 1)]
+"""What the vault counts by: SQLite's integers."""
 
 
 class About(Value, frozen=True):
@@ -124,7 +128,7 @@ class Send(Value, frozen=True):
 class After(Value, frozen=True):
     """Action `log`, `chain`: asks for what lies behind a number."""
 
-    after: int
+    after: Number
 
 
 class LogLine(Value, frozen=True):
@@ -159,7 +163,7 @@ class Chain(Value, frozen=True):
 class Records(Value, frozen=True):
     """Action `records`: asks for the own records behind a sequence, keys sealed to a fresh receive key."""
 
-    after: int
+    after: Number
     receive: bytes
 
 
@@ -205,7 +209,7 @@ class Keep(Value, frozen=True):
 
     locator: bytes
     write_key: bytes
-    version: int
+    version: Number
     file: bytes
     signature: bytes
     enrolled: bytes
@@ -221,5 +225,5 @@ class Return(Value, frozen=True):
 class Returned(Value, frozen=True):
     """A wallet's file; version 0 for none."""
 
-    version: int
+    version: Number
     file: bytes

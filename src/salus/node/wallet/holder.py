@@ -4,8 +4,10 @@ The wallet speaks to members' nodes by the questions of `salus.node.patient.mess
 checked against a trust file, grants and readings against what the ledger holds, the record against its chain.
 """
 
+import hashlib
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Any, Final, Protocol, TypeVar
 
 import msgspec
@@ -26,7 +28,7 @@ from salus.node.exchange.wire import Answer, read_answer
 from salus.node.patient import messages as m
 from salus.vault.enrolment import open_welcome, seal_claim
 from salus.vault.envelope import Context, ReceiveKey, open_envelope, seal_envelope
-from salus.vault.errors import EnvelopeRefused, SealBroken
+from salus.vault.errors import Damaged, EnvelopeRefused, SealBroken
 from salus.vault.journal import Disclosure, disclosure_leaf, read_line
 from salus.vault.served import Received, receive
 from salus.vault.wallet import Share, Wallet
@@ -213,7 +215,11 @@ class Holder:
         if (body.network, body.submitter, body.submitter_key, body.author_key, bytes(body.message)) != expected:
             raise Forbidden("wallet.body", "the member built another body than was asked for", got=through)
         signature = sign_as_author(built.body, key)
-        return self._instruct(through, "carry", m.Carry(built.body, signature), m.Carried)
+        carried = self._instruct(through, "carry", m.Carry(built.body, signature), m.Carried)
+        signed = (carried.code, carried.tx_id, carried.data[:32])
+        if signed != (0, hashlib.sha256(built.body).digest(), grant_id(author)):
+            raise Forbidden("wallet.carried", "the member tells of another transaction than was signed", got=through)
+        return carried
 
     # Seeing -----------------------------------------------------------------------------------------------------
 
@@ -221,15 +227,16 @@ class Holder:
         """Return who has looked, over all members: every custodian's lines and every grantee's, oldest first.
 
         A line that one side hides shows at the other. Raises Unavailable if a member cannot be reached: a log with
-        a part missing would look like one where nobody looked.
+        a part missing would look like one where nobody looked. Raises SealBroken when a member leaves a line out, or
+        tells one of another link or grant.
         """
         seen: list[Seen] = []
         for tied in self.wallet.state.links:
-            log = self._instruct(tied.member, "log", m.After(0), m.Log)
-            seen += _seen(log, "custodian")
+            ask = partial(self._instruct, tied.member, "log", kind=m.Log)
+            seen += _whole_log(ask, tied.member, "custodian", tied.link)
         for permission in self.permissions():
-            log = self._ask_grantee(permission, "log", m.After(0), m.Log)
-            seen += _seen(log, "grantee")
+            ask = partial(self._ask_grantee, permission, "log", kind=m.Log)
+            seen += _whole_log(ask, permission.grantee, "grantee", permission.id)
         return sorted(seen, key=lambda one: (one.disclosure.time, one.told_by, one.number))
 
     def check_record(self, member: str) -> int:
@@ -237,15 +244,19 @@ class Holder:
 
         Raises SealBroken when something shown before was altered, withheld or rolled back.
         """
-        tied = self.wallet.tied(member)
-        chain = self._instruct(member, "chain", m.After(max(0, tied.sequence - 1)), m.Chain)
-        shown = list(chain.links)
-        if tied.sequence:
-            if not shown or (shown[0].sequence, shown[0].leaf) != (tied.sequence, tied.head):
-                raise SealBroken(f"{member} no longer shows record {tied.sequence} as it did before")
-            shown = shown[1:]
-        self.wallet.check_records(member, shown)
-        return len(shown)
+        new = 0
+        while True:
+            tied = self.wallet.tied(member)
+            chain = self._instruct(member, "chain", m.After(max(0, tied.sequence - 1)), m.Chain)
+            shown = list(chain.links)
+            if tied.sequence:
+                if not shown or (shown[0].sequence, shown[0].leaf) != (tied.sequence, tied.head):
+                    raise SealBroken(f"{member} no longer shows record {tied.sequence} as it did before")
+                shown = shown[1:]
+            if not shown:
+                return new
+            self.wallet.check_records(member, shown)
+            new += len(shown)
 
     def records(self, member: str) -> list[Received]:
         """Return the own records at a member, opened and verified. Raises SealBroken, Forbidden, Unavailable."""
@@ -255,11 +266,19 @@ class Holder:
             key = ReceiveKey(self.entropy(32))
             own = self._instruct(member, "records", m.Records(after, key.public), m.OwnRecords)
             context = Context(self.network, member.encode("ascii"), m.RECORDS_PURPOSE, own.id)
-            opened = open_envelope(own.envelope, context, key=key, sender_key=told.signing_key)
-            openings = decode(opened, Openings).records
+            try:
+                opened = open_envelope(own.envelope, context, key=key, sender_key=told.signing_key)
+                openings = decode(opened, Openings).records
+            except (EnvelopeRefused, MalformedBytes) as error:
+                raise SealBroken(f"{member} answered with keys that do not open") from error
+            if len(openings) != len(own.records):
+                raise SealBroken(f"{member} answered with other records than keys")
             for served, opening in zip(own.records, openings, strict=True):
-                found.append(receive(served.with_keys(opening.data_key, opening.salt)))
-            if own.after == after:
+                one = receive(served.with_keys(opening.data_key, opening.salt))
+                if (one.writer, one.link) != (member, self.wallet.tied(member).link):
+                    raise SealBroken(f"{member} answered with a record of another link")
+                found.append(one)
+            if not own.records or own.after <= after:
                 return found
             after = own.after
 
@@ -351,6 +370,25 @@ class Holder:
         data = encode(m.GrantSigned(author, permission.grantee, self.clock(), action, encode(argument)))
         question = m.AskGrantee(data, key.sign(framed(m.GRANT_LABEL, (data,))))
         return self._ask(permission.grantee, m.GRANT, question, kind)
+
+
+def _whole_log(ask: Callable[[m.After], m.Log], member: str, side: str, subject: bytes) -> list[Seen]:
+    """Return all lines that a member tells of a link or grant. Raises SealBroken, Unavailable."""
+    found: list[Seen] = []
+    while True:
+        part = ask(m.After(found[-1].number if found else 0))
+        if not part.lines:
+            return found
+        try:
+            seen = _seen(part, side)
+        except Damaged as error:
+            raise SealBroken(f"{member} tells what is no line of a journal") from error
+        for one in seen:
+            if found and one.number != found[-1].number + 1:
+                raise SealBroken(f"{member} leaves out line {found[-1].number + 1}")
+            if one.disclosure.subject != subject:
+                raise SealBroken(f"{member} tells line {one.number} of another link or grant")
+            found.append(one)
 
 
 def _seen(log: m.Log, side: str) -> list[Seen]:

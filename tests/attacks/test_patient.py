@@ -1,0 +1,335 @@
+"""Attacks at the door for wallets, and by members on wallets. Each ends with what was not stored, told or lost."""
+
+import pytest
+from msgspec import structs
+
+from salus.contracts.records.port import ErasureStatus, RetentionReason, erasure
+from salus.core.encoding import MalformedBytes, decode, encode
+from salus.node import erasing
+from salus.node.desk import Erasing
+from salus.node.errors import EdgeError
+from salus.node.exchange.wire import Answer, Refusal
+from salus.node.patient import door
+from salus.node.patient import messages as m
+from salus.vault.enrolment import Instruction, Signed, sign_instruction
+from salus.vault.errors import SealBroken
+from salus.vault.journal import Disclosure, Side
+from salus.vault.links import Standing
+from tests.attacks.scene import DAY, SECRET, patient, said, taken_in, vitals
+
+
+class Lying:
+    """A member's node between a wallet and the honest one: `lie` sees each answer of a path."""
+
+    def __init__(self, honest, path, lie):
+        self.honest, self.path, self.lie = honest, path, lie
+
+    def ask(self, member, path, body):
+        answer = self.honest.ask(member, path, body)
+        if path != self.path or answer.status != 200:
+            return answer
+        return Answer(200, self.lie(answer.body))
+
+
+def joined(town, number, contents=()):
+    link = taken_in(town.north, number, [patient(f"p-{number}"), *contents])
+    holder = town.together.holder()
+    holder.join("north", town.north.vault.invite(link))
+    return holder, link
+
+
+def standing(node, link):
+    return node.vault.link_info(link).standing
+
+
+# Erasure ---------------------------------------------------------------------------------------------------------
+
+
+def test_an_old_case_of_another_holder_is_no_way_around_the_wait(town):
+    holder, link = joined(town, "wait")
+    case = bytes(range(16))
+    erasing.begin(town.south, taken_in(town.south, "decoy", [patient("decoy")]), case)
+    town.together.clock.advance(8 * DAY)
+    town.together.settle()
+
+    with pytest.raises(EdgeError, match=r"erasure\.case"):
+        holder._instruct("north", "erase", m.Erase(case), m.Done)
+    erasing.advance(town.north)
+
+    assert standing(town.north, link) is Standing.OPEN
+    assert len(town.north.vault.of_link(link)) == 1
+    assert [one for one in town.north.desk.erasures() if one.case == case] == []
+
+
+def test_a_case_of_one_patient_closes_no_other_link(town):
+    (first, link), (second, other) = joined(town, "case-a"), joined(town, "case-b")
+    case = first.erase("north")
+
+    with pytest.raises(EdgeError, match=r"erasure\.case"):
+        second._instruct("north", "erase", m.Erase(case), m.Done)
+    with pytest.raises(EdgeError, match=r"erasure\.open"):
+        first.erase("north")
+
+    assert (standing(town.north, link), standing(town.north, other)) == (Standing.CLOSED, Standing.OPEN)
+
+
+def test_a_case_that_the_ledger_would_refuse_changes_nothing(town):
+    holder, link = joined(town, "short")
+
+    for case in (b"", b"short", bytes(17)):
+        with pytest.raises(EdgeError, match=r"erasure\.case"):
+            holder._instruct("north", "erase", m.Erase(case), m.Done)
+
+    assert standing(town.north, link) is Standing.OPEN
+
+
+def test_what_the_law_retains_is_not_deleted_by_asking_again(town):
+    holder, link = joined(town, "law")
+    case = holder.erase("north")
+    erasing.retain(town.north, case, RetentionReason(1))
+
+    with pytest.raises(EdgeError, match=r"erasure\.(open|retained)"):
+        holder.erase("north")
+    town.together.clock.advance(8 * DAY)
+    erasing.advance(town.north)
+
+    assert standing(town.north, link) is Standing.RETAINED
+    assert len(town.north.vault.of_link(link)) == 1
+
+
+def test_an_erasure_whose_opening_was_lost_is_opened_later(town):
+    _, link = joined(town, "lost")
+    case = town.north.entropy(16)
+    town.north.desk.begin_erasure(Erasing(case, link, lease=False, opened=town.north.now(), done=None))
+    town.north.vault.close_link(link)
+
+    erasing.advance(town.north)
+
+    row = erasure(town.north.ledger.read(), case)
+    assert row is not None
+    assert row.status is ErasureStatus.REQUESTED
+
+
+# Strangers -------------------------------------------------------------------------------------------------------
+
+
+def test_a_stranger_cannot_tell_a_link_that_exists_from_one_that_does_not(town):
+    key = town.holder.wallet.one_time_key(7)
+    told = set()
+    for link in (town.links["north"], bytes(16), b""):
+        instruction = Instruction(1, town.north.network, "north", link, 2**60, "log", b"")
+        told.add(encode_answer(town, m.INSTRUCT, m.Instruct(sign_instruction(instruction, key))))
+    confirmed = {
+        encode_answer(town, m.CONFIRM, m.Confirm(link, bytes(64))) for link in (town.links["north"], bytes(16))
+    }
+
+    assert len(told) == len(confirmed) == 1
+    assert town.north.vault.link_key(town.links["north"]).counter < 2**60
+
+
+def test_a_counter_beyond_what_can_be_counted_is_refused(town):
+    holder, link = joined(town, "count")
+    instruction = Instruction(1, town.north.network, "north", link, 2**64 - 1, "log", encode(m.After(0)))
+    signed = sign_instruction(instruction, holder.wallet.link_key("north"))
+
+    encode_answer(town, m.INSTRUCT, m.Instruct(signed))
+
+    assert holder.access_log() == []
+
+
+def encode_answer(town, path, question):
+    answer = door.answer(town.north, path, encode(question))
+    assert answer.status >= 400
+    return answer.status, answer.body
+
+
+def test_every_question_is_answered_whatever_it_holds(town):
+    """A value or the named refusal, never anything else."""
+    holder, link = joined(town, "fuzz")
+    instructions = [
+        ("records", m.Records(0, b"no key")),
+        ("records", m.Records(-1, bytes(1216))),
+        ("records", m.Records(2**63, bytes(1216))),
+        ("log", m.After(-(2**63))),
+        ("log", m.After(2**64 - 1)),
+        ("chain", m.After(2**64 - 1)),
+        ("send", m.Send("nobody", "grant", b"junk")),
+        ("send", m.Send("\ud7ff", "grant", b"")),
+        ("carry", m.Carry(b"", b"")),
+        ("carry", m.Carry(b"\x90", bytes(64))),
+        ("body", m.BuildBody(b"\xff", b"")),
+        ("erase", m.Erase(bytes(3))),
+        ("nothing", m.Done()),
+    ]
+    waiting = len(town.north.desk.waiting())
+    for action, argument in instructions:
+        signed = holder.wallet.instruct("north", action, encode(argument), network=town.north.network)
+        assert_answered(town, m.INSTRUCT, encode(m.Instruct(signed)))
+    for path in (*door.PATHS, "/patient/none"):
+        for body in (
+            b"",
+            b"\xc1",
+            b"\x91" * 5_000,
+            b"\xdd\xff\xff\xff\xff",
+            encode(m.Keep(b"", b"", -1, b"", b"", b"")),
+        ):
+            assert_answered(town, path, body)
+
+    assert standing(town.north, link) is Standing.OPEN
+    assert len(town.north.desk.waiting()) == waiting
+
+
+def assert_answered(town, path, body):
+    answer = door.answer(town.north, path, body)
+    if answer.status != 200:
+        assert SECRET not in repr(decode(answer.body, Refusal))
+
+
+# Members that lie ------------------------------------------------------------------------------------------------
+
+
+def test_a_log_longer_than_one_answer_is_read_whole(town):
+    holder, link = joined(town, "long")
+    one = Disclosure(
+        side=Side.CUSTODIAN,
+        subject=link,
+        member="north",
+        person="",
+        role="",
+        purpose="TREAT",
+        action="read",
+        what=("x",),
+    )
+    town.north.vault.journal([one] * (door.MAX_LINES + 3))
+
+    log = holder.access_log()
+
+    assert [seen.number for seen in log] == list(range(1, door.MAX_LINES + 4))
+
+
+def hiding(town, holder, lie):
+    holder.members = Lying(town.together, m.INSTRUCT, lie)
+
+
+def test_a_member_cannot_drop_a_line_or_tell_one_of_another_link(town):
+    holder, link = joined(town, "drop")
+    one = Disclosure(
+        side=Side.CUSTODIAN,
+        subject=link,
+        member="north",
+        person="",
+        role="",
+        purpose="TREAT",
+        action="read",
+        what=("x",),
+    )
+    town.north.vault.journal([one] * 3)
+
+    def without_second(body):
+        log = decode(body, m.Log)
+        return encode(structs.replace(log, lines=(log.lines[0], *log.lines[2:]))) if log.lines else body
+
+    def of_another(body):
+        log = decode(body, m.Log)
+        other = town.north.vault.lines(Side.CUSTODIAN, town.links["north"])
+        return encode(structs.replace(log, lines=tuple(door._line(each) for each in other))) if log.lines else body
+
+    town.north.vault.journal([structs.replace(one, subject=town.links["north"])])
+    for lie in (without_second, of_another):
+        hiding(town, holder, lie)
+        with pytest.raises(SealBroken) as refused:
+            holder.access_log()
+        assert SECRET not in said(refused.value)
+
+
+def test_the_own_records_are_committed_before_they_leave(town):
+    holder, link = joined(town, "own", [vitals("mine", "p-own")])
+
+    assert len(holder.records("north")) == 2
+
+    lines = town.north.vault.lines(Side.CUSTODIAN, link)
+    assert lines
+    assert all(line.anchoring and line.anchoring.tx_id for line in lines)
+
+
+def test_a_member_cannot_pass_off_anothers_records_as_the_own(town):
+    holder, _ = joined(town, "mine")
+    holder.members = Pretending(town)
+    with pytest.raises(SealBroken) as refused:
+        holder.records("north")
+    assert SECRET not in said(refused.value)
+
+
+class Pretending:
+    """Answers `records` with those of another link, sealed to the asking wallet."""
+
+    def __init__(self, town):
+        self.town = town
+
+    def ask(self, member, path, body):
+        if path != m.INSTRUCT:
+            return self.town.together.ask(member, path, body)
+        data = decode(decode(decode(body, m.Instruct).signed, Signed).data, Instruction)
+        told = door._records(self.town.north, self.town.links["north"], data.argument)
+        return Answer(200, encode(told))
+
+
+def test_a_member_cannot_keep_a_wallet_asking_for_ever(town):
+    holder, _ = joined(town, "ever")
+    asked = []
+
+    def on(body):
+        asked.append(1)
+        assert len(asked) < 20
+        own = decode(body, m.OwnRecords)
+        return encode(structs.replace(own, after=own.after + 1))
+
+    hiding(town, holder, on)
+    assert len(holder.records("north")) == 1
+
+
+def test_a_member_cannot_say_that_it_carried_what_it_did_not(town):
+    grant = town.grant("north")
+    honest = town.holder.members
+
+    def lie(body):
+        try:
+            return encode(structs.replace(decode(body, m.Carried), code=0, data=b"", tx_id=bytes(32)))
+        except MalformedBytes:
+            return body
+
+    town.holder.members = Lying(honest, m.INSTRUCT, lie)
+    try:
+        with pytest.raises(EdgeError, match=r"wallet\.carried"):
+            town.holder.stop(grant, through="north")
+    finally:
+        town.holder.members = honest
+    assert [one.revoked for one in town.holder.permissions() if one.id == grant] == [False]
+
+
+def test_a_member_cannot_build_another_body_or_swap_keys(town):
+    honest = town.holder.members
+    other = town.south.submitter.body(door.Revoke(), bytes(32))
+
+    def lie(body):
+        try:
+            decode(body, m.Built)
+        except MalformedBytes:
+            return body
+        return encode(m.Built(other))
+
+    town.holder.members = Lying(honest, m.INSTRUCT, lie)
+    granted = len(town.holder.permissions())
+    try:
+        with pytest.raises(EdgeError, match=r"wallet\.body"):
+            town.grant("north")
+    finally:
+        town.holder.members = honest
+    fresh = town.together.holder()
+    fresh.members = Lying(
+        town.together, m.ABOUT, lambda body: encode(structs.replace(decode(body, m.Member), receive_key=bytes(1216)))
+    )
+    with pytest.raises(EdgeError, match=r"wallet\.keys"):
+        fresh.join("north", bytes(16))
+    assert fresh.wallet.state.links == ()
+    assert len(town.clinic.desk.held()) <= granted
