@@ -176,6 +176,7 @@ def test_a_custodian_cannot_name_an_old_disclosure_or_any_other_transaction(town
     first_grant, grant = town.grant("north"), town.grant("north")
     first = decode(town.ask(town.pull(town.shown(first_grant))).manifest, Manifest)
     height = granted(town.clinic.ledger.read(), grant).height
+    town.clinic.wait_for(first.height)
     pull = structs.replace(town.pull(town.shown(grant)), seen=town.clinic.ledger.head().height)
     pulled = town.ask(pull)
     town.clinic.wait_for(decode(pulled.manifest, Manifest).height)
