@@ -1,0 +1,170 @@
+"""Linear, logistic and Cox models by sums: what leaves a custodian adds up to the pooled fit.
+
+Each custodian gives, at a β that all know, a gradient and an information matrix of size p and p²; the sums of these over
+custodians are those of the pooled data, so Newton's steps are too. Cox is stratified by custodian with Efron's ties
+(Efron 1977): risk sets never cross a custodian, and no event time leaves.
+"""
+
+from collections.abc import Callable, Sequence
+from typing import Final, NamedTuple, TypeAlias
+
+import numpy as np
+from numpy.typing import NDArray
+
+from salus.core.errors import SalusError
+
+Matrix: TypeAlias = NDArray[np.float64]
+MAX_STEPS: Final = 50  # Newton doubles its digits: a fit that needs more does not exist
+TOLERANCE: Final = 1e-12  # largest relative change of a coefficient in the last step
+LARGEST: Final = 1e6  # an information whose condition passes 10¹² is collinear at double precision
+
+
+class NoFit(SalusError):
+    """The model has no finite estimate: collinear or constant columns, no events, or perfect separation."""
+
+
+class Sums(NamedTuple):
+    """What one custodian contributes at one β: gradient (p), information (p by p) and log-likelihood."""
+
+    gradient: Matrix
+    information: Matrix
+    likelihood: float
+
+    def __add__(self, other: object) -> "Sums":
+        if not isinstance(other, Sums):
+            return NotImplemented
+        return Sums(
+            self.gradient + other.gradient, self.information + other.information, self.likelihood + other.likelihood
+        )
+
+
+class Fit(NamedTuple):
+    """An estimate: coefficients, their covariance, log-likelihood (for OLS the residual sum of squares), steps taken."""
+
+    coefficients: Matrix
+    covariance: Matrix
+    likelihood: float
+    steps: int
+
+
+Contribution: TypeAlias = Callable[[Matrix], Sums]
+"""β → sums of one custodian."""
+
+
+def linear(design: Matrix, outcome: Matrix) -> tuple[Matrix, Matrix, float, int]:
+    """Return X'X, X'y, y'y and n, which determine ordinary least squares."""
+    return design.T @ design, design.T @ outcome, float(outcome @ outcome), len(outcome)
+
+
+def solve_linear(cross: Matrix, moments: Matrix, square: float, count: int) -> Fit:
+    """Return ordinary least squares from added sums. Raises NoFit for collinear columns or too few rows."""
+    width = len(moments)
+    if count <= width:
+        raise NoFit(f"{count} rows for {width} columns")
+    inverse = _inverse(cross)
+    beta = inverse @ moments
+    beta = beta + inverse @ (moments - cross @ beta)  # one refinement: the residual of the normal equations
+    rest = square - float(beta @ moments)
+    return Fit(beta, inverse * (rest / (count - width)), rest, 1)
+
+
+def logistic(design: Matrix, outcome: Matrix) -> Contribution:
+    """Return the sums of a logistic model on outcomes 0 and 1. Raises NoFit for a number that is not finite."""
+    _finite(design, outcome)
+
+    def at(beta: Matrix) -> Sums:
+        eta = design @ beta
+        chance = np.exp(-np.logaddexp(0.0, -eta))
+        weight = chance * (1.0 - chance)
+        likelihood = float(np.sum(outcome * eta - np.logaddexp(0.0, eta)))
+        return Sums(design.T @ (outcome - chance), (design * weight[:, None]).T @ design, likelihood)
+
+    return at
+
+
+def cox(design: Matrix, time: Matrix, event: Matrix) -> Contribution:
+    """Return the sums of a proportional hazards model with Efron's ties, one stratum. Raises NoFit as `logistic`."""
+    _finite(design, time, event)
+    order = np.argsort(-time, kind="stable")
+    x, t, e = design[order], time[order], event[order] != 0
+    ends = np.append(np.nonzero(t[1:] != t[:-1])[0] + 1, len(t)) if len(t) else np.empty(0, dtype=np.int64)
+
+    def at(beta: Matrix) -> Sums:
+        width = x.shape[1]
+        gradient, information, likelihood = np.zeros(width), np.zeros((width, width)), 0.0
+        eta = x @ beta
+        shift = float(np.max(eta, initial=-1e9))  # cancels in every share; keeps the exponential finite
+        risk = np.exp(eta - shift)
+        s0, s1, s2, start = 0.0, np.zeros(width), np.zeros((width, width)), 0
+        for end in ends:
+            rows, weights = x[start:end], risk[start:end]
+            s0, s1 = s0 + weights.sum(), s1 + weights @ rows
+            s2 = s2 + (rows * weights[:, None]).T @ rows
+            died = e[start:end]
+            deaths = int(died.sum())
+            if deaths:
+                tied, tied_weights = rows[died], weights[died]
+                d0, d1 = tied_weights.sum(), tied_weights @ tied
+                d2 = (tied * tied_weights[:, None]).T @ tied
+                gradient = gradient + tied.sum(axis=0)
+                likelihood += float((tied @ beta).sum()) - deaths * shift
+                for place in range(deaths):
+                    share = place / deaths
+                    bottom, top = s0 - share * d0, s1 - share * d1
+                    mean = top / bottom
+                    gradient = gradient - mean
+                    information = information + (s2 - share * d2) / bottom - np.outer(mean, mean)
+                    likelihood -= float(np.log(bottom))
+            start = int(end)
+        return Sums(gradient, information, likelihood)
+
+    return at
+
+
+def newton(total: Contribution, width: int) -> Fit:
+    """Fit from β = 0 with the added sums at each β, halving a step that lowers the likelihood. Raises NoFit."""
+    beta = np.zeros(width)
+    here = total(beta)
+    for step in range(1, MAX_STEPS + 1):
+        change = _inverse(here.information) @ here.gradient
+        there = total(beta + change)
+        while not there.likelihood >= here.likelihood - 1e-9 * abs(here.likelihood):
+            change = change / 2
+            if np.max(np.abs(change)) < TOLERANCE:
+                raise NoFit("no step raises the likelihood")
+            there = total(beta + change)
+        beta, here = beta + change, there
+        if np.max(np.abs(change)) <= TOLERANCE * max(1.0, float(np.max(np.abs(beta)))):
+            return Fit(beta, _inverse(here.information), here.likelihood, step)
+    raise NoFit("the estimate runs away: a column separates the outcome perfectly")
+
+
+def pooled(parts: Sequence[Contribution]) -> Contribution:
+    """Return the added sums of several custodians."""
+
+    def at(beta: Matrix) -> Sums:
+        total = parts[0](beta)
+        for part in parts[1:]:
+            total = total + part(beta)
+        return total
+
+    return at
+
+
+def _finite(*arrays: Matrix) -> None:
+    if not all(np.all(np.isfinite(array)) for array in arrays):
+        raise NoFit("a number is not finite")
+
+
+def _inverse(matrix: Matrix) -> Matrix:
+    """Invert a symmetric positive matrix, scaled to a unit diagonal first. Raises NoFit if it is not one."""
+    diagonal = np.diag(matrix)
+    if not np.all(np.isfinite(matrix)) or np.any(diagonal <= 0):
+        raise NoFit("a column is empty, or there is no event")
+    scale = 1.0 / np.sqrt(diagonal)
+    scaled = matrix * np.outer(scale, scale)
+    values = np.linalg.eigvalsh(scaled)
+    if values[0] * LARGEST**2 < values[-1]:
+        raise NoFit("columns are collinear, or one separates the outcome perfectly")
+    inverse: Matrix = np.linalg.inv(scaled) * np.outer(scale, scale)
+    return (inverse + inverse.T) / 2
