@@ -1,0 +1,46 @@
+"""Which thing an identifier names, whatever form it came in: the application identifiers of its key, in one order."""
+
+import re
+from typing import Final
+
+from salus.interop.gs1 import urn
+from salus.interop.gs1.digital_link import WEB, read_link, write_link
+from salus.interop.gs1.digits import check_digit
+from salus.interop.gs1.elements import Elements, read_elements, read_hri
+from salus.interop.gs1.refusal import Gs1Refused
+
+NDC: Final = re.compile(r"\d{10}\Z")
+
+
+def read_identifier(text: str) -> Elements:
+    """Return the elements of a Digital Link, an EPC URN, bracketed text or a scan. Raises Gs1Refused."""
+    if WEB.match(text):
+        return read_link(text)
+    if text.startswith("urn:epc:"):
+        return urn.read_urn(text)
+    return read_hri(text) if text.startswith("(") else read_elements(text)
+
+
+def canonical(text: str) -> str:
+    """Return the one Digital Link on id.gs1.org of a GS1 identifier; what is none comes back as it is.
+
+    Only the key and its qualifiers are kept. Raises Gs1Refused for a GS1 identifier that breaks a rule.
+    """
+    if text.startswith("urn:epc:") and not urn.is_known(text):
+        return text
+    if WEB.match(text) and not re.search(r"/(00|01|253|255|401|402|414|417|8003|8004|8006|8010|8013|8017|8018)/", text):
+        return text
+    return write_link(read_identifier(text), attributes=False)
+
+
+def gtin_of_ndc(ndc10: str, indicator: int = 0) -> str:
+    """Return the GTIN-14 of a ten-digit US NDC: indicator, 03, NDC, check digit. Raises Gs1Refused."""
+    if NDC.match(ndc10) is None or not 0 <= indicator <= 8:
+        raise Gs1Refused("gs1.ndc", "the NDC", "ten digits without hyphens, indicator 0 to 8")
+    body = f"{indicator}03{ndc10}"
+    return body + check_digit(body)
+
+
+def ndc_of_gtin(gtin14: str) -> str:
+    """Return the ten digits of the NDC in a US drug's GTIN-14, or "" if it is no such GTIN."""
+    return gtin14[3:13] if len(gtin14) == 14 and gtin14[1:3] == "03" else ""
