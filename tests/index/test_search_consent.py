@@ -1,0 +1,282 @@
+"""Generated questions under random terms, against an oracle that filters an unfiltered store in plain Python.
+
+The oracle decides every resource by itself and answers from those that are left; the index decides per policy class
+inside the statement. Members of pages, totals, orders, includes, chains, `_has` and histories must agree.
+"""
+
+import random
+from urllib.parse import parse_qsl
+
+import msgspec
+import pytest
+
+from salus.agreements.consent.conditions import Row, holds
+from salus.agreements.consent.decide import Asker, PolicyClass, Provision, decide
+from salus.index.index import Index, shipped_rules
+from salus.index.search_scope import Realm
+from salus.index.source import Entry
+from salus.interop.fhir.facts import facts
+from salus.interop.fhir.gate import read_resource
+from salus.interop.fhir.search.query import read_query
+from salus.interop.fhir.sensitivity import classify
+
+ASKER = Asker("clinic", "physician", "TREAT", 500)
+RULES = shipped_rules()
+HOUSE, *PATIENTS = (bytes([n]) * 16 for n in range(6))
+LEASES = (bytes([9]) * 16, bytes([10]) * 16)
+CODES = ("8867-4", "F32.1", "J20", "Z21", "F10.2", "O80")
+ICD = "http://hl7.org/fhir/sid/icd-10-cm"
+YEARS = ("2020", "2021-03", "2022-05-06", None)
+STATUSES = ("final", "amended")
+LETTERS = ("ada", "bob", "cyd")
+
+
+class Listed:
+    def __init__(self, entries):
+        self.entries = entries
+
+    def after(self, number, limit):
+        return [entry for entry in self.entries if entry.number > number][:limit]
+
+
+class World:
+    """Resources of some patients, with versions and deletions: as entries for the index, and as trees for the oracle."""
+
+    def __init__(self, seed):
+        self.random = random.Random(seed)
+        self.entries = []
+        self.versions = {}
+        for number in range(2):
+            self.write(HOUSE, {"resourceType": "Organization", "id": f"org{number}", "name": LETTERS[number]})
+        for at, link in enumerate((*PATIENTS, *LEASES)):
+            own = f"p{at}"
+            self.write(
+                link,
+                {
+                    "resourceType": "Patient",
+                    "id": own,
+                    "name": [{"family": self.random.choice(LETTERS)}],
+                    "managingOrganization": {"reference": f"Organization/org{at % 2}"},
+                },
+            )
+            for count in range(self.random.randint(2, 8)):
+                self.clinical(link, own, f"{own}-{count}")
+        for link, name in list(self.versions):
+            kind, _, own = name.partition("/")
+            if kind in {"Observation", "Condition"} and self.random.random() < 0.2:
+                self.clinical(link, own.partition("-")[0], own)
+            if kind in {"Observation", "Condition"} and self.random.random() < 0.1:
+                self.write(link, None, name)
+
+    def clinical(self, link, patient, own):
+        kind = (
+            self.random.choice(("Observation", "Condition"))
+            if (link, f"Observation/{own}") not in self.versions
+            else "Observation"
+        )
+        code = {"coding": [{"system": ICD, "code": self.random.choice(CODES)}]}
+        tree = {"resourceType": kind, "id": own, "subject": {"reference": f"Patient/{patient}"}, "code": code}
+        if (year := self.random.choice(YEARS)) is not None:
+            tree["effectiveDateTime" if kind == "Observation" else "onsetDateTime"] = year
+        if kind == "Observation":
+            tree |= {
+                "status": self.random.choice(STATUSES),
+                "performer": [{"reference": f"Organization/org{self.random.randint(0, 1)}"}],
+            }
+            tree["valueQuantity"] = {"value": self.random.randint(1, 5)}
+        self.write(link, tree)
+
+    def write(self, link, tree, name=""):
+        name = name or f"{tree['resourceType']}/{tree['id']}"
+        kind, _, own = name.partition("/")
+        before = self.versions.setdefault((link, name), [])
+        number = len(self.entries) + 1
+        body = b"" if tree is None else msgspec.json.encode(tree)
+        before.append((number, tree if tree is not None else before[-1][1], tree is None))
+        self.entries.append(
+            Entry(number, link, link in LEASES, kind, own, len(before), body, tombstone=tree is None, recorded=number)
+        )
+
+    def permitted(self, link, tree, realms):
+        realm = next((one for one in realms if link in one.links), None)
+        if realm is None:
+            realm = next((one for one in realms if not one.links and link not in LEASES and link not in one.but), None)
+        if realm is None:
+            return False
+        resource = read_resource(msgspec.json.encode(tree))
+        found = facts(resource, {})
+        rank = classify(found, resource.codings, RULES)
+        row = Row(
+            found.lo,
+            found.hi,
+            frozenset((c.system, c.code) for c in found.codes),
+            f"{found.type}/{found.id}",
+            found.encounter,
+        )
+        return holds(decide(realm.terms, ASKER, PolicyClass(found.type, rank, found.author, ())).residual, row)
+
+    def seen(self, realms):
+        """Return the newest versions that the realms permit, by name."""
+        return {
+            name: tree
+            for (link, name), ((*_, (_, tree, gone))) in self.versions.items()
+            if not gone and self.permitted(link, tree, realms)
+        }
+
+    def past(self, realms):
+        return {
+            number
+            for (link, _), versions in self.versions.items()
+            if self.permitted(link, versions[-1][1], realms)
+            for number, tree, _ in versions
+            if self.permitted(link, tree, realms)
+        }
+
+
+def provision(rnd, depth=0):
+    def some(values, chance=0.4):
+        return tuple(rnd.sample(values, rnd.randint(1, len(values)))) if rnd.random() < chance else ()
+
+    return Provision(
+        "p",
+        rnd.choice(("permit", "permit", "deny")),
+        roles=some(("physician", "nurse"), 0.2),
+        types=some(("Observation", "Condition", "Patient", "Organization"), 0.3),
+        sensitivities=some(tuple(range(11)), 0.6),
+        authors=some(("org0", "org1"), 0.2),
+        periods=((1_577_836_800_000, rnd.choice((1_609_459_200_000, 1_672_531_200_000))),)
+        if rnd.random() < 0.3
+        else (),
+        codes=some(((ICD, "J20"), ("*", "F32.1"), (ICD, "8867-4")), 0.25),
+        instances=some(("Observation/p0-0", "Condition/p1-1", "Patient/p0"), 0.1),
+        exceptions=tuple(provision(rnd, depth + 1) for _ in range(rnd.randint(0, 2)))
+        if depth < 2 and rnd.random() < 0.4
+        else (),
+    )
+
+
+def terms(rnd):
+    return tuple(provision(rnd) for _ in range(rnd.randint(1, 3)))
+
+
+def realms_of(rnd):
+    own = (Provision("all", "permit", sensitivities=tuple(range(11))),) if rnd.random() < 0.3 else terms(rnd)
+    special = tuple(rnd.sample(PATIENTS, rnd.randint(0, 2)))
+    realms = [Realm(own, (), special), *(Realm(terms(rnd), (link,)) for link in special if rnd.random() < 0.8)]
+    return [*realms, *(Realm(terms(rnd), (link,)) for link in LEASES if rnd.random() < 0.6)]
+
+
+def codes_of(tree):
+    return {coding["code"] for coding in tree["code"]["coding"]}
+
+
+def refers(tree, name):
+    return tree.get("subject", {}).get("reference") == name
+
+
+def question(rnd):
+    """Return a search and what it means over the resources seen: (text, kind, test(tree, seen))."""
+    code, code2 = rnd.choice(CODES), rnd.choice(CODES)
+    who, letter, kind = f"p{rnd.randint(0, 6)}", rnd.choice(LETTERS), rnd.choice(("Observation", "Condition"))
+    value = rnd.randint(1, 5)
+
+    def subject(tree, seen):
+        return seen.get(tree["subject"]["reference"])
+
+    return rnd.choice([
+        (kind, kind, lambda _, __: True),
+        (f"{kind}?code={code}", kind, lambda t, _: code in codes_of(t)),
+        (f"{kind}?code={ICD}|{code},{code2}", kind, lambda t, _: bool({code, code2} & codes_of(t))),
+        (f"{kind}?code:not={code}", kind, lambda t, _: code not in codes_of(t)),
+        (f"{kind}?patient={who}", kind, lambda t, _: refers(t, f"Patient/{who}")),
+        (f"{kind}?subject=Patient/{who}&code={code}", kind, lambda t, _: refers(t, f"Patient/{who}") and code in codes_of(t)),
+        (f"{kind}?patient.family={letter}", kind, lambda t, s: (p := subject(t, s)) is not None and p["name"][0]["family"] == letter),
+        (f"{kind}?patient.family={letter}&code={code}", kind, lambda t, s: (p := subject(t, s)) is not None and p["name"][0]["family"] == letter and code in codes_of(t)),
+        (f"Observation?patient.organization.name={letter}", "Observation", lambda t, s: (p := subject(t, s)) is not None and s.get(p["managingOrganization"]["reference"], {}).get("name") == letter),
+        (f"Observation?value-quantity=ge{value}", "Observation", lambda t, _: t["valueQuantity"]["value"] >= value),
+        (f"Observation?status=amended&value-quantity={value}", "Observation", lambda t, _: t["status"] == "amended" and t["valueQuantity"]["value"] == value),
+        ("Observation?date=ge2021", "Observation", lambda t, _: t.get("effectiveDateTime", "0") >= "2021"),
+        ("Observation?date:missing=true", "Observation", lambda t, _: "effectiveDateTime" not in t),
+        (f"Patient?family={letter}", "Patient", lambda t, _: t["name"][0]["family"] == letter),
+        (f"Patient?_has:{kind}:patient:code={code}", "Patient", lambda t, s: any(n.startswith(kind) and refers(o, f"Patient/{t['id']}") and code in codes_of(o) for n, o in s.items())),
+        (f"Patient?_has:Observation:patient:status=final&family={letter}", "Patient", lambda t, s: t["name"][0]["family"] == letter and any(n.startswith("Obs") and refers(o, f"Patient/{t['id']}") and o["status"] == "final" for n, o in s.items())),
+        (f"Organization?_has:Patient:organization:family={letter}", "Organization", lambda t, s: any(n.startswith("Patient") and p["managingOrganization"]["reference"].endswith(t["id"]) and p["name"][0]["family"] == letter for n, p in s.items())),
+        (f"Patient?_id={who}", "Patient", lambda t, _: t["id"] == who),
+    ])  # fmt: skip
+
+
+def pages(index, text, scope, count):
+    kind, _, query = text.partition("?")
+    asked = read_query(kind, [*parse_qsl(query), ("_count", str(count))], now=0)
+    hits, totals, included, cursor = [], set(), set(), None
+    while True:
+        found = index.search.page(asked, scope, cursor)
+        hits += [hit.name for hit in found.hits]
+        included |= {hit.name for hit in found.included}
+        totals.add(found.total)
+        cursor = found.cursor
+        if cursor is None:
+            return hits, totals, included
+
+
+def compare(index, world, rnd):
+    realms = realms_of(rnd)
+    scope = index.search.scope(realms, ASKER)
+    seen = world.seen(realms)
+    text, kind, test = question(rnd)
+    want = {name for name, tree in seen.items() if name.startswith(f"{kind}/") and test(tree, seen)}
+    sort = rnd.choice(("", "_sort=-_lastUpdated", "_sort=_id"))
+    more = rnd.choice(
+        ("", "_include=Observation:subject&_include=Condition:subject", "_revinclude=Observation:subject")
+    )
+    full = text + "".join(
+        ("&" if "?" in text else "?") + one if at == 0 and "?" not in text else "&" + one
+        for at, one in enumerate(filter(None, (sort, more)))
+    )
+    hits, totals, included = pages(index, full, scope, rnd.choice((1, 3, 50)))
+    assert sorted(hits) == sorted(want), full
+    assert totals == {len(want)}, full
+    if sort.endswith("=_id"):
+        assert hits == sorted(hits)
+    if more.startswith("_include"):
+        targets = {seen[name]["subject"]["reference"] for name in want if "subject" in seen[name]}
+        assert included == {name for name in targets if name in seen}
+    elif more:
+        assert included == {
+            n for n, t in seen.items() if n.startswith("Observation/") and t["subject"]["reference"] in want
+        }
+    count = read_query(kind, [*parse_qsl(text.partition("?")[2]), ("_summary", "count")], now=0)
+    assert index.search.page(count, scope).total == len(want)
+    if rnd.random() < 0.2:
+        told, total = index.search.versions(scope, limit=1000)
+        assert ({hit.number for hit in told}, total) == ((past := world.past(realms)), len(past))
+
+
+@pytest.mark.parametrize(("worlds", "questions"), [(6, 60), pytest.param(50, 200, marks=pytest.mark.soak)])
+def test_nothing_differs_from_a_filtered_store(worlds, questions):
+    found = 0
+    for seed in range(worlds):
+        world = World(seed)
+        with Index(None, key=bytes(32), rules=RULES) as index:
+            index.catch_up(Listed(world.entries))
+            for lease in LEASES:
+                index.hide(lease, hidden=False)
+            rnd = random.Random(seed)
+            for _ in range(questions):
+                compare(index, world, rnd)
+                found += 1
+    assert found == worlds * questions
+
+
+def test_a_hidden_lease_is_not_there_under_any_terms():
+    world = World(1)
+    everything = (Provision("all", "permit", sensitivities=tuple(range(11))),)
+    with Index(None, key=bytes(32), rules=RULES) as index:
+        index.catch_up(Listed(world.entries))
+        scope = index.search.scope([Realm(everything, LEASES)], ASKER)
+        assert pages(index, "Patient", scope, 10) == ([], {0}, set())
+        assert index.search.versions(scope) == ([], 0)
+        index.hide(LEASES[0], hidden=False)
+        assert pages(index, "Patient", scope, 10)[1] == {1}
+        index.forget(LEASES[0])
+        assert index.search.versions(scope) == ([], 0)
