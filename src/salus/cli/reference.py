@@ -13,6 +13,7 @@ from typing import Final
 import msgspec
 
 from salus import contracts
+from salus.cli import conformance
 from salus.cli.derive import AnyCase, help_of, shown
 from salus.cli.main import COMMANDS, PROGRAMS
 from salus.cli.stubs import client
@@ -220,10 +221,16 @@ def description() -> str:
     )
 
 
+def conformance_page() -> str:
+    """Return the page of what the FHIR server answers to."""
+    return page("FHIR conformance", conformance.lines())
+
+
 # Every generated file, by its path in the repository.
 PAGES: Final[dict[str, Callable[[], str]]] = {
     "docs/reference/cli.md": cli,
     "docs/reference/config.md": config,
+    "docs/reference/conformance.md": conformance_page,
     "docs/reference/http.md": http,
     "docs/reference/messages.md": message_page,
     "docs/reference/openapi.json": description,

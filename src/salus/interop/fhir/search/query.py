@@ -27,7 +27,7 @@ DEFAULT_COUNT: Final = 50
 MAX_SORT: Final = 4
 
 Summary = Literal["", "true", "text", "data", "count", "false"]
-_MODIFIERS: Final[Mapping[str, tuple[str, ...]]] = {
+MODIFIERS: Final[Mapping[str, tuple[str, ...]]] = {
     "token": ("not", "text", "of-type", "missing"),
     "string": ("exact", "contains", "missing"),
     "uri": ("above", "below", "contains", "missing"),
@@ -37,7 +37,7 @@ _MODIFIERS: Final[Mapping[str, tuple[str, ...]]] = {
     "quantity": ("missing",),
     "composite": ("missing",),
 }
-_RESULT: Final = (
+RESULT: Final = (
     "_count", "_elements", "_format", "_include", "_pretty", "_revinclude", "_sort", "_summary", "_total",
 )  # fmt: skip
 _SUMMARIES: Final = ("true", "text", "data", "count", "false")
@@ -133,7 +133,7 @@ def read_query(kind: str, pairs: Sequence[tuple[str, str]], *, now: int, base: s
         head = name.partition(":")[0]
         if head in {"_include", "_revinclude"}:
             includes.append(_include(kind, name, value))
-        elif head in _RESULT:
+        elif head in RESULT:
             if name in results or head != name:
                 raise _bad_value(kind, name, "the parameter once and without modifier")
             results[name] = value
@@ -179,7 +179,7 @@ class _Reader:
             if parameter.targets and modifier not in parameter.targets:
                 raise _bad_modifier(kind, parameter)
             return self._criterion(kind, parameter, "", value, only=modifier)
-        if colon and modifier not in _MODIFIERS[parameter.type]:
+        if colon and modifier not in MODIFIERS[parameter.type]:
             raise _bad_modifier(kind, parameter)
         return self._criterion(kind, parameter, modifier, value)
 
@@ -230,7 +230,7 @@ def parameter_of(kind: str, code: str) -> Parameter:
         raise Refused(
             "search-parameter",
             kind,
-            expected=", ".join([*sorted(parameters(kind)), "_has", *_RESULT]),
+            expected=", ".join([*sorted(parameters(kind)), "_has", *RESULT]),
             got="another parameter",
             todo="correct the parameter's name, or see the CapabilityStatement at /metadata",
         )
@@ -238,7 +238,7 @@ def parameter_of(kind: str, code: str) -> Parameter:
 
 
 def _bad_modifier(kind: str, parameter: Parameter) -> Refused:
-    told = _MODIFIERS[parameter.type] + parameter.targets
+    told = MODIFIERS[parameter.type] + parameter.targets
     return Refused(
         "search-modifier",
         f"{kind}.{parameter.code}",
@@ -249,7 +249,7 @@ def _bad_modifier(kind: str, parameter: Parameter) -> Refused:
 
 
 def _bad_value(kind: str, code: str, expected: str) -> Refused:
-    known = code if code in parameters(kind) or code in {*_RESULT, "_has"} else "?"
+    known = code if code in parameters(kind) or code in {*RESULT, "_has"} else "?"
     return Refused("search-value", f"{kind}.{known}", expected=expected, got="another value", todo="correct the value")
 
 

@@ -1,0 +1,32 @@
+"""The FHIR conformance page, from the CapabilityStatement that the node gives and the parameters that it compiles."""
+
+from collections.abc import Iterator
+
+from salus.interop.fhir.search.definitions import parameters
+from salus.interop.fhir.search.query import MODIFIERS, RESULT
+from salus.interop.fhir.search.terms import PREFIXES
+from salus.interop.fhir.survey import TYPES
+from salus.node.fhir.capability import INTERACTIONS, SYSTEM
+
+
+def lines() -> Iterator[str]:
+    """Return the page's lines below its title."""
+    yield "What `GET /fhir/metadata` says, in short; a parameter that is not listed is refused with this list."
+    yield ""
+    yield f"- FHIR 4.0.1, JSON. Of every type: {', '.join(INTERACTIONS)}. Of the server: {', '.join(SYSTEM)}. `Patient/$everything`."
+    yield f"- Prefixes: {', '.join(PREFIXES)}. Joins: chains, `_has`, `_include`, `_revinclude`, `:iterate`."
+    yield f"- Result parameters: {', '.join(f'`{one}`' for one in RESULT)}. `Bundle.total` is always told and exact."
+    for kind, modifiers in sorted(MODIFIERS.items()):
+        told = ", ".join(f"`:{one}`" for one in modifiers)
+        yield f"- Modifiers of {kind} parameters: {told}{', `:Type`' if kind == 'reference' else ''}."
+    yield "- Not answered: `_text`, `_content`, `_query`, `_filter`, `_list`, `near`, `phonetic`, `:in`, `:not-in`; `:above`"
+    yield "  and `:below` of codes; XML; PATCH; units converted in quantities; searches over several types."
+    yield ""
+    yield "| type | search parameters |"
+    yield "|---|---|"
+    for kind in sorted(TYPES):
+        own = [code for code in sorted(parameters(kind)) if not code.startswith("_")]
+        yield f"| {kind} | {', '.join(own) or 'those of every type'} |"
+    yield ""
+    general = [code for code in sorted(parameters("Patient")) if code.startswith("_")]
+    yield f"Of every type: {', '.join(f'`{code}`' for code in general)}."
