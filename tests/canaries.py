@@ -82,5 +82,11 @@ CANARIES: Mapping[str, Callable[[str], dict[str, Any]]] = {
     "records.show": lambda _: {"number": 1},
     "replay": lambda _: {},
     "tx": lambda _: {"message": "membership.move", "content": {"endpoint": "http://no"}},
+    "research.check": lambda canary: {"query": base64(f'{{"title": "{canary}", "{canary}": "{canary}"}}')},
+    "research.local": lambda canary: {
+        "query": base64(f'{{"title": "{canary}", "{canary}": "{canary}"}}'),
+        "input": canary,
+        "output": f"{canary}.csv",
+    },
     "worklist": lambda _: {},
 }

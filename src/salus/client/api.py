@@ -1269,6 +1269,55 @@ class LedgerReplayed(msgspec.Struct, frozen=True, kw_only=True):
     """The ledger's digest there: equal at every member, hexadecimal."""
 
 
+class CheckQuery(msgspec.Struct, frozen=True, kw_only=True):
+    """A question to be tried."""
+
+    query: bytes
+    """The query document, JSON."""
+
+
+class QueryChecked(msgspec.Struct, frozen=True, kw_only=True):
+    """What the question would take and give."""
+
+    sound: bool
+    """Whether it can be asked."""
+
+    faults: tuple[str, ...]
+    """Place in the document and what is expected there."""
+
+    columns: tuple[str, ...]
+    """Columns that the statistic takes."""
+
+    lines: int
+    """Lines of figures on the synthetic sample; 0 if it gives none."""
+
+
+class RunQuery(msgspec.Struct, frozen=True, kw_only=True):
+    """A question and one's own files."""
+
+    query: bytes
+    """The query document, JSON."""
+
+    input: str
+    """Folder of FHIR R4 files: NDJSON, also gzipped, or JSON."""
+
+    output: str
+    """New file for the figures: .parquet, .ndjson or .csv."""
+
+
+class QueryRun(msgspec.Struct, frozen=True, kw_only=True):
+    """What was counted. The figures are exact: they are for the organisation itself."""
+
+    persons: int
+    """Persons whose rows the statistic rests on."""
+
+    lines: int
+    """Lines written."""
+
+    figures: tuple[str, ...]
+    """The lines, for reading."""
+
+
 class SendTransaction(msgspec.Struct, frozen=True, kw_only=True):
     """What to say on the ledger."""
 
@@ -1583,6 +1632,21 @@ class RecordsCases:
         return self._connection.ask('/api/records/show', request, Shown)
 
 
+class ResearchCases:
+    """Use cases about research."""
+
+    def __init__(self, connection: Connection) -> None:
+        self._connection = connection
+
+    def check(self, request: CheckQuery) -> QueryChecked:
+        """Check a query document and try it on the synthetic sample, at no cost. For: operator."""
+        return self._connection.ask('/api/research/check', request, QueryChecked)
+
+    def local(self, request: RunQuery) -> QueryRun:
+        """Run a query document on one's own files: exact tables and models, for oneself. For: operator."""
+        return self._connection.ask('/api/research/local', request, QueryRun)
+
+
 class Salus:
     """A node, as a program sees it."""
 
@@ -1599,6 +1663,7 @@ class Salus:
         self.network = NetworkCases(connection)
         self.person = PersonCases(connection)
         self.records = RecordsCases(connection)
+        self.research = ResearchCases(connection)
 
     def about(self, request: About) -> AboutNode:
         """Say which program answers, and for which member. For: anyone."""

@@ -1,0 +1,147 @@
+"""One organisation alone: a query document over its own FHIR files, exact, in one command. Nothing leaves, nothing is stored."""
+
+import gzip
+import importlib.util
+import json
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Annotated, Any, Final
+
+from msgspec import Meta
+
+from salus.agreements.research.document import Query, QueryRefused, read, used
+from salus.interop.fhir.view import ViewFailed
+from salus.node.demo.samples import samples_folder
+from salus.node.errors import Conflict, Malformed, NotFound, Unavailable
+from salus.node.usecase import OPERATOR, Message, Node, use_case
+
+ENDINGS: Final = (".parquet", ".ndjson", ".csv")
+FILES: Final = (".ndjson", ".ndjson.gz", ".json")
+MAX_LINE: Final = 16 << 20  # bytes of one resource
+NEEDED: Final = ("duckdb", "numpy")
+
+
+class RunQuery(Message, frozen=True):
+    """A question and one's own files."""
+
+    query: Annotated[bytes, Meta(description="The query document, JSON.", examples=[b"{}"])]
+    input: Annotated[
+        str, Meta(description="Folder of FHIR R4 files: NDJSON, also gzipped, or JSON.", examples=["fhir"])
+    ]
+    output: Annotated[
+        str, Meta(description="New file for the figures: .parquet, .ndjson or .csv.", examples=["out.csv"])
+    ]
+
+
+class QueryRun(Message, frozen=True):
+    """What was counted. The figures are exact: they are for the organisation itself."""
+
+    persons: Annotated[int, Meta(description="Persons whose rows the statistic rests on.")]
+    lines: Annotated[int, Meta(description="Lines written.")]
+    figures: Annotated[tuple[str, ...], Meta(description="The lines, for reading.")]
+
+
+class CheckQuery(Message, frozen=True):
+    """A question to be tried."""
+
+    query: Annotated[bytes, Meta(description="The query document, JSON.", examples=[b"{}"])]
+
+
+class QueryChecked(Message, frozen=True):
+    """What the question would take and give."""
+
+    sound: Annotated[bool, Meta(description="Whether it can be asked.")]
+    faults: Annotated[tuple[str, ...], Meta(description="Place in the document and what is expected there.")]
+    columns: Annotated[tuple[str, ...], Meta(description="Columns that the statistic takes.")]
+    lines: Annotated[int, Meta(description="Lines of figures on the synthetic sample; 0 if it gives none.")]
+
+
+def _resources(folder: Path) -> Iterator[Any]:
+    files = sorted(path for path in folder.rglob("*") if path.name.endswith(FILES))
+    if not files:
+        raise NotFound("research.input", "no FHIR file is in the folder", expected=", ".join(FILES))
+    for number, path in enumerate(files, 1):
+        try:
+            yield from _of_file(path)
+        except (ValueError, EOFError, OSError):
+            raise Malformed("research.file", f"file {number} of {len(files)} is not FHIR JSON") from None
+
+
+def _of_file(path: Path) -> Iterator[Any]:
+    if path.name.endswith(".json"):
+        document = json.loads(path.read_bytes())
+        entries = document.get("entry", []) if document.get("resourceType") == "Bundle" else [{"resource": document}]
+        yield from (entry["resource"] for entry in entries if "resource" in entry)
+        return
+    with gzip.open(path) if path.suffix == ".gz" else path.open("rb") as lines:
+        while line := lines.readline(MAX_LINE):
+            if line.strip():
+                yield json.loads(line)
+
+
+def _query(data: bytes) -> Query:
+    try:
+        return read(data)
+    except QueryRefused as wrong:
+        raise Malformed("research.query", str(wrong), todo="`salus research check` tries it on the sample") from None
+
+
+def _equipped() -> None:
+    missing = [name for name in NEEDED if importlib.util.find_spec(name) is None]
+    if missing:
+        raise Unavailable(
+            "research.extra", "the numeric libraries are not installed", todo="install salus-health[research]"
+        )
+
+
+@use_case("research.local", who=OPERATOR)
+def run_alone(node: Node, request: RunQuery) -> QueryRun:  # noqa: ARG001 -- a use case's shape
+    """Run a query document on one's own files: exact tables and models, for oneself.
+
+    Nothing is sent, and nothing is stored at the node. A table or a model of few persons can identify them: what is
+    shown outside the organisation is the organisation's to decide.
+    """
+    query = _query(request.query)
+    _equipped()
+    output = Path(request.output)
+    if output.suffix not in ENDINGS:
+        raise Malformed("research.output", "the file's ending names no format", expected=", ".join(ENDINGS))
+    if output.exists():
+        raise Conflict("research.output", "the file for the figures is there already", todo="name a new one")
+    if not Path(request.input).is_dir():
+        raise NotFound("research.input", "the folder is not there")
+    from salus.agreements.research.models import NoFit  # noqa: PLC0415 -- the extra may not be installed
+    from salus.node.research import figures  # noqa: PLC0415 -- the same
+
+    try:
+        own = figures.frame(query, _resources(Path(request.input)))
+        lines = figures.figures(own)
+    except QueryRefused as wrong:
+        raise Malformed("research.query", str(wrong), todo="`salus research check` tries it on the sample") from None
+    except (ViewFailed, NoFit) as wrong:
+        raise Malformed("research.figures", str(wrong), todo="change the views or the statistic") from None
+    figures.write(lines, output)
+    told = tuple(", ".join(f"{name} {_shown(value)}" for name, value in line.items()) for line in lines)
+    return QueryRun(persons=own.count, lines=len(lines), figures=told)
+
+
+def _shown(value: str | float | None) -> str:
+    return f"{value:.6g}" if isinstance(value, float) else str(value)
+
+
+@use_case("research.check", who=OPERATOR)
+def check_query(node: Node, request: CheckQuery) -> QueryChecked:  # noqa: ARG001 -- a use case's shape
+    """Check a query document and try it on the synthetic sample, at no cost."""
+    _equipped()
+    from salus.agreements.research.models import NoFit  # noqa: PLC0415 -- the extra may not be installed
+    from salus.node.research import figures  # noqa: PLC0415 -- the same
+
+    try:
+        query = read(request.query)
+        own = figures.frame(query, _of_file(samples_folder() / "research.ndjson.gz"))
+        lines = len(figures.figures(own))
+    except (QueryRefused, ViewFailed) as wrong:
+        return QueryChecked(sound=False, faults=(str(wrong),), columns=(), lines=0)
+    except NoFit as wrong:
+        return QueryChecked(sound=True, faults=(f"on the sample: {wrong}",), columns=used(query.statistic), lines=0)
+    return QueryChecked(sound=True, faults=(), columns=used(query.statistic), lines=lines)

@@ -1,0 +1,160 @@
+"""A query document over a member's own resources: views in memory, the frame by DuckDB, exact figures. Needs the extra `research`."""
+
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Any, Final, TypeAlias
+
+import duckdb
+import numpy as np
+
+from salus.agreements.research import models
+from salus.agreements.research.document import (
+    Count,
+    Cox,
+    Declared,
+    Linear,
+    Logistic,
+    Mean,
+    Query,
+    QueryRefused,
+    Tabulate,
+)
+from salus.agreements.research.frame import compile_frame, table
+from salus.interop.fhir.view import View, ViewMalformed
+
+MAX_ROWS: Final = 5_000_000  # rows of one view, in memory
+MEMORY: Final = "2GB"
+Line: TypeAlias = dict[str, str | int | float | None]
+
+
+class Frame:
+    """One row for each person: the columns that the statistic takes, by name, in the order of the persons' keys."""
+
+    def __init__(self, query: Query, columns: dict[str, Any], count: int) -> None:
+        self.query = query
+        self.columns = columns
+        self.count = count
+        self.declared: dict[str, Declared] = {column.name: column for column in query.columns}
+
+    def numbers(self, name: str) -> models.Matrix:
+        """Return a column as numbers; of levels 0 and 1 their values."""
+        return np.asarray(self.columns[name], dtype=np.float64)
+
+    def design(self, names: tuple[str, ...], *, constant: bool) -> tuple[list[str], models.Matrix]:
+        """Return terms and matrix of a model: numbers as they are, of levels one column for each but the first."""
+        terms, columns = (["constant"], [np.ones(self.count)]) if constant else ([], [])
+        for name in names:
+            levels = self.declared[name].levels
+            if levels is None:
+                terms.append(name)
+                columns.append(self.numbers(name))
+                continue
+            for level in levels[1:]:
+                terms.append(f"{name}={level}")
+                columns.append(np.asarray(self.columns[name] == level, dtype=np.float64))
+        return terms, np.column_stack(columns) if columns else np.empty((self.count, 0))
+
+
+def frame(query: Query, resources: Iterable[Any]) -> Frame:
+    """Run the views and the frame. Raises QueryRefused; ViewFailed for a resource that does not fit a view."""
+    views = []
+    for place, given in enumerate(query.views):
+        try:
+            views.append((str(given["name"]), View(given)))
+        except ViewMalformed as wrong:
+            raise QueryRefused(f"views[{place}].{wrong.path}", wrong.what) from None
+    rows: dict[str, list[tuple[str | None, ...]]] = {name: [] for name, _ in views}
+    for resource in resources:
+        for name, view in views:
+            rows[name].extend(tuple(map(_text, row)) for row in view.rows([resource]))
+            if len(rows[name]) > MAX_ROWS:
+                raise QueryRefused("views", f"{name} gives more than {MAX_ROWS} rows")
+    sql = compile_frame(query, {name: tuple(view.names) for name, view in views})
+    with duckdb.connect(":memory:", config={"memory_limit": MEMORY, "threads": 2}) as database:
+        database.execute("SET temp_directory = ''; SET enable_external_access = false; SET lock_configuration = true")
+        for name, view in views:
+            listed = ", ".join(f'"{column}" VARCHAR' for column in view.names)
+            database.execute(f"CREATE TABLE {table(name)} ({listed})")
+            _fill(database, table(name), rows[name])
+        try:
+            found = database.execute(sql).fetchnumpy()
+        except duckdb.Error as refused:
+            raise QueryRefused("columns", type(refused).__name__) from None
+    patients = found.pop("patient")
+    return Frame(query, {name: np.asarray(values) for name, values in found.items()}, len(patients))
+
+
+def _fill(database: duckdb.DuckDBPyConnection, name: str, rows: list[tuple[str | None, ...]]) -> None:
+    if rows:
+        columns = [list(column) for column in zip(*rows, strict=True)]
+        asked = ", ".join(f"unnest(${place}::VARCHAR[])" for place in range(1, len(columns) + 1))
+        database.execute(f"INSERT INTO {name} SELECT {asked}", columns)
+
+
+def _text(value: Any) -> str | None:
+    if value is None or isinstance(value, list | dict):
+        return None
+    return str(value).lower() if isinstance(value, bool) else str(value)
+
+
+def figures(own: Frame) -> list[Line]:
+    """Return the statistic's exact figures, a line for each cell or term. Raises NoFit for a model without estimate."""
+    statistic = own.query.statistic
+    if isinstance(statistic, Count):
+        return [{"count": own.count}]
+    if isinstance(statistic, Tabulate):
+        return _table(own, statistic)
+    if isinstance(statistic, Mean):
+        values = own.numbers(statistic.of)
+        return [{"count": own.count, "sum": float(values.sum()), "mean": float(values.mean()) if own.count else None}]
+    terms, fit = _fit(own, statistic)
+    spread = np.sqrt(np.diag(fit.covariance))
+    return [
+        {
+            "term": term,
+            "estimate": float(value),
+            "standard_error": float(error),
+            "low": float(value - 1.959964 * error),
+            "high": float(value + 1.959964 * error),
+            "persons": own.count,
+        }
+        for term, value, error in zip(terms, fit.coefficients, spread, strict=True)
+    ]
+
+
+def _table(own: Frame, statistic: Tabulate) -> list[Line]:
+    lines: list[Line] = [{}]
+    for name in statistic.by:
+        lines = [line | {name: level} for line in lines for level in own.declared[name].levels or ()]
+    for line in lines:
+        inside = np.ones(own.count, dtype=bool)
+        for name in statistic.by:
+            inside &= own.columns[name] == line[name]
+        line["count"] = int(inside.sum())
+    return lines
+
+
+def _fit(own: Frame, statistic: Linear | Logistic | Cox) -> tuple[list[str], models.Fit]:
+    terms, design = own.design(statistic.on, constant=not isinstance(statistic, Cox))
+    if isinstance(statistic, Linear):
+        return terms, models.solve_linear(*models.linear(design, own.numbers(statistic.outcome)))
+    if isinstance(statistic, Cox):
+        sums = models.cox(design, own.numbers(statistic.time), own.numbers(statistic.event))
+    else:
+        sums = models.logistic(design, own.numbers(statistic.outcome))
+    return terms, models.newton(sums, len(terms))
+
+
+def write(lines: list[Line], file: Path) -> None:
+    """Write figures as Parquet, NDJSON or CSV, by the file's ending."""
+    kinds = {".parquet": "PARQUET", ".ndjson": "JSON", ".csv": "CSV, HEADER"}
+    types = {str: "VARCHAR", int: "BIGINT", float: "DOUBLE", type(None): "DOUBLE"}
+    names = list(lines[0])
+    with duckdb.connect(":memory:") as database:
+        listed = ", ".join(f'"{name}" {types[type(lines[0][name])]}' for name in names)
+        database.execute(f"CREATE TABLE figures ({listed})")
+        places = ", ".join("?" for _ in names)
+        insert = f"INSERT INTO figures VALUES ({places})"  # noqa: S608 -- places only
+        database.executemany(insert, [[line[name] for name in names] for line in lines])
+        target = str(file).replace("'", "''")
+        database.execute(f"COPY figures TO '{target}' (FORMAT {kinds[file.suffix]})")
