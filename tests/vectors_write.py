@@ -9,6 +9,28 @@ import shutil
 from collections.abc import Callable
 from typing import Any
 
+from salus.contracts.claims.port import (
+    Accept,
+    AdvancePlanYear,
+    Appeal,
+    Ask,
+    Clock,
+    Decide,
+    Decided,
+    Inform,
+    Kind,
+    Opening,
+    OpenPlanYear,
+    Remit,
+    Reopen,
+    Statement,
+    Submission,
+    Submit,
+    Withdraw,
+    appeal_key_digest,
+    payer_digest,
+)
+from salus.contracts.claims.port import Refuse as RefuseClaim
 from salus.contracts.consent.port import Grant, Revoke, round_expiry
 from salus.contracts.membership.port import (
     ActivateRules,
@@ -71,6 +93,13 @@ GENESES = {
     "three": genesis("hospital-a", "hospital-b", "insurer-c"),
     "validating": genesis(
         "hospital-a", "hospital-b", validators=(ValidatorChange("hospital-a", public("node-hospital-a"), 10),)
+    ),
+    "paying": genesis(
+        members=(
+            candidate("hospital-a"),
+            candidate("insurer-c", roles=(Role.PAYER,)),
+            candidate("insurer-d", roles=(Role.PAYER,)),
+        )
     ),
 }
 GENESES["researching"] = genesis(
@@ -352,6 +381,59 @@ def _two_permits(granted: tuple[Sent, ...], a: bytes, root: bytes) -> tuple[Sent
     return (*granted, sent(other, uni), sent(Sign(second, a)), sent(taken, uni))
 
 
+def claims() -> None:
+    salt, digest = b"s" * 16, bytes(range(32))
+    opening, says = (Opening(CASE, salt),), (Statement(CASE, digest),)
+    one = Submission(CASE, payer_digest(salt, CASE, "insurer-c"), digest)
+    submit = sent(Submit(Kind.CLAIM, Clock.DAYS_3, Clock.DAYS_30, (one,)))
+    accept, refuse = sent(Accept(opening), "insurer-c"), sent(RefuseClaim(opening), "insurer-c")
+    ask, inform = sent(Ask(Clock.DAYS_45, (CASE,)), "insurer-c"), sent(Inform(says))
+    key = appeal_key_digest(public("one-time"))
+    decide = sent(Decide((Decided(CASE, digest, key),)), "insurer-c")
+    remit, withdraw = sent(Remit((CASE,)), "insurer-c"), sent(Withdraw((CASE,)))
+    appeal = sent(Appeal(CASE, digest), "insurer-d", "one-time")
+    lost = sent(Appeal(CASE, digest), author="other")
+    open_, advance = sent(OpenPlanYear(CASE, digest), "insurer-c"), AdvancePlanYear(CASE, digest, bytes(32))
+    decided = (submit, accept, decide)
+    twice = sent(Submit(Kind.CLAIM, Clock.DAYS_3, Clock.DAYS_30, (one, one)))
+    told_: list[tuple[str, str, str, tuple[Sent | int, ...]]] = [
+        ("submit", "applied", "A claim is committed.", (submit,)),
+        ("submit", "unordered", "A case stands once in a message.", (twice,)),
+        ("submit", "not-provider", "A payer makes no claims.", (sent(submit[0], "insurer-c"),)),
+        ("submit", "case-exists", "A case is submitted once.", (submit, submit)),
+        ("accept", "applied", "The payer takes it.", (submit, accept)),
+        ("accept", "not-payer", "A hospital takes none.", (submit, sent(accept[0]))),
+        ("accept", "not-the-payer", "It is another payer's.", (submit, sent(accept[0], "insurer-d"))),
+        ("refuse", "applied", "The payer refuses it at the door.", (submit, refuse)),
+        ("ask", "applied", "Information is asked for.", (submit, accept, ask)),
+        ("inform", "applied", "Information is given.", (submit, accept, ask, inform)),
+        ("withdraw", "applied", "It is taken back.", (submit, withdraw)),
+        ("withdraw", "no-such-case", "There is none.", (withdraw,)),
+        ("decide", "applied", "It is decided.", decided),
+        ("decide", "not-party", "Nobody has taken it.", (submit, decide)),
+        ("decide", "too-early", "Information is awaited.", (submit, accept, ask, decide)),
+        ("decide", "overdue-information", "Information did not come.", (submit, accept, ask, 46 * DAY, decide)),
+        ("remit", "applied", "It is paid, or not: the ledger does not say.", (*decided, remit)),
+        ("remit", "wrong-status", "Nothing is decided.", (submit, accept, remit)),
+        ("reopen", "applied", "The provider disputes it.", (*decided, sent(Reopen(says)))),
+        ("appeal", "applied", "The patient appeals through another member.", (*decided, appeal)),
+        ("appeal", "not-appeal-key", "Another key appeals nothing.", (*decided, lost)),
+        ("open-plan-year", "applied", "A keeper opens a year.", (open_,)),
+        ("open-plan-year", "year-exists", "A year is opened once.", (open_, open_)),
+        ("advance-plan-year", "applied", "A batch of moves.", (open_, sent(advance, "insurer-c"))),
+        ("advance-plan-year", "no-such-year", "There is none.", (sent(advance, "insurer-c"),)),
+        ("advance-plan-year", "not-keeper", "Another keeps it.", (open_, sent(advance, "insurer-d"))),
+        (
+            "advance-plan-year",
+            "other-root",
+            "A batch beside the newest.",
+            (open_, sent(advance, "insurer-c"), sent(advance, "insurer-c")),
+        ),
+    ]
+    for message, name, about, steps in told_:
+        simple(f"claims.{message}", name, "paying", about, *steps)
+
+
 def told(message: str, name: str, founders: str, scenario: Callable[[Ledger], Sent]) -> dict[str, Any]:
     """Return the vector of one scenario."""
     document = GENESES[founders]
@@ -399,6 +481,7 @@ def main() -> None:
     emergencies()
     consent()
     research()
+    claims()
     files = {f"genesis/{name}": genesis_told(document) for name, document in GENESES.items()}
     for message, name, founders, scenario in SCENARIOS:
         files[f"{message.replace('.', '/')}/{name}"] = told(message, name, founders, scenario)

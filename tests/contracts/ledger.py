@@ -82,7 +82,8 @@ class Ledger:
 
     @classmethod
     def founded(cls, *members: str, registry: Registry = REGISTRY, **changes: Any) -> "Ledger":
-        document = genesis(*(members or ("hospital-a",)), **changes)
+        named = () if "members" in changes else members or ("hospital-a",)
+        document = genesis(*named, **changes)
         ledger = cls(registry)
         ledger.found(encode(document), document.time)
         ledger.keys = {member.id: member.id for member in document.members}

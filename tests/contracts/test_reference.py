@@ -88,7 +88,7 @@ def test_a_genesis_is_written_by_people_and_read_back_byte_for_byte():
 @pytest.mark.parametrize(
     ("told", "where"),
     [
-        ({"type": "consent.nothing"}, ": expected an object whose type is one of consent.grant"),
+        ({"type": "consent.nothing"}, ": expected an object whose type is one of claims.accept"),
         ([], "expected an object whose type"),
         ({"type": "consent.grant", "commitment": "00"}, "expiry: missing"),
         ({"type": "consent.grant", "commitment": "xx", "expiry": 1}, "commitment: expected hexadecimal"),

@@ -6,6 +6,7 @@ A contract may use the ports of those before it. Registering one is one line in 
 from collections.abc import Mapping
 from typing import Any, Final, Union
 
+from salus.contracts.claims.rules import CONTRACT as CLAIMS
 from salus.contracts.consent.rules import CONTRACT as CONSENT
 from salus.contracts.contract import Contract
 from salus.contracts.membership import genesis
@@ -20,6 +21,7 @@ VERSION_1: Final[tuple[Contract, ...]] = (
     MEMBERSHIP,
     RECORDS,
     CONSENT,
+    CLAIMS,
     RESEARCH,
 )
 VERSIONS: Final[Mapping[int, tuple[Contract, ...]]] = {1: VERSION_1}

@@ -159,6 +159,20 @@ REASONS: Final[dict[str, Fault]] = {
     "research.POOL_SPENT": THROTTLED,
     "research.TOO_EARLY": CONFLICT,
     "research.TOO_LATE": CONFLICT,
+    "claims.UNORDERED": MALFORMED,
+    "claims.NOT_PROVIDER": FORBIDDEN,
+    "claims.NOT_PAYER": FORBIDDEN,
+    "claims.CASE_EXISTS": CONFLICT,
+    "claims.NO_SUCH_CASE": NOT_FOUND,
+    "claims.NOT_THE_PAYER": FORBIDDEN,
+    "claims.NOT_PARTY": FORBIDDEN,
+    "claims.WRONG_STATUS": CONFLICT,
+    "claims.TOO_EARLY": CONFLICT,
+    "claims.NOT_APPEAL_KEY": FORBIDDEN,
+    "claims.YEAR_EXISTS": CONFLICT,
+    "claims.NO_SUCH_YEAR": NOT_FOUND,
+    "claims.NOT_KEEPER": FORBIDDEN,
+    "claims.OTHER_ROOT": CONFLICT,
 }
 
 

@@ -1,0 +1,1 @@
+"""Claims and accumulators: who takes the next step until when, never the outcome. See `README.md`."""
