@@ -5,7 +5,7 @@ custodians are those of the pooled data, so Newton's steps are too. Cox is strat
 (Efron 1977): risk sets never cross a custodian, and no event time leaves.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Generator, Sequence
 from typing import Final, NamedTuple, TypeAlias
 
 import numpy as np
@@ -15,7 +15,8 @@ from salus.core.errors import SalusError
 
 Matrix: TypeAlias = NDArray[np.float64]
 MAX_STEPS: Final = 50  # Newton doubles its digits: a fit that needs more does not exist
-TOLERANCE: Final = 1e-12  # largest relative change of a coefficient in the last step
+SLACK: Final = 1e-9  # relative; the likelihood comes in fixed point and from other machines
+TOLERANCE: Final = 1e-11  # largest relative change of a coefficient in the last step
 LARGEST: Final = 1e6  # an information whose condition passes 10¹² is collinear at double precision
 
 
@@ -121,22 +122,37 @@ def cox(design: Matrix, time: Matrix, event: Matrix) -> Contribution:
     return at
 
 
-def newton(total: Contribution, width: int) -> Fit:
-    """Fit from β = 0 with the added sums at each β, halving a step that lowers the likelihood. Raises NoFit."""
+def path(width: int) -> Generator[Matrix, Sums, Fit]:
+    """Yield each β at which the added sums are wanted, from β = 0; return the fit. Raises NoFit.
+
+    A step that lowers the likelihood is halved. Whoever sends in the same sums walks the same path.
+    """
     beta = np.zeros(width)
-    here = total(beta)
+    here = yield beta
     for step in range(1, MAX_STEPS + 1):
         change = _inverse(here.information) @ here.gradient
-        there = total(beta + change)
-        while not there.likelihood >= here.likelihood - 1e-9 * abs(here.likelihood):
+        there = yield beta + change
+        while not there.likelihood >= here.likelihood - SLACK * max(1.0, abs(here.likelihood)):
             change = change / 2
             if np.max(np.abs(change)) < TOLERANCE:
                 raise NoFit("no step raises the likelihood")
-            there = total(beta + change)
+            there = yield beta + change
         beta, here = beta + change, there
         if np.max(np.abs(change)) <= TOLERANCE * max(1.0, float(np.max(np.abs(beta)))):
             return Fit(beta, _inverse(here.information), here.likelihood, step)
     raise NoFit("the estimate runs away: a column separates the outcome perfectly")
+
+
+def newton(total: Contribution, width: int) -> Fit:
+    """Fit with the added sums at each β. Raises NoFit."""
+    steps = path(width)
+    beta = next(steps)
+    while True:
+        try:
+            beta = steps.send(total(beta))
+        except StopIteration as end:
+            fit: Fit = end.value
+            return fit
 
 
 def pooled(parts: Sequence[Contribution]) -> Contribution:

@@ -1,0 +1,48 @@
+"""Who was counted, committed without a list: a sparse Merkle map that a person's wallet finds itself in, or not.
+
+Path = HMAC(link secret, query), value = salted digest of the ledger row of the person's choice. A root says nothing of how
+many, and two queries' maps share no value. A wallet with the link secret computes its own path and checks the proof; an
+auditor who is shown one leaf's salt and choice learns of that leaf alone.
+"""
+
+from collections.abc import Mapping
+from typing import Final
+
+from salus.core import map as sparse
+from salus.core.proof import statemap
+from salus.core.proof.digest import digest, mac
+from salus.core.proof.statemap import MapProof
+
+VERSION: Final = 1
+
+
+class Population:
+    """The persons counted in one query at one custodian. `members` is {path: value}."""
+
+    def __init__(self, members: Mapping[bytes, bytes]) -> None:
+        self._top, nodes = sparse.update({}, sparse.Root(), VERSION, sorted(members.items()))
+        self._nodes = dict(nodes)
+
+    @property
+    def root(self) -> bytes:
+        """The commitment that the begin puts on the ledger, 32 bytes."""
+        return self._top.digest
+
+    def prove(self, path: bytes) -> MapProof:
+        """Return the proof of what stands at a person's path: in, or out."""
+        return sparse.prove(self._nodes, self._top, path)
+
+
+def path(link_secret: bytes, query: bytes) -> bytes:
+    """Return where a person stands in the map of a query (16 bytes). Needs the link secret (32 bytes)."""
+    return mac(link_secret, "salus/v1/research-person", query)
+
+
+def value(salt: bytes, choice: bytes) -> bytes:
+    """Return the leaf of a person: over a salt (32 bytes) and the ledger row id of the choice."""
+    return digest("salus/v1/research-choice", salt, choice)
+
+
+def counted(proof: MapProof, place: bytes, root: bytes) -> bytes | None:
+    """Return the value proven at a person's path under a root, or None: the person was not counted. Raises Unproven."""
+    return statemap.verify(proof, place, root)
