@@ -105,28 +105,49 @@ def values(tree: Mapping[str, Any], rename: Rename = as_written) -> Rows:
     keys = frozenset(tree)
     rows: Rows = {}
     taker = _Taker(rows, rename)
-    focus = Focus(tree, _ENVIRONMENT, r4())
+    whole = _Element(tree)
     for rule in _rules(str(tree["resourceType"])):
         if not rule.may_hold(keys):
             continue
-        items = _run(rule.expression, focus)
         if rule.parameter.type != "composite":
-            taker.take_all(rule.parameter, items, 0)
+            taker.take_all(rule.parameter, whole.run(rule.expression), 0)
             continue
-        for place, item in enumerate(items):
-            inner = Focus(item, _ENVIRONMENT, r4())
-            found = [(part, _run(expression, inner)) for part, expression in rule.components]
+        elements = [whole] if rule.needed else [whole.inner(item) for item in whole.run(rule.expression)]
+        for place, element in enumerate(elements):
+            found = [(part, element.run(expression)) for part, expression in rule.components]
             if all(told for _, told in found):
                 for part, told in found:
                     taker.take_all(part, told, place, texts=False)
     return {table: list(dict.fromkeys(of_table))[:MAX_VALUES] for table, of_table in rows.items()}
 
 
-def _run(expression: Expression, focus: Focus) -> list[Any]:
-    try:
-        return expression.run(focus)
-    except FhirPathError:
-        return []
+class _Element:
+    """An element with the results of the expressions that ran on it: many parameters ask the same."""
+
+    __slots__ = ("_focus", "_inner", "_known")
+
+    def __init__(self, item: Any) -> None:
+        self._focus = Focus(item, _ENVIRONMENT, r4())
+        self._known: dict[str, list[Any]] = {}
+        self._inner: dict[int, _Element] = {}
+
+    def run(self, expression: Expression) -> list[Any]:
+        known = self._known.get(expression.text)
+        if known is None:
+            try:
+                known = expression.run(self._focus)
+            except FhirPathError:
+                known = []
+            self._known[expression.text] = known
+        return known
+
+    def inner(self, item: Any) -> "_Element":
+        """Return an element of this one, the same for the same JSON."""
+        key = id(item.value if item.__class__ is Node else item)
+        known = self._inner.get(key)
+        if known is None:
+            known = self._inner[key] = _Element(item)
+        return known
 
 
 class _Taker:
