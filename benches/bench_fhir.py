@@ -60,11 +60,11 @@ def transaction(number):
 
 
 MIX = {
-    "patient by identifier": lambda ids: f"Patient?identifier=urn:mrn|{rnd.randrange(PATIENTS)}",
-    "patient by name": lambda ids: f"Patient?name=family{rnd.randrange(211)}",
-    "patient by name and birth date": lambda ids: f"Patient?family=family{rnd.randrange(211)}&birthdate=ge1960",
-    "patient by gender and given": lambda ids: f"Patient?gender=female&given={rnd.choice(NAMES)}&_count=20",
-    "patients with a code": lambda ids: (
+    "patient by identifier": lambda _: f"Patient?identifier=urn:mrn|{rnd.randrange(PATIENTS)}",
+    "patient by name": lambda _: f"Patient?name=family{rnd.randrange(211)}",
+    "patient by name and birth date": lambda _: f"Patient?family=family{rnd.randrange(211)}&birthdate=ge1960",
+    "patient by gender and given": lambda _: f"Patient?gender=female&given={rnd.choice(NAMES)}&_count=20",
+    "patients with a code": lambda _: (
         f"Patient?_has:Condition:patient:code={rnd.choice(ICD)}&family=family{rnd.randrange(211)}"
     ),
     "conditions": lambda ids: f"Condition?patient={rnd.choice(ids)}",
@@ -82,7 +82,7 @@ MIX = {
         f"Observation?patient={rnd.choice(ids)}&_include=Observation:patient&_count=10"
     ),
     "patient and observations": lambda ids: f"Patient?_id={rnd.choice(ids)}&_revinclude=Observation:patient",
-    "chain by identifier": lambda ids: f"Observation?patient.identifier=urn:mrn|{rnd.randrange(PATIENTS)}&_count=20",
+    "chain by identifier": lambda _: f"Observation?patient.identifier=urn:mrn|{rnd.randrange(PATIENTS)}&_count=20",
     "composite": lambda ids: (
         f"Observation?code-value-quantity={rnd.choice(LOINC)}$gt{rnd.randint(190, 199)}&patient={rnd.choice(ids)}"
     ),
@@ -90,8 +90,8 @@ MIX = {
     "compartment": lambda ids: f"Patient/{rnd.choice(ids)}/Observation?_count=20",
     "read": lambda ids: f"Patient/{rnd.choice(ids)}",
     "everything": lambda ids: f"Patient/{rnd.choice(ids)}/$everything?_count=50",
-    "all with a code": lambda ids: f"Observation?code={rnd.choice(LOINC)}&_count=10",
-    "all of a day": lambda ids: (
+    "all with a code": lambda _: f"Observation?code={rnd.choice(LOINC)}&_count=10",
+    "all of a day": lambda _: (
         f"Observation?date=20{rnd.randint(10, 25)}-0{rnd.randint(1, 9)}-1{rnd.randint(0, 9)}&_count=10"
     ),
 }

@@ -1,13 +1,17 @@
 """Where the index learns from: records in the order of their number. The vault is one source, a list the twin."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Protocol
 
 import msgspec
 
 from salus.vault.links import LinkKind
+from salus.vault.records import Record
 from salus.vault.sealing import Kind
 from salus.vault.vault import Vault
+
+Rename = Callable[[str], str]
+RenameOf = Callable[[bytes, str, str, bytes], Rename | None]
 
 
 class Entry(msgspec.Struct, frozen=True):
@@ -16,6 +20,7 @@ class Entry(msgspec.Struct, frozen=True):
     number: counts all records of the vault. link: 16 bytes. lease: pulled from others under a grant, kept while it lives.
     body: the resource's bytes; empty in a tombstone, which ends the resource under this link. fhir: whether the body is
     a FHIR resource in JSON; anything else has no facts and is not indexed. recorded: when it was sealed, Unix ms.
+    rename: how references of a pulled resource read here, "Type/id" to "Type/id"; None to take them as they stand.
     """
 
     number: int
@@ -28,6 +33,7 @@ class Entry(msgspec.Struct, frozen=True):
     tombstone: bool = False
     fhir: bool = True
     recorded: int = 0
+    rename: Rename | None = None
 
 
 class Source(Protocol):
@@ -41,8 +47,10 @@ class Source(Protocol):
 class VaultSource:
     """A member's vault as a source."""
 
-    def __init__(self, vault: Vault) -> None:
+    def __init__(self, vault: Vault, rename_of: RenameOf | None = None) -> None:
+        """`rename_of` (link, type, id, body) says how a leased record's references read here."""
         self._vault = vault
+        self._rename_of = rename_of
         self._leases: dict[bytes, bool] = {}
 
     def after(self, number: int, limit: int) -> Sequence[Entry]:
@@ -61,9 +69,15 @@ class VaultSource:
                 tombstone=record.ref.kind is Kind.TOMBSTONE,
                 fhir=record.ref.kind is Kind.RESOURCE and record.content.media == "application/fhir+json",
                 recorded=record.ref.recorded,
+                rename=self._rename(record),
             )
             for record in records
         ]
+
+    def _rename(self, record: Record) -> Rename | None:
+        if self._rename_of is None or record.ref.kind is not Kind.RESOURCE or not self._is_lease(record.ref.link):
+            return None
+        return self._rename_of(record.ref.link, record.ref.type, record.ref.id, record.content.body)
 
     def _is_lease(self, link: bytes) -> bool:
         known = self._leases.get(link)

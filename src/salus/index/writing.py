@@ -14,7 +14,7 @@ from salus.interop.fhir.facts import Facts, Person, facts
 from salus.interop.fhir.gate import read_resource
 from salus.interop.fhir.refusal import Refused
 from salus.interop.fhir.search.definitions import version as parameters_version
-from salus.interop.fhir.search.values import Rows, values
+from salus.interop.fhir.search.values import Rows, as_written, values
 from salus.interop.fhir.sensitivity import Rules, Sensitivity, classify
 from salus.interop.fhir.times import interval
 
@@ -70,8 +70,9 @@ def _read(entry: Entry, rules: Rules) -> _Read | None:
         resource = read_resource(entry.body)
     except Refused:
         return None
-    found = facts(resource, {})
-    return _Read(found, classify(found, resource.codings, rules), values(resource.tree))
+    rename = entry.rename or as_written
+    found = facts(resource, {text: rename(text) for text in resource.references}, entry.id)
+    return _Read(found, classify(found, resource.codings, rules), values(resource.tree, rename))
 
 
 class _Writer:

@@ -23,7 +23,8 @@ from salus.node.anchoring import anchor
 from salus.node.desk import EmergencyKept
 from salus.node.errors import Conflict, Forbidden, Malformed, NotFound, Unavailable
 from salus.node.exchange.custodian import Answered, Committed, sealed_answer
-from salus.node.exchange.grantee import DEFERRED, Asked, derived_id, verify_answer
+from salus.node.exchange.derived import derived_id
+from salus.node.exchange.grantee import DEFERRED, Asked, verify_answer
 from salus.node.exchange.pull import Pulled
 from salus.node.exchange.wire import RemoteRefusal
 from salus.node.member import MemberNode

@@ -22,6 +22,7 @@ from salus.index.source import VaultSource
 from salus.node.config import Config
 from salus.node.desk import Desk
 from salus.node.errors import NotFound, Unavailable
+from salus.node.exchange.derived import Writers
 from salus.node.exchange.wire import Door, Handler, Peers, Transport
 from salus.node.submitting import Submitter
 from salus.vault.envelope import Context, ReceiveKey
@@ -77,6 +78,7 @@ class MemberNode:
         self.peers = Peers(
             self.member, self.signing_key, self.ports.transport, self.endpoint_of, clock=clock, entropy=entropy
         )
+        self.writers = Writers(self.vault, self.desk)
         self.prover = Prover(self.ledger.store, self.cosigning)
         self.anchoring = threading.Lock()
         """Held while batches go to the ledger: each goes once, the oldest first."""
@@ -150,7 +152,7 @@ class MemberNode:
 
     def catch_up(self) -> None:
         """Index what the vault holds beyond what is indexed."""
-        self.index.catch_up(VaultSource(self.vault))
+        self.index.catch_up(VaultSource(self.vault, self.writers.rename))
 
     def trouble(self) -> str:
         """Return "" while the node serves, else the code of what keeps it from serving."""

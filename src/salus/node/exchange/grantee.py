@@ -12,12 +12,13 @@ from salus.agreements.grants import Document, Grant, GrantRefused, check_documen
 from salus.contracts.consent import port as consent
 from salus.contracts.records.port import Anchored, read_anchor
 from salus.core.encoding import MalformedBytes, Value, decode, encode
-from salus.core.proof.digest import digest, framed
+from salus.core.proof.digest import framed
 from salus.core.proof.ed25519 import verify
 from salus.interop.fhir.compartment import HOUSE
 from salus.node.desk import Held
 from salus.node.errors import EdgeError, Forbidden, Malformed, NotFound, Unavailable
 from salus.node.exchange.custodian import MANIFEST_LABEL
+from salus.node.exchange.derived import derived_id
 from salus.node.exchange.pull import FORMAT, PATH, PURPOSE, Manifest, Openings, Pull, Pulled
 from salus.node.member import MemberNode
 from salus.node.notices import GRANT_HELD, notify
@@ -251,11 +252,6 @@ def _anchor_in(node: MemberNode, tx_id: bytes) -> Anchored | None:
     if outcome is None or outcome.code or len(outcome.data) < 35 or not outcome.data[34:].isascii():
         return None
     return read_anchor(outcome.data)
-
-
-def derived_id(writer: str, type_: str, id_: str) -> str:
-    """Return the id under which a pulled resource is kept: 64 characters at most, telling nothing of the original."""
-    return "p" + digest("salus/v1/derived-id", writer.encode(), type_.encode(), id_.encode()).hex()[:40]
 
 
 def _keep(node: MemberNode, grant: bytes, purpose: str, custodian: str, received: Sequence[Received]) -> None:

@@ -8,11 +8,14 @@ import msgspec
 
 from salus.index.errors import BadQuestion, TimedOut
 from salus.index.search import Found, Hit
+from salus.interop.fhir.gate import read_resource
 from salus.interop.fhir.refusal import Refused
 from salus.interop.fhir.search.definitions import patient_compartment
 from salus.interop.fhir.search.query import MAX_COUNT, Query, in_compartment, read_query
+from salus.interop.fhir.splice import Rewriting, splice
 from salus.interop.fhir.times import interval
 from salus.node.errors import Conflict, Fault
+from salus.node.exchange.derived import renaming
 from salus.node.fhir.answers import BAD, GONE, Answer, FhirRefused, Request, nothing_there, refused
 from salus.node.fhir.asking import Asking
 from salus.node.fhir.paging import Paging
@@ -20,6 +23,8 @@ from salus.node.fhir.presenting import ALL, Subset, instant, presented, raw
 
 TOO_COSTLY: Final = Fault(400, "too-costly")
 HISTORY_COUNT: Final = 100
+MEMBER: Final = "urn:salus:member:"
+"""Before a member's id: `meta.source` of what was pulled from it."""
 FORMS: Final = frozenset({"_format", "_pretty"})
 
 
@@ -75,10 +80,23 @@ class Reading:
         """Journal what is about to be shown, then open it."""
         asking.journal(hits, action)
         records = asking.node.vault.open_many([hit.number for hit in hits])
-        return [
-            presented(record.content.body, version=hit.version, recorded=hit.recorded, subset=subset, own_id=hit.id)
-            for hit, record in zip(hits, records, strict=True)
-        ]
+        told = []
+        for hit, record in zip(hits, records, strict=True):
+            body, source = record.content.body, ""
+            if hit.lease:
+                source = asking.node.writers.writer(hit.link, hit.type, hit.id, body)
+                body = under_derived_names(body, source)
+            told.append(
+                presented(
+                    body,
+                    version=hit.version,
+                    recorded=hit.recorded,
+                    subset=subset,
+                    own_id=hit.id,
+                    source=f"{MEMBER}{source}" if source else "",
+                )
+            )
+        return told
 
     # Search -------------------------------------------------------------------------------------------------------
 
@@ -188,6 +206,16 @@ class Reading:
         if body is not None:
             entry["resource"] = msgspec.Raw(body)
         return entry
+
+
+def under_derived_names(body: bytes, writer: str) -> bytes:
+    """Return a pulled resource with its references under the names that their targets have here."""
+    if not writer:
+        return body
+    resource = read_resource(body)
+    rename = renaming(writer)
+    renamed = {text: new for text in resource.references if (new := rename(text)) != text}
+    return splice(resource, Rewriting(renamed=renamed)).raw
 
 
 def _bundle(kind: str, now: int, total: int, links: list[dict[str, str]], entries: list[dict[str, Any]]) -> bytes:
