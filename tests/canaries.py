@@ -88,5 +88,7 @@ CANARIES: Mapping[str, Callable[[str], dict[str, Any]]] = {
         "input": canary,
         "output": f"{canary}.csv",
     },
+    "trial.check": lambda word: {"protocol": base64(f'{{"{word}": "{word}"}}'), "data": word},
+    "trial.protocol": lambda word: {"protocol": base64(f'{{"study": {{"{word}": "{word}"}}}}')},
     "worklist": lambda _: {},
 }

@@ -1318,6 +1318,85 @@ class QueryRun(msgspec.Struct, frozen=True, kw_only=True):
     """The lines, for reading."""
 
 
+class CheckTrial(msgspec.Struct, frozen=True, kw_only=True):
+    """A protocol and the data of its study."""
+
+    protocol: bytes
+    """The USDM 4.0 file, JSON, gzip or not."""
+
+    data: str
+    """Folder of Dataset-JSON 1.1 files, one domain each."""
+
+
+class TrialChecked(msgspec.Struct, frozen=True, kw_only=True):
+    """What the data says against the plan and against itself."""
+
+    sound: bool
+    """Whether nothing was found."""
+
+    subjects: int
+    """Subjects in the data."""
+
+    judged: int
+    """Visits held against a window."""
+
+    undecided: int
+    """Visits that the data is too imprecise to judge."""
+
+    outside: int
+    """Visits outside their windows."""
+
+    missing_consents: int
+    """Subjects without a consent."""
+
+    late_consents: int
+    """Subjects whose first visit was before their consent."""
+
+    contradictions: int
+    """Rows that contradict other rows or the protocol."""
+
+    findings: tuple[str, ...]
+    """Rule, domain and row, subject, arithmetic; the first thousand."""
+
+    unmatched: tuple[str, ...]
+    """Visit names that the protocol does not have."""
+
+    absent: tuple[str, ...]
+    """Domains not there, and what was not checked for it."""
+
+
+class CheckProtocol(msgspec.Struct, frozen=True, kw_only=True):
+    """A protocol."""
+
+    protocol: bytes
+    """The USDM 4.0 file, JSON, gzip or not."""
+
+
+class ProtocolChecked(msgspec.Struct, frozen=True, kw_only=True):
+    """What the protocol becomes, or why it does not compile."""
+
+    sound: bool
+    """Whether it compiles."""
+
+    faults: tuple[str, ...]
+    """Rule, JSON pointer, what was expected."""
+
+    visits: tuple[str, ...]
+    """Visits of the main timeline in their order."""
+
+    arms: int
+    """Arms."""
+
+    criteria: int
+    """Criteria of eligibility."""
+
+    endpoints: int
+    """Endpoints."""
+
+    forms: int
+    """Activities whose data is structured."""
+
+
 class SendTransaction(msgspec.Struct, frozen=True, kw_only=True):
     """What to say on the ledger."""
 
@@ -1647,6 +1726,21 @@ class ResearchCases:
         return self._connection.ask('/api/research/local', request, QueryRun)
 
 
+class TrialCases:
+    """Use cases about trial."""
+
+    def __init__(self, connection: Connection) -> None:
+        self._connection = connection
+
+    def check(self, request: CheckTrial) -> TrialChecked:
+        """Hold a study's data against its protocol: visits outside their windows, missing consents, contradictions. For: operator."""
+        return self._connection.ask('/api/trial/check', request, TrialChecked)
+
+    def protocol(self, request: CheckProtocol) -> ProtocolChecked:
+        """Compile a protocol and say what it becomes, or by rule and path why it does not. For: operator."""
+        return self._connection.ask('/api/trial/protocol', request, ProtocolChecked)
+
+
 class Salus:
     """A node, as a program sees it."""
 
@@ -1664,6 +1758,7 @@ class Salus:
         self.person = PersonCases(connection)
         self.records = RecordsCases(connection)
         self.research = ResearchCases(connection)
+        self.trial = TrialCases(connection)
 
     def about(self, request: About) -> AboutNode:
         """Say which program answers, and for which member. For: anyone."""

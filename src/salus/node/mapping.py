@@ -17,6 +17,7 @@ from salus.core.proof import errors as proof
 from salus.core.rules import UnsupportedRules
 from salus.engines import errors as engines
 from salus.index import errors as index
+from salus.interop.cdisc import findings as cdisc
 from salus.interop.fhir import refusal as fhir
 from salus.interop.fhir.fhirpath.errors import FhirPathError
 from salus.interop.fhir.sensitivity import BadRules
@@ -55,6 +56,7 @@ TOLD: Final[dict[type[Exception], Told]] = {
     FhirPathError: Told(Malformed, "fhirpath.refused", "the FHIRPath expression fails", private=True),
     ViewMalformed: Told(Malformed, "view.malformed", "the ViewDefinition does not hold", private=True),
     ViewFailed: Told(Malformed, "view.failed", "the view cannot be run on these resources", private=True),
+    cdisc.DocumentRefused: Told(Malformed, "trials.document", "the protocol or table is not taken", private=True),
     x12.Unreadable: Told(Malformed, "x12.unreadable", "the file does not read as X12", private=True),
     DocumentRefused: Told(Malformed, "claims.document", "the document of a plan or rates does not hold", private=True),
     # Verification

@@ -3,7 +3,19 @@
 from types import ModuleType
 from typing import Any, Final
 
-from salus.node import about, claims, disclosures, emergencies, erasures, links, people, requests, research, worklist
+from salus.node import (
+    about,
+    claims,
+    disclosures,
+    emergencies,
+    erasures,
+    links,
+    people,
+    requests,
+    research,
+    trials,
+    worklist,
+)
 from salus.node.network import directory, founding, governing, transacting
 from salus.node.records import charts, keeping, taking
 from salus.node.upkeep import backups, replaying
@@ -30,6 +42,7 @@ DOMAINS: Final[tuple[ModuleType, ...]] = (
     research,
     taking,
     transacting,
+    trials,
     worklist,
 )
 

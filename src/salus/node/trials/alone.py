@@ -1,0 +1,153 @@
+"""A protocol compiled, a study's data held against it: from files in one command, without a network."""
+
+import zlib
+from pathlib import Path
+from typing import Annotated, Final
+
+from msgspec import Meta
+
+from salus.agreements.trials.check import check
+from salus.agreements.trials.compile import compile_plan
+from salus.agreements.trials.plan import Plan
+from salus.interop.cdisc.dataset_json import MOST_BYTES, Dataset, read_dataset
+from salus.interop.cdisc.findings import DocumentRefused
+from salus.interop.cdisc.usdm import read_usdm
+from salus.node.errors import Malformed, NotFound
+from salus.node.usecase import OPERATOR, Message, Node, use_case
+
+ENDINGS: Final = (".json", ".json.gz", ".ndjson", ".ndjson.gz")
+MOST_LINES: Final = 1000  # of findings in one answer; the counts are of all
+
+
+class CheckProtocol(Message, frozen=True):
+    """A protocol."""
+
+    protocol: Annotated[
+        bytes,
+        Meta(description="The USDM 4.0 file, JSON, gzip or not.", examples=[b"{}"], extra={"positional": True}),
+    ]
+
+
+class ProtocolChecked(Message, frozen=True):
+    """What the protocol becomes, or why it does not compile."""
+
+    sound: Annotated[bool, Meta(description="Whether it compiles.")]
+    faults: Annotated[tuple[str, ...], Meta(description="Rule, JSON pointer, what was expected.")]
+    visits: Annotated[tuple[str, ...], Meta(description="Visits of the main timeline in their order.")]
+    arms: Annotated[int, Meta(description="Arms.")]
+    criteria: Annotated[int, Meta(description="Criteria of eligibility.")]
+    endpoints: Annotated[int, Meta(description="Endpoints.")]
+    forms: Annotated[int, Meta(description="Activities whose data is structured.")]
+
+
+class CheckTrial(Message, frozen=True):
+    """A protocol and the data of its study."""
+
+    protocol: Annotated[
+        bytes, Meta(description="The USDM 4.0 file, JSON, gzip or not.", examples=[b"{}"], extra={"positional": True})
+    ]
+    data: Annotated[
+        str,
+        Meta(description="Folder of Dataset-JSON 1.1 files, one domain each.", examples=["sdtm"], extra={"path": True}),
+    ]
+
+
+class TrialChecked(Message, frozen=True):
+    """What the data says against the plan and against itself."""
+
+    sound: Annotated[bool, Meta(description="Whether nothing was found.")]
+    subjects: Annotated[int, Meta(description="Subjects in the data.")]
+    judged: Annotated[int, Meta(description="Visits held against a window.")]
+    undecided: Annotated[int, Meta(description="Visits that the data is too imprecise to judge.")]
+    outside: Annotated[int, Meta(description="Visits outside their windows.")]
+    missing_consents: Annotated[int, Meta(description="Subjects without a consent.")]
+    late_consents: Annotated[int, Meta(description="Subjects whose first visit was before their consent.")]
+    contradictions: Annotated[int, Meta(description="Rows that contradict other rows or the protocol.")]
+    findings: Annotated[
+        tuple[str, ...], Meta(description="Rule, domain and row, subject, arithmetic; the first thousand.")
+    ]
+    unmatched: Annotated[tuple[str, ...], Meta(description="Visit names that the protocol does not have.")]
+    absent: Annotated[tuple[str, ...], Meta(description="Domains not there, and what was not checked for it.")]
+
+
+def _opened(data: bytes, most: int) -> bytes:
+    if data[:2] != b"\x1f\x8b":
+        return data
+    unpacking = zlib.decompressobj(16 + zlib.MAX_WBITS)
+    try:
+        opened = unpacking.decompress(data, most)
+    except zlib.error:
+        raise Malformed("trials.gzip", "the file is not gzip to its end") from None
+    if not unpacking.eof:
+        raise Malformed("trials.gzip", "the file is cut off or too large", expected=f"at most {most} bytes")
+    return opened
+
+
+def _plan(protocol: bytes) -> Plan:
+    return compile_plan(read_usdm(_opened(protocol, MOST_BYTES)))
+
+
+def _datasets(folder: Path) -> dict[str, Dataset]:
+    if not folder.is_dir():
+        raise NotFound("trials.data", "the folder of the data is not there", expected="a folder of Dataset-JSON files")
+    found: dict[str, Dataset] = {}
+    for place, path in enumerate(sorted(each for each in folder.iterdir() if each.name.endswith(ENDINGS)), 1):
+        try:
+            dataset = read_dataset(_opened(path.read_bytes(), MOST_BYTES))
+        except DocumentRefused as wrong:
+            raise Malformed("trials.dataset", f"file {place} of the folder: {wrong}") from None
+        if found.setdefault(dataset.name.upper(), dataset) is not dataset:
+            raise Malformed("trials.dataset", f"file {place} of the folder: its domain came before")
+    if not found:
+        raise NotFound("trials.data", "the folder holds no data", expected=", ".join(ENDINGS))
+    return found
+
+
+@use_case("trial.protocol", who=OPERATOR)
+def check_protocol(node: Node, request: CheckProtocol) -> ProtocolChecked:  # noqa: ARG001 -- a use case's shape
+    """Compile a protocol and say what it becomes, or by rule and path why it does not."""
+    try:
+        plan = _plan(request.protocol)
+    except DocumentRefused as wrong:
+        faults = tuple(f"{each.rule} at {each.path or '/'}, expected {each.expected}" for each in wrong.findings)
+        return ProtocolChecked(sound=False, faults=faults, visits=(), arms=0, criteria=0, endpoints=0, forms=0)
+    return ProtocolChecked(
+        sound=True,
+        faults=(),
+        visits=tuple(each.label or each.name for each in plan.main.visits),
+        arms=len(plan.arms),
+        criteria=len(plan.criteria),
+        endpoints=len(plan.endpoints),
+        forms=len(plan.forms),
+    )
+
+
+@use_case("trial.check", who=OPERATOR)
+def check_trial(node: Node, request: CheckTrial) -> TrialChecked:  # noqa: ARG001 -- a use case's shape
+    """Hold a study's data against its protocol: visits outside their windows, missing consents, contradictions.
+
+    Nothing is stored. A window in hours is not judged on a date alone. The data is read as SDTM: DM, DS and SV, and
+    the start and end dates of every other domain.
+    """
+    try:
+        plan = _plan(request.protocol)
+    except DocumentRefused as wrong:
+        raise Malformed("trials.protocol", str(wrong), todo="`salus trial protocol` lists every finding") from None
+    checked = check(plan, _datasets(Path(request.data)))
+    rules = [each.rule for each in checked.found]
+    lines = tuple(
+        f"{each.rule}: {each.domain} row {each.row}, {each.subject}: {each.told}" for each in checked.found[:MOST_LINES]
+    )
+    return TrialChecked(
+        sound=not rules,
+        subjects=checked.subjects,
+        judged=checked.judged,
+        undecided=checked.undecided,
+        outside=rules.count("visit.window"),
+        missing_consents=rules.count("consent.missing"),
+        late_consents=rules.count("consent.late"),
+        contradictions=sum(rule.startswith("contradiction.") for rule in rules),
+        findings=lines,
+        unmatched=tuple(f"{name} ({count})" for name, count in sorted(checked.unmatched.items())),
+        absent=checked.absent,
+    )
