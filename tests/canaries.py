@@ -90,5 +90,8 @@ CANARIES: Mapping[str, Callable[[str], dict[str, Any]]] = {
     },
     "trial.check": lambda word: {"protocol": base64(f'{{"{word}": "{word}"}}'), "data": word},
     "trial.protocol": lambda word: {"protocol": base64(f'{{"study": {{"{word}": "{word}"}}}}')},
+    "supply.check": lambda canary: {"files": [base64(canary), base64(f'{{"type": "{canary}"}}')]},
+    "supply.match": lambda canary: {"files": [base64(f"<{canary}/>")], "scans": base64(canary)},
+    "supply.trace": lambda canary: {"files": [], "identifier": canary},
     "worklist": lambda _: {},
 }

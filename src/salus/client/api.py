@@ -1318,6 +1318,99 @@ class QueryRun(msgspec.Struct, frozen=True, kw_only=True):
     """The lines, for reading."""
 
 
+class CheckEvents(msgspec.Struct, frozen=True, kw_only=True):
+    """EPCIS documents."""
+
+    files: tuple[bytes, ...]
+    """EPCIS documents: 2.0 JSON-LD, 2.0 XML or 1.2 XML."""
+
+
+class EventsChecked(msgspec.Struct, frozen=True, kw_only=True):
+    """Whether they can be taken in."""
+
+    sound: bool
+    """Whether every document holds."""
+
+    events: int
+    """Events in the documents that hold."""
+
+    hashes: tuple[str, ...]
+    """Canonical hash of each event, equal for JSON and XML, hex."""
+
+    faults: tuple[str, ...]
+    """Document, element, rule and what was expected."""
+
+
+class MatchDelivery(msgspec.Struct, frozen=True, kw_only=True):
+    """What partners announced, and what stands at the dock."""
+
+    files: tuple[bytes, ...]
+    """EPCIS documents: 2.0 JSON-LD, 2.0 XML or 1.2 XML."""
+
+    scans: bytes
+    """Labels scanned, one a line: element string, (01)..., or URI."""
+
+    receiver: str = ''
+    """Own GLN as Digital Link or URN, to leave out what went to others; default everything."""
+
+
+class DeliveryMatched(msgspec.Struct, frozen=True, kw_only=True):
+    """How goods and data stand to each other."""
+
+    sound: bool
+    """Whether goods and data agree in full."""
+
+    summary: str
+    """The sentence for the dock."""
+
+    announced: int
+    """Units in the partners' shipping events."""
+
+    received: int
+    """Units scanned, themselves or inside a scanned container."""
+
+    inferred: int
+    """Of these, units not scanned themselves."""
+
+    exceptions: tuple[str, ...]
+    """Each difference: PDG list, GS1 US code, unit, what, resolution."""
+
+    notes: tuple[str, ...]
+    """What the files said twice, took back or contradict."""
+
+
+class TracePack(msgspec.Struct, frozen=True, kw_only=True):
+    """A tracing request."""
+
+    files: tuple[bytes, ...]
+    """EPCIS documents: 2.0 JSON-LD, 2.0 XML or 1.2 XML."""
+
+    identifier: str
+    """The pack, case or pallet, in any form."""
+
+
+class PackTraced(msgspec.Struct, frozen=True, kw_only=True):
+    """What one's own files say of it."""
+
+    found: bool
+    """Whether any event names it or what it was in."""
+
+    lot: str
+    """Its lot, from its commissioning."""
+
+    expiry: str
+    """Its expiry, from its commissioning."""
+
+    steps: tuple[str, ...]
+    """Time, step, inside what, from whom to whom, documents; by time."""
+
+    breaks: tuple[str, ...]
+    """Where the chain of owners does not follow."""
+
+    answer_by: str
+    """48 hours from now, UTC: the longest a request received now may wait."""
+
+
 class CheckTrial(msgspec.Struct, frozen=True, kw_only=True):
     """A protocol and the data of its study."""
 
@@ -1726,6 +1819,25 @@ class ResearchCases:
         return self._connection.ask('/api/research/local', request, QueryRun)
 
 
+class SupplyCases:
+    """Use cases about supply."""
+
+    def __init__(self, connection: Connection) -> None:
+        self._connection = connection
+
+    def check(self, request: CheckEvents) -> EventsChecked:
+        """Check EPCIS documents before they are sent or taken in, and give each event's canonical hash. For: operator."""
+        return self._connection.ask('/api/supply/check', request, EventsChecked)
+
+    def match(self, request: MatchDelivery) -> DeliveryMatched:
+        """Hold scanned goods against partners' EPCIS data, and type each difference with what would end it. For: operator."""
+        return self._connection.ask('/api/supply/match', request, DeliveryMatched)
+
+    def trace(self, request: TracePack) -> PackTraced:
+        """Answer a tracing request from one's own EPCIS files: where a pack came from, was and went. For: operator."""
+        return self._connection.ask('/api/supply/trace', request, PackTraced)
+
+
 class TrialCases:
     """Use cases about trial."""
 
@@ -1758,6 +1870,7 @@ class Salus:
         self.person = PersonCases(connection)
         self.records = RecordsCases(connection)
         self.research = ResearchCases(connection)
+        self.supply = SupplyCases(connection)
         self.trial = TrialCases(connection)
 
     def about(self, request: About) -> AboutNode:

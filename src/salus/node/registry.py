@@ -13,6 +13,7 @@ from salus.node import (
     people,
     requests,
     research,
+    supply,
     trials,
     worklist,
 )
@@ -40,6 +41,7 @@ DOMAINS: Final[tuple[ModuleType, ...]] = (
     replaying,
     requests,
     research,
+    supply,
     taking,
     transacting,
     trials,

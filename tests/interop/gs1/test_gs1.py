@@ -21,7 +21,8 @@ def test_a_pharmaceutical_pack_in_each_form_is_one_thing():
     assert text == "010031234567890621A1b2/C3\x1d1727110010LOT-7"
     assert read_elements("]d2" + text) == read_elements(text) == read_hri(write_hri(PACK)) == PACK
     link = "https://id.gs1.org/01/00312345678906/10/LOT-7/21/A1b2%2FC3"
-    assert canonical(link) == canonical(text) == link
+    assert canonical(link) == canonical(text) == "https://id.gs1.org/01/00312345678906/21/A1b2%2FC3"
+    assert canonical("(01)00312345678906(10)LOT-7") == "https://id.gs1.org/01/00312345678906/10/LOT-7"
 
 
 @given(SERIAL, SERIAL)

@@ -9,6 +9,7 @@ from salus.interop.gs1.digits import check_digit
 from salus.interop.gs1.elements import Elements, read_elements, read_hri
 from salus.interop.gs1.refusal import Gs1Refused
 
+KEY_IN_PATH: Final = re.compile(r"/(00|01|253|255|401|402|414|417|8003|8004|8006|8010|8013|8017|8018)/")
 NDC: Final = re.compile(r"\d{10}\Z")
 
 
@@ -24,13 +25,25 @@ def read_identifier(text: str) -> Elements:
 def canonical(text: str) -> str:
     """Return the one Digital Link on id.gs1.org of a GS1 identifier; what is none comes back as it is.
 
-    Only the key and its qualifiers are kept. Raises Gs1Refused for a GS1 identifier that breaks a rule.
+    See `name_of` for what is kept. Raises Gs1Refused for a GS1 identifier that breaks a rule.
     """
-    if text.startswith("urn:epc:") and not urn.is_known(text):
+    if text.startswith("urn:epc:"):
+        if not urn.is_known(text):
+            return text
+    elif re.match(r"[A-Za-z][A-Za-z0-9+.-]*:", text) and not (WEB.match(text) and KEY_IN_PATH.search(text)):
         return text
-    if WEB.match(text) and not re.search(r"/(00|01|253|255|401|402|414|417|8003|8004|8006|8010|8013|8017|8018)/", text):
-        return text
-    return write_link(read_identifier(text), attributes=False)
+    return name_of(read_identifier(text))
+
+
+def name_of(elements: Elements) -> str:
+    """Return the one Digital Link of what elements name: key and serial; key and lot where no serial is.
+
+    Lot and variant of a serialised thing are said about it; they are not its name. Raises Gs1Refused.
+    """
+    serialised = "21" in elements
+    return write_link(
+        {ai: elements[ai] for ai in elements if not (serialised and ai in {"10", "22"})}, attributes=False
+    )
 
 
 def gtin_of_ndc(ndc10: str, indicator: int = 0) -> str:

@@ -78,10 +78,12 @@ def read_urn(text: str) -> Elements:
         raise Gs1Refused("gs1.urn", "the URN", "company prefix and reference of the key's length together")
     value = make(parts[0], unquote(parts[1]))
     third = unquote(parts[2]) if third_ai else ""
+    if match[1] == "idpat" and third == "*":  # a class: all of this key
+        third = ""
     if third_ai == "+":
         value = ("0" if ai == "8003" else "") + value + third
     found = {ai: value}
-    if third_ai and third_ai != "+" and third != "*" and not (third_ai == "254" and third == "0"):
+    if third_ai not in {"", "+"} and (match[1] != "idpat" or third) and (third_ai, third) != ("254", "0"):
         found[third_ai] = third
     for each, content in found.items():
         check_value(each, content)
