@@ -138,7 +138,7 @@ def check_query(node: Node, request: CheckQuery) -> QueryChecked:  # noqa: ARG00
 
     try:
         query = read(request.query)
-        own = figures.frame(query, _of_file(samples_folder() / "research.ndjson.gz"))
+        own = figures.frame(query, _of_file(samples_folder() / "research" / "north.ndjson.gz"))
         lines = len(figures.figures(own))
     except (QueryRefused, ViewFailed) as wrong:
         return QueryChecked(sound=False, faults=(str(wrong),), columns=(), lines=0)
