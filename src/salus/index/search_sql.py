@@ -55,19 +55,26 @@ class Compiler:
     def _chain(self, chain: Chain) -> Sql:
         parts, values = [], []
         for target, inner in chain.inner:
-            text, told = self.check(inner, target)
+            text, told = self._within(inner, target)
             parts.append(
-                "SELECT r.entry FROM s_reference r JOIN entry e ON e.name = r.target JOIN link l ON l.number = e.link "  # noqa: S608 -- compiled parts
-                f"WHERE r.param = ? AND e.type = ? AND {self._scope.text} AND {text}"
+                f"SELECT r.entry FROM {FROM} CROSS JOIN s_reference r "  # noqa: S608 -- compiled parts
+                f"WHERE e.type = ? AND {self._scope.text} AND {text} AND r.param = ? AND r.target = e.name"
             )
-            values += [chain.parameter.number, target, *self._scope.values, *told]
+            values += [target, *self._scope.values, *told, chain.parameter.number]
         return " UNION ".join(parts), values
 
+    def _within(self, test: Test, kind: str) -> Sql:
+        """Return a test on `e` where nothing has narrowed the rows yet: by its set, if it has one."""
+        if not starts(test):
+            return self.check(test, kind)
+        text, values = self.set_of(test, kind)
+        return f"e.number IN ({text})", values
+
     def _reverse(self, reverse: Reverse) -> Sql:
-        text, told = self.check(reverse.inner, reverse.kind)
+        text, told = self._within(reverse.inner, reverse.kind)
         sql = (
-            "SELECT r.target FROM entry e JOIN link l ON l.number = e.link JOIN s_reference r ON r.entry = e.number "  # noqa: S608 -- compiled parts
-            f"WHERE e.type = ? AND {self._scope.text} AND {text} AND r.param = ?"
+            f"SELECT r.target FROM {FROM} CROSS JOIN s_reference r "  # noqa: S608 -- compiled parts
+            f"WHERE e.type = ? AND {self._scope.text} AND {text} AND r.entry = e.number AND r.param = ?"
         )
         return sql, [reverse.kind, *self._scope.values, *told, reverse.parameter.number]
 

@@ -203,13 +203,13 @@ class _Writer:
 
 _PAIRS: Final = """
     SELECT s.number, sc.type, sc.sensitivity AS own, sc.author, sc.labels, tc.sensitivity AS theirs
-    FROM changed h {path}
-    JOIN policy_class sc ON sc.number = s.class JOIN policy_class tc ON tc.number = t.class
-    WHERE tc.sensitivity >= ?1 AND tc.sensitivity > sc.sensitivity"""
-_REFERRED: Final = """JOIN entry s ON s.number = h.entry JOIN reference r ON r.entry = s.number
-    JOIN entry t ON t.link = s.link AND t.name = r.target"""
-_REFERRING: Final = """JOIN entry t ON t.number = h.entry JOIN reference r ON r.target = t.name
-    JOIN entry s ON s.number = r.entry AND s.link = t.link"""
+    FROM changed h {path} AND sc.number = s.class AND tc.number = t.class
+    AND tc.sensitivity >= ?1 AND tc.sensitivity > sc.sensitivity"""
+"""CROSS JOIN keeps the order: from the few that changed, never through all references."""
+_REFERRED: Final = """CROSS JOIN entry s CROSS JOIN reference r CROSS JOIN entry t CROSS JOIN policy_class sc
+    CROSS JOIN policy_class tc WHERE s.number = h.entry AND r.entry = s.number AND t.link = s.link AND t.name = r.target"""
+_REFERRING: Final = """CROSS JOIN entry t CROSS JOIN reference r CROSS JOIN entry s CROSS JOIN policy_class sc
+    CROSS JOIN policy_class tc WHERE t.number = h.entry AND r.target = t.name AND s.number = r.entry AND s.link = t.link"""
 _RISING: Final = (
     "SELECT number, type, own, author, labels, max(theirs) FROM ("  # noqa: S608 -- constants
     + _PAIRS.format(path=_REFERRED)
