@@ -41,10 +41,9 @@ def test_the_doctor_says_what_is_there_and_what_is_not(
 def test_the_doctor_names_a_ledger_that_was_altered(alone: Alone) -> None:
     file = alone.folder / "data" / "ledger" / "data.mdb"
     whole = file.read_bytes()
-    at = whole.rfind(b"lake-county")
-    if at < 0:
-        pytest.fail("the genesis document is not where it is looked for")
-    file.write_bytes(whole[:at] + b"luke-county" + whole[at + 11 :])
+    altered = whole.replace(b"lake-county", b"luke-county")  # pages that LMDB no longer uses hold it too
+    assert altered != whole
+    file.write_bytes(altered)
     try:
         code, out, _ = alone.salus("doctor")
     finally:

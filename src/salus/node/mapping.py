@@ -11,6 +11,8 @@ from salus.agreements.claims.plan import DocumentRefused
 from salus.agreements.consent.decide import TooDeep
 from salus.agreements.consent.slip import BadTerms
 from salus.agreements.grants import GrantRefused
+from salus.agreements.research.document import QueryRefused
+from salus.agreements.research.errors import MalformedVector, NoFit, OffPath
 from salus.core.encoding import MalformedBytes
 from salus.core.errors import Rejected, SalusError
 from salus.core.proof import errors as proof
@@ -18,11 +20,13 @@ from salus.core.rules import UnsupportedRules
 from salus.engines import errors as engines
 from salus.index import errors as index
 from salus.interop.cdisc import findings as cdisc
+from salus.interop.epcis import refusal as epcis
 from salus.interop.fhir import refusal as fhir
 from salus.interop.fhir.fhirpath.errors import FhirPathError
 from salus.interop.fhir.sensitivity import BadRules
 from salus.interop.fhir.view.definition import ViewMalformed
 from salus.interop.fhir.view.engine import ViewFailed
+from salus.interop.gs1 import refusal as gs1
 from salus.interop.x12 import tokens as x12
 from salus.node.errors import Conflict, EdgeError, Forbidden, Malformed, NotFound, Refused, Unavailable
 from salus.vault import errors as vault
@@ -59,6 +63,12 @@ TOLD: Final[dict[type[Exception], Told]] = {
     cdisc.DocumentRefused: Told(Malformed, "trials.document", "the protocol or table is not taken", private=True),
     x12.Unreadable: Told(Malformed, "x12.unreadable", "the file does not read as X12", private=True),
     DocumentRefused: Told(Malformed, "claims.document", "the document of a plan or rates does not hold", private=True),
+    QueryRefused: Told(Malformed, "research.query", "the query document does not hold", private=True),
+    MalformedVector: Told(Malformed, "research.vector", "a masked vector is not of its round"),
+    NoFit: Told(Malformed, "research.no-fit", "the model cannot be fitted to these columns"),
+    OffPath: Told(Forbidden, "research.off-path", "the coefficients are not those of the next step"),
+    gs1.Gs1Refused: Told(Malformed, "gs1.refused", "the identifier or element string does not hold", private=True),
+    epcis.EpcisRefused: Told(Malformed, "epcis.refused", "the EPCIS document does not hold", private=True),
     # Verification
     proof.Unproven: Told(Forbidden, "proof.unproven", "this is not proven", "do not rely on it"),
     proof.MalformedProof: Told(Malformed, "proof.malformed", "the proof is not of the format"),

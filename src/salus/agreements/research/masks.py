@@ -11,8 +11,8 @@ from typing import Final, TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 
+from salus.agreements.research.errors import MalformedVector
 from salus.agreements.research.models import Matrix
-from salus.core.errors import SalusError
 from salus.core.proof.digest import digest
 
 BITS: Final = 40
@@ -20,10 +20,6 @@ LIMIT: Final = 2.0 ** (63 - BITS - 6)  # 64 custodians may add their vectors wit
 MAX_LENGTH: Final = 1 << 16  # p² + p + 1 for 255 columns
 
 Ring: TypeAlias = NDArray[np.uint64]
-
-
-class MalformedVector(SalusError):
-    """A vector that is not one: not finite, too large, too long, or of another length than the others."""
 
 
 def fixed(values: Matrix) -> Ring:

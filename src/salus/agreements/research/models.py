@@ -11,17 +11,13 @@ from typing import Final, NamedTuple, TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 
-from salus.core.errors import SalusError
+from salus.agreements.research.errors import NoFit
 
 Matrix: TypeAlias = NDArray[np.float64]
 MAX_STEPS: Final = 50  # Newton doubles its digits: a fit that needs more does not exist
 SLACK: Final = 1e-9  # relative; the likelihood comes in fixed point and from other machines
 TOLERANCE: Final = 1e-11  # largest relative change of a coefficient in the last step
 LARGEST: Final = 1e6  # an information whose condition passes 10¹² is collinear at double precision
-
-
-class NoFit(SalusError):
-    """The model has no finite estimate: collinear or constant columns, no events, or perfect separation."""
 
 
 class Sums(NamedTuple):

@@ -9,14 +9,10 @@ from typing import Final
 import numpy as np
 
 from salus.agreements.research import masks, models
+from salus.agreements.research.errors import OffPath
 from salus.agreements.research.models import Matrix
-from salus.core.errors import SalusError
 
 NEAR: Final = 1e-9  # machines differ in the last digits of a product; a β farther off was chosen
-
-
-class OffPath(SalusError):
-    """A request for another β, another turn or with other vectors than the protocol's next: nothing is released."""
 
 
 class Site:

@@ -9,7 +9,8 @@ import numpy as np
 
 from salus.agreements.research import accounting, gate, models, population
 from salus.agreements.research.document import read
-from salus.agreements.research.rounds import OffPath, Site
+from salus.agreements.research.errors import OffPath
+from salus.agreements.research.rounds import Site
 from salus.contracts.research.port import Way
 from salus.core.proof.digest import digest
 from salus.node.demo import research as chapter

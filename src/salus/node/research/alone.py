@@ -10,6 +10,7 @@ from typing import Annotated, Any, Final
 from msgspec import Meta
 
 from salus.agreements.research.document import Query, QueryRefused, read, used
+from salus.agreements.research.errors import NoFit
 from salus.interop.fhir.view import ViewFailed
 from salus.node.demo.samples import samples_folder
 from salus.node.errors import Conflict, Malformed, NotFound, Unavailable
@@ -110,8 +111,7 @@ def run_alone(node: Node, request: RunQuery) -> QueryRun:  # noqa: ARG001 -- a u
         raise Conflict("research.output", "the file for the figures is there already", todo="name a new one")
     if not Path(request.input).is_dir():
         raise NotFound("research.input", "the folder is not there")
-    from salus.agreements.research.models import NoFit  # noqa: PLC0415 -- the extra may not be installed
-    from salus.node.research import figures  # noqa: PLC0415 -- the same
+    from salus.node.research import figures  # noqa: PLC0415 -- the extra may not be installed
 
     try:
         own = figures.frame(query, _resources(Path(request.input)))
@@ -133,8 +133,7 @@ def _shown(value: str | float | None) -> str:
 def check_query(node: Node, request: CheckQuery) -> QueryChecked:  # noqa: ARG001 -- a use case's shape
     """Check a query document and try it on the synthetic sample, at no cost."""
     _equipped()
-    from salus.agreements.research.models import NoFit  # noqa: PLC0415 -- the extra may not be installed
-    from salus.node.research import figures  # noqa: PLC0415 -- the same
+    from salus.node.research import figures  # noqa: PLC0415 -- the extra may not be installed
 
     try:
         query = read(request.query)
