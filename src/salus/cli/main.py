@@ -15,6 +15,7 @@ from salus.cli import render
 from salus.cli.demo import add_options, demo
 from salus.cli.derive import Parser, Usage, add_commands, request_of
 from salus.cli.doctor import doctor
+from salus.cli.serve import add_options as add_serve_options
 from salus.cli.serve import serve
 from salus.cli.wallet import on_wallet
 from salus.core.errors import SalusError
@@ -62,7 +63,7 @@ PROGRAMS: Final[dict[str, tuple[Callable[[Sequence[str]], int], str]]] = {
 }
 
 
-OPTIONS: Final[dict[str, Callable[[argparse.ArgumentParser], None]]] = {"demo": add_options}
+OPTIONS: Final[dict[str, Callable[[argparse.ArgumentParser], None]]] = {"demo": add_options, "serve": add_serve_options}
 
 
 def parser() -> Parser:

@@ -5,7 +5,7 @@ import asyncio
 import os
 import signal
 import socket
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, nullcontext
 from pathlib import Path
 from typing import Final
@@ -14,6 +14,7 @@ import structlog
 import uvicorn
 from starlette.applications import Starlette
 
+from salus.cli.demo_pages import serve_demo
 from salus.http import fhir
 from salus.http.app import application, as_operator
 from salus.http.exchange import routes
@@ -25,6 +26,8 @@ from salus.node.local import Opener, opened, socket_path
 from salus.node.member import MemberNode
 from salus.node.registry import use_cases
 from salus.node.ticking import Ticker
+from salus.portal.app import routes as pages
+from salus.portal.visiting import Pages
 
 _log = structlog.get_logger()
 # Idle TLS connections of other nodes would hold the end up for 30 s each: their side answers no farewell.
@@ -63,8 +66,8 @@ def listen_local(path: Path) -> socket.socket:
     return local
 
 
-async def _both(servers: tuple[uvicorn.Server, uvicorn.Server], sockets: tuple[socket.socket, socket.socket]) -> None:
-    """Serve on both sockets until told to end, or until one of the servers ends."""
+async def _all(servers: Sequence[uvicorn.Server], sockets: Sequence[socket.socket]) -> None:
+    """Serve on all sockets until told to end, or until one of the servers ends."""
 
     def end() -> None:
         for server in servers:
@@ -96,8 +99,24 @@ def _server(app: Starlette, config: Config | None = None) -> uvicorn.Server:
     )
 
 
-def serve(config: Config, opener: Opener, given: argparse.Namespace) -> int:  # noqa: ARG001 -- a command takes its options
+def add_options(parser: argparse.ArgumentParser) -> None:
+    """Declare the command's options."""
+    parser.add_argument(
+        "--demo",
+        action="store_true",
+        help="three organisations with sample patients and pages to click through, on this machine alone; reads no configuration",
+    )
+
+
+def _demo(told: Sequence[tuple[Starlette, socket.socket]]) -> None:
+    """Serve the demo's applications until told to end."""
+    asyncio.run(_all([_server(app) for app, _ in told], [listening for _, listening in told]))
+
+
+def serve(config: Config, opener: Opener, given: argparse.Namespace) -> int:
     """Serve until told to end (SIGINT, SIGTERM), then finish what is under way."""
+    if given.demo:
+        return serve_demo(_demo)
     path = socket_path(config, os.environ)
     with opened(config, opener) as node, listen(config) as tcp, listen_local(path) as unix:
         cases = list(use_cases().values())
@@ -107,7 +126,12 @@ def serve(config: Config, opener: Opener, given: argparse.Namespace) -> int:  # 
         records = (
             FhirServer(member) if member else None
         )  # one for both doors: it compares versions and writes as one step
-        more = [*routes(member), *fhir.routes(records, people)] if member and records else []
+        secure = config.http.public_url.startswith("https:")
+        more = (
+            [*routes(member), *fhir.routes(records, people), *pages(Pages(member, secure=secure))]
+            if member and records
+            else []
+        )
         world = _server(application(node, cases, people, more=more), config)
         here = fhir.routes(records, as_operator) if records else []
         local = _server(application(node, cases, as_operator, more=here))
@@ -115,6 +139,6 @@ def serve(config: Config, opener: Opener, given: argparse.Namespace) -> int:  # 
         _log.info("node.serving", member=config.member, port=port)
         print(f"serving {config.member} on {config.http.host} port {port}; end with Ctrl-C", flush=True)
         with ticking:
-            asyncio.run(_both((world, local), (tcp, unix)))
+            asyncio.run(_all((world, local), (tcp, unix)))
         path.unlink(missing_ok=True)
     return 0

@@ -584,6 +584,113 @@ class JournalLines(msgspec.Struct, frozen=True, kw_only=True):
     """Oldest first."""
 
 
+class AskBlock(msgspec.Struct, frozen=True, kw_only=True):
+    """Which block."""
+
+    height: int
+    """Its height."""
+
+
+class BlockLine(msgspec.Struct, frozen=True, kw_only=True):
+    """A block."""
+
+    height: int
+    """Its height."""
+
+    time: str
+    """Block time, UTC."""
+
+    transactions: int
+    """How many transactions it holds."""
+
+    log_size: int
+    """Leaves of the log after it."""
+
+    state_root: str
+    """Root of the state after it, hexadecimal."""
+
+    app_hash: str
+    """Digest of log size and log root after it, hexadecimal."""
+
+
+class TransactionLine(msgspec.Struct, frozen=True, kw_only=True):
+    """A transaction as it stands in a block."""
+
+    id: str
+    """Its id, hexadecimal."""
+
+    kind: str
+    """Its message: `records.anchor`."""
+
+    submitter: str
+    """Member that sent it."""
+
+    authored: bool
+    """Whether a one-time key speaks in it."""
+
+    result: str
+    """`applied`, or the reason it was rejected for."""
+
+
+class BlockShown(msgspec.Struct, frozen=True, kw_only=True):
+    """A block with its transactions."""
+
+    block: BlockLine
+    """The block."""
+
+    transactions: tuple[TransactionLine, ...]
+    """In their order."""
+
+
+class ListBlocks(msgspec.Struct, frozen=True, kw_only=True):
+    """Which blocks."""
+
+    before: int = 0
+    """Blocks below this height; 0: from the newest."""
+
+    limit: int = 50
+    """Blocks at most."""
+
+
+class Blocks(msgspec.Struct, frozen=True, kw_only=True):
+    """A page of blocks."""
+
+    head: int
+    """Height of the newest block: the ledger has so many."""
+
+    blocks: tuple[BlockLine, ...]
+    """Newest first."""
+
+
+class AskTransaction(msgspec.Struct, frozen=True, kw_only=True):
+    """Which transaction."""
+
+    transaction: str
+    """Its id, hexadecimal."""
+
+
+class TransactionShown(msgspec.Struct, frozen=True, kw_only=True):
+    """A transaction and what became of it."""
+
+    line: TransactionLine
+    """The transaction."""
+
+    height: int
+    """Block that holds it."""
+
+    time: str
+    """Block time, UTC."""
+
+    index: int
+    """Index of its leaf in the log."""
+
+    data: str
+    """Result data, hexadecimal: what its receipt proves."""
+
+    message: str
+    """The message as JSON, bytes in hexadecimal."""
+
+
 class SetContact(msgspec.Struct, frozen=True, kw_only=True):
     """How a patient is told of what happens to the record."""
 
@@ -1037,6 +1144,32 @@ class Issued(msgspec.Struct, frozen=True, kw_only=True):
     """Thumbprint of the key (RFC 7638)."""
 
 
+class SignIn(msgspec.Struct, frozen=True, kw_only=True):
+    """Who is to use the pages."""
+
+    subject: str
+    """Name that only this member can resolve: an account number, never a person's name."""
+
+    role: str
+    """Role of the person."""
+
+    purposes: tuple[str, ...]
+    """What the person may read for: codes of v3-ActReason."""
+
+    hours: int = 8
+    """How long it lasts: a shift at most."""
+
+
+class SignInLink(msgspec.Struct, frozen=True, kw_only=True):
+    """A link to hand to that person and to nobody else."""
+
+    link: str
+    """The address: good once, for ten minutes."""
+
+    ends: str
+    """When the session ends at the latest, UTC. Idle for 30 minutes ends it too."""
+
+
 class AnchorRecords(msgspec.Struct, frozen=True, kw_only=True):
     """Asks for nothing more."""
 
@@ -1214,6 +1347,64 @@ class Imported(msgspec.Struct, frozen=True, kw_only=True):
     """Resources refused, by code and element."""
 
 
+class AskMeasures(msgspec.Struct, frozen=True, kw_only=True):
+    """Whose measurements, by own link or by grant."""
+
+    link: str = ''
+    """The patient's link here."""
+
+    grant: str = ''
+    """A grant held."""
+
+    purpose: str = 'TREAT'
+    """What it is read for: a code of v3-ActReason."""
+
+
+class Point(msgspec.Struct, frozen=True, kw_only=True):
+    """One value."""
+
+    number: int
+    """Number of its record, for `records show`."""
+
+    date: str
+    """When it was measured, UTC; empty if it is not said."""
+
+    value: str
+    """The value as written."""
+
+    origin: str
+    """`own`, or `lease` for what was pulled from another member."""
+
+
+class Measure(msgspec.Struct, frozen=True, kw_only=True):
+    """One kind of measurement in one unit."""
+
+    code: str
+    """What was measured: SYSTEM|CODE."""
+
+    label: str
+    """Its name, as written."""
+
+    unit: str
+    """Unit, as written; empty for words."""
+
+    points: tuple[Point, ...]
+    """Newest first."""
+
+
+class Measures(msgspec.Struct, frozen=True, kw_only=True):
+    """What was measured."""
+
+    total: int
+    """Observations there are."""
+
+    read: int
+    """Observations read for this answer: the newest 1,000 at most."""
+
+    measures: tuple[Measure, ...]
+    """By name."""
+
+
 class ShowRecord(msgspec.Struct, frozen=True, kw_only=True):
     """Which record."""
 
@@ -1244,6 +1435,9 @@ class Shown(msgspec.Struct, frozen=True, kw_only=True):
 
     source: str
     """Digest of its file, or the writer's leaf; hexadecimal."""
+
+    transaction: str
+    """Transaction that anchored it here, hexadecimal; empty while it waits."""
 
     body: str
     """The bytes as received, as text."""
@@ -1660,6 +1854,25 @@ class JournalCases:
         return self._connection.ask('/api/journal/lines', request, JournalLines)
 
 
+class LedgerCases:
+    """Use cases about ledger."""
+
+    def __init__(self, connection: Connection) -> None:
+        self._connection = connection
+
+    def block(self, request: AskBlock) -> BlockShown:
+        """Show a block and its transactions. For: anyone."""
+        return self._connection.ask('/api/ledger/block', request, BlockShown)
+
+    def blocks(self, request: ListBlocks) -> Blocks:
+        """List blocks of this node's replica, newest first. For: anyone."""
+        return self._connection.ask('/api/ledger/blocks', request, Blocks)
+
+    def transaction(self, request: AskTransaction) -> TransactionShown:
+        """Show a transaction: its message, its result, where it stands. For: anyone."""
+        return self._connection.ask('/api/ledger/transaction', request, TransactionShown)
+
+
 class LinkCases:
     """Use cases about link."""
 
@@ -1742,7 +1955,7 @@ class NetworkCases:
         return self._connection.ask('/api/network/propose-validators', request, Proposed)
 
     def receipt(self, request: AskReceipt) -> ReceiptFile:
-        """Make the receipt of a transaction: an offline proof that the log holds it, and what became of it. For: operator."""
+        """Make the receipt of a transaction: an offline proof that the log holds it, and what became of it. For: anyone."""
         return self._connection.ask('/api/network/receipt', request, ReceiptFile)
 
     def rotate_keys(self, request: Rotate) -> Rotated:
@@ -1772,6 +1985,10 @@ class PersonCases:
         """Sign a credential for one of this member's people, bound to the person's own key. For: operator."""
         return self._connection.ask('/api/person/issue', request, Issued)
 
+    def sign_in(self, request: SignIn) -> SignInLink:
+        """Make a link that opens the pages for one of this member's people. The node must be running. For: operator."""
+        return self._connection.ask('/api/person/sign-in', request, SignInLink)
+
 
 class RecordsCases:
     """Use cases about records."""
@@ -1798,6 +2015,10 @@ class RecordsCases:
     def import_(self, request: ImportRecords) -> Imported:
         """Take FHIR files in: each resource is sealed under its patient's link, indexed and anchored. For: operator."""
         return self._connection.ask('/api/records/import', request, Imported)
+
+    def measures(self, request: AskMeasures) -> Measures:
+        """Gather a patient's measurements, and words of results, by what was measured and in which unit. For: person."""
+        return self._connection.ask('/api/records/measures', request, Measures)
 
     def show(self, request: ShowRecord) -> Shown:
         """Show one record, verified byte by byte. Journalled before it is shown. For: person."""
@@ -1865,6 +2086,7 @@ class Salus:
         self.emergency = EmergencyCases(connection)
         self.erasure = ErasureCases(connection)
         self.journal = JournalCases(connection)
+        self.ledger = LedgerCases(connection)
         self.link = LinkCases(connection)
         self.network = NetworkCases(connection)
         self.person = PersonCases(connection)

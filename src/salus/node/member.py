@@ -24,6 +24,7 @@ from salus.node.desk import Desk
 from salus.node.errors import NotFound, Unavailable
 from salus.node.exchange.derived import Writers
 from salus.node.exchange.wire import Door, Handler, Peers, Transport
+from salus.node.sessions import Sessions
 from salus.node.submitting import Submitter
 from salus.vault.envelope import Context, ReceiveKey
 from salus.vault.keystore import Keys
@@ -84,6 +85,8 @@ class MemberNode:
         """Held while batches go to the ledger: each goes once, the oldest first."""
         self.leasing = threading.Lock()
         """Held while a lease is filled or purged: what arrives after the purge is not kept."""
+        self.sessions = Sessions(clock, entropy)
+        """Who has signed in at the pages; gone when the process ends."""
         self.door = Door(self.member, self.signing_keys, clock, self.handlers)
 
     @property

@@ -13,15 +13,16 @@ from salus.node import (
     people,
     requests,
     research,
+    signing_in,
     supply,
     trials,
     worklist,
 )
-from salus.node.network import directory, founding, governing, transacting
-from salus.node.records import charts, keeping, taking
+from salus.node.network import directory, exploring, founding, governing, transacting
+from salus.node.records import charts, keeping, measures, taking
 from salus.node.upkeep import backups, replaying
 from salus.node.usecase import UseCase
-from salus.node.wallet import joining, seeing, sharing
+from salus.node.wallet import joining, reading, seeing, sharing
 
 # A domain's module or package; its use cases are the UseCase values in its namespace.
 DOMAINS: Final[tuple[ModuleType, ...]] = (
@@ -33,14 +34,17 @@ DOMAINS: Final[tuple[ModuleType, ...]] = (
     disclosures,
     emergencies,
     erasures,
+    exploring,
     founding,
     governing,
     keeping,
     links,
+    measures,
     people,
     replaying,
     requests,
     research,
+    signing_in,
     supply,
     taking,
     transacting,
@@ -50,7 +54,7 @@ DOMAINS: Final[tuple[ModuleType, ...]] = (
 
 
 # What a patient does with a wallet's file. No routes: nothing of it runs at a member.
-WALLET_DOMAINS: Final[tuple[ModuleType, ...]] = (joining, sharing, seeing)
+WALLET_DOMAINS: Final[tuple[ModuleType, ...]] = (joining, sharing, seeing, reading)
 
 
 def use_cases() -> dict[str, UseCase[Any, Any, Any]]:

@@ -211,6 +211,14 @@ class Vault:
             return False
         return True
 
+    def anchoring_of(self, number: int) -> Anchoring | None:
+        """Return where the ledger holds a record's batch, None while it waits. Raises UnknownRecord, Erased."""
+        try:
+            at = batches.anchored_place(self.store, self._trees, records.stored(self.store, number).entry)
+        except NotAnchored:
+            return None
+        return batches.anchoring(self.store, at.batch)
+
     def seal_for_pull(self, numbers: Sequence[int]) -> Pulled:
         """Return sealed records with data keys, salts and paths, for another member that may have exactly these.
 

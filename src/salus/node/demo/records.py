@@ -4,7 +4,7 @@ import os
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -176,7 +176,7 @@ def _enrol(scene: _Scene) -> None:
         "Patients take their keys", "Each link's secret goes to the patient's wallet; nothing of it is on the ledger."
     ) as step:
         scene.trust = scene.together.trust().to_json()
-        people = _people(scene)
+        people = people_of(scene.keepers())
         step.holds("there are patients to enrol", len(people) > 1)
         for links in people:
             holder = scene.together.holder()
@@ -192,10 +192,10 @@ def _enrol(scene: _Scene) -> None:
         step.figure("chains followed to the newest record", sum(len(links) for links in people))
 
 
-def _people(scene: _Scene) -> list[dict[str, bytes]]:
+def people_of(nodes: Iterable[MemberNode]) -> list[dict[str, bytes]]:
     """Return each patient's links by member, those known at most members first, tied by a shared identifier."""
     by_identifier: dict[tuple[str, str], dict[str, bytes]] = {}
-    for node in scene.keepers():
+    for node in nodes:
         for link in node.vault.links():
             for identifier in node.vault.identifiers(link):
                 by_identifier.setdefault(identifier, {})[node.member] = link

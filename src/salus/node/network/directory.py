@@ -9,7 +9,7 @@ from salus.core.proof.cose import kid_of
 from salus.core.proof.trust import quorum
 from salus.node.member import MemberNode
 from salus.node.names import GRANT_EXAMPLE, GRANT_PATTERN
-from salus.node.usecase import ANYONE, OPERATOR, Message, use_case
+from salus.node.usecase import ANYONE, Message, use_case
 
 PATIENCE_SECONDS: Final = 5.0  # a checkpoint is due at most a second after its block, and takes the others a round trip
 
@@ -150,7 +150,7 @@ def trust_file(node: MemberNode, request: AskTrust) -> TrustFile:
     return TrustFile(trust=node.cosigning.trust(request.witnesses).to_json())
 
 
-@use_case("network.receipt", who=OPERATOR)
+@use_case("network.receipt", who=ANYONE)
 def receipt_of(node: MemberNode, request: AskReceipt) -> ReceiptFile:
     """Make the receipt of a transaction: an offline proof that the log holds it, and what became of it."""
     receipt = node.prover.receipt(bytes.fromhex(request.transaction))

@@ -1,5 +1,6 @@
 """`records find`, `chart`, `show`: what a member's people read, journalled before it is shown."""
 
+from collections.abc import Sequence
 from datetime import UTC, datetime
 from typing import Annotated, Final
 
@@ -125,6 +126,9 @@ class Shown(Message, frozen=True):
     recorded: Annotated[str, Meta(description="When it was sealed here, UTC.")]
     media: Annotated[str, Meta(description="Media type.")]
     source: Annotated[str, Meta(description="Digest of its file, or the writer's leaf; hexadecimal.")]
+    transaction: Annotated[
+        str, Meta(description="Transaction that anchored it here, hexadecimal; empty while it waits.")
+    ]
     body: Annotated[str, Meta(description="The bytes as received, as text.")]
 
 
@@ -148,29 +152,47 @@ def show_chart(node: MemberNode, request: ShowChart, *, caller: Caller) -> Chart
     is refused when it is asked for, and left out of the chart of a link.
     """
     require_purpose(caller, request.purpose)
-    if bool(request.link) == bool(request.grant):
-        raise Malformed("chart.whose", "it is not said whose chart", expected="either a link or a grant")
-    grants: list[bytes] = []
-    links: list[bytes] = []
-    if request.link:
-        own = bytes.fromhex(request.link)
-        if node.vault.link_info(own).kind is not LinkKind.PATIENT:
-            raise NotFound("link.unknown", "no patient has this link here", todo="see `salus records find`")
-        links.append(own)
-        grants += leases_of(node, own, caller, request.purpose)
-    else:
-        grants.append(bytes.fromhex(request.grant))
-        require_lease(node, caller, grants[0], request.purpose)
-    leases = {node.vault.open_lease(grant): grant for grant in grants}
+    links, leases = whose(node, caller, request.link, request.grant, request.purpose)
     page = node.index.chart([*links, *leases], _choice(request))
-    for link in links:
-        types = counted(line.type for line in page.lines if line.link == link)
-        journal_own(node, caller, link, purpose=request.purpose, action="chart", what=types)
-    for lease, grant in leases.items():
-        types = counted(line.type for line in page.lines if line.link == lease)
-        journal_lease(node, caller, grant, purpose=request.purpose, action="chart", what=types)
+    journal_lines(node, caller, page.lines, links, leases, request.purpose)
     after = f"{page.cursor[0]}.{page.cursor[1]}" if page.cursor else ""
     return Chart(total=page.total, next=after, lines=tuple(chart_line(line) for line in page.lines))
+
+
+def whose(
+    node: MemberNode, caller: Caller, link: str, grant: str, purpose: str
+) -> tuple[list[bytes], dict[bytes, bytes]]:
+    """Return the own links, and the leases with their grants, that a caller reads of one patient.
+
+    By an own link, with the live grants about that patient, or by one grant. Raises Malformed, NotFound, Forbidden.
+    """
+    if bool(link) == bool(grant):
+        raise Malformed("chart.whose", "it is not said whose chart", expected="either a link or a grant")
+    if not link:
+        one = bytes.fromhex(grant)
+        require_lease(node, caller, one, purpose)
+        return [], {node.vault.open_lease(one): one}
+    own = bytes.fromhex(link)
+    if node.vault.link_info(own).kind is not LinkKind.PATIENT:
+        raise NotFound("link.unknown", "no patient has this link here", todo="see `salus records find`")
+    return [own], {node.vault.open_lease(each): each for each in leases_of(node, own, caller, purpose)}
+
+
+def journal_lines(  # noqa: PLR0917 -- what a journal line says
+    node: MemberNode,
+    caller: Caller,
+    lines: Sequence[Line],
+    links: list[bytes],
+    leases: dict[bytes, bytes],
+    purpose: str,
+) -> None:
+    """Journal what of a chart is shown, per link and per grant."""
+    for link in links:
+        types = counted(line.type for line in lines if line.link == link)
+        journal_own(node, caller, link, purpose=purpose, action="chart", what=types)
+    for lease, grant in leases.items():
+        types = counted(line.type for line in lines if line.link == lease)
+        journal_lease(node, caller, grant, purpose=purpose, action="chart", what=types)
 
 
 @use_case("records.show", who=person())
@@ -186,7 +208,9 @@ def show_record(node: MemberNode, request: ShowRecord, *, caller: Caller) -> Sho
         journal_lease(node, caller, grant, purpose=request.purpose, action="read", what=what)
     else:
         journal_own(node, caller, link, purpose=request.purpose, action="read", what=what)
+    anchoring = node.vault.anchoring_of(request.number)
     return Shown(
+        transaction=anchoring.tx_id.hex() if anchoring else "",
         type=record.ref.type,
         id=record.ref.id,
         version=record.ref.version,

@@ -40,6 +40,7 @@ class SeenLine(Message, frozen=True):
     action: Annotated[str, Meta(description="What was done.")]
     what: Annotated[str, Meta(description="What was read, by type and number.")]
     proven: Annotated[bool, Meta(description="Whether it lies under a root on the ledger already.")]
+    transaction: Annotated[str, Meta(description="Transaction that put that root there, hexadecimal; empty: none yet.")]
 
 
 class LogRead(Message, frozen=True):
@@ -125,6 +126,7 @@ def read_log(wallet: OpenWallet, request: ReadLog) -> LogRead:
                 action=one.disclosure.action,
                 what=", ".join(one.disclosure.what),
                 proven=one.proven,
+                transaction=one.line.tx_id.hex(),
             )
             for one in seen
         )

@@ -1,0 +1,58 @@
+"""The routes of a member's pages."""
+
+from typing import Final
+
+from starlette.routing import BaseRoute, Route
+
+from salus.portal import asking, charting, entering, ledger, mine
+from salus.portal.visiting import Handler, Pages, endpoint
+
+GET: Final[tuple[tuple[str, Handler], ...]] = (
+    ("/", entering.home),
+    ("/sign-in", entering.sign_in_page),
+    ("/assets/{digest}/salus.css", entering.stylesheet),
+    ("/patients", charting.patients),
+    ("/chart/{name}", charting.summary),
+    ("/chart/{name}/timeline", charting.timeline),
+    ("/chart/{name}/results", charting.results),
+    ("/chart/{name}/results/{measure}", charting.measure),
+    ("/record/{name}", charting.record),
+    ("/access", asking.permissions),
+    ("/access/{name}", asking.code),
+    ("/emergency", asking.emergency),
+    ("/emergency/{name}", asking.emergency_summary),
+    ("/worklist", asking.todo),
+    ("/my/record", mine.record),
+    ("/my/record/{name}", mine.one),
+    ("/my/sharing", mine.sharing),
+    ("/my/looked", mine.looked),
+    ("/my/looked.csv", mine.looked_csv),
+    ("/ledger", ledger.blocks),
+    ("/ledger/blocks.csv", ledger.blocks_csv),
+    ("/ledger/blocks/{height}", ledger.block),
+    ("/ledger/find", ledger.find),
+    ("/ledger/members", ledger.members),
+    ("/ledger/members.csv", ledger.members_csv),
+    ("/ledger/transactions/{id}", ledger.transaction),
+    ("/ledger/transactions/{id}/receipt", ledger.receipt),
+)
+POST: Final[tuple[tuple[str, Handler], ...]] = (
+    ("/sign-in", entering.sign_in),
+    ("/sign-out", entering.sign_out),
+    ("/patients", charting.search),
+    ("/patients/forget", charting.forget),
+    ("/access", asking.ask),
+    ("/access/pull", asking.pull),
+    ("/emergency", asking.open_emergency_access),
+    ("/emergency/review", asking.review),
+    ("/my/stop", mine.stop_sharing),
+)
+OURS: Final = ("/access", "/chart", "/emergency", "/ledger", "/my", "/patients", "/record")
+
+
+def routes(pages: Pages) -> list[BaseRoute]:
+    """Return the routes. Below the pages' own addresses, what is not there is said by a page."""
+    found = [Route(path, endpoint(pages, handler), methods=["GET"]) for path, handler in GET]
+    found += [Route(path, endpoint(pages, handler), methods=["POST"]) for path, handler in POST]
+    found += [Route(f"{path}/{{rest:path}}", endpoint(pages, entering.nothing), methods=["GET"]) for path in OURS]
+    return list(found)

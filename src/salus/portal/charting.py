@@ -1,0 +1,191 @@
+"""For staff: find a patient, read the chart, see where each fact came from."""
+
+import json
+from dataclasses import dataclass
+from typing import Final
+
+import msgspec
+from starlette.responses import Response
+
+from salus.node.errors import Malformed, NotFound
+from salus.node.records.charts import ChartLine, Patient, find_patients, show_chart, show_record
+from salus.node.records.measures import Measure, list_measures
+from salus.node.sessions import Session
+from salus.portal.trend import trend
+from salus.portal.visiting import Visit, to
+
+PAGE: Final = 50
+SUMMARY: Final = ("AllergyIntolerance", "Condition", "MedicationRequest", "Immunization")
+SUMMARY_LINES: Final = 500
+FILTERS: Final = (
+    "AllergyIntolerance", "Condition", "DiagnosticReport", "DocumentReference", "Encounter", "ImagingStudy",
+    "Immunization", "MedicationRequest", "Observation", "Procedure",
+)  # fmt: skip
+EMPTY: Final = {"name": "", "birth_date": "", "identifier": ""}
+
+
+@dataclass(frozen=True, slots=True)
+class OneChart:
+    """Whose chart an address of this session names."""
+
+    patient: Patient
+
+    @property
+    def fields(self) -> dict[str, str]:
+        """What use cases ask for."""
+        return {"grant": self.patient.grant} if self.patient.grant else {"link": self.patient.link}
+
+
+@dataclass(frozen=True, slots=True)
+class OneRecord:
+    """A record that an address of this session names, in its chart."""
+
+    number: int
+    chart: str
+    """Address of the chart."""
+
+
+@dataclass(frozen=True, slots=True)
+class OneMeasure:
+    """A kind of measurement that an address of this session names."""
+
+    code: str
+    unit: str
+
+
+def patients(visit: Visit) -> Response:
+    """Show the search, and what the last search of this session finds now."""
+    session = visit.staff()
+    found = None
+    if session.search is not None:
+        answer = visit.call(find_patients, **session.search)
+        found = [(one, f"/chart/{_chart(session, one)}") for one in answer.patients]
+    return visit.page("patients", search=session.search or EMPTY, found=found)
+
+
+def search(visit: Visit) -> Response:
+    """Keep what to look for in the session, so that no address tells it; then show the result. Raises Malformed."""
+    session = visit.staff()
+    number = visit.one("identifier")
+    system = visit.one("system")
+    asked = {
+        "name": visit.one("name"),
+        "birth_date": visit.one("birth_date"),
+        "identifier": f"{system}|{number}" if number else "",
+    }
+    if not any(asked.values()):
+        raise Malformed("find.empty", "nothing to look for was given", todo="type a name, a birth date or a number")
+    session.search = asked
+    return to("/patients")
+
+
+def forget(visit: Visit) -> Response:
+    """Forget the last search."""
+    visit.staff().search = None
+    return to("/patients")
+
+
+def summary(visit: Visit) -> Response:
+    """Show what counts of a patient: allergies, conditions, medication, immunisations."""
+    session, name, chart = _named(visit)
+    found = visit.call(show_chart, **chart.fields, types=SUMMARY, limit=SUMMARY_LINES)
+    groups = [
+        (kind, [(line, _record(session, name, line)) for line in found.lines if line.type == kind]) for kind in SUMMARY
+    ]
+    return visit.page("summary", name=name, patient=chart.patient, tab="", groups=groups, total=found.total)
+
+
+def timeline(visit: Visit) -> Response:
+    """Show the records of a patient, newest first, by type and time."""
+    session, name, chart = _named(visit)
+    types = tuple(one for one in visit.request.query_params.getlist("type") if one in FILTERS)
+    since, until = visit.asked("since"), visit.asked("until")
+    found = visit.call(
+        show_chart, **chart.fields, types=types, since=since, until=until, limit=PAGE, cursor=visit.asked("after")
+    )
+    lines = [(line, _record(session, name, line)) for line in found.lines]
+    return visit.page(
+        "timeline",
+        name=name,
+        patient=chart.patient,
+        tab="timeline",
+        lines=lines,
+        found=found,
+        filters=FILTERS,
+        types=types,
+        since=since,
+        until=until,
+    )
+
+
+def results(visit: Visit) -> Response:
+    """Show the newest value of everything that was measured."""
+    session, name, chart = _named(visit)
+    found = visit.call(list_measures, **chart.fields)
+    measures = [(one, _measure(session, name, one)) for one in found.measures]
+    return visit.page("results", name=name, patient=chart.patient, tab="results", found=found, measures=measures)
+
+
+def measure(visit: Visit) -> Response:
+    """Show one measurement over time: the trend, and every value with its record. Raises NotFound."""
+    session, name, chart = _named(visit)
+    asked = session.thing(visit.part("measure"))
+    if not isinstance(asked, OneMeasure):
+        raise NotFound("session.address", "this address names no measurement")
+    found = visit.call(list_measures, **chart.fields)
+    one = next((each for each in found.measures if (each.code, each.unit) == (asked.code, asked.unit)), None)
+    if one is None:
+        raise NotFound("chart.measure", "this is not in the chart any more", todo="go back to the results")
+    points = [
+        (point, f"/record/{session.name(OneRecord(point.number, name), 'record', str(point.number))}")
+        for point in one.points
+    ]
+    return visit.page(
+        "measure",
+        name=name,
+        patient=chart.patient,
+        tab="results",
+        measure=one,
+        points=points,
+        trend=trend(one.points),
+    )
+
+
+def record(visit: Visit) -> Response:
+    """Show one record as its writer received it, with its source and proof. Raises NotFound."""
+    session = visit.staff()
+    asked = session.thing(visit.part("name"))
+    if not isinstance(asked, OneRecord):
+        raise NotFound("session.address", "this address names no record")
+    shown = visit.call(show_record, number=asked.number)
+    return visit.page("record", record=shown, text=_indented(shown.body), chart=f"/chart/{asked.chart}")
+
+
+def _indented(body: str) -> str:
+    """Return JSON with line breaks; its numbers stay as they were written."""
+    try:
+        return msgspec.json.format(body.encode(), indent=2).decode()
+    except msgspec.DecodeError:
+        return json.dumps(body)
+
+
+def _named(visit: Visit) -> tuple[Session, str, OneChart]:
+    """Return the session, the name and the chart that the address names. Raises Unauthenticated, NotFound."""
+    session = visit.staff()
+    name = visit.part("name")
+    chart = session.thing(name)
+    if not isinstance(chart, OneChart):
+        raise NotFound("session.address", "this address names no chart", todo="find the patient again")
+    return session, name, chart
+
+
+def _chart(session: Session, patient: Patient) -> str:
+    return session.name(OneChart(patient), "chart", patient.link, patient.grant)
+
+
+def _record(session: Session, chart: str, line: ChartLine) -> str:
+    return f"/record/{session.name(OneRecord(line.number, chart), 'record', str(line.number))}"
+
+
+def _measure(session: Session, chart: str, one: Measure) -> str:
+    return f"/chart/{chart}/results/{session.name(OneMeasure(one.code, one.unit), 'measure', one.code, one.unit)}"

@@ -1,0 +1,102 @@
+"""For patients whose wallet this member hosts: the record, who can see it, who has looked, stop."""
+
+from dataclasses import dataclass
+from typing import Final
+
+from starlette.responses import Response
+
+from salus.node.errors import NotFound
+from salus.node.wallet.reading import OwnRecord, list_own
+from salus.node.wallet.seeing import read_log
+from salus.node.wallet.sharing import list_grants, stop
+from salus.portal.ledger import as_csv
+from salus.portal.visiting import Visit, to
+
+PAGE: Final = 50
+
+
+@dataclass(frozen=True, slots=True)
+class OnePermission:
+    """A permission that an address or form of this session names."""
+
+    grant: str
+
+
+def record(visit: Visit) -> Response:
+    """Show the own record, newest first, of all members or by kind."""
+    session = visit.known()
+    kind, page = visit.asked("kind"), visit.asked("page")
+    at = int(page) if page.isascii() and page.isdigit() and len(page) < 6 else 0
+    found = visit.on_wallet(list_own)
+    kinds = sorted({one.type for one in found.records})
+    chosen = [one for one in found.records if not kind or one.type == kind]
+    lines = [
+        (one, f"/my/record/{session.name(one, 'own', one.member, one.type, one.id, str(one.version))}")
+        for one in chosen[at * PAGE : (at + 1) * PAGE]
+    ]
+    return visit.page(
+        "my_record",
+        lines=lines,
+        total=len(chosen),
+        kind=kind if kind in kinds else "",
+        kinds=kinds,
+        at=at,
+        more=len(chosen) > (at + 1) * PAGE,
+    )
+
+
+def one(visit: Visit) -> Response:
+    """Show one record in plain words with the original beside it. Raises NotFound."""
+    visit.wallet()
+    found = visit.known().thing(visit.part("name"))
+    if not isinstance(found, OwnRecord):
+        raise NotFound("session.address", "this address names no record")
+    return visit.page("my_one", record=found)
+
+
+def sharing(visit: Visit) -> Response:
+    """Show who can see, and who no longer can."""
+    session = visit.known()
+    grants = [
+        (each, session.name(OnePermission(each.grant), "permission", each.grant))
+        for each in reversed(visit.on_wallet(list_grants).grants)
+    ]
+    return visit.page(
+        "my_sharing",
+        live=[pair for pair in grants if pair[0].standing == "live"],
+        past=[pair for pair in grants if pair[0].standing != "live"],
+    )
+
+
+def stop_sharing(visit: Visit) -> Response:
+    """Stop one permission. A second click finds it stopped. Raises NotFound."""
+    visit.wallet()
+    asked = visit.known().thing(visit.one("permission"))
+    if not isinstance(asked, OnePermission):
+        raise NotFound("session.address", "this form names no permission", todo="open the page again")
+    with visit.known().lock:
+        standing = {each.grant: each.standing for each in visit.on_wallet(list_grants).grants}
+        if standing.get(asked.grant) == "live":
+            visit.on_wallet(stop, grant=asked.grant)
+    return to("/my/sharing")
+
+
+def looked(visit: Visit) -> Response:
+    """Show who has looked, over all members, newest first."""
+    lines = tuple(reversed(visit.on_wallet(read_log).lines))
+    asked = visit.asked("by")
+    members = sorted({_reader(each.told_by, each.side, each.member) for each in lines})
+    chosen = [each for each in lines if not asked or _reader(each.told_by, each.side, each.member) == asked]
+    return visit.page(
+        "my_looked", lines=chosen, total=len(lines), members=members, by=asked if asked in members else ""
+    )
+
+
+def looked_csv(visit: Visit) -> Response:
+    """Return the whole log as CSV."""
+    return as_csv("who-has-looked", visit.on_wallet(read_log).lines)
+
+
+def _reader(told_by: str, side: str, member: str) -> str:
+    """Return who read: of a grantee's line the member that tells it, of a custodian's the one it names."""
+    return told_by if side == "grantee" else member

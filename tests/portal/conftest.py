@@ -1,0 +1,111 @@
+"""Two organisations with pages: a patient of the first, whose wallet it hosts, and a clinic that reads."""
+
+import html
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import pytest
+from starlette.applications import Starlette
+from starlette.testclient import TestClient
+
+from salus.contracts.membership.port import Role
+from salus.http.app import application
+from salus.http.person import PersonAuthenticator
+from salus.node.demo.serving import Hosted
+from salus.node.member import MemberNode
+from salus.node.records.intake import Intake
+from salus.node.registry import use_cases
+from salus.node.signing_in import caller_of
+from salus.node.together import Clock, Founder, Together, found_together
+from salus.portal.app import routes
+from salus.portal.visiting import Pages
+
+SCRIPT = "<script>alert('canary')</script>"
+PATIENT = '{"resourceType":"Patient","id":"p1","identifier":[{"system":"urn:mrn:north","value":"4711"}],"name":[{"family":"Canary","given":["Ada"]}],"birthDate":"1970-05-05","gender":"female"}'
+OTHER = '{"resourceType":"Patient","id":"p2","identifier":[{"system":"urn:mrn:north","value":"4712"}],"name":[{"family":"Other","given":["Bob"]}],"birthDate":"1980-01-01"}'
+PULSE = '{"resourceType":"Observation","id":"o%d","status":"final","subject":{"reference":"Patient/p1"},"effectiveDateTime":"2026-0%d-02","code":{"coding":[{"system":"http://loinc.org","code":"8867-4"}],"text":"Heart rate"},"valueQuantity":{"value":7%d.50,"unit":"/min"}}'
+ALLERGY = '{"resourceType":"AllergyIntolerance","id":"a1","patient":{"reference":"Patient/p1"},"code":{"text":"%s"}}'
+EIGHT_HOURS = 8 * 3600 * 1000
+
+
+@dataclass
+class Site:
+    """A member's application, and how a browser gets into it."""
+
+    together: Together
+    node: MemberNode
+    app: Starlette
+    wallet: Hosted
+
+    def browser(self) -> TestClient:
+        return TestClient(self.app, base_url="http://site.test")
+
+    def staff(self, role: str = "physician", purposes: tuple[str, ...] = ("TREAT", "ETREAT")) -> TestClient:
+        code = self.node.sessions.invite(*caller_of(self.node, f"{role}-1", role, purposes))
+        browser = self.browser()
+        sent = browser.post("/sign-in", data={"code": code})
+        assert (sent.status_code, sent.url.path) == (200, "/patients")
+        return browser
+
+    def patient(self) -> TestClient:
+        token = self.node.sessions.open(ends=self.node.now() + EIGHT_HOURS, wallet="ada")
+        browser = self.browser()
+        browser.cookies.set(f"salus-{self.node.member}", token)
+        return browser
+
+
+def form(page: str, action: str, at: int = 0) -> dict[str, str]:
+    """Return the hidden fields of the form with this action."""
+    found = re.findall(rf'<form[^>]*action="{re.escape(action)}"[^>]*>(.*?)</form>', page, re.DOTALL)[at]
+    return {
+        name: html.unescape(value)
+        for name, value in re.findall(r'<input type="hidden" name="([^"]+)" value="([^"]*)"', found)
+    }
+
+
+def links(page: str, start: str) -> list[str]:
+    """Return the addresses of a page that begin so, in their order."""
+    return list(
+        dict.fromkeys(html.unescape(each) for each in re.findall(r'href="([^"]+)"', page) if each.startswith(start))
+    )
+
+
+@pytest.fixture(scope="module")
+def together(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Together]:
+    founders = (
+        Founder("north", "North Hospital", (Role.PROVIDER,)),
+        Founder("clinic", "Lake Clinic", (Role.PROVIDER,)),
+    )
+    folder = tmp_path_factory.mktemp("pages")
+    found = found_together(folder, founders, clock=Clock())
+    file = folder / "north.ndjson"
+    file.write_text("\n".join([PATIENT, OTHER, ALLERGY % SCRIPT, *(PULSE % (n, n, n) for n in range(1, 4))]))
+    Intake(found.nodes["north"], "urn:source:north").run([file])
+    yield found
+    found.close()
+
+
+@pytest.fixture(scope="module")
+def sites(together: Together) -> dict[str, Site]:
+    wallet = Hosted(together)
+    north = together.nodes["north"]
+    link = north.vault.find_link("urn:mrn:north", "4711")
+    assert link is not None
+    wallet.holder.join("north", north.vault.invite(link))
+    made = {}
+    for member, node in together.nodes.items():
+        pages = Pages(node, secure=False, wallets={"ada": wallet} if member == "north" else {})
+        app = application(node, use_cases().values(), PersonAuthenticator(node), more=routes(pages))
+        made[member] = Site(together, node, app, wallet)
+    return made
+
+
+@pytest.fixture
+def north(sites: dict[str, Site]) -> Site:
+    return sites["north"]
+
+
+@pytest.fixture
+def clinic(sites: dict[str, Site]) -> Site:
+    return sites["clinic"]

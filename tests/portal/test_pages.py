@@ -1,0 +1,142 @@
+"""The pages of staff, patients and anyone: what each shows, and what none gives away."""
+
+import re
+from importlib import resources
+
+import pytest
+
+from salus.portal.app import GET
+from salus.portal.rendering import HEADERS, style, texts
+from tests.portal.conftest import SCRIPT, form, links
+
+PERSONAL = ("Canary", "1970-05-05", "4711", "Heart rate")
+
+
+def found(browser, **asked):
+    page = browser.get("/patients")
+    return browser.post("/patients", data={**form(page.text, "/patients"), **asked})
+
+
+def test_a_stranger_sees_the_first_page_the_sign_in_and_the_ledger_alone(north) -> None:
+    browser = north.browser()
+    for path, _ in GET:
+        if path in {"/", "/sign-in", "/assets/{digest}/salus.css"} or path.startswith("/ledger"):
+            continue
+        sent = browser.get(re.sub(r"\{\w+\}", "0" * 20, path), follow_redirects=False)
+        assert (sent.status_code, sent.headers.get("location")) == (303, "/sign-in"), path
+    assert browser.get("/").status_code == browser.get("/sign-in").status_code == 200
+
+
+def test_every_page_carries_the_strict_headers_and_no_script(north) -> None:
+    staff, patient = north.staff(), north.patient()
+    pages = [
+        staff.get(path) for path in ("/patients", "/access", "/emergency", "/worklist", "/ledger", "/nothing-here")
+    ]
+    pages += [patient.get(path) for path in ("/my/record", "/my/sharing", "/my/looked", "/my/none")]
+    for page in pages[:5] + pages[6:]:
+        assert {name: page.headers.get(name) for name in HEADERS} == dict(HEADERS), page.url.path
+        assert "<script" not in page.text
+        assert "style=" not in page.text
+        assert "onclick" not in page.text
+    assert "default-src 'none'" in HEADERS["content-security-policy"]
+    assert HEADERS["cache-control"] == "no-store"
+
+
+def test_staff_find_by_name_birth_date_and_number(north) -> None:
+    browser = north.staff()
+    for asked in ({"name": "ada can"}, {"birth_date": "1970-05"}, {"system": "urn:mrn:north", "identifier": "4711"}):
+        page = found(browser, **asked)
+        assert page.url.path == "/patients"
+        assert page.url.query == b""
+        assert "Ada Canary" in page.text
+        assert "Bob Other" not in page.text
+    assert "Nobody was found" in found(browser, name="zz").text
+    nothing = found(browser)
+    assert (nothing.status_code, "nothing to look for" in nothing.text.lower()) == (400, True)
+
+
+def test_the_chart_shows_summary_timeline_results_and_the_proof_of_each_fact(north) -> None:
+    browser = north.staff()
+    chart = links(found(browser, name="canary").text, "/chart/")[0]
+    summary = browser.get(chart)
+    assert "Allergies" in summary.text
+    assert SCRIPT not in summary.text
+    assert "&lt;script&gt;" in summary.text
+    timeline = browser.get(f"{chart}/timeline", params={"type": "Observation", "since": "2026-02"})
+    assert "2 of 2 records" in timeline.text
+    results = browser.get(f"{chart}/results")
+    assert "<strong>73.50</strong> /min" in results.text  # as it was written
+    measure = browser.get(links(results.text, f"{chart}/results/")[0])
+    assert "<polyline" in measure.text
+    assert "3 values" in measure.text
+    record = browser.get(links(measure.text, "/record/")[0])
+    assert "73.50" in record.text
+    proof = links(record.text, "/ledger/transactions/")[0]
+    assert "records.anchor" in north.browser().get(proof).text
+    assert len(north.browser().get(f"{proof}/receipt").content) > 100
+    for page in (summary, timeline, results, measure, record):
+        title = re.search(r"<title>(.*?)</title>", page.text)
+        assert title is not None
+        assert not [word for word in PERSONAL if word in str(page.url) + title[1]]
+
+
+def test_an_address_of_one_session_means_nothing_in_another(north) -> None:
+    chart = links(found(north.staff(), name="canary").text, "/chart/")[0]
+    other = north.staff()
+    for path in (chart, f"{chart}/timeline", f"{chart}/results", f"{chart}/results/{'0' * 20}", f"/record/{'0' * 20}"):
+        sent = other.get(path)
+        assert (sent.status_code, "session.address" in sent.text, "Canary" in sent.text) == (404, True, False)
+
+
+@pytest.mark.parametrize(
+    "headers",
+    [{"origin": "https://evil.example"}, {"sec-fetch-site": "cross-site"}, {"sec-fetch-site": "same-site"}],
+)
+def test_a_form_from_elsewhere_is_refused(north, headers) -> None:
+    browser = north.staff()
+    token = form(browser.get("/patients").text, "/patients")
+    sent = browser.post("/patients", data={**token, "name": "canary"}, headers=headers)
+    assert (sent.status_code, "form.foreign" in sent.text, "Canary" in sent.text) == (403, True, False)
+
+
+def test_a_form_without_its_token_or_with_that_of_another_form_is_refused(north) -> None:
+    browser = north.staff()
+    other = form(browser.get("/access").text, "/access")
+    for data in ({"name": "canary"}, {"name": "canary", "form": ""}, {"name": "canary", **other}):
+        sent = browser.post("/patients", data=data)
+        assert (sent.status_code, "form.foreign" in sent.text) == (403, True)
+    assert "Canary" not in browser.get("/patients").text
+
+
+def test_a_sign_in_link_is_good_once_and_a_session_ends(north) -> None:
+    code = "0" * 48
+    refused = north.browser().post("/sign-in", data={"code": code})
+    assert (refused.status_code, "session.code" in refused.text) == (401, True)
+    browser = north.staff()
+    page = browser.get("/patients")
+    browser.post("/sign-out", data=form(page.text, "/sign-out"))
+    assert browser.get("/patients", follow_redirects=False).headers["location"] == "/sign-in"
+
+
+def test_pages_for_one_kind_of_person_refuse_the_other(north) -> None:
+    for path in ("/my/record", "/my/sharing", "/my/looked", "/my/looked.csv"):
+        assert "page.patient" in north.staff().get(path).text
+    for path in ("/patients", "/access", "/emergency", "/worklist"):
+        assert "page.staff" in north.patient().get(path).text
+
+
+def test_the_catalogue_has_every_text_and_no_more() -> None:
+    used: set[str] = set()
+    for file in (resources.files("salus.portal") / "templates").iterdir():
+        text = file.read_text(encoding="utf-8")
+        used |= set(re.findall(r'"((?:[a-z_]+)\.[a-z_]+)"', text))
+    known = {key for key in texts() if not key.startswith("words.")}
+    assert used == known
+
+
+def test_the_style_sheet_is_small_and_kept_for_good(north) -> None:
+    path = re.findall(r'href="(/assets/[^"]+)"', north.browser().get("/").text)[0]
+    sent = north.browser().get(path)
+    assert (sent.content, sent.headers["content-type"]) == (style(), "text/css; charset=utf-8")
+    assert "immutable" in sent.headers["cache-control"]
+    assert len(style()) < 14_000
