@@ -13,6 +13,7 @@ from salus.agreements.consent.slip import BadTerms
 from salus.agreements.grants import GrantRefused
 from salus.agreements.research.document import QueryRefused
 from salus.agreements.research.errors import MalformedVector, NoFit, OffPath
+from salus.agreements.trials.draws import DrawRefused
 from salus.agreements.trustees import ThresholdRefused
 from salus.core.encoding import MalformedBytes
 from salus.core.errors import Rejected, SalusError
@@ -62,6 +63,7 @@ TOLD: Final[dict[type[Exception], Told]] = {
     ViewMalformed: Told(Malformed, "view.malformed", "the ViewDefinition does not hold", private=True),
     ViewFailed: Told(Malformed, "view.failed", "the view cannot be run on these resources", private=True),
     ThresholdRefused: Told(Forbidden, "threshold.refused", "a trustee's share or signature does not hold"),
+    DrawRefused: Told(Malformed, "draw.refused", "the scheme is none, or draws and allocations do not match"),
     cdisc.DocumentRefused: Told(Malformed, "trials.document", "the protocol or table is not taken", private=True),
     x12.Unreadable: Told(Malformed, "x12.unreadable", "the file does not read as X12", private=True),
     DocumentRefused: Told(Malformed, "claims.document", "the document of a plan or rates does not hold", private=True),
