@@ -32,18 +32,20 @@ def released(design: Matrix, outcome: Matrix) -> Matrix:
 
 def leverages(columns: Matrix) -> Matrix:
     """Return each person's leverage in the space of the columns, 0 to 1; collinear and empty columns add nothing."""
-    norms = np.linalg.norm(columns, axis=0)
-    kept = columns[:, norms > 0] / norms[norms > 0]
-    if not kept.size:
-        return np.zeros(len(columns))
-    if kept.shape[0] > 4 * kept.shape[1]:
-        # the same directions from the small cross product; the tolerance on its eigenvalues is the square of that below
-        values, vectors = np.linalg.eigh(kept.T @ kept)
-        strong = values > NEGLIGIBLE * values[-1]
-        base = kept @ (vectors[:, strong] / np.sqrt(values[strong]))
-    else:
+    if len(columns) <= 4 * columns.shape[1]:
+        norms = np.linalg.norm(columns, axis=0)
+        kept = columns[:, norms > 0] / norms[norms > 0]
         left, strengths, _ = np.linalg.svd(kept, full_matrices=False)
-        base = left[:, strengths > NEGLIGIBLE * strengths[0]]
+        base: Matrix = left[:, strengths > NEGLIGIBLE * strengths[:1].max(initial=0.0)]
+    else:  # the same directions from the small cross product, without a copy of the columns
+        cross = columns.T @ columns
+        norms = np.sqrt(np.diag(cross))
+        full = norms > 0
+        values, vectors = np.linalg.eigh(cross[np.ix_(full, full)] / np.outer(norms[full], norms[full]))
+        strong = values > NEGLIGIBLE * values[-1:].max(initial=0.0)
+        weights = np.zeros((columns.shape[1], int(strong.sum())))
+        weights[full] = vectors[:, strong] / np.sqrt(values[strong]) / norms[full][:, None]
+        base = columns @ weights
     found: Matrix = np.einsum("ij,ij->i", base, base)
     return found
 
