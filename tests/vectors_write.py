@@ -77,6 +77,7 @@ from salus.contracts.research.port import (
     Refuse,
     Register,
     Release,
+    Retry,
     Sign,
     Way,
     Withhold,
@@ -327,6 +328,8 @@ def research() -> None:
     asked = (*granted, register())
     begun = (*asked, begin)
     answer, publish = sent(Answer(q, a, root)), sent(Publish(q, root), uni)
+    again = sent(Retry(q, (a,)), uni)
+    exact = (offer(ways=(Way.EXACT,)), apply(), sign, register(way=Way.EXACT, noise=(0, 0)))
     steps: list[tuple[str, str, tuple[Sent | int, ...]]] = [
         ("offer", "applied", (offer(),)),
         ("offer", "case-exists", (offer(), offer())),
@@ -362,6 +365,10 @@ def research() -> None:
         ("answer", "wrong-status", (*asked, answer)),
         ("withhold", "applied", (*asked, sent(Withhold(q, a)))),
         ("fail", "applied", (*begun, sent(Fail(q, a)))),
+        ("retry", "applied", (*exact, begin, again)),
+        ("retry", "not-entitled", (*exact, begin, sent(Retry(q, (a,))))),
+        ("retry", "wrong-status", (*exact, again)),
+        ("retry", "no-such-query", (*granted, again)),
         ("release", "applied", (*asked, 8 * DAY, sent(Release(q, a)))),
         ("release", "too-early", (*asked, sent(Release(q, a)))),
         ("publish", "applied", (*begun, answer, publish)),

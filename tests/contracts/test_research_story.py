@@ -4,6 +4,7 @@ import pytest
 
 from salus.contracts.membership.port import Role
 from salus.contracts.research.port import (
+    MAX_ATTEMPTS,
     MAX_WITHHELD,
     PART,
     PERIOD,
@@ -25,6 +26,7 @@ from salus.contracts.research.port import (
     Register,
     Release,
     ResearchReason,
+    Retry,
     Sign,
     Way,
     Withhold,
@@ -162,6 +164,30 @@ def test_the_fifth_withheld_question_suspends(ledger):
     ledger.send(Withhold(bytes([99]) * 16, A))  # what waits there still ends, and its charge returns
     assert pool(ledger.state, "hospital-a", ledger.time) == Pool(POOL, POOL, 0, 0)
     ledger.send(Refuse(PERMIT_ID, A))
+
+
+def test_an_exact_question_goes_on_without_who_dropped_out(ledger):
+    agreed(ledger)
+    for serial in range(MAX_ATTEMPTS + 1):
+        ledger.send(offer(bytes([20 + serial]) * 16))
+    sets = tuple(bytes([20 + serial]) * 16 for serial in range(MAX_ATTEMPTS + 1))
+    other = bytes([8]) * 16
+    ledger.send(Apply(other, sets, STUDY, "A study.", ENDS), "university")
+    for each in sets:
+        ledger.send(Sign(other, each))
+    ledger.send(Register(QUERY, other, sets, bytes(32), Way.EXACT), "university")
+    for each in sets:
+        ledger.send(Begin(QUERY, each, ROOT))
+    for serial in range(1, MAX_ATTEMPTS):
+        ledger.send(Retry(QUERY, (sets[serial],)), "university")
+        assert query(ledger.state, QUERY).attempt == serial + 1
+        assert query_part(ledger.state, QUERY, sets[serial]).status is PartStatus.FAILED
+        assert ledger.refuse(Answer(QUERY, sets[serial], ANSWER)) is ResearchReason.WRONG_STATUS
+    assert ledger.refuse(Retry(QUERY, (sets[0],)), "university") is ResearchReason.WRONG_STATUS
+    noisy = bytes([6]) * 16
+    ledger.send(register(noisy), "university")
+    ledger.send(Begin(noisy, A, ROOT))
+    assert ledger.refuse(Retry(noisy, (A,)), "university") is ResearchReason.WRONG_STATUS
 
 
 def test_what_was_begun_is_never_returned(ledger):

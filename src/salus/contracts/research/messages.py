@@ -125,6 +125,15 @@ class Fail(Message, frozen=True, tag="research.fail"):
     """The data set."""
 
 
+class Retry(Message, frozen=True, tag="research.retry"):
+    """Go on with an exact question without custodians that dropped out: a new attempt, fresh seeds, at most three."""
+
+    query: CaseId
+    """The query."""
+    dropped: DataSets
+    """The data sets that dropped out, ascending: begun, and now failed."""
+
+
 class Release(Message, frozen=True, tag="research.release"):
     """Return the charge of a part that was not begun in time. Any member may say so."""
 
@@ -156,6 +165,7 @@ EXAMPLES: Final[tuple[Message, ...]] = (
     Answer(_C, _A, bytes(range(32))),
     Withhold(_C, _A),
     Fail(_C, _A),
+    Retry(_C, (_A,)),
     Release(_C, _A),
     Publish(_C, bytes(range(32))),
 )

@@ -24,6 +24,7 @@ from salus.contracts.research.messages import (
     Refuse,
     Register,
     Release,
+    Retry,
     Sign,
     Withhold,
 )
@@ -31,6 +32,7 @@ from salus.contracts.research.reasons import ResearchReason
 from salus.contracts.research.state import (
     BEGIN_BY,
     DATA_SETS,
+    MAX_ATTEMPTS,
     MAX_WITHHELD,
     PART,
     PERIOD,
@@ -60,6 +62,7 @@ __all__ = [
     "BEGIN_BY",
     "CLASSES",
     "DATA_SETS",
+    "MAX_ATTEMPTS",
     "MAX_WITHHELD",
     "PART",
     "PERIOD",
@@ -92,6 +95,7 @@ __all__ = [
     "Register",
     "Release",
     "ResearchReason",
+    "Retry",
     "Sign",
     "UnknownClass",
     "Way",

@@ -31,6 +31,7 @@ from salus.contracts.research.messages import (
     Refuse,
     Register,
     Release,
+    Retry,
     Sign,
     Withhold,
 )
@@ -39,6 +40,7 @@ from salus.contracts.research.state import (
     BEGIN_BY,
     DATA_SETS,
     ENDED,
+    MAX_ATTEMPTS,
     MAX_WITHHELD,
     NUMBER,
     PART,
@@ -178,6 +180,7 @@ def register(ctx: Context, message: Register) -> bytes:
         data_sets=message.data_sets,
         period=ctx.time // PERIOD,
         begin_by=begin_by,
+        attempt=1,
         result=b"",
         height=ctx.height,
     )
@@ -240,6 +243,26 @@ def fail(ctx: Context, message: Fail) -> bytes:
     status = _next(part, "fail")
 
     return _put(ctx, message, structs.replace(part, status=status, height=ctx.height), b"")
+
+
+def retry(ctx: Context, message: Retry) -> bytes:
+    """Go on without some custodians. Returns query 16 | attempt u8 | analyst's member, ASCII."""
+    query = ctx.get(QUERIES, message.query)
+    if query is None:
+        raise Rejected(ResearchReason.NO_SUCH_QUERY, query=message.query.hex())
+    applicant = _permit(ctx.state, query.permit).applicant
+    if applicant != ctx.submitter:
+        raise Rejected(ResearchReason.NOT_ENTITLED, applicant=applicant)
+    _ascending(message.dropped)
+    parts = [(id_, _query_part(ctx.state, message.query, id_)[1]) for id_ in message.dropped]
+    ended = [(id_, part, _next(part, "retry")) for id_, part in parts]
+    if query.way is not Way.EXACT or query.attempt == MAX_ATTEMPTS:
+        raise Rejected(ResearchReason.WRONG_STATUS, way=query.way.value, attempt=query.attempt)
+
+    for id_, part, status in ended:
+        ctx.put(QUERY_PARTS, message.query + id_, structs.replace(part, status=status, height=ctx.height))
+    ctx.put(QUERIES, message.query, structs.replace(query, attempt=query.attempt + 1))
+    return message.query + bytes((query.attempt + 1,)) + ctx.submitter.encode("ascii")
 
 
 def release(ctx: Context, message: Release) -> bytes:
@@ -386,6 +409,7 @@ RULES: Final[Mapping[type[Message], Rule]] = {
     Answer: Rule(answer, authored=False),
     Withhold: Rule(withhold, authored=False),
     Fail: Rule(fail, authored=False),
+    Retry: Rule(retry, authored=False),
     Release: Rule(release, authored=False),
     Publish: Rule(publish, authored=False),
 }

@@ -17,6 +17,7 @@ PERIOD: Final = 90 * DAY  # a budget's period; a season, so that a monthly repor
 POOL: Final = 10_000_000  # micro-ρ of one custodian in one period: ρ = 10
 BEGIN_BY: Final = 7 * DAY  # a checker looks at a query within a week, else its charge is returned
 MAX_WITHHELD: Final = 5  # a refusal tells a bit
+MAX_ATTEMPTS: Final = 3  # sums over other sets of custodians can be subtracted: few are shown
 MAX_DATA_SETS: Final = 64  # in one permit
 MAX_RHO: Final = POOL
 MAX_SQUARE: Final = (1 << 63) - 1
@@ -80,6 +81,7 @@ PART: Final[Mapping[tuple[PartStatus | None, str], PartStatus]] = {
     (PartStatus.BEGUN, "answer"): PartStatus.ANSWERED,
     (PartStatus.BEGUN, "withhold"): PartStatus.WITHHELD,
     (PartStatus.BEGUN, "fail"): PartStatus.FAILED,
+    (PartStatus.BEGUN, "retry"): PartStatus.FAILED,
 }
 """A query's life cycle at one data set: (status, step) → status. What was not begun returns its charge."""
 ENDED: Final = (PartStatus.ANSWERED, PartStatus.WITHHELD, PartStatus.FAILED, PartStatus.RELEASED)
@@ -159,6 +161,8 @@ class Query(Value, frozen=True):
     """The budget's period, in periods since 1970."""
     begin_by: Time
     """The last block time at which a part may begin, ms."""
+    attempt: Annotated[int, Meta(ge=1, le=MAX_ATTEMPTS)]
+    """Which attempt holds: an exact query goes on without custodians that dropped out, under fresh seeds."""
     result: Annotated[bytes, Meta(max_length=32)]
     """Digest of what was published, or empty."""
     height: Height
@@ -226,6 +230,7 @@ def _keeps_question(_view: View, _key: bytes, before: Query | None, after: Query
     return before is None or (
         (before.permit, before.commitment, before.charge, before.period, before.result)
         == (after.permit, after.commitment, after.charge, after.period, b"")
+        and after.attempt - before.attempt in (0, 1)
     )
 
 

@@ -134,6 +134,7 @@ def _model(scene: Any, designs: dict[str, tuple[models.Matrix, models.Matrix]]) 
             chapter.begin(scene, query, name, bytes(32))
         _run(_sites(designs, chapter.HOSPITALS, query, 1), turns=1)
         remaining = chapter.HOSPITALS[:3]
+        chapter.go_on(scene, query, chapter.HOSPITALS[3:])
         sites = _sites(designs, remaining, query, 2)
         with step.refused("a β that the analyst chose", OffPath):
             sites["north"].answer(0, np.ones(3))

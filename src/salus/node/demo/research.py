@@ -23,6 +23,7 @@ from salus.contracts.research.port import (
     Policy,
     Purpose,
     Register,
+    Retry,
     Sign,
     Way,
     pool,
@@ -184,6 +185,11 @@ def begin(scene: _Scene, query: bytes, name: str, root: bytes) -> None:
 def commit(scene: _Scene, query: bytes, name: str, commitment: bytes) -> None:
     """Let a custodian commit to its answer. Raises Refused."""
     scene.send(Answer(query, _data_set(name), commitment), name)
+
+
+def go_on(scene: _Scene, query: bytes, dropped: tuple[str, ...]) -> None:
+    """Put a new attempt on record, without custodians that dropped out. Raises Refused."""
+    scene.send(Retry(query, tuple(map(_data_set, dropped))), "university")
 
 
 def left(scene: _Scene, name: str) -> int:
