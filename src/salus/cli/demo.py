@@ -13,13 +13,13 @@ from rich.table import Table
 from rich.text import Text
 
 from salus.node.config import Config
-from salus.node.demo import records, research
+from salus.node.demo import records, research, supply
 from salus.node.demo.report import page
 from salus.node.demo.telling import Chapter, Step, StoryEnds, Telling
 from salus.node.errors import NotFound
 from salus.node.local import Opener
 
-CHAPTERS: Final[dict[str, Chapter]] = {one.name: one for one in (records.CHAPTER, research.CHAPTER)}
+CHAPTERS: Final[dict[str, Chapter]] = {one.name: one for one in (records.CHAPTER, research.CHAPTER, supply.CHAPTER)}
 DEFAULT: Final = records.CHAPTER.name
 
 

@@ -1,6 +1,7 @@
 """Which thing an identifier names, whatever form it came in: the application identifiers of its key, in one order."""
 
 import re
+from functools import lru_cache
 from typing import Final
 
 from salus.interop.gs1 import urn
@@ -22,6 +23,7 @@ def read_identifier(text: str) -> Elements:
     return read_hri(text) if text.startswith("(") else read_elements(text)
 
 
+@lru_cache(maxsize=1 << 17)  # an event's identifiers are checked, hashed and matched: two pallets of units at hand
 def canonical(text: str) -> str:
     """Return the one Digital Link on id.gs1.org of a GS1 identifier; what is none comes back as it is.
 
