@@ -20,7 +20,7 @@ def lines() -> Iterator[str]:
         told = ", ".join(f"`:{one}`" for one in modifiers)
         yield f"- Modifiers of {kind} parameters: {told}{', `:Type`' if kind == 'reference' else ''}."
     yield "- Not answered: `_text`, `_content`, `_query`, `_filter`, `_list`, `near`, `phonetic`, `:in`, `:not-in`; `:above`"
-    yield "  and `:below` of codes; XML; PATCH; units converted in quantities; searches over several types."
+    yield "  and `:below` of codes; XML; FHIRPath Patch; units converted in quantities; searches over several types."
     yield ""
     yield "| type | search parameters |"
     yield "|---|---|"

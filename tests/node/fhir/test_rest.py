@@ -102,6 +102,57 @@ def test_the_same_bytes_are_no_new_version(doctor):
     assert doctor("PUT", f"Patient/{own['id']}", raw).version == 2
 
 
+PATCH = "application/json-patch+json"
+
+
+def test_a_patch_changes_what_it_names_and_no_digit_else(doctor):
+    who = doctor.create(patient())["id"]
+    own = json.loads(doctor("POST", "Observation", json.dumps(pulse(who)).replace("70", "70.500").encode()).body)["id"]
+    path = f"Observation/{own}"
+    operations = [
+        {"op": "test", "path": "/status", "value": "final"},
+        {"op": "replace", "path": "/status", "value": "amended"},
+    ]
+    answer = doctor("PATCH", path, operations, content_type=PATCH)
+    assert (answer.status, answer.version, json.loads(answer.body)["status"]) == (200, 2, "amended")
+    assert b"70.500" in answer.body
+    assert refusal(doctor, "PATCH", path, operations, content_type=PATCH) == (422, "fhir.patch")
+    assert refusal(doctor, "PATCH", path, operations, content_type=PATCH, if_match='W/"1"') == (
+        412,
+        "fhir.other-version",
+    )
+    assert refusal(doctor, "PATCH", "Observation/none", operations, content_type=PATCH) == (404, "fhir.not-found")
+    assert doctor("GET", path).version == 2
+
+
+@pytest.mark.parametrize(
+    ("operations", "told"),
+    [
+        ([{"op": "replace", "path": "/id", "value": "x"}], (400, "fhir.other-id")),
+        ([{"op": "replace", "path": "/resourceType", "value": "Observation"}], (400, "fhir.unknown-element")),
+        ([{"op": "add", "path": "/nme", "value": "x"}], (400, "fhir.unknown-element")),
+        ([{"op": "add", "path": "/name/0/given/x", "value": "x"}], (422, "fhir.patch")),
+        ([{"op": "move", "from": "/name", "path": "/name/0/x"}], (422, "fhir.patch")),
+        ([{"op": "replace", "path": "/birthDate/x", "value": "x"}], (422, "fhir.patch")),
+        ([{"op": "fly", "path": "/id"}], (422, "fhir.patch")),
+        ([{"op": "add", "path": 7}], (422, "fhir.patch")),
+        (["x"], (422, "fhir.patch")),
+        ([], (400, "fhir.patch")),
+        ({"op": "add"}, (400, "fhir.patch")),
+        (b"[", (400, "fhir.not-json")),
+        (
+            [{"op": "add", "path": "/photo", "value": []}, *[{"op": "copy", "from": "", "path": "/photo/-"}] * 60],
+            (422, "fhir.too-large"),
+        ),
+    ],
+)
+def test_a_patch_that_does_not_hold_changes_nothing(doctor, operations, told):
+    own = doctor.create(patient(text={"status": "generated", "div": "x" * 50_000}))["id"]
+    assert refusal(doctor, "PATCH", f"Patient/{own}", operations, content_type=PATCH) == told
+    assert doctor("GET", f"Patient/{own}").version == 1
+    assert refusal(doctor, "PATCH", f"Patient/{own}", [{"op": "test"}])[0] == 415
+
+
 def test_conditional_forms(doctor):
     body = patient(identifier=[{"system": "urn:mrn", "value": "7"}])
     first = doctor.create(body, if_none_exist="identifier=urn:mrn|7")

@@ -6,9 +6,20 @@ from typing import Any, Final
 from salus import __version__
 from salus.interop.fhir.search.definitions import parameters
 from salus.interop.fhir.survey import TYPES
+from salus.node.fhir.patching import MEDIA
 from salus.node.fhir.presenting import instant
 
-INTERACTIONS: Final = ("read", "vread", "update", "delete", "history-instance", "history-type", "create", "search-type")
+INTERACTIONS: Final = (
+    "read",
+    "vread",
+    "update",
+    "patch",
+    "delete",
+    "history-instance",
+    "history-type",
+    "create",
+    "search-type",
+)
 SYSTEM: Final = ("transaction", "batch", "history-system")
 EVERYTHING: Final = {
     "name": "everything",
@@ -30,7 +41,7 @@ def capability_statement(base: str, now: int) -> dict[str, Any]:
         },
         "fhirVersion": "4.0.1",
         "format": ["application/fhir+json"],
-        "patchFormat": [],
+        "patchFormat": [MEDIA],
         "rest": [
             {
                 "mode": "server",

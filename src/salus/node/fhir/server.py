@@ -82,7 +82,8 @@ class FhirServer:
             return self._reading.history(asking, request, kind)
         if own[:1] in {"_", "$"}:
             return None
-        by_method = {"GET": self._reading.read, "PUT": self._writing.update, "DELETE": self._writing.delete}
+        writing = self._writing
+        by_method = {"GET": self._reading.read, "PUT": writing.update, "PATCH": writing.patch, "DELETE": writing.delete}
         handle = by_method.get(request.method)
         return handle(asking, request, kind, own) if handle else None
 

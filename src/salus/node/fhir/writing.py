@@ -32,6 +32,7 @@ from salus.node.fhir.answers import (
     refused,
 )
 from salus.node.fhir.asking import Asking
+from salus.node.fhir.patching import patched
 from salus.node.fhir.policy import ADMINISTRATION
 from salus.node.fhir.presenting import presented
 from salus.vault.errors import TooLarge
@@ -104,6 +105,19 @@ class Writing:
             before = self.before(asking, kind, own, request.header("if-match"))
             prepared = self.prepare(asking, resource, own, Names())
             return self.store(asking, request, self.checked_link(prepared, before))
+
+    def patch(self, asking: Asking, request: Request, kind: str, own: str) -> Answer:
+        """Change an own resource by JSON Patch; journalled as a reading, because the answer shows the rest of it."""
+        with self.lock:
+            name = f"{kind}/{own}"
+            hits = [hit for hit in asking.node.index.search.named(name, asking.scope) if not hit.lease]
+            if not hits:
+                raise nothing_there()
+            _matching(hits[0], request.header("if-match"))
+            asking.journal(hits[:1], "patch")
+            (record,) = asking.node.vault.open_many([hits[0].number])
+            body = patched(request, record.content.body)
+            return self.update(asking, msgspec.structs.replace(request, body=body), kind, own)
 
     def update_where(self, asking: Asking, request: Request, kind: str) -> Answer:
         """Update the only match of a search, create where there is none (R4 3.1.0.4.3)."""
