@@ -33,6 +33,14 @@ CANARIES: Mapping[str, Callable[[str], dict[str, Any]]] = {
     },
     "claims.audit": lambda canary: {"file": base64(f"ISA*{canary}"), "rates": base64(f'[{{"payer": "{canary}"}}]')},
     "claims.check-plan": lambda canary: {"plan": base64(f'{{"name": "{canary}"}}')},
+    "claims.cases": lambda _: {},
+    "claims.decide": lambda canary: {
+        "plan": base64(f'{{"{canary}": 1}}'),
+        "rates": base64("[]"),
+        "members": base64(canary),
+    },
+    "claims.recompute": lambda canary: {"case": LINK, "rates": base64(f'[{{"payer": "{canary}"}}]')},
+    "claims.submit": lambda canary: {"link": LINK, "payer": "north", "file": base64(f"ISA*{canary}")},
     "deliveries.waiting": lambda _: {},
     "emergency.list": lambda _: {},
     "emergency.open": lambda word: {

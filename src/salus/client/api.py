@@ -272,6 +272,45 @@ class RemittanceAudited(msgspec.Struct, frozen=True, kw_only=True):
     """Lines for which the contract has no price."""
 
 
+class ListCases(msgspec.Struct, frozen=True, kw_only=True):
+    """Asks for nothing more."""
+
+
+class CaseLine(msgspec.Struct, frozen=True, kw_only=True):
+    """One case that this member has a part in."""
+
+    case: str
+    """Id of the case, hexadecimal."""
+
+    side: str
+    """This member's part: provider or payer."""
+
+    other: str
+    """Member id of the other party."""
+
+    status: str
+    """Where it stands on the ledger."""
+
+    due: str
+    """By when the next step, UTC; empty if none is awaited."""
+
+    late: str
+    """Who is late: payer, provider, or nobody (empty)."""
+
+    differs: str
+    """Step at which the provider's own computation parts from the decision."""
+
+    remitted: bool
+    """Whether the 835 is here."""
+
+
+class Cases(msgspec.Struct, frozen=True, kw_only=True):
+    """The cases of this member."""
+
+    cases: tuple[CaseLine, ...]
+    """In the order in which they came."""
+
+
 class CheckPlan(msgspec.Struct, frozen=True, kw_only=True):
     """A plan document."""
 
@@ -287,6 +326,84 @@ class PlanChecked(msgspec.Struct, frozen=True, kw_only=True):
 
     faults: tuple[str, ...]
     """JSON pointer, rule, what was expected, what stands there."""
+
+
+class DecideClaims(msgspec.Struct, frozen=True, kw_only=True):
+    """The documents that decide what lies in the payer's inbox."""
+
+    plan: bytes
+    """The plan document, JSON."""
+
+    rates: bytes
+    """The rates documents, a JSON list."""
+
+    members: bytes
+    """Who is covered: a members document or an 834."""
+
+
+class ClaimsDecided(msgspec.Struct, frozen=True, kw_only=True):
+    """What became of the inbox."""
+
+    decided: int
+    """Cases decided now."""
+
+    refused: int
+    """Cases refused at the door."""
+
+    waiting: int
+    """Cases that a person must look at."""
+
+    remitted: int
+    """Cases remitted now."""
+
+    cents: int
+    """Sum of the remittances, cents."""
+
+
+class RecomputeDecision(msgspec.Struct, frozen=True, kw_only=True):
+    """A decided case and the contract it is held against."""
+
+    case: str
+    """Id of the case."""
+
+    rates: bytes
+    """One's own rates documents, a JSON list."""
+
+
+class DecisionRecomputed(msgspec.Struct, frozen=True, kw_only=True):
+    """Whether the payer's decision is what the contract gives."""
+
+    step: str
+    """First step at which the two part; empty if they are the same."""
+
+    own: int
+    """What the claim pays by one's own contract, cents."""
+
+    decided: int
+    """What the payer decided, cents."""
+
+
+class SubmitClaim(msgspec.Struct, frozen=True, kw_only=True):
+    """One claim and the payer it goes to."""
+
+    link: str
+    """The patient's link."""
+
+    payer: str
+    """Member id of the payer."""
+
+    file: bytes
+    """An X12 837 file with one claim."""
+
+
+class ClaimSubmitted(msgspec.Struct, frozen=True, kw_only=True):
+    """The claim is committed and on its way."""
+
+    case: str
+    """Id of the case, hexadecimal."""
+
+    due: str
+    """By when the payer accepts or refuses, UTC."""
 
 
 class AskWaiting(msgspec.Struct, frozen=True, kw_only=True):
@@ -1785,9 +1902,25 @@ class ClaimsCases:
         """Hold a received 835 against one's contract: what does not balance, what was paid below the agreed price. For: operator."""
         return self._connection.ask('/api/claims/audit', request, RemittanceAudited)
 
+    def cases(self, request: ListCases) -> Cases:
+        """List the claims that this member has a part in, with status, deadline, and where a recomputation parts. For: operator."""
+        return self._connection.ask('/api/claims/cases', request, Cases)
+
     def check_plan(self, request: CheckPlan) -> PlanChecked:
         """Check a plan document for gaps, overlaps, unknown codes and impossible amounts. For: operator."""
         return self._connection.ask('/api/claims/check-plan', request, PlanChecked)
+
+    def decide(self, request: DecideClaims) -> ClaimsDecided:
+        """Accept, decide and remit what lies in the payer's inbox; EOBs become records of the patients, sealed and anchored. For: operator."""
+        return self._connection.ask('/api/claims/decide', request, ClaimsDecided)
+
+    def recompute(self, request: RecomputeDecision) -> DecisionRecomputed:
+        """Make a decision again from plan and facts as sent and one's own contract; name the step where the two part. For: operator."""
+        return self._connection.ask('/api/claims/recompute', request, DecisionRecomputed)
+
+    def submit(self, request: SubmitClaim) -> ClaimSubmitted:
+        """Send one claim to a payer: journalled and committed before its first byte leaves, in the patient's access log. For: operator."""
+        return self._connection.ask('/api/claims/submit', request, ClaimSubmitted)
 
 
 class DeliveriesCases:

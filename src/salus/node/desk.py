@@ -43,6 +43,7 @@ MIGRATIONS: Final = (
         done INTEGER) WITHOUT ROWID;
     """,
     "CREATE TABLE contact (link BLOB PRIMARY KEY, address TEXT NOT NULL) WITHOUT ROWID;",
+    "CREATE TABLE claim (case_id BLOB PRIMARY KEY, body BLOB NOT NULL, number INTEGER NOT NULL) WITHOUT ROWID;",
 )
 
 
@@ -296,6 +297,24 @@ class Desk:
         with self._writing() as db:
             db.execute("INSERT OR IGNORE INTO emergency_answered VALUES (?, ?)", (id_, now))
             return db.changes() == 1
+
+    # Claims -----------------------------------------------------------------------------------------------------
+
+    def keep_claim(self, case: bytes, body: bytes) -> None:
+        """Keep what this member knows of a claim; a case keeps its place in the order in which the cases came."""
+        with self._writing() as db:
+            db.execute(
+                "INSERT INTO claim VALUES (?, ?, (SELECT COALESCE(MAX(number), 0) + 1 FROM claim))"
+                " ON CONFLICT (case_id) DO UPDATE SET body = excluded.body",
+                (case, body),
+            )
+
+    def claims(self, case: bytes | None = None) -> list[tuple[bytes, bytes, int]]:
+        """Return (case id, body, number from 1) of all claims, or of the one asked for, in the order they came."""
+        sql = "SELECT case_id, body, number FROM claim"
+        if case is None:
+            return self._rows(sql + " ORDER BY number")  # type: ignore[return-value]
+        return self._rows(sql + " WHERE case_id = ?", (case,))  # type: ignore[return-value]
 
     # What waits for the ledger ----------------------------------------------------------------------------------
 

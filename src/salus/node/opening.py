@@ -26,6 +26,7 @@ from salus.engines.ports import Ledger
 from salus.engines.store import lmdb_store
 from salus.index.index import Index, shipped_rules
 from salus.node import emergency
+from salus.node.claims import exchange as claims_exchange
 from salus.node.config import Config
 from salus.node.desk import Desk
 from salus.node.errors import NotFound
@@ -53,7 +54,7 @@ VAULT: Final = "vault"
 DESK: Final = "desk.db"
 CHECKPOINTS: Final = "checkpoints"
 HTTP_SECONDS: Final = 30.0  # a pull's chunk of 8 MB over a slow line
-TAKERS: Final[Mapping[str, Taker]] = {GRANT_KIND: take_grant}
+TAKERS: Final[Mapping[str, Taker]] = {GRANT_KIND: take_grant, **claims_exchange.TAKERS}
 """What is taken under each kind of delivery; a domain adds its own line."""
 
 

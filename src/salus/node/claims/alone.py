@@ -7,19 +7,16 @@ from msgspec import Meta
 
 from salus.agreements.claims.alone import Outcome, Settings, adjudicate
 from salus.agreements.claims.audit import audit
-from salus.agreements.claims.members import Members, members_of, read_members
 from salus.agreements.claims.page import dollars
-from salus.agreements.claims.plan import DocumentRefused, Plan, read_plan
-from salus.agreements.claims.plan_check import PlanFinding, check_plan, check_rates
-from salus.agreements.claims.rates import Rates, read_rates
+from salus.agreements.claims.plan import DocumentRefused, read_plan
+from salus.agreements.claims.plan_check import check_plan
 from salus.interop.x12.calendar import date_of, is_date
 from salus.interop.x12.envelope import Stamp
-from salus.interop.x12.examine import examine
 from salus.interop.x12.tokens import Unreadable
+from salus.node.claims import documents
 from salus.node.errors import Conflict, Malformed
 from salus.node.usecase import OPERATOR, Message, Node, use_case
 
-CHUNK_BYTES: Final = 1 << 16
 DAY_MS: Final = 86_400_000
 
 
@@ -92,45 +89,6 @@ def _day(node: Node, text: str) -> str:
     return text or date_of(node.now() // DAY_MS)
 
 
-def _plan(text: bytes) -> Plan:
-    try:
-        plan = read_plan(text)
-    except DocumentRefused as wrong:
-        raise Malformed("claims.plan", str(wrong), todo="see the schema of the plan document") from None
-    _sound("claims.plan", check_plan(plan))
-    return plan
-
-
-def _sound(code: str, found: tuple[PlanFinding, ...]) -> None:
-    if found:
-        first = found[0]
-        told = f"{first.rule} at {first.pointer}, {len(found)} faults in all"
-        raise Malformed(code, told, expected=first.expected, todo="correct the document")
-
-
-def _rates(text: bytes) -> tuple[Rates, ...]:
-    try:
-        rates = read_rates(text)
-    except DocumentRefused as wrong:
-        raise Malformed("claims.rates", str(wrong), todo="send a JSON list of rates documents") from None
-    for part in rates:
-        _sound("claims.rates", check_rates(part))
-    return rates
-
-
-def _members(text: bytes, payer: str) -> Members:
-    try:
-        if text.lstrip()[:1] == b"{":
-            return read_members(text)
-        return members_of(payer, examine(_chunks(text)))
-    except (DocumentRefused, Unreadable):
-        raise Malformed("claims.members", "the members are neither a members document nor an 834") from None
-
-
-def _chunks(data: bytes) -> list[bytes]:
-    return [data[start : start + CHUNK_BYTES] for start in range(0, len(data), CHUNK_BYTES)]
-
-
 def _write(folder: Path, outcome: Outcome) -> tuple[str, ...]:
     """Write the answers; every name is a number of ours, none is a patient's or a provider's."""
     names = [(f"{place:03d}.ta1", text) for place, text in enumerate(outcome.envelopes, 1)]
@@ -151,9 +109,9 @@ def adjudicate_claims(node: Node, request: AdjudicateClaims) -> ClaimsAdjudicate
 
     Nothing is stored at the node. Claims of the file are each other's history: a second copy of a claim is found.
     """
-    plan = _plan(request.plan)
-    rates = _rates(request.rates)
-    members = _members(request.members, plan.payer)
+    plan = documents.plan(request.plan)
+    rates = documents.rates(request.rates)
+    members = documents.members(request.members, plan.payer)
     folder = Path(request.folder)
     if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
         raise Conflict("claims.folder", "the folder for the answers is not empty", todo="name a new one")
@@ -164,7 +122,7 @@ def adjudicate_claims(node: Node, request: AdjudicateClaims) -> ClaimsAdjudicate
         decided=_day(node, request.decided),
     )
     try:
-        outcome = adjudicate(_chunks(request.file), plan, rates, members, settings)
+        outcome = adjudicate(documents.chunks(request.file), plan, rates, members, settings)
     except Unreadable as broken:
         raise Malformed("claims.unreadable", broken.rule, expected=broken.expected) from None
     files = _write(folder, outcome)
@@ -185,10 +143,10 @@ def adjudicate_claims(node: Node, request: AdjudicateClaims) -> ClaimsAdjudicate
 @use_case("claims.audit", who=OPERATOR)
 def audit_remittance(node: Node, request: AuditRemittance) -> RemittanceAudited:  # noqa: ARG001 -- a use case's shape
     """Hold a received 835 against one's contract: what does not balance, what was paid below the agreed price."""
-    rates = _rates(request.rates)
-    cuts = _plan(request.plan).cuts if request.plan else None
+    rates = documents.rates(request.rates)
+    cuts = documents.plan(request.plan).cuts if request.plan else None
     try:
-        found = audit(_chunks(request.file), rates, cuts)
+        found = audit(documents.chunks(request.file), rates, cuts)
     except Unreadable as broken:
         raise Malformed("claims.unreadable", broken.rule, expected=broken.expected) from None
     faults = tuple(

@@ -1,0 +1,56 @@
+"""The documents that decide claims, as use cases receive them: read, checked, refused by what is wrong with them."""
+
+from typing import Final
+
+from salus.agreements.claims.members import Members, members_of, read_members
+from salus.agreements.claims.plan import DocumentRefused, Plan, read_plan
+from salus.agreements.claims.plan_check import PlanFinding, check_plan, check_rates
+from salus.agreements.claims.rates import Rates, read_rates
+from salus.interop.x12.examine import examine
+from salus.interop.x12.tokens import Unreadable
+from salus.node.errors import Malformed
+
+CHUNK_BYTES: Final = 1 << 16
+
+
+def plan(text: bytes) -> Plan:
+    """Return a plan document that is sound. Raises Malformed."""
+    try:
+        read = read_plan(text)
+    except DocumentRefused as wrong:
+        raise Malformed("claims.plan", str(wrong), todo="see the schema of the plan document") from None
+    _sound("claims.plan", check_plan(read))
+    return read
+
+
+def _sound(code: str, found: tuple[PlanFinding, ...]) -> None:
+    if found:
+        first = found[0]
+        told = f"{first.rule} at {first.pointer}, {len(found)} faults in all"
+        raise Malformed(code, told, expected=first.expected, todo="correct the document")
+
+
+def rates(text: bytes) -> tuple[Rates, ...]:
+    """Return rates documents that are sound. Raises Malformed."""
+    try:
+        read = read_rates(text)
+    except DocumentRefused as wrong:
+        raise Malformed("claims.rates", str(wrong), todo="send a JSON list of rates documents") from None
+    for part in read:
+        _sound("claims.rates", check_rates(part))
+    return read
+
+
+def members(text: bytes, payer: str) -> Members:
+    """Return who is covered, from a members document or an 834. Raises Malformed."""
+    try:
+        if text.lstrip()[:1] == b"{":
+            return read_members(text)
+        return members_of(payer, examine(chunks(text)))
+    except (DocumentRefused, Unreadable):
+        raise Malformed("claims.members", "the members are neither a members document nor an 834") from None
+
+
+def chunks(data: bytes) -> list[bytes]:
+    """Return bytes in pieces, as a reader of a stream takes them."""
+    return [data[start : start + CHUNK_BYTES] for start in range(0, len(data), CHUNK_BYTES)]
