@@ -5,6 +5,7 @@ taken in together with their own references; a file of newline-delimited resourc
 """
 
 import gzip
+import zlib
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
@@ -28,6 +29,7 @@ from salus.vault.sealing import Content
 BATCH: Final = 1_000  # resources sealed under one fdatasync and one commit
 CHUNK_BYTES: Final = 1 << 20
 MAX_JSON_BYTES: Final = 256 * 1024 * 1024  # one JSON document is held in memory; larger sets come as NDJSON
+MAX_UNPACKED: Final = 200  # times its packed size, above MAX_JSON_BYTES: resources pack 10 to 40 times, a bomb 1,000
 REFERRED_TO: Final = ("organization", "hospitalinformation", "location", "practitioner", "patient", "encounter")
 SUFFIXES: Final = (".json", ".ndjson", ".json.gz", ".ndjson.gz")
 
@@ -98,17 +100,13 @@ class Intake:
     # Reading ----------------------------------------------------------------------------------------------------
 
     def _file(self, path: Path) -> None:
-        with _opened(path) as stream:
+        """Take in one file. What cannot be read to its end is counted; what was read before stays."""
+        try:
             if ".ndjson" in path.name:
-                chunks = iter(lambda: stream.read(CHUNK_BYTES), b"")
-                for one in read_ndjson(chunks):
+                for one in read_ndjson(_content(path, MAX_UNPACKED * path.stat().st_size)):
                     self._one(one)
                 return
-            raw = stream.read(MAX_JSON_BYTES + 1)
-        if len(raw) > MAX_JSON_BYTES:
-            self._refuse(Refused("too-large", "", expected="at most 256 MiB", got="more", todo="send NDJSON"))
-            return
-        try:
+            raw = b"".join(_content(path))
             if _is_bundle(raw):
                 self._bundle(raw)
             else:
@@ -248,13 +246,31 @@ def _opened(path: Path) -> IO[bytes] | gzip.GzipFile:
     return gzip.open(path) if path.suffix == ".gz" else path.open("rb")
 
 
+def _content(path: Path, most: int = 0) -> Iterator[bytes]:
+    """Yield a file's content, at most `most` bytes or MAX_JSON_BYTES. Raises Refused: larger, or not to be read."""
+    left = max(MAX_JSON_BYTES, most)
+    try:
+        with _opened(path) as stream:
+            while chunk := stream.read(CHUNK_BYTES):
+                left -= len(chunk)
+                if left < 0:
+                    raise Refused(
+                        "too-large", "", expected="at most 256 MiB", got="more", todo="send smaller NDJSON files"
+                    )
+                yield chunk
+    except (EOFError, OSError, zlib.error) as error:  # OSError: gzip.BadGzipFile too
+        raise Refused(
+            "unreadable", "", expected="a whole file", got=type(error).__name__, todo="send it anew"
+        ) from error
+
+
 def _is_bundle(raw: bytes) -> bool:
     class Head(msgspec.Struct):
         resourceType: str = ""  # noqa: N815 - FHIR's name
 
     try:
         return msgspec.json.decode(raw, type=Head).resourceType == "Bundle"
-    except (msgspec.DecodeError, UnicodeDecodeError):
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):  # what it is instead, the gate says
         return False
 
 
