@@ -51,7 +51,10 @@ class Writers:
 
     def writer(self, link: bytes, type_: str, id_: str, body: bytes) -> str:
         """Return the member that wrote a record under a lease's link, "" if none of the grant's did."""
-        own = msgspec.json.decode(body, type=_Own).id
+        try:
+            own = msgspec.json.decode(body, type=_Own).id
+        except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+            return ""  # no FHIR: nothing in it refers to anything
         return next((one for one in self._of(link) if derived_id(one, type_, own) == id_), "")
 
     def rename(self, link: bytes, type_: str, id_: str, body: bytes) -> Rename | None:
