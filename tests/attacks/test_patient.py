@@ -1,10 +1,14 @@
 """Attacks at the door for wallets, and by members on wallets. Each ends with what was not stored, told or lost."""
 
+import hashlib
+
 import pytest
 from msgspec import structs
 
+from salus.agreements.grants import grant_id
 from salus.contracts.records.port import ErasureStatus, RetentionReason, erasure
 from salus.core.encoding import MalformedBytes, decode, encode
+from salus.core.transaction import Body
 from salus.node import erasing
 from salus.node.desk import Erasing
 from salus.node.errors import EdgeError
@@ -305,6 +309,51 @@ def test_a_member_cannot_say_that_it_carried_what_it_did_not(town):
     finally:
         town.holder.members = honest
     assert [one.revoked for one in town.holder.permissions() if one.id == grant] == [False]
+
+
+class Swallowing:
+    """A member's node that carries nothing and answers as if it had, with a receipt of something else."""
+
+    def __init__(self, town, receipt):
+        self.town, self.receipt = town, receipt
+
+    def ask(self, member, path, body):
+        if path == m.INSTRUCT:
+            signed = decode(decode(body, m.Instruct).signed, Signed)
+            instruction = decode(signed.data, Instruction)
+            if instruction.action == "carry":
+                carry = decode(instruction.argument, m.Carry)
+                author = decode(carry.body, Body).author_key
+                tx_id = hashlib.sha256(carry.body).digest()
+                return Answer(200, encode(m.Carried(tx_id, 7, 0, grant_id(author), self.receipt)))
+        return self.town.together.ask(member, path, body)
+
+
+@pytest.mark.parametrize("receipt", ["none", "other", "forged"])
+def test_a_member_cannot_swallow_a_revocation(town, receipt):
+    grant = town.grant("north")
+    other = town.north.prover.receipt(town.north.vault.anchoring(1).tx_id) if receipt == "other" else None
+    shown = {"none": b"", "forged": bytes(200)}.get(receipt, other.encode() if other else b"")
+    town.holder.members = Swallowing(town, shown)
+    try:
+        with pytest.raises(EdgeError, match=r"wallet\.(receipt|unproven)"):
+            town.holder.stop(grant, through="north")
+    finally:
+        town.holder.members = town.together
+    assert [one.revoked for one in town.holder.permissions() if one.id == grant] == [False]
+    town.holder.stop(grant, through="north")
+    assert [one.revoked for one in town.holder.permissions() if one.id == grant] == [True]
+
+
+def test_a_member_cannot_swallow_a_grant(town):
+    held = len(town.clinic.desk.held())
+    town.holder.members = Swallowing(town, b"")
+    try:
+        with pytest.raises(EdgeError, match=r"wallet\.(receipt|unproven)"):
+            town.grant("north")
+    finally:
+        town.holder.members = town.together
+    assert len(town.clinic.desk.held()) == held
 
 
 def test_a_member_cannot_build_another_body_or_swap_keys(town):

@@ -21,13 +21,11 @@ from salus.engines.embedded import Embedded, found
 from salus.engines.follower import Follower, LedgerSource, join
 from salus.engines.store import lmdb_store
 from salus.node.config import Config, Http
-from salus.node.errors import Forbidden, Unavailable
+from salus.node.errors import Unavailable
 from salus.node.exchange.wire import Answer, InProcess
 from salus.node.member import MemberNode, Ports
 from salus.node.opening import KERNEL, OnLedger, assemble
 from salus.node.patient import door
-from salus.node.patient.messages import Member
-from salus.node.patient.proof import check_member
 from salus.node.wallet.holder import Holder
 from salus.vault.keystore import Keys, new_keys
 from salus.vault.wallet import Wallet
@@ -112,15 +110,7 @@ class Together:
 
     def holder(self, *, entropy: Callable[[int], bytes] = os.urandom) -> Holder:
         """Return a patient with a fresh wallet, who trusts this network."""
-        trust = self.trust()
-
-        def check(told: Member) -> None:
-            if told.network != trust.network:
-                raise Forbidden("wallet.network", "the node is of another network")
-            check_member(trust, told.member, told.signing_key, told.receive_key, told.proof)
-
-        wallet = Wallet.new(clock=self.clock, entropy=entropy)
-        return Holder(wallet, trust.network, self, self.clock, entropy, check_member=check)
+        return Holder(Wallet.new(clock=self.clock, entropy=entropy), self.trust(), self, self.clock, entropy)
 
     def close(self) -> None:
         """Let go of everything: the followers before the owner."""

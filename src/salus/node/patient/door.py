@@ -11,6 +11,7 @@ from salus.core.encoding import MalformedBytes, Value, decode, encode
 from salus.core.errors import SalusError
 from salus.core.proof.digest import framed
 from salus.core.proof.ed25519 import verify
+from salus.engines.errors import NotKept
 from salus.node import erasing
 from salus.node.anchoring import commit
 from salus.node.errors import Forbidden, Malformed, NotFound, Unauthenticated
@@ -28,6 +29,7 @@ from salus.vault.journal import Disclosure, Line, Side
 MAX_LINES: Final = 1_000
 MAX_CHAIN: Final = 2_000  # openings of 200 bytes; each reads its record from disk
 FRESH_MS: Final = 60_000
+PROOF_SECONDS: Final = 10  # for a checkpoint that enough members cosigned: due after a second, a slow member's later
 SENDABLE: Final = frozenset({GRANT_KIND})
 
 
@@ -94,7 +96,11 @@ def _body(node: MemberNode, _link: bytes, argument: bytes) -> m.Built:
 def _carry(node: MemberNode, _link: bytes, argument: bytes) -> m.Carried:
     asked = _argument(argument, m.Carry)
     outcome = node.submitter.carry(asked.body, asked.signature, (Grant, Revoke))
-    return m.Carried(outcome.tx_id, outcome.height or 0, outcome.code, outcome.data)
+    try:
+        receipt = node.prover.receipt(outcome.tx_id, timeout=PROOF_SECONDS).encode()
+    except NotKept:  # it is on the ledger, and not yet cosigned: the wallet is told just that
+        receipt = b""
+    return m.Carried(outcome.tx_id, outcome.height or 0, outcome.code, outcome.data, receipt)
 
 
 def _send(node: MemberNode, _link: bytes, argument: bytes) -> m.Done:

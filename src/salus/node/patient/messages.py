@@ -115,6 +115,8 @@ class Carried(Value, frozen=True):
     height: int
     code: int
     data: bytes
+    receipt: bytes
+    """COSE receipt of the transaction: what the wallet believes, under its trust file. Empty: not cosigned yet."""
 
 
 class Send(Value, frozen=True):

@@ -6,7 +6,8 @@ A code, a web page or a member's own word could name a substituted key; the ledg
 from salus.contracts.membership.port import KEYS, MEMBERS, Keys, Member, Standing, keys_key, member_key
 from salus.core.encoding import MalformedBytes, Value, decode
 from salus.core.proof.errors import Unproven, Unwitnessed
-from salus.core.proof.receipt import StateProof
+from salus.core.proof.leaf import TransactionLeaf
+from salus.core.proof.receipt import Receipt, StateProof
 from salus.core.proof.trust import Trust
 from salus.node.errors import Forbidden
 from salus.node.member import MemberNode
@@ -61,9 +62,28 @@ def _proven(trust: Trust, proof: bytes, state_key: bytes, value: bytes) -> bytes
     told.check(value)
     if told.row_key != state_key:
         raise Forbidden("wallet.keys", "the proof is of another row")
+    _accept(trust, told.receipt)
+    return value
+
+
+def check_receipt(trust: Trust, tx_id: bytes, receipt: bytes) -> TransactionLeaf:
+    """Check that the ledger holds a transaction, under the trust file; return its leaf. Raises Forbidden."""
     try:
-        trust.accept_receipt(told.receipt)
+        told = Receipt.decode(receipt)
+        leaf = told.leaf()
+        _accept(trust, told)
+    except Unproven as error:
+        raise Forbidden(
+            "wallet.receipt", "the ledger is not shown to hold this", got=str(error), todo="go through another member"
+        ) from error
+    if not isinstance(leaf, TransactionLeaf) or leaf.tx_id != tx_id:
+        raise Forbidden("wallet.receipt", "the receipt is of another transaction", todo="go through another member")
+    return leaf
+
+
+def _accept(trust: Trust, receipt: Receipt) -> None:
+    try:
+        trust.accept_receipt(receipt)
     except Unwitnessed:
         if witnessed(trust) or trust.witnesses_needed:
             raise
-    return value

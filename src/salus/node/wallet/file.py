@@ -79,7 +79,7 @@ class OpenWallet:
         self.urls = dict(kept.urls)
         self._http = httpx.Client(timeout=HTTP_SECONDS, follow_redirects=False)
         wallet = Wallet(kept.root, kept.state, clock=now_ms, entropy=os.urandom)
-        self.holder = Holder(wallet, self.trust.network, self, now_ms, os.urandom, check_member=self._check)
+        self.holder = Holder(wallet, self.trust, self, now_ms, os.urandom)
 
     def ask(self, member: str, path: str, body: bytes) -> Answer:
         """Carry a question to a member's node (`salus.node.wallet.holder.Members`). Raises Unavailable, NotFound."""
@@ -112,9 +112,6 @@ class OpenWallet:
         """Write what changed and let go."""
         self._http.close()
         self.save()
-
-    def _check(self, told: m.Member) -> None:
-        check_member(self.trust, told.member, told.signing_key, told.receive_key, told.proof)
 
     def _locate(self, member: str) -> str:
         """Return where a member's node answers, as the ledger says, asked of the members that are known."""

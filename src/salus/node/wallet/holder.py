@@ -19,6 +19,7 @@ from salus.core.encoding import MalformedBytes, Message, Value, decode, encode
 from salus.core.proof.batch import root_from_batch
 from salus.core.proof.digest import framed
 from salus.core.proof.errors import MalformedProof
+from salus.core.proof.trust import Trust
 from salus.core.transaction import Body, sign_as_author
 from salus.node import access
 from salus.node.errors import Forbidden, Malformed, NotFound, Unavailable
@@ -26,6 +27,7 @@ from salus.node.exchange.grantee import GRANT_KIND, Granted
 from salus.node.exchange.pull import Openings
 from salus.node.exchange.wire import Answer, read_answer
 from salus.node.patient import messages as m
+from salus.node.patient.proof import check_member, check_receipt
 from salus.vault.enrolment import open_welcome, seal_claim
 from salus.vault.envelope import Context, ReceiveKey, open_envelope, seal_envelope
 from salus.vault.errors import Damaged, EnvelopeRefused, SealBroken
@@ -79,14 +81,18 @@ class Holder:
     """A wallet with the members it can reach. Save the wallet after each call that changed it (`wallet.state`)."""
 
     wallet: Wallet
-    network: bytes
+    trust: Trust
+    """What the wallet believes about the ledger: keys and receipts are checked under it."""
     members: Members
     clock: Callable[[], int]
     entropy: Callable[[int], bytes]
     known: dict[str, m.Member] = field(default_factory=dict)
     """Members whose keys were checked."""
-    check_member: Callable[[m.Member], None] = lambda _: None
-    """Checks a member's keys under a cosigned checkpoint of the trust file. Raises Forbidden."""
+
+    @property
+    def network(self) -> bytes:
+        """The network that the trust file is of."""
+        return self.trust.network
 
     # Members ----------------------------------------------------------------------------------------------------
 
@@ -96,7 +102,7 @@ class Holder:
             told = self._ask(id_, m.ABOUT, m.About(), m.Member)
             if told.network != self.network or told.member != id_:
                 raise Forbidden("wallet.member", "the node is of another network or member", expected=id_)
-            self.check_member(told)
+            check_member(self.trust, id_, told.signing_key, told.receive_key, told.proof)
             self.known[id_] = told
         return self.known[id_]
 
@@ -219,6 +225,16 @@ class Holder:
         signed = (carried.code, carried.tx_id, carried.data[:32])
         if signed != (0, hashlib.sha256(built.body).digest(), grant_id(author)):
             raise Forbidden("wallet.carried", "the member tells of another transaction than was signed", got=through)
+        if not carried.receipt:
+            raise Unavailable(
+                "wallet.unproven",
+                "the ledger is not shown to hold this yet",
+                got=through,
+                todo="go through another member",
+            )
+        leaf = check_receipt(self.trust, carried.tx_id, carried.receipt)
+        if (leaf.code, leaf.data) != (carried.code, carried.data):
+            raise Forbidden("wallet.carried", "the ledger has another result than the member tells", got=through)
         return carried
 
     # Seeing -----------------------------------------------------------------------------------------------------
