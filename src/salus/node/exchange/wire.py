@@ -24,7 +24,10 @@ MEDIA_TYPE: Final = "application/vnd.salus.exchange+msgpack"
 TAG: Final = "salus-exchange"
 ALSO: Final = ("salus-receiver",)
 A = TypeVar("A", bound=Value)
-MAX_BODY_BYTES: Final = 16 * 1024 * 1024  # a chunk of a pull is at most half of it
+MAX_BODY_BYTES: Final = 16 * 1024 * 1024  # a question: the largest delivers a document of some megabytes
+# An answer of a pull holds 8 MB of records or one larger one (64 MB, padded by at most an eighth), and the house's.
+MAX_ANSWER_BYTES: Final = 96 * 1024 * 1024
+CHUNK_BYTES: Final = 64 * 1024
 
 
 @dataclass(frozen=True, slots=True)
@@ -164,6 +167,30 @@ class InProcess:
         return door.answer(request)
 
 
+def post(client: httpx.Client, member: str, url: str, fields: Mapping[str, str], body: bytes) -> Answer:
+    """Post to a member's node and read its answer: plain bytes, at most MAX_ANSWER_BYTES. Raises Unavailable."""
+    told = {**fields, "accept-encoding": "identity"}
+    read = bytearray()
+    try:
+        with client.stream("POST", url, content=body, headers=told) as answer:
+            if answer.headers.get("content-encoding", "identity") != "identity":
+                raise Unavailable("exchange.answer", "the other node packed its answer unasked", got=member)
+            for chunk in answer.iter_raw(CHUNK_BYTES):
+                read += chunk
+                if len(read) > MAX_ANSWER_BYTES:
+                    raise Unavailable(
+                        "exchange.answer-too-large",
+                        "the other node answers more than an answer may hold",
+                        expected=f"at most {MAX_ANSWER_BYTES} bytes",
+                        got=member,
+                    )
+    except (httpx.HTTPError, httpx.InvalidURL) as error:
+        raise Unavailable(
+            "exchange.unreachable", "the node cannot be reached", got=f"{member} ({type(error).__name__})"
+        ) from error
+    return Answer(answer.status_code, bytes(read))
+
+
 class OverHttp:
     """Requests over HTTP."""
 
@@ -182,13 +209,7 @@ class OverHttp:
 
     def send(self, endpoint: str, request: HttpRequest) -> Answer:
         """Send the request. Raises Unavailable when the node cannot be reached, or answers too much."""
-        try:
-            answer = self._client.post(request.target_uri, content=request.body, headers=dict(request.fields))
-        except httpx.HTTPError as error:
-            raise Unavailable(
-                "exchange.unreachable", "the node cannot be reached", got=f"{endpoint} ({type(error).__name__})"
-            ) from error
-        return Answer(answer.status_code, answer.content)
+        return post(self._client, endpoint, request.target_uri, request.fields, request.body)
 
 
 def refusal_of(error: SalusError) -> Answer:

@@ -15,7 +15,7 @@ from salus.core.encoding import MalformedBytes, Value, decode, encode
 from salus.core.proof.errors import Unproven
 from salus.core.proof.trust import Trust
 from salus.node.errors import Forbidden, Malformed, NotFound, Unavailable
-from salus.node.exchange.wire import MEDIA_TYPE, Answer, read_answer
+from salus.node.exchange.wire import MEDIA_TYPE, Answer, post, read_answer
 from salus.node.opening import now_ms
 from salus.node.patient import messages as m
 from salus.node.patient.proof import check_member
@@ -127,13 +127,7 @@ class OpenWallet:
         raise NotFound("wallet.nowhere", "no member that the wallet knows says where this one answers", got=member)
 
     def _post(self, member: str, url: str, body: bytes) -> Answer:
-        try:
-            answer = self._http.post(url, content=body, headers={"content-type": MEDIA_TYPE})
-        except (httpx.HTTPError, httpx.InvalidURL) as error:
-            raise Unavailable(
-                "exchange.unreachable", "the node cannot be reached", got=f"{member} ({type(error).__name__})"
-            ) from error
-        return Answer(answer.status_code, answer.content)
+        return post(self._http, member, url, {"content-type": MEDIA_TYPE}, body)
 
 
 def open_place(path: Path, passphrase: bytes) -> NoWallet | OpenWallet:
