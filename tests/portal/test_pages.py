@@ -5,6 +5,8 @@ from importlib import resources
 
 import pytest
 
+from salus.node.errors import Unavailable
+from salus.node.signing_in import SignIn, caller_of, sign_in
 from salus.portal.app import GET
 from salus.portal.rendering import HEADERS, style, texts
 from tests.portal.conftest import SCRIPT, form, links
@@ -116,6 +118,37 @@ def test_a_sign_in_link_is_good_once_and_a_session_ends(north) -> None:
     page = browser.get("/patients")
     browser.post("/sign-out", data=form(page.text, "/sign-out"))
     assert browser.get("/patients", follow_redirects=False).headers["location"] == "/sign-in"
+
+
+def test_an_operator_makes_the_link_while_the_node_runs(north) -> None:
+    asked = SignIn(subject="staff-7", role="nurse", purposes=("TREAT",), hours=1)
+    with pytest.raises(Unavailable, match=r"session\.not-serving"):
+        sign_in(north.node, asked)
+    north.node.ticking = True
+    try:
+        made = sign_in(north.node, asked)
+    finally:
+        north.node.ticking = False
+    browser = north.browser()
+    shown = browser.get(made.link.removeprefix(north.node.config.http.public_url))
+    code = re.findall(r'name="code" value="(\w+)"', shown.text)[0]
+    assert browser.post("/sign-in", data={"code": code}).url.path == "/patients"
+    again = north.browser().post("/sign-in", data={"code": code})
+    assert (again.status_code, "session.code" in again.text) == (401, True)
+
+
+def test_a_session_ends_by_idling_and_by_its_credential(north) -> None:
+    for hours, minutes in ((8, 31), (1, 25)):
+        browser = north.staff() if hours == 8 else north.browser()
+        if hours == 1:
+            sessions = north.node.sessions
+            token = sessions.open(*caller_of(north.node, "s", "nurse", ("TREAT",), 1))
+            browser.cookies.set("salus-north", token)
+            for _ in range(2):
+                north.together.clock.advance(minutes * 60_000)
+                assert browser.get("/worklist", follow_redirects=False).status_code == 200
+        north.together.clock.advance(minutes * 60_000)
+        assert browser.get("/worklist", follow_redirects=False).headers["location"] == "/sign-in"
 
 
 def test_pages_for_one_kind_of_person_refuse_the_other(north) -> None:

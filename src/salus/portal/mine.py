@@ -13,6 +13,7 @@ from salus.portal.ledger import as_csv
 from salus.portal.visiting import Visit, to
 
 PAGE: Final = 50
+OWN: Final = "PATRQT"  # v3-ActReason: the patient asked
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,9 +87,14 @@ def looked(visit: Visit) -> Response:
     lines = tuple(reversed(visit.on_wallet(read_log).lines))
     asked = visit.asked("by")
     members = sorted({_reader(each.told_by, each.side, each.member) for each in lines})
-    chosen = [each for each in lines if not asked or _reader(each.told_by, each.side, each.member) == asked]
+    own = bool(visit.asked("own"))
+    chosen = [
+        each
+        for each in lines
+        if (own or each.purpose != OWN) and (not asked or _reader(each.told_by, each.side, each.member) == asked)
+    ]
     return visit.page(
-        "my_looked", lines=chosen, total=len(lines), members=members, by=asked if asked in members else ""
+        "my_looked", lines=chosen, total=len(lines), members=members, by=asked if asked in members else "", own=own
     )
 
 

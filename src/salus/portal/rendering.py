@@ -19,7 +19,7 @@ POLICY: Final = (
 HEADERS: Final[Mapping[str, str]] = {
     "content-security-policy": POLICY,
     "cache-control": "no-store",
-    "referrer-policy": "no-referrer",
+    "referrer-policy": "same-origin",  # with no-referrer browsers send forms with `Origin: null`
     "x-content-type-options": "nosniff",
     "cross-origin-opener-policy": "same-origin",
     "cross-origin-resource-policy": "same-origin",
@@ -56,6 +56,8 @@ def plain(word: str) -> str:
     found = texts().get(f"words.{word}")
     if found is not None:
         return found
+    if word.isupper():
+        return word
     apart = "".join(f" {letter.lower()}" if letter.isupper() else letter for letter in word).strip()
     return apart.replace("-", " ").replace("_", " ").capitalize()
 

@@ -1,0 +1,102 @@
+"""The pages in a real Chromium: signing in, forms, no sideways scroll at 320 px, and what axe finds (nothing).
+
+Runs where Chromium and the packages that drive it are installed; skipped elsewhere.
+"""
+
+import shutil
+import socket
+import threading
+from collections.abc import Iterator
+
+import pytest
+import uvicorn
+
+from salus.node.signing_in import caller_of
+from tests.portal.conftest import Site
+
+sync = pytest.importorskip("playwright.sync_api", reason="playwright is not installed")
+axe = pytest.importorskip("axe_playwright_python.sync_playwright", reason="axe-playwright-python is not installed")
+CHROMIUM = shutil.which("chromium") or shutil.which("google-chrome")
+pytestmark = pytest.mark.skipif(CHROMIUM is None, reason="Chromium is not installed")
+FLAGS = ["--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking"]
+TAGS = {"runOnly": {"type": "tag", "values": ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice"]}}
+STAFF = ("/", "/patients", "/access", "/emergency", "/worklist", "/ledger", "/ledger/members", "/ledger/blocks/2")
+PATIENT = ("/my/record", "/my/sharing", "/my/looked")
+
+
+@pytest.fixture(scope="module")
+def address(sites: dict[str, Site]) -> Iterator[str]:
+    listening = socket.create_server(("127.0.0.1", 0))
+    server = uvicorn.Server(uvicorn.Config(sites["north"].app, log_config=None, lifespan="off"))
+    thread = threading.Thread(target=server.run, kwargs={"sockets": [listening]})
+    thread.start()
+    yield f"http://127.0.0.1:{listening.getsockname()[1]}"
+    server.should_exit = True
+    thread.join()
+    listening.close()
+
+
+@pytest.fixture(scope="module")
+def chromium():
+    with sync.sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=FLAGS)
+        yield browser
+        browser.close()
+
+
+def enter(page, address: str, site: Site) -> None:
+    """Sign in with a link, as a person does."""
+    code = site.node.sessions.invite(*caller_of(site.node, "physician-1", "physician", ("TREAT", "ETREAT")))
+    page.goto(f"{address}/sign-in?code={code}")
+    page.get_by_role("button", name="Sign in").click()
+    page.wait_for_url("**/patients")
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+@pytest.mark.parametrize("width", [1280, 320])
+def test_no_page_breaks_a_rule_of_access_or_scrolls_sideways(chromium, address, sites, scheme, width) -> None:
+    north = sites["north"]
+    context = chromium.new_context(color_scheme=scheme, viewport={"width": width, "height": 900}, bypass_csp=True)
+    page = context.new_page()
+    enter(page, address, north)
+    page.get_by_label("Name", exact=True).fill("canary")
+    page.get_by_role("button", name="Find").click()
+    looked = [("found", _look(page))]
+    page.get_by_role("link", name="Ada Canary").click()
+    chart = page.url
+    for path in ("", "/timeline", "/results"):
+        page.goto(chart + path)
+        looked.append((f"chart{path}", _look(page)))
+    page.get_by_role("link", name="Heart rate").click()
+    looked.append(("measure", _look(page)))
+    page.get_by_role("link", name="73.50").click()
+    looked.append(("record", _look(page)))
+    for path in STAFF:
+        page.goto(address + path)
+        looked.append((path, _look(page)))
+    token = north.node.sessions.open(ends=north.node.now() + 3_600_000, wallet="ada")
+    context.add_cookies([{"name": "salus-north", "value": token, "url": address}])
+    for path in PATIENT:
+        page.goto(address + path)
+        looked.append((path, _look(page)))
+    context.close()
+    assert [(name, found) for name, found in looked if found] == []
+
+
+def test_by_keyboard_alone_and_without_javascript_a_patient_is_found(chromium, address, sites) -> None:
+    context = chromium.new_context(java_script_enabled=False)
+    page = context.new_page()
+    enter(page, address, sites["north"])
+    page.get_by_label("Name", exact=True).focus()
+    page.keyboard.type("canary")
+    page.keyboard.press("Enter")
+    page.get_by_role("link", name="Ada Canary").wait_for(timeout=10_000)
+    assert "canary" not in page.url.lower()
+    context.close()
+
+
+def _look(page) -> list[str]:
+    """Return what is wrong with a page: violations, and how far it scrolls sideways."""
+    over = page.evaluate("document.documentElement.scrollWidth - document.documentElement.clientWidth")
+    found = axe.Axe().run(page, options=TAGS).response["violations"]
+    return [f"{one['id']}: {one['nodes'][0]['html'][:120]}" for one in found] + ([f"{over} px wide"] if over else [])
