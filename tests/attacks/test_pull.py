@@ -2,6 +2,7 @@
 
 import hashlib
 import threading
+import time
 
 import pytest
 from msgspec import structs
@@ -11,7 +12,7 @@ from salus.contracts.consent.port import Grant as GrantMessage
 from salus.contracts.consent.port import granted, round_expiry
 from salus.core.encoding import decode, encode
 from salus.core.transaction import Envelope
-from salus.node import anchoring
+from salus.node import anchoring, member
 from salus.node.anchoring import anchor
 from salus.node.errors import EdgeError, Forbidden, Malformed, Unavailable
 from salus.node.exchange import custodian, grantee
@@ -328,3 +329,14 @@ def test_a_lease_is_hidden_after_a_day_without_the_ledger_and_gone_after_its_end
         grantee.require_live(town.clinic, grant)
     grantee.confirm_and_purge(town.clinic)
     assert town.leased(grant) == {"records": 0}
+
+
+def test_a_made_up_height_is_refused_at_once_and_holds_no_thread(town):
+    pull = structs.replace(town.pull(town.shown(town.grant("north"))), seen=2**40)
+    before, began = town.served(), time.monotonic()
+
+    with pytest.raises(EdgeError, match=r"ledger\.ahead"):
+        town.ask(pull)
+
+    assert time.monotonic() - began < member.REPLICA_SECONDS / 2
+    assert town.served() == before

@@ -34,6 +34,7 @@ if TYPE_CHECKING:
     from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 REPLICA_SECONDS: Final = 5.0  # how long a question waits for a block that its asker has seen already
+MAX_BEHIND: Final = 1_000  # blocks: more than the fastest engine makes in those seconds with a little to spare
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,7 +104,14 @@ class MemberNode:
         return max(self.now(), self.ledger.head().time)
 
     def wait_for(self, height: int) -> None:
-        """Wait until the own replica has the block of `height`, a few seconds at most. Raises Unavailable."""
+        """Wait until the own replica has the block of `height`, a few seconds at most. Raises Unavailable.
+
+        A height that no replica a few seconds behind can lack is refused at once: a made-up one would hold a thread.
+        """
+        if height > self.ledger.head().height + MAX_BEHIND:
+            raise Unavailable(
+                "ledger.ahead", "that block is far beyond the own replica's newest", todo="try again later"
+            )
         news = threading.Event()
         end = self.ledger.subscribe(lambda header: news.set() if header.height >= height else None)
         try:

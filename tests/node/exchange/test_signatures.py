@@ -1,6 +1,8 @@
 """HTTP message signatures: the RFCs' own vectors, then attacks that end in a named refusal."""
 
 import base64
+import threading
+import time
 from dataclasses import replace
 
 import pytest
@@ -155,3 +157,32 @@ def test_any_fields_give_a_signer_or_the_named_refusal(signature_input, signatur
     request = replace(signed(), fields={"signature-input": signature_input, "signature": signature})
     with pytest.raises(Unauthenticated):
         check(request)
+
+
+def test_many_threads_use_one_nonce_once():
+    nonces, taken = Nonces(), []
+
+    nonces._seen["a"] = Slow()
+
+    def use():
+        try:
+            nonces.use(Signer("a", "one", 1060), 1_000_000)
+        except Unauthenticated:
+            return
+        taken.append(1)
+
+    threads = [threading.Thread(target=use) for _ in range(4)]
+    for one in threads:
+        one.start()
+    for one in threads:
+        one.join()
+    assert len(taken) == 1
+
+
+class Slow(dict):
+    """A dictionary that looks long enough for other threads to look as well."""
+
+    def __contains__(self, key):
+        found = super().__contains__(key)
+        time.sleep(0.02)
+        return found

@@ -6,6 +6,7 @@ and no downgrade to choose. `verify` is pure; the memory of nonces is `Nonces`.
 
 import base64
 import re
+import threading
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Final
@@ -85,29 +86,33 @@ def verify(
 
 
 class Nonces:
-    """The nonces of signatures that have not expired, by key. Not shared between processes: one process owns a node."""
+    """The nonces of signatures that have not expired, by key. Thread-safe; one process owns a node."""
 
     def __init__(self) -> None:
         self._seen: dict[str, dict[str, int]] = {}
+        self._lock = threading.Lock()
 
     def use(self, signer: Signer, now: int) -> None:
         """Use a nonce up, `now` in Unix milliseconds.
 
         Raises Unauthenticated when it was used, Unavailable when its key has used too many in this minute.
         """
-        seen = self._seen.setdefault(signer.keyid, {})
-        if signer.nonce in seen:
-            raise Unauthenticated("signature.replayed", "this signed request has been here before", todo="sign it anew")
-        if len(seen) >= NONCES_PER_KEY:
-            self._forget(now // 1000)
+        with self._lock:
             seen = self._seen.setdefault(signer.keyid, {})
-        if len(seen) >= NONCES_PER_KEY:
-            raise Unavailable(
-                "signature.too-many",
-                "too many signed requests by one key",
-                expected=f"at most {NONCES_PER_KEY} a minute",
-            )
-        seen[signer.nonce] = signer.expires
+            if signer.nonce in seen:
+                raise Unauthenticated(
+                    "signature.replayed", "this signed request has been here before", todo="sign it anew"
+                )
+            if len(seen) >= NONCES_PER_KEY:
+                self._forget(now // 1000)
+                seen = self._seen.setdefault(signer.keyid, {})
+            if len(seen) >= NONCES_PER_KEY:
+                raise Unavailable(
+                    "signature.too-many",
+                    "too many signed requests by one key",
+                    expected=f"at most {NONCES_PER_KEY} a minute",
+                )
+            seen[signer.nonce] = signer.expires
 
     def _forget(self, seconds: int) -> None:
         """Drop what has expired, and the keys that have nothing left."""
