@@ -13,11 +13,11 @@ from salus.node import erasing
 from salus.node.desk import Erasing
 from salus.node.errors import EdgeError
 from salus.node.exchange.wire import Answer, Refusal
-from salus.node.patient import door
+from salus.node.patient import certificate, door
 from salus.node.patient import messages as m
 from salus.vault.enrolment import Instruction, Signed, sign_instruction
 from salus.vault.errors import SealBroken
-from salus.vault.journal import Disclosure, Side
+from salus.vault.journal import Disclosure, Side, read_line
 from salus.vault.links import Standing
 from tests.attacks.scene import DAY, SECRET, patient, said, taken_in, vitals
 
@@ -382,3 +382,73 @@ def test_a_member_cannot_build_another_body_or_swap_keys(town):
         fresh.join("north", bytes(16))
     assert fresh.wallet.state.links == ()
     assert len(town.clinic.desk.held()) <= granted
+
+
+# Revocation by the link key ---------------------------------------------------------------------------------------
+
+
+def test_a_custodian_obeys_a_link_key_that_stops_a_grant_at_once_and_for_good(town):
+    grant = town.grant("north", "south")
+    before = town.served()
+    town.together.transport.down.add("https://clinic.example")
+    try:
+        town.holder.stop_at("north", grant)
+        town.holder.stop_at("north", grant)  # twice is once
+    finally:
+        town.together.transport.down.clear()
+
+    with pytest.raises(EdgeError, match=r"pull\.refused"):
+        town.ask(town.pull(town.shown(grant)))
+    assert town.served() == before + 1
+    last = read_line(town.north.vault.lines(Side.CUSTODIAN, town.links["north"], 0, 10_000)[-1].line)
+    assert (last.action, last.grant, last.role) == ("revoke", grant, "patient")
+    assert town.ask(town.pull(town.shown(grant, "south")), of="south").records  # who was not told serves
+
+
+def test_a_link_key_stops_nothing_of_another_patient(town):
+    grant = town.grant("north")
+    other, _ = joined(town, "meddler")
+
+    other.stop_at("north", grant)
+
+    assert town.ask(town.pull(town.shown(grant))).records
+    for bad in (b"", bytes(31)):
+        with pytest.raises(EdgeError, match=r"instruction\.grant"):
+            other.stop_at("north", bad)
+
+
+def test_after_its_certificate_a_link_key_can_only_revoke(town):
+    holder, link = joined(town, "stolen")
+    grant = town.grant("north", holder=holder)
+    kept = holder.certificate("north")
+
+    told = set()
+    for bad in (structs.replace(kept, certificate=bytes(32)), structs.replace(kept, link=bytes(16))):
+        with pytest.raises(EdgeError, match=r"certificate\.refused") as refused:
+            town.holder.publish("north", bad)
+        told.add(said(refused.value))
+    assert len(told) == 1
+    assert town.ask(town.pull(town.shown(grant))).records
+
+    town.holder.publish("north", kept)  # by whoever holds it
+
+    with pytest.raises(EdgeError, match=r"instruction\.refused"):
+        holder.erase("north")
+    holder.stop_at("north", grant)
+    assert standing(town.north, link) is Standing.OPEN
+    with pytest.raises(EdgeError, match=r"pull\.refused"):
+        town.ask(town.pull(town.shown(grant)))
+
+
+def test_a_certificate_is_read_as_it_was_written_or_refused_by_name(town):
+    kept = certificate.Certificate(1, town.north.network, "north", town.holder.certificate("north"))
+    text = certificate.write(kept)
+
+    assert certificate.read(f" {text}\n") == kept
+    for bad, code in (
+        (text[:-9], "text"),
+        ("salus-revocation:%", "text"),
+        (certificate.write(structs.replace(kept, format=2)), "format"),
+    ):
+        with pytest.raises(EdgeError, match=rf"certificate\.{code}"):
+            certificate.read(bad)

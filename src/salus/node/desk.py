@@ -43,6 +43,10 @@ MIGRATIONS: Final = (
         done INTEGER) WITHOUT ROWID;
     """,
     "CREATE TABLE contact (link BLOB PRIMARY KEY, address TEXT NOT NULL) WITHOUT ROWID;",
+    """
+    CREATE TABLE stopped (
+        link BLOB NOT NULL, grant_id BLOB NOT NULL, time INTEGER NOT NULL, PRIMARY KEY (link, grant_id)) WITHOUT ROWID;
+    """,
     "CREATE TABLE claim (case_id BLOB PRIMARY KEY, body BLOB NOT NULL, number INTEGER NOT NULL) WITHOUT ROWID;",
 )
 
@@ -248,6 +252,18 @@ class Desk:
         """Keep where the next pull from a custodian goes on."""
         with self._writing() as db:
             db.execute("INSERT OR REPLACE INTO cursor VALUES (?, ?, ?)", (grant, custodian, cursor))
+
+    # Grants stopped by a link key --------------------------------------------------------------------------------
+
+    def stop(self, link: bytes, grant: bytes, now: int) -> bool:
+        """Open a link to a grant no more; False if it was stopped before. Another link's key stops nothing of it."""
+        with self._writing() as db:
+            db.execute("INSERT OR IGNORE INTO stopped VALUES (?, ?, ?)", (link, grant, now))
+            return db.changes() == 1
+
+    def is_stopped(self, link: bytes, grant: bytes) -> bool:
+        """Say whether a link's key stopped a grant here."""
+        return bool(self._rows("SELECT 1 FROM stopped WHERE link = ? AND grant_id = ?", (link, grant)))
 
     # Erasures ---------------------------------------------------------------------------------------------------
 

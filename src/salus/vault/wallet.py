@@ -111,6 +111,10 @@ class Wallet:
         """Return the pairwise key for a member; a re-key under the same root takes the next generation."""
         return _signing(mac(self._root, "salus/v1/link-key", member.encode("ascii"), generation.to_bytes(8, "big")))
 
+    def certificate(self, member: str, generation: int = 0) -> bytes:
+        """Return the revocation certificate of the link key for a member, 32 bytes; the member keeps its digest."""
+        return mac(self._root, "salus/v1/link-certificate", member.encode("ascii"), generation.to_bytes(8, "big"))
+
     def tied(self, member: str) -> Tied:
         """Return the link with a member. Raises UnknownLink."""
         for one in self.state.links:

@@ -99,7 +99,8 @@ def _check(node: MemberNode, state: View, sender: str, pull: Pull) -> _Asked:
         slip = slip_of(pull.presented.signed)
         row = consent.granted(state, slip.grant)
         link_key = node.vault.link_key(slip.link)
-        if row is None or link_key.standing is not KeyStanding.OBEYED:
+        stopped = node.desk.is_stopped(slip.link, slip.grant)
+        if row is None or stopped or link_key.standing is not KeyStanding.OBEYED:
             raise GrantRefused("unknown", NOT_NOW)
         document, slip = check_presented(
             pull.presented,

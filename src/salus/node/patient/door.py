@@ -23,9 +23,10 @@ from salus.node.member import MemberNode
 from salus.node.patient import messages as m
 from salus.node.patient.proof import prove_member
 from salus.vault.envelope import seal_envelope
-from salus.vault.errors import EnvelopeRefused, Erased, Refused, UnknownWallet
+from salus.vault.errors import EnvelopeRefused, Erased, Refused, UnknownLink, UnknownWallet
 from salus.vault.journal import Disclosure, Line, Side
 
+GRANT_BYTES: Final = 32
 MAX_LINES: Final = 1_000
 MAX_CHAIN: Final = 2_000  # openings of 200 bytes; each reads its record from disk
 FRESH_MS: Final = 60_000
@@ -179,6 +180,41 @@ def _erase(node: MemberNode, link: bytes, argument: bytes) -> m.Done:
     return m.Done()
 
 
+def _revoke(node: MemberNode, link: bytes, argument: bytes) -> m.Done:
+    """Stop a grant at this custodian, at once and for good, whatever becomes of the ledger."""
+    grant = _argument(argument, m.StopHere).grant
+    if len(grant) != GRANT_BYTES:
+        raise Malformed("instruction.grant", "this is no grant id", expected=f"{GRANT_BYTES} bytes")
+    if node.desk.stop(link, grant, node.now()):
+        _told_by_patient(node, link, "revoke", grant)
+    return m.Done()
+
+
+def _publish(node: MemberNode, question: m.Publish) -> m.Done:
+    try:
+        node.vault.publish_certificate(question.link, question.certificate)
+    except (Refused, UnknownLink):  # in the same words: a stranger must not learn whether the link exists
+        raise Forbidden("certificate.refused", "this is not the revocation certificate of a link here") from None
+    _told_by_patient(node, question.link, "revoke-key", b"")
+    return m.Done()
+
+
+def _told_by_patient(node: MemberNode, link: bytes, action: str, grant: bytes) -> None:
+    """Write down what the patient ordered: a line of the link's journal, anchored with the next batch."""
+    line = Disclosure(
+        side=Side.CUSTODIAN,
+        subject=link,
+        member=node.member,
+        person="",
+        role="patient",
+        purpose="PATRQT",
+        action=action,
+        what=(),
+        grant=grant,
+    )
+    node.vault.journal([line])
+
+
 def _ask_grantee(node: MemberNode, question: m.AskGrantee) -> Value:
     """Carry out what a grant's one-time key says to its grantee."""
     said = _argument(question.data, m.GrantSigned)
@@ -235,6 +271,7 @@ _ACTIONS: Final[Mapping[str, Callable[[MemberNode, bytes, bytes], Value]]] = {
     "chain": _chain,
     "records": _records,
     "erase": _erase,
+    "revoke": _revoke,
 }
 _ROUTES: Final[Mapping[str, tuple[type[Value], Callable[[MemberNode, Any], Value]]]] = {
     m.ABOUT: (m.About, _about),
@@ -245,6 +282,7 @@ _ROUTES: Final[Mapping[str, tuple[type[Value], Callable[[MemberNode, Any], Value
     m.GRANT: (m.AskGrantee, _ask_grantee),
     m.KEEP: (m.Keep, _keep),
     m.RETURN: (m.Return, _return),
+    m.CERTIFICATE: (m.Publish, _publish),
 }
 PATHS: Final = tuple(_ROUTES)
 

@@ -21,6 +21,7 @@ CONFIRM: Final = "/patient/confirm"
 INSTRUCT: Final = "/patient/instruct"
 GRANT: Final = "/patient/grant"
 KEEP: Final = "/patient/wallet/keep"
+CERTIFICATE: Final = "/patient/certificate"
 RETURN: Final = "/patient/wallet/return"
 
 GRANT_LABEL: Final = "salus/v1/grant-instruction"
@@ -178,6 +179,20 @@ class OwnRecords(Value, frozen=True):
     envelope: bytes
     after: int
     """Sequence of the last one; equal to what was asked when there is no more."""
+
+
+class StopHere(Value, frozen=True):
+    """Action `revoke`: this custodian is to serve nothing more of this link under a grant."""
+
+    grant: bytes
+    """Grant id, 32 bytes."""
+
+
+class Publish(Value, frozen=True):
+    """Publishes a link's revocation certificate: from then its key is obeyed in revocation only."""
+
+    link: bytes
+    certificate: bytes
 
 
 class Erase(Value, frozen=True):

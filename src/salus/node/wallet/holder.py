@@ -28,7 +28,7 @@ from salus.node.exchange.pull import Openings
 from salus.node.exchange.wire import Answer, read_answer
 from salus.node.patient import messages as m
 from salus.node.patient.proof import check_member, check_receipt
-from salus.vault.enrolment import open_welcome, seal_claim
+from salus.vault.enrolment import certificate_digest, open_welcome, seal_claim
 from salus.vault.envelope import Context, ReceiveKey, open_envelope, seal_envelope
 from salus.vault.errors import Damaged, EnvelopeRefused, SealBroken
 from salus.vault.journal import Disclosure, disclosure_leaf, read_line
@@ -110,12 +110,14 @@ class Holder:
         """Enrol at a member with the invitation it handed over. Raises Forbidden, Unavailable."""
         told = self.member(member)
         receive_key, link_key = ReceiveKey(self.entropy(32)), self.wallet.link_key(member)
+        committed = certificate_digest(self.wallet.certificate(member))
         claim = seal_claim(
             invitation,
             network=self.network,
             member_receive=told.receive_key,
             receive=receive_key,
             link_key=link_key,
+            certificate=committed,
         )
         welcomed = self._ask(member, m.ENROL, m.Enrol(claim), m.Welcomed)
         try:
@@ -127,6 +129,7 @@ class Holder:
                 member_key=told.signing_key,
                 receive=receive_key,
                 link_key=link_key,
+                certificate=committed,
             )
         except EnvelopeRefused as error:
             raise Forbidden("wallet.welcome", str(error), todo="do not trust this member's node") from error
@@ -196,6 +199,19 @@ class Holder:
         carried = self._author(through, Revoke(), index)
         self.wallet.revoke(index)
         return carried
+
+    def stop_at(self, member: str, grant: bytes) -> None:
+        """Have one custodian serve nothing more under a grant, at once, with the link key and without the ledger."""
+        self._instruct(member, "revoke", m.StopHere(grant), m.Done)
+
+    def certificate(self, member: str) -> m.Publish:
+        """Return the revocation certificate of the link key at a member, as whoever holds it publishes it."""
+        tied = self.wallet.tied(member)
+        return m.Publish(tied.link, self.wallet.certificate(member, tied.generation))
+
+    def publish(self, member: str, certificate: m.Publish) -> None:
+        """Publish a revocation certificate: the link key can only revoke from then on. Raises RemoteRefusal."""
+        self._ask(member, m.CERTIFICATE, certificate, m.Done)
 
     def permissions(self) -> list[Permission]:
         """Return every grant this wallet gave, oldest first."""

@@ -4,11 +4,13 @@ from typing import Annotated
 
 from msgspec import Meta
 
-from salus.node.errors import Malformed
+from salus.node.errors import Forbidden, Malformed
 from salus.node.names import GRANT_EXAMPLE, GRANT_PATTERN
+from salus.node.patient import certificate
 from salus.node.records.charts import moment
 from salus.node.usecase import PATIENT, Message, use_case
 from salus.node.wallet.file import OpenWallet
+from salus.node.wallet.joining import MEMBER
 
 CODE = Annotated[
     str,
@@ -110,6 +112,60 @@ class SharingStopped(Message, frozen=True):
     height: Annotated[int, Meta(description="Block of the ledger.")]
 
 
+class StopAt(Message, frozen=True):
+    """Which grant one member is to serve no more."""
+
+    grant: Annotated[
+        str,
+        Meta(
+            pattern=GRANT_PATTERN,
+            description="Its id, hexadecimal.",
+            examples=[GRANT_EXAMPLE],
+            extra={"positional": True},
+        ),
+    ]
+    member: MEMBER
+
+
+class StoppedAt(Message, frozen=True):
+    """The member serves nothing more under the grant. Others do until it is stopped on the ledger."""
+
+    grant: Annotated[str, Meta(description="The grant.")]
+    member: Annotated[str, Meta(description="The member.")]
+
+
+class ShowCertificate(Message, frozen=True):
+    """For which member's link."""
+
+    member: MEMBER
+
+
+class CertificateShown(Message, frozen=True):
+    """Keep it apart from the wallet: whoever holds it can make the link key good for revocation only."""
+
+    certificate: Annotated[str, Meta(description="Its text.")]
+
+
+class PublishCertificate(Message, frozen=True):
+    """The certificate to publish."""
+
+    certificate: Annotated[
+        str,
+        Meta(
+            max_length=1000,
+            description="Its text.",
+            examples=["salus-revocation:lgE"],
+            extra={"positional": True},
+        ),
+    ]
+
+
+class CertificatePublished(Message, frozen=True):
+    """From now the member obeys that link key in revocation only."""
+
+    member: Annotated[str, Meta(description="The member.")]
+
+
 class AskErasure(Message, frozen=True):
     """What is to be erased: the own record at a member, or what was pulled under a grant."""
 
@@ -191,6 +247,31 @@ def stop(wallet: OpenWallet, request: StopGrant) -> SharingStopped:
     """Stop sharing. In force at every member from the block that holds it; what was read cannot be unread."""
     carried = wallet.holder.stop(bytes.fromhex(request.grant), through=wallet.through(request.through))
     return SharingStopped(grant=request.grant, height=carried.height)
+
+
+@use_case("wallet.stop-at", who=PATIENT)
+def stop_at(wallet: OpenWallet, request: StopAt) -> StoppedAt:
+    """Have one member serve nothing more under a grant, at once, with the link key and without the ledger."""
+    wallet.holder.stop_at(wallet.through(request.member), bytes.fromhex(request.grant))
+    return StoppedAt(grant=request.grant, member=request.member)
+
+
+@use_case("wallet.certificate", who=PATIENT)
+def show_certificate(wallet: OpenWallet, request: ShowCertificate) -> CertificateShown:
+    """Show the revocation certificate of the own link key at a member, to be kept apart from the wallet."""
+    shown = wallet.holder.certificate(wallet.through(request.member))
+    told = certificate.Certificate(certificate.FORMAT, wallet.trust.network, request.member, shown)
+    return CertificateShown(certificate=certificate.write(told))
+
+
+@use_case("wallet.publish", who=PATIENT)
+def publish(wallet: OpenWallet, request: PublishCertificate) -> CertificatePublished:
+    """Publish a revocation certificate: for a stolen wallet, from any other one that knows the member."""
+    told = certificate.read(request.certificate)
+    if told.network != wallet.trust.network:
+        raise Forbidden("wallet.network", "the certificate is of another network", todo="use a wallet for that one")
+    wallet.holder.publish(told.member, told.published)
+    return CertificatePublished(member=told.member)
 
 
 @use_case("wallet.erase", who=PATIENT)
