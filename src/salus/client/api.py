@@ -556,6 +556,23 @@ class Reviewed(msgspec.Struct, frozen=True, kw_only=True):
     """The review is on the ledger, as a digest."""
 
 
+class InstallEngine(msgspec.Struct, frozen=True, kw_only=True):
+    """Asks for nothing more."""
+
+
+class Engine(msgspec.Struct, frozen=True, kw_only=True):
+    """The consortium's engine."""
+
+    path: str
+    """Where the program is."""
+
+    version: str
+    """Its version."""
+
+    built: bool
+    """Whether it was built now."""
+
+
 class AdvanceErasures(msgspec.Struct, frozen=True, kw_only=True):
     """Asks for nothing more."""
 
@@ -913,6 +930,32 @@ class Card(msgspec.Struct, frozen=True, kw_only=True):
     """Ed25519 key, hexadecimal: read it to them over another channel."""
 
 
+class CreateNetwork(msgspec.Struct, frozen=True, kw_only=True):
+    """The network to create on this machine."""
+
+    network: str
+    """The network's name."""
+
+    members: tuple[str, ...]
+    """Ids of the members."""
+
+    folder: str = 'salus-network'
+    """Folder of the network."""
+
+
+class CreatedNetwork(msgspec.Struct, frozen=True, kw_only=True):
+    """The network stands; start it next."""
+
+    network: str
+    """Network id, hexadecimal."""
+
+    members: int
+    """How many members it has."""
+
+    tolerated: int
+    """How many of them may lie or be down without harm to the others."""
+
+
 class Found(msgspec.Struct, frozen=True, kw_only=True):
     """The network to found. This member orders its ledger."""
 
@@ -951,6 +994,26 @@ class Joined(msgspec.Struct, frozen=True, kw_only=True):
 
     network: str
     """Network id, hexadecimal."""
+
+
+class AskLogs(msgspec.Struct, frozen=True, kw_only=True):
+    """Whose log."""
+
+    member: str
+    """Id of the member."""
+
+    lines: int = 50
+    """How many of the last lines."""
+
+    folder: str = 'salus-network'
+    """Folder of the network."""
+
+
+class Lines(msgspec.Struct, frozen=True, kw_only=True):
+    """The end of a log."""
+
+    lines: tuple[str, ...]
+    """The last lines."""
 
 
 class ListMembers(msgspec.Struct, frozen=True, kw_only=True):
@@ -1001,6 +1064,42 @@ class Moved(msgspec.Struct, frozen=True, kw_only=True):
 
     height: int
     """Block that holds it."""
+
+
+class AskNetwork(msgspec.Struct, frozen=True, kw_only=True):
+    """Which network."""
+
+    folder: str = 'salus-network'
+    """Folder of the network."""
+
+
+class MemberState(msgspec.Struct, frozen=True, kw_only=True):
+    """One member's node."""
+
+    member: str
+    """Id of the member."""
+
+    url: str
+    """Where its node answers."""
+
+    running: bool
+    """Whether its node runs and answers."""
+
+    height: int = -1
+    """Height of its newest block; -1 while it does not run."""
+
+    cosigned: int = 0
+    """How many cosigners signed its newest checkpoint."""
+
+    trouble: str = ''
+    """What keeps it from serving, or nothing."""
+
+
+class NetworkState(msgspec.Struct, frozen=True, kw_only=True):
+    """The members' nodes."""
+
+    members: tuple[MemberState, ...]
+    """The members, ascending by id."""
 
 
 class ListProposals(msgspec.Struct, frozen=True, kw_only=True):
@@ -1172,7 +1271,7 @@ class Status(msgspec.Struct, frozen=True, kw_only=True):
     """Network id, hexadecimal."""
 
     orders: str
-    """Member that orders transactions."""
+    """Member that orders transactions; empty where the validators do."""
 
     height: int
     """Newest block."""
@@ -1953,6 +2052,17 @@ class EmergencyCases:
         return self._connection.ask('/api/emergency/review', request, Reviewed)
 
 
+class EngineCases:
+    """Use cases about engine."""
+
+    def __init__(self, connection: Connection) -> None:
+        self._connection = connection
+
+    def install(self, request: InstallEngine) -> Engine:
+        """Find CometBFT, or build it: on the path, in the cache, else by Go, which takes about a minute. For: operator."""
+        return self._connection.ask('/api/engine/install', request, Engine)
+
+
 class ErasureCases:
     """Use cases about erasure."""
 
@@ -2035,6 +2145,10 @@ class NetworkCases:
         """Make this member's keys, if it has none, and its public card. For: operator."""
         return self._connection.ask('/api/network/card', request, Card)
 
+    def create(self, request: CreateNetwork) -> CreatedNetwork:
+        """Create a network whose members all run on this machine, each in a folder of its own with keys of its own. For: operator."""
+        return self._connection.ask('/api/network/create', request, CreatedNetwork)
+
     def found(self, request: Found) -> Founded:
         """Found a ledger that this member orders and all founders keep. For: operator."""
         return self._connection.ask('/api/network/found', request, Founded)
@@ -2043,6 +2157,10 @@ class NetworkCases:
         """Begin to follow a network that has this member among its founders, or admitted it since. For: operator."""
         return self._connection.ask('/api/network/join', request, Joined)
 
+    def logs(self, request: AskLogs) -> Lines:
+        """Show the end of a member's log. For: operator."""
+        return self._connection.ask('/api/network/logs', request, Lines)
+
     def members(self, request: ListMembers) -> Members:
         """List the members of the network with their standing, address and key. For: anyone."""
         return self._connection.ask('/api/network/members', request, Members)
@@ -2050,6 +2168,10 @@ class NetworkCases:
     def move(self, request: MoveNode) -> Moved:
         """Say on the ledger where this member's node answers from now on. For: operator."""
         return self._connection.ask('/api/network/move', request, Moved)
+
+    def nodes(self, request: AskNetwork) -> NetworkState:
+        """Say of every member's node whether it runs, and how far its ledger has come. For: operator."""
+        return self._connection.ask('/api/network/nodes', request, NetworkState)
 
     def proposals(self, request: ListProposals) -> Proposals:
         """List the proposals that are open, with the ballots so far. For: operator."""
@@ -2095,9 +2217,17 @@ class NetworkCases:
         """Exchange this member's own keys. Stop the node first: it signs with the old ones. For: operator."""
         return self._connection.ask('/api/network/rotate-keys', request, Rotated)
 
+    def start(self, request: AskNetwork) -> NetworkState:
+        """Start every member's node that does not run yet, and wait until all answer. For: operator."""
+        return self._connection.ask('/api/network/start', request, NetworkState)
+
     def status(self, request: AskStatus) -> Status:
         """Say where the ledger stands: height, age, who has signed the newest checkpoint, why it stopped, two roots. For: anyone."""
         return self._connection.ask('/api/network/status', request, Status)
+
+    def stop(self, request: AskNetwork) -> NetworkState:
+        """Stop every member's node: each ends its engine first, then lets go of its folder. For: operator."""
+        return self._connection.ask('/api/network/stop', request, NetworkState)
 
     def trust(self, request: AskTrust) -> TrustFile:
         """Write down what a verifier starts from: network, newest checkpoint, cosigners, witnesses. For: anyone."""
@@ -2217,6 +2347,7 @@ class Salus:
         self.claims = ClaimsCases(connection)
         self.deliveries = DeliveriesCases(connection)
         self.emergency = EmergencyCases(connection)
+        self.engine = EngineCases(connection)
         self.erasure = ErasureCases(connection)
         self.journal = JournalCases(connection)
         self.ledger = LedgerCases(connection)

@@ -44,6 +44,13 @@ class Http(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True
     tls_key: Annotated[str, Meta(description="PEM file of the certificate's key.", examples=["/etc/salus/tls.key"])] = (
         ""
     )
+    tls_authorities: Annotated[
+        str,
+        Meta(
+            description="PEM file of authorities that other nodes' certificates may be from, beside the system's.",
+            examples=["/etc/salus/authorities.pem"],
+        ),
+    ] = ""
     # 64 MiB: a FHIR transaction bundle of about 20,000 resources; larger sets are imported from files.
     max_body_bytes: Annotated[
         int, Meta(ge=1, description="Largest body of a request, in bytes.", examples=[67108864])
@@ -60,6 +67,22 @@ class LedgerAt(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     url: Annotated[
         str,
         Meta(description="URL of the owner's node; empty when this node orders.", examples=["https://north.example"]),
+    ] = ""
+
+
+class Consensus(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """How this node's CometBFT meets the others', where the data folder holds one."""
+
+    listen: Annotated[
+        str,
+        Meta(description="host:port that other members' engines connect to.", examples=["0.0.0.0:26656"]),
+    ] = "127.0.0.1:26656"
+    peers: Annotated[
+        str,
+        Meta(
+            description="Other members' engines, as id@host:port, between commas.",
+            examples=["6e4f7a5b0c1d2e3f405162738495a6b7c8d9eaf0@salus.north.example:26656"],
+        ),
     ] = ""
 
 
@@ -109,6 +132,9 @@ class Config(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
     ] = ""
     ledger: Annotated[LedgerAt, Meta(description="Who orders the ledger.")] = msgspec.field(default_factory=LedgerAt)
     http: Annotated[Http, Meta(description="The HTTP edge.")] = msgspec.field(default_factory=Http)
+    consensus: Annotated[Consensus, Meta(description="The consortium's engine.")] = msgspec.field(
+        default_factory=Consensus
+    )
     notices: Annotated[Notices, Meta(description="Notices to patients.")] = msgspec.field(default_factory=Notices)
 
 

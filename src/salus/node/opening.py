@@ -12,7 +12,7 @@ import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Final
+from typing import Final, Protocol
 
 from salus.contracts.membership import port as membership
 from salus.contracts.registry import REGISTRY
@@ -20,10 +20,11 @@ from salus.core.kernel import Kernel
 from salus.core.proof.digest import mac
 from salus.engines.book import lmdb_book
 from salus.engines.checkpoints import Cosigner, Cosigning
+from salus.engines.door import Door
 from salus.engines.embedded import Embedded
 from salus.engines.follower import Follower
 from salus.engines.ports import Ledger
-from salus.engines.store import lmdb_store
+from salus.engines.store import LedgerStore, lmdb_store
 from salus.index.index import Index, shipped_rules
 from salus.node import emergency
 from salus.node.claims import exchange as claims_exchange
@@ -31,6 +32,7 @@ from salus.node.config import Config
 from salus.node.desk import Desk
 from salus.node.errors import NotFound
 from salus.node.exchange import delivery
+from salus.node.exchange.cosigning import Cosignatures
 from salus.node.exchange.custodian import serve_pull
 from salus.node.exchange.delivery import Taker
 from salus.node.exchange.following import LedgerDoor, RemoteSource
@@ -39,6 +41,7 @@ from salus.node.exchange.pull import PATH as PULL_PATH
 from salus.node.exchange.wire import Handler, OverHttp, Peers
 from salus.node.local import Bare
 from salus.node.member import MemberNode, Ports
+from salus.node.network.cometbft import has_engine, open_ledger
 from salus.vault.backup import DayKeys
 from salus.vault.keystore import Keys, load_credential, load_keystore
 from salus.vault.vault import Vault
@@ -58,6 +61,14 @@ TAKERS: Final[Mapping[str, Taker]] = {GRANT_KIND: take_grant, **claims_exchange.
 """What is taken under each kind of delivery; a domain adds its own line."""
 
 
+class Closeable(Protocol):
+    """What is ended once."""
+
+    def close(self) -> None:
+        """End it."""
+        ...
+
+
 @dataclass(frozen=True, slots=True)
 class OnLedger:
     """A ledger with what cosigns its checkpoints here."""
@@ -68,9 +79,13 @@ class OnLedger:
     """The thread that cosigns; None where the follower does it step by step."""
     source: RemoteSource | None = None
     """Where a follower gets its blocks from, if that is another process."""
+    beside: tuple[Closeable, ...] = ()
+    """What else runs beside the ledger and ends before it, in this order."""
 
     def close(self) -> None:
-        """End cosigning, then the ledger."""
+        """End cosigning and what else runs beside the ledger, then the ledger."""
+        for one in self.beside:
+            one.close()
         if self.cosigner is not None:
             self.cosigner.close()
         if self.source is not None:
@@ -114,7 +129,7 @@ def open_node(config: Config) -> MemberNode | Unfounded:
     if not (folder / LEDGER).exists():
         return Unfounded(config)
     keys = keys_of(config)
-    transport = OverHttp.with_timeout(HTTP_SECONDS)
+    transport = OverHttp.with_timeout(HTTP_SECONDS, config.http.tls_authorities)
     ports = Ports(now_ms, os.urandom, transport)
     if (folder / NEXT_KEYSTORE).exists():
         node = _after_rotation(config, keys, ports)
@@ -176,6 +191,8 @@ def _ledger_of(config: Config, keys: Keys, ports: Ports) -> OnLedger:
     network = store.chain().network
     book = lmdb_book(folder / CHECKPOINTS, network)
     cosigning = Cosigning(store, book, keys={signing.public_key().public_bytes_raw(): signing.sign})
+    if has_engine(config):
+        return _consortium(config, keys, ports, store, cosigning)
     if not config.ledger.owner:
         ledger = Embedded(store, KERNEL, ports.clock)
         return OnLedger(ledger, cosigning, Cosigner(ledger, cosigning))
@@ -183,6 +200,19 @@ def _ledger_of(config: Config, keys: Keys, ports: Ports) -> OnLedger:
     follower = Follower(store, KERNEL, source, cosigning, ports.clock)
     follower.start()
     return OnLedger(follower, cosigning, source=source)
+
+
+def _consortium(config: Config, keys: Keys, ports: Ports, store: LedgerStore, cosigning: Cosigning) -> OnLedger:
+    """Open the ledger that CometBFT orders, with its engine and the exchange of cosignatures."""
+    ledger, start = open_ledger(config, store, KERNEL, ports.clock)
+
+    def endpoint(member: str) -> str:
+        row = membership.member(ledger.read(), member)
+        return "" if row is None else row.endpoint
+
+    peers = Peers(keys.member, keys.signing_key(), ports.transport, endpoint, clock=ports.clock, entropy=ports.entropy)
+    exchange = Cosignatures(ledger, cosigning, keys.member, lambda member: RemoteSource(peers, member))
+    return OnLedger(ledger, cosigning, Cosigner(ledger, cosigning), beside=(exchange, start()))
 
 
 def assemble(config: Config, keys: Keys, on: OnLedger, ports: Ports, folder: Path) -> MemberNode:
@@ -203,7 +233,7 @@ def assemble(config: Config, keys: Keys, on: OnLedger, ports: Ports, folder: Pat
         handlers=handlers,
         release=on.close,
     )
-    if isinstance(on.ledger, Embedded):
+    if isinstance(on.ledger, Door):
         handlers.update(LedgerDoor(on.ledger, on.cosigning).handlers())
     handlers[PULL_PATH] = lambda sender, body: serve_pull(node, sender, body)
     handlers[emergency.PATH] = lambda sender, body: emergency.answer(node, sender, body)

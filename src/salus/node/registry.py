@@ -18,7 +18,7 @@ from salus.node import (
     trials,
     worklist,
 )
-from salus.node.network import directory, exploring, founding, governing, transacting
+from salus.node.network import directory, exploring, founding, governing, supervising, transacting
 from salus.node.records import charts, keeping, measures, taking
 from salus.node.upkeep import backups, replaying
 from salus.node.usecase import UseCase
@@ -37,6 +37,7 @@ DOMAINS: Final[tuple[ModuleType, ...]] = (
     exploring,
     founding,
     governing,
+    supervising,
     keeping,
     links,
     measures,

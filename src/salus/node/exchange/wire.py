@@ -5,6 +5,7 @@ key up in the state of its own ledger, so a suspended member's requests are refu
 """
 
 import base64
+import ssl
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final, Protocol, Self, TypeVar
@@ -199,9 +200,12 @@ class OverHttp:
         self._client = client
 
     @classmethod
-    def with_timeout(cls, seconds: float) -> Self:
-        """Return a transport with a client of its own."""
-        return cls(httpx.Client(timeout=seconds, limits=httpx.Limits(max_connections=32)))
+    def with_timeout(cls, seconds: float, authorities: str = "") -> Self:
+        """Return a transport with a client of its own; `authorities` is a PEM file of more than the system trusts."""
+        trust = ssl.create_default_context()
+        if authorities:
+            trust.load_verify_locations(authorities)
+        return cls(httpx.Client(timeout=seconds, limits=httpx.Limits(max_connections=32), verify=trust))
 
     def close(self) -> None:
         """Let every connection go."""

@@ -9,6 +9,7 @@ from salus.core.proof.cose import kid_of
 from salus.core.proof.trust import quorum
 from salus.node.member import MemberNode
 from salus.node.names import GRANT_EXAMPLE, GRANT_PATTERN
+from salus.node.network.cometbft import has_engine
 from salus.node.usecase import ANYONE, Message, use_case
 
 PATIENCE_SECONDS: Final = 5.0  # a checkpoint is due at most a second after its block, and takes the others a round trip
@@ -44,7 +45,7 @@ class Status(Message, frozen=True):
     """Where the ledger stands, as this node sees it."""
 
     network: Annotated[str, Meta(description="Network id, hexadecimal.")]
-    orders: Annotated[str, Meta(description="Member that orders transactions.")]
+    orders: Annotated[str, Meta(description="Member that orders transactions; empty where the validators do.")]
     height: Annotated[int, Meta(description="Newest block.")]
     log_size: Annotated[int, Meta(description="Leaves in the log.")]
     head_age_seconds: Annotated[int, Meta(description="Age of the newest block: it grows while nothing happens.")]
@@ -126,7 +127,7 @@ def status(node: MemberNode, request: AskStatus) -> Status:  # noqa: ARG001 -- a
     signed = {kid for kid, _ in newest.cosignatures} if newest else set()
     return Status(
         network=node.network.hex(),
-        orders=node.config.ledger.owner or node.member,
+        orders="" if has_engine(node.config) else node.config.ledger.owner or node.member,
         height=head.height,
         log_size=head.log_size,
         head_age_seconds=max(0, node.now() - head.time) // 1000,

@@ -114,7 +114,7 @@ def card(node: Unfounded, request: MakeCard) -> Card:
 
     The keys stay here, in `keys.salus` under a passphrase; the card holds the public ones and proves that they are held.
     """
-    keys = _keys(node)
+    keys = made_keys(node)
     candidate = candidate_of(keys, request)
     text = CARD + encode(candidate).hex()
     return Card(card=text, signing_key=candidate.signing_key.hex())
@@ -162,7 +162,7 @@ def join_network(node: Unfounded, request: Join) -> Joined:
             "network.owner", "it is not said who orders the ledger", todo="set ledger.owner and ledger.url first"
         )
     keys = keys_of(config)
-    transport = OverHttp.with_timeout(HTTP_SECONDS)
+    transport = OverHttp.with_timeout(HTTP_SECONDS, config.http.tls_authorities)
     ports = Ports(now_ms, os.urandom, transport)
     folder = Path(config.data)
     source = remote_source(config, keys, ports)
@@ -209,7 +209,7 @@ def read_card(text: str) -> Candidate:
         ) from error
 
 
-def _keys(node: Unfounded) -> Keys:
+def made_keys(node: Unfounded) -> Keys:
     """Return the member's keys; make keystore and, unless one is named, a passphrase file if there are none."""
     folder = Path(node.config.data)
     if (folder / KEYSTORE).exists() or os.environ.get("CREDENTIALS_DIRECTORY"):

@@ -1,0 +1,140 @@
+"""Networks whose members are processes of their own: created, started, killed, started again, stopped."""
+
+import contextlib
+import os
+import shutil
+import signal
+import tempfile
+import time
+from pathlib import Path
+
+import pytest
+
+from salus.node.config import Config
+from salus.node.errors import Conflict, Malformed, NotFound, Unavailable
+from salus.node.local import Bare, Told, call
+from salus.node.network.directory import AskStatus, status
+from salus.node.network.supervising import (
+    AskLogs,
+    AskNetwork,
+    CreateNetwork,
+    _members,
+    create,
+    logs,
+    nodes,
+    start,
+    stop,
+)
+from salus.node.network.transacting import SendTransaction, send
+from tests.needs import cometbft
+
+FOUR = ("north", "south", "lab", "payer")
+
+
+@pytest.fixture
+def folder():
+    folder = Path(tempfile.mkdtemp(prefix="salus-"))
+    yield str(folder / "net")
+    if (folder / "net").exists():
+        for _, home in _members(str(folder / "net")):
+            if (home / "node.pid").exists():
+                stop(BARE, AskNetwork(folder=str(folder / "net")))
+                break
+    shutil.rmtree(folder)
+
+
+BARE = Bare(Config())
+
+
+def never(config):
+    raise AssertionError("the node runs")
+
+
+def config_of(folder, member):
+    return next(config for config, _ in _members(folder) if config.member == member)
+
+
+def asked(folder, member, case, request):
+    return call(case, request, config=config_of(folder, member), opener=never, environment=os.environ)
+
+
+def anchored(folder, member):
+    """Send a transaction at a member's node; while its engine starts, the node says to try again."""
+    content = {"root": os.urandom(32).hex(), "count_bucket": 1, "deferred": False}
+    request = SendTransaction(message="records.anchor", content=content)
+    deadline = time.monotonic() + 30
+    while time.monotonic() < deadline:
+        with contextlib.suppress(Unavailable, Told):
+            return asked(folder, member, send, request)
+        time.sleep(0.2)
+    return asked(folder, member, send, request)
+
+
+def until_all(folder, condition):
+    """Return what every node says of itself, once it holds for all."""
+    deadline = time.monotonic() + 30
+    while True:
+        told = [asked(folder, name, status, AskStatus()) for name in names(folder)]
+        if all(map(condition, told)):
+            return told
+        assert time.monotonic() < deadline, told
+        time.sleep(0.2)
+
+
+def names(folder):
+    return [config.member for config, _ in _members(folder)]
+
+
+def test_four_processes_keep_a_ledger_while_one_is_killed_and_returns(folder):
+    cometbft()
+    created = create(BARE, CreateNetwork(network="lake-county", members=FOUR, folder=folder))
+    assert (created.members, created.tolerated) == (4, 1)
+    assert all(one.running for one in start(BARE, AskNetwork(folder=folder)).members)
+    first = anchored(folder, "north")
+    until_all(folder, lambda one: one.height >= first.height and len(one.cosigned_by) >= 3)
+
+    home = next(home for config, home in _members(folder) if config.member == "lab")
+    os.kill(int((home / "node.pid").read_text()), signal.SIGKILL)
+    second = anchored(folder, "south")
+    assert {one.member: one.running for one in nodes(BARE, AskNetwork(folder=folder)).members} == {
+        **dict.fromkeys(FOUR, True),
+        "lab": False,
+    }
+    start(BARE, AskNetwork(folder=folder))
+    third = anchored(folder, "lab")
+    assert third.height > second.height
+    told = until_all(folder, lambda one: one.height >= third.height and one.reachable)
+    assert {(one.orders, one.stopped, one.two_roots) for one in told} == {("", "", "")}
+    until_all(folder, lambda one: one.checkpoint_size == one.log_size and len(one.cosigned_by) >= 3)
+    assert any("engine.started" in line for line in logs(BARE, AskLogs(member="lab", folder=folder)).lines)
+    assert not any(one.running for one in stop(BARE, AskNetwork(folder=folder)).members)
+
+
+def test_of_two_one_orders_and_both_cosign(folder):
+    created = create(BARE, CreateNetwork(network="lake-county", members=("south", "north"), folder=folder))
+    assert created.tolerated == 0
+    start(BARE, AskNetwork(folder=folder))
+    sent = anchored(folder, "north")
+    told = until_all(folder, lambda one: one.height >= sent.height and len(one.cosigned_by) == 2)
+    assert {one.orders for one in told} == {"south"}
+
+
+def test_what_cannot_be_is_said(folder):
+    with pytest.raises(NotFound, match="no network here"):
+        nodes(BARE, AskNetwork(folder=folder))
+    with pytest.raises(Malformed, match="twice"):
+        create(BARE, CreateNetwork(network="lake-county", members=("north", "north"), folder=folder))
+    create(BARE, CreateNetwork(network="lake-county", members=("north",), folder=folder))
+    with pytest.raises(Conflict, match="not empty"):
+        create(BARE, CreateNetwork(network="lake-county", members=("north",), folder=folder))
+    with pytest.raises(NotFound, match="no such member"):
+        logs(BARE, AskLogs(member="nobody", folder=folder))
+    home = Path(folder) / "north"
+    (home / "salus.toml").write_text((home / "salus.toml").read_text() + 'tls_cert = "x"\n')
+    with pytest.raises(Malformed, match="tls_cert"):
+        start(BARE, AskNetwork(folder=folder))
+    (home / "salus.toml").write_text(
+        (home / "salus.toml").read_text().replace('tls_cert = "x"\n', "").replace("tls.pem", "none.pem")
+    )
+    with pytest.raises(Unavailable, match="ended at its start"):
+        start(BARE, AskNetwork(folder=folder))
