@@ -17,7 +17,7 @@ from salus.node.patient import certificate, door
 from salus.node.patient import messages as m
 from salus.vault.enrolment import Instruction, Signed, sign_instruction
 from salus.vault.errors import SealBroken
-from salus.vault.journal import Disclosure, Side, read_line
+from salus.vault.journal import Disclosure, Side, disclosure_leaf, read_line
 from salus.vault.links import Standing
 from tests.attacks.scene import DAY, SECRET, patient, said, taken_in, vitals
 
@@ -452,3 +452,33 @@ def test_a_certificate_is_read_as_it_was_written_or_refused_by_name(town):
     ):
         with pytest.raises(EdgeError, match=rf"certificate\.{code}"):
             certificate.read(bad)
+
+
+# The access log ---------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("lie", ["no receipt", "other receipt", "other root"])
+def test_a_line_that_the_ledger_does_not_hold_is_not_called_proven(town, lie):
+    holder, _ = joined(town, f"log-{lie}")
+    grant = town.grant("north", holder=holder)
+    town.ask(town.pull(town.shown(grant)))
+    assert [one.proven for one in holder.access_log() if one.side == "custodian"] == [True]
+    other = town.north.prover.receipt(town.north.vault.anchoring(1).tx_id).encode()
+
+    def forged(body):
+        try:
+            log = decode(body, m.Log)
+        except MalformedBytes:
+            return body
+        if lie == "other root":
+            salt, made = bytes(32), log.lines[0].line if log.lines else b""
+            lines = tuple(
+                structs.replace(one, salt=salt, size=1, index=0, path=(), root=disclosure_leaf(salt, made))
+                for one in log.lines
+            )
+            return encode(structs.replace(log, lines=lines))
+        shown = b"" if lie == "no receipt" else other
+        return encode(structs.replace(log, receipts=tuple((tx_id, shown) for tx_id, _ in log.receipts)))
+
+    holder.members = Lying(town.together, m.INSTRUCT, forged)
+    assert [one.proven for one in holder.access_log() if one.side == "custodian"] == [False]

@@ -15,6 +15,7 @@ import msgspec
 from salus.agreements.grants import FORMAT, Document
 from salus.contracts.consent.port import Grant as GrantMessage
 from salus.contracts.consent.port import Revoke, grant_id, round_expiry
+from salus.contracts.records.port import read_anchor
 from salus.core.encoding import MalformedBytes, Message, Value, decode, encode
 from salus.core.proof.batch import root_from_batch
 from salus.core.proof.digest import framed
@@ -61,7 +62,7 @@ class Seen:
     receipt: bytes
     """The anchor's receipt, empty while the line waits for it."""
     proven: bool
-    """Whether its leaf lies under a root that the line names, and that root has a transaction."""
+    """Whether its leaf lies under a root that this member anchored, by a receipt that the trust file accepts."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -265,10 +266,10 @@ class Holder:
         seen: list[Seen] = []
         for tied in self.wallet.state.links:
             ask = partial(self._instruct, tied.member, "log", kind=m.Log)
-            seen += _whole_log(ask, tied.member, "custodian", tied.link)
+            seen += _whole_log(ask, self.trust, tied.member, "custodian", tied.link)
         for permission in self.permissions():
             ask = partial(self._ask_grantee, permission, "log", kind=m.Log)
-            seen += _whole_log(ask, permission.grantee, "grantee", permission.id)
+            seen += _whole_log(ask, self.trust, permission.grantee, "grantee", permission.id)
         return sorted(seen, key=lambda one: (one.disclosure.time, one.told_by, one.number))
 
     def check_record(self, member: str) -> int:
@@ -404,7 +405,7 @@ class Holder:
         return self._ask(permission.grantee, m.GRANT, question, kind)
 
 
-def _whole_log(ask: Callable[[m.After], m.Log], member: str, side: str, subject: bytes) -> list[Seen]:
+def _whole_log(ask: Callable[[m.After], m.Log], trust: Trust, member: str, side: str, subject: bytes) -> list[Seen]:
     """Return all lines that a member tells of a link or grant. Raises SealBroken, Unavailable."""
     found: list[Seen] = []
     while True:
@@ -412,7 +413,7 @@ def _whole_log(ask: Callable[[m.After], m.Log], member: str, side: str, subject:
         if not part.lines:
             return found
         try:
-            seen = _seen(part, side)
+            seen = _seen(part, trust, member, side)
         except Damaged as error:
             raise SealBroken(f"{member} tells what is no line of a journal") from error
         for one in seen:
@@ -423,20 +424,32 @@ def _whole_log(ask: Callable[[m.After], m.Log], member: str, side: str, subject:
             found.append(one)
 
 
-def _seen(log: m.Log, side: str) -> list[Seen]:
+def _seen(log: m.Log, trust: Trust, member: str, side: str) -> list[Seen]:
     receipts = dict(log.receipts)
+    roots = {tx_id: _anchored_by(trust, member, tx_id, receipt) for tx_id, receipt in receipts.items()}
     return [
         Seen(
-            told_by=log.member,
+            told_by=member,
             side=side,
             number=line.number,
             disclosure=read_line(line.line),
             line=line,
             receipt=receipts.get(line.tx_id, b""),
-            proven=bool(line.tx_id) and line_root(line) == line.root,
+            proven=bool(line.tx_id) and line_root(line) == line.root == roots.get(line.tx_id),
         )
         for line in log.lines
     ]
+
+
+def _anchored_by(trust: Trust, member: str, tx_id: bytes, receipt: bytes) -> bytes:
+    """Return the root that a member anchored in a transaction, or nothing if the receipt does not show it."""
+    try:
+        leaf = check_receipt(trust, tx_id, receipt)
+    except Forbidden:
+        return b""
+    if leaf.code or leaf.data[34:] != member.encode("ascii"):
+        return b""
+    return read_anchor(leaf.data).root
 
 
 def exported(seen: Iterable[Seen]) -> bytes:
