@@ -17,6 +17,7 @@ from salus.node.anchoring import anchor
 from salus.node.errors import EdgeError, Forbidden, Malformed, Unavailable
 from salus.node.exchange import custodian, grantee
 from salus.node.exchange.pull import PATH, Manifest
+from salus.vault.journal import Disclosure, Side
 from salus.vault.sealing import Content
 from salus.vault.wallet import Share
 from tests.attacks.scene import DAY, EVERYTHING, SECRET, patient, said, taken_in, vitals
@@ -226,6 +227,20 @@ def test_a_custodian_cannot_keep_a_grantee_asking_for_ever(town):
     assert len(asked) == 2
 
 
+def pulled_line(grant):
+    return Disclosure(
+        side=Side.GRANTEE,
+        subject=grant,
+        member="north",
+        person="",
+        role="",
+        purpose="TREAT",
+        action="pull",
+        what=(),
+        grant=grant,
+    )
+
+
 def test_what_is_no_fhir_does_not_stop_a_grantees_index(town):
     town.north.vault.write(
         town.links["north"],
@@ -239,7 +254,7 @@ def test_what_is_no_fhir_does_not_stop_a_grantees_index(town):
     height, disclosure = anchoring.commit(town.north, custodian._journal(town.north, asked, []))
     answer = custodian._answer(town.north, asked, numbers, custodian.Committed(disclosure, height), more=False)
     _, received = grantee.verify_pulled(town.clinic, "north", grant, pull, answer)
-    grantee._keep(town.clinic, grant, "TREAT", "north", received)
+    grantee._keep(town.clinic, pulled_line(grant), received)
 
     assert town.leased(grant)["Patient"] == 1
     assert SECRET not in repr(town.leased(grant))
@@ -340,3 +355,16 @@ def test_a_made_up_height_is_refused_at_once_and_holds_no_thread(town):
 
     assert time.monotonic() - began < member.REPLICA_SECONDS / 2
     assert town.served() == before
+
+
+def test_a_grant_that_names_a_custodian_twice_is_not_held(town):
+    town.together.settle()
+    held = {one.grant for one in town.clinic.desk.held()}
+
+    grant = town.holder.grant(
+        town.document(), [Share("north", EVERYTHING), Share("north", ("general",))], through="north"
+    )
+
+    assert {one.grant for one in town.clinic.desk.held()} == held
+    town.holder.stop(grant, through="north")
+    town.holder.wallet.state = structs.replace(town.holder.wallet.state, grants=town.holder.wallet.state.grants[:-1])

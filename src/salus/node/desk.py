@@ -211,9 +211,9 @@ class Desk:
             db.execute("INSERT INTO request VALUES (?, ?, ?, NULL)", (id_, body, now))
 
     def answered(self, id_: bytes, grant: bytes) -> None:
-        """Note the grant that answers a request; an unknown request changes nothing."""
+        """Note the grant that answers a request; an unknown request, or one answered before, changes nothing."""
         with self._writing() as db:
-            db.execute("UPDATE request SET granted = ? WHERE id = ?", (grant, id_))
+            db.execute("UPDATE request SET granted = ? WHERE id = ? AND granted IS NULL", (grant, id_))
 
     def requests(self) -> list[tuple[bytes, bytes, int, bytes | None]]:
         """Return (id, body, made, grant id or None) of all requests, oldest first."""

@@ -22,6 +22,7 @@ from salus.node.exchange.derived import derived_id
 from salus.node.exchange.pull import FORMAT, PATH, PURPOSE, Manifest, Openings, Pull, Pulled
 from salus.node.member import MemberNode
 from salus.node.notices import GRANT_HELD, notify
+from salus.node.people import PersonClaims, claims_of
 from salus.vault.envelope import context_of, open_envelope
 from salus.vault.errors import EnvelopeRefused, SealBroken, TooLarge
 from salus.vault.journal import Disclosure, Side
@@ -80,6 +81,8 @@ def take_grant(node: MemberNode, _sender: str, envelope: bytes) -> None:
         )
     except GrantRefused as error:
         raise Forbidden("grant.refused", str(error)) from error
+    if len(grant.parts) >= len(grant.digests) or len({part.custodian for part in grant.parts}) != len(grant.parts):
+        raise Forbidden("grant.parts", "the grant names a custodian twice, or more than it commits to")
     fresh = not node.desk.held(id_)
     node.desk.hold(id_, encode(grant), node.now())
     if fresh and grant.link:
@@ -116,7 +119,8 @@ def _confirmed(node: MemberNode, held: Held) -> bool:
 def fetch(node: MemberNode, id_: bytes, purpose: str, credential: str = "") -> Fetched:
     """Pull everything that a grant opens and was not pulled yet. Raises NotFound, Forbidden, Unavailable."""
     grant, _document = require_live(node, id_)
-    reading = _Reading(id_, grant, purpose, credential)
+    person = claims_of(credential, node.member, node.signing_keys(node.member), node.now()) if credential else None
+    reading = _Reading(id_, grant, purpose, credential, person)
     records = size = 0
     reached, failures = [], []
     for part in grant.parts:
@@ -138,11 +142,13 @@ class _Reading:
     grant: Grant
     purpose: str
     credential: str
+    person: PersonClaims | None
+    """Whom the credential is of; None for the member's own program."""
 
 
 def _fetch_from(node: MemberNode, reading: _Reading, custodian: str) -> tuple[int, int]:
     """Pull from one custodian, chunk by chunk; return how many records and bytes came."""
-    id_, purpose = reading.id, reading.purpose
+    id_, purpose, person = reading.id, reading.purpose, reading.person
     cursor = node.desk.cursor(id_, custodian)
     count = size = 0
     while True:
@@ -151,7 +157,18 @@ def _fetch_from(node: MemberNode, reading: _Reading, custodian: str) -> tuple[in
         pull = Pull(FORMAT, node.entropy(16), shown, purpose, reading.credential, cursor, height)
         pulled = node.peers.ask(custodian, PATH, pull, Pulled)
         manifest, received = verify_pulled(node, custodian, id_, pull, pulled)
-        _keep(node, id_, purpose, custodian, received)
+        line = Disclosure(
+            side=Side.GRANTEE,
+            subject=id_,
+            member=custodian,
+            person=person.sub if person else "",
+            role=person.role if person else "",
+            purpose=purpose,
+            action="pull",
+            what=_counted(received),
+            grant=id_,
+        )
+        _keep(node, line, received)
         cursor = pulled.cursor
         node.desk.note_cursor(id_, custodian, cursor)
         count += len(received)
@@ -254,23 +271,17 @@ def _anchor_in(node: MemberNode, tx_id: bytes) -> Anchored | None:
     return read_anchor(outcome.data)
 
 
-def _keep(node: MemberNode, grant: bytes, purpose: str, custodian: str, received: Sequence[Received]) -> None:
+def _counted(received: Sequence[Received]) -> tuple[str, ...]:
+    counts = Counter(one.content.type for one in received)
+    return tuple(f"{name} {count}" for name, count in sorted(counts.items()))
+
+
+def _keep(node: MemberNode, pulled: Disclosure, received: Sequence[Received]) -> None:
     """Journal the pull, keep its records sealed under the grant's lease, and index them.
 
     Not if the grant has ended meanwhile. Raises Forbidden, NotFound, Malformed, Unavailable.
     """
-    counts = Counter(one.content.type for one in received)
-    pulled = Disclosure(
-        side=Side.GRANTEE,
-        subject=grant,
-        member=custodian,
-        person="",
-        role="",
-        purpose=purpose,
-        action="pull",
-        what=tuple(f"{name} {count}" for name, count in sorted(counts.items())),
-        grant=grant,
-    )
+    grant, custodian = pulled.grant, pulled.member
     contents = [
         Content(
             one.content.type,
