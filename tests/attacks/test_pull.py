@@ -17,7 +17,8 @@ from salus.node.anchoring import anchor
 from salus.node.errors import EdgeError, Forbidden, Malformed, Unavailable
 from salus.node.exchange import custodian, grantee
 from salus.node.exchange.pull import PATH, Manifest
-from salus.vault.journal import Disclosure, Side
+from salus.node.people import IssuePerson, issue_person
+from salus.vault.journal import Disclosure, Side, read_line
 from salus.vault.sealing import Content
 from salus.vault.wallet import Share
 from tests.attacks.scene import DAY, EVERYTHING, SECRET, patient, said, taken_in, vitals
@@ -368,3 +369,12 @@ def test_a_grant_that_names_a_custodian_twice_is_not_held(town):
     assert {one.grant for one in town.clinic.desk.held()} == held
     town.holder.stop(grant, through="north")
     town.holder.wallet.state = structs.replace(town.holder.wallet.state, grants=town.holder.wallet.state.grants[:-1])
+
+
+def test_a_grantees_line_of_a_pull_names_the_person_of_the_credential(town):
+    asked = IssuePerson(subject="staff-7", role="physician", purposes=("TREAT",), key="11" * 32)
+    grant = town.grant("north")
+    grantee.fetch(town.clinic, grant, "TREAT", issue_person(town.clinic, asked).credential)
+
+    line = read_line(town.clinic.vault.lines(Side.GRANTEE, grant, 0, 10)[-1].line)
+    assert (line.action, line.person, line.role) == ("pull", "staff-7", "physician")
