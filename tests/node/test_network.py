@@ -133,8 +133,7 @@ def test_what_cannot_be_is_said(folder):
     (home / "salus.toml").write_text((home / "salus.toml").read_text() + 'tls_cert = "x"\n')
     with pytest.raises(Malformed, match="tls_cert"):
         start(BARE, AskNetwork(folder=folder))
-    (home / "salus.toml").write_text(
-        (home / "salus.toml").read_text().replace('tls_cert = "x"\n', "").replace("tls.pem", "none.pem")
-    )
+    (home / "salus.toml").write_text((home / "salus.toml").read_text().replace('tls_cert = "x"\n', ""))
+    (home / "data" / "passphrase").unlink()
     with pytest.raises(Unavailable, match="ended at its start"):
         start(BARE, AskNetwork(folder=folder))
