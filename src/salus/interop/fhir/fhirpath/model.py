@@ -5,7 +5,6 @@ System values (str, int, Decimal, bool, Date, DateTime, Time, Quantity) stand fo
 """
 
 import json
-import zlib
 from collections.abc import Iterator
 from decimal import Decimal, InvalidOperation
 from functools import cache
@@ -108,8 +107,7 @@ class Model:
 @cache
 def r4() -> Model:
     """Return the types of FHIR 4.0.1 (table made by tools/r4_types.py)."""
-    packed = files("salus.interop.fhir.fhirpath").joinpath("r4_types.json.z").read_bytes()
-    return Model(json.loads(zlib.decompress(packed)))
+    return Model(json.loads(files("salus.interop.fhir.fhirpath").joinpath("r4_types.json").read_bytes()))
 
 
 def child_nodes(node: Node, name: str, model: Model | None, out: list[Any]) -> None:

@@ -4,7 +4,6 @@ Left out because nothing here could answer them: `_text`, `_content`, `_query`, 
 """
 
 import json
-import zlib
 from collections.abc import Mapping
 from functools import cache
 from importlib.resources import files
@@ -39,7 +38,7 @@ class Parameter(msgspec.Struct, frozen=True):
 
 @cache
 def _packed() -> bytes:
-    return zlib.decompress(files("salus.interop.fhir.search").joinpath("r4_parameters.json.z").read_bytes())
+    return files("salus.interop.fhir.search").joinpath("r4_parameters.json").read_bytes()
 
 
 @cache
