@@ -60,16 +60,20 @@ def test_no_page_breaks_a_rule_of_access_or_scrolls_sideways(chromium, address, 
     page = context.new_page()
     enter(page, address, north)
     page.get_by_label("Name", exact=True).fill("canary")
-    page.get_by_role("button", name="Find").click()
+    with page.expect_navigation():
+        page.get_by_role("button", name="Find").click()
     looked = [("found", _look(page))]
-    page.get_by_role("link", name="Ada Canary").click()
+    with page.expect_navigation():
+        page.get_by_role("link", name="Ada Canary").click()
     chart = page.url
     for path in ("", "/timeline", "/results"):
         page.goto(chart + path)
         looked.append((f"chart{path}", _look(page)))
-    page.get_by_role("link", name="Heart rate").click()
+    with page.expect_navigation():
+        page.get_by_role("link", name="Heart rate").click()
     looked.append(("measure", _look(page)))
-    page.get_by_role("link", name="73.50").click()
+    with page.expect_navigation():
+        page.get_by_role("link", name="73.50").click()
     looked.append(("record", _look(page)))
     for path in STAFF:
         page.goto(address + path)

@@ -13,7 +13,7 @@ from salus.engines.checkpoints import Cosigning
 from salus.engines.errors import NotKept
 from salus.engines.store import LedgerStore
 
-PATIENCE: int = 2
+PATIENCE: int = 5
 """Seconds to wait for a checkpoint: one is due at most a second after the block, and cosigners need a round trip."""
 
 
