@@ -1,18 +1,17 @@
 """`network members`, `status`, `trust`, `receipt`: what the ledger says, and what others start from to check it."""
 
-from typing import Annotated, Final
+from typing import Annotated
 
 from msgspec import Meta
 
 from salus.contracts.membership import port as membership
 from salus.core.proof.cose import kid_of
 from salus.core.proof.trust import quorum
+from salus.engines.receipts import PATIENCE
 from salus.node.member import MemberNode
 from salus.node.names import GRANT_EXAMPLE, GRANT_PATTERN
 from salus.node.network.cometbft import has_engine
 from salus.node.usecase import ANYONE, Message, use_case
-
-PATIENCE_SECONDS: Final = 5.0  # a checkpoint is due at most a second after its block, and takes the others a round trip
 
 
 class ListMembers(Message, frozen=True):
@@ -147,7 +146,7 @@ def trust_file(node: MemberNode, request: AskTrust) -> TrustFile:
 
     Whoever gets it from the wrong hands verifies the wrong ledger.
     """
-    node.cosigning.covering(0, PATIENCE_SECONDS)
+    node.cosigning.covering(0, PATIENCE)
     return TrustFile(trust=node.cosigning.trust(request.witnesses).to_json())
 
 

@@ -1,17 +1,16 @@
 """`salus replay`, `salus export`: the ledger executed again, and as one file for whoever checks it elsewhere."""
 
 from pathlib import Path
-from typing import Annotated, Final
+from typing import Annotated
 
 from msgspec import Meta
 
+from salus.engines.receipts import PATIENCE
 from salus.engines.replay import export, replay
 from salus.node.errors import Unavailable
 from salus.node.member import MemberNode
 from salus.node.opening import KERNEL
 from salus.node.usecase import OPERATOR, Message, Progress, use_case
-
-PATIENCE_SECONDS: Final = 5.0  # a checkpoint is due at most a second after its block
 
 
 class ReplayLedger(Message, frozen=True):
@@ -62,7 +61,7 @@ def replay_ledger(node: MemberNode, request: ReplayLedger, *, progress: Progress
 def export_ledger(node: MemberNode, request: ExportLedger) -> LedgerExported:
     """Write the ledger up to its newest checkpoint as one file. Nothing personal is in it."""
     head = node.ledger.head()
-    checkpoint = node.cosigning.covering(head.log_size - 1, PATIENCE_SECONDS)
+    checkpoint = node.cosigning.covering(head.log_size - 1, PATIENCE)
     try:
         with Path(request.file).open("wb") as out:
             blocks = export(node.ledger.store, checkpoint, out)
