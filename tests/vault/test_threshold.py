@@ -118,6 +118,14 @@ def test_attack_a_point_outside_the_subgroup():
     raise AssertionError("no point outside the subgroup was tried")
 
 
+def test_attack_the_identity_as_key_and_signature():
+    nothing = G1Point.identity().to_compressed_bytes()
+    with pytest.raises(ThresholdRefused):
+        signature_point(nothing)
+    with pytest.raises(ThresholdRefused):
+        verify(b"\xc0" + bytes(95), MESSAGE, nothing)
+
+
 def test_attack_a_stranger_signs():
     with pytest.raises(ThresholdRefused) as refusal:
         combine(MESSAGE, partials(1, 2) | {6: sign(KEYS[0], MESSAGE)}, PUBLICS, 3)
