@@ -10,17 +10,19 @@ from pathlib import Path
 
 import pytest
 
+from salus.cli.main import main
 from salus.node.config import Config
 from salus.node.errors import Conflict, Malformed, NotFound, Unavailable
 from salus.node.local import Bare, Told, call
+from salus.node.network import supervising
 from salus.node.network.directory import AskStatus, status
 from salus.node.network.supervising import (
     AskLogs,
     AskNetwork,
     CreateNetwork,
-    _members,
     create,
     logs,
+    members_in,
     nodes,
     start,
     stop,
@@ -28,15 +30,13 @@ from salus.node.network.supervising import (
 from salus.node.network.transacting import SendTransaction, send
 from tests.needs import cometbft
 
-FOUR = ("north", "south", "lab", "payer")
-
 
 @pytest.fixture
 def folder():
     folder = Path(tempfile.mkdtemp(prefix="salus-"))
     yield str(folder / "net")
     if (folder / "net").exists():
-        for _, home in _members(str(folder / "net")):
+        for _, home in members_in(str(folder / "net")):
             if (home / "node.pid").exists():
                 stop(BARE, AskNetwork(folder=str(folder / "net")))
                 break
@@ -51,7 +51,7 @@ def never(config):
 
 
 def config_of(folder, member):
-    return next(config for config, _ in _members(folder) if config.member == member)
+    return next(config for config, _ in members_in(folder) if config.member == member)
 
 
 def asked(folder, member, case, request):
@@ -82,32 +82,23 @@ def until_all(folder, condition):
 
 
 def names(folder):
-    return [config.member for config, _ in _members(folder)]
+    return [config.member for config, _ in members_in(folder)]
 
 
-def test_four_processes_keep_a_ledger_while_one_is_killed_and_returns(folder):
+def test_four_processes_tell_the_story_while_one_is_killed_and_returns(tmp_path, capfd):
     cometbft()
-    created = create(BARE, CreateNetwork(network="lake-county", members=FOUR, folder=folder))
-    assert (created.members, created.tolerated) == (4, 1)
-    assert all(one.running for one in start(BARE, AskNetwork(folder=folder)).members)
-    first = anchored(folder, "north")
-    until_all(folder, lambda one: one.height >= first.height and len(one.cosigned_by) >= 3)
+    code = main(["network", "demo", "--report", str(tmp_path / "told.html")])
+    told = capfd.readouterr().out
+    assert code == 0, told
+    assert "Everything held: 11 steps" in told
+    assert "killed: lake-clinic" in told
+    assert "lake-clinic" in (tmp_path / "told.html").read_text()
 
-    home = next(home for config, home in _members(folder) if config.member == "lab")
-    os.kill(int((home / "node.pid").read_text()), signal.SIGKILL)
-    second = anchored(folder, "south")
-    assert {one.member: one.running for one in nodes(BARE, AskNetwork(folder=folder)).members} == {
-        **dict.fromkeys(FOUR, True),
-        "lab": False,
-    }
-    start(BARE, AskNetwork(folder=folder))
-    third = anchored(folder, "lab")
-    assert third.height > second.height
-    told = until_all(folder, lambda one: one.height >= third.height and one.reachable)
-    assert {(one.orders, one.stopped, one.two_roots) for one in told} == {("", "", "")}
-    until_all(folder, lambda one: one.checkpoint_size == one.log_size and len(one.cosigned_by) >= 3)
-    assert any("engine.started" in line for line in logs(BARE, AskLogs(member="lab", folder=folder)).lines)
-    assert not any(one.running for one in stop(BARE, AskNetwork(folder=folder)).members)
+
+def test_a_story_that_cannot_be_told_ends_with_1(monkeypatch, tmp_path, capfd):
+    monkeypatch.setattr(supervising, "find", lambda _: None)
+    assert main(["network", "demo", "--report", str(tmp_path / "told.html")]) == 1
+    assert "CometBFT is not here" in capfd.readouterr().out
 
 
 def test_of_two_one_orders_and_both_cosign(folder):
@@ -117,6 +108,14 @@ def test_of_two_one_orders_and_both_cosign(folder):
     sent = anchored(folder, "north")
     told = until_all(folder, lambda one: one.height >= sent.height and len(one.cosigned_by) == 2)
     assert {one.orders for one in told} == {"south"}
+    home = next(home for config, home in members_in(folder) if config.member == "north")
+    process = int((home / "node.pid").read_text())
+    os.kill(process, signal.SIGKILL)
+    os.waitpid(process, 0)
+    states = nodes(BARE, AskNetwork(folder=folder)).members
+    assert {one.member: one.running for one in states} == {"north": False, "south": True}
+    assert any("node.serving" in line for line in logs(BARE, AskLogs(member="north", folder=folder)).lines)
+    assert not any(one.running for one in stop(BARE, AskNetwork(folder=folder)).members)
 
 
 def test_what_cannot_be_is_said(folder):

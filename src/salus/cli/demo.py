@@ -13,7 +13,7 @@ from rich.table import Table
 from rich.text import Text
 
 from salus.node.config import Config
-from salus.node.demo import records, research, supply
+from salus.node.demo import network, records, research, supply
 from salus.node.demo.report import page
 from salus.node.demo.telling import Chapter, Step, StoryEnds, Telling
 from salus.node.errors import NotFound
@@ -27,6 +27,11 @@ def add_options(parser: argparse.ArgumentParser) -> None:
     """Declare the command's options."""
     parser.add_argument("chapter", nargs="?", choices=sorted(CHAPTERS), default=DEFAULT, help="which chapter to tell")
     parser.add_argument("--input", type=Path, metavar="DIR", help="tell it on the files in DIR instead of the samples")
+    add_report(parser)
+
+
+def add_report(parser: argparse.ArgumentParser) -> None:
+    """Declare where the report goes."""
     parser.add_argument(
         "--report", type=Path, metavar="FILE", default=Path("report.html"), help="where the report goes"
     )
@@ -36,26 +41,32 @@ def demo(config: Config, opener: Opener, given: argparse.Namespace) -> int:  # n
     """Tell a chapter of the product's story and prove it; 0 if every step held, else 1."""
     if given.input is not None and not given.input.is_dir():
         raise NotFound("demo.input", "the folder is not there", got=str(given.input))
-    chapter = CHAPTERS[given.chapter]
+    return _told(CHAPTERS[given.chapter], given.input, given.report)
+
+
+def network_demo(config: Config, opener: Opener, given: argparse.Namespace) -> int:  # noqa: ARG001 -- a Command
+    """Tell the story over four processes; 0 if every step held, else 1."""
+    return _told(network.CHAPTER, None, given.report)
+
+
+def _told(chapter: Chapter, source: Path | None, report: Path) -> int:
     console = Console(highlight=False)
     console.print(Text(chapter.title, style="bold"))
     folder = Path(tempfile.mkdtemp(prefix="salus-demo-"))
     telling = Telling(chapter.title, folder, heard=lambda step: _show(console, step))
     start = time.perf_counter()
     try:
-        chapter.tell(telling, given.input)
+        chapter.tell(telling, source)
     except StoryEnds as end:
         console.print(Text(f"The story ends here: {end}", style="bold red"))
         telling.broken = True
     finally:
         shutil.rmtree(folder, ignore_errors=True)
     seconds = time.perf_counter() - start
-    given.report.write_text(page(telling, seconds), encoding="utf-8")
+    report.write_text(page(telling, seconds), encoding="utf-8")
     console.print(_summary(telling))
     verdict = "Everything held" if telling.held else "NOT everything held"
-    console.print(
-        Text(f"{verdict}: {len(telling.steps)} steps in {seconds:.1f} s. Report: {given.report}", style="bold")
-    )
+    console.print(Text(f"{verdict}: {len(telling.steps)} steps in {seconds:.1f} s. Report: {report}", style="bold"))
     if telling.held:
         console.print(Panel("\n".join(telling.next_commands), title="try next", title_align="left", expand=False))
     return 0 if telling.held else 1

@@ -2,7 +2,7 @@
 
 import argparse
 import sys
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from enum import Enum
 from pathlib import Path
 from typing import Any, Final, NoReturn, get_origin
@@ -86,19 +86,12 @@ def add_field(parser: argparse.ArgumentParser, field: Field) -> None:
     parser.add_argument(field.option, **options)
 
 
-def add_commands(parser: argparse.ArgumentParser, cases: Iterable[AnyCase]) -> Any:
-    """Add a command for each use case, grouped by the words of its name; return the top group for further commands."""
+def add_commands(parser: argparse.ArgumentParser, cases: Iterable[AnyCase]) -> dict[tuple[str, ...], Any]:
+    """Add a command for each use case, grouped by the words of its name; return the groups for further commands."""
     groups: dict[tuple[str, ...], Any] = {(): parser.add_subparsers(metavar="COMMAND", required=True)}
     for case in cases:
         *group, verb = case.words
-        for depth in range(1, len(group) + 1):
-            path = tuple(group[:depth])
-            if path not in groups:
-                node = groups[path[:-1]].add_parser(
-                    path[-1], help=f"{path[-1]} commands", description=f"Commands about {' '.join(path)}."
-                )
-                groups[path] = node.add_subparsers(metavar="COMMAND", required=True)
-        command = groups[tuple(group)].add_parser(
+        command = group_of(groups, group).add_parser(
             verb,
             help=case.summary,
             description=f"{case.summary}\n\n{case.description}",
@@ -120,7 +113,19 @@ def add_commands(parser: argparse.ArgumentParser, cases: Iterable[AnyCase]) -> A
             )
         for field in fields(case.request):
             add_field(command, field)
-    return groups[()]
+    return groups
+
+
+def group_of(groups: dict[tuple[str, ...], Any], words: Sequence[str]) -> Any:
+    """Return the group of these words, made if it is not there yet."""
+    for depth in range(1, len(words) + 1):
+        path = tuple(words[:depth])
+        if path not in groups:
+            node = groups[path[:-1]].add_parser(
+                path[-1], help=f"{path[-1]} commands", description=f"Commands about {' '.join(path)}."
+            )
+            groups[path] = node.add_subparsers(metavar="COMMAND", required=True)
+    return groups[tuple(words)]
 
 
 def _read(name: str) -> bytes:

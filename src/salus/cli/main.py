@@ -12,8 +12,8 @@ from rich.console import Console
 
 from salus import __version__
 from salus.cli import render
-from salus.cli.demo import add_options, demo
-from salus.cli.derive import Parser, Usage, add_commands, request_of
+from salus.cli.demo import add_options, add_report, demo, network_demo
+from salus.cli.derive import Parser, Usage, add_commands, group_of, request_of
 from salus.cli.doctor import doctor
 from salus.cli.serve import add_options as add_serve_options
 from salus.cli.serve import serve
@@ -49,6 +49,10 @@ def config_show(config: Config, opener: Opener, given: argparse.Namespace) -> in
 COMMANDS: Final[dict[str, tuple[Command, str]]] = {
     "config": (config_show, "Check the configuration and show every key's value."),
     "demo": (demo, "Tell the product's story on synthetic patients, and prove it."),
+    "network demo": (
+        network_demo,
+        "Tell the story over four processes on CometBFT, one of which is killed on the way, and prove it.",
+    ),
     "doctor": (doctor, "Say what is there, what is missing, and what to do. Exit code 1 if something is not well."),
     "serve": (serve, "Run the node until told to end."),
 }
@@ -63,7 +67,11 @@ PROGRAMS: Final[dict[str, tuple[Callable[[Sequence[str]], int], str]]] = {
 }
 
 
-OPTIONS: Final[dict[str, Callable[[argparse.ArgumentParser], None]]] = {"demo": add_options, "serve": add_serve_options}
+OPTIONS: Final[dict[str, Callable[[argparse.ArgumentParser], None]]] = {
+    "demo": add_options,
+    "network demo": add_report,
+    "serve": add_serve_options,
+}
 
 
 def parser() -> Parser:
@@ -78,12 +86,13 @@ def parser() -> Parser:
     )
     groups = add_commands(top, [*use_cases().values(), *wallet_cases().values()])
     for name, (command, told) in COMMANDS.items():
-        each = groups.add_parser(name, help=told, description=told)
+        *group, verb = name.split()
+        each = group_of(groups, group).add_parser(verb, help=told, description=told)
         each.set_defaults(command=command)
         if name in OPTIONS:
             OPTIONS[name](each)
     for name, (_, told) in PROGRAMS.items():
-        groups.add_parser(name, help=told)
+        groups[()].add_parser(name, help=told)
     return top
 
 

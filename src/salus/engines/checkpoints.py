@@ -67,6 +67,7 @@ class Cosigning:
         self._witnesses = witnesses
         self._network = store.chain().network
         self._gathered = threading.Condition(threading.RLock())
+        self._callbacks: tuple[Callable[[], None], ...] = ()
         self._newest: Checkpoint | None = None  # as `newest` found it, or None to look again
         nothing = Checkpoint(self._network, 0, b"", 0)
         self._trimmed = (nothing, nothing)
@@ -260,9 +261,20 @@ class Cosigning:
             return self._newest
 
     def _changed(self) -> None:
-        """Tell who waits for a checkpoint that the book has changed."""
+        """Tell who waits for a checkpoint, or hands ours on, that the book has changed."""
         self._newest = None
         self._gathered.notify_all()
+        for callback in self._callbacks:
+            callback()
+
+    def subscribe(self, callback: Callable[[], None]) -> Callable[[], None]:
+        """Call back after every change of the book, under its lock; be quick. Returns what ends it."""
+        self._callbacks = (*self._callbacks, callback)
+
+        def end() -> None:
+            self._callbacks = tuple(kept for kept in self._callbacks if kept is not callback)
+
+        return end
 
     def covering(self, index: int, timeout: float) -> Checkpoint:
         """Wait until a complete checkpoint covers the leaf `index`, at most `timeout` seconds, and return the newest.

@@ -284,16 +284,17 @@ def _verify_elsewhere(scene: _Scene, seen: list[Seen]) -> None:
         log, trust = folder / "access-log.json", folder / "trust.json"
         log.write_bytes(exported(seen))
         trust.write_text(scene.trust)
-        step.holds("the log verifies", _verify(trust, log) == 0)
+        step.holds("the log verifies", verdict(trust, log) == 0)
         text = log.read_text()
         at = text.index('"line"') + 60
         log.with_name("altered.json").write_text(text[:at] + ("0" if text[at] != "0" else "1") + text[at + 1 :])
-        step.holds("the log with one digit changed does not", _verify(trust, log.with_name("altered.json")) == 1)
+        step.holds("the log with one digit changed does not", verdict(trust, log.with_name("altered.json")) == 1)
         step.figure("command", "salus verify --trust trust.json access-log.json")
         step.figure("exit status", "0; 1 after one digit was changed")
 
 
-def _verify(trust: Path, file: Path) -> int:
+def verdict(trust: Path, file: Path) -> int:
+    """Have another process, which imports the verifier alone, check a file; return its exit code."""
     command = [sys.executable, "-m", "salus.core.proof", "--trust", str(trust), str(file)]
     return subprocess.run(command, check=False, capture_output=True, timeout=60).returncode  # noqa: S603 - our own module
 

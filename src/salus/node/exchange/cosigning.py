@@ -13,10 +13,9 @@ from salus.engines.checkpoints import Cosigning
 from salus.engines.errors import Diverged, EngineError, NotKept
 from salus.engines.follower import SourceUnavailable
 from salus.engines.ports import Ledger
-from salus.engines.store import Header
 
-ROUND_SECONDS: Final = 0.5
-ASK_EVERY: Final = 10  # rounds
+ROUND_SECONDS: Final = 0.1  # what is signed within it goes out together
+ASK_SECONDS: Final = 1.0  # as long as nothing new is signed, what is missing is asked for this often
 THREADS: Final = 4
 
 
@@ -48,11 +47,10 @@ class Cosignatures:
         self._offered: dict[str, tuple[int, int]] = {}
         """Member → (log size, changes) up to which it was given ours."""
         self._running: dict[str, Future[None]] = {}
-        self._rounds = 0
         self._news = threading.Event()
         self._ended = threading.Event()
         self._pool = ThreadPoolExecutor(THREADS, "cosignatures")
-        self._end = ledger.subscribe(self._hear)
+        self._end = cosigning.subscribe(self._news.set)
         self._thread = threading.Thread(target=self._run, name="cosignatures", daemon=True)
         self._thread.start()
 
@@ -64,21 +62,18 @@ class Cosignatures:
         self._thread.join()
         self._pool.shutdown(cancel_futures=True)
 
-    def _hear(self, _: Header) -> None:
-        self._news.set()
-
     def _run(self) -> None:
+        rests = True
         while not self._ended.is_set():
             for member, _ in self._cosigning.cosigners(self._ledger.head().height):
                 running = self._running.get(member)
                 if member != self._member and (running is None or running.done()):
-                    self._running[member] = self._pool.submit(self.exchange, member)
-            self._rounds += 1
-            self._news.wait(ROUND_SECONDS * ASK_EVERY)
+                    self._running[member] = self._pool.submit(self._exchange, member, ask=rests)
+            rests = not self._news.wait(ASK_SECONDS)
             self._news.clear()
-            self._ended.wait(ROUND_SECONDS)  # the cosigner signs a moment after the block
+            self._ended.wait(ROUND_SECONDS)
 
-    def exchange(self, member: str) -> None:
+    def _exchange(self, member: str, *, ask: bool) -> None:
         """Hand a member what we signed since the last time; ask for what is missing. Does nothing while it is away."""
         other, book = self._reach(member), self._cosigning.book
         newest = book.newest()
@@ -91,7 +86,7 @@ class Cosignatures:
                 other.offer(checkpoint)
                 size = checkpoint.size
             complete = self._cosigning.newest()
-            if newest is not None and (complete is None or complete.size < newest.size):
+            if ask and newest is not None and (complete is None or complete.size < newest.size):
                 for theirs in other.checkpoints(newest.size):
                     self._cosigning.offer(theirs)
         except (SourceUnavailable, NotKept):

@@ -7,17 +7,19 @@ import socket
 import subprocess
 import sys
 import time
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated, Any, Final
+from typing import Annotated, Any, Final, TypeVar
 
+import msgspec
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from msgspec import Meta
 
 from salus.contracts.membership.port import Candidate, Genesis, Parameters, Role, ValidatorChange
 from salus.core.encoding import encode
 from salus.core.proof.digest import digest
-from salus.engines.cometbft.binary import VERSION, EngineMissing, install
+from salus.engines.cometbft.binary import VERSION, EngineMissing, find, install
 from salus.engines.cometbft.home import genesis_json, node_id, write_genesis, write_home
 from salus.engines.embedded import found
 from salus.engines.store import lmdb_store
@@ -25,11 +27,11 @@ from salus.node.config import Config, read
 from salus.node.errors import Conflict, Malformed, NotFound, Unavailable
 from salus.node.local import call, owned, socket_path
 from salus.node.network.certificates import local_certificates
-from salus.node.network.cometbft import home_of, settings_of
-from salus.node.network.directory import AskStatus, Status, status
+from salus.node.network.cometbft import has_engine, home_of, settings_of
+from salus.node.network.directory import AskStatus, status
 from salus.node.network.founding import RULES, MakeCard, candidate_of, made_keys
 from salus.node.opening import KERNEL, LEDGER, Unfounded
-from salus.node.usecase import OPERATOR, Message, Node, use_case
+from salus.node.usecase import OPERATOR, Message, Node, UseCase, use_case
 from salus.vault.keystore import Keys
 
 BFT_MEMBERS: Final = 4  # fewer cannot outvote one that lies
@@ -41,6 +43,8 @@ LOG: Final = "node.log"
 PROCESS: Final = "node.pid"
 SERVE: Final = (sys.executable, "-c", "import sys; from salus.cli.main import main; sys.exit(main())", "--config")
 
+Q = TypeVar("Q", bound=msgspec.Struct)
+R = TypeVar("R", bound=msgspec.Struct)
 Folder = Annotated[str, Meta(description="Folder of the network.", examples=["salus-network"])]
 
 
@@ -179,7 +183,9 @@ def create(node: Node, request: CreateNetwork) -> CreatedNetwork:
 def start(node: Node, request: AskNetwork) -> NetworkState:  # noqa: ARG001 - a use case's signature
     """Start every member's node that does not run yet, and wait until all answer."""
     started = {}
-    for config, home in _members(request.folder):
+    for config, home in members_in(request.folder):
+        if has_engine(config) and find(os.environ) is None:
+            raise NotFound("engine.missing", "CometBFT is not here", todo="run `salus engine install`")
         if not _runs(config):
             with (home / LOG).open("ab") as log:
                 process = subprocess.Popen(  # noqa: S603 - this program itself
@@ -192,27 +198,17 @@ def start(node: Node, request: AskNetwork) -> NetworkState:  # noqa: ARG001 - a 
                 )
             (home / PROCESS).write_text(f"{process.pid}\n")
             started[config.member] = process
-    deadline = time.monotonic() + START_SECONDS
-    states = _states(request.folder)
-    while not all(state.running for state in states):
-        for member, process in started.items():
-            if process.poll() is not None:
-                raise Unavailable(
-                    "network.start", "a node ended at its start", got=member, todo="see `salus network logs`"
-                )
-        if time.monotonic() > deadline:
-            raise Unavailable("network.start", "a node does not answer", todo="see `salus network nodes`")
-        time.sleep(0.2)
-        states = _states(request.folder)
-    for process in started.values():
-        process.returncode = 0  # they outlive this command, on purpose
-    return NetworkState(members=states)
+    try:
+        return NetworkState(members=_all_running(request.folder, started))
+    finally:
+        for process in started.values():
+            process.returncode = 0  # they outlive this command, on purpose
 
 
 @use_case("network.stop", who=OPERATOR)
 def stop(node: Node, request: AskNetwork) -> NetworkState:  # noqa: ARG001 - a use case's signature
     """Stop every member's node: each ends its engine first, then lets go of its folder."""
-    running = [(config, home) for config, home in _members(request.folder) if _runs(config)]
+    running = [(config, home) for config, home in members_in(request.folder) if _runs(config)]
     for _, home in running:
         os.kill(int((home / PROCESS).read_text()), signal.SIGTERM)
     deadline = time.monotonic() + STOP_SECONDS
@@ -232,7 +228,7 @@ def nodes(node: Node, request: AskNetwork) -> NetworkState:  # noqa: ARG001 - a 
 @use_case("network.logs", who=OPERATOR)
 def logs(node: Node, request: AskLogs) -> Lines:  # noqa: ARG001 - a use case's signature
     """Show the end of a member's log."""
-    for config, home in _members(request.folder):
+    for config, home in members_in(request.folder):
         if config.member == request.member:
             log = home / LOG
             text = log.read_text(errors="replace") if log.exists() else ""
@@ -318,12 +314,29 @@ class Seat:
         write_genesis(home_of(config), genesis)
 
 
-def _members(folder: str) -> list[tuple[Config, Path]]:
+def members_in(folder: str) -> list[tuple[Config, Path]]:
     """Return configuration and folder of every member, ascending by id. Raises NotFound."""
     files = sorted(Path(folder).absolute().glob(f"*/{CONFIG}"))
     if not files:
         raise NotFound("network.none", "there is no network here", got=folder, todo="run `salus network create`")
     return [(read(file, {}), file.parent) for file in files]
+
+
+def _all_running(folder: str, started: Mapping[str, "subprocess.Popen[bytes]"]) -> tuple[MemberState, ...]:
+    """Wait until every node answers. Raises Unavailable when one ended, or takes too long."""
+    deadline = time.monotonic() + START_SECONDS
+    states = _states(folder)
+    while not all(state.running for state in states):
+        for member, process in started.items():
+            if process.poll() is not None:
+                raise Unavailable(
+                    "network.start", "a node ended at its start", got=member, todo="see `salus network logs`"
+                )
+        if time.monotonic() > deadline:
+            raise Unavailable("network.start", "a node does not answer", todo="see `salus network nodes`")
+        time.sleep(0.2)
+        states = _states(folder)
+    return states
 
 
 def _answers(config: Config) -> bool:
@@ -343,18 +356,16 @@ def _runs(config: Config) -> bool:
 
 
 def _states(folder: str) -> tuple[MemberState, ...]:
-    return tuple(_state(config) for config, _ in _members(folder))
+    return tuple(_state(config) for config, _ in members_in(folder))
 
 
 def _state(config: Config) -> MemberState:
     if not _answers(config):
         return MemberState(member=config.member, url=config.http.public_url, running=False)
     try:
-        told = call(status, AskStatus(), config=config, opener=_nobody, environment=os.environ)
+        told = ask_node(config, status, AskStatus())
     except Unavailable as error:
         return MemberState(member=config.member, url=config.http.public_url, running=False, trouble=error.code)
-    if not isinstance(told, Status):
-        raise Unavailable("network.status", "a node answered what was not asked", got=config.member)
     return MemberState(
         member=config.member,
         url=config.http.public_url,
@@ -363,6 +374,14 @@ def _state(config: Config) -> MemberState:
         cosigned=len(told.cosigned_by),
         trouble=told.stopped,
     )
+
+
+def ask_node(config: Config, case: UseCase[Any, Q, R], request: Q) -> R:
+    """Ask a member's running node as its operator. Raises what the node says, and Unavailable if it does not run."""
+    told = call(case, request, config=config, opener=_nobody, environment=os.environ)
+    if not isinstance(told, case.response):
+        raise Unavailable("network.answer", "a node answered what was not asked", got=config.member)
+    return told
 
 
 def _nobody(config: Config) -> Node:
