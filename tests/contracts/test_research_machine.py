@@ -5,7 +5,6 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, rule
 
 from salus.contracts.research.port import (
-    POOL,
     Answer,
     Begin,
     Fail,
@@ -21,7 +20,7 @@ from salus.contracts.research.port import (
 from salus.core.errors import Rejected
 
 from .ledger import DAY
-from .test_research_story import ANSWER, PERMIT_ID, ROOT, A, B, agreed, founded
+from .test_research_story import ANSWER, PERMIT_ID, POOL, ROOT, A, B, agreed, founded
 
 OWNERS = {A: "hospital-a", B: "hospital-b"}
 STEPS = {"begin": Begin, "answer": Answer, "withhold": Withhold, "fail": Fail, "release": Release}

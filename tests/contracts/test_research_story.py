@@ -2,14 +2,12 @@
 
 import pytest
 
-from salus.contracts.membership.port import Role
+from salus.contracts.membership.port import Parameters, Role
 from salus.contracts.research.port import (
     MAX_ATTEMPTS,
     MAX_WITHHELD,
     PART,
-    PERIOD,
     PERMIT,
-    POOL,
     Answer,
     Apply,
     Basis,
@@ -42,8 +40,9 @@ from salus.contracts.research.state import POOLS, pool_key
 from salus.core.errors import InvariantBroken
 from salus.core.tables import Overlay
 
-from .ledger import DAY, START, Ledger, candidate
+from .ledger import AGREEMENT, DAY, START, Ledger, candidate
 
+POOL, PERIOD = 10_000_000, 90 * DAY  # as the parameters stand
 A, B = bytes([1]) * 16, bytes([2]) * 16
 PERMIT_ID, QUERY = bytes([9]) * 16, bytes([7]) * 16
 ROOT, ANSWER = bytes([3]) * 32, bytes([4]) * 32
@@ -234,3 +233,20 @@ def test_every_state_is_reached_and_left_by_the_tables():
     assert set(PART.values()) == set(PartStatus)
     ends = set(PartStatus) - {start for start, _ in PART}
     assert ends == {PartStatus.ANSWERED, PartStatus.WITHHELD, PartStatus.FAILED, PartStatus.RELEASED}
+
+
+def test_pool_and_period_are_the_networks_parameters():
+    roles = {"university": Role.RESEARCHER}
+    members = tuple(
+        candidate(name, roles=(roles.get(name, Role.PROVIDER),))
+        for name in ("body", "hospital-a", "hospital-b", "university")
+    )
+    small = Parameters(agreement=AGREEMENT, research_pool=15_000, research_period=30 * DAY)
+    ledger = agreed(Ledger.founded(members=members, parameters=small))
+    ledger.send(register(), "university")
+    assert pool(ledger.state, "hospital-a", ledger.time) == Pool(15_000, 5_000, 10_000, 0)
+    assert ledger.refuse(register(bytes(16)), "university") is ResearchReason.POOL_SPENT
+    ledger.pass_time(30 * DAY)
+    ledger.send(register(bytes(16)), "university")
+    assert query(ledger.state, bytes(16)).period % (30 * DAY) == 0
+    assert (query(ledger.state, QUERY).sensitivity, query(ledger.state, QUERY).variance) == (1, 50)

@@ -121,6 +121,10 @@ class Parameters(Value, frozen=True):
     """By when the last backup of what was deleted has expired, ms after the deletion."""
     retention_review: Period = 365 * DAY
     """By when a reason to retain is reviewed, ms after it was given."""
+    research_pool: Annotated[int, Meta(ge=1, le=1_000_000_000)] = 10_000_000
+    """A custodian's privacy budget for research in one period, micro-rho; a change holds from the next period on."""
+    research_period: Period = 90 * DAY
+    """How long a privacy budget lasts, ms: a season, so that a monthly report and a study both fit."""
     thresholds: Thresholds = Thresholds()
     """How many ballots each kind of act needs."""
 

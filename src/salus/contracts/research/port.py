@@ -1,5 +1,6 @@
 """What others may use of the research contract."""
 
+from salus.contracts.membership.port import parameters
 from salus.contracts.research.duo import (
     Applicant,
     Match,
@@ -35,9 +36,7 @@ from salus.contracts.research.state import (
     MAX_ATTEMPTS,
     MAX_WITHHELD,
     PART,
-    PERIOD,
     PERMIT,
-    POOL,
     QUERIES,
     Basis,
     DataSet,
@@ -65,9 +64,7 @@ __all__ = [
     "MAX_ATTEMPTS",
     "MAX_WITHHELD",
     "PART",
-    "PERIOD",
     "PERMIT",
-    "POOL",
     "QUERIES",
     "Answer",
     "Applicant",
@@ -142,4 +139,6 @@ def query_part(state: View, query_id: bytes, data_set_id: bytes) -> QueryPart | 
 
 def pool(state: View, member: str, time: int) -> Pool:
     """Return a custodian's budget in the period of `time` (ms), whole if nothing was asked yet."""
-    return state.get(_POOLS, _pool_key(member, time // PERIOD)) or Pool(POOL, POOL, 0, 0)
+    now = parameters(state)
+    key = _pool_key(member, time - time % now.research_period)
+    return state.get(_POOLS, key) or Pool(now.research_pool, now.research_pool, 0, 0)

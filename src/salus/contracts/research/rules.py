@@ -18,7 +18,7 @@ from typing import Final
 from msgspec import structs
 
 from salus.contracts.contract import Contract
-from salus.contracts.membership.port import Role, member
+from salus.contracts.membership.port import Role, member, parameters
 from salus.contracts.research.duo import Applicant, faults, match, name_of, purpose_faults
 from salus.contracts.research.messages import (
     EXAMPLES,
@@ -45,10 +45,8 @@ from salus.contracts.research.state import (
     NUMBER,
     PART,
     PARTS,
-    PERIOD,
     PERMIT,
     PERMITS,
-    POOL,
     POOLS,
     QUERIES,
     QUERY_PARTS,
@@ -176,9 +174,11 @@ def register(ctx: Context, message: Register) -> bytes:
         permit=message.permit,
         commitment=message.commitment,
         way=message.way,
+        sensitivity=message.sensitivity,
+        variance=message.variance,
         charge=rho,
         data_sets=message.data_sets,
-        period=ctx.time // PERIOD,
+        period=_period(ctx),
         begin_by=begin_by,
         attempt=1,
         result=b"",
@@ -376,19 +376,25 @@ def _reserve(
             left = offered.permit_rho - part.used
             raise Rejected(ResearchReason.PERMIT_SPENT, data_set=id_.hex(), expected=rho, left=left)
         parts[id_] = structs.replace(part, used=part.used + rho, height=ctx.height)
+    whole = parameters(ctx.state).research_pool
     for id_, offered, _ in asked:
-        key = pool_key(offered.custodian, ctx.time // PERIOD)
-        pool = pools.get(key) or ctx.get(POOLS, key) or Pool(POOL, POOL, 0, 0)
+        key = pool_key(offered.custodian, _period(ctx))
+        pool = pools.get(key) or ctx.get(POOLS, key) or Pool(whole, whole, 0, 0)
         if pool.free < rho:
             raise Rejected(ResearchReason.POOL_SPENT, data_set=id_.hex(), expected=rho, left=pool.free)
         pools[key] = structs.replace(pool, free=pool.free - rho, reserved=pool.reserved + rho)
     return pools, parts
 
 
+def _period(ctx: Context) -> int:
+    """Return when the budget's period that holds now began, ms."""
+    return ctx.time - ctx.time % parameters(ctx.state).research_period
+
+
 def _settle(ctx: Context, query: Query, data_set: bytes, *, spent: bool) -> None:
     """Turn what a query reserved at a data set into spent or free."""
     key = pool_key(_data_set(ctx.state, data_set).custodian, query.period)
-    pool = ctx.get(POOLS, key) or Pool(POOL, POOL, 0, 0)
+    pool = ctx.get(POOLS, key) or Pool(0, 0, 0, 0)  # registering has written it
     rho = query.charge
     free, gone = (pool.free, pool.spent + rho) if spent else (pool.free + rho, pool.spent)
     ctx.put(POOLS, key, Pool(pool.pool, free, pool.reserved - rho, gone))

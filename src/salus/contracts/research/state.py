@@ -13,13 +13,11 @@ from salus.core.tables import Invariant, Table, View
 
 NUMBER: Final = 7
 DAY: Final = 86_400_000  # ms
-PERIOD: Final = 90 * DAY  # a budget's period; a season, so that a monthly report and a study both fit
-POOL: Final = 10_000_000  # micro-ρ of one custodian in one period: ρ = 10
 BEGIN_BY: Final = 7 * DAY  # a checker looks at a query within a week, else its charge is returned
 MAX_WITHHELD: Final = 5  # a refusal tells a bit
 MAX_ATTEMPTS: Final = 3  # sums over other sets of custodians can be subtracted: few are shown
 MAX_DATA_SETS: Final = 64  # in one permit
-MAX_RHO: Final = POOL
+MAX_RHO: Final = 1_000_000_000  # ρ = 1000 protects nobody; the network's parameters allow no larger pool
 MAX_SQUARE: Final = (1 << 63) - 1
 
 Rho = Annotated[int, Meta(ge=0, le=MAX_RHO)]
@@ -153,12 +151,16 @@ class Query(Value, frozen=True):
     """Over the query document, salted."""
     way: Way
     """How the answer leaves."""
+    sensitivity: Square
+    """Δ², 0 for an exact one."""
+    variance: Square
+    """σ² of each custodian's noise, 0 for an exact one."""
     charge: Rho
     """Micro-ρ at each data set; 0 for an exact one."""
     data_sets: DataSets
     """Who is asked, ascending."""
-    period: Annotated[int, Meta(ge=0)]
-    """The budget's period, in periods since 1970."""
+    period: Time
+    """When the budget's period began, ms."""
     begin_by: Time
     """The last block time at which a part may begin, ms."""
     attempt: Annotated[int, Meta(ge=1, le=MAX_ATTEMPTS)]
@@ -183,7 +185,7 @@ class QueryPart(Value, frozen=True):
 
 
 class Pool(Value, frozen=True):
-    """A custodian's privacy budget in one period, micro-ρ. Key: member id, `/`, period as u32."""
+    """A custodian's privacy budget in one period, micro-ρ. Key: member id, `/`, the period's begin as u64."""
 
     pool: Rho
     """All there is."""
@@ -196,8 +198,8 @@ class Pool(Value, frozen=True):
 
 
 def pool_key(member: str, period: int) -> bytes:
-    """Return the key of a custodian's pool."""
-    return member.encode("ascii") + b"/" + period.to_bytes(4, "big")
+    """Return the key of a custodian's pool in the period that began at `period`, ms."""
+    return member.encode("ascii") + b"/" + period.to_bytes(8, "big")
 
 
 def charge(sensitivity: int, variance: int) -> int:
@@ -228,8 +230,16 @@ def _keeps_offer(_view: View, _key: bytes, before: DataSet | None, after: DataSe
 
 def _keeps_question(_view: View, _key: bytes, before: Query | None, after: Query) -> bool:
     return before is None or (
-        (before.permit, before.commitment, before.charge, before.period, before.result)
-        == (after.permit, after.commitment, after.charge, after.period, b"")
+        (
+            before.permit,
+            before.commitment,
+            before.sensitivity,
+            before.variance,
+            before.charge,
+            before.period,
+            before.result,
+        )
+        == (after.permit, after.commitment, after.sensitivity, after.variance, after.charge, after.period, b"")
         and after.attempt - before.attempt in (0, 1)
     )
 

@@ -14,7 +14,6 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from salus.contracts.membership.port import Candidate, Genesis, Parameters, Role, possession_bytes
 from salus.contracts.registry import REGISTRY
 from salus.contracts.research.port import (
-    POOL,
     Answer,
     Apply,
     Basis,
@@ -41,6 +40,7 @@ HOSPITALS: Final = ("east", "north", "south", "west")
 CUSTODIANS: Final = ("clinic", *HOSPITALS)
 DAY: Final = 86_400_000
 VARIANCE: Final = 100  # σ = 10 persons
+POOL: Final = 10_000_000  # micro-ρ, as the parameters stand
 DELTA: Final = 1e-6
 SMALLEST: Final = 10
 
