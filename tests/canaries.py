@@ -90,6 +90,8 @@ CANARIES: Mapping[str, Callable[[str], dict[str, Any]]] = {
     "network.trust": lambda _: {},
     "network.vote": lambda _: {"proposal": GRANT, "approve": False},
     "network.join": lambda _: {"network": "0" * 64},
+    "person.accounts": lambda _: {},
+    "person.dismiss": lambda word: {"subject": word},
     "person.issue": lambda word: {"subject": word, "role": word, "purposes": ["TREAT"], "key": GRANT},
     "person.sign-in": lambda word: {"subject": word, "role": word, "purposes": ["TREAT"]},
     "records.anchor": lambda _: {},

@@ -5,6 +5,7 @@ import shutil
 from pathlib import Path
 
 import pytest
+from playwright.sync_api import sync_playwright
 
 from salus.engines.cometbft.binary import VERSION, find
 
@@ -19,6 +20,19 @@ def tool(name: str) -> str:
     if os.environ.get("CI") == "true":
         pytest.fail(f"{name} is not installed, and CI=true allows no skip for a missing tool")
     pytest.skip(f"{name} is not installed")
+
+
+def browser() -> str:
+    """Return the path of Chromium: named by SALUS_CHROMIUM, on the path, or playwright's own; without it as `tool`."""
+    named = os.environ.get("SALUS_CHROMIUM")
+    if named:
+        return named
+    found = shutil.which("chromium") or shutil.which("google-chrome")
+    if found:
+        return found
+    with sync_playwright() as playwright:
+        own = playwright.chromium.executable_path
+    return own if Path(own).exists() else tool("chromium")
 
 
 def shared(name: str) -> Path:

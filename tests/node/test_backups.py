@@ -7,11 +7,13 @@ import pytest
 
 from salus.contracts.membership.port import Role
 from salus.node import erasing
+from salus.node.accounts import STAFF
 from salus.node.config import Config
 from salus.node.errors import Conflict, EdgeError, Malformed, NotFound
 from salus.node.network.founding import Found, MakeCard, card, found_network
 from salus.node.opening import Unfounded, open_node
 from salus.node.records.intake import Intake
+from salus.node.signing_in import keep_account
 from salus.node.upkeep.backups import MakeBackup, RestoreBackup, make_backup, restore_backup
 from salus.vault.errors import RestoreRefused
 
@@ -37,6 +39,7 @@ def backed_up(config: Config, tmp_path: Path) -> Path:
     file.write_text("\n".join(LINES))
     Intake(node, "urn:in").run([file])
     node.desk.set_contact(node.vault.find_link("urn:mrn", "one"), "one@example.org")
+    keep_account(node, STAFF, "staff-1", "nurse", ("TREAT",))
     told = make_backup(node, MakeBackup(folder=str(tmp_path / "backup")))
     assert told.height == node.ledger.head().height > 0
     node.close()
@@ -66,6 +69,7 @@ def test_a_lost_node_comes_back_with_records_ledger_and_desk(config: Config, tmp
     assert node.vault.open(node.vault.of_link(link)[0].number).content.body.decode() == LINES[0]
     assert node.index.count_by_type([link]) == {"Patient": 1}
     assert node.desk.contact(link) == "one@example.org"
+    assert [one.name for one in node.accounts.accounts()] == ["staff-1"]
     assert not node.vault.check().damage
     node.close()
 

@@ -2,10 +2,14 @@
 
 import html
 import re
+import socket
+import threading
 from collections.abc import Iterator
 from dataclasses import dataclass
 
 import pytest
+import uvicorn
+from playwright.sync_api import Browser, sync_playwright
 from starlette.applications import Starlette
 from starlette.testclient import TestClient
 
@@ -20,12 +24,14 @@ from salus.node.signing_in import caller_of
 from salus.node.together import Clock, Founder, Together, found_together
 from salus.portal.app import routes
 from salus.portal.visiting import Pages
+from tests.needs import browser as chromium_path
 
 SCRIPT = "<script>alert('canary')</script>"
 PATIENT = '{"resourceType":"Patient","id":"p1","identifier":[{"system":"urn:mrn:north","value":"4711"}],"name":[{"family":"Canary","given":["Ada"]}],"birthDate":"1970-05-05","gender":"female"}'
 OTHER = '{"resourceType":"Patient","id":"p2","identifier":[{"system":"urn:mrn:north","value":"4712"}],"name":[{"family":"Other","given":["Bob"]}],"birthDate":"1980-01-01"}'
 PULSE = '{"resourceType":"Observation","id":"o%d","status":"final","subject":{"reference":"Patient/p1"},"effectiveDateTime":"2026-0%d-02","code":{"coding":[{"system":"http://loinc.org","code":"8867-4"}],"text":"Heart rate"},"valueQuantity":{"value":7%d.50,"unit":"/min"}}'
 ALLERGY = '{"resourceType":"AllergyIntolerance","id":"a1","patient":{"reference":"Patient/p1"},"code":{"text":"%s"}}'
+FLAGS = ["--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking"]
 EIGHT_HOURS = 8 * 3600 * 1000
 
 
@@ -37,6 +43,8 @@ class Site:
     node: MemberNode
     app: Starlette
     wallet: Hosted
+    origin: str
+    listening: socket.socket
 
     def browser(self) -> TestClient:
         return TestClient(self.app, base_url="http://site.test")
@@ -87,7 +95,7 @@ def together(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Together]:
 
 
 @pytest.fixture(scope="module")
-def sites(together: Together) -> dict[str, Site]:
+def sites(together: Together) -> Iterator[dict[str, Site]]:
     wallet = Hosted(together)
     north = together.nodes["north"]
     link = north.vault.find_link("urn:mrn:north", "4711")
@@ -95,10 +103,34 @@ def sites(together: Together) -> dict[str, Site]:
     wallet.holder.join("north", north.vault.invite(link))
     made = {}
     for member, node in together.nodes.items():
-        pages = Pages(node, secure=False, wallets={"ada": wallet} if member == "north" else {})
+        wallets = {"ada": wallet} if member == "north" else {}
+        listening = socket.create_server(("127.0.0.1", 0))
+        origin = f"http://localhost:{listening.getsockname()[1]}"
+        pages = Pages(node, secure=False, wallets=wallets, origin=origin)
         app = application(node, use_cases().values(), PersonAuthenticator(node), more=routes(pages))
-        made[member] = Site(together, node, app, wallet)
-    return made
+        made[member] = Site(together, node, app, wallet, origin, listening)
+    yield made
+    for site in made.values():
+        site.listening.close()
+
+
+@pytest.fixture(scope="module")
+def address(sites: dict[str, Site]) -> Iterator[str]:
+    """Serve the first member's pages to a real browser."""
+    server = uvicorn.Server(uvicorn.Config(sites["north"].app, log_config=None, lifespan="off"))
+    thread = threading.Thread(target=server.run, kwargs={"sockets": [sites["north"].listening]})
+    thread.start()
+    yield sites["north"].origin
+    server.should_exit = True
+    thread.join()
+
+
+@pytest.fixture(scope="module")
+def chromium() -> Iterator[Browser]:
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=chromium_path(), args=FLAGS)
+        yield browser
+        browser.close()
 
 
 @pytest.fixture

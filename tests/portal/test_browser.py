@@ -1,47 +1,24 @@
-"""The pages in a real Chromium: signing in, forms, no sideways scroll at 320 px, and what axe finds (nothing).
-
-Runs where Chromium and the packages that drive it are installed; skipped elsewhere.
-"""
-
-import shutil
-import socket
-import threading
-from collections.abc import Iterator
+"""The pages in a real Chromium: signing in, forms, no sideways scroll at 320 px, and what axe finds (nothing)."""
 
 import pytest
-import uvicorn
+from axe_playwright_python.sync_playwright import Axe
 
 from salus.node.signing_in import caller_of
 from tests.portal.conftest import Site
 
-sync = pytest.importorskip("playwright.sync_api", reason="playwright is not installed")
-axe = pytest.importorskip("axe_playwright_python.sync_playwright", reason="axe-playwright-python is not installed")
-CHROMIUM = shutil.which("chromium") or shutil.which("google-chrome")
-pytestmark = pytest.mark.skipif(CHROMIUM is None, reason="Chromium is not installed")
-FLAGS = ["--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking"]
 TAGS = {"runOnly": {"type": "tag", "values": ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice"]}}
-STAFF = ("/", "/patients", "/access", "/emergency", "/worklist", "/ledger", "/ledger/members", "/ledger/blocks/2")
-PATIENT = ("/my/record", "/my/sharing", "/my/looked")
-
-
-@pytest.fixture(scope="module")
-def address(sites: dict[str, Site]) -> Iterator[str]:
-    listening = socket.create_server(("127.0.0.1", 0))
-    server = uvicorn.Server(uvicorn.Config(sites["north"].app, log_config=None, lifespan="off"))
-    thread = threading.Thread(target=server.run, kwargs={"sockets": [listening]})
-    thread.start()
-    yield f"http://127.0.0.1:{listening.getsockname()[1]}"
-    server.should_exit = True
-    thread.join()
-    listening.close()
-
-
-@pytest.fixture(scope="module")
-def chromium():
-    with sync.sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=FLAGS)
-        yield browser
-        browser.close()
+STAFF = (
+    "/",
+    "/sign-in",
+    "/patients",
+    "/access",
+    "/emergency",
+    "/worklist",
+    "/ledger",
+    "/ledger/members",
+    "/ledger/blocks/2",
+)
+PATIENT = ("/passkeys", "/my/record", "/my/sharing", "/my/looked")
 
 
 def enter(page, address: str, site: Site) -> None:
@@ -102,5 +79,5 @@ def test_by_keyboard_alone_and_without_javascript_a_patient_is_found(chromium, a
 def _look(page) -> list[str]:
     """Return what is wrong with a page: violations, and how far it scrolls sideways."""
     over = page.evaluate("document.documentElement.scrollWidth - document.documentElement.clientWidth")
-    found = axe.Axe().run(page, options=TAGS).response["violations"]
+    found = Axe().run(page, options=TAGS).response["violations"]
     return [f"{one['id']}: {one['nodes'][0]['html'][:120]}" for one in found] + ([f"{over} px wide"] if over else [])

@@ -2,7 +2,7 @@
 
 import socket
 import tempfile
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Final
 
@@ -31,25 +31,27 @@ def serve_demo(serve: Serve) -> int:
         tempfile.TemporaryDirectory(prefix="salus-serve-demo-") as folder,
         stage(Path(folder), lambda what: print(f"… {what}", flush=True)) as made,
     ):
-        told = [(name, app, _listen(at)) for at, (name, app) in enumerate(applications(made).items())]
+        listening = {node.member: _listen(at) for at, node in enumerate(made.together.nodes.values())}
+        origins = {member: f"http://localhost:{one.getsockname()[1]}" for member, one in listening.items()}
+        apps = applications(made, origins)
+        names = {one.id: one.name for one in FOUNDERS}
         print("\nOrganisations, each with a node of its own:")
-        for name, _, listening in told:
-            print(f"  {name:16} http://{HOST}:{listening.getsockname()[1]}/sign-in")
+        for member, origin in origins.items():
+            print(f"  {names[member]:16} {origin}/sign-in")
         people = ", ".join(f"{name} ({role})" for _, name, role, _ in STAFF)
         print(f"\nThe sign-in page lets you in as {people};")
         print(f"at {FOUNDERS[0].name} also as a patient. End with Ctrl-C.", flush=True)
-        serve([(app, listening) for _, app, listening in told])
+        serve([(app, listening[member]) for member, app in apps.items()])
     return 0
 
 
-def applications(made: Stage) -> dict[str, Starlette]:
-    """Return each organisation's application, by its name."""
-    names = {one.id: one.name for one in FOUNDERS}
-    return {names[node.member]: _application(made, node) for node in made.together.nodes.values()}
+def applications(made: Stage, origins: Mapping[str, str]) -> dict[str, Starlette]:
+    """Return each organisation's application, by member; `origins` is where browsers reach each."""
+    return {node.member: _application(made, node, origins[node.member]) for node in made.together.nodes.values()}
 
 
-def _application(made: Stage, node: MemberNode) -> Starlette:
-    pages = Pages(node, secure=False, offers=_offers(made, node), wallets=made.wallets[node.member])
+def _application(made: Stage, node: MemberNode, origin: str) -> Starlette:
+    pages = Pages(node, secure=False, offers=_offers(made, node), wallets=made.wallets[node.member], origin=origin)
     more = [*exchange_routes(node), *routes(pages)]
     return application(node, use_cases().values(), PersonAuthenticator(node), more=more)
 

@@ -1328,6 +1328,53 @@ class CastVote(msgspec.Struct, frozen=True, kw_only=True):
     """For it, or against."""
 
 
+class ListAccounts(msgspec.Struct, frozen=True, kw_only=True):
+    """Asks for nothing more."""
+
+
+class AccountLine(msgspec.Struct, frozen=True, kw_only=True):
+    """Somebody who may come back."""
+
+    kind: str
+    """staff: a person of this member; wallet: the patient of a hosted wallet."""
+
+    name: str
+    """Subject, or name of the wallet."""
+
+    role: str
+    """Role; empty for a patient."""
+
+    purposes: tuple[str, ...]
+    """What the person may read for."""
+
+    passkeys: int
+    """How many passkeys open it."""
+
+    used: str
+    """When one last did, UTC; empty: never."""
+
+
+class AccountsListed(msgspec.Struct, frozen=True, kw_only=True):
+    """Who may come back without a link."""
+
+    accounts: tuple[AccountLine, ...]
+    """By kind and name."""
+
+
+class DismissPerson(msgspec.Struct, frozen=True, kw_only=True):
+    """Who is to be let in no more."""
+
+    subject: str
+    """Name that only this member can resolve."""
+
+
+class PersonDismissed(msgspec.Struct, frozen=True, kw_only=True):
+    """The person's sessions have ended and no passkey of theirs opens one. A credential issued to a key of their own ends by time."""
+
+    passkeys: int
+    """How many passkeys were dropped."""
+
+
 class IssuePerson(msgspec.Struct, frozen=True, kw_only=True):
     """Who is to act in the member's name."""
 
@@ -1374,6 +1421,9 @@ class SignIn(msgspec.Struct, frozen=True, kw_only=True):
 
     hours: int = 8
     """How long it lasts: a shift at most."""
+
+    passkey: bool = False
+    """Whether the person may make a passkey, and come back with it in this role until dismissed."""
 
 
 class SignInLink(msgspec.Struct, frozen=True, kw_only=True):
@@ -2243,6 +2293,14 @@ class PersonCases:
 
     def __init__(self, connection: Connection) -> None:
         self._connection = connection
+
+    def accounts(self, request: ListAccounts) -> AccountsListed:
+        """List who may come back with a passkey. For: operator."""
+        return self._connection.ask('/api/person/accounts', request, AccountsListed)
+
+    def dismiss(self, request: DismissPerson) -> PersonDismissed:
+        """Let a person in no more: drop their passkeys, end their sessions. For: operator."""
+        return self._connection.ask('/api/person/dismiss', request, PersonDismissed)
 
     def issue(self, request: IssuePerson) -> Issued:
         """Sign a credential for one of this member's people, bound to the person's own key. For: operator."""

@@ -4,16 +4,12 @@ One encrypted SQLite file beside the vault, with the vault's settings for durabi
 progress; records, links and the journal are the vault's.
 """
 
-import threading
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
 from pathlib import Path
 from typing import Final
 
-import apsw
 import msgspec
 
-from salus.vault.database import failure, open_database
+from salus.node.encrypted_file import EncryptedFile
 
 MIGRATIONS: Final = (
     """
@@ -103,43 +99,12 @@ class EmergencyKept(msgspec.Struct, frozen=True):
     """When what was read was purged, or None."""
 
 
-Value = bytes | int | str | None
-
-
-class Desk:
+class Desk(EncryptedFile):
     """See the module's docstring. Methods that write are durable when they return. Thread-safe."""
 
     def __init__(self, path: Path, key: bytes) -> None:
         """Open or create the file under its 32-byte key. Raises the vault's WrongKey or Damaged."""
-        self._path = path
-        self._db = open_database(path, key, migrations=MIGRATIONS)
-        self._lock = threading.RLock()
-
-    def whole(self) -> bytes:
-        """Return the file's bytes, encrypted as they lie, with everything that was committed in them."""
-        with self._lock:
-            self._db.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchall()
-            return self._path.read_bytes()
-
-    def close(self) -> None:
-        """Let go of the file. Idempotent."""
-        with self._lock:
-            self._db.close()
-
-    @contextmanager
-    def _writing(self) -> Iterator[apsw.Connection]:
-        try:
-            with self._lock, self._db:
-                yield self._db
-        except apsw.Error as error:
-            raise failure(error) from None
-
-    def _rows(self, sql: str, values: Sequence[Value] = ()) -> list[tuple[Value, ...]]:
-        try:
-            with self._lock:
-                return list(self._db.execute(sql, tuple(values)))
-        except apsw.Error as error:
-            raise failure(error) from None
+        super().__init__(path, key, MIGRATIONS)
 
     # What goes out ----------------------------------------------------------------------------------------------
 

@@ -3,6 +3,7 @@
 vault      sealed records, links, journal        (vault/)
 index      what the vault holds, searchable      (index/)
 desk       work in progress: outgoing, requests, grants held, erasures
+accounts   who signs in with a passkey, programs that act for people
 ledger     the one that all members keep         (engines/)
 peers      the other members' nodes; `door` receives what they send
 """
@@ -19,6 +20,7 @@ from salus.engines.ports import Ledger
 from salus.engines.receipts import Prover
 from salus.index.index import Index
 from salus.index.source import VaultSource
+from salus.node.accounts import Accounts
 from salus.node.config import Config
 from salus.node.desk import Desk
 from salus.node.errors import NotFound, Unavailable
@@ -60,6 +62,7 @@ class MemberNode:
     vault: Vault
     index: Index
     desk: Desk
+    accounts: Accounts
     ports: Ports
     handlers: Mapping[str, Handler] = field(default_factory=dict)
     release: Callable[[], None] = lambda: None
@@ -185,4 +188,5 @@ class MemberNode:
         self.release()
         self.index.close()
         self.desk.close()
+        self.accounts.close()
         self.vault.close()

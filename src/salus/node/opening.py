@@ -27,6 +27,7 @@ from salus.engines.ports import Ledger
 from salus.engines.store import LedgerStore, lmdb_store
 from salus.index.index import Index, shipped_rules
 from salus.node import emergency
+from salus.node.accounts import Accounts
 from salus.node.claims import exchange as claims_exchange
 from salus.node.config import Config
 from salus.node.desk import Desk
@@ -55,6 +56,7 @@ BACKUP_KEYS: Final = "backup.keys"
 LEDGER: Final = "ledger"
 VAULT: Final = "vault"
 DESK: Final = "desk.db"
+ACCOUNTS: Final = "accounts.db"
 CHECKPOINTS: Final = "checkpoints"
 HTTP_SECONDS: Final = 30.0  # a pull's chunk of 8 MB over a slow line
 TAKERS: Final[Mapping[str, Taker]] = {GRANT_KIND: take_grant, **claims_exchange.TAKERS}
@@ -220,6 +222,7 @@ def assemble(config: Config, keys: Keys, on: OnLedger, ports: Ports, folder: Pat
     vault = Vault(folder / VAULT, member=keys.member, key=keys.vault, clock=ports.clock, entropy=ports.entropy)
     index = Index(folder / "index.db", key=keys.index, rules=shipped_rules())
     desk = Desk(folder / DESK, mac(keys.vault, "salus/v1/desk"))
+    accounts = Accounts(folder / ACCOUNTS, mac(keys.vault, "salus/v1/accounts"))
     handlers: dict[str, Handler] = {}
     node = MemberNode(
         config=config,
@@ -229,6 +232,7 @@ def assemble(config: Config, keys: Keys, on: OnLedger, ports: Ports, folder: Pat
         vault=vault,
         index=index,
         desk=desk,
+        accounts=accounts,
         ports=ports,
         handlers=handlers,
         release=on.close,

@@ -31,6 +31,8 @@ class Session:
     """32 random bytes: forms and addresses of this session are made with it."""
     wallet: str = ""
     """Name of the hosted wallet that the session is for; empty for a person of the member."""
+    handle: bytes = b""
+    """The account that may make and drop its passkeys in this session; empty: none."""
     seen: int = 0
     search: Any = None
     """The last search, so that its result has an address that says nothing."""
@@ -67,15 +69,18 @@ class Sessions:
         self._clock = clock
         self._entropy = entropy
         self._lock = threading.Lock()
-        self._codes: dict[bytes, tuple[Caller, int, int]] = {}
+        self._codes: dict[bytes, tuple[Caller, int, int, bytes]] = {}
         self._open: dict[bytes, Session] = {}
 
-    def invite(self, caller: Caller, ends: int) -> str:
-        """Return a code that opens a session of `caller` once, within ten minutes; the session ends at `ends` (Unix ms)."""
+    def invite(self, caller: Caller, ends: int, *, handle: bytes = b"") -> str:
+        """Return a code that opens a session of `caller` once, within ten minutes; the session ends at `ends` (Unix ms).
+
+        `handle` is the account that may make passkeys in it, if one may.
+        """
         code, now = self._entropy(24).hex(), self._clock()
         with self._lock:
             self._codes = {key: kept for key, kept in self._codes.items() if kept[2] > now}
-            self._codes[digest(LABEL, code.encode())] = (caller, ends, now + CODE_MS)
+            self._codes[digest(LABEL, code.encode())] = (caller, ends, now + CODE_MS, handle)
         return code
 
     def redeem(self, code: str) -> str:
@@ -84,12 +89,12 @@ class Sessions:
             kept = self._codes.pop(digest(LABEL, code.encode()), None)
         if kept is None or kept[2] <= self._clock():
             raise Unauthenticated("session.code", "this sign-in link is used up or too old", todo="ask for a new one")
-        return self.open(kept[0], kept[1])
+        return self.open(kept[0], kept[1], handle=kept[3])
 
-    def open(self, caller: Caller = NOBODY, ends: int = 0, *, wallet: str = "") -> str:
+    def open(self, caller: Caller = NOBODY, ends: int = 0, *, wallet: str = "", handle: bytes = b"") -> str:
         """Open a session and return its token, for the browser's cookie alone."""
         token, now = self._entropy(32).hex(), self._clock()
-        session = Session(caller, ends, self._entropy(32), wallet, seen=now)
+        session = Session(caller, ends, self._entropy(32), wallet, handle, seen=now)
         with self._lock:
             if len(self._open) >= MOST:
                 self._open.pop(min(self._open, key=lambda one: self._open[one].seen))
@@ -113,3 +118,9 @@ class Sessions:
         """End a session."""
         with self._lock:
             self._open.pop(digest(LABEL, token.encode()), None)
+
+    def end_all_of(self, subject: str) -> None:
+        """End every session and forget every code of a person of this member."""
+        with self._lock:
+            self._codes = {key: kept for key, kept in self._codes.items() if kept[0].subject != subject}
+            self._open = {key: one for key, one in self._open.items() if one.caller.subject != subject}

@@ -1,17 +1,19 @@
-"""`person sign-in`: a link, good once, that opens the pages for one of this member's people."""
+"""Signing in to the pages: by a link that the operator makes, by a passkey; and whom the operator lets in no more."""
 
-from typing import Annotated
+from typing import Annotated, Final
 
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from msgspec import Meta
 
-from salus.node.errors import Unavailable
+from salus.node.accounts import STAFF, WALLET, Account
+from salus.node.errors import Conflict, Unavailable
 from salus.node.member import MemberNode
 from salus.node.people import IssuePerson, issue_person
 from salus.node.records.charts import moment
 from salus.node.usecase import OPERATOR, Caller, Kind, Message, use_case
 
 PATH = "/sign-in"
+SESSION_MS: Final = 8 * 3600 * 1000  # a patient's session at the longest: a day at the hospital
 
 
 class SignIn(Message, frozen=True):
@@ -32,6 +34,13 @@ class SignIn(Message, frozen=True):
         Meta(min_length=1, description="What the person may read for: codes of v3-ActReason.", examples=[["TREAT"]]),
     ]
     hours: Annotated[int, Meta(ge=1, le=12, description="How long it lasts: a shift at most.", examples=[8])] = 8
+    passkey: Annotated[
+        bool,
+        Meta(
+            description="Whether the person may make a passkey, and come back with it in this role until dismissed.",
+            examples=[True],
+        ),
+    ] = False
 
 
 class SignInLink(Message, frozen=True):
@@ -50,8 +59,12 @@ def sign_in(node: MemberNode, request: SignIn) -> SignInLink:
     if not node.ticking:
         raise Unavailable("session.not-serving", "no node runs that could show pages", todo="start `salus serve` first")
     caller, ends = caller_of(node, request.subject, request.role, request.purposes, request.hours)
+    handle = b""
+    if request.passkey:
+        handle = keep_account(node, STAFF, request.subject, request.role, request.purposes).handle
     base = node.config.http.public_url.rstrip("/")
-    return SignInLink(link=f"{base}{PATH}?code={node.sessions.invite(caller, ends)}", ends=moment(ends))
+    code = node.sessions.invite(caller, ends, handle=handle)
+    return SignInLink(link=f"{base}{PATH}?code={code}", ends=moment(ends))
 
 
 def caller_of(
@@ -64,3 +77,93 @@ def caller_of(
     )
     caller = Caller(Kind.PERSON, node.member, subject, role, purposes, issued.credential)
     return caller, issued.expires * 1000
+
+
+def keep_account(node: MemberNode, kind: str, name: str, role: str = "", purposes: tuple[str, ...] = ()) -> Account:
+    """Return the account of this name, made or changed to this role and these purposes."""
+    node.accounts.keep_account(Account(node.entropy(32), kind, name, role, purposes, node.now()))
+    found = node.accounts.account(kind, name)
+    if found is None:
+        raise Conflict("account.gone", "the account was dropped meanwhile", todo="try again")
+    return found
+
+
+def enter(node: MemberNode, account: Account) -> str:
+    """Open the session of an account that a passkey has proven, and return its token."""
+    if account.kind == WALLET:
+        return node.sessions.open(ends=node.now() + SESSION_MS, wallet=account.name, handle=account.handle)
+    caller, ends = caller_of(node, account.name, account.role, account.purposes)
+    return node.sessions.open(caller, ends, handle=account.handle)
+
+
+class ListAccounts(Message, frozen=True):
+    """Asks for nothing more."""
+
+
+class AccountLine(Message, frozen=True):
+    """Somebody who may come back."""
+
+    kind: Annotated[str, Meta(description="staff: a person of this member; wallet: the patient of a hosted wallet.")]
+    name: Annotated[str, Meta(description="Subject, or name of the wallet.")]
+    role: Annotated[str, Meta(description="Role; empty for a patient.")]
+    purposes: Annotated[tuple[str, ...], Meta(description="What the person may read for.")]
+    passkeys: Annotated[int, Meta(description="How many passkeys open it.")]
+    used: Annotated[str, Meta(description="When one last did, UTC; empty: never.")]
+
+
+class AccountsListed(Message, frozen=True):
+    """Who may come back without a link."""
+
+    accounts: Annotated[tuple[AccountLine, ...], Meta(description="By kind and name.")]
+
+
+class DismissPerson(Message, frozen=True):
+    """Who is to be let in no more."""
+
+    subject: Annotated[
+        str,
+        Meta(
+            min_length=1,
+            max_length=128,
+            description="Name that only this member can resolve.",
+            examples=["staff-0042"],
+            extra={"positional": True},
+        ),
+    ]
+
+
+class PersonDismissed(Message, frozen=True):
+    """The person's sessions have ended and no passkey of theirs opens one. A credential issued to a key of their own ends by time."""
+
+    passkeys: Annotated[int, Meta(description="How many passkeys were dropped.")]
+
+
+@use_case("person.accounts", who=OPERATOR)
+def list_accounts(node: MemberNode, request: ListAccounts) -> AccountsListed:  # noqa: ARG001 -- a use case
+    """List who may come back with a passkey."""
+    lines = []
+    for one in node.accounts.accounts():
+        keys = node.accounts.passkeys(one.handle)
+        used = max((key.used for key in keys), default=0)
+        lines.append(
+            AccountLine(
+                kind=one.kind,
+                name=one.name,
+                role=one.role,
+                purposes=one.purposes,
+                passkeys=len(keys),
+                used=moment(used) if used else "",
+            )
+        )
+    return AccountsListed(accounts=tuple(lines))
+
+
+@use_case("person.dismiss", who=OPERATOR)
+def dismiss(node: MemberNode, request: DismissPerson) -> PersonDismissed:
+    """Let a person in no more: drop their passkeys, end their sessions."""
+    account = node.accounts.account(STAFF, request.subject)
+    keys = node.accounts.passkeys(account.handle) if account else []
+    if account:
+        node.accounts.drop_account(account.handle)
+    node.sessions.end_all_of(request.subject)
+    return PersonDismissed(passkeys=len(keys))

@@ -10,7 +10,8 @@ from salus.portal.visiting import Handler, Pages, endpoint
 GET: Final[tuple[tuple[str, Handler], ...]] = (
     ("/", entering.home),
     ("/sign-in", entering.sign_in_page),
-    ("/assets/{digest}/salus.css", entering.stylesheet),
+    ("/assets/{digest}/{name}", entering.asset),
+    ("/passkeys", entering.passkeys),
     ("/patients", charting.patients),
     ("/chart/{name}", charting.summary),
     ("/chart/{name}/timeline", charting.timeline),
@@ -38,7 +39,10 @@ GET: Final[tuple[tuple[str, Handler], ...]] = (
 )
 POST: Final[tuple[tuple[str, Handler], ...]] = (
     ("/sign-in", entering.sign_in),
+    ("/sign-in/passkey", entering.sign_in_by_passkey),
     ("/sign-out", entering.sign_out),
+    ("/passkeys", entering.make_passkey),
+    ("/passkeys/drop", entering.drop_passkey),
     ("/patients", charting.search),
     ("/patients/forget", charting.forget),
     ("/access", asking.ask),

@@ -2,8 +2,11 @@
 
 from starlette.responses import Response
 
-from salus.node.errors import NotFound
-from salus.portal.rendering import styled
+from salus.node.accounts import WALLET, Account, Passkey
+from salus.node.errors import Forbidden, NotFound
+from salus.node.passkeys import MOST
+from salus.node.signing_in import enter, keep_account
+from salus.portal.rendering import served
 from salus.portal.visiting import Visit, to
 
 
@@ -15,8 +18,14 @@ def home(visit: Visit) -> Response:
 
 
 def sign_in_page(visit: Visit) -> Response:
-    """Show how to sign in: with the code of a link, or, in the demo, as somebody."""
-    return visit.page("sign_in", code=visit.asked("code"), offers=visit.pages.offers)
+    """Show how to sign in: with a passkey, with the code of a link, or, in the demo, as somebody."""
+    return visit.page(
+        "sign_in",
+        script="passkey.js",
+        code=visit.asked("code"),
+        offers=visit.pages.offers,
+        options=visit.pages.passkeys.to_sign_in(),
+    )
 
 
 def sign_in(visit: Visit) -> Response:
@@ -31,9 +40,66 @@ def sign_in(visit: Visit) -> Response:
         token = offer.enter()
     else:
         token = sessions.redeem(visit.one("code"))
+    return entered(visit, token)
+
+
+def sign_in_by_passkey(visit: Visit) -> Response:
+    """Open the session of whose passkey answered. The one before, if any, ends. Raises Unauthenticated, NotFound."""
+    pages = visit.pages
+    account = pages.passkeys.sign_in(visit.one("answer"))
+    if account.kind == WALLET and account.name not in pages.wallets:
+        raise NotFound("session.wallet", "this wallet is not kept here any more", todo="use your own copy of it")
+    pages.node.sessions.end(visit.request.cookies.get(pages.cookie, ""))
+    return entered(visit, enter(pages.node, account))
+
+
+def entered(visit: Visit, token: str) -> Response:
+    """Hand a session's token to the browser and go where its owner wants to be."""
     answer = to("/")
     answer.set_cookie(visit.pages.cookie, token, httponly=True, secure=visit.pages.secure, samesite="strict", path="/")
     return answer
+
+
+def passkeys(visit: Visit) -> Response:
+    """Show the passkeys of who is there, and the form to make one. Raises Unauthenticated, Forbidden."""
+    account = _account(visit)
+    session = visit.known()
+    own = [
+        (one, session.name(one, "passkey", one.id.hex())) for one in visit.pages.node.accounts.passkeys(account.handle)
+    ]
+    full = len(own) >= MOST
+    options = "" if full else visit.pages.passkeys.to_make(account, visit.home)
+    return visit.page("passkeys", script="passkey.js", own=own, full=full, options=options)
+
+
+def make_passkey(visit: Visit) -> Response:
+    """Keep a passkey that the browser made. Raises Unauthenticated, Forbidden, Conflict."""
+    visit.pages.passkeys.make(_account(visit), visit.one("answer"), visit.one("label"))
+    return to("/passkeys")
+
+
+def drop_passkey(visit: Visit) -> Response:
+    """Forget a passkey. Raises Unauthenticated, Forbidden, NotFound."""
+    account = _account(visit)
+    one = visit.known().thing(visit.one("passkey"))
+    if not isinstance(one, Passkey):
+        raise NotFound("session.address", "this form names no passkey", todo="open the page again")
+    visit.pages.node.accounts.drop_passkey(account.handle, one.id)
+    return to("/passkeys")
+
+
+def _account(visit: Visit) -> Account:
+    """Return the account of who is there. Raises Unauthenticated, Forbidden."""
+    session = visit.known()
+    if session.wallet and not session.handle:
+        visit.wallet()
+        session.handle = keep_account(visit.pages.node, WALLET, session.wallet).handle
+    found = visit.pages.node.accounts.account_of(session.handle) if session.handle else None
+    if found is None:
+        raise Forbidden(
+            "passkey.not-yours", "this sign-in may make no passkey", todo="ask your operator for a link that lets you"
+        )
+    return found
 
 
 def sign_out(visit: Visit) -> Response:
@@ -44,9 +110,9 @@ def sign_out(visit: Visit) -> Response:
     return answer
 
 
-def stylesheet(visit: Visit) -> Response:  # noqa: ARG001 -- a Handler
-    """Return the style sheet."""
-    return styled()
+def asset(visit: Visit) -> Response:
+    """Return the style sheet or a script. Raises NotFound."""
+    return served(visit.part("name")) or nothing(visit)
 
 
 def nothing(visit: Visit) -> Response:

@@ -11,11 +11,15 @@ from typing import Any, Final
 from jinja2 import Environment, PackageLoader, StrictUndefined
 from starlette.responses import HTMLResponse, Response
 
+from salus.node.records.charts import moment
+
 PACKAGE: Final = "salus.portal"
-# No script runs on any page; nothing comes from elsewhere; forms go here and nowhere else.
+# No script runs on a page that does not need one; nothing comes from elsewhere; forms go here and nowhere else.
 POLICY: Final = (
     "default-src 'none'; style-src 'self'; img-src 'self'; base-uri 'none'; form-action 'self'; frame-ancestors 'none'"
 )
+SCRIPTED: Final = f"{POLICY}; script-src 'self'"
+ASSETS: Final[Mapping[str, str]] = {"salus.css": "text/css", "passkey.js": "text/javascript"}
 HEADERS: Final[Mapping[str, str]] = {
     "content-security-policy": POLICY,
     "cache-control": "no-store",
@@ -35,15 +39,15 @@ def texts(language: str = "en") -> Mapping[str, str]:
 
 
 @cache
-def style() -> bytes:
-    """Return the style sheet."""
-    return (resources.files(PACKAGE) / "salus.css").read_bytes()
+def asset(name: str) -> bytes:
+    """Return the bytes of an asset."""
+    return (resources.files(PACKAGE) / name).read_bytes()
 
 
 @cache
-def style_path() -> str:
-    """Return the style sheet's address: it names the content, so that it may be kept for good."""
-    return f"/assets/{sha256(style()).hexdigest()[:16]}/salus.css"
+def asset_path(name: str) -> str:
+    """Return an asset's address: it names the content, so that it may be kept for good."""
+    return f"/assets/{sha256(asset(name)).hexdigest()[:16]}/{name}"
 
 
 def text(key: str, **facts: Any) -> str:
@@ -73,6 +77,11 @@ def when(moment: str) -> str:
     return f"{time.day} {time:%b %Y, %H:%M} UTC"
 
 
+def at(time: int) -> str:
+    """Return a time in Unix milliseconds as `when` does."""
+    return when(moment(time))
+
+
 @cache
 def _environment() -> Environment:
     made = Environment(
@@ -82,18 +91,21 @@ def _environment() -> Environment:
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    made.globals.update(t=text, style_path=style_path)
-    made.filters.update(plain=plain, when=when)
+    made.globals.update(t=text, asset_path=asset_path)
+    made.filters.update(plain=plain, when=when, at=at)
     return made
 
 
-def page(template: str, status: int = 200, **values: Any) -> Response:
-    """Return a page."""
-    told = _environment().get_template(f"{template}.html.jinja").render(**values)
-    return HTMLResponse(told, status_code=status, headers=dict(HEADERS))
+def page(template: str, status: int = 200, *, script: str = "", **values: Any) -> Response:
+    """Return a page; with the name of its script, if it needs one."""
+    told = _environment().get_template(f"{template}.html.jinja").render(script=script, **values)
+    headers = {**HEADERS, "content-security-policy": SCRIPTED} if script else dict(HEADERS)
+    return HTMLResponse(told, status_code=status, headers=headers)
 
 
-def styled() -> Response:
-    """Return the style sheet, kept by browsers for a year."""
+def served(name: str) -> Response | None:
+    """Return an asset, kept by browsers for a year; None if there is none of this name."""
+    if name not in ASSETS:
+        return None
     headers = {"cache-control": "public, max-age=31536000, immutable", "x-content-type-options": "nosniff"}
-    return Response(style(), media_type="text/css", headers=headers)
+    return Response(asset(name), media_type=ASSETS[name], headers=headers)

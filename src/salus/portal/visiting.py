@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from functools import cached_property
 from hmac import compare_digest
 from typing import Any, Final
 from urllib.parse import parse_qs
@@ -19,6 +20,7 @@ from salus.node.errors import EdgeError, Forbidden, Malformed, Unauthenticated
 from salus.node.fields import shape_error
 from salus.node.mapping import edge_error
 from salus.node.member import MemberNode
+from salus.node.passkeys import Passkeys
 from salus.node.sessions import Session
 from salus.node.usecase import NOBODY, Caller, Kind, UseCase
 from salus.node.wallet.file import OpenWallet
@@ -52,6 +54,13 @@ class Pages:
     offers: tuple[Offer, ...] = ()
     wallets: Mapping[str, OpenWallet] = field(default_factory=dict)
     """Wallets that this member hosts, by name."""
+    origin: str = ""
+    """Where browsers reach them; empty: the node's public URL."""
+
+    @cached_property
+    def passkeys(self) -> Passkeys:
+        """The passkeys that open sessions here."""
+        return Passkeys(self.node, (self.origin or self.node.config.http.public_url).rstrip("/"))
 
     @property
     def cookie(self) -> str:
@@ -118,15 +127,21 @@ class Visit:
         wallet = self.wallet()
         return case(wallet, _request(case, fields))
 
-    def page(self, template: str, status: int = 200, **values: Any) -> Response:
-        """Return a page for whoever is there."""
+    @property
+    def home(self) -> str:
+        """The member's name as the ledger has it."""
+        return _name(self.pages.node)
+
+    def page(self, template: str, status: int = 200, *, script: str = "", **values: Any) -> Response:
+        """Return a page for whoever is there; with the name of its script, if it needs one."""
         return page(
             template,
             status,
+            script=script,
             session=self.session,
             wallet=bool(self.session and self.session.wallet),
             member=self.pages.node.member,
-            home=_name(self.pages.node),
+            home=self.home,
             here=self.request.url.path,
             token=self.session.form_token if self.session else lambda _: "",
             **values,

@@ -1,6 +1,6 @@
 """`backup make`, `restore`: a node's work on another disk, and back without whom the list of erasures names.
 
-A backup holds the vault (sealed under the day's key), the desk (sealed likewise) and the ledger's blocks. Keys are in none:
+A backup holds the vault (sealed under the day's key), the desk and the accounts (sealed likewise) and the ledger's blocks. Keys are in none:
 keep `keys.salus`, its passphrase and `backup.keys` elsewhere. A restored ledger is executed again block by block, and a
 follower's goes on from there. Backups open for 30 days; then the day's key is destroyed, and what was erased is erased.
 """
@@ -20,13 +20,14 @@ from salus.engines.store import LedgerStore, StoredBlock, lmdb_store
 from salus.node.desk import Desk
 from salus.node.errors import Conflict, Malformed, NotFound, Unavailable
 from salus.node.member import MemberNode
-from salus.node.opening import DESK, KERNEL, LEDGER, VAULT, Unfounded, day_keys, keys_of
+from salus.node.opening import ACCOUNTS, DESK, KERNEL, LEDGER, VAULT, Unfounded, day_keys, keys_of
 from salus.node.usecase import OPERATOR, Message, Progress, use_case
 from salus.vault.backup import open_file, restore, seal_file
 from salus.vault.erasure import ErasureList
 
 BLOCKS: Final = "ledger.blocks"
 DESK_FILE: Final = "desk.db.sealed"
+ACCOUNTS_FILE: Final = "accounts.db.sealed"
 DAY_MS: Final = 24 * 3600 * 1000
 CHUNK: Final = 1_000
 FOLDER = Annotated[
@@ -93,7 +94,8 @@ def _written(node: MemberNode, folder: Path, progress: Progress) -> BackedUp:
     expired = keys.expire(day)
     manifest = node.vault.backup(folder, keys)
     progress(1, 3, "backup")
-    (folder / DESK_FILE).write_bytes(seal_file(keys.of(manifest.day), DESK_FILE, node.desk.whole(), node.entropy))
+    for name, file in ((DESK_FILE, node.desk), (ACCOUNTS_FILE, node.accounts)):
+        (folder / name).write_bytes(seal_file(keys.of(manifest.day), name, file.whole(), node.entropy))
     progress(2, 3, "backup")
     head = node.ledger.head()
     told = Blocks(
@@ -117,7 +119,7 @@ def restore_backup(node: Unfounded, request: RestoreBackup, *, progress: Progres
     """
     folder, source = Path(node.config.data), Path(request.folder)
     keys = keys_of(node.config)
-    for name in (VAULT, LEDGER, DESK):
+    for name in (VAULT, LEDGER, DESK, ACCOUNTS):
         if (folder / name).exists():
             raise Conflict("backup.not-empty", "the data folder is not empty", got=name, todo="restore into a new one")
     if not (source / BLOCKS).is_file():
@@ -128,7 +130,8 @@ def restore_backup(node: Unfounded, request: RestoreBackup, *, progress: Progres
         source, folder / VAULT, member=keys.member, key=keys.vault, keys=days, erasures=erasures, entropy=node.entropy
     )
     day = int.from_bytes((source / "manifest").read_bytes()[:4], "big")
-    (folder / DESK).write_bytes(open_file(days.known(day), DESK_FILE, (source / DESK_FILE).read_bytes()))
+    for name, sealed in ((DESK, DESK_FILE), (ACCOUNTS, ACCOUNTS_FILE)):
+        (folder / name).write_bytes(open_file(days.known(day), sealed, (source / sealed).read_bytes()))
     desk = Desk(folder / DESK, mac(keys.vault, "salus/v1/desk"))
     for entry in erasures.read():
         desk.set_contact(entry.link, "")

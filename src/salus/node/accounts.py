@@ -1,0 +1,126 @@
+"""Who may sign in here without a link, the programs that may act for people, and what each was allowed.
+
+One encrypted SQLite file beside the vault. It holds no secret that signs anybody in: public keys of passkeys, digests of
+tokens. A backup restored brings back what stood on its day.
+"""
+
+from pathlib import Path
+from typing import Final
+
+import msgspec
+
+from salus.node.encrypted_file import EncryptedFile
+
+STAFF: Final = "staff"
+WALLET: Final = "wallet"
+MIGRATIONS: Final = (
+    """
+    CREATE TABLE account (
+        handle BLOB PRIMARY KEY, kind TEXT NOT NULL, name TEXT NOT NULL, role TEXT NOT NULL, purposes TEXT NOT NULL,
+        made INTEGER NOT NULL, UNIQUE (kind, name)) WITHOUT ROWID;
+    CREATE TABLE passkey (
+        id BLOB PRIMARY KEY, handle BLOB NOT NULL, key BLOB NOT NULL, counter INTEGER NOT NULL, label TEXT NOT NULL,
+        made INTEGER NOT NULL, used INTEGER NOT NULL) WITHOUT ROWID;
+    CREATE INDEX passkey_handle ON passkey (handle);
+    """,
+)
+
+
+class Account(msgspec.Struct, frozen=True):
+    """Somebody who may come back: a person of this member, or the patient of a wallet that it hosts."""
+
+    handle: bytes
+    """32 random bytes: the user handle of WebAuthn, which names nobody."""
+    kind: str
+    """`staff` or `wallet`."""
+    name: str
+    """Subject of the person, or name of the wallet."""
+    role: str
+    purposes: tuple[str, ...]
+    made: int
+
+
+class Passkey(msgspec.Struct, frozen=True):
+    """A public key of an account."""
+
+    id: bytes
+    handle: bytes
+    key: bytes
+    """COSE key (RFC 9052)."""
+    counter: int
+    """Signatures that the authenticator has counted; 0 if it does not count."""
+    label: str
+    made: int
+    used: int
+    """When it last signed somebody in, Unix ms; 0 if never."""
+
+
+class Accounts(EncryptedFile):
+    """See the module's docstring. Methods that write are durable when they return. Thread-safe."""
+
+    def __init__(self, path: Path, key: bytes) -> None:
+        """Open or create the file under its 32-byte key. Raises the vault's WrongKey or Damaged."""
+        super().__init__(path, key, MIGRATIONS)
+
+    def account(self, kind: str, name: str) -> Account | None:
+        """Return the account of this name."""
+        return self._account("kind = ? AND name = ?", kind, name)
+
+    def account_of(self, handle: bytes) -> Account | None:
+        """Return the account with this handle."""
+        return self._account("handle = ?", handle)
+
+    def accounts(self) -> list[Account]:
+        """Return all accounts by kind and name."""
+        rows = self._rows("SELECT handle, kind, name, role, purposes, made FROM account ORDER BY kind, name")
+        return [_account(row) for row in rows]
+
+    def keep_account(self, one: Account) -> None:
+        """Keep an account; role and purposes of one with the same kind and name change, its handle stays."""
+        with self._writing() as db:
+            db.execute(
+                "INSERT INTO account VALUES (?, ?, ?, ?, ?, ?)"
+                " ON CONFLICT (kind, name) DO UPDATE SET role = excluded.role, purposes = excluded.purposes",
+                (one.handle, one.kind, one.name, one.role, " ".join(one.purposes), one.made),
+            )
+
+    def drop_account(self, handle: bytes) -> None:
+        """Forget an account and its passkeys."""
+        with self._writing() as db:
+            db.execute("DELETE FROM passkey WHERE handle = ?", (handle,))
+            db.execute("DELETE FROM account WHERE handle = ?", (handle,))
+
+    def passkeys(self, handle: bytes) -> list[Passkey]:
+        """Return an account's passkeys, oldest first."""
+        sql = "SELECT id, handle, key, counter, label, made, used FROM passkey WHERE handle = ? ORDER BY made, id"
+        return [Passkey(*row) for row in self._rows(sql, (handle,))]  # type: ignore[arg-type]
+
+    def passkey(self, id_: bytes) -> Passkey | None:
+        """Return the passkey with this credential id."""
+        sql = "SELECT id, handle, key, counter, label, made, used FROM passkey WHERE id = ?"
+        return next((Passkey(*row) for row in self._rows(sql, (id_,))), None)  # type: ignore[arg-type]
+
+    def keep_passkey(self, one: Passkey) -> bool:
+        """Keep a new passkey; False if its id is known already."""
+        with self._writing() as db:
+            db.execute("INSERT OR IGNORE INTO passkey VALUES (?, ?, ?, ?, ?, ?, ?)", msgspec.structs.astuple(one))
+            return db.changes() == 1
+
+    def used_passkey(self, id_: bytes, counter: int, now: int) -> None:
+        """Note that a passkey has signed somebody in."""
+        with self._writing() as db:
+            db.execute("UPDATE passkey SET counter = ?, used = ? WHERE id = ?", (counter, now, id_))
+
+    def drop_passkey(self, handle: bytes, id_: bytes) -> None:
+        """Forget a passkey of an account."""
+        with self._writing() as db:
+            db.execute("DELETE FROM passkey WHERE handle = ? AND id = ?", (handle, id_))
+
+    def _account(self, where: str, *values: bytes | str) -> Account | None:
+        sql = f"SELECT handle, kind, name, role, purposes, made FROM account WHERE {where}"  # noqa: S608 -- ours
+        return next((_account(row) for row in self._rows(sql, values)), None)
+
+
+def _account(row: tuple[bytes | int | str | None, ...]) -> Account:
+    handle, kind, name, role, purposes, made = row
+    return Account(handle, kind, name, role, tuple(str(purposes).split()), made)  # type: ignore[arg-type]
