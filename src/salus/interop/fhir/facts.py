@@ -110,8 +110,7 @@ _ENDED: Final = frozenset(
 def _present(names: tuple[str, ...]) -> dict[str, tuple[tuple[str, str], ...]]:
     """Return, per resource type, which of `names` it has, with kinds, in the order of `names`."""
     table = {}
-    for kind, line in ELEMENTS.items():
-        has = dict(token.split("=", 1) for token in line.split())
+    for kind, has in ELEMENTS.items():
         table[kind] = tuple((name, has[name]) for name in names if name in has)
     return table
 

@@ -41,10 +41,7 @@ class Resource(msgspec.Struct, frozen=True):
     source: bytes
 
 
-_KINDS: Final[dict[str, dict[str, str]]] = {
-    name: {"resourceType": "s", **dict(token.split("=", 1) for token in line.split())}
-    for name, line in ELEMENTS.items()
-}
+_KINDS: Final[dict[str, dict[str, str]]] = {name: {"resourceType": "s", **kinds} for name, kinds in ELEMENTS.items()}
 _WORDS: Final = {
     "s": "a string",
     "b": "a boolean",

@@ -4,13 +4,13 @@ A `Node` is one element: its decoded JSON, its type, and for a primitive the com
 System values (str, int, Decimal, bool, Date, DateTime, Time, Quantity) stand for themselves.
 """
 
-import json
 from collections.abc import Iterator
 from decimal import Decimal, InvalidOperation
 from functools import cache
-from importlib.resources import files
 from typing import Any, Final, NamedTuple
 
+from salus.interop.fhir.definitions import PROFILED, Definitions
+from salus.interop.fhir.definitions import r4 as definitions_of_r4
 from salus.interop.fhir.fhirpath.quantity import Quantity
 from salus.interop.fhir.fhirpath.temporal import Temporal, parse_date, parse_date_time, parse_time
 
@@ -104,10 +104,20 @@ class Model:
         return Node(value, kind)
 
 
+def _told(definitions: Definitions, name: str) -> list[Any]:
+    """Write one structure as the constructor of `Model` reads it: its base, and `name*:Type|Type` for each element."""
+    elements = []
+    for one in definitions.elements(name):
+        many = "*" if one.max is None and not one.name.endswith("[x]") else ""
+        elements.append(f"{one.name}{many}:{'|'.join(PROFILED.get(kind, kind) for kind in one.types)}")
+    return [definitions.structures[name].base, elements]
+
+
 @cache
 def r4() -> Model:
-    """Return the types of FHIR 4.0.1 (table made by tools/r4_types.py)."""
-    return Model(json.loads(files("salus.interop.fhir.fhirpath").joinpath("r4_types.json").read_bytes()))
+    """Return the types of FHIR 4.0.1."""
+    definitions = definitions_of_r4()
+    return Model({name: _told(definitions, name) for name in definitions.structures})
 
 
 def child_nodes(node: Node, name: str, model: Model | None, out: list[Any]) -> None:
