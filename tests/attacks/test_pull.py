@@ -18,6 +18,7 @@ from salus.node.errors import EdgeError, Forbidden, Malformed, Unavailable
 from salus.node.exchange import custodian, grantee
 from salus.node.exchange.pull import PATH, Manifest
 from salus.node.people import IssuePerson, issue_person
+from salus.vault.errors import Damaged
 from salus.vault.journal import Disclosure, Side, read_line
 from salus.vault.sealing import Content
 from salus.vault.wallet import Share
@@ -193,15 +194,105 @@ def test_a_custodian_cannot_name_an_old_disclosure_or_any_other_transaction(town
     assert town.leased(grant) == {"records": 0}
 
 
+def committed_for(town, pull, numbers=None):
+    """Commit the disclosure of an answer to `pull` without giving it; return what would be served, and its line."""
+    asked = custodian._check(town.north, town.north.ledger.read(), "clinic", pull)
+    sealed = custodian._sealed(town.north, asked, numbers or custodian._permitted(town.north, asked)[0])
+    entries = town.north.vault.journal([custodian._disclosure(asked, sealed, "north")])
+    height, _ = anchoring.commit(town.north, entries)
+    town.clinic.wait_for(height)
+    return sealed, town.north.vault.line(entries[0])
+
+
+def test_a_custodian_cannot_answer_one_question_with_the_disclosure_of_another(town):
+    """Committed is one disclosure; what leaves answers another question, grant, window, or holds other records."""
+    grant, other = town.grant("north"), town.grant("north")
+    pull = town.pull(town.shown(grant))
+    sealed, line = committed_for(town, pull)
+    cases = {
+        "honest": (grant, pull, sealed.pulled),
+        "another id": (grant, town.pull(town.shown(grant)), sealed.pulled),
+        "another window": (grant, structs.replace(pull, cursor=bytes(36)), sealed.pulled),
+        "another purpose": (grant, structs.replace(pull, purpose="HOPERAT"), sealed.pulled),
+        "another grant": (other, structs.replace(pull, presented=town.shown(other)), sealed.pulled),
+        "fewer records": (grant, pull, structs.replace(sealed.pulled, records=sealed.pulled.records[1:])),
+    }
+    for name, (under, question, served) in cases.items():
+        told = custodian.Answered("clinic", under, question.id)
+        answer = custodian.sealed_answer(town.north, told, served, line)
+        if name == "honest":
+            assert grantee.verify_pulled(town.clinic, "north", under, question, answer)[1]
+            continue
+        with pytest.raises(Malformed, match=r"pull\.disclosure"):
+            grantee.verify_pulled(town.clinic, "north", under, question, answer)
+    for wrong in ({"tag": bytes(32)}, {"index": 2**40}, {"path": (bytes(32),) * 70}, {"size": 0}):
+        answer = custodian.sealed_answer(town.north, custodian.Answered("clinic", grant, pull.id), sealed.pulled, line)
+        lied = resigned(town, answer, **wrong)
+        with pytest.raises(Malformed, match=r"pull\.disclosure"):
+            grantee.verify_pulled(town.clinic, "north", grant, pull, lied)
+    assert town.leased(grant) == town.leased(other) == {"records": 0}
+
+
+def test_what_was_written_down_and_not_served_says_so(town, monkeypatch):
+    """The patient's log must not show a serving that did not happen as one that did."""
+    grant = town.grant("north")
+    shown, before = town.shown(grant), town.served()
+
+    def end_between(node, entries):
+        told = anchoring.commit(node, entries)
+        town.holder.stop(grant, through="north")
+        return town.north.ledger.head().height, told[1]
+
+    monkeypatch.setattr(custodian, "commit", end_between)
+    with pytest.raises(EdgeError, match=r"pull\.ended"):
+        town.ask(town.pull(shown))
+    served, undone = (read_line(one.line) for one in town.north.vault.lines(1, town.links["north"], before))
+
+    assert (served.action, undone.action, undone.what) == ("serve", "not-served", (f"line {before + 1}",))
+    assert undone.grant == grant
+
+
+def test_a_damaged_record_is_refused_before_anything_is_written_down(town, monkeypatch):
+    grant = town.grant("north")
+    lines = town.served()
+
+    def damaged(_numbers):
+        raise Damaged("record 1: it is not the one that its leaf stands for")
+
+    monkeypatch.setattr(town.north.vault, "seal_for_pull", damaged)
+    with pytest.raises(EdgeError):
+        town.ask(town.pull(town.shown(grant)))
+    assert town.served() == lines
+
+
+def test_resources_of_the_house_are_counted_in_the_disclosure(town):
+    node = town.north
+    body = (
+        '{"resourceType":"Encounter","id":"e1","status":"finished","class":{"code":"AMB"},'
+        '"subject":{"reference":"Patient/p-house"},"serviceProvider":{"reference":"Organization/ward"}}'
+    )
+    node.vault.write(
+        node.vault.house_link(), [Content("Organization", "ward", b'{"resourceType":"Organization","id":"ward"}')]
+    )
+    link = taken_in(node, "house", [patient("p-house"), Content("Encounter", "e1", body.encode())])
+    holder = town.together.holder()
+    holder.join("north", node.vault.invite(link))
+
+    pulled = town.ask(town.pull(town.shown(town.grant("north", holder=holder))))
+    (line,) = node.vault.lines(1, link)
+
+    assert len(pulled.records) == 3
+    assert read_line(line.line).what == ("Encounter 1", "Organization 1", "Patient 1")
+
+
 def test_a_custodian_cannot_serve_another_patients_record(town):
     grant = town.grant("north")
     foreign = taken_in(town.north, "3", [patient("p3", "Somebody-Else"), vitals("o3", "p3")])
     numbers = [ref.number for ref in town.north.vault.of_link(foreign)]
     pull = town.pull(town.shown(grant))
-    asked = custodian._check(town.north, town.north.ledger.read(), "clinic", pull)
-    height, disclosure = anchoring.commit(town.north, custodian._journal(town.north, asked, []))
-    town.clinic.wait_for(height)
-    lied = custodian._answer(town.north, asked, numbers, custodian.Committed(disclosure, height), more=False)
+    sealed, line = committed_for(town, pull, numbers)
+    told = custodian.Answered("clinic", grant, pull.id)
+    lied = custodian.sealed_answer(town.north, told, sealed.pulled, line)
 
     with pytest.raises(Malformed, match=r"pull\.foreign"):
         grantee.verify_pulled(town.clinic, "north", grant, pull, lied)
@@ -250,10 +341,10 @@ def test_what_is_no_fhir_does_not_stop_a_grantees_index(town):
     grant = town.grant("north")
     pull = town.pull(town.shown(grant))
     anchor(town.north)
-    asked = custodian._check(town.north, town.north.ledger.read(), "clinic", pull)
     numbers = [ref.number for ref in town.north.vault.of_link(town.links["north"])]
-    height, disclosure = anchoring.commit(town.north, custodian._journal(town.north, asked, []))
-    answer = custodian._answer(town.north, asked, numbers, custodian.Committed(disclosure, height), more=False)
+    sealed, line = committed_for(town, pull, numbers)
+    told = custodian.Answered("clinic", grant, pull.id)
+    answer = custodian.sealed_answer(town.north, told, sealed.pulled, line)
     _, received = grantee.verify_pulled(town.clinic, "north", grant, pull, answer)
     grantee._keep(town.clinic, pulled_line(grant), received)
 

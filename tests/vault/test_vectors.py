@@ -91,7 +91,7 @@ def test_a_record_by_hand():
 
 def test_a_disclosure_by_hand():
     v = Bytes(load("disclosure"))
-    assert v.leaf == m(v.salt, "disclosure-leaf", v.line)
+    assert v.leaf == m(m(v.salt, "disclosure-line", v.line), "disclosure-leaf", v.line[-32:])
     assert msgspec.msgpack.decode(v.line)[:4] == [1, 1, bytes(range(16)), 7]
 
 

@@ -1,13 +1,20 @@
 """Batches of leaves go to the ledger, and their place on it comes back to the vault."""
 
 import contextlib
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from typing import Final
+
+from msgspec import structs
 
 from salus.contracts.records.port import Anchor, count_bucket
 from salus.engines.ports import Outcome
 from salus.node.errors import Unavailable
 from salus.node.member import MemberNode
 from salus.vault.batches import Batch
+from salus.vault.errors import VaultError
+from salus.vault.journal import NO_ANSWER, Disclosure
+
+NOT_SERVED: Final = "not-served"
 
 
 def anchor(node: MemberNode, *, deferred: bool = False) -> Outcome | None:
@@ -46,6 +53,26 @@ def commit(node: MemberNode, entries: Sequence[int]) -> tuple[int, bytes]:
     if anchoring is None or not anchoring.tx_id:
         raise Unavailable("pull.uncommitted", "the disclosure could not be committed", todo="try again")
     return anchoring.height, anchoring.tx_id
+
+
+@contextlib.contextmanager
+def serving(node: MemberNode, told: Disclosure) -> Iterator[int]:
+    """Write down, durably, what is about to leave; yield the line's entry. What then fails is written down too.
+
+    A line `serve` that nothing follows was served, as far as this member can tell; one that a line `not-served`
+    names was not.
+    """
+    entry = node.vault.journal([told])[-1]
+    left = False
+    try:
+        yield entry
+        left = True
+    finally:
+        if not left:
+            with contextlib.suppress(VaultError):  # what went wrong first is what is raised
+                number = node.vault.line(entry).number
+                undone = structs.replace(told, action=NOT_SERVED, what=(f"line {number}",), answer=NO_ANSWER, time=0)
+                node.vault.journal([undone])
 
 
 def _send(node: MemberNode, batch: Batch, *, deferred: bool) -> Outcome:

@@ -8,6 +8,7 @@ consensus does: a member that tried five seconds in vain to commit asks all the 
 commit when the ledger is back. Every organisation asked learns of the emergency.
 """
 
+import contextlib
 import re
 from collections import Counter
 from collections.abc import Sequence
@@ -19,13 +20,13 @@ from salus.core.encoding import MalformedBytes, Value, decode, encode
 from salus.core.proof.digest import digest, mac
 from salus.index.index import Choice
 from salus.interop.fhir.sensitivity import Sensitivity
-from salus.node.anchoring import anchor
+from salus.node.anchoring import anchor, serving
 from salus.node.desk import EmergencyKept
 from salus.node.errors import Conflict, Forbidden, Malformed, NotFound, Unavailable
-from salus.node.exchange.custodian import Answered, Committed, sealed_answer
+from salus.node.exchange.custodian import Answered, sealed_answer
 from salus.node.exchange.derived import derived_id
-from salus.node.exchange.grantee import DEFERRED, Asked, verify_answer
-from salus.node.exchange.pull import Pulled
+from salus.node.exchange.grantee import Asked, verify_answer
+from salus.node.exchange.pull import Pulled, answer_digest
 from salus.node.exchange.wire import RemoteRefusal
 from salus.node.member import MemberNode
 from salus.node.notices import EMERGENCY_READ, notify
@@ -162,7 +163,7 @@ def open_access(
 def _ask(node: MemberNode, custodian: str, ask: Ask, request: Request, id_: bytes) -> int:
     """Ask one custodian, verify and keep its answer; return how many records came."""
     pulled = node.peers.ask(custodian, PATH, ask, Pulled)
-    _, received = verify_answer(node, Asked(custodian, id_, request.id, ask.height, may_defer=True), pulled)
+    _, received = verify_answer(node, Asked(custodian, id_, request.id, ask, ask.height, may_defer=True), pulled)
     _keep(node, id_, custodian, request, received)
     return len(received)
 
@@ -216,6 +217,7 @@ def answer(node: MemberNode, sender: str, body: bytes) -> Pulled:
         raise Conflict("emergency.answered", "this emergency was answered here", todo="open another one")
     link = _link_of(node, request)
     numbers = _summary(node, link)
+    sealed = node.vault.seal_for_pull(numbers)
     claims = claims_of(request.credential, sender, node.signing_keys(sender), node.now())
     counts = Counter(type_ for type_, _ in node.vault.sizes(numbers))
     told = Disclosure(
@@ -229,11 +231,13 @@ def answer(node: MemberNode, sender: str, body: bytes) -> Pulled:
         what=(f"reason {request.reason}", *(f"{name} {count}" for name, count in sorted(counts.items()))),
         grant=id_,
         deferred=not ask.emergency,
+        answer=answer_digest(ask, node.member, sender, [one.leaf for one in sealed.records]),
     )
-    entry = node.vault.journal([told])[-1]
-    notify(node, link, EMERGENCY_READ)
-    committed = _commit(node, entry)
-    return sealed_answer(node, Answered(sender, id_, request.id), numbers, committed)
+    with serving(node, told) as entry:
+        notify(node, link, EMERGENCY_READ)
+        with contextlib.suppress(Unavailable):  # care does not wait: it is anchored, deferred, when the ledger is back
+            anchor(node)
+        return sealed_answer(node, Answered(sender, id_, request.id), sealed, node.vault.line(entry))
 
 
 def _check(node: MemberNode, sender: str, request: Request, ask: Ask, commitment: bytes) -> None:
@@ -290,16 +294,6 @@ def _summary(node: MemberNode, link: bytes) -> list[int]:
     page = node.index.chart([link], Choice(types=TYPES, limit=MOST))
     numbers = [line.number for line in page.lines if line.sensitivity in SHOWN]
     return [number for number in numbers if node.vault.is_anchored(number)]
-
-
-def _commit(node: MemberNode, entry: int) -> Committed:
-    """Anchor the disclosure; without the ledger, after five seconds, go on: it is anchored, deferred, when it is back."""
-    try:
-        anchor(node)
-    except Unavailable:
-        return Committed(DEFERRED, 0)
-    anchoring = node.vault.line(entry).anchoring
-    return Committed(DEFERRED, 0) if anchoring is None else Committed(anchoring.tx_id, anchoring.height)
 
 
 # Afterwards ----------------------------------------------------------------------------------------------------------

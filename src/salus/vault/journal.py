@@ -1,8 +1,8 @@
 """The disclosure journal: who read what, when, why, under which grant; a salted leaf of every line in the batch.
 
     line   msgpack [format = 1, side, subject, line number, time, member, person, role, purpose, action, grant,
-                    deferred, what]
-    leaf   mac(salt, "salus/v1/disclosure-leaf", line)
+                    deferred, what, answer 32]
+    leaf   `salus.core.proof.opening.disclosure_leaf`: it opens to the answer alone, without the line
 
 A custodian numbers its lines per link, a grantee per grant: a line that one of the two hides shows at the other.
 """
@@ -14,13 +14,18 @@ from typing import Final, cast
 import msgspec
 
 from salus.core.encoding import MalformedBytes, Value, decode, encode
-from salus.core.proof.digest import mac
+from salus.core.proof.opening import ANSWER_BYTES, line_tag
+from salus.core.proof.opening import disclosure_leaf as leaf_of_line
 from salus.vault.batches import Anchoring, Place, Trees, anchoring, place
 from salus.vault.errors import Damaged, TooLarge, UnknownLink
 from salus.vault.store import Row, Store
 
 MAX_LINE: Final = 64 * 1024
 """Bytes of one line: a pull of thousands of records names them by digest in its manifest, not one by one."""
+
+
+NO_ANSWER: Final = bytes(ANSWER_BYTES)
+"""The answer of a line that no other member's question led to."""
 
 
 class Side(IntEnum):
@@ -55,6 +60,8 @@ class Disclosure(msgspec.Struct, frozen=True):
     """It was shown before the ledger could be told."""
     time: int = 0
     """Unix milliseconds; 0 takes the vault's clock."""
+    answer: bytes = NO_ANSWER
+    """Digest of the question and of what was answered, 32 bytes: whoever asked can tell that the line is about that."""
 
 
 class Line(msgspec.Struct, frozen=True):
@@ -89,11 +96,17 @@ class Detail(Value, frozen=True):
     grant: bytes
     deferred: bool
     what: tuple[str, ...]
+    answer: bytes
 
 
 def disclosure_leaf(salt: bytes, line: bytes) -> bytes:
     """Return the leaf that stands for a journal line in its batch."""
-    return mac(salt, "salus/v1/disclosure-leaf", line)
+    return leaf_of_line(line, salt)
+
+
+def told_of(line: Line) -> bytes:
+    """Return what stands for a line to whoever asked and may not read it: `answered_leaf` makes the leaf of it."""
+    return line_tag(line.line, line.salt)
 
 
 def read_line(line: bytes) -> Disclosure:
@@ -103,7 +116,7 @@ def read_line(line: bytes) -> Disclosure:
         side = Side(detail.side)
     except (MalformedBytes, ValueError):
         raise Damaged("these bytes are no journal line") from None
-    if detail.format != 1:
+    if detail.format != 1 or len(detail.answer) != ANSWER_BYTES:
         raise Damaged("these bytes are no journal line of format 1")
     return Disclosure(
         side=side,
@@ -117,6 +130,7 @@ def read_line(line: bytes) -> Disclosure:
         grant=detail.grant,
         deferred=detail.deferred,
         time=detail.time,
+        answer=detail.answer,
     )
 
 
@@ -137,8 +151,8 @@ def append_lines(store: Store, disclosures: Sequence[Disclosure]) -> list[int]:
             entry += 1
             time = one.time or store.clock()
             detail = encode(detail_of(one, number, time))
-            if len(detail) > MAX_LINE:
-                raise TooLarge(f"a journal line has at most {MAX_LINE} bytes")
+            if len(detail) > MAX_LINE or len(one.answer) != ANSWER_BYTES:
+                raise TooLarge(f"a journal line has at most {MAX_LINE} bytes, its answer {ANSWER_BYTES}")
             salt = store.entropy(32)
             rows.append((entry, int(one.side), one.subject, number, time, detail, salt, disclosure_leaf(salt, detail)))
         with store.transaction() as db:
@@ -221,6 +235,7 @@ def detail_of(one: Disclosure, number: int, time: int) -> Detail:
         grant=one.grant,
         deferred=one.deferred,
         what=one.what,
+        answer=one.answer,
     )
 
 

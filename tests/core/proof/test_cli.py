@@ -128,7 +128,9 @@ def test_a_state_proof_proves_what_it_is_said_to_prove(tmp_path: Path, capsys):
 
 def line(number: int, subject: bytes = b"l" * 16) -> bytes:
     what = ("Observation/bp-1/2",)
-    return msgspec.msgpack.encode((1, 1, subject, number, 5, "clinic", "p", "", "TREAT", "read", b"", False, what))
+    return msgspec.msgpack.encode(
+        (1, 1, subject, number, 5, "clinic", "p", "", "TREAT", "read", b"", False, what, bytes(32))
+    )
 
 
 def anchored(net: Consortium, leaves: list[bytes], submitter: bytes = b"clinic") -> Receipt:

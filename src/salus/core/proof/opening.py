@@ -7,11 +7,11 @@
 
 `receipt` is the place in `receipts` of the anchor's receipt; index, size and path are those of the leaf in its batch.
 
-    disclosure leaf  mac(salt, "salus/v1/disclosure-leaf", line)
+    disclosure leaf  mac(mac(salt, "salus/v1/disclosure-line", line), "salus/v1/disclosure-leaf", last 32 bytes of line)
     record leaf      mac(salt, "salus/v1/record-leaf", header, digest("salus/v1/ciphertext", ciphertext),
                          key commitment, chain)
     sealed record    u8 1 | u8 1 | link 16 | u8 length | writer || key commitment 32 | chain 32 | ciphertext
-    line             MessagePack array: format 1, side, subject, number, time, member, ...
+    line             MessagePack array: format 1, side, subject, number, time, member, ..., answer 32
     anchor's result  root 32 | count bucket u8 | deferred u8 | submitter (ASCII)
 
 An access log is complete if, for each side, subject and submitter of the anchors, its lines are numbered 1, 2, 3, ...
@@ -32,6 +32,7 @@ from salus.core.proof.trust import parse_json, unhex
 MAX_LOG: Final = 64 * 1024 * 1024  # some 40,000 lines: more than a lifetime of one patient's
 MAX_HEX: Final = 32 * 1024 * 1024
 ANCHOR_HEAD: Final = 34
+ANSWER_BYTES: Final = 32
 
 AcceptReceipt = Callable[[Receipt], None]
 
@@ -69,7 +70,17 @@ def anchor_in(receipt: Receipt) -> Anchor:
 
 def disclosure_leaf(line: bytes, salt: bytes) -> bytes:
     """Return the leaf of a journal line; salt of 32 bytes."""
-    return mac(salt, "salus/v1/disclosure-leaf", line)
+    return answered_leaf(line_tag(line, salt), line[-ANSWER_BYTES:])
+
+
+def line_tag(line: bytes, salt: bytes) -> bytes:
+    """Return what stands for a line to whoever may not read it; salt of 32 bytes."""
+    return mac(salt, "salus/v1/disclosure-line", line)
+
+
+def answered_leaf(tag: bytes, answer: bytes) -> bytes:
+    """Return the leaf of a line known by its tag alone, and of the digest of the answer that it was written for."""
+    return mac(tag, "salus/v1/disclosure-leaf", answer)
 
 
 def record_leaf(sealed: bytes, salt: bytes) -> bytes:
@@ -127,7 +138,7 @@ def _line(one: object, anchors: list[Anchor]) -> Line:
     line, salt, anchor, check = _opened(one, "line", anchors)
     check(disclosure_leaf(line, salt))
     match msgpack.read(line):
-        case (1, int(side), bytes(subject), int(number), *_):
+        case (1, int(side), bytes(subject), int(number), *_, bytes(answer)) if len(answer) == ANSWER_BYTES:
             return Line(side, subject, number, anchor.submitter)
     raise MalformedProof("not a journal line of format 1")
 

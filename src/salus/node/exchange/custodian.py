@@ -20,9 +20,10 @@ from salus.contracts.membership import port as membership
 from salus.core.encoding import MalformedBytes, decode, encode
 from salus.core.proof.digest import framed
 from salus.core.tables import View
-from salus.node.anchoring import commit
+from salus.node.anchoring import commit, serving
 from salus.node.errors import Forbidden, Malformed
 from salus.node.exchange.pull import (
+    DEFERRED,
     FORMAT,
     MAX_RECORDS,
     PURPOSE,
@@ -32,15 +33,18 @@ from salus.node.exchange.pull import (
     Pull,
     Pulled,
     Rooted,
+    answer_digest,
     fitting,
 )
 from salus.node.member import MemberNode
 from salus.node.people import PersonClaims, claims_of
+from salus.vault.batches import Anchoring, Place
 from salus.vault.enrolled import KeyStanding
 from salus.vault.envelope import seal_envelope
 from salus.vault.errors import VaultError
-from salus.vault.journal import Disclosure, Side
+from salus.vault.journal import Disclosure, Line, Side, told_of
 from salus.vault.links import Standing
+from salus.vault.served import Pulled as Served
 
 MANIFEST_LABEL: Final = "salus/v1/manifest"
 NOT_NOW: Final = "the grant does not open this now"
@@ -75,18 +79,21 @@ def serve_pull(node: MemberNode, sender: str, body: bytes) -> Pulled:
     node.wait_for(pull.seen)
     asked = _check(node, node.ledger.read(), sender, pull)
     numbers, more = _permitted(node, asked)
-    entries = _journal(node, asked, numbers)
-    height, disclosure = commit(node, entries)
-    _check(node, node.ledger.read(height), sender, pull)
-    return _answer(node, asked, numbers, Committed(disclosure, height), more=more)
+    sealed = _sealed(node, asked, numbers)  # before it is written down: what is damaged is not served
+    with serving(node, _disclosure(asked, sealed, node.member)) as entry:
+        height, _ = commit(node, [entry])
+        _check(node, node.ledger.read(height), sender, pull)
+        cursor = _cursor(node, asked.slip.grant, numbers[-1]) if numbers else pull.cursor
+        told = Answered(sender, asked.slip.grant, pull.id, more, cursor)
+        return sealed_answer(node, told, sealed.pulled, node.vault.line(entry))
 
 
 @dataclass(frozen=True, slots=True)
-class Committed:
-    """The transaction that committed a disclosure."""
+class _Sealed:
+    """What is about to be served."""
 
-    tx_id: bytes
-    height: int
+    types: tuple[str, ...]
+    pulled: Served
 
 
 def _check(node: MemberNode, state: View, sender: str, pull: Pull) -> _Asked:
@@ -166,11 +173,18 @@ def _permitted(node: MemberNode, asked: _Asked) -> tuple[list[int], bool]:
     return numbers[:taken], taken < len(numbers)
 
 
-def _journal(node: MemberNode, asked: _Asked, numbers: list[int]) -> list[int]:
-    """Write the disclosure down, durably, before anything else is done about it."""
-    counts = Counter(type_ for type_, _ in node.vault.sizes(numbers))
+def _sealed(node: MemberNode, asked: _Asked, numbers: list[int]) -> _Sealed:
+    """Seal records; resources of no patient that they refer to come with them, under the house's link."""
+    house = node.index.house_of(asked.slip.link, numbers, node.vault.house_link())
+    every = [*numbers, *(one for one in house if node.vault.is_anchored(one))]
+    return _Sealed(tuple(type_ for type_, _ in node.vault.sizes(every)), node.vault.seal_for_pull(every))
+
+
+def _disclosure(asked: _Asked, sealed: _Sealed, custodian: str) -> Disclosure:
+    """Return the disclosure as it is written down, durably, before anything leaves: everything that is served."""
+    counts = Counter(sealed.types)
     subject, role = asked.asker
-    disclosure = Disclosure(
+    return Disclosure(
         side=Side.CUSTODIAN,
         subject=asked.slip.link,
         member=asked.sender,
@@ -180,18 +194,8 @@ def _journal(node: MemberNode, asked: _Asked, numbers: list[int]) -> list[int]:
         action="serve",
         what=tuple(f"{name} {count}" for name, count in sorted(counts.items())),
         grant=asked.slip.grant,
+        answer=answer_digest(asked.pull, custodian, asked.sender, [one.leaf for one in sealed.pulled.records]),
     )
-    return node.vault.journal([disclosure])
-
-
-def _answer(node: MemberNode, asked: _Asked, numbers: list[int], committed: Committed, *, more: bool) -> Pulled:
-    """Return the sealed records; resources of no patient that they refer to come with them, under the house's link."""
-    grant = asked.slip.grant
-    house = node.index.house_of(asked.slip.link, numbers, node.vault.house_link())
-    told = Answered(
-        asked.sender, grant, asked.pull.id, more, _cursor(node, grant, numbers[-1]) if numbers else asked.pull.cursor
-    )
-    return sealed_answer(node, told, [*numbers, *(one for one in house if node.vault.is_anchored(one))], committed)
 
 
 @dataclass(frozen=True, slots=True)
@@ -206,9 +210,14 @@ class Answered:
     cursor: bytes = b""
 
 
-def sealed_answer(node: MemberNode, told: Answered, numbers: list[int], committed: Committed) -> Pulled:
-    """Return sealed records with one envelope of their keys and a signed manifest. Raises the vault's errors."""
-    pulled = node.vault.seal_for_pull(numbers)
+def sealed_answer(node: MemberNode, told: Answered, pulled: Served, line: Line) -> Pulled:
+    """Return sealed records with one envelope of their keys and a signed manifest that shows the disclosure's line.
+
+    A line that waits for its batch is shown as deferred. Raises NotFound, EnvelopeRefused.
+    """
+    at, place = line.anchoring, line.place
+    if at is None or place is None or not at.tx_id:
+        at, place = Anchoring(0, b"", 0, DEFERRED, 0, b""), Place(0, 0, ())
     openings = Openings(tuple(Opening(one.data_key, one.salt) for one in pulled.records))
     envelope = seal_envelope(
         encode(openings),
@@ -224,8 +233,12 @@ def sealed_answer(node: MemberNode, told: Answered, numbers: list[int], committe
             grantee=told.receiver,
             grant=told.grant,
             question=told.question,
-            disclosure=committed.tx_id,
-            height=committed.height,
+            disclosure=at.tx_id,
+            height=at.height,
+            tag=told_of(line),
+            index=place.index,
+            size=at.size,
+            path=place.path,
             leaves=tuple(one.leaf for one in pulled.records),
             more=told.more,
         )

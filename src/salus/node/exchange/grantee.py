@@ -12,14 +12,27 @@ from salus.agreements.grants import Document, Grant, GrantRefused, check_documen
 from salus.contracts.consent import port as consent
 from salus.contracts.records.port import Anchored, read_anchor
 from salus.core.encoding import MalformedBytes, Value, decode, encode
+from salus.core.proof.batch import root_from_batch
 from salus.core.proof.digest import framed
 from salus.core.proof.ed25519 import verify
+from salus.core.proof.errors import MalformedProof
+from salus.core.proof.opening import answered_leaf
 from salus.interop.fhir.compartment import HOUSE
 from salus.node.desk import Held
 from salus.node.errors import EdgeError, Forbidden, Malformed, NotFound, Unavailable
 from salus.node.exchange.custodian import MANIFEST_LABEL
 from salus.node.exchange.derived import derived_id
-from salus.node.exchange.pull import FORMAT, PATH, PURPOSE, Manifest, Openings, Pull, Pulled
+from salus.node.exchange.pull import (
+    DEFERRED,
+    FORMAT,
+    PATH,
+    PURPOSE,
+    Manifest,
+    Openings,
+    Pull,
+    Pulled,
+    answer_digest,
+)
 from salus.node.member import MemberNode
 from salus.node.notices import GRANT_HELD, notify
 from salus.node.people import PersonClaims, claims_of
@@ -29,8 +42,6 @@ from salus.vault.journal import Disclosure, Side
 from salus.vault.sealing import Content
 from salus.vault.served import Received, Served, receive
 
-DEFERRED: Final = bytes(32)
-"""In a manifest, instead of the transaction that committed a disclosure: it could not be committed yet."""
 GRANT_KIND: Final = "grant"
 UNCONFIRMED_MS: Final = 24 * 3600 * 1000  # a replica that has not seen the head for longer hides what it leased
 
@@ -181,7 +192,7 @@ def verify_pulled(
     node: MemberNode, custodian: str, grant: bytes, pull: Pull, pulled: Pulled
 ) -> tuple[Manifest, list[Received]]:
     """Verify an answer to a pull whole: manifest, keys, seals, leaves, every root on the own ledger. Raises Malformed."""
-    asked = Asked(custodian, grant, pull.id, pull.seen, slip_of(pull.presented.signed).link)
+    asked = Asked(custodian, grant, pull.id, pull, pull.seen, slip_of(pull.presented.signed).link)
     return verify_answer(node, asked, pulled)
 
 
@@ -193,6 +204,9 @@ class Asked:
     grant: bytes
     """Grant id, or the id of an emergency."""
     question: bytes
+    """Id of the question."""
+    whole: Value
+    """The question as it was sent: the disclosure is bound to it."""
     seen: int
     """Height that the asker knew: the disclosure stands above it."""
     link: bytes = b""
@@ -244,6 +258,13 @@ def _check_disclosure(node: MemberNode, asked: Asked, manifest: Manifest) -> Non
     disclosed = _anchor_in(node, manifest.disclosure)
     if disclosed is None or disclosed.submitter != custodian:
         raise Malformed("pull.disclosure", "the transaction named is no disclosure of the custodian", got=custodian)
+    answer = answer_digest(asked.whole, custodian, node.member, manifest.leaves)
+    try:
+        root = root_from_batch(answered_leaf(manifest.tag, answer), manifest.index, manifest.size, manifest.path)
+    except MalformedProof:
+        root = b""
+    if root != disclosed.root:
+        raise Malformed("pull.disclosure", "what was committed is not a disclosure of this answer", got=custodian)
 
 
 def _verified(served: Served, leaf: bytes, anchored: dict[bytes, str], custodian: str) -> Received:

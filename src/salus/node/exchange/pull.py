@@ -8,13 +8,16 @@ from collections.abc import Sequence
 from typing import Final
 
 from salus.agreements.grants import Presented
-from salus.core.encoding import Value
+from salus.core.encoding import Value, encode
+from salus.core.proof.digest import digest
 from salus.vault.served import Served
 
 FORMAT: Final = 1
 PATH: Final = "/exchange/pull"
 PURPOSE: Final = "pull"
 MAX_RECORDS: Final = 500
+DEFERRED: Final = bytes(32)
+"""In a manifest, instead of the transaction that committed a disclosure: it could not be committed yet."""
 MAX_BYTES: Final = 8 * 1024 * 1024
 
 
@@ -81,10 +84,23 @@ class Manifest(Value, frozen=True):
     """Id of the transaction that committed the disclosure."""
     height: int
     """Height of its block, in whose state grant, link and grantee were checked again."""
+    tag: bytes
+    """Stands for the disclosure's line; with `answer_digest` it gives the leaf that the transaction anchored."""
+    index: int
+    size: int
+    path: tuple[bytes, ...]
+    """Where that leaf lies in its batch."""
     leaves: tuple[bytes, ...]
     """Digests that the records' leaves give, in their order."""
     more: bool
     """Whether a further question with the cursor is worth asking now."""
+
+
+def answer_digest(question: Value, custodian: str, asker: str, leaves: Sequence[bytes]) -> bytes:
+    """Return what a disclosure's line is bound to: one question (slip, window, purpose, random id) and its answer."""
+    return digest(
+        "salus/v1/answer", encode(question), custodian.encode("ascii"), asker.encode("ascii"), b"".join(leaves)
+    )
 
 
 class Pulled(Value, frozen=True):

@@ -13,7 +13,7 @@ from salus.core.proof.digest import framed
 from salus.core.proof.ed25519 import verify
 from salus.engines.errors import NotKept
 from salus.node import erasing
-from salus.node.anchoring import commit
+from salus.node.anchoring import commit, serving
 from salus.node.errors import Forbidden, Malformed, NotFound, Unauthenticated
 from salus.node.exchange.delivery import deliver
 from salus.node.exchange.grantee import GRANT_KIND
@@ -165,7 +165,8 @@ def _records(node: MemberNode, link: bytes, argument: bytes) -> m.OwnRecords:
             action="export",
             what=(f"records {len(refs)}",),
         )
-        commit(node, node.vault.journal([own]))
+        with serving(node, own) as entry:
+            commit(node, [entry])
     return m.OwnRecords(
         id_,
         tuple(one.without_keys() for one in pulled.records),
