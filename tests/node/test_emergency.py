@@ -78,7 +78,7 @@ def test_the_patient_sees_who_looked_why_and_in_which_emergency(together: Togeth
     holder.join("north", north.vault.invite(link))
     got = opened(together)
 
-    (line,) = [one.disclosure for one in holder.access_log()]
+    (line,) = [one.disclosure for one in holder.access_log().lines]
     assert (line.member, line.person, line.role, line.action, line.grant) == (
         "ambulance",
         "subject-7",

@@ -87,7 +87,7 @@ def test_a_patient_shares_what_two_hospitals_hold_and_sees_who_read(together: To
 
     assert (fetched.records, fetched.custodians, fetched.failures) == (7, ("north", "south"), ())
     anchor(clinic)
-    log = holder.access_log()
+    log = holder.access_log().lines
     assert [(one.told_by, one.side, one.disclosure.member) for one in log] == [
         ("north", "custodian", "clinic"),
         ("clinic", "grantee", "north"),

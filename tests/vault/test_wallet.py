@@ -344,3 +344,15 @@ def test_a_grant_over_five_links_is_small(wallet):
     document = Document(1, NETWORK, "south", ("doctor",), ("TREAT",), 0, 10, ())
     made, _, _ = wallet.grant(document, [Share(name, ("general", "medication", "laboratory")) for name in members])
     assert len(encode(made)) < 8 * 1024
+
+
+def test_the_newest_line_heard_outlives_a_merge_with_a_stale_copy():
+    wallet = Wallet(b"r" * 32, clock=lambda: 1, entropy=bytes)
+    wallet.hear("north", b"l" * 16, 3, b"c" * 32)
+    stale = wallet.state
+    wallet.hear("north", b"l" * 16, 5, b"a" * 32)
+    wallet.hear("clinic", b"g" * 32, 1, b"b" * 32)
+
+    assert merge(stale, wallet.state) == merge(wallet.state, stale) == wallet.state
+    assert wallet.heard("north", b"l" * 16).number == 5
+    assert wallet.heard("north", b"g" * 32) is None

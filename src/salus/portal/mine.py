@@ -84,7 +84,8 @@ def stop_sharing(visit: Visit) -> Response:
 
 def looked(visit: Visit) -> Response:
     """Show who has looked, over all members, newest first."""
-    lines = tuple(reversed(visit.on_wallet(read_log).lines))
+    log = visit.on_wallet(read_log)
+    lines = tuple(reversed(log.lines))
     asked = visit.asked("by")
     members = sorted({_reader(each.told_by, each.side, each.member) for each in lines})
     own = bool(visit.asked("own"))
@@ -93,9 +94,8 @@ def looked(visit: Visit) -> Response:
         for each in lines
         if (own or each.purpose != OWN) and (not asked or _reader(each.told_by, each.side, each.member) == asked)
     ]
-    return visit.page(
-        "my_looked", lines=chosen, total=len(lines), members=members, by=asked if asked in members else "", own=own
-    )
+    by = asked if asked in members else ""
+    return visit.page("my_looked", lines=chosen, total=len(lines), members=members, by=by, own=own, gaps=log.gaps)
 
 
 def looked_csv(visit: Visit) -> Response:

@@ -63,6 +63,16 @@ class Given(Value, frozen=True):
     revoked: bool
 
 
+class Heard(Value, frozen=True):
+    """The newest journal line that a member told of a link or grant: one that tells fewer later was rolled back."""
+
+    member: str
+    subject: bytes
+    """Link id or grant id."""
+    number: int
+    leaf: bytes
+
+
 class State(Value, frozen=True):
     """Everything a wallet knows besides its root."""
 
@@ -70,6 +80,7 @@ class State(Value, frozen=True):
     links: tuple[Tied, ...]
     grants: tuple[Given, ...]
     next_index: int
+    heard: tuple[Heard, ...] = ()
 
 
 class Share(Value, frozen=True):
@@ -143,6 +154,15 @@ class Wallet:
         self._replace(structs.replace(tied, counter=counter))
         instruction = Instruction(FORMAT, network, member, tied.link, counter, action, argument)
         return sign_instruction(instruction, self.link_key(member, tied.generation))
+
+    def heard(self, member: str, subject: bytes) -> Heard | None:
+        """Return the newest journal line that a member ever told of a link or grant, or None."""
+        return next((one for one in self.state.heard if (one.member, one.subject) == (member, subject)), None)
+
+    def hear(self, member: str, subject: bytes, number: int, leaf: bytes) -> None:
+        """Remember the newest journal line that a member tells of a link or grant."""
+        new = State(FORMAT, (), (), 0, (Heard(member, subject, number, leaf),))
+        self.state = merge(self.state, new)
 
     # Grants
 
@@ -299,11 +319,16 @@ def merge(one: State, other: State) -> State:
         name = (each.index, encode(each.grant))
         mine_given = given.get(name)
         given[name] = structs.replace(each, revoked=each.revoked or bool(mine_given and mine_given.revoked))
+    heard: dict[tuple[str, bytes], Heard] = {}
+    for line in (*one.heard, *other.heard):
+        before = heard.setdefault((line.member, line.subject), line)
+        heard[line.member, line.subject] = max(before, line, key=lambda each: (each.number, each.leaf))
     return State(
         FORMAT,
         tuple(links[name] for name in sorted(links)),
         tuple(given[name] for name in sorted(given)),
         max(one.next_index, other.next_index),
+        tuple(heard[name] for name in sorted(heard)),
     )
 
 

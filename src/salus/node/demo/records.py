@@ -36,7 +36,8 @@ from salus.node.patient import messages as m
 from salus.node.records.intake import Intake, Report
 from salus.node.records.intake import found as files_in
 from salus.node.together import Clock, Founder, Together, found_together
-from salus.node.wallet.holder import Holder, Members, Seen, exported
+from salus.node.wallet.holder import Holder, Members
+from salus.node.wallet.log import Seen, exported
 from salus.vault.backup import DayKeys, restore
 from salus.vault.drill import drill, frames_of, pages_of
 from salus.vault.erasure import ErasureList
@@ -265,12 +266,14 @@ def _access_log(scene: _Scene, patient: _Patient) -> list[Seen]:
         "Custodian and reader log the same pull: a line that one hides shows at the other.",
     ) as step:
         scene.together.settle()
-        seen = patient.holder.access_log()
+        log = patient.holder.access_log()
+        seen = list(log.lines)
         custodians = [one for one in seen if one.side == "custodian" and one.disclosure.action == "serve"]
         readers = [one for one in seen if one.side == "grantee"]
         step.figure("lines", len(seen))
         step.holds("each pull stands on both sides", len(custodians) >= len(patient.links) <= len(readers))
         step.holds("every line is proven", seen and all(one.proven for one in seen))
+        step.holds("no member leaves anything out", not log.gaps)
     return seen
 
 
@@ -472,7 +475,7 @@ def _erasing(scene: _Scene, other: _Patient, patient: _Patient) -> None:
         for member in other.links:
             checked = scene.together.nodes[member].vault.check()
             step.holds(f"{member}: everyone else's records still verify", not checked.damage and checked.records)
-        step.holds("another patient's log still verifies", all(one.proven for one in other.holder.access_log()))
+        step.holds("another patient's log still verifies", all(one.proven for one in other.holder.access_log().lines))
     with scene.telling.step(
         "A backup from before is restored",
         "The list of erasures lies outside every backup and is applied before anything answers.",

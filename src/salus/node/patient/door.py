@@ -121,7 +121,13 @@ def _log(node: MemberNode, link: bytes, argument: bytes) -> m.Log:
 def _told(node: MemberNode, lines: Sequence[Line]) -> m.Log:
     told = tuple(_line(one) for one in lines)
     anchors = dict.fromkeys(one.tx_id for one in told if one.tx_id)
-    return m.Log(node.member, told, tuple((tx_id, node.prover.receipt(tx_id).encode()) for tx_id in anchors))
+    receipts, patience = [], float(PROOF_SECONDS)
+    for tx_id in anchors:
+        try:
+            receipts.append((tx_id, node.prover.receipt(tx_id, timeout=patience).encode()))
+        except NotKept:  # not cosigned yet: the line is told, and not proven
+            patience = 0.0
+    return m.Log(node.member, told, tuple(receipts))
 
 
 def _line(one: Line) -> m.LogLine:

@@ -10,16 +10,11 @@ from dataclasses import dataclass, field
 from functools import partial
 from typing import Any, Final, Protocol, TypeVar
 
-import msgspec
-
 from salus.agreements.grants import FORMAT, Document
 from salus.contracts.consent.port import Grant as GrantMessage
 from salus.contracts.consent.port import Revoke, grant_id, round_expiry
-from salus.contracts.records.port import read_anchor
 from salus.core.encoding import MalformedBytes, Message, Value, decode, encode
-from salus.core.proof.batch import root_from_batch
 from salus.core.proof.digest import framed
-from salus.core.proof.errors import MalformedProof
 from salus.core.proof.trust import Trust
 from salus.core.transaction import Body, sign_as_author
 from salus.node import access
@@ -29,10 +24,10 @@ from salus.node.exchange.pull import Openings
 from salus.node.exchange.wire import Answer, read_answer
 from salus.node.patient import messages as m
 from salus.node.patient.proof import check_member, check_receipt
+from salus.node.wallet.log import AccessLog, Told, read_log, together
 from salus.vault.enrolment import certificate_digest, open_welcome, seal_claim
 from salus.vault.envelope import Context, ReceiveKey, open_envelope, seal_envelope
-from salus.vault.errors import Damaged, EnvelopeRefused, SealBroken
-from salus.vault.journal import Disclosure, disclosure_leaf, read_line
+from salus.vault.errors import EnvelopeRefused, SealBroken
 from salus.vault.served import Received, receive
 from salus.vault.wallet import Share, Wallet
 
@@ -47,22 +42,6 @@ class Members(Protocol):
     def ask(self, member: str, path: str, body: bytes) -> Answer:
         """Send a question. Raises Unavailable."""
         ...
-
-
-@dataclass(frozen=True, slots=True)
-class Seen:
-    """A line of the access log, as one member tells it."""
-
-    told_by: str
-    side: str
-    """`custodian` or `grantee`."""
-    number: int
-    disclosure: Disclosure
-    line: m.LogLine
-    receipt: bytes
-    """The anchor's receipt, empty while the line waits for it."""
-    proven: bool
-    """Whether its leaf lies under a root that this member anchored, by a receipt that the trust file accepts."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -256,21 +235,28 @@ class Holder:
 
     # Seeing -----------------------------------------------------------------------------------------------------
 
-    def access_log(self) -> list[Seen]:
+    def access_log(self) -> AccessLog:
         """Return who has looked, over all members: every custodian's lines and every grantee's, oldest first.
 
-        A line that one side hides shows at the other. Raises Unavailable if a member cannot be reached: a log with
-        a part missing would look like one where nobody looked. Raises SealBroken when a member leaves a line out, or
-        tells one of another link or grant.
+        A line that one side hides shows at the other. What a member does not tell, hides or shows no longer is a gap
+        beside the lines, never a reason to tell nothing: one member could otherwise keep the whole log from its patient.
         """
-        seen: list[Seen] = []
-        for tied in self.wallet.state.links:
-            ask = partial(self._instruct, tied.member, "log", kind=m.Log)
-            seen += _whole_log(ask, self.trust, tied.member, "custodian", tied.link)
-        for permission in self.permissions():
-            ask = partial(self._ask_grantee, permission, "log", kind=m.Log)
-            seen += _whole_log(ask, self.trust, permission.grantee, "grantee", permission.id)
-        return sorted(seen, key=lambda one: (one.disclosure.time, one.told_by, one.number))
+        told = [
+            self._told(tied.member, "custodian", tied.link, partial(self._instruct, tied.member, "log", kind=m.Log))
+            for tied in self.wallet.state.links
+        ]
+        told += [
+            self._told(one.grantee, "grantee", one.id, partial(self._ask_grantee, one, "log", kind=m.Log))
+            for one in self.permissions()
+        ]
+        return together(told)
+
+    def _told(self, member: str, side: str, subject: bytes, ask: Callable[[m.After], m.Log]) -> AccessLog:
+        heard = self.wallet.heard(member, subject)
+        part = read_log(ask, self.trust, Told(member, side, subject), heard)
+        if part.newest is not None and (heard is None or part.newest.number > heard.number):
+            self.wallet.hear(member, subject, part.newest.number, part.newest.leaf)
+        return part
 
     def check_record(self, member: str) -> int:
         """Follow the chain of the own record at a member; return how many records are new.
@@ -403,79 +389,3 @@ class Holder:
         data = encode(m.GrantSigned(author, permission.grantee, self.clock(), action, encode(argument)))
         question = m.AskGrantee(data, key.sign(framed(m.GRANT_LABEL, (data,))))
         return self._ask(permission.grantee, m.GRANT, question, kind)
-
-
-def _whole_log(ask: Callable[[m.After], m.Log], trust: Trust, member: str, side: str, subject: bytes) -> list[Seen]:
-    """Return all lines that a member tells of a link or grant. Raises SealBroken, Unavailable."""
-    found: list[Seen] = []
-    while True:
-        part = ask(m.After(found[-1].number if found else 0))
-        if not part.lines:
-            return found
-        try:
-            seen = _seen(part, trust, member, side)
-        except Damaged as error:
-            raise SealBroken(f"{member} tells what is no line of a journal") from error
-        for one in seen:
-            if found and one.number != found[-1].number + 1:
-                raise SealBroken(f"{member} leaves out line {found[-1].number + 1}")
-            if one.disclosure.subject != subject:
-                raise SealBroken(f"{member} tells line {one.number} of another link or grant")
-            found.append(one)
-
-
-def _seen(log: m.Log, trust: Trust, member: str, side: str) -> list[Seen]:
-    receipts = dict(log.receipts)
-    roots = {tx_id: _anchored_by(trust, member, tx_id, receipt) for tx_id, receipt in receipts.items()}
-    return [
-        Seen(
-            told_by=member,
-            side=side,
-            number=line.number,
-            disclosure=read_line(line.line),
-            line=line,
-            receipt=receipts.get(line.tx_id, b""),
-            proven=bool(line.tx_id) and line_root(line) == line.root == roots.get(line.tx_id),
-        )
-        for line in log.lines
-    ]
-
-
-def _anchored_by(trust: Trust, member: str, tx_id: bytes, receipt: bytes) -> bytes:
-    """Return the root that a member anchored in a transaction, or nothing if the receipt does not show it."""
-    try:
-        leaf = check_receipt(trust, tx_id, receipt)
-    except Forbidden:
-        return b""
-    if leaf.code or leaf.data[34:] != member.encode("ascii"):
-        return b""
-    return read_anchor(leaf.data).root
-
-
-def exported(seen: Iterable[Seen]) -> bytes:
-    """Return an access log as the file that `salus verify` checks; lines still waiting for their anchor are left out."""
-    receipts: dict[bytes, int] = {}
-    lines = []
-    for one in seen:
-        if one.receipt:
-            place = receipts.setdefault(one.receipt, len(receipts))
-            lines.append(
-                {
-                    "line": one.line.line.hex(),
-                    "salt": one.line.salt.hex(),
-                    "receipt": place,
-                    "index": one.line.index,
-                    "size": one.line.size,
-                    "path": b"".join(one.line.path).hex(),
-                }
-            )
-    told = {"format": "salus-access-log/1", "receipts": [one.hex() for one in receipts], "lines": lines}
-    return msgspec.json.format(msgspec.json.encode(told), indent=1)
-
-
-def line_root(line: m.LogLine) -> bytes:
-    """Return the root that a line's leaf and path lead to, or nothing if they lead nowhere."""
-    try:
-        return root_from_batch(disclosure_leaf(line.salt, line.line), line.index, line.size, line.path)
-    except MalformedProof:
-        return b""

@@ -10,7 +10,7 @@ from salus.node.errors import Unavailable
 from salus.node.records.charts import moment
 from salus.node.usecase import PATIENT, Message, Progress, use_case
 from salus.node.wallet.file import OpenWallet
-from salus.node.wallet.holder import exported
+from salus.node.wallet.log import exported
 from salus.vault.locked import write_whole
 from salus.vault.sealing import Kind
 from salus.vault.served import Received
@@ -43,12 +43,25 @@ class SeenLine(Message, frozen=True):
     transaction: Annotated[str, Meta(description="Transaction that put that root there, hexadecimal; empty: none yet.")]
 
 
+class GapLine(Message, frozen=True):
+    """What is missing from the log."""
+
+    told_by: Annotated[str, Meta(description="Member that does not tell it.")]
+    side: Annotated[str, Meta(description="custodian or grantee.")]
+    code: Annotated[str, Meta(description="Why: the code of its refusal, or of what does not hold.")]
+    what: Annotated[str, Meta(description="In words.")]
+
+
 class LogRead(Message, frozen=True):
     """Who has looked, over all members."""
 
     lines: Annotated[
         tuple[SeenLine, ...], Meta(description="Oldest first. A line that one side hides shows at the other.")
     ]
+    gaps: Annotated[
+        tuple[GapLine, ...],
+        Meta(description="What members do not tell, hide or show no longer; empty when nothing is missing."),
+    ] = ()
 
 
 class ReadRecords(Message, frozen=True):
@@ -108,9 +121,10 @@ MEDIA: Final = "application/fhir+json"
 def read_log(wallet: OpenWallet, request: ReadLog) -> LogRead:
     """Show who has looked, over all members; write it as a file that `salus verify` checks offline.
 
-    If a member cannot be reached there is no list: one with a part missing would look as if nobody had looked.
+    A member that cannot be reached, hides a line or tells fewer than before is named as a gap beside the lines.
     """
-    seen = wallet.holder.access_log()
+    log = wallet.holder.access_log()
+    seen = log.lines
     if request.export:
         _write(Path(request.export), exported(seen))
     return LogRead(
@@ -129,7 +143,8 @@ def read_log(wallet: OpenWallet, request: ReadLog) -> LogRead:
                 transaction=one.line.tx_id.hex(),
             )
             for one in seen
-        )
+        ),
+        gaps=tuple(GapLine(one.told.by, one.told.side, one.code, one.what) for one in log.gaps),
     )
 
 
