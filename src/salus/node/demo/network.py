@@ -39,7 +39,8 @@ from salus.node.network.supervising import (
 from salus.node.opening import now_ms
 from salus.node.records.taking import ImportRecords, import_records
 from salus.node.requests import AskAccess, ListAccess, PullAccess, PulledAccess, ask_access, list_access, pull_access
-from salus.node.wallet.holder import Holder, Seen, exported
+from salus.node.wallet.holder import Holder
+from salus.node.wallet.log import Seen, exported
 from salus.vault.wallet import Wallet
 
 VICTIM: Final = "lake-clinic"
@@ -321,7 +322,7 @@ def _access_log(scene: _Scene) -> list[Seen]:
         found: list[list[Seen]] = []
 
         def proven() -> bool:
-            found.append(holder.access_log())
+            found.append(list(holder.access_log().lines))
             return bool(found[-1]) and all(one.proven for one in found[-1])
 
         _until("every line is proven", proven)
