@@ -904,6 +904,55 @@ class Links(msgspec.Struct, frozen=True, kw_only=True):
     """The links, in order of their ids."""
 
 
+class Assemble(msgspec.Struct, frozen=True, kw_only=True):
+    """What to found, and by whom."""
+
+    network: str
+    """The network's name: lower-case letters, digits, hyphens."""
+
+    cards: tuple[str, ...]
+    """Cards of all founders."""
+
+    shares: tuple[str, ...]
+    """The validators' shares, as `salus network share` prints them."""
+
+    agreement: str = ''
+    """The agreement that all founders signed, as a file; its digest is founded."""
+
+
+class Assembled(msgspec.Struct, frozen=True, kw_only=True):
+    """The founding, the same for every member."""
+
+    founding: bytes
+    """The file for `salus network begin`."""
+
+    network: str
+    """Network id, hexadecimal: read it to each other."""
+
+    tolerated: int
+    """How many members may lie or be down without harm to the others."""
+
+
+class Begin(msgspec.Struct, frozen=True, kw_only=True):
+    """What all begin from."""
+
+    founding: bytes
+    """The founding file, from `salus network assemble` or `hand-over`."""
+
+
+class Begun(msgspec.Struct, frozen=True, kw_only=True):
+    """The engine's folder is ready: `salus serve` next."""
+
+    network: str
+    """Network id, hexadecimal: compare it with the others'."""
+
+    height: int
+    """Block after which CometBFT orders."""
+
+    validates: bool
+    """Whether this member has a vote in it."""
+
+
 class MakeCard(msgspec.Struct, frozen=True, kw_only=True):
     """Who the member is."""
 
@@ -980,6 +1029,26 @@ class Founded(msgspec.Struct, frozen=True, kw_only=True):
 
     members: int
     """How many founders it has."""
+
+
+class HandOver(msgspec.Struct, frozen=True, kw_only=True):
+    """Who orders from now on: the validators that the members voted for."""
+
+    shares: tuple[str, ...]
+    """The validators' shares, as `salus network share` prints them."""
+
+
+class HandedOver(msgspec.Struct, frozen=True, kw_only=True):
+    """From here on this node orders no more by itself."""
+
+    founding: bytes
+    """The file for `salus network begin` at every other member."""
+
+    height: int
+    """The last block that this node ordered."""
+
+    digest: str
+    """The ledger's digest there, hexadecimal."""
 
 
 class Join(msgspec.Struct, frozen=True, kw_only=True):
@@ -1258,6 +1327,23 @@ class Rotated(msgspec.Struct, frozen=True, kw_only=True):
 
     height: int
     """Block from which it holds."""
+
+
+class MakeShare(msgspec.Struct, frozen=True, kw_only=True):
+    """Where the engine will be met."""
+
+    address: str
+    """host:port at which other members' engines reach this one."""
+
+
+class MadeShare(msgspec.Struct, frozen=True, kw_only=True):
+    """A member's public share."""
+
+    share: str
+    """The share: give it to whoever assembles the founding."""
+
+    consensus_key: str
+    """Ed25519 key of its votes, hexadecimal, for a vote on validators."""
 
 
 class AskStatus(msgspec.Struct, frozen=True, kw_only=True):
@@ -2191,6 +2277,14 @@ class NetworkCases:
     def __init__(self, connection: Connection) -> None:
         self._connection = connection
 
+    def assemble(self, request: Assemble) -> Assembled:
+        """Put the founders' cards and shares together to the founding of a consortium. For: operator."""
+        return self._connection.ask('/api/network/assemble', request, Assembled)
+
+    def begin(self, request: Begin) -> Begun:
+        """Begin from a founding file: a new consortium, or one in which a ledger followed so far goes on. For: operator."""
+        return self._connection.ask('/api/network/begin', request, Begun)
+
     def card(self, request: MakeCard) -> Card:
         """Make this member's keys, if it has none, and its public card. For: operator."""
         return self._connection.ask('/api/network/card', request, Card)
@@ -2202,6 +2296,10 @@ class NetworkCases:
     def found(self, request: Found) -> Founded:
         """Found a ledger that this member orders and all founders keep. For: operator."""
         return self._connection.ask('/api/network/found', request, Founded)
+
+    def hand_over(self, request: HandOver) -> HandedOver:
+        """Let the ledger that this node orders go on under CometBFT, ordered by the validators that the members voted for. For: operator."""
+        return self._connection.ask('/api/network/hand-over', request, HandedOver)
 
     def join(self, request: Join) -> Joined:
         """Begin to follow a network that has this member among its founders, or admitted it since. For: operator."""
@@ -2266,6 +2364,10 @@ class NetworkCases:
     def rotate_keys(self, request: Rotate) -> Rotated:
         """Exchange this member's own keys. Stop the node first: it signs with the old ones. For: operator."""
         return self._connection.ask('/api/network/rotate-keys', request, Rotated)
+
+    def share(self, request: MakeShare) -> MadeShare:
+        """Make this member's engine keys, if it has none, and its public share. For: operator."""
+        return self._connection.ask('/api/network/share', request, MadeShare)
 
     def start(self, request: AskNetwork) -> NetworkState:
         """Start every member's node that does not run yet, and wait until all answer. For: operator."""

@@ -80,7 +80,7 @@ class Consensus(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields
     peers: Annotated[
         str,
         Meta(
-            description="Other members' engines, as id@host:port, between commas.",
+            description="Other members' engines, as id@host:port, between commas; empty: those of the founding.",
             examples=["6e4f7a5b0c1d2e3f405162738495a6b7c8d9eaf0@salus.north.example:26656"],
         ),
     ] = ""

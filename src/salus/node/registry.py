@@ -18,7 +18,7 @@ from salus.node import (
     trials,
     worklist,
 )
-from salus.node.network import directory, exploring, founding, governing, supervising, transacting
+from salus.node.network import consortium, directory, exploring, founding, governing, supervising, transacting
 from salus.node.records import charts, keeping, measures, taking
 from salus.node.upkeep import backups, replaying
 from salus.node.usecase import UseCase
@@ -30,6 +30,7 @@ DOMAINS: Final[tuple[ModuleType, ...]] = (
     backups,
     charts,
     claims,
+    consortium,
     directory,
     disclosures,
     emergencies,

@@ -1,5 +1,7 @@
 """What CometBFT asks of an application, call by call and in its order, without CometBFT."""
 
+import json
+
 from salus.contracts.membership.port import validators
 from salus.contracts.registry import REGISTRY
 from salus.core.kernel import Kernel
@@ -41,9 +43,9 @@ class Consensus:
         told = self.ask("info")
         return told.last_block_height, told.last_block_app_hash
 
-    def init_chain(self, document, time, initial_height=1):
+    def init_chain(self, document, time, initial_height=1, app_hash=b""):
         """Found the ledger of a document whose own time is `time`: the first block is a millisecond younger."""
-        state = f'"{document.hex()}"'.encode()
+        state = json.dumps({"document": document.hex(), "app_hash": app_hash.hex()}).encode()
         return self.ask(
             "init_chain",
             time=timestamp(time + 1),

@@ -28,7 +28,7 @@ UNDECIDED = {KernelReason.MALFORMED.code, KernelReason.BAD_SIGNATURE.code}  # a 
 class House:
     """One application on the small rules, founded. Its clock is `now`."""
 
-    def __init__(self, store=None):
+    def __init__(self, store=None, initial_height=1):
         self.store = store or memory_store()
         self.now = small.START
         self.kernel = Kernel(small.REGISTRY)
@@ -39,6 +39,7 @@ class House:
             nobody,
             clock=lambda: self.now,
             version="test",
+            initial_height=initial_height,
             on_commit=self.committed.append,
             on_fault=lambda fault, address: self.faults.append((fault.value, address)),
         )
@@ -150,6 +151,31 @@ def test_a_crash_before_the_first_commit_founds_again(house):
     with pytest.raises(OtherLedger):
         again.consensus.init_chain(small.document("alpha", "beta"), small.START)
     again.application.close()
+
+
+def test_a_ledger_of_another_engine_goes_on_and_info_answers_0_until_the_first_commit():
+    before = House()
+    document = small.document("alpha", "beta")
+    before.consensus.init_chain(document, small.START)
+    for time in (5, 9):
+        before.consensus.decide(small.START + time, [before.sign()])
+    ended = before.store.head()
+    house = House(before.store, initial_height=ended.height + 1)
+    assert house.consensus.info() == (0, b"")
+    for digest, height in ((bytes(32), ended.height + 1), (ended.app_hash, ended.height + 2)):
+        other = House(before.store, initial_height=height)
+        with pytest.raises(OtherLedger):
+            other.consensus.init_chain(document, small.START + 9, height, digest)
+        other.application.close()
+    for _ in range(2):  # a crash before the first Commit runs InitChain again
+        told = house.consensus.init_chain(document, small.START + 9, ended.height + 1, ended.app_hash)
+        assert told.app_hash == ended.app_hash
+        assert house.consensus.info() == (0, b"")
+        house.consensus.finalize(small.START + 10, [])
+    house.consensus.decide(small.START + 10, [])
+    assert house.consensus.info() == (ended.height + 1, ended.app_hash)
+    for one in (before, house):
+        one.application.close()
 
 
 def test_a_decided_block_with_a_bad_signature_stops_the_node(house):

@@ -8,6 +8,7 @@ own back by the whole pause. Therefore a proposal holds no transaction whose exp
 empty block first: the waiting transactions follow at once, with fresh time.
 """
 
+import json
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from enum import StrEnum
@@ -128,16 +129,19 @@ class Application:
         )
 
     def init_chain(self, request: Any) -> Any:
-        """Found the ledger from the genesis document in `app_state_bytes` (a JSON string of its hex), or go on with it.
+        """Found the ledger that `app_state_bytes` names, or go on with it.
 
-        A crash before the first Commit runs InitChain again, on a store that is founded by then.
+        JSON: the genesis document, and the digest of the ledger if another engine has ordered it up to here (both
+        hexadecimal). A crash before the first Commit runs InitChain again, on a store that is founded by then.
         """
-        document = bytes.fromhex(request.app_state_bytes.decode("ascii").strip('"'))
+        told = json.loads(request.app_state_bytes)
+        document, app_hash = bytes.fromhex(told["document"]), bytes.fromhex(told["app_hash"])
         if not self._store.founded:
             # The first block has the genesis time itself, and block time must rise.
             found(self._store, self._kernel, document, _milliseconds(request.time) - 1)
         head = self._store.head()
-        if self._store.document != document or head.height != self._initial_height - 1:
+        here = (self._store.document, head.height, head.app_hash)
+        if here != (document, self._initial_height - 1, app_hash or head.app_hash):
             raise OtherLedger("the folder holds another ledger, or another height, than CometBFT's genesis names")
         powers = self._validators(self._store.read())
         return MESSAGES["ResponseInitChain"](

@@ -17,6 +17,7 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 EMPTY_BLOCK_INTERVAL: Final = "10s"  # bounds how far a proposer of an idle chain can date its own transaction back
 MAX_BLOCK_BYTES: Final = 4 * 1024 * 1024
 APP_VERSION: Final = 1
+PEERS: Final = "peers.json"
 
 _CONFIG: Final = """\
 # Written by Salus. Only what differs from the defaults of CometBFT stands here.
@@ -116,8 +117,34 @@ def _public(raw: bytes) -> dict[str, str]:
     return {"type": "tendermint/PubKeyEd25519", "value": base64.b64encode(raw).decode()}
 
 
+@dataclass(frozen=True, slots=True)
+class PublicKeys:
+    """What a node's engine is known by."""
+
+    consensus_key: bytes
+    """Ed25519 key of its votes, 32 bytes."""
+    node_id: str
+
+
+def made_keys(home: Path) -> PublicKeys:
+    """Make the engine's keys in its folder unless they are there, and return the public ones."""
+    config = home / "config"
+    if not (config / "priv_validator_key.json").exists():
+        write_keys(home, node_key=Ed25519PrivateKey.generate(), vote_key=Ed25519PrivateKey.generate())
+    told = json.loads((config / "priv_validator_key.json").read_text())
+    raw = base64.b64decode(json.loads((config / "node_key.json").read_text())["priv_key"]["value"])
+    node_key = Ed25519PrivateKey.from_private_bytes(raw[:32])
+    return PublicKeys(base64.b64decode(told["pub_key"]["value"]), node_id(node_key))
+
+
 def write_home(home: Path, *, node_key: Ed25519PrivateKey, vote_key: Ed25519PrivateKey, settings: Settings) -> None:
-    """Create the folder's keys and configuration. The last-signed state is never overwritten: it prevents double votes."""
+    """Create the folder's keys and configuration."""
+    write_keys(home, node_key=node_key, vote_key=vote_key)
+    write_config(home, settings)
+
+
+def write_keys(home: Path, *, node_key: Ed25519PrivateKey, vote_key: Ed25519PrivateKey) -> None:
+    """Create the folder with its keys. The last-signed state is never overwritten: it prevents double votes."""
     (home / "config").mkdir(mode=0o700, parents=True, exist_ok=True)
     (home / "data").mkdir(mode=0o700, exist_ok=True)
     public = vote_key.public_key().public_bytes_raw()
@@ -133,7 +160,6 @@ def write_home(home: Path, *, node_key: Ed25519PrivateKey, vote_key: Ed25519Priv
     state = home / "data" / "priv_validator_state.json"
     if not state.exists():
         _write(state, {"height": "0", "round": 0, "step": 0})
-    write_config(home, settings)
 
 
 def write_config(home: Path, settings: Settings) -> None:
@@ -153,9 +179,18 @@ def write_config(home: Path, settings: Settings) -> None:
 
 
 def genesis_json(
-    document: bytes, *, chain_id: str, time: int, validators: Sequence[Validator], initial_height: int = 1
+    document: bytes,
+    *,
+    chain_id: str,
+    time: int,
+    validators: Sequence[Validator],
+    initial_height: int = 1,
+    app_hash: bytes = b"",
 ) -> dict[str, Any]:
-    """Return CometBFT's genesis for a ledger founded by `document`; `time` in Unix ms is the first block's."""
+    """Return CometBFT's genesis for a ledger founded by `document`; `time` in Unix ms is the first block's.
+
+    A ledger that another engine has ordered up to `initial_height` - 1 goes on from `app_hash`, its digest there.
+    """
     moment = datetime.fromtimestamp(time // 1000, UTC) + timedelta(milliseconds=time % 1000)
     return {
         "genesis_time": moment.isoformat(timespec="milliseconds").replace("+00:00", "Z"),
@@ -172,8 +207,19 @@ def genesis_json(
             {"pub_key": _public(found.key), "power": str(found.power), "name": found.name} for found in validators
         ],
         "app_hash": "",
-        "app_state": document.hex(),
+        "app_state": {"document": document.hex(), "app_hash": app_hash.hex()},
     }
+
+
+def write_peers(home: Path, peers: Sequence[Peer]) -> None:
+    """Keep where the other members' engines are met, for a configuration that does not name them."""
+    _write(home / PEERS, [[peer.node_id, peer.address] for peer in peers])
+
+
+def read_peers(home: Path) -> tuple[Peer, ...]:
+    """Return what was kept, or nothing."""
+    path = home / PEERS
+    return tuple(Peer(*pair) for pair in json.loads(path.read_text())) if path.exists() else ()
 
 
 def write_genesis(home: Path, genesis: dict[str, Any]) -> None:

@@ -15,7 +15,7 @@ import structlog
 from salus import __version__
 from salus.core.kernel import Kernel
 from salus.engines.cometbft.binary import find
-from salus.engines.cometbft.home import Peer, Settings, write_config
+from salus.engines.cometbft.home import Peer, Settings, read_peers, write_config
 from salus.engines.cometbft.ledger import CometLedger
 from salus.engines.cometbft.rpc import Rpc
 from salus.engines.cometbft.unit import Unit
@@ -61,7 +61,8 @@ def settings_of(config: Config) -> Settings:
         if not address:
             raise Malformed("config.peer", "this is no engine's address", expected="id@host:port", got=text)
         peers.append(Peer(node_id, address))
-    return Settings(config.member, sockets.application, sockets.rpc, config.consensus.listen, tuple(peers))
+    known = tuple(peers) or read_peers(home_of(config))
+    return Settings(config.member, sockets.application, sockets.rpc, config.consensus.listen, known)
 
 
 def initial_height(config: Config) -> int:

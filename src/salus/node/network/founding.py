@@ -135,18 +135,18 @@ def found_network(node: Unfounded, request: Found) -> Founded:
         name=request.network,
         time=now,
         rules=RULES,
-        parameters=Parameters(agreement=_agreement(request)),
+        parameters=Parameters(agreement=agreement_digest(request.network, request.agreement)),
         members=tuple(founders),
     )
     document = encode(genesis)
-    store = _new_store(folder)
+    store = new_store(folder)
     try:
         found(store, KERNEL, document, now)
     except Rejected as error:
-        _drop(folder)
+        drop_ledger(folder)
         raise Refused(error) from error
     except MalformedBytes as error:
-        _drop(folder)
+        drop_ledger(folder)
         raise Malformed("network.genesis", "the network cannot be founded like this", got=str(error)) from error
     finally:
         store.close()
@@ -166,11 +166,11 @@ def join_network(node: Unfounded, request: Join) -> Joined:
     ports = Ports(now_ms, os.urandom, transport)
     folder = Path(config.data)
     source = remote_source(config, keys, ports)
-    store = _new_store(folder)
+    store = new_store(folder)
     try:
         join(store, KERNEL, source, bytes.fromhex(request.network))
     except EngineError as error:
-        _drop(folder)
+        drop_ledger(folder)
         raise Unavailable("network.join", "the owner's ledger could not be taken over", got=str(error)) from error
     finally:
         store.close()
@@ -224,21 +224,23 @@ def made_keys(node: Unfounded) -> Keys:
     return keys
 
 
-def _agreement(request: Found) -> bytes:
-    if not request.agreement:
-        return digest("salus/v1/agreement", request.network.encode())
-    path = Path(request.agreement)
+def agreement_digest(network: str, file: str) -> bytes:
+    """Return the digest of the founders' agreement: of its file, or of the network's name where none is named."""
+    if not file:
+        return digest("salus/v1/agreement", network.encode())
+    path = Path(file)
     if not path.is_file():
         raise Malformed("network.agreement", "the agreement is not there", got=path.name)
     return digest("salus/v1/agreement", path.read_bytes())
 
 
-def _new_store(folder: Path) -> LedgerStore:
+def new_store(folder: Path) -> LedgerStore:
+    """Open an empty ledger in a data folder. Raises Conflict if it holds one."""
     if (folder / LEDGER).exists():
         raise Conflict("network.founded", "the folder holds a ledger already", got=LEDGER)
     return lmdb_store(folder / LEDGER)
 
 
-def _drop(folder: Path) -> None:
+def drop_ledger(folder: Path) -> None:
     """Remove a ledger that was not founded."""
     shutil.rmtree(folder / LEDGER, ignore_errors=True)

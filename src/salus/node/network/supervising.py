@@ -28,14 +28,13 @@ from salus.node.errors import Conflict, Malformed, NotFound, Unavailable
 from salus.node.local import call, owned, socket_path
 from salus.node.network.certificates import local_certificates
 from salus.node.network.cometbft import has_engine, home_of, settings_of
+from salus.node.network.consortium import BFT_MEMBERS, POWER
 from salus.node.network.directory import AskStatus, status
 from salus.node.network.founding import RULES, MakeCard, candidate_of, made_keys
 from salus.node.opening import KERNEL, LEDGER, Unfounded
 from salus.node.usecase import OPERATOR, Message, Node, UseCase, use_case
 from salus.vault.keystore import Keys
 
-BFT_MEMBERS: Final = 4  # fewer cannot outvote one that lies
-POWER: Final = 10
 START_SECONDS: Final = 60.0
 STOP_SECONDS: Final = 30.0
 CONFIG: Final = "salus.toml"

@@ -1,0 +1,134 @@
+"""A ledger that one member ordered goes on as a network of four, ordered by CometBFT; what was proven stays proven."""
+
+import json
+from base64 import b64decode
+from collections.abc import Callable
+from contextlib import ExitStack
+from pathlib import Path
+from typing import Any
+
+from salus.core.proof.cli import main as verify
+from tests.needs import cometbft
+from tests.processes.members import Member, certificate, free_port, member
+from tests.processes.test_three_members import FHIR, until
+
+NAMES = ("north", "south", "lab", "payer")
+
+
+def founded(folder: Path) -> dict[str, Member]:
+    """Four members on a ledger that the first orders; only it serves yet."""
+    tls = certificate(folder)
+    first = member(folder, NAMES[0], tls=tls)
+    members = {first.id: first, **{name: member(folder, name, first, tls) for name in NAMES[1:]}}
+    for one in members.values():
+        one.environment["SALUS_CONSENSUS_LISTEN"] = f"127.0.0.1:{free_port()}"
+    cards = [
+        one.told(
+            *("network", "card", "--name", one.id, "--roles", "provider", "--jurisdiction", "DE"),
+            *("--endpoint", f"https://127.0.0.1:{one.port}"),
+        )["card"]
+        for one in members.values()
+    ]
+    others = [part for card in cards[1:] for part in ("--others", card)]
+    network = first.told("network", "found", "--network", "lake-county", "--card", cards[0], *others)["network"]
+    first.serve()
+    for one in list(members.values())[1:]:
+        one.told("network", "join", "--network", network)
+    return members
+
+
+def shares(members: dict[str, Member]) -> dict[str, Any]:
+    return {
+        one.id: one.told("network", "share", "--address", one.environment["SALUS_CONSENSUS_LISTEN"])
+        for one in members.values()
+    }
+
+
+def listed(made: dict[str, Any]) -> list[str]:
+    return [part for one in made.values() for part in ("--shares", one["share"])]
+
+
+def elected(members: dict[str, Member], made: dict[str, Any]) -> None:
+    """Vote all four into the validators; each opens its node for its ballot, and cosigns by that."""
+    first, *others = members.values()
+    changes = [{"member": name, "consensus_key": one["consensus_key"], "power": 10} for name, one in made.items()]
+    proposal = first.told("network", "propose-validators", "--changes", json.dumps(changes))["proposal"]
+    said = [one.told("network", "vote", proposal, "--approve")["status"] for one in others[:2]]
+    assert said == ["open", "passed"]
+
+
+def receipt(at: Member, transaction: str, file: Path) -> Path:
+    def told() -> bool:
+        answer = at.run("network", "receipt", transaction, "--json")
+        if answer.returncode == 0:
+            file.write_bytes(b64decode(json.loads(answer.stdout)["receipt"]))
+        return answer.returncode == 0
+
+    until(told)
+    return file
+
+
+def heads(members: dict[str, Member]) -> list[int]:
+    return [int(one.told("network", "status")["height"]) for one in members.values()]
+
+
+def applied(at: Member, holds: Callable[[Any], bool] = bool) -> Any:
+    """Send a transaction, again while the engine starts."""
+    found: list[Any] = []
+
+    def told() -> bool:
+        answer = at.run(
+            "tx", "membership.move", "--content", f'{{"endpoint": "https://127.0.0.1:{at.port}"}}', "--json"
+        )
+        found.append(json.loads(answer.stdout) if answer.returncode == 0 else None)
+        return holds(found[-1])
+
+    until(told)
+    return found[-1]
+
+
+def test_an_embedded_ledger_goes_on_as_a_network_and_old_receipts_hold(tmp_path: Path) -> None:
+    cometbft()
+    with ExitStack() as ends:
+        members = founded(tmp_path)
+        first, *others = members.values()
+        for one in members.values():
+            ends.callback(one.end)
+        (first.home / "in.ndjson").write_text(FHIR % first.id)
+        first.told("records", "import", "in.ndjson", "--source", "urn:ehr")
+        before = applied(first)
+        made = shares(members)
+        elected(members, made)
+        old = receipt(first, before["transaction"], tmp_path / "old.cbor")
+        (tmp_path / "trust.json").write_text(first.told("network", "trust")["trust"])
+
+        ran = first.run("network", "hand-over", *listed(made))
+        assert (ran.returncode, ran.stderr.partition(":")[0]) == (1, "network.running")
+        first.end()
+        lacking = {name: one for name, one in made.items() if name != "lab"}
+        ran = first.run("network", "hand-over", *listed(lacking))
+        assert (ran.returncode, ran.stderr.partition(":")[0]) == (1, "network.few")
+        told = first.told("network", "hand-over", *listed(made))
+        (tmp_path / "founding.json").write_bytes(b64decode(told["founding"]))
+        (tmp_path / "forged.json").write_bytes(b64decode(told["founding"]).replace(told["digest"].encode(), b"00" * 32))
+        first.serve()  # so that a replica which is behind can follow up to the end
+        for one in others:
+            ran = one.run("network", "begin", "--founding", str(tmp_path / "forged.json"))
+            assert (ran.returncode, ran.stderr.partition(":")[0]) == (1, "network.other-ledger"), ran.stderr
+            begun = one.told("network", "begin", "--founding", str(tmp_path / "founding.json"))
+            assert (begun["height"], begun["validates"]) == (told["height"], True)
+            one.serve()
+
+        after = applied(others[2])
+        assert after["height"] > told["height"]
+        until(lambda: min(heads(members)) >= after["height"])
+        blocks = [one.told("ledger", "blocks", "--limit", "200")["blocks"] for one in members.values()]
+        by_height = {line["height"]: line for line in blocks[0]}
+        assert all({line["height"]: line for line in told_} == by_height for told_ in blocks[1:])
+        assert by_height[told["height"]]["app_hash"] == told["digest"]
+
+        new = receipt(others[1], after["transaction"], tmp_path / "new.cbor")
+        again = receipt(others[0], before["transaction"], tmp_path / "again.cbor")
+        trust = ["--trust", str(tmp_path / "trust.json")]
+        assert [verify([*trust, str(file)]) for file in (old, again, new)] == [0, 0, 0]
+        assert first.told("network", "status")["orders"] == ""
