@@ -84,6 +84,8 @@ from salus.contracts.research.port import (
 )
 from salus.core.encoding import Message, encode
 from salus.core.kernel import Result
+from tests.contracts import trials_cases
+from tests.contracts import trials_scene as trial
 from tests.contracts.ledger import AGREEMENT, DAY, START, Ledger, candidate, genesis, possession, public, receive_key
 from tests.vectors_run import CONTRACTS, VECTORS
 
@@ -106,6 +108,7 @@ GENESES = {
 GENESES["researching"] = genesis(
     members=(candidate("hospital-a"), candidate("university", roles=(Role.RESEARCHER,))),
 )
+GENESES["trying"] = genesis(members=trial.MEMBERS)
 CASE = bytes(range(16))
 EXPIRY = round_expiry(START + 90 * DAY, 7 * DAY)
 GRANT = Grant(bytes(range(32)), EXPIRY)
@@ -441,6 +444,12 @@ def claims() -> None:
         simple(f"claims.{message}", name, "paying", about, *steps)
 
 
+def trials() -> None:
+    for message, name, about, steps in trials_cases.CASES:
+        sent_ = tuple(one if isinstance(one, int) else (*one, {}) for one in steps)
+        simple(f"trials.{message}", name, "trying", about, *sent_)
+
+
 def told(message: str, name: str, founders: str, scenario: Callable[[Ledger], Sent]) -> dict[str, Any]:
     """Return the vector of one scenario."""
     document = GENESES[founders]
@@ -489,6 +498,7 @@ def main() -> None:
     consent()
     research()
     claims()
+    trials()
     files = {f"genesis/{name}": genesis_told(document) for name, document in GENESES.items()}
     for message, name, founders, scenario in SCENARIOS:
         files[f"{message.replace('.', '/')}/{name}"] = told(message, name, founders, scenario)

@@ -15,6 +15,7 @@ from salus.contracts.membership.rules import CONTRACT as MEMBERSHIP
 from salus.contracts.membership.rules import authorise, version_at
 from salus.contracts.records.rules import CONTRACT as RECORDS
 from salus.contracts.research.rules import CONTRACT as RESEARCH
+from salus.contracts.trials.rules import CONTRACT as TRIALS
 from salus.core.rules import Registry, RuleSet
 
 VERSION_1: Final[tuple[Contract, ...]] = (
@@ -22,6 +23,7 @@ VERSION_1: Final[tuple[Contract, ...]] = (
     RECORDS,
     CONSENT,
     CLAIMS,
+    TRIALS,
     RESEARCH,
 )
 VERSIONS: Final[Mapping[int, tuple[Contract, ...]]] = {1: VERSION_1}

@@ -173,6 +173,22 @@ REASONS: Final[dict[str, Fault]] = {
     "claims.NO_SUCH_YEAR": NOT_FOUND,
     "claims.NOT_KEEPER": FORBIDDEN,
     "claims.OTHER_ROOT": CONFLICT,
+    "trials.CASE_EXISTS": CONFLICT,
+    "trials.NO_SUCH_STUDY": NOT_FOUND,
+    "trials.NOT_SPONSOR": FORBIDDEN,
+    "trials.UNORDERED": MALFORMED,
+    "trials.UNKNOWN_PARTY": NOT_FOUND,
+    "trials.PARTS_MISSING": RULE,
+    "trials.PARTS_MEET": RULE,
+    "trials.NO_THRESHOLD": RULE,
+    "trials.NOT_PARTY": FORBIDDEN,
+    "trials.NO_SUCH_CASE": NOT_FOUND,
+    "trials.WRONG_STATUS": CONFLICT,
+    "trials.ALREADY_SIGNED": CONFLICT,
+    "trials.NOT_NEWEST": CONFLICT,
+    "trials.SITE_NOT_ACTIVE": FORBIDDEN,
+    "trials.OUTCOMES_OPEN": CONFLICT,
+    "trials.WRONG_KIND": RULE,
 }
 
 
