@@ -20,6 +20,7 @@ from salus.contracts.records.port import (
     emergencies,
     emergency,
     erasure,
+    is_anchor,
     overdue,
     read_anchor,
     review_overdue,
@@ -43,6 +44,26 @@ def test_an_anchor_stands_in_the_log_and_leaves_no_row(ledger):
     assert read_anchor(data) == Anchored(b"\7" * 32, 5, deferred=True, submitter="hospital-b")
     assert ledger.rows == rows
     assert ledger.leaves[-2].endswith(data)
+
+
+@pytest.mark.parametrize(
+    "other",
+    [
+        b"\7" * 32 + bytes((13, 1)) + b"hospital-b",  # a bucket that there is none of
+        b"\7" * 32 + bytes((5, 2)) + b"hospital-b",
+        b"\7" * 32 + bytes((5, 1)),
+        b"\7" * 32 + bytes((5, 1)) + b"h",
+        b"\7" * 32 + bytes((0, 1)) + bytes(8) + b"hospital-b",  # a time before the submitter: another message's result
+        b"\7" * 32 + bytes((0, 1)) + b"Hospital-b",
+        b"\7" * 32 + bytes((0, 1)) + b"hospital-b\n",
+        b"https://" + b"a" * 40 + b".example",
+        bytes(16) + bytes((3,)) + bytes(8) + b"a-holder-of-many-letters",
+    ],
+)
+def test_the_result_of_another_message_is_no_anchor(other):
+    assert not is_anchor(other)
+    with pytest.raises(ValueError, match="not the result of an anchor"):
+        read_anchor(other)
 
 
 @pytest.mark.parametrize(("count", "bucket"), [(0, 0), (1, 1), (2, 2), (4, 2), (5, 3), (16, 3), (17, 4), (4**11, 12)])

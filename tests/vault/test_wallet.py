@@ -8,7 +8,7 @@ from salus.agreements import grants
 from salus.agreements.grants import Document
 from salus.core.encoding import decode, encode
 from salus.core.proof.digest import framed
-from salus.vault import enrolment
+from salus.vault import enrolled, enrolment
 from salus.vault.enrolled import KeyStanding
 from salus.vault.enrolment import Claim, Instruction, Welcome, certificate_digest
 from salus.vault.envelope import Context, ReceiveKey, open_envelope, seal_envelope
@@ -31,6 +31,8 @@ FRESH = ReceiveKey.from_seed(b"f" * 32)
 CERTIFICATE = b"certificate"
 COMMITMENTS = {"contacts": b"c" * 32, "certificate": certificate_digest(CERTIFICATE)}
 MEMBER_KEY = enrolment.public_of(SIGN)
+
+LINK = b"l" * 16
 
 
 @pytest.fixture
@@ -249,28 +251,67 @@ def test_a_member_hosts_a_wallet_it_cannot_read(vault, wallet, hands):
     with pytest.raises(UnknownWallet):
         vault.get_wallet(locator)
     file, signature = wallet.seal_for("north", 1)
-    vault.put_wallet(locator, key, 1, file=file, signature=signature)
+    vault.put_wallet(locator, key, 1, file=file, signature=signature, link=LINK)
     assert vault.get_wallet(locator) == (1, file)
     assert b"canary" not in file
     found = Wallet(wallet._root, clock=hands, entropy=Seeded())
     found.absorb(found.open_file("north", 1, file))
     assert found.state == wallet.state
     with pytest.raises(Refused) as refused:
-        vault.put_wallet(locator, key, 1, file=file, signature=signature)
+        vault.put_wallet(locator, key, 1, file=file, signature=signature, link=LINK)
     assert refused.value.current == 1
     stranger = Ed25519PrivateKey.from_private_bytes(b"t" * 32)
     theirs = stranger.sign(put_message(locator, 2, file))
     with pytest.raises(Refused, match="not signed"):
-        vault.put_wallet(locator, enrolment.public_of(stranger), 2, file=file, signature=theirs)
+        vault.put_wallet(locator, enrolment.public_of(stranger), 2, file=file, signature=theirs, link=LINK)
     with pytest.raises(Refused, match="not signed"):
-        vault.put_wallet(locator, key, 2, file=file, signature=signature)
+        vault.put_wallet(locator, key, 2, file=file, signature=signature, link=LINK)
     with pytest.raises(Refused):
-        vault.put_wallet(b"short", key, 1, file=file, signature=signature)
+        vault.put_wallet(b"short", key, 1, file=file, signature=signature, link=LINK)
     with pytest.raises(Refused):
         vault.drop_wallet(locator, theirs)
     vault.drop_wallet(locator, wallet.write_key("north").sign(put_message(locator, 0, b"")))
     with pytest.raises(UnknownWallet):
         vault.drop_wallet(locator, b"")
+
+
+def put(vault, wallet, member, version, *, link=LINK, file=None):
+    sealed, signature = wallet.seal_for(member, version)
+    if file is not None:
+        sealed, signature = file, wallet.write_key(member).sign(put_message(wallet.locator(member), version, file))
+    key = enrolment.public_of(wallet.write_key(member))
+    vault.put_wallet(wallet.locator(member), key, version, file=sealed, signature=signature, link=link)
+
+
+def test_a_link_keeps_two_wallet_files_and_no_other_links(vault, wallet):
+    put(vault, wallet, "north", 1)
+    put(vault, wallet, "elsewhere", 1)
+    with pytest.raises(Refused, match="at most 2"):
+        put(vault, wallet, "third", 1)
+    with pytest.raises(Refused, match="not signed"):
+        put(vault, wallet, "north", 2, link=b"o" * 16)
+    put(vault, wallet, "north", 2)
+    put(vault, wallet, "third", 1, link=b"o" * 16)
+    with pytest.raises(UnknownWallet):
+        vault.get_wallet(wallet.locator("fourth"))
+
+
+def test_a_link_writes_its_wallet_file_so_often_and_so_much_a_day(vault, wallet, hands, monkeypatch):
+    monkeypatch.setattr(enrolled, "MAX_DAY_WRITES", 3)
+    for version in (1, 2, 3):
+        put(vault, wallet, "north", version)
+    with pytest.raises(Refused, match="a day"):
+        put(vault, wallet, "north", 4)
+    assert vault.get_wallet(wallet.locator("north"))[0] == 3
+    put(vault, wallet, "other", 1, link=b"o" * 16)
+    hands.now += 24 * 3600 * 1000
+    put(vault, wallet, "north", 4)
+    monkeypatch.setattr(enrolled, "MAX_DAY_BYTES", 100_000)
+    with pytest.raises(Refused, match="a day"):
+        put(vault, wallet, "north", 5, file=bytes(90_000))
+    with pytest.raises(Refused, match="a day"):
+        put(vault, wallet, "north", 5, file=bytes(100_001))
+    assert vault.get_wallet(wallet.locator("north"))[0] == 4
 
 
 def test_the_file_is_bound_to_root_member_and_version_and_hides_its_size(wallet, hands):

@@ -53,6 +53,11 @@ MIGRATIONS: Final = (
     CREATE TABLE wallet (
         locator BLOB PRIMARY KEY, write_key BLOB NOT NULL, version INTEGER NOT NULL, file BLOB NOT NULL);
     """,
+    """
+    ALTER TABLE wallet ADD COLUMN link BLOB;
+    CREATE INDEX wallet_link ON wallet (link);
+    CREATE TABLE wallet_day (link BLOB PRIMARY KEY, day INTEGER NOT NULL, writes INTEGER NOT NULL, bytes INTEGER NOT NULL);
+    """,
 )
 CACHE_KB: Final = 64 * 1024
 """Decrypted pages kept in memory: decrypting one costs as much as sealing a record."""

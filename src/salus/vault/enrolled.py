@@ -19,7 +19,12 @@ from salus.vault.wallet import put_message
 
 MAX_WALLET: Final = 4 * 1024 * 1024
 """Bytes of one hosted file: thousands of grants."""
-
+MAX_LOCATORS: Final = 2
+"""Files of one link: the wallet's, and for the moment of a re-key the one at its new root's locator."""
+MAX_DAY_WRITES: Final = 500
+MAX_DAY_BYTES: Final = 64 * 1024 * 1024
+"""What one link may write in a day: a patient's day is a few dozen grants, each with one write of some 16 KB."""
+_DAY_MS: Final = 24 * 3600 * 1000
 
 _NOBODY: Final = Ed25519PrivateKey.from_private_bytes(bytes(32)).public_key().public_bytes_raw()
 """A signature over an unknown link is checked under this key, so that it takes as long; the answer is no in any case."""
@@ -156,23 +161,47 @@ def publish_certificate(store: Store, link: bytes, certificate: bytes) -> None:
             db.execute("UPDATE link_key SET standing = ? WHERE link = ?", (int(KeyStanding.REVOKES_ONLY), link))
 
 
-def put_wallet(store: Store, locator: bytes, write_key: bytes, version: int, *, file: bytes, signature: bytes) -> None:
+def put_wallet(
+    store: Store, locator: bytes, write_key: bytes, version: int, *, file: bytes, signature: bytes, link: bytes
+) -> None:
     """Store a wallet's sealed file if it is the next version (compare and swap), durably.
 
-    The first write of a locator pins its Ed25519 `write_key`; `signature` is over `put_message`. That a stranger
-    may not store here at all is the caller's to check. Raises Refused with the current version.
+    The first write of a locator pins its Ed25519 `write_key` and the `link` whose key asked for it; `signature` is over
+    `put_message`. That a stranger may not store here at all is the caller's to check. Raises Refused, with the current
+    version where that is what is wrong; number of files, size and writes of a day are limited for each link.
     """
     if len(locator) != 32 or len(file) > MAX_WALLET:
         raise Refused(f"a locator has 32 bytes, a wallet's file at most {MAX_WALLET}")
     with store.lock:
-        row = store.row("SELECT version, write_key FROM wallet WHERE locator = ?", (locator,))
-        current, pinned = cast("tuple[int, bytes]", row) if row else (0, write_key)
-        if pinned != write_key or not ed25519.verify(write_key, put_message(locator, version, file), signature):
+        row = store.row("SELECT version, write_key, coalesce(link, ?2) FROM wallet WHERE locator = ?1", (locator, link))
+        current, pinned, owner = cast("tuple[int, bytes, bytes]", row) if row else (0, write_key, link)
+        if (pinned, owner) != (write_key, link) or not ed25519.verify(
+            write_key, put_message(locator, version, file), signature
+        ):
             raise Refused("the write is not signed with the key of this locator")
         if version != current + 1:
             raise Refused("another version was written meanwhile: read, merge, write again", current=current)
+        held = store.row("SELECT count(*) FROM wallet WHERE link = ? AND locator <> ?", (link, locator))
+        if cast("tuple[int]", held)[0] >= MAX_LOCATORS:
+            raise Refused(f"a link keeps at most {MAX_LOCATORS} wallet files")
+        day = _counted(store, link, len(file))
         with store.transaction() as db:
-            db.execute("INSERT OR REPLACE INTO wallet VALUES (?, ?, ?, ?)", (locator, write_key, version, file))
+            db.execute(
+                "INSERT OR REPLACE INTO wallet VALUES (?, ?, ?, ?, ?)", (locator, write_key, version, file, link)
+            )
+            db.execute("INSERT OR REPLACE INTO wallet_day VALUES (?, ?, ?, ?)", (link, *day))
+
+
+def _counted(store: Store, link: bytes, length: int) -> tuple[int, int, int]:
+    """Return day, writes and bytes of a link with one more write. Raises Refused when the day's are used up."""
+    today = store.clock() // _DAY_MS
+    row = store.row("SELECT day, writes, bytes FROM wallet_day WHERE link = ?", (link,))
+    day, writes, size = cast("tuple[int, int, int]", row) if row else (today, 0, 0)
+    if day != today:
+        writes = size = 0
+    if writes >= MAX_DAY_WRITES or size + length > MAX_DAY_BYTES:
+        raise Refused(f"a link writes its wallet file at most {MAX_DAY_WRITES} times and {MAX_DAY_BYTES} bytes a day")
+    return today, writes + 1, size + length
 
 
 def get_wallet(store: Store, locator: bytes) -> tuple[int, bytes]:

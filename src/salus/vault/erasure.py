@@ -181,6 +181,8 @@ def _remove(store: Store, link: bytes, number: int) -> ErasureReport:
         db.execute("DELETE FROM link_identifier WHERE link = ?", (inner,))
         db.execute("DELETE FROM invitation WHERE link = ?", (link,))
         db.execute("DELETE FROM link_key WHERE link = ?", (link,))
+        db.execute("DELETE FROM wallet_day WHERE link = ?", (link,))
+        db.execute("UPDATE wallet SET link = NULL WHERE link = ?", (link,))
         db.execute(
             "UPDATE link SET secret = NULL, head = zeroblob(32), standing = ?, reason = '' WHERE number = ?",
             (int(Standing.ERASED), inner),

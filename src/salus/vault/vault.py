@@ -305,9 +305,11 @@ class Vault:
         """Obey a link key in revocation only, from now on. Raises UnknownLink, Refused."""
         enrolled.publish_certificate(self.store, link, certificate)
 
-    def put_wallet(self, locator: bytes, write_key: bytes, version: int, *, file: bytes, signature: bytes) -> None:
-        """Store a wallet's sealed file if it is the next version. Raises Refused with the current version."""
-        enrolled.put_wallet(self.store, locator, write_key, version, file=file, signature=signature)
+    def put_wallet(
+        self, locator: bytes, write_key: bytes, version: int, *, file: bytes, signature: bytes, link: bytes
+    ) -> None:
+        """Store a wallet's sealed file if it is the next version and within its link's limits. Raises Refused."""
+        enrolled.put_wallet(self.store, locator, write_key, version, file=file, signature=signature, link=link)
 
     def get_wallet(self, locator: bytes) -> tuple[int, bytes]:
         """Return version and sealed file under a locator. Raises UnknownWallet."""

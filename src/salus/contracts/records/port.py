@@ -1,8 +1,10 @@
 """What others may use of the records contract."""
 
+import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 
+from salus.contracts.fields import MEMBER_ID
 from salus.contracts.records.messages import (
     Anchor,
     CancelErasure,
@@ -51,6 +53,7 @@ __all__ = [
     "emergencies",
     "emergency",
     "erasure",
+    "is_anchor",
     "overdue",
     "read_anchor",
     "review_overdue",
@@ -78,8 +81,22 @@ def count_bucket(count: int) -> int:
     return bucket
 
 
+def is_anchor(data: bytes) -> bool:
+    """Say whether result data has the form of an anchor's, byte for byte: other messages' results are as long."""
+    submitter = data[34:]
+    return (
+        len(data) > 34
+        and data[32] <= MAX_BUCKET
+        and data[33] <= 1
+        and submitter.isascii()
+        and re.fullmatch(MEMBER_ID, submitter.decode("ascii")) is not None
+    )
+
+
 def read_anchor(data: bytes) -> Anchored:
-    """Read the result data of an anchor that was applied."""
+    """Read the result data of an anchor that was applied. Raises ValueError for what is none."""
+    if not is_anchor(data):
+        raise ValueError("this is not the result of an anchor")
     return Anchored(data[:32], data[32], bool(data[33]), data[34:].decode("ascii"))
 
 

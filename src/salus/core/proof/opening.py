@@ -17,6 +17,7 @@
 An access log is complete if, for each side, subject and submitter of the anchors, its lines are numbered 1, 2, 3, ...
 """
 
+import re
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, Final
@@ -32,6 +33,8 @@ from salus.core.proof.trust import parse_json, unhex
 MAX_LOG: Final = 64 * 1024 * 1024  # some 40,000 lines: more than a lifetime of one patient's
 MAX_HEX: Final = 32 * 1024 * 1024
 ANCHOR_HEAD: Final = 34
+MAX_BUCKET: Final = 12
+MEMBER: Final = re.compile(rb"[a-z][a-z0-9-]{1,31}")  # a member's id
 ANSWER_BYTES: Final = 32
 
 AcceptReceipt = Callable[[Receipt], None]
@@ -63,7 +66,7 @@ def anchor_in(receipt: Receipt) -> Anchor:
     if not isinstance(leaf, TransactionLeaf) or leaf.code != 0 or len(leaf.data) <= ANCHOR_HEAD:
         raise MalformedProof("the receipt is not that of an applied anchor")
     submitter = leaf.data[ANCHOR_HEAD:]
-    if leaf.data[33] > 1 or len(submitter) > 32 or not submitter.isascii():
+    if leaf.data[32] > MAX_BUCKET or leaf.data[33] > 1 or not MEMBER.fullmatch(submitter):
         raise MalformedProof("the receipt's result is not that of an anchor")
     return Anchor(leaf.data[:32], leaf.data[33] == 1, submitter.decode("ascii"))
 

@@ -27,6 +27,7 @@ SUBMIT: Final = "/exchange/ledger/submit"
 OFFER: Final = "/exchange/ledger/offer"
 CHECKPOINTS: Final = "/exchange/ledger/checkpoints"
 MAX_BLOCKS: Final = 100
+MAX_CHECKPOINTS: Final = 128  # each with up to 128 signatures: a megabyte; who is further behind asks again
 MAX_BYTES: Final = 8 * 1024 * 1024
 MAX_WAIT_SECONDS: Final = 1.0
 SUBMIT_SECONDS: Final = 10.0
@@ -153,7 +154,7 @@ class LedgerDoor:
         return Taken()
 
     def _checkpoints(self, _sender: str, body: bytes) -> Value:
-        found = self._source.checkpoints(_read(body, AskCheckpoints).size)
+        found = self._source.checkpoints(_read(body, AskCheckpoints).size)[:MAX_CHECKPOINTS]
         return Checkpoints(tuple(one.encode() for one in found))
 
 
@@ -220,6 +221,8 @@ class RemoteSource:
     def checkpoints(self, from_size: int) -> list[Checkpoint]:
         """Return checkpoints that others signed, from a log size on. Raises SourceUnavailable."""
         found = self._ask(CHECKPOINTS, AskCheckpoints(from_size), Checkpoints).checkpoints
+        if len(found) > MAX_CHECKPOINTS:
+            raise SourceUnavailable(f"the owner answered more than {MAX_CHECKPOINTS} checkpoints")
         try:
             return [Checkpoint.decode(one) for one in found]
         except MalformedProof as error:

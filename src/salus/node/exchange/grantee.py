@@ -10,7 +10,7 @@ from typing import Final
 
 from salus.agreements.grants import Document, Grant, GrantRefused, check_document, grant_id, present, slip_of
 from salus.contracts.consent import port as consent
-from salus.contracts.records.port import Anchored, read_anchor
+from salus.contracts.records.port import Anchored, is_anchor, read_anchor
 from salus.core.encoding import MalformedBytes, Value, decode, encode
 from salus.core.proof.batch import root_from_batch
 from salus.core.proof.digest import framed
@@ -287,7 +287,7 @@ def _writer_of(node: MemberNode, root: bytes, tx_id: bytes) -> str:
 def _anchor_in(node: MemberNode, tx_id: bytes) -> Anchored | None:
     """Return what a transaction anchored, as the own ledger has it, or None if it is no anchor."""
     outcome = node.ledger.outcome(tx_id)
-    if outcome is None or outcome.code or len(outcome.data) < 35 or not outcome.data[34:].isascii():
+    if outcome is None or outcome.code or not is_anchor(outcome.data):
         return None
     return read_anchor(outcome.data)
 

@@ -247,7 +247,12 @@ def _keep(node: MemberNode, question: m.Keep) -> Value:
         if instruction.action != "keep" or instruction.argument != question.locator:
             raise Forbidden("wallet.refused", "the instruction is not about this file")
         node.vault.put_wallet(
-            question.locator, question.write_key, question.version, file=question.file, signature=question.signature
+            question.locator,
+            question.write_key,
+            question.version,
+            file=question.file,
+            signature=question.signature,
+            link=instruction.link,
         )
     except Refused as error:
         if error.current:

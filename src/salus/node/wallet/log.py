@@ -10,7 +10,7 @@ from typing import Final
 
 import msgspec
 
-from salus.contracts.records.port import read_anchor
+from salus.contracts.records.port import is_anchor, read_anchor
 from salus.core.proof.batch import root_from_batch
 from salus.core.proof.errors import MalformedProof
 from salus.core.proof.trust import Trust
@@ -147,9 +147,10 @@ def _anchored_by(trust: Trust, member: str, tx_id: bytes, receipt: bytes) -> byt
         leaf = check_receipt(trust, tx_id, receipt)
     except Forbidden:
         return b""
-    if leaf.code or leaf.data[34:] != member.encode("ascii"):
+    if leaf.code or not is_anchor(leaf.data):
         return b""
-    return read_anchor(leaf.data).root
+    anchor = read_anchor(leaf.data)
+    return anchor.root if anchor.submitter == member else b""
 
 
 def exported(seen: Iterable[Seen]) -> bytes:
