@@ -1,5 +1,6 @@
 """The generated reference pages: commands, routes, reasons, configuration. `make docs` writes them, a test compares."""
 
+import argparse
 import ast
 import importlib
 import inspect
@@ -15,7 +16,7 @@ import msgspec
 from salus import contracts
 from salus.cli import conformance
 from salus.cli.derive import AnyCase, help_of, shown
-from salus.cli.main import COMMANDS, PROGRAMS
+from salus.cli.main import COMMANDS, PROGRAMS, parser
 from salus.cli.stubs import client
 from salus.contracts.reference import StructText, messages
 from salus.core.errors import Reason, reasons
@@ -72,6 +73,18 @@ def cli() -> str:
             )
 
     return page("Commands", lines())
+
+
+def command_list() -> str:
+    """Return what `salus --help` prints, 100 columns wide."""
+    top = parser()
+    top.formatter_class = _Wide
+    return top.format_help()
+
+
+class _Wide(argparse.HelpFormatter):
+    def __init__(self, prog: str) -> None:
+        super().__init__(prog, width=100)
 
 
 def http() -> str:
@@ -236,6 +249,7 @@ PAGES: Final[dict[str, Callable[[], str]]] = {
     "docs/reference/openapi.json": description,
     "docs/reference/reasons.md": reason_page,
     "src/salus/client/api.py": client,
+    "src/salus/cli/help.txt": command_list,
 }
 
 
