@@ -30,8 +30,10 @@ def test_the_doctor_says_what_is_there_and_what_is_not(
     code, out, _ = alone.salus("doctor")
     assert code == 1
     assert [line for line in out.splitlines() if line.startswith("LOOK")] == [
-        "LOOK passphrase: on the same disk as the keystore: a stolen disk opens all"
+        "LOOK passphrase: on the same disk as the keystore: a stolen disk opens all",
+        "LOOK erasures: on the same disk as the vault: an old image brings both back",
     ]
+    assert "ok   engine: embedded: this member orders the ledger" in out
     assert "ok   vault: 2 records" in out
     monkeypatch.setenv("SALUS_DATA", str(tmp_path / "none"))
     code, out, _ = alone.salus("doctor")

@@ -1,12 +1,15 @@
 """A node's backup: back on an empty machine, without whom the list of erasures names."""
 
 import shutil
+import time
 from pathlib import Path
 
 import pytest
+from msgspec import structs
 
 from salus.contracts.membership.port import Role
-from salus.node import erasing
+from salus.contracts.records.port import ErasureStatus
+from salus.node import erasing, opening
 from salus.node.accounts import STAFF
 from salus.node.config import Config
 from salus.node.errors import Conflict, EdgeError, Malformed, NotFound
@@ -14,7 +17,9 @@ from salus.node.network.founding import Found, MakeCard, card, found_network
 from salus.node.opening import Unfounded, open_node
 from salus.node.records.intake import Intake
 from salus.node.signing_in import keep_account
-from salus.node.upkeep.backups import MakeBackup, RestoreBackup, make_backup, restore_backup
+from salus.node.ticking import Ticker
+from salus.node.upkeep.backups import DAY_MS, MakeBackup, RestoreBackup, expire, make_backup, restore_backup
+from salus.vault import backup
 from salus.vault.errors import RestoreRefused
 
 LINES = (
@@ -119,3 +124,108 @@ def test_nothing_readable_lies_in_a_backup(config: Config, tmp_path: Path) -> No
         data = path.read_bytes() if path.is_file() else b""
         assert b"urn:mrn" not in data
         assert b"example.org" not in data
+
+
+class Moved:
+    """The machine's clock, moved by hand."""
+
+    def __init__(self) -> None:
+        self.ahead = 0
+
+    def __call__(self) -> int:
+        return time.time_ns() // 1_000_000 + self.ahead
+
+
+@pytest.fixture
+def clock(monkeypatch: pytest.MonkeyPatch) -> Moved:
+    moved = Moved()
+    monkeypatch.setattr(opening, "now_ms", moved)
+    return moved
+
+
+def erased(config: Config, clock: Moved) -> bytes:
+    """Erase one patient of a node that was backed up; return the link."""
+    node = open_node(config)
+    link = node.vault.find_link("urn:mrn", "one")
+    erasing.begin(node, link, bytes(range(16)))
+    clock.ahead += 8 * DAY_MS
+    assert erasing.advance(node) == 1
+    node.close()
+    return link
+
+
+def test_an_old_image_of_vault_and_list_is_refused_by_the_ledger(config: Config, tmp_path: Path, clock: Moved) -> None:
+    backed_up(config, tmp_path)
+    folder, image = Path(config.data), tmp_path / "image"
+    shutil.copytree(folder, image)
+    link = erased(config, clock)
+    newest = (folder / "vault.erasures").read_bytes()
+    shutil.rmtree(folder / "vault")
+    shutil.copytree(image / "vault", folder / "vault")
+    for name in ("vault.erasures", "desk.db", "index.db"):
+        for old in folder.glob(f"{name}*"):
+            old.unlink()
+        shutil.copy(image / name, folder / name)
+
+    with pytest.raises(RestoreRefused, match="neither this vault nor its list"):
+        open_node(config)
+
+    (folder / "vault.erasures").write_bytes(newest)
+    node = open_node(config)
+    assert node.vault.find_link("urn:mrn", "one") is None
+    assert node.vault.of_link(link) == []
+    assert node.vault.find_link("urn:mrn", "two") is not None
+    node.close()
+
+
+def test_a_list_on_another_disk_keeps_an_old_image_from_bringing_back(
+    config: Config, tmp_path: Path, clock: Moved
+) -> None:
+    (tmp_path / "other-disk").mkdir()
+    config = structs.replace(config, erasures_file=str(tmp_path / "other-disk" / "list"))
+    backed_up(config, tmp_path)
+    folder, image = Path(config.data), tmp_path / "image"
+    assert not (folder / "vault.erasures").exists()
+    shutil.copytree(folder, image)
+    erased(config, clock)
+    shutil.rmtree(folder)
+    shutil.copytree(image, folder)  # the ledger too: nothing in the folder knows of the erasure
+
+    node = open_node(config)
+    assert node.vault.find_link("urn:mrn", "one") is None
+    assert node.vault.find_link("urn:mrn", "two") is not None
+    node.close()
+
+
+def test_an_erasure_is_confirmed_only_when_no_backup_from_before_opens(
+    config: Config, tmp_path: Path, clock: Moved, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    backed_up(config, tmp_path)
+    erased(config, clock)
+    clock.ahead += 29 * DAY_MS + 1000
+    node = open_node(config)
+    monkeypatch.setattr(backup, "KEEP_DAYS", 100)
+    assert erasing.advance(node) == 0
+    assert [one.row.status for one in erasing.cases(node)] == [ErasureStatus.DELETED]
+    monkeypatch.undo()
+    monkeypatch.setattr(opening, "now_ms", clock)
+
+    assert erasing.advance(node) == 1
+
+    assert [one.row.status for one in erasing.cases(node)] == [ErasureStatus.ERASED]
+    assert node.day_keys().oldest() is None
+    node.close()
+
+
+def test_day_keys_expire_without_a_new_backup_and_by_no_wrong_clock(
+    config: Config, tmp_path: Path, clock: Moved
+) -> None:
+    backed_up(config, tmp_path)
+    node = open_node(config)
+    assert expire(node) == 0
+    clock.ahead = 5 * 365 * DAY_MS
+    assert expire(node) == 0
+    clock.ahead = 29 * DAY_MS
+    assert expire(node) == 1
+    assert "expire" in [name for name, _, _ in Ticker._jobs(None, node)]
+    node.close()

@@ -200,8 +200,10 @@ def test_a_vault_does_not_open_without_its_list(reopen, vault, two):
 def test_a_backup_expires_with_the_key_of_its_day(vault, keys, tmp_path, hands):
     vault.backup(tmp_path / "backup", keys)
     today = hands.now // DAY
-    assert keys.expire(today + KEEP_DAYS) == []
-    assert keys.expire(today + KEEP_DAYS + 1) == [today]
+    assert keys.expire(today + KEEP_DAYS - 1) == []
+    assert keys.oldest() == today
+    assert keys.expire(today + KEEP_DAYS) == [today]
+    assert keys.oldest() is None
     with pytest.raises(RestoreRefused, match="expired"):
         put_back(vault, tmp_path / "backup", tmp_path / "back", keys)
 

@@ -164,7 +164,7 @@ class BackedUp(msgspec.Struct, frozen=True, kw_only=True):
     """Newest block in it."""
 
     expired: int
-    """Day keys destroyed because their backups are older than 30 days."""
+    """Day keys destroyed because their backups are 29 days old or older."""
 
 
 class RestoreBackup(msgspec.Struct, frozen=True, kw_only=True):

@@ -130,6 +130,14 @@ class Config(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
             examples=["/etc/salus/passphrase"],
         ),
     ] = ""
+    erasures_file: Annotated[
+        str,
+        Meta(
+            description="File of the list of erasures, which keeps a restored vault from bringing back whom it erased; "
+            "empty: beside the vault. Keep it on another disk, and out of every backup.",
+            examples=["/var/lib/salus-erasures/list"],
+        ),
+    ] = ""
     ledger: Annotated[LedgerAt, Meta(description="Who orders the ledger.")] = msgspec.field(default_factory=LedgerAt)
     http: Annotated[Http, Meta(description="The HTTP edge.")] = msgspec.field(default_factory=Http)
     consensus: Annotated[Consensus, Meta(description="The consortium's engine.")] = msgspec.field(

@@ -9,6 +9,7 @@ The clocks are the ledger's; what is due is computed when it is read (`due`). On
 from dataclasses import dataclass
 from typing import Final
 
+from salus.contracts.membership import port as membership
 from salus.contracts.records.port import (
     CancelErasure,
     ConfirmDeletion,
@@ -20,6 +21,7 @@ from salus.contracts.records.port import (
     RetainErasure,
     RetentionReason,
     erasure,
+    erasures,
     overdue,
 )
 from salus.node.desk import Erasing
@@ -30,6 +32,7 @@ from salus.node.notices import ERASURE_OPENED, notify
 from salus.vault.links import Standing
 
 CASE_BYTES: Final = 16
+DAY_MS: Final = 24 * 3600 * 1000
 BACKUP_MARGIN_MS: Final = 24 * 3600 * 1000  # backups are kept a day less than the ledger allows
 
 
@@ -124,12 +127,20 @@ def advance(node: MemberNode) -> int:
         # The ledger may not have answered when it was asked for; the lowest rank is safe.
         if one.done is None and _open(node, one.case, Rank.LINK_KEY) and not one.lease:
             notify(node, one.subject, ERASURE_OPENED)
+    if forgotten(node):
+        node.stopped = "erasure.list-old"
+        return 0
     moved, time = 0, node.ledger_time()
     for case in cases(node):
         if case.row.status is ErasureStatus.REQUESTED and time >= case.row.earliest:
             _delete(node, case)
             moved += 1
+        elif case.row.status is ErasureStatus.DELETED and _is_kept(node, case):
+            _delete_here(node, case)  # the vault is older than the ledger: it came from an image of the disk
+            moved += 1
         elif case.row.status is ErasureStatus.DELETED and time >= case.row.due - BACKUP_MARGIN_MS:
+            if not _expired(node, case):
+                continue
             node.submitter.submit(ConfirmErasure(case=case.erasing.case))
             node.desk.end_erasure(case.erasing.case, node.now())
             moved += 1
@@ -146,14 +157,47 @@ def _reopen(node: MemberNode, erasing: Erasing) -> None:
     node.desk.end_erasure(erasing.case, node.now())
 
 
+def forgotten(node: MemberNode) -> list[bytes]:
+    """Return the cases that the ledger says this member deleted and that neither desk nor list of erasures knows.
+
+    Then the whole folder is older than the ledger: what was erased is in the vault again.
+    """
+    state = node.ledger.read()
+    deleted = {
+        case for case, row in erasures(state) if row.holder == node.member and row.status is ErasureStatus.DELETED
+    }
+    if not deleted:
+        return []
+    known = {one.case for one in node.desk.erasures()} | {one.case for one in node.vault.erasures.read()}
+    return sorted(deleted - known)
+
+
+def _is_kept(node: MemberNode, case: Case) -> bool:
+    one = case.erasing
+    return not one.lease and node.vault.link_info(one.subject).standing is not Standing.ERASED
+
+
+def _expired(node: MemberNode, case: Case) -> bool:
+    """Destroy the keys of expired backups; say whether none opens that was made before the deletion."""
+    keys = node.day_keys()
+    keys.expire(node.sound_time() // DAY_MS)
+    deleted = case.row.due - membership.parameters(node.ledger.read()).erasure_backups
+    oldest = keys.oldest()
+    return oldest is None or oldest > deleted // DAY_MS
+
+
 def _delete(node: MemberNode, case: Case) -> None:
     """Delete, then say so: a crash between repeats the deletion, which is then a no-op."""
-    subject = case.erasing.subject
     if not case.erasing.lease:
-        node.index.forget(subject)
-        node.vault.erase_link(subject, case=case.erasing.case)
-        node.desk.set_contact(subject, "")
+        _delete_here(node, case)
     node.submitter.submit(ConfirmDeletion(case=case.erasing.case))
+
+
+def _delete_here(node: MemberNode, case: Case) -> None:
+    subject = case.erasing.subject
+    node.index.forget(subject)
+    node.vault.erase_link(subject, case=case.erasing.case)
+    node.desk.set_contact(subject, "")
 
 
 def _case(node: MemberNode, case: bytes) -> Case:

@@ -11,6 +11,7 @@ peers      the other members' nodes; `door` receives what they send
 import threading
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 from salus.contracts.membership import port as membership
@@ -28,6 +29,7 @@ from salus.node.exchange.derived import Writers
 from salus.node.exchange.wire import Door, Handler, Peers, Transport
 from salus.node.sessions import Sessions
 from salus.node.submitting import Submitter
+from salus.vault.backup import DayKeys
 from salus.vault.envelope import Context, ReceiveKey
 from salus.vault.keystore import Keys
 from salus.vault.vault import Vault
@@ -35,6 +37,8 @@ from salus.vault.vault import Vault
 if TYPE_CHECKING:
     from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
+BACKUP_KEYS: Final = "backup.keys"
+MONTH_MS: Final = 30 * 24 * 3600 * 1000
 REPLICA_SECONDS: Final = 5.0  # how long a question waits for a block that its asker has seen already
 MAX_BEHIND: Final = 1_000  # blocks: more than the fastest engine makes in those seconds with a little to spare
 
@@ -163,6 +167,15 @@ class MemberNode:
         """Return what an envelope of a member or of a one-time key is bound to; by default one sent from here."""
         told = self.member if sender is None else sender
         return Context(self.network, told.encode("ascii") if isinstance(told, str) else told, purpose, object_id)
+
+    def day_keys(self) -> DayKeys:
+        """Return the keys of this member's backups by day."""
+        return DayKeys(Path(self.config.data) / BACKUP_KEYS, self.keys.backup, self.entropy)
+
+    def sound_time(self) -> int:
+        """Return the own clock, or the ledger's head where the two are a month apart: for what cannot be undone."""
+        head = self.ledger.head().time
+        return self.now() if abs(self.now() - head) <= MONTH_MS else head
 
     def catch_up(self) -> None:
         """Index what the vault holds beyond what is indexed."""

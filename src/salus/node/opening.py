@@ -26,7 +26,7 @@ from salus.engines.follower import Follower
 from salus.engines.ports import Ledger
 from salus.engines.store import LedgerStore, lmdb_store
 from salus.index.index import Index, shipped_rules
-from salus.node import emergency
+from salus.node import emergency, erasing
 from salus.node.accounts import Accounts
 from salus.node.claims import exchange as claims_exchange
 from salus.node.config import Config
@@ -41,9 +41,10 @@ from salus.node.exchange.grantee import GRANT_KIND, take_grant
 from salus.node.exchange.pull import PATH as PULL_PATH
 from salus.node.exchange.wire import Handler, OverHttp, Peers
 from salus.node.local import Bare
-from salus.node.member import MemberNode, Ports
+from salus.node.member import BACKUP_KEYS, MemberNode, Ports
 from salus.node.network.cometbft import has_engine, open_ledger
 from salus.vault.backup import DayKeys
+from salus.vault.errors import RestoreRefused
 from salus.vault.keystore import Keys, load_credential, load_keystore
 from salus.vault.vault import Vault
 
@@ -52,7 +53,6 @@ KEYSTORE: Final = "keys.salus"
 NEXT_KEYSTORE: Final = "keys.next.salus"
 """Keys of a rotation that the ledger may or may not have taken yet."""
 PASSPHRASE: Final = "passphrase"  # noqa: S105 - a file name
-BACKUP_KEYS: Final = "backup.keys"
 LEDGER: Final = "ledger"
 VAULT: Final = "vault"
 DESK: Final = "desk.db"
@@ -167,6 +167,11 @@ def day_keys(config: Config, keys: Keys, entropy: Callable[[int], bytes]) -> Day
     return DayKeys(Path(config.data) / BACKUP_KEYS, keys.backup, entropy)
 
 
+def erasures_path(config: Config, folder: Path) -> Path:
+    """Return where the list of erasures lies: better on another disk than the vault."""
+    return Path(config.erasures_file) if config.erasures_file else folder / f"{VAULT}.erasures"
+
+
 def now_ms() -> int:
     """Return the machine's clock, Unix milliseconds."""
     return time.time_ns() // 1_000_000
@@ -219,7 +224,14 @@ def _consortium(config: Config, keys: Keys, ports: Ports, store: LedgerStore, co
 
 def assemble(config: Config, keys: Keys, on: OnLedger, ports: Ports, folder: Path) -> MemberNode:
     """Return a member's node over its ledger, with vault, index and desk in `folder`. Raises the vault's errors."""
-    vault = Vault(folder / VAULT, member=keys.member, key=keys.vault, clock=ports.clock, entropy=ports.entropy)
+    vault = Vault(
+        folder / VAULT,
+        member=keys.member,
+        key=keys.vault,
+        clock=ports.clock,
+        entropy=ports.entropy,
+        erasures=erasures_path(config, folder),
+    )
     index = Index(folder / "index.db", key=keys.index, rules=shipped_rules())
     desk = Desk(folder / DESK, mac(keys.vault, "salus/v1/desk"))
     accounts = Accounts(folder / ACCOUNTS, mac(keys.vault, "salus/v1/accounts"))
@@ -242,5 +254,10 @@ def assemble(config: Config, keys: Keys, on: OnLedger, ports: Ports, folder: Pat
     handlers[PULL_PATH] = lambda sender, body: serve_pull(node, sender, body)
     handlers[emergency.PATH] = lambda sender, body: emergency.answer(node, sender, body)
     handlers[delivery.PATH] = lambda sender, body: delivery.take(node, TAKERS, sender, body)
+    if erasing.forgotten(node):
+        node.close()
+        raise RestoreRefused(
+            "the ledger tells of an erasure that neither this vault nor its list knows: restore with the newest list"
+        )
     node.catch_up()
     return node

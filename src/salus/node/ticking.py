@@ -20,12 +20,14 @@ from salus.node.exchange.grantee import confirm_and_purge
 from salus.node.mapping import edge_error
 from salus.node.member import MemberNode
 from salus.node.notices import post_of, send_due
+from salus.node.upkeep.backups import expire
 
 _log = structlog.get_logger()
 DELIVER_SECONDS: Final = 1.0  # the first retry of a delivery is due after two
 PURGE_SECONDS: Final = 1.0  # a revoked lease is gone within two seconds of the block that ends it
 EMERGENCY_SECONDS: Final = 5.0  # what was deferred is on the ledger well within a minute of its return
 ERASE_SECONDS: Final = 60.0  # deadlines of days
+EXPIRE_SECONDS: Final = 600.0  # keys of days
 NOTICE_SECONDS: Final = 5.0
 
 
@@ -67,6 +69,7 @@ class Ticker:
             ("purge", lambda: PURGE_SECONDS, lambda: confirm_and_purge(node)),
             ("emergency", lambda: EMERGENCY_SECONDS, lambda: emergency.settle(node)),
             ("erase", lambda: ERASE_SECONDS, lambda: erasing.advance(node)),
+            ("expire", lambda: EXPIRE_SECONDS, lambda: expire(node)),
         ]
         if post is not None:
             jobs.append(("notify", lambda: NOTICE_SECONDS, lambda: send_due(node, post)))

@@ -12,6 +12,7 @@ opens: that is when an erasure is ERASED rather than DELETED.
 
 import os
 import shutil
+import threading
 from pathlib import Path
 from typing import Final, cast
 
@@ -29,8 +30,10 @@ from salus.vault.store import Store
 
 DAY: Final = 24 * 3600 * 1000
 """Milliseconds."""
-KEEP_DAYS: Final = 30
-"""After so many days a backup's key is destroyed, and with it whatever was erased since."""
+KEEP_DAYS: Final = 29
+"""After so many days a backup's key is destroyed, and with it whatever was erased since: within the ledger's 30."""
+_FILE: Final = threading.Lock()
+"""Held while day keys are read and written back: one file, two threads that make and destroy them."""
 _MAGIC: Final = b"SALUSDAY\x01"
 
 
@@ -62,11 +65,12 @@ class DayKeys:
 
     def of(self, day: int) -> bytes:
         """Return the key of a day, made at first use."""
-        keys = self._read()
-        if day not in keys:
-            keys[day] = aes_key_wrap(self._wrapping, self._entropy(32))
-            self._write(keys)
-        return self._unwrapped(keys[day])
+        with _FILE:
+            keys = self._read()
+            if day not in keys:
+                keys[day] = aes_key_wrap(self._wrapping, self._entropy(32))
+                self._write(keys)
+            return self._unwrapped(keys[day])
 
     def known(self, day: int) -> bytes:
         """Return the key of a day that has one. Raises RestoreRefused once it was destroyed."""
@@ -76,12 +80,17 @@ class DayKeys:
         return self._unwrapped(keys[day])
 
     def expire(self, today: int) -> list[int]:
-        """Destroy keys older than 30 days; return their days."""
-        keys = self._read()
-        gone = [day for day in keys if day + KEEP_DAYS < today]
-        if gone:
-            self._write({day: wrap for day, wrap in keys.items() if day not in gone})
-        return gone
+        """Destroy keys that are 29 days old or older; return their days."""
+        with _FILE:
+            keys = self._read()
+            gone = [day for day in keys if day + KEEP_DAYS <= today]
+            if gone:
+                self._write({day: wrap for day, wrap in keys.items() if day not in gone})
+            return gone
+
+    def oldest(self) -> int | None:
+        """Return the oldest day whose backups still open, or None."""
+        return min(self._read(), default=None)
 
     def _unwrapped(self, wrap: bytes) -> bytes:
         try:

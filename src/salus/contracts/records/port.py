@@ -53,6 +53,7 @@ __all__ = [
     "emergencies",
     "emergency",
     "erasure",
+    "erasures",
     "is_anchor",
     "overdue",
     "read_anchor",
@@ -103,6 +104,11 @@ def read_anchor(data: bytes) -> Anchored:
 def erasure(state: View, case: bytes) -> Erasure | None:
     """Return an erasure by its case id (16 bytes), or None."""
     return state.get(ERASURES, case)
+
+
+def erasures(state: View) -> Iterator[tuple[bytes, Erasure]]:
+    """Yield (case id, erasure), ascending by id, those that ended too."""
+    return state.range(ERASURES)
 
 
 def overdue(row: Erasure, time: int) -> bool:

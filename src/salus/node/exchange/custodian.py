@@ -21,7 +21,7 @@ from salus.core.encoding import MalformedBytes, decode, encode
 from salus.core.proof.digest import framed
 from salus.core.tables import View
 from salus.node.anchoring import commit, serving
-from salus.node.errors import Forbidden, Malformed
+from salus.node.errors import Forbidden, Malformed, Unavailable
 from salus.node.exchange.pull import (
     DEFERRED,
     FORMAT,
@@ -76,6 +76,8 @@ def serve_pull(node: MemberNode, sender: str, body: bytes) -> Pulled:
         raise Malformed("pull.bytes", "the question does not decode", got=str(error)) from error
     if pull.format != FORMAT or len(pull.id) != 16:
         raise Malformed("pull.format", "the question is of another format", expected=str(FORMAT), got=str(pull.format))
+    if node.stopped:
+        raise Unavailable("node.stopped", "this node serves nothing now", todo="try again later")
     node.wait_for(pull.seen)
     asked = _check(node, node.ledger.read(), sender, pull)
     numbers, more = _permitted(node, asked)

@@ -2,7 +2,7 @@
 
 A backup holds the vault (sealed under the day's key), the desk and the accounts (sealed likewise) and the ledger's blocks. Keys are in none:
 keep `keys.salus`, its passphrase and `backup.keys` elsewhere. A restored ledger is executed again block by block, and a
-follower's goes on from there. Backups open for 30 days; then the day's key is destroyed, and what was erased is erased.
+follower's goes on from there. Backups open for 29 days; then the day's key is destroyed, and what was erased is erased.
 """
 
 from pathlib import Path
@@ -20,7 +20,7 @@ from salus.engines.store import LedgerStore, StoredBlock, lmdb_store
 from salus.node.desk import Desk
 from salus.node.errors import Conflict, Malformed, NotFound, Unavailable
 from salus.node.member import MemberNode
-from salus.node.opening import ACCOUNTS, DESK, KERNEL, LEDGER, VAULT, Unfounded, day_keys, keys_of
+from salus.node.opening import ACCOUNTS, DESK, KERNEL, LEDGER, VAULT, Unfounded, day_keys, erasures_path, keys_of
 from salus.node.usecase import OPERATOR, Message, Progress, use_case
 from salus.vault.backup import open_file, restore, seal_file
 from salus.vault.erasure import ErasureList
@@ -53,7 +53,7 @@ class BackedUp(Message, frozen=True):
     files: Annotated[int, Meta(description="Files in it.")]
     bytes: Annotated[int, Meta(description="Bytes in it.")]
     height: Annotated[int, Meta(description="Newest block in it.")]
-    expired: Annotated[int, Meta(description="Day keys destroyed because their backups are older than 30 days.")]
+    expired: Annotated[int, Meta(description="Day keys destroyed because their backups are 29 days old or older.")]
 
 
 class RestoreBackup(Message, frozen=True):
@@ -88,10 +88,14 @@ def make_backup(node: MemberNode, request: MakeBackup, *, progress: Progress) ->
         ) from error
 
 
+def expire(node: MemberNode) -> int:
+    """Destroy the day keys of expired backups, whether or not new ones are made; return how many."""
+    return len(node.day_keys().expire(node.sound_time() // DAY_MS))
+
+
 def _written(node: MemberNode, folder: Path, progress: Progress) -> BackedUp:
-    keys = day_keys(node.config, node.keys, node.entropy)
-    day = node.now() // DAY_MS
-    expired = keys.expire(day)
+    keys = node.day_keys()
+    expired = keys.expire(node.sound_time() // DAY_MS)
     manifest = node.vault.backup(folder, keys)
     progress(1, 3, "backup")
     for name, file in ((DESK_FILE, node.desk), (ACCOUNTS_FILE, node.accounts)):
@@ -125,7 +129,7 @@ def restore_backup(node: Unfounded, request: RestoreBackup, *, progress: Progres
     if not (source / BLOCKS).is_file():
         raise NotFound("backup.none", "the folder holds no backup", got=source.name)
     days = day_keys(node.config, keys, node.entropy)
-    erasures = ErasureList(folder / f"{VAULT}.erasures", keys.vault)
+    erasures = ErasureList(erasures_path(node.config, folder), keys.vault)
     erased = restore(
         source, folder / VAULT, member=keys.member, key=keys.vault, keys=days, erasures=erasures, entropy=node.entropy
     )

@@ -13,13 +13,15 @@ from typing import Final
 
 from salus.core.errors import SalusError
 from salus.core.proof.errors import Unproven
+from salus.engines.cometbft.binary import VERSION, find
 from salus.engines.errors import EngineError
 from salus.engines.replay import replay
 from salus.node.config import Config
 from salus.node.local import Opener, owned
 from salus.node.mapping import edge_error
 from salus.node.member import MemberNode
-from salus.node.opening import KERNEL, KEYSTORE, LEDGER, NEXT_KEYSTORE, PASSPHRASE
+from salus.node.network.cometbft import has_engine
+from salus.node.opening import KERNEL, KEYSTORE, LEDGER, NEXT_KEYSTORE, PASSPHRASE, VAULT, erasures_path
 
 FREE_BYTES: Final = 2 << 30  # below this a day's work of a hospital may not fit
 FIRST_YEAR_MS: Final = 1_767_225_600_000  # 2026: no clock that is right shows an earlier time
@@ -46,6 +48,8 @@ def examine(config: Config, opener: Opener) -> Iterator[Finding]:
         return
     yield from _folder(folder)
     yield from _keys(config, folder)
+    yield _erasures(config, folder)
+    yield _engine(config)
     if not (folder / LEDGER).exists():
         yield Finding("ledger", False, "none yet", "`salus network found` or `salus network join`")
         return
@@ -100,6 +104,28 @@ def _keys(config: Config, folder: Path) -> Iterator[Finding]:
         "on another disk than the keystore" if apart else "on the same disk as the keystore: a stolen disk opens all",
         "set passphrase_file to a file on another disk, or use systemd-creds",
     )
+
+
+def _erasures(config: Config, folder: Path) -> Finding:
+    path = erasures_path(config, folder)
+    apart = path.exists() and path.stat().st_dev != folder.stat().st_dev
+    told = "on another disk than the vault" if apart else "on the same disk as the vault: an old image brings both back"
+    if not path.exists() and (folder / VAULT).exists():
+        told = "is not there: the vault does not open without it"
+    return Finding("erasures", apart, told, "move the list to another disk and set erasures_file")
+
+
+def _engine(config: Config) -> Finding:
+    """Say who orders the ledger, and whether what that takes is here."""
+    if has_engine(config):
+        program = find(os.environ)
+        if program is None:
+            return Finding("engine", False, f"CometBFT {VERSION} is not here", "`salus engine install`")
+        return Finding("engine", True, f"CometBFT {VERSION}, {program}")
+    if config.ledger.owner:
+        told = f"follows {config.ledger.owner} at {config.ledger.url}"
+        return Finding("engine", bool(config.ledger.url), told, "set ledger.url")
+    return Finding("engine", True, "embedded: this member orders the ledger")
 
 
 def _opened(config: Config, opener: Opener) -> Iterator[Finding]:
