@@ -1815,6 +1815,147 @@ class LedgerReplayed(msgspec.Struct, frozen=True, kw_only=True):
     """The ledger's digest there: equal at every member, hexadecimal."""
 
 
+class AnswerQuestion(msgspec.Struct, frozen=True, kw_only=True):
+    """The question that is released."""
+
+    query: str
+    """The question, hexadecimal."""
+
+    few: bool = False
+    """Exact: also with fewer than three custodians, where figures of one can be told."""
+
+
+class QuestionAnswered(msgspec.Struct, frozen=True, kw_only=True):
+    """How the question stands here."""
+
+    status: str
+    """answered; begun while an exact run goes on; withheld or failed."""
+
+    counted: int
+    """Persons who may be counted. For this custodian alone."""
+
+    left_out: Any
+    """Persons who may not, by reason. For this custodian alone."""
+
+
+class ApplyForPermit(msgspec.Struct, frozen=True, kw_only=True):
+    """What the study is."""
+
+    data_sets: tuple[str, ...]
+    """The data sets, hexadecimal."""
+
+    investigations: tuple[str, ...]
+    """What is investigated, in DUO's classes."""
+
+    summary: str
+    """In plain words, as patients read it."""
+
+    days: int
+    """For how many days from now."""
+
+    ethics: bytes = b''
+    """The ethics approval; its digest goes to the ledger."""
+
+    diseases: tuple[str, ...] = ()
+    """Diseases studied."""
+
+    commercial: bool = False
+    """Whether the use is commercial."""
+
+    for_profit: bool = False
+    """Whether the institution is for profit."""
+
+    duties: tuple[str, ...] = ()
+    """Duties taken on, in DUO's classes."""
+
+
+class PermitApplied(msgspec.Struct, frozen=True, kw_only=True):
+    """The application fits every data set, and waits for signatures."""
+
+    permit: str
+    """Its id, hexadecimal."""
+
+    duties: tuple[str, ...]
+    """Duties that the study must fulfil."""
+
+
+class AskQuestion(msgspec.Struct, frozen=True, kw_only=True):
+    """A question, who is asked, under which permit."""
+
+    permit: str
+    """The permit, hexadecimal."""
+
+    query: bytes
+    """The query document, JSON."""
+
+    data_sets: tuple[str, ...]
+    """The data sets, hexadecimal."""
+
+    variance: int = 100
+    """Noisy: sigma squared of each custodian's noise, in persons squared."""
+
+
+class QuestionAsked(msgspec.Struct, frozen=True, kw_only=True):
+    """The question is on record, its charge reserved in all data sets, and its document on the way."""
+
+    query: str
+    """Its id, hexadecimal."""
+
+    way: str
+    """noisy or exact."""
+
+    charge: int
+    """What it costs at each data set, micro-rho."""
+
+
+class ShowBudget(msgspec.Struct, frozen=True, kw_only=True):
+    """Whose budget."""
+
+    custodian: str = ''
+    """The custodian; this member if empty."""
+
+
+class PermitSpent(msgspec.Struct, frozen=True, kw_only=True):
+    """What one permit spent at one data set."""
+
+    permit: str
+    """The permit, hexadecimal."""
+
+    data_set: str
+    """The data set, hexadecimal."""
+
+    used: int
+    """Reserved or spent, micro-rho."""
+
+    left: int
+    """What is left of it, micro-rho."""
+
+    epsilon: Any
+    """Epsilon of what is used, at delta 1e-6."""
+
+
+class Budget(msgspec.Struct, frozen=True, kw_only=True):
+    """A custodian's privacy budget in the present period: one for all data sets, studies and analysts."""
+
+    pool: int
+    """All there is, micro-rho."""
+
+    free: int
+    """Neither reserved nor spent."""
+
+    reserved: int
+    """For questions registered and not begun."""
+
+    spent: int
+    """By questions begun, for good."""
+
+    epsilon: Any
+    """Epsilon of what is spent, at delta 1e-6."""
+
+    permits: tuple[PermitSpent, ...]
+    """By permit and data set."""
+
+
 class CheckQuery(msgspec.Struct, frozen=True, kw_only=True):
     """A question to be tried."""
 
@@ -1836,6 +1977,29 @@ class QueryChecked(msgspec.Struct, frozen=True, kw_only=True):
 
     lines: int
     """Lines of figures on the synthetic sample; 0 if it gives none."""
+
+
+class DecidePermit(msgspec.Struct, frozen=True, kw_only=True):
+    """A permit at a data set."""
+
+    permit: str
+    """The permit, hexadecimal."""
+
+    data_set: str
+    """The data set, hexadecimal."""
+
+    refuse: bool = False
+    """Refuse it, or end it."""
+
+
+class PermitDecided(msgspec.Struct, frozen=True, kw_only=True):
+    """How the permit stands at the data set."""
+
+    status: str
+    """applied, agreed, refused or suspended."""
+
+    waiting: tuple[str, ...]
+    """Who has yet to sign."""
 
 
 class RunQuery(msgspec.Struct, frozen=True, kw_only=True):
@@ -1862,6 +2026,228 @@ class QueryRun(msgspec.Struct, frozen=True, kw_only=True):
 
     figures: tuple[str, ...]
     """The lines, for reading."""
+
+
+class OfferData(msgspec.Struct, frozen=True, kw_only=True):
+    """What one's records may be used for in research, and how answers leave."""
+
+    terms: bytes
+    """The data-use agreement; its digest goes to the ledger."""
+
+    policy: tuple[str, ...]
+    """Classes of the Data Use Ontology: a permission and modifiers."""
+
+    by_consent: bool = True
+    """Count who chose so; else whoever does not object."""
+
+    ways: tuple[str, ...] | msgspec.UnsetType = msgspec.UNSET
+    """exact, noisy."""
+
+    smallest: int = 10
+    """No exact result rests on fewer persons."""
+
+    permit_rho: int = 1000000
+    """What one permit may spend, micro-rho."""
+
+    co_signers: tuple[str, ...] = ()
+    """Members that sign permits too: a data-access body."""
+
+
+class DataOffered(msgspec.Struct, frozen=True, kw_only=True):
+    """The data set is on the ledger."""
+
+    data_set: str
+    """Its id, hexadecimal."""
+
+
+class ListOffers(msgspec.Struct, frozen=True, kw_only=True):
+    """Asks for nothing more."""
+
+
+class OfferLine(msgspec.Struct, frozen=True, kw_only=True):
+    """One data set."""
+
+    data_set: str
+    """Its id, hexadecimal."""
+
+    custodian: str
+    """Who keeps the records."""
+
+    policy: str
+    """What it may be used for."""
+
+    ways: str
+    """Ways out."""
+
+    basis: str
+    """consent, or no objection."""
+
+    smallest: int
+    """No exact result rests on fewer persons."""
+
+    uses: int
+    """Answers it gave: its credit."""
+
+
+class Offers(msgspec.Struct, frozen=True, kw_only=True):
+    """All data sets of the network."""
+
+    offers: tuple[OfferLine, ...]
+    """In order of their ids."""
+
+
+class ListPermits(msgspec.Struct, frozen=True, kw_only=True):
+    """Asks for nothing more."""
+
+
+class PermitLine(msgspec.Struct, frozen=True, kw_only=True):
+    """A permit at one data set."""
+
+    permit: str
+    """Its id, hexadecimal."""
+
+    data_set: str
+    """The data set, hexadecimal."""
+
+    custodian: str
+    """Who keeps the records."""
+
+    institution: str
+    """Who asks."""
+
+    study: str
+    """In plain words."""
+
+    until: str
+    """Until when, UTC."""
+
+    status: str
+    """applied, agreed, refused or suspended."""
+
+    waiting: str
+    """Who has yet to sign."""
+
+
+class Permits(msgspec.Struct, frozen=True, kw_only=True):
+    """Permits at the data sets that this member keeps, signs for or asks."""
+
+    permits: tuple[PermitLine, ...]
+    """In order of their ids."""
+
+
+class RerunQuestion(msgspec.Struct, frozen=True, kw_only=True):
+    """The question to compute again."""
+
+    query: str
+    """The question, hexadecimal."""
+
+
+class QuestionRerun(msgspec.Struct, frozen=True, kw_only=True):
+    """Whether this custodian's part comes out again."""
+
+    same: bool
+    """Whether population and figures are those of the begin."""
+
+    why: str
+    """What has changed since, without numbers; empty if nothing."""
+
+
+class ShowResult(msgspec.Struct, frozen=True, kw_only=True):
+    """Which question."""
+
+    query: str
+    """The question, hexadecimal."""
+
+
+class PartLine(msgspec.Struct, frozen=True, kw_only=True):
+    """How the question stands at one data set."""
+
+    data_set: str
+    """The data set, hexadecimal."""
+
+    custodian: str
+    """Who keeps the records."""
+
+    status: str
+    """registered, begun, answered, withheld, failed or released."""
+
+    answered: bool
+    """Whether its answer is here."""
+
+
+class Result(msgspec.Struct, frozen=True, kw_only=True):
+    """The figures of all custodians that answered, together, and how each part stands."""
+
+    complete: bool
+    """Whether every part has ended and every answer is here."""
+
+    parts: tuple[PartLine, ...]
+    """By data set."""
+
+    lines: tuple[Any, ...]
+    """Figures; empty while nothing has been answered."""
+
+    notes: tuple[str, ...]
+    """What a reader must know to judge them."""
+
+
+class ReviewQuestions(msgspec.Struct, frozen=True, kw_only=True):
+    """Asks for nothing more."""
+
+
+class QuestionLine(msgspec.Struct, frozen=True, kw_only=True):
+    """A question at one of this member's data sets."""
+
+    query: str
+    """The question, hexadecimal."""
+
+    data_set: str
+    """The data set, hexadecimal."""
+
+    institution: str
+    """Who asks."""
+
+    title: str
+    """What the document calls itself."""
+
+    way: str
+    """noisy or exact."""
+
+    charge: int
+    """What it costs here, micro-rho."""
+
+    status: str
+    """registered, begun, answered, withheld, failed or released."""
+
+    begin_by: str
+    """Last moment to begin, UTC."""
+
+    reason: str
+    """Why it was withheld or failed: for the checker alone."""
+
+
+class Questions(msgspec.Struct, frozen=True, kw_only=True):
+    """For the output checker."""
+
+    questions: tuple[QuestionLine, ...]
+    """In order of their ids."""
+
+
+class WithholdQuestion(msgspec.Struct, frozen=True, kw_only=True):
+    """The question that is not answered."""
+
+    query: str
+    """The question, hexadecimal."""
+
+    reason: str = ''
+    """For the checker's own record."""
+
+
+class QuestionWithheld(msgspec.Struct, frozen=True, kw_only=True):
+    """The analyst is told that it was withheld, not why."""
+
+    status: str
+    """withheld."""
 
 
 class CheckEvents(msgspec.Struct, frozen=True, kw_only=True):
@@ -2454,13 +2840,61 @@ class ResearchCases:
     def __init__(self, connection: Connection) -> None:
         self._connection = connection
 
+    def answer(self, request: AnswerQuestion) -> QuestionAnswered:
+        """Release a question: begin it, and answer it with noise, or let its exact run go on. For: operator."""
+        return self._connection.ask('/api/research/answer', request, QuestionAnswered)
+
+    def apply(self, request: ApplyForPermit) -> PermitApplied:
+        """Ask for a permit. A study that does not fit a data set is refused by every node, by the class that does not fit. For: operator."""
+        return self._connection.ask('/api/research/apply', request, PermitApplied)
+
+    def ask(self, request: AskQuestion) -> QuestionAsked:
+        """Put a question on record, by commitment, and send its document to the custodians asked. For: operator."""
+        return self._connection.ask('/api/research/ask', request, QuestionAsked)
+
+    def budget(self, request: ShowBudget) -> Budget:
+        """Show a custodian's privacy budget, and what each permit spent of it. A person known to several counts at each. For: operator."""
+        return self._connection.ask('/api/research/budget', request, Budget)
+
     def check(self, request: CheckQuery) -> QueryChecked:
         """Check a query document and try it on the synthetic sample, at no cost. For: operator."""
         return self._connection.ask('/api/research/check', request, QueryChecked)
 
+    def decide(self, request: DecidePermit) -> PermitDecided:
+        """Agree to a permit at a data set, or refuse it: the custodian's part, or that of a data-access body. For: operator."""
+        return self._connection.ask('/api/research/decide', request, PermitDecided)
+
     def local(self, request: RunQuery) -> QueryRun:
         """Run a query document on one's own files: exact tables and models, for oneself. For: operator."""
         return self._connection.ask('/api/research/local', request, QueryRun)
+
+    def offer(self, request: OfferData) -> DataOffered:
+        """Offer one's records to research. What a data set may be used for never changes: other terms are another one. For: operator."""
+        return self._connection.ask('/api/research/offer', request, DataOffered)
+
+    def offers(self, request: ListOffers) -> Offers:
+        """List the data sets of all members. For: operator."""
+        return self._connection.ask('/api/research/offers', request, Offers)
+
+    def permits(self, request: ListPermits) -> Permits:
+        """List permits at the data sets that this member keeps, signs for or asks. For: operator."""
+        return self._connection.ask('/api/research/permits', request, Permits)
+
+    def rerun(self, request: RerunQuestion) -> QuestionRerun:
+        """Compute this custodian's part again as of its begin, or say what has changed since, never how much. For: operator."""
+        return self._connection.ask('/api/research/rerun', request, QuestionRerun)
+
+    def result(self, request: ShowResult) -> Result:
+        """Show what has been answered: figures with the interval of their noise, small cells masked, or a model. For: operator."""
+        return self._connection.ask('/api/research/result', request, Result)
+
+    def review(self, request: ReviewQuestions) -> Questions:
+        """List the questions put to this member's data sets, with the reasons that analysts are not told. For: operator."""
+        return self._connection.ask('/api/research/review', request, Questions)
+
+    def withhold(self, request: WithholdQuestion) -> QuestionWithheld:
+        """Withhold a question. Five at one data set suspend the permit there: a refusal tells a bit. For: operator."""
+        return self._connection.ask('/api/research/withhold', request, QuestionWithheld)
 
 
 class SupplyCases:

@@ -44,6 +44,7 @@ MIGRATIONS: Final = (
         link BLOB NOT NULL, grant_id BLOB NOT NULL, time INTEGER NOT NULL, PRIMARY KEY (link, grant_id)) WITHOUT ROWID;
     """,
     "CREATE TABLE claim (case_id BLOB PRIMARY KEY, body BLOB NOT NULL, number INTEGER NOT NULL) WITHOUT ROWID;",
+    "CREATE TABLE research (kind TEXT NOT NULL, id BLOB NOT NULL, body BLOB NOT NULL, PRIMARY KEY (kind, id)) WITHOUT ROWID;",
 )
 
 
@@ -296,6 +297,29 @@ class Desk(EncryptedFile):
         if case is None:
             return self._rows(sql + " ORDER BY number")  # type: ignore[return-value]
         return self._rows(sql + " WHERE case_id = ?", (case,))  # type: ignore[return-value]
+
+    # Research ---------------------------------------------------------------------------------------------------
+
+    def keep_research(self, kind: str, id_: bytes, body: bytes) -> None:
+        """Keep one thing of research under its kind and id; a later one replaces it."""
+        with self._writing() as db:
+            db.execute("INSERT OR REPLACE INTO research VALUES (?, ?, ?)", (kind, id_, body))
+
+    def research(self, kind: str, prefix: bytes = b"") -> list[tuple[bytes, bytes]]:
+        """Return (id, body) of what is kept of a kind, in order of ids, of those that begin with `prefix`."""
+        sql = "SELECT id, body FROM research WHERE kind = ? AND substr(id, 1, ?) = ? ORDER BY id"
+        return self._rows(sql, (kind, len(prefix), prefix))  # type: ignore[return-value]
+
+    def keep_research_once(self, kind: str, id_: bytes, body: bytes) -> bytes:
+        """Keep one thing of research unless something is kept there already; return what is kept."""
+        with self._writing() as db:
+            db.execute("INSERT OR IGNORE INTO research VALUES (?, ?, ?)", (kind, id_, body))
+        return self.research(kind, id_)[0][1]
+
+    def forget_research(self, kind: str, id_: bytes) -> None:
+        """Drop one thing of research."""
+        with self._writing() as db:
+            db.execute("DELETE FROM research WHERE kind = ? AND id = ?", (kind, id_))
 
     # What waits for the ledger ----------------------------------------------------------------------------------
 

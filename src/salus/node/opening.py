@@ -43,6 +43,7 @@ from salus.node.exchange.wire import Handler, OverHttp, Peers
 from salus.node.local import Bare
 from salus.node.member import BACKUP_KEYS, MemberNode, Ports
 from salus.node.network.cometbft import has_engine, open_ledger
+from salus.node.research import wire as research_wire
 from salus.vault.backup import DayKeys
 from salus.vault.errors import RestoreRefused
 from salus.vault.keystore import Keys, load_credential, load_keystore
@@ -59,7 +60,7 @@ DESK: Final = "desk.db"
 ACCOUNTS: Final = "accounts.db"
 CHECKPOINTS: Final = "checkpoints"
 HTTP_SECONDS: Final = 30.0  # a pull's chunk of 8 MB over a slow line
-TAKERS: Final[Mapping[str, Taker]] = {GRANT_KIND: take_grant, **claims_exchange.TAKERS}
+TAKERS: Final[Mapping[str, Taker]] = {GRANT_KIND: take_grant, **claims_exchange.TAKERS, **research_wire.TAKERS}
 """What is taken under each kind of delivery; a domain adds its own line."""
 
 

@@ -22,7 +22,7 @@ from salus.node.network import consortium, directory, exploring, founding, gover
 from salus.node.records import charts, keeping, measures, taking
 from salus.node.upkeep import backups, replaying
 from salus.node.usecase import UseCase
-from salus.node.wallet import joining, reading, seeing, sharing
+from salus.node.wallet import joining, reading, seeing, sharing, studying
 
 # A domain's module or package; its use cases are the UseCase values in its namespace.
 DOMAINS: Final[tuple[ModuleType, ...]] = (
@@ -56,7 +56,7 @@ DOMAINS: Final[tuple[ModuleType, ...]] = (
 
 
 # What a patient does with a wallet's file. No routes: nothing of it runs at a member.
-WALLET_DOMAINS: Final[tuple[ModuleType, ...]] = (joining, sharing, seeing, reading)
+WALLET_DOMAINS: Final[tuple[ModuleType, ...]] = (joining, sharing, seeing, reading, studying)
 
 
 def use_cases() -> dict[str, UseCase[Any, Any, Any]]:

@@ -17,6 +17,7 @@ from typing import Final, Self
 import msgspec
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
+from salus.core.proof.digest import mac
 from salus.vault import batches, enrolled, journal, links, records
 from salus.vault.backup import DayKeys, Manifest
 from salus.vault.backup import backup as write_backup
@@ -130,6 +131,10 @@ class Vault:
     def link_info(self, link: bytes) -> LinkInfo:
         """Return kind, standing and counts of a link. Raises UnknownLink."""
         return links.link_info(self.store, link)
+
+    def link_mac(self, link: bytes, label: str, *parts: bytes) -> bytes:
+        """Return an HMAC under a link's secret, which its wallet can compute too. Raises UnknownLink, Erased."""
+        return mac(links.secret_of(self.store, link), label, *parts)
 
     def links(self) -> list[bytes]:
         """Return the ids of all links that are not erased."""

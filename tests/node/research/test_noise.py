@@ -1,12 +1,14 @@
 """Noise is as wide as it says, costs what the ledger charges, and is drawn once."""
 
-import os
+import contextlib
 
 import numpy as np
 import pytest
 
 from salus.contracts.research.port import charge
+from salus.node.desk import Desk
 from salus.node.research.noise import AnswerBook, NoisyAnswer, mechanism
+from salus.vault.errors import StorageFull
 
 QUESTION, POPULATION = bytes(32), bytes([1]) * 32
 
@@ -23,26 +25,49 @@ def test_the_charge_is_never_below_the_mechanisms_own(variance):
         assert charge(distance**2, variance) / 1e6 >= mechanism(variance).map(distance) * (1 - 1e-12)
 
 
-def test_one_question_on_one_population_has_one_answer(tmp_path):
-    book = AnswerBook(tmp_path / "answers")
+@pytest.fixture
+def desk(tmp_path):
+    with contextlib.closing(Desk(tmp_path / "desk.db", bytes(32))) as opened:
+        yield opened
+
+
+def test_one_question_on_one_population_has_one_answer(desk):
+    book = AnswerBook(desk)
     first = book.answer(QUESTION, POPULATION, (100, 200, 300), 2500)
-    assert AnswerBook(tmp_path / "answers").answer(QUESTION, POPULATION, (100, 200, 300), 2500) == first
+    assert AnswerBook(desk).answer(QUESTION, POPULATION, (100, 200, 300), 2500) == first
     others = [book.answer(QUESTION, bytes([n]) * 32, (100, 200, 300), 2500) for n in range(2, 6)]
     assert len({answer.commitment for answer in (first, *others)}) == 5
     assert len({answer.values for answer in (first, *others)}) > 1
 
 
-def test_a_draw_that_was_not_stored_was_never_seen(tmp_path, monkeypatch):
-    book = AnswerBook(tmp_path)
+def test_a_draw_that_was_not_stored_was_never_seen(desk, monkeypatch):
+    book = AnswerBook(desk)
 
-    def full(_descriptor):
-        raise OSError(28, "No space left on device")
+    def full(*_):
+        raise StorageFull
 
     with monkeypatch.context() as patch:
-        patch.setattr(os, "fsync", full)
-        with pytest.raises(OSError, match="space"):
+        patch.setattr(Desk, "keep_research_once", full)
+        with pytest.raises(StorageFull):
             book.answer(QUESTION, POPULATION, (1,), 50)
-    assert [path.suffix for path in tmp_path.iterdir()] == [".part"]
+    assert desk.research("draw") == []
     seen = book.answer(QUESTION, POPULATION, (1,), 50)
     assert isinstance(seen, NoisyAnswer)
     assert book.answer(QUESTION, POPULATION, (1,), 50) == seen
+
+
+def test_of_two_draws_at_once_the_first_stored_is_the_answer(desk):
+    class Racing:
+        """The other draw is stored between this one's look and its own storing."""
+
+        def research(self, kind, prefix=b""):
+            found = desk.research(kind, prefix)
+            if not found:
+                AnswerBook(desk).answer(QUESTION, POPULATION, (5,), 10**6)
+            return found
+
+        def keep_research_once(self, kind, id_, body):
+            return desk.keep_research_once(kind, id_, body)
+
+    late = AnswerBook(Racing()).answer(QUESTION, POPULATION, (5,), 10**6)
+    assert late == AnswerBook(desk).answer(QUESTION, POPULATION, (5,), 10**6)

@@ -121,7 +121,20 @@ class Cox(Part, frozen=True, kw_only=True, tag="cox", tag_field="kind"):
     on: Annotated[tuple[Name, ...], Meta(min_length=1, max_length=32)]
 
 
-Statistic: TypeAlias = Count | Tabulate | Mean | Linear | Logistic | Cox
+class Histogram(Part, frozen=True, kw_only=True, tag="histogram", tag_field="kind"):
+    """How many persons in each level of a column made of bins, and the quartiles' bins."""
+
+    of: Name
+
+
+class Survival(Part, frozen=True, kw_only=True, tag="survival", tag_field="kind"):
+    """A survival curve over intervals: a time in bins, and an event with levels 0 and 1."""
+
+    time: Name
+    event: Name
+
+
+Statistic: TypeAlias = Count | Tabulate | Histogram | Survival | Mean | Linear | Logistic | Cox
 
 
 class Query(Part, frozen=True, kw_only=True):
@@ -254,6 +267,11 @@ def _binary(path: str, known: dict[str, Declared], name: str) -> None:
         raise QueryRefused(path, f"{name} is no column with the levels 0 and 1")
 
 
+def _levels(path: str, known: dict[str, Declared], name: str) -> None:
+    if name not in known or known[name].levels is None:
+        raise QueryRefused(path, f"{name} is no column with levels")
+
+
 def _number(path: str, known: dict[str, Declared], name: str) -> None:
     if name not in known or known[name].bounds is None:
         raise QueryRefused(path, f"{name} is no column with bounds")
@@ -262,21 +280,29 @@ def _number(path: str, known: dict[str, Declared], name: str) -> None:
 def _statistic(statistic: Statistic, known: dict[str, Declared]) -> None:
     if isinstance(statistic, Tabulate):
         for name in statistic.by:
-            if name not in known or known[name].levels is None:
-                raise QueryRefused("statistic.by", f"{name} is no column with levels")
+            _levels("statistic.by", known, name)
+    elif isinstance(statistic, Histogram):
+        _levels("statistic.of", known, statistic.of)
+    elif isinstance(statistic, Survival):
+        _levels("statistic.time", known, statistic.time)
+        _binary("statistic.event", known, statistic.event)
     elif isinstance(statistic, Mean):
         _number("statistic.of", known, statistic.of)
     elif not isinstance(statistic, Count):
-        if isinstance(statistic, Cox):
-            _number("statistic.time", known, statistic.time)
-            _binary("statistic.event", known, statistic.event)
-        elif isinstance(statistic, Logistic):
-            _binary("statistic.outcome", known, statistic.outcome)
-        else:
-            _number("statistic.outcome", known, statistic.outcome)
-        for name in statistic.on:
-            if name not in known or known[name].date:
-                raise QueryRefused("statistic.on", f"{name} is no column with bounds or levels")
+        _model(statistic, known)
+
+
+def _model(statistic: Linear | Logistic | Cox, known: dict[str, Declared]) -> None:
+    if isinstance(statistic, Cox):
+        _number("statistic.time", known, statistic.time)
+        _binary("statistic.event", known, statistic.event)
+    elif isinstance(statistic, Logistic):
+        _binary("statistic.outcome", known, statistic.outcome)
+    else:
+        _number("statistic.outcome", known, statistic.outcome)
+    for name in statistic.on:
+        if name not in known or known[name].date:
+            raise QueryRefused("statistic.on", f"{name} is no column with bounds or levels")
 
 
 def used(statistic: Statistic) -> tuple[str, ...]:
@@ -285,8 +311,10 @@ def used(statistic: Statistic) -> tuple[str, ...]:
         return ()
     if isinstance(statistic, Tabulate):
         names: tuple[str, ...] = statistic.by
-    elif isinstance(statistic, Mean):
+    elif isinstance(statistic, Mean | Histogram):
         names = (statistic.of,)
+    elif isinstance(statistic, Survival):
+        names = (statistic.time, statistic.event)
     elif isinstance(statistic, Cox):
         names = (statistic.time, statistic.event, *statistic.on)
     else:

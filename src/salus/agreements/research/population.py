@@ -14,6 +14,7 @@ from salus.core.proof.digest import digest, mac
 from salus.core.proof.statemap import MapProof
 
 VERSION: Final = 1
+LABEL: Final = "salus/v1/research-person"
 
 
 class Population:
@@ -35,12 +36,17 @@ class Population:
 
 def path(link_secret: bytes, query: bytes) -> bytes:
     """Return where a person stands in the map of a query (16 bytes). Needs the link secret (32 bytes)."""
-    return mac(link_secret, "salus/v1/research-person", query)
+    return mac(link_secret, LABEL, query)
 
 
 def value(salt: bytes, choice: bytes) -> bytes:
     """Return the leaf of a person: over a salt (32 bytes) and the ledger row id of the choice."""
     return digest("salus/v1/research-choice", salt, choice)
+
+
+def salt_of(salt: bytes, link: bytes) -> bytes:
+    """Return the salt of one person's leaf, from the custodian's salt for the query (32 bytes): each can be shown alone."""
+    return mac(salt, "salus/v1/research-salt", link)
 
 
 def counted(proof: MapProof, place: bytes, root: bytes) -> bytes | None:

@@ -2,6 +2,7 @@
 
 from salus.contracts.membership.port import parameters
 from salus.contracts.research.duo import (
+    DUTIES,
     Applicant,
     Match,
     Misfit,
@@ -33,10 +34,12 @@ from salus.contracts.research.reasons import ResearchReason
 from salus.contracts.research.state import (
     BEGIN_BY,
     DATA_SETS,
+    ENDED,
     MAX_ATTEMPTS,
     MAX_WITHHELD,
     PART,
     PERMIT,
+    PERMITS,
     QUERIES,
     Basis,
     DataSet,
@@ -51,7 +54,6 @@ from salus.contracts.research.state import (
     charge,
 )
 from salus.contracts.research.state import PARTS as _PARTS
-from salus.contracts.research.state import PERMITS as _PERMITS
 from salus.contracts.research.state import POOLS as _POOLS
 from salus.contracts.research.state import QUERY_PARTS as _QUERY_PARTS
 from salus.contracts.research.state import pool_key as _pool_key
@@ -61,10 +63,13 @@ __all__ = [
     "BEGIN_BY",
     "CLASSES",
     "DATA_SETS",
+    "DUTIES",
+    "ENDED",
     "MAX_ATTEMPTS",
     "MAX_WITHHELD",
     "PART",
     "PERMIT",
+    "PERMITS",
     "QUERIES",
     "Answer",
     "Applicant",
@@ -119,7 +124,7 @@ def data_set(state: View, id_: bytes) -> DataSet | None:
 
 def permit(state: View, id_: bytes) -> Permit | None:
     """Return a permit by its id (16 bytes), or None."""
-    return state.get(_PERMITS, id_)
+    return state.get(PERMITS, id_)
 
 
 def permit_part(state: View, permit_id: bytes, data_set_id: bytes) -> Part | None:

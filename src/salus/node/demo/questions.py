@@ -15,6 +15,7 @@ from salus.contracts.research.port import Way
 from salus.core.proof.digest import digest
 from salus.node.demo import research as chapter
 from salus.node.demo.telling import Telling
+from salus.node.desk import Desk
 from salus.node.errors import Refused
 from salus.node.research.figures import Frame, figures, frame
 from salus.node.research.noise import AnswerBook
@@ -66,7 +67,7 @@ def _table(scene: Any, document: bytes, links: dict[str, bytes]) -> None:
             cells = [int(str(line["count"])) for line in figures(own)]
             root = _root(links[name], query, own.count)
             chapter.begin(scene, query, name, root)
-            book = AnswerBook(scene.telling.folder / f"answers-{name}")
+            book = AnswerBook(Desk(scene.telling.folder / f"answers-{name}", bytes(32)))
             question = digest("salus/v1/demo-question", document)
             answer = book.answer(question, root, cells, chapter.VARIANCE)
             step.holds(

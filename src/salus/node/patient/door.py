@@ -22,6 +22,7 @@ from salus.node.exchange.wire import Answer, refusal_of
 from salus.node.member import MemberNode
 from salus.node.patient import messages as m
 from salus.node.patient.proof import prove_member
+from salus.node.research import patient as research
 from salus.vault.envelope import seal_envelope
 from salus.vault.errors import EnvelopeRefused, Erased, Refused, UnknownLink, UnknownWallet
 from salus.vault.journal import Disclosure, Line, Side
@@ -284,6 +285,9 @@ _ACTIONS: Final[Mapping[str, Callable[[MemberNode, bytes, bytes], Value]]] = {
     "records": _records,
     "erase": _erase,
     "revoke": _revoke,
+    "research-choose": research.choose,
+    "research-object": research.object_,
+    "research-where": research.where,
 }
 _ROUTES: Final[Mapping[str, tuple[type[Value], Callable[[MemberNode, Any], Value]]]] = {
     m.ABOUT: (m.About, _about),

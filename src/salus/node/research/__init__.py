@@ -1,5 +1,30 @@
-"""Research at a node: use cases of one organisation on its own files."""
+"""Research at a node: one organisation on its own files, and members that ask, answer and sign."""
 
 from salus.node.research.alone import check_query, run_alone
+from salus.node.research.answering import answer_question, rerun_question, review, withhold_question
+from salus.node.research.asking import ask_question, show_result
+from salus.node.research.permits import (
+    apply_for_permit,
+    decide_permit,
+    list_offers,
+    list_permits,
+    offer_data,
+    show_budget,
+)
 
-__all__ = ["check_query", "run_alone"]
+__all__ = [
+    "answer_question",
+    "apply_for_permit",
+    "ask_question",
+    "check_query",
+    "decide_permit",
+    "list_offers",
+    "list_permits",
+    "offer_data",
+    "rerun_question",
+    "review",
+    "run_alone",
+    "show_budget",
+    "show_result",
+    "withhold_question",
+]

@@ -7,16 +7,19 @@ from typing import Any, Final, TypeAlias
 import duckdb
 import numpy as np
 
-from salus.agreements.research import models
+from salus.agreements.research import models, noisy
 from salus.agreements.research.document import (
+    PATIENT,
     Count,
     Cox,
     Declared,
+    Histogram,
     Linear,
     Logistic,
     Mean,
     Query,
     QueryRefused,
+    Survival,
     Tabulate,
 )
 from salus.agreements.research.frame import compile_frame, table
@@ -30,10 +33,11 @@ Line: TypeAlias = dict[str, str | int | float | None]
 class Frame:
     """One row for each person: the columns that the statistic takes, by name, in the order of the persons' keys."""
 
-    def __init__(self, query: Query, columns: dict[str, Any], count: int) -> None:
+    def __init__(self, query: Query, columns: dict[str, Any], patients: tuple[str, ...]) -> None:
         self.query = query
         self.columns = columns
-        self.count = count
+        self.patients = patients
+        self.count = len(patients)
         self.declared: dict[str, Declared] = {column.name: column for column in query.columns}
 
     def numbers(self, name: str) -> models.Matrix:
@@ -57,6 +61,11 @@ class Frame:
 
 def frame(query: Query, resources: Iterable[Any]) -> Frame:
     """Run the views and the frame. Raises QueryRefused; ViewFailed for a resource that does not fit a view."""
+    return owned_frame(query, (("", resource) for resource in resources))
+
+
+def owned_frame(query: Query, owned: Iterable[tuple[str, Any]]) -> Frame:
+    """As `frame` over (owner, resource): where an owner is named, the rows are the owner's, whatever a reference says."""
     views = []
     for place, given in enumerate(query.views):
         try:
@@ -64,9 +73,11 @@ def frame(query: Query, resources: Iterable[Any]) -> Frame:
         except ViewMalformed as wrong:
             raise QueryRefused(f"views[{place}].{wrong.path}", wrong.what) from None
     rows: dict[str, list[tuple[str | None, ...]]] = {name: [] for name, _ in views}
-    for resource in resources:
+    places = {name: view.names.index(PATIENT) if PATIENT in view.names else -1 for name, view in views}
+    for owner, resource in owned:
         for name, view in views:
-            rows[name].extend(tuple(map(_text, row)) for row in view.rows([resource]))
+            found = (tuple(map(_text, row)) for row in view.rows([resource]))
+            rows[name].extend(_owned(row, places[name], owner) for row in found)
             if len(rows[name]) > MAX_ROWS:
                 raise QueryRefused("views", f"{name} gives more than {MAX_ROWS} rows")
     sql = compile_frame(query, {name: tuple(view.names) for name, view in views})
@@ -77,11 +88,15 @@ def frame(query: Query, resources: Iterable[Any]) -> Frame:
             database.execute(f"CREATE TABLE {table(name)} ({listed})")
             _fill(database, table(name), rows[name])
         try:
-            found = database.execute(sql).fetchnumpy()
+            columns = database.execute(sql).fetchnumpy()
         except duckdb.Error as refused:
             raise QueryRefused("columns", type(refused).__name__) from None
-    patients = found.pop("patient")
-    return Frame(query, {name: np.asarray(values) for name, values in found.items()}, len(patients))
+    patients = tuple(map(str, columns.pop(PATIENT)))
+    return Frame(query, {name: np.asarray(values) for name, values in columns.items()}, patients)
+
+
+def _owned(row: tuple[str | None, ...], place: int, owner: str) -> tuple[str | None, ...]:
+    return (*row[:place], owner, *row[place + 1 :]) if owner and place >= 0 else row
 
 
 def _fill(database: duckdb.DuckDBPyConnection, name: str, rows: list[tuple[str | None, ...]]) -> None:
@@ -103,7 +118,9 @@ def figures(own: Frame) -> list[Line]:
     if isinstance(statistic, Count):
         return [{"count": own.count}]
     if isinstance(statistic, Tabulate):
-        return _table(own, statistic)
+        return [{**cell, "count": count} for cell, count in zip(noisy.cells(own.query), cells(own), strict=True)]
+    if isinstance(statistic, Histogram | Survival):
+        return noisy.lines(own.query, cells(own), variance=0, custodians=1, smallest=0)
     if isinstance(statistic, Mean):
         values = own.numbers(statistic.of)
         return [{"count": own.count, "sum": float(values.sum()), "mean": float(values.mean()) if own.count else None}]
@@ -122,16 +139,20 @@ def figures(own: Frame) -> list[Line]:
     ]
 
 
-def _table(own: Frame, statistic: Tabulate) -> list[Line]:
-    lines: list[Line] = [{}]
-    for name in statistic.by:
-        lines = [line | {name: level} for line in lines for level in own.declared[name].levels or ()]
-    for line in lines:
+def cells(own: Frame) -> list[int]:
+    """Return the whole numbers that the noisy way sends, without noise (`agreements.research.noisy`)."""
+    statistic = own.query.statistic
+    if isinstance(statistic, Mean):
+        centre, half = noisy.middle(own.declared[statistic.of].bounds or (0.0, 1.0))
+        moved = np.rint((own.numbers(statistic.of) - centre) / half * noisy.GRID)
+        return [own.count * noisy.GRID, int(moved.sum())]
+    found = []
+    for cell in noisy.cells(own.query):
         inside = np.ones(own.count, dtype=bool)
-        for name in statistic.by:
-            inside &= own.columns[name] == line[name]
-        line["count"] = int(inside.sum())
-    return lines
+        for name, level in cell.items():
+            inside &= own.columns[name] == level
+        found.append(int(inside.sum()))
+    return found
 
 
 def _fit(own: Frame, statistic: Linear | Logistic | Cox) -> tuple[list[str], models.Fit]:

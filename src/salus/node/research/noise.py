@@ -5,11 +5,9 @@ analyst average the noise away. A draw that was not stored when the process died
 """
 
 import math
-import os
 import secrets
 from collections.abc import Sequence
-from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 import opendp.prelude as dp
 
@@ -38,37 +36,33 @@ def mechanism(variance: int) -> Any:
     return dp.m.make_gaussian(dp.atom_domain(T=int), dp.absolute_distance(T=int), scale=math.sqrt(variance))
 
 
-class AnswerBook:
-    """Answers in a folder, one file for each (question, population), named by its digest."""
+class Drawer(Protocol):
+    """Where answers are kept: durable when a method returns, one answer for each id for ever."""
 
-    def __init__(self, folder: Path) -> None:
-        self._folder = folder
-        folder.mkdir(parents=True, exist_ok=True)
+    def research(self, kind: str, prefix: bytes = b"") -> list[tuple[bytes, bytes]]:
+        """Return (id, body) of what is kept of a kind."""
+        ...
+
+    def keep_research_once(self, kind: str, id_: bytes, body: bytes) -> bytes:
+        """Keep a body unless one is kept under the id; return the one that is kept."""
+        ...
+
+
+class AnswerBook:
+    """Answers, one for each (question, population, exact figures, σ²)."""
+
+    def __init__(self, drawer: Drawer) -> None:
+        self._drawer = drawer
 
     def answer(self, question: bytes, population: bytes, exact: Sequence[int], variance: int) -> NoisyAnswer:
-        """Return the answer to a question (digest of its document) on a population (root), drawn at most once.
+        """Return the answer to a question (digest of its document) on a population (digest), drawn at most once.
 
-        Raises OSError when it cannot be stored; then nothing was seen and nothing is kept.
+        Raises what the drawer raises when it cannot keep it; then nothing was seen.
         """
-        name = digest("salus/v1/research-draw", question, population, variance.to_bytes(8, "big")).hex()
-        file = self._folder / name
-        if not file.exists():
-            draw = mechanism(variance)
-            made = NoisyAnswer(tuple(draw(figure) for figure in exact), secrets.token_bytes(32))
-            _keep(file, encode(made))
-        return decode(file.read_bytes(), NoisyAnswer)
-
-
-def _keep(file: Path, data: bytes) -> None:
-    """Write a file so that after a crash it is there whole or not at all."""
-    part = file.with_suffix(".part")
-    with part.open("wb") as out:
-        out.write(data)
-        out.flush()
-        os.fsync(out.fileno())
-    part.replace(file)
-    folder = os.open(file.parent, os.O_RDONLY)
-    try:
-        os.fsync(folder)
-    finally:
-        os.close(folder)
+        id_ = digest("salus/v1/research-draw", question, population, encode(tuple(exact)), encode(variance))
+        found = self._drawer.research("draw", id_)
+        if found:
+            return decode(found[0][1], NoisyAnswer)
+        draw = mechanism(variance)
+        made = NoisyAnswer(tuple(draw(figure) for figure in exact), secrets.token_bytes(32))
+        return decode(self._drawer.keep_research_once("draw", id_, encode(made)), NoisyAnswer)

@@ -203,6 +203,21 @@ class Holder:
             found.append(Permission(grant_id(author), given.index, document.grantee, document, members, given.revoked))
         return found
 
+    def choose(self, document: Document, shares: Sequence[Share], *, through: str) -> tuple[bytes, int]:
+        """Put a choice for research on the ledger; return the grant's id and the block that holds it.
+
+        Nobody is its grantee: each custodian is shown its slip by `instruct`. Raises as `grant`.
+        """
+        _, commitment, key = self.wallet.grant(document, shares)
+        rounding = self.member(through).rounding
+        message = GrantMessage(commitment=commitment, expiry=round_expiry(document.expiry, rounding))
+        carried = self._author(through, message, self.wallet.state.next_index - 1)
+        return grant_id(key.public_key().public_bytes_raw()), carried.height
+
+    def instruct(self, member: str, action: str, argument: Value, kind: type[V]) -> V:
+        """Send a link-signed instruction of a domain. Raises RemoteRefusal, Unavailable."""
+        return self._instruct(member, action, argument, kind)
+
     def _author(self, through: str, message: Message, index: int) -> m.Carried:
         """Have a member submit what a one-time key says. The body is read before it is signed."""
         key = self.wallet.one_time_key(index)
@@ -248,6 +263,7 @@ class Holder:
         told += [
             self._told(one.grantee, "grantee", one.id, partial(self._ask_grantee, one, "log", kind=m.Log))
             for one in self.permissions()
+            if one.grantee  # a choice for research has none: custodians count under it, nobody reads
         ]
         return together(told)
 

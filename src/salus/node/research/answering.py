@@ -1,0 +1,343 @@
+"""`research review`, `answer`, `withhold`, `rerun`: a custodian's part in a question, under its own checker's eyes.
+
+The order is the same whatever fails between: figures are computed, noise is drawn and stored durably, the begin is put on
+the ledger, eligibility is held against that block again, the commitment to the answer follows, and only then anything is
+sent. Each step asks the ledger first how far the question has come, so that a process that died goes on where it stopped.
+"""
+
+import importlib.util
+import json
+from collections.abc import Iterator, Sequence
+from typing import TYPE_CHECKING, Annotated, Any
+
+import msgspec
+from msgspec import Meta
+
+from salus.agreements.research.document import Query, QueryRefused
+from salus.contracts.research import port
+from salus.core.encoding import decode
+from salus.core.proof.digest import digest
+from salus.interop.fhir.view import ViewFailed
+from salus.node.errors import Conflict, Malformed, Unavailable
+from salus.node.member import MemberNode
+from salus.node.records.charts import moment
+from salus.node.research import choices, evidence
+from salus.node.research.alone import NEEDED
+from salus.node.research.permits import ID, ID_EXAMPLE, permit_row
+from salus.node.research.wire import (
+    ANSWER,
+    Counted,
+    Held,
+    SentAnswer,
+    answer_commitment,
+    checked,
+    held,
+    keep,
+    own_sets,
+    query_row,
+    seal_and_deliver,
+)
+from salus.node.usecase import OPERATOR, Message, use_case
+from salus.vault.sealing import Kind
+
+if TYPE_CHECKING:
+    from salus.node.research.figures import Frame
+
+QueryId = Annotated[
+    str,
+    Meta(pattern=ID, description="The question, hexadecimal.", examples=[ID_EXAMPLE], extra={"positional": True}),
+]
+
+
+class ReviewQuestions(Message, frozen=True):
+    """Asks for nothing more."""
+
+
+class QuestionLine(Message, frozen=True):
+    """A question at one of this member's data sets."""
+
+    query: Annotated[str, Meta(description="The question, hexadecimal.")]
+    data_set: Annotated[str, Meta(description="The data set, hexadecimal.")]
+    institution: Annotated[str, Meta(description="Who asks.")]
+    title: Annotated[str, Meta(description="What the document calls itself.")]
+    way: Annotated[str, Meta(description="noisy or exact.")]
+    charge: Annotated[int, Meta(description="What it costs here, micro-rho.")]
+    status: Annotated[str, Meta(description="registered, begun, answered, withheld, failed or released.")]
+    begin_by: Annotated[str, Meta(description="Last moment to begin, UTC.")]
+    reason: Annotated[str, Meta(description="Why it was withheld or failed: for the checker alone.")]
+
+
+class Questions(Message, frozen=True):
+    """For the output checker."""
+
+    questions: Annotated[tuple[QuestionLine, ...], Meta(description="In order of their ids.")]
+
+
+class AnswerQuestion(Message, frozen=True):
+    """The question that is released."""
+
+    query: QueryId
+    few: Annotated[
+        bool,
+        Meta(
+            description="Exact: also with fewer than three custodians, where figures of one can be told.",
+            examples=[True],
+        ),
+    ] = False
+
+
+class QuestionAnswered(Message, frozen=True):
+    """How the question stands here."""
+
+    status: Annotated[str, Meta(description="answered; begun while an exact run goes on; withheld or failed.")]
+    counted: Annotated[int, Meta(description="Persons who may be counted. For this custodian alone.")]
+    left_out: Annotated[dict[str, int], Meta(description="Persons who may not, by reason. For this custodian alone.")]
+
+
+class WithholdQuestion(Message, frozen=True):
+    """The question that is not answered."""
+
+    query: QueryId
+    reason: Annotated[
+        str, Meta(max_length=500, description="For the checker's own record.", examples=["Too narrow."])
+    ] = ""
+
+
+class QuestionWithheld(Message, frozen=True):
+    """The analyst is told that it was withheld, not why."""
+
+    status: Annotated[str, Meta(description="withheld.")]
+
+
+class RerunQuestion(Message, frozen=True):
+    """The question to compute again."""
+
+    query: QueryId
+
+
+class QuestionRerun(Message, frozen=True):
+    """Whether this custodian's part comes out again."""
+
+    same: Annotated[bool, Meta(description="Whether population and figures are those of the begin.")]
+    why: Annotated[str, Meta(description="What has changed since, without numbers; empty if nothing.")]
+
+
+@use_case("research.review", who=OPERATOR)
+def review(node: MemberNode, request: ReviewQuestions) -> Questions:  # noqa: ARG001 -- a use case
+    """List the questions put to this member's data sets, with the reasons that analysts are not told."""
+    state, lines = node.ledger.read(), []
+    for id_, body in node.desk.research("part"):
+        kept = decode(body, Held)
+        row, part = port.query(state, id_[:16]), port.query_part(state, id_[:16], id_[16:])
+        if row is None or part is None:
+            continue
+        title = json.loads(kept.question.document).get("title", "")
+        lines.append(
+            QuestionLine(
+                query=id_[:16].hex(),
+                data_set=id_[16:].hex(),
+                institution=kept.analyst,
+                title=title,
+                way=row.way.value,
+                charge=row.charge,
+                status=part.status.name.lower(),
+                begin_by=moment(row.begin_by),
+                reason=kept.reason,
+            )
+        )
+    return Questions(questions=tuple(lines))
+
+
+@use_case("research.answer", who=OPERATOR)
+def answer_question(node: MemberNode, request: AnswerQuestion) -> QuestionAnswered:
+    """Release a question: begin it, and answer it with noise, or let its exact run go on.
+
+    Goes on where it stopped. A question once begun is charged, whatever becomes of it.
+    """
+    equipped()
+    query = bytes.fromhex(request.query)
+    row, found, status = query_row(node, query), choices.Found((), {}), ""
+    for data_set in own_sets(node, row):
+        kept = held(node, query, data_set)
+        part = _part(node, query, data_set)
+        if part.status is port.PartStatus.REGISTERED:
+            found = _eligible(node, row, data_set, [row.height, node.ledger.head().height])
+            kept = _begin(node, row, data_set, msgspec.structs.replace(kept, few=request.few), found)
+            part = _part(node, query, data_set)
+        if part.status is port.PartStatus.BEGUN and not kept.begun:
+            kept = _confirm(node, row, data_set, kept, part)
+            part = _part(node, query, data_set)
+        if part.status is port.PartStatus.BEGUN and row.way is port.Way.NOISY:
+            _commit(node, row, data_set, kept)
+            part = _part(node, query, data_set)
+        if part.status is port.PartStatus.ANSWERED and row.way is port.Way.NOISY:
+            _send(node, data_set, kept)
+        status = part.status.name.lower()
+    return QuestionAnswered(status=status, counted=len(found.persons), left_out=found.reasons)
+
+
+@use_case("research.withhold", who=OPERATOR)
+def withhold_question(node: MemberNode, request: WithholdQuestion) -> QuestionWithheld:
+    """Withhold a question. Five at one data set suspend the permit there: a refusal tells a bit."""
+    query = bytes.fromhex(request.query)
+    for data_set in own_sets(node, query_row(node, query)):
+        withhold(node, data_set, held(node, query, data_set), request.reason)
+    return QuestionWithheld(status="withheld")
+
+
+@use_case("research.rerun", who=OPERATOR)
+def rerun_question(node: MemberNode, request: RerunQuestion) -> QuestionRerun:
+    """Compute this custodian's part again as of its begin, or say what has changed since, never how much."""
+    equipped()
+    query = bytes.fromhex(request.query)
+    row = query_row(node, query)
+    for data_set in own_sets(node, row):
+        kept = held(node, query, data_set)
+        if not kept.begun:
+            raise Conflict("research.not-begun", "the question was not begun here", got=request.query)
+        found = _eligible(node, row, data_set, [row.height, node.ledger.head().height])
+        still = {person.counted for person in found.persons}
+        if not {*kept.counted} <= still:
+            return QuestionRerun(same=False, why="people have left since")
+        if any(
+            number > kept.until
+            for person in found.persons
+            if person.counted in kept.counted
+            for number in choices.numbers(node, person)
+        ):
+            return QuestionRerun(same=False, why="records were added or changed since")
+        root = choices.population_of(node, query, kept.counted, kept.salt).root
+        own = frame_of(node, checked(kept.question.document, row), kept, found.persons)
+        if root != _part(node, query, data_set).population or _figures(own, row) != kept.exact:
+            return QuestionRerun(same=False, why="records were added or changed since")
+    return QuestionRerun(same=True, why="")
+
+
+def equipped() -> None:
+    """Raise Unavailable without the numeric libraries."""
+    missing = [name for name in (*NEEDED, "opendp") if importlib.util.find_spec(name) is None]
+    if missing:
+        raise Unavailable(
+            "research.extra", "the numeric libraries are not installed", todo="install salus-health[research]"
+        )
+
+
+def withhold(node: MemberNode, data_set: bytes, kept: Held, reason: str) -> None:
+    """Withhold a part, with a reason that stays here. Raises Refused."""
+    keep(node, data_set, msgspec.structs.replace(kept, reason=reason))
+    node.submitter.submit(port.Withhold(kept.question.query, data_set))
+
+
+def frame_of(node: MemberNode, query: Query, kept: Held, persons: Sequence[choices.Person]) -> "Frame":
+    """Return the frame of those counted, over their records up to the newest that was read at the begin."""
+    from salus.node.research import figures  # noqa: PLC0415 -- the extra may not be installed
+
+    counted = {*kept.counted}
+
+    def owned() -> Iterator[tuple[str, Any]]:
+        for person in persons:
+            if person.counted in counted:
+                numbers = [number for number in choices.numbers(node, person) if number <= kept.until]
+                for record in node.vault.open_many(numbers):
+                    if record.ref.kind is Kind.RESOURCE and record.content.media == "application/fhir+json":
+                        yield person.counted.link.hex(), json.loads(record.content.body)
+
+    try:
+        return figures.owned_frame(query, owned())
+    except (QueryRefused, ViewFailed) as wrong:
+        raise Malformed("research.figures", str(wrong)) from None
+
+
+def eligible_again(node: MemberNode, row: port.Query, data_set: bytes, heights: Sequence[int]) -> choices.Found:
+    """Return who may be counted at each of the blocks. Raises NotKept."""
+    return _eligible(node, row, data_set, heights)
+
+
+def _eligible(node: MemberNode, row: port.Query, data_set: bytes, heights: Sequence[int]) -> choices.Found:
+    state = node.ledger.read()
+    offer = port.data_set(state, data_set)
+    if offer is None:
+        raise Conflict("research.no-data-set", "the ledger has no such data set", got=data_set.hex())
+    permit = permit_row(state, row.permit)
+    return choices.find(node, choices.Study(offer, row.permit, permit, row.way.value, row.height), heights)
+
+
+def _part(node: MemberNode, query: bytes, data_set: bytes) -> port.QueryPart:
+    part = port.query_part(node.ledger.read(), query, data_set)
+    if part is None:
+        raise Conflict("research.no-query", "the question does not ask this data set", got=data_set.hex())
+    return part
+
+
+def _figures(own: "Frame", row: port.Query) -> tuple[int, ...]:
+    from salus.node.research import figures  # noqa: PLC0415 -- the extra may not be installed
+
+    return tuple(figures.cells(own)) if row.way is port.Way.NOISY else ()
+
+
+def _begin(node: MemberNode, row: port.Query, data_set: bytes, kept: Held, found: choices.Found) -> Held:
+    """Compute, draw and store; then begin."""
+    query_id = kept.question.query
+    query = checked(kept.question.document, row)
+    node.catch_up()
+    counted = tuple(person.counted for person in found.persons)
+    salt = kept.salt or node.entropy(32)
+    kept = msgspec.structs.replace(kept, counted=counted, salt=salt, until=node.index.position())
+    own = frame_of(node, query, kept, found.persons)
+    kept = keep(node, data_set, msgspec.structs.replace(kept, exact=_figures(own, row)))
+    if row.way is port.Way.NOISY:
+        _drawn(node, row, kept)
+    root = choices.population_of(node, query_id, counted, salt).root
+    outcome = node.submitter.submit(port.Begin(query_id, data_set, root))
+    node.wait_for(outcome.height or 0)
+    return kept
+
+
+def _confirm(node: MemberNode, row: port.Query, data_set: bytes, kept: Held, part: port.QueryPart) -> Held:
+    """Hold everybody counted against the block of the begin. What does not hold fails the part, and nothing leaves."""
+    query_id = kept.question.query
+    begun = next(
+        one.tx_id
+        for one in evidence.steps(node, part.height, part.height)
+        if one.message == port.Begin(query_id, data_set, part.population)
+    )
+    again = _eligible(node, row, data_set, [row.height, part.height])
+    still = {*kept.counted} <= {person.counted for person in again.persons}
+    same = still and choices.population_of(node, query_id, kept.counted, kept.salt).root == part.population
+    if not same:
+        fail(node, data_set, kept, "somebody left, or was added, between counting and the begin")
+        return kept
+    return keep(node, data_set, msgspec.structs.replace(kept, begun=begun))
+
+
+def fail(node: MemberNode, data_set: bytes, kept: Held, reason: str) -> None:
+    """Say that a part failed; nothing of it is released, and its charge stays spent."""
+    keep(node, data_set, msgspec.structs.replace(kept, reason=reason))
+    node.submitter.submit(port.Fail(kept.question.query, data_set))
+
+
+def _drawn(node: MemberNode, row: port.Query, kept: Held) -> tuple[tuple[int, ...], bytes]:
+    """Return figures with noise and their salt, drawn at most once for a question on a population, stored durably."""
+    from salus.node.research.noise import AnswerBook  # noqa: PLC0415 -- the extra may not be installed
+
+    question = digest("salus/v1/research-question", kept.question.document)
+    drawn = AnswerBook(node.desk).answer(question, _persons(kept.counted), kept.exact, row.variance)
+    return drawn.values, drawn.salt
+
+
+def _persons(counted: Sequence[Counted]) -> bytes:
+    """Return a digest of who was counted, the same in every question. It stays here."""
+    return digest("salus/v1/research-persons", *sorted(one.link for one in counted))
+
+
+def _commit(node: MemberNode, row: port.Query, data_set: bytes, kept: Held) -> None:
+    """Commit to the answer that is stored. The population is that of the begin: who leaves later is in later ones."""
+    values, salt = _drawn(node, row, kept)
+    node.submitter.submit(port.Answer(kept.question.query, data_set, answer_commitment(values, salt)))
+
+
+def _send(node: MemberNode, data_set: bytes, kept: Held) -> None:
+    row = query_row(node, kept.question.query)
+    values, salt = _drawn(node, row, kept)
+    sent = SentAnswer(kept.question.query, data_set, node.ledger.head().height, values, salt)
+    seal_and_deliver(node, kept.analyst, ANSWER, sent)

@@ -1,0 +1,192 @@
+"""What members send each other of research, what each keeps of it, and how a delivery is taken against the ledger.
+
+question   analyst → custodian    the document and the salt that open the commitment on the ledger
+answer     custodian → analyst    figures with noise and the salt that open the commitment on the ledger
+"""
+
+from collections.abc import Mapping
+from typing import Final, TypeVar
+
+from salus.agreements.grants import Presented
+from salus.agreements.research import noisy
+from salus.agreements.research.document import Query, QueryRefused, read
+from salus.contracts.research import port
+from salus.core.encoding import MalformedBytes, Value, decode, encode
+from salus.core.proof.digest import digest, mac
+from salus.node.errors import Conflict, Forbidden, Malformed, NotFound
+from salus.node.exchange.delivery import Taker, deliver
+from salus.node.member import MemberNode
+from salus.vault.envelope import context_of, open_envelope, seal_envelope
+from salus.vault.errors import EnvelopeRefused
+
+QUESTION: Final = "research-question"
+ANSWER: Final = "research-answer"
+EXTRACT: Final = "research-extract"
+V = TypeVar("V", bound=Value)
+
+
+class SentQuestion(Value, frozen=True):
+    """A question on its way to a custodian, and what either side keeps of it."""
+
+    query: bytes
+    salt: bytes
+    height: int
+    """Height of the block that registered it."""
+    document: bytes
+
+
+class SentAnswer(Value, frozen=True):
+    """A noisy answer on its way to the analyst."""
+
+    query: bytes
+    data_set: bytes
+    height: int
+    values: tuple[int, ...]
+    salt: bytes
+
+
+class Choice(Value, frozen=True):
+    """A patient's choice as a custodian keeps it: what the wallet showed, and the link key that signed it."""
+
+    shown: Presented
+    link_key: bytes
+
+
+class Counted(Value, frozen=True):
+    """One person counted: the link, and the grant that is the choice (32 zero bytes: nobody objected)."""
+
+    link: bytes
+    choice: bytes
+
+
+class Held(Value, frozen=True):
+    """What a custodian keeps of a question at one of its data sets."""
+
+    question: SentQuestion
+    analyst: str
+    few: bool = False
+    """The steward allows a run of fewer than three custodians, in which figures of one can be told."""
+    counted: tuple[Counted, ...] = ()
+    salt: bytes = b""
+    """Of the population's leaves."""
+    until: int = 0
+    """The newest record that was read."""
+    exact: tuple[int, ...] = ()
+    """Noisy way: the figures before noise, so that what is drawn is of these."""
+    begun: bytes = b""
+    """Transaction of the begin."""
+    reason: str = ""
+    """Why it was withheld or failed: for the output checker alone."""
+
+
+def commitment(salt: bytes, document: bytes) -> bytes:
+    """Return the commitment to a query document under a random 32-byte salt."""
+    return mac(salt, "salus/v1/research-question", document)
+
+
+def answer_commitment(values: tuple[int, ...], salt: bytes) -> bytes:
+    """Return what stands on the ledger before a noisy answer leaves."""
+    return digest("salus/v1/research-answer", salt, encode(values))
+
+
+def seal_and_deliver(node: MemberNode, receiver: str, kind: str, value: Value) -> None:
+    """Seal a document to a member and send it until it is acknowledged. Raises NotFound for a stranger."""
+    context = node.context(kind, node.entropy(16))
+    recipient = node.keys_of(receiver).receive_key
+    deliver(node, receiver, kind, seal_envelope(encode(value), context, recipient=recipient, sign=node.signing_key))
+
+
+def _opened(node: MemberNode, sender: str, kind: str, envelope: bytes, type_: type[V]) -> V:
+    try:
+        context = node.context(kind, context_of(envelope).object_id, sender)
+        sender_key = node.keys_of(sender).signing_key
+        return decode(open_envelope(envelope, context, key=node.receive_key, sender_key=sender_key), type_)
+    except (EnvelopeRefused, MalformedBytes) as error:
+        raise Malformed("research.envelope", "the document does not open", got=str(error)) from error
+
+
+def query_row(node: MemberNode, query: bytes) -> port.Query:
+    """Return a question as the own replica has it. Raises NotFound."""
+    row = port.query(node.ledger.read(), query)
+    if row is None:
+        raise NotFound("research.no-query", "the ledger has no such question", got=query.hex())
+    return row
+
+
+def checked(document: bytes, row: port.Query) -> Query:
+    """Return the query of a document that is what the ledger's row says in clear. Raises Malformed, Conflict."""
+    try:
+        query = read(document)
+    except QueryRefused as wrong:
+        raise Malformed("research.query", str(wrong), todo="`salus research check` tries it on the sample") from None
+    noisily = noisy.is_noisy(query)
+    if noisily is not (row.way is port.Way.NOISY) or (noisily and noisy.sensitivity(query) != row.sensitivity):
+        raise Conflict(
+            "research.noise",
+            "way or sensitivity on the ledger are not those of the document",
+            expected=str(noisy.sensitivity(query) if noisily else 0),
+            got=str(row.sensitivity),
+        )
+    return query
+
+
+def take_question(node: MemberNode, sender: str, envelope: bytes) -> None:
+    """Take a question that opens its commitment, from the member that registered it. Raises EdgeError."""
+    sent = _opened(node, sender, QUESTION, envelope, SentQuestion)
+    node.wait_for(sent.height)
+    row = query_row(node, sent.query)
+    state = node.ledger.read()
+    permit = port.permit(state, row.permit)
+    if permit is None or permit.applicant != sender:
+        raise Forbidden("research.analyst", "the question is another member's")
+    if commitment(sent.salt, sent.document) != row.commitment:
+        raise Conflict("research.commitment", "the document is not the one that was registered")
+    checked(sent.document, row)
+    for data_set in own_sets(node, row):
+        node.desk.keep_research_once("part", sent.query + data_set, encode(Held(sent, sender)))
+
+
+def own_sets(node: MemberNode, row: port.Query) -> list[bytes]:
+    """Return the data sets of this member that a question asks. Raises Forbidden if there is none."""
+    state = node.ledger.read()
+    found = []
+    for id_ in row.data_sets:
+        offer = port.data_set(state, id_)
+        if offer is not None and offer.custodian == node.member:
+            found.append(id_)
+    if not found:
+        raise Forbidden("research.custodian", "the question asks no data set of this member")
+    return found
+
+
+def take_answer(node: MemberNode, sender: str, envelope: bytes) -> None:
+    """Take an answer that opens its commitment, from the custodian of the data set. Raises EdgeError."""
+    sent = _opened(node, sender, ANSWER, envelope, SentAnswer)
+    node.wait_for(sent.height)
+    state = node.ledger.read()
+    offer, part = port.data_set(state, sent.data_set), port.query_part(state, sent.query, sent.data_set)
+    if offer is None or part is None or offer.custodian != sender:
+        raise Forbidden("research.custodian", "the answer is of another custodian's data set")
+    if not node.desk.research("asked", sent.query):
+        raise NotFound("research.not-asked", "this member has not asked", got=sent.query.hex())
+    if part.answer != answer_commitment(sent.values, sent.salt):
+        raise Conflict("research.commitment", "the answer is not the one that was committed")
+    node.desk.keep_research("answer", sent.query + sent.data_set, encode(sent))
+
+
+def held(node: MemberNode, query: bytes, data_set: bytes) -> Held:
+    """Return what this custodian keeps of a question. Raises NotFound."""
+    found = node.desk.research("part", query + data_set)
+    if not found:
+        raise NotFound("research.not-here", "the document of this question has not come", got=query.hex())
+    return decode(found[0][1], Held)
+
+
+def keep(node: MemberNode, data_set: bytes, kept: Held) -> Held:
+    """Keep it, durably."""
+    node.desk.keep_research("part", kept.question.query + data_set, encode(kept))
+    return kept
+
+
+TAKERS: Final[Mapping[str, Taker]] = {QUESTION: take_question, ANSWER: take_answer}
+"""What is taken of research, by kind of delivery."""
