@@ -21,7 +21,7 @@ from pathlib import Path
 from typing import Any, Protocol
 
 VECTORS = Path(__file__).parent / "vectors"
-CONTRACTS = ("membership", "records", "consent", "claims", "trials", "research")
+CONTRACTS = ("membership", "records", "consent", "claims", "trials", "research", "supply")
 
 
 class Machine(Protocol):

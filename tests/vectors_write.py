@@ -86,8 +86,11 @@ from salus.core.encoding import Message, encode
 from salus.core.kernel import Result
 from tests.contracts import trials_cases
 from tests.contracts import trials_scene as trial
+from tests.contracts.goods import MEMBERS as TRADERS
+from tests.contracts.goods import World
 from tests.contracts.ledger import AGREEMENT, DAY, START, Ledger, candidate, genesis, possession, public, receive_key
 from tests.vectors_run import CONTRACTS, VECTORS
+from tests.vectors_supply import SUPPLY
 
 Sent = tuple[Any, str, str, dict[str, Any]]
 GENESES = {
@@ -109,6 +112,7 @@ GENESES["researching"] = genesis(
     members=(candidate("hospital-a"), candidate("university", roles=(Role.RESEARCHER,))),
 )
 GENESES["trying"] = genesis(members=trial.MEMBERS)
+GENESES["trading"] = genesis(members=TRADERS)
 CASE = bytes(range(16))
 EXPIRY = round_expiry(START + 90 * DAY, 7 * DAY)
 GRANT = Grant(bytes(range(32)), EXPIRY)
@@ -450,6 +454,19 @@ def trials() -> None:
         simple(f"trials.{message}", name, "trying", about, *sent_)
 
 
+def supply() -> None:
+    for message, name, about, scenario in SUPPLY:
+
+        def bring(ledger: Ledger, scenario: Callable[[World], Sent] = scenario) -> Sent:
+            world = World(ledger=ledger)
+            if scenario.__name__ != "uncommissioned":
+                world.commission()
+            return scenario(world)
+
+        bring.__doc__ = about
+        case(f"supply.{message}", name, "trading")(bring)
+
+
 def told(message: str, name: str, founders: str, scenario: Callable[[Ledger], Sent]) -> dict[str, Any]:
     """Return the vector of one scenario."""
     document = GENESES[founders]
@@ -499,6 +516,7 @@ def main() -> None:
     research()
     claims()
     trials()
+    supply()
     files = {f"genesis/{name}": genesis_told(document) for name, document in GENESES.items()}
     for message, name, founders, scenario in SCENARIOS:
         files[f"{message.replace('.', '/')}/{name}"] = told(message, name, founders, scenario)

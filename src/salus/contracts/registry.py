@@ -15,6 +15,7 @@ from salus.contracts.membership.rules import CONTRACT as MEMBERSHIP
 from salus.contracts.membership.rules import authorise, version_at
 from salus.contracts.records.rules import CONTRACT as RECORDS
 from salus.contracts.research.rules import CONTRACT as RESEARCH
+from salus.contracts.supply.rules import CONTRACT as SUPPLY
 from salus.contracts.trials.rules import CONTRACT as TRIALS
 from salus.core.rules import Registry, RuleSet
 
@@ -25,6 +26,7 @@ VERSION_1: Final[tuple[Contract, ...]] = (
     CLAIMS,
     TRIALS,
     RESEARCH,
+    SUPPLY,
 )
 VERSIONS: Final[Mapping[int, tuple[Contract, ...]]] = {1: VERSION_1}
 
