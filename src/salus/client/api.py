@@ -291,17 +291,26 @@ class CaseLine(msgspec.Struct, frozen=True, kw_only=True):
     status: str
     """Where it stands on the ledger."""
 
+    round: int
+    """How often it came to be decided."""
+
+    why: str
+    """What the last round is: claim, replacement, void, dispute, appeal, correction."""
+
     due: str
     """By when the next step, UTC; empty if none is awaited."""
 
     late: str
     """Who is late: payer, provider, or nobody (empty)."""
 
+    waits: tuple[str, ...]
+    """At the payer: why a person must look."""
+
     differs: str
     """Step at which the provider's own computation parts from the decision."""
 
     remitted: bool
-    """Whether the 835 is here."""
+    """Whether the 835 of the last round is here."""
 
 
 class Cases(msgspec.Struct, frozen=True, kw_only=True):
@@ -326,6 +335,20 @@ class PlanChecked(msgspec.Struct, frozen=True, kw_only=True):
 
     faults: tuple[str, ...]
     """JSON pointer, rule, what was expected, what stands there."""
+
+
+class CorrectClaim(msgspec.Struct, frozen=True, kw_only=True):
+    """A decided case that the payer decides again."""
+
+    case: str
+    """Id of the case."""
+
+
+class CorrectionOpened(msgspec.Struct, frozen=True, kw_only=True):
+    """The case is open; `claims decide` decides it by the documents given then."""
+
+    due: str
+    """By when, UTC."""
 
 
 class DecideClaims(msgspec.Struct, frozen=True, kw_only=True):
@@ -360,6 +383,40 @@ class ClaimsDecided(msgspec.Struct, frozen=True, kw_only=True):
     """Sum of the remittances, cents."""
 
 
+class DisputeDecision(msgspec.Struct, frozen=True, kw_only=True):
+    """A decided case, and why its decision is contested."""
+
+    case: str
+    """Id of the case."""
+
+    statement: str
+    """Why, for the payer."""
+
+
+class CaseReopened(msgspec.Struct, frozen=True, kw_only=True):
+    """The case is to be decided again."""
+
+    due: str
+    """By when, UTC."""
+
+
+class ExplainCase(msgspec.Struct, frozen=True, kw_only=True):
+    """A decided case."""
+
+    case: str
+    """Id of the case."""
+
+
+class CaseExplained(msgspec.Struct, frozen=True, kw_only=True):
+    """The decision in plain words."""
+
+    page: str
+    """Each line and what was taken off it: code, clause, remedy (Markdown)."""
+
+    trace: tuple[str, ...]
+    """Each step: rule, clause, cents payable before and after."""
+
+
 class RecomputeDecision(msgspec.Struct, frozen=True, kw_only=True):
     """A decided case and the contract it is held against."""
 
@@ -383,27 +440,56 @@ class DecisionRecomputed(msgspec.Struct, frozen=True, kw_only=True):
     """What the payer decided, cents."""
 
 
-class SubmitClaim(msgspec.Struct, frozen=True, kw_only=True):
-    """One claim and the payer it goes to."""
+class RuleOnClaim(msgspec.Struct, frozen=True, kw_only=True):
+    """A case that waits for a person, and what the person decided."""
 
-    link: str
-    """The patient's link."""
+    case: str
+    """Id of the case."""
+
+    verdict: Literal['allow', 'deny', 'uphold']
+    """allow: the step does not apply; deny: it does; uphold: as decided."""
+
+    basis: str
+    """Why."""
+
+    step: str = ''
+    """Step that denies or waits; empty with uphold."""
+
+    line: int = 0
+    """Line; 0 for every one."""
+
+
+class Ruled(msgspec.Struct, frozen=True, kw_only=True):
+    """The ruling is kept; `claims decide` decides by it."""
+
+    rulings: int
+    """Rulings on this round of the case."""
+
+
+class SubmitClaims(msgspec.Struct, frozen=True, kw_only=True):
+    """Claims and the payer they go to."""
 
     payer: str
     """Member id of the payer."""
 
     file: bytes
-    """An X12 837 file with one claim."""
+    """An X12 837 file: new claims, replacements (7), voids (8)."""
+
+    link: str = ''
+    """The patient's link, for a file with one claim; else patients are known by their member numbers."""
 
 
-class ClaimSubmitted(msgspec.Struct, frozen=True, kw_only=True):
-    """The claim is committed and on its way."""
+class ClaimsSubmitted(msgspec.Struct, frozen=True, kw_only=True):
+    """The claims are committed and on their way."""
 
-    case: str
-    """Id of the case, hexadecimal."""
+    cases: tuple[str, ...]
+    """Ids of the cases, hexadecimal, in the order of the file."""
+
+    refused: int
+    """Claims that the own check refused: they were not sent."""
 
     due: str
-    """By when the payer accepts or refuses, UTC."""
+    """By when the payer accepts or refuses, UTC; empty if none is new."""
 
 
 class AskWaiting(msgspec.Struct, frozen=True, kw_only=True):
@@ -2531,17 +2617,33 @@ class ClaimsCases:
         """Check a plan document for gaps, overlaps, unknown codes and impossible amounts. For: operator."""
         return self._connection.ask('/api/claims/check-plan', request, PlanChecked)
 
+    def correct(self, request: CorrectClaim) -> CorrectionOpened:
+        """Open a decided case for the payer's own correction: the same claim, decided again by the next `claims decide`. For: operator."""
+        return self._connection.ask('/api/claims/correct', request, CorrectionOpened)
+
     def decide(self, request: DecideClaims) -> ClaimsDecided:
         """Accept, decide and remit what lies in the payer's inbox; EOBs become records of the patients, sealed and anchored. For: operator."""
         return self._connection.ask('/api/claims/decide', request, ClaimsDecided)
+
+    def dispute(self, request: DisputeDecision) -> CaseReopened:
+        """Have a decision made again by a person at the payer: the case is reopened, the statement sent sealed. For: operator."""
+        return self._connection.ask('/api/claims/dispute', request, CaseReopened)
+
+    def explain(self, request: ExplainCase) -> CaseExplained:
+        """Tell why a case was decided so, at payer or provider, from the decision as it was committed. For: operator."""
+        return self._connection.ask('/api/claims/explain', request, CaseExplained)
 
     def recompute(self, request: RecomputeDecision) -> DecisionRecomputed:
         """Make a decision again from plan and facts as sent and one's own contract; name the step where the two part. For: operator."""
         return self._connection.ask('/api/claims/recompute', request, DecisionRecomputed)
 
-    def submit(self, request: SubmitClaim) -> ClaimSubmitted:
-        """Send one claim to a payer: journalled and committed before its first byte leaves, in the patient's access log. For: operator."""
-        return self._connection.ask('/api/claims/submit', request, ClaimSubmitted)
+    def rule(self, request: RuleOnClaim) -> Ruled:
+        """Keep what a person decided on a claim that waits, or that is contested; it shows in the decision. For: operator."""
+        return self._connection.ask('/api/claims/rule', request, Ruled)
+
+    def submit(self, request: SubmitClaims) -> ClaimsSubmitted:
+        """Send claims to a payer: journalled and committed before their first byte leaves, in the patients' access logs. For: operator."""
+        return self._connection.ask('/api/claims/submit', request, ClaimsSubmitted)
 
 
 class DeliveriesCases:

@@ -4,6 +4,7 @@ One encrypted SQLite file beside the vault, with the vault's settings for durabi
 progress; records, links and the journal are the vault's.
 """
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Final
 
@@ -45,6 +46,10 @@ MIGRATIONS: Final = (
     """,
     "CREATE TABLE claim (case_id BLOB PRIMARY KEY, body BLOB NOT NULL, number INTEGER NOT NULL) WITHOUT ROWID;",
     "CREATE TABLE research (kind TEXT NOT NULL, id BLOB NOT NULL, body BLOB NOT NULL, PRIMARY KEY (kind, id)) WITHOUT ROWID;",
+    """
+    CREATE INDEX claim_number ON claim (number);
+    CREATE TABLE claim_state (name TEXT PRIMARY KEY, body BLOB NOT NULL) WITHOUT ROWID;
+    """,
 )
 
 
@@ -284,12 +289,27 @@ class Desk(EncryptedFile):
 
     def keep_claim(self, case: bytes, body: bytes) -> None:
         """Keep what this member knows of a claim; a case keeps its place in the order in which the cases came."""
+        self.keep_claims([(case, body)])
+
+    def keep_claims(self, cases: Sequence[tuple[bytes, bytes]], states: Sequence[tuple[str, bytes]] = ()) -> None:
+        """Keep (case id, body) of claims and (name, body) of what stands beside them: all or none."""
         with self._writing() as db:
-            db.execute(
+            db.executemany(
                 "INSERT INTO claim VALUES (?, ?, (SELECT COALESCE(MAX(number), 0) + 1 FROM claim))"
                 " ON CONFLICT (case_id) DO UPDATE SET body = excluded.body",
-                (case, body),
+                cases,
             )
+            db.executemany("INSERT OR REPLACE INTO claim_state VALUES (?, ?)", states)
+
+    def claim_states(self, prefix: str) -> list[tuple[str, bytes]]:
+        """Return (name, body) of what stands beside the claims under names that begin so, in order of the names."""
+        sql = "SELECT name, body FROM claim_state WHERE substr(name, 1, ?) = ? ORDER BY name"
+        return self._rows(sql, (len(prefix), prefix))  # type: ignore[return-value]
+
+    def claim_state(self, name: str) -> bytes:
+        """Return the body of what stands beside the claims under a name, empty where there is nothing."""
+        rows = self._rows("SELECT body FROM claim_state WHERE name = ?", (name,))
+        return bytes(rows[0][0]) if rows else b""  # type: ignore[arg-type]
 
     def claims(self, case: bytes | None = None) -> list[tuple[bytes, bytes, int]]:
         """Return (case id, body, number from 1) of all claims, or of the one asked for, in the order they came."""

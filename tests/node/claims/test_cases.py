@@ -15,9 +15,11 @@ from salus.contracts.membership.port import Role
 from salus.core.encoding import Value, encode
 from salus.interop.x12.claim import Line
 from salus.node.anchoring import anchor
-from salus.node.claims import decide_claims, exchange, list_cases, recompute_decision, submit_claim
-from salus.node.claims.cases import DecideClaims, ListCases, RecomputeDecision, SubmitClaim
-from salus.node.errors import Conflict, Forbidden, Malformed
+from salus.node.claims import decide_claims, dossiers, exchange, list_cases, recompute_decision, submit_claims
+from salus.node.claims.deciding import DecideClaims
+from salus.node.claims.listing import ListCases, RecomputeDecision
+from salus.node.claims.submitting import SubmitClaims
+from salus.node.errors import Conflict, Forbidden
 from salus.node.member import MemberNode
 from salus.node.together import Clock, Founder, Together, found_together
 from salus.vault.envelope import seal_envelope
@@ -40,19 +42,26 @@ def together(tmp_path: Path) -> Iterator[Together]:
     found.close()
 
 
+def settle(together: Together) -> None:
+    """Wait for the replicas; cosignatures are not needed here."""
+    height = together.owner.ledger.head().height
+    for node in together.nodes.values():
+        node.wait_for(height)
+
+
 def submitted(together: Together, *lines: Line, **changes: str) -> bytes:
     cedar = together.nodes["cedar"]
     link = cedar.vault.open_link("urn:mrn:cedar", "7")
-    made = submit_claim(cedar, SubmitClaim(link=link.hex(), payer="harbor", file=file_of(claim(*lines, **changes))))
-    together.settle()
-    return bytes.fromhex(made.case)
+    made = submit_claims(cedar, SubmitClaims(link=link.hex(), payer="harbor", file=file_of(claim(*lines, **changes))))
+    settle(together)
+    return bytes.fromhex(made.cases[0])
 
 
 REQUEST = DecideClaims(plan=JSON(PLAN), rates=JSON([RATES]), members=JSON(MEMBERS))
 
 
 def lines(together: Together, member: str) -> list[tuple[str, str, str, bool]]:
-    together.settle()
+    settle(together)
     told = list_cases(together.nodes[member], ListCases()).cases
     return [(one.side, one.status, one.differs, one.remitted) for one in told]
 
@@ -66,9 +75,9 @@ def test_a_claim_is_submitted_decided_recomputed_and_remitted(together: Together
 
     assert (done.decided, done.refused, done.waiting, done.remitted) == (1, 0, 0, 1)
     assert lines(together, "cedar") == [("provider", "remitted", "", True)]
-    kept = exchange.dossier_of(cedar, case)
-    assert b"CLP*" in kept.remittance
-    decision = msgspec.msgpack.decode(kept.decided.decision, type=Decision) if kept.decided else None
+    kept = dossiers.dossier_of(cedar, case)
+    assert b"CLP*" in cedar.desk.claim_state(f"835/{kept.last.remittance}")
+    decision = msgspec.msgpack.decode(kept.last.decided.decision, type=Decision) if kept.last.decided else None
     assert decision is not None
     assert done.cents == decision.paid
     link = harbor.vault.open_link("urn:payer:HARBOR1", person_of(decision.claim))
@@ -96,8 +105,8 @@ def test_a_planted_wrong_price_is_named_by_its_step(together: Together) -> None:
     )
     decide_claims(harbor, msgspec.structs.replace(REQUEST, rates=JSON([low])))
     cedar = together.nodes["cedar"]
-    ((_, kept, _),) = exchange.kept_cases(cedar)
-    assert kept.difference == ""  # the payer's documents agree with themselves
+    ((_, kept, _),) = dossiers.kept_cases(cedar)
+    assert kept.last.difference == ""  # the payer's documents agree with themselves
     told = recompute_decision(cedar, RecomputeDecision(case=case.hex(), rates=JSON([RATES])))
     assert told.step == "pricing"
     assert told.own > told.decided
@@ -109,14 +118,16 @@ def test_a_decision_other_than_the_one_committed_is_refused(together: Together) 
     case = submitted(together)
     cedar, harbor = together.nodes["cedar"], together.nodes["harbor"]
     decide_claims(harbor, REQUEST)
-    before = exchange.dossier_of(cedar, case)
-    assert before.decided is not None
-    facts = msgspec.msgpack.decode(before.decided.facts, type=Facts)
-    (one,) = sound_claims([before.file], facts.received)
-    forged = msgspec.structs.replace(before.decided, decision=msgspec.msgpack.encode(decide(one, PLAN, None, facts)))
+    before = dossiers.dossier_of(cedar, case)
+    last = before.last
+    assert last.decided is not None
+    facts = msgspec.msgpack.decode(last.decided.facts, type=Facts)
+    (one,) = sound_claims([last.file], facts.received)
+    other = msgspec.structs.replace(last.decided, decision=msgspec.msgpack.encode(decide(one, PLAN, None, facts)))
+    forged = exchange.SentDecisions(1, dossiers.plan_of(cedar, last), (other,))
     with pytest.raises(Conflict, match=r"claims\.commitment"):
         exchange.take_decision(cedar, "harbor", sealed(harbor, "cedar", exchange.DECISION, forged))
-    assert exchange.dossier_of(cedar, case) == before
+    assert dossiers.dossier_of(cedar, case) == before
 
 
 def sealed(node: MemberNode, receiver: str, kind: str, value: Value) -> bytes:
@@ -131,11 +142,12 @@ def sealed(node: MemberNode, receiver: str, kind: str, value: Value) -> bytes:
 def test_a_claim_for_another_payer_or_of_other_bytes_is_not_taken(together: Together) -> None:
     case = submitted(together)
     cedar, other = together.nodes["cedar"], together.nodes["other"]
-    kept = exchange.dossier_of(cedar, case)
-    sent = exchange.SentClaim(case, kept.salt, kept.key, 1, kept.file)
+    kept = dossiers.dossier_of(cedar, case)
+    claim_ = exchange.SentClaim(case, kept.salt, kept.last.key, kept.last.file)
+    sent = exchange.SentClaims(1, (claim_,))
     with pytest.raises(Forbidden, match=r"claims\.address"):
         exchange.take_claim(other, "cedar", sealed(cedar, "other", exchange.CLAIM, sent))
-    dearer = msgspec.structs.replace(sent, file=kept.file + b" ")
+    dearer = exchange.SentClaims(1, (msgspec.structs.replace(claim_, key=bytes(32), file=kept.last.file + b" "),))
     harbor = together.nodes["harbor"]
     with pytest.raises(Conflict, match=r"claims\.commitment"):
         exchange.take_claim(harbor, "cedar", sealed(cedar, "harbor", exchange.CLAIM, dearer))
@@ -146,7 +158,7 @@ def test_nothing_of_a_claim_is_in_the_ledger(together: Together) -> None:
     case = submitted(together)
     decide_claims(together.nodes["harbor"], REQUEST)
     anchor(together.nodes["cedar"])
-    together.settle()
+    settle(together)
     row = port.case(together.owner.ledger.read(), case)
     assert row is not None
     assert row.status is port.CaseStatus.REMITTED
@@ -154,8 +166,3 @@ def test_nothing_of_a_claim_is_in_the_ledger(together: Together) -> None:
     # Three letters alone stand in a megabyte of signatures by chance, once in sixteen runs.
     for word in (b"*DOE*", b'"DOE"', CLINIC.identifier.encode(), b"99213", b"HARBOR1", b"20100505"):
         assert word not in ledger
-
-
-def test_a_replacement_is_not_sent_yet(together: Together) -> None:
-    with pytest.raises(Malformed, match=r"claims\.original"):
-        submitted(together, frequency="7", original="C00000001")

@@ -23,6 +23,7 @@ from salus.interop.x12.envelope import Stamp, interchange
 from salus.interop.x12.examine import Event, SetSeen, UnitSeen, examine
 from salus.interop.x12.findings import refused
 from salus.interop.x12.remittance import set_of
+from salus.interop.x12.splitting import claim_alone
 
 
 class Settings(msgspec.Struct, frozen=True, kw_only=True):
@@ -62,9 +63,12 @@ class Outcome(msgspec.Struct, frozen=True):
 class _Door:
     """Lets events through to the verdict and keeps the sound claims of accepted sets."""
 
-    def __init__(self) -> None:
+    def __init__(self, *, cut: bool = False) -> None:
         self.claims: list[Claim] = []
-        self._waiting: list[Claim] = []
+        self.files: list[bytes] = []
+        """With `cut`, each claim as a file of its own."""
+        self._cut = cut
+        self._waiting: list[tuple[Claim, bytes]] = []
 
     def through(self, events: Iterable[Event]) -> Iterable[Event]:
         for event in events:
@@ -73,15 +77,17 @@ class _Door:
             elif isinstance(event, SetSeen):
                 serious = [part for part in event.findings if part.level < 3]
                 if not event.envelope and not refused(serious):
-                    self.claims.extend(self._waiting)
+                    self.claims.extend(claim for claim, _ in self._waiting)
+                    self.files.extend(file for _, file in self._waiting)
                 self._waiting = []
             yield event
 
     def _take(self, unit: UnitSeen) -> None:
         try:
-            self._waiting.append(read_claim(unit.loop, unit.head.delimiters.component))
+            claim = read_claim(unit.loop, unit.head.delimiters.component)
         except ValueError:
             return  # a number is none: level 1 has refused the set
+        self._waiting.append((claim, claim_alone(unit) if self._cut else b""))
 
 
 def sound_claims(chunks: Iterable[bytes], received: str, codes: CodeSets = BUILT_IN) -> tuple[Claim, ...]:
@@ -89,6 +95,15 @@ def sound_claims(chunks: Iterable[bytes], received: str, codes: CodeSets = BUILT
     door = _Door()
     verdict(door.through(examine(chunks, codes=codes, received=received)))
     return tuple(door.claims)
+
+
+def sound_files(
+    chunks: Iterable[bytes], received: str, codes: CodeSets = BUILT_IN
+) -> tuple[tuple[tuple[Claim, bytes], ...], Verdict]:
+    """Return the claims that pass the door, each with an 837 of its own, and the verdict on all. Raises Unreadable."""
+    door = _Door(cut=True)
+    seen = verdict(door.through(examine(chunks, codes=codes, received=received)))
+    return tuple(zip(door.claims, door.files, strict=True)), seen
 
 
 def decide_all(

@@ -51,6 +51,10 @@ STEPS: Final = (
 )
 ALWAYS: Final = frozenset({"identity", "pricing", "accumulators", "balance"})
 """Steps that no plan can switch off."""
+RULABLE: Final = frozenset(
+    {"coverage", "duplicates", "payer-order", "filing", "authorisation", "coding", "benefits", "provider"}
+)
+"""Steps on which a person may rule; prices and shares are the documents' alone."""
 
 
 def decide(claim: Claim, plan: Plan, rates: Rates | None, facts: Facts) -> Decision:

@@ -70,6 +70,18 @@ class UnitMove(msgspec.Struct, frozen=True, gc=False):
     units: int
 
 
+class Ruling(msgspec.Struct, frozen=True, gc=False):
+    """What a person at the payer decided where a step denies or waits: it enters the decision as a fact and shows in it."""
+
+    step: str
+    """Name of the step; empty with `uphold`, which rules on the decision as a whole."""
+    line: int
+    """0: every line."""
+    verdict: Literal["allow", "deny", "uphold"]
+    basis: str
+    """Why, in the person's words."""
+
+
 class Facts(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     """The least that a claim needs beside plan and rates. Drawn by `history.draw`, never by `decide`."""
 
@@ -92,6 +104,7 @@ class Facts(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     """The decision that a replacement or void refers to."""
     clean: bool = True
     """Whether the claim needed nothing more: no interest on one that did."""
+    rulings: tuple[Ruling, ...] = ()
 
 
 class Reason(msgspec.Struct, frozen=True, gc=False):

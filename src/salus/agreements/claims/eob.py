@@ -92,7 +92,12 @@ def _item(line: Line, decided: DecidedLine) -> dict[str, Any]:
 
 
 def explanation(decision: Decision) -> dict[str, Any]:
-    """Return the resource of a decision that is no void. References are logical: identifiers, no addresses."""
+    """Return the resource of a decision. References are logical: identifiers, no addresses.
+
+    A void leaves the explanation of what it takes back, cancelled.
+    """
+    if decision.status == "voided" and decision.reverses is not None:
+        return explanation(decision.reverses) | {"status": "cancelled"}
     claim = decision.claim
     totals: dict[tuple[str, str], int] = {}
     for line in decision.lines:

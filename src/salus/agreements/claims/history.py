@@ -75,12 +75,25 @@ class History:
         return self._cells.get((holder, cell), 0)
 
     def draw(
-        self, claim: Claim, plan: Plan, rates: Rates | None, *, received: str, decided: str, control: str
+        self,
+        claim: Claim,
+        plan: Plan,
+        rates: Rates | None,
+        *,
+        received: str,
+        decided: str,
+        control: str,
+        again: str = "",
     ) -> Facts:
-        """Draw the facts of one claim. What a replacement refers to counts as returned."""
+        """Draw the facts of one claim. What it takes back counts as returned.
+
+        `again` is the payer's number of the decision that this one follows on an appeal or correction; a replacement
+        or void names it itself.
+        """
         person, family = person_of(claim), claim.subscriber.member
         known = self._decisions.get(person, {})
-        original = known.get(claim.original) if claim.frequency in {"7", "8"} else None
+        refers = again or (claim.original if claim.frequency in {"7", "8"} else "")
+        original = known.get(refers)
         cells = {cell: taken for (holder, cell), taken in self._cells.items() if holder in {person, family}}
         used = {name: units for (holder, name), units in self._used.items() if holder == person}
         approvals = {part.approval.number: part.approval for part in self._approvals.values() if part.person == person}

@@ -1,10 +1,15 @@
 """A claim on its way through the steps: what each line still pays, and everything that was taken off, with why."""
 
+from typing import Final
+
 from salus.agreements.claims.decision import Approval, Cell, Facts, Reason, Trace, UnitMove
 from salus.agreements.claims.plan import Benefit, Plan
 from salus.agreements.claims.rates import Rates
 from salus.core.errors import InvariantBroken
 from salus.interop.x12.claim import Claim, Line
+
+DENIED: Final = "CO-18"
+"""What a person's denial of a waiting line is told as: what waits is a suspected duplicate."""
 
 
 class LineWork:
@@ -82,7 +87,7 @@ class Work:
 
     def deny(self, step: str, line: LineWork, code: str, clause: str, rule: str, *, remark: str = "") -> None:
         """Deny a line: all of it is taken off for one reason."""
-        if line.denied:
+        if line.denied or self._ruled(step, line, "allow", rule):
             return
         line.denied = True
         line.allowed = 0
@@ -91,12 +96,25 @@ class Work:
         else:
             self.note(step, line, rule, clause)
 
+    def _ruled(self, step: str, line: LineWork, verdict: str, rule: str) -> bool:
+        """Tell whether a person has ruled so on this step and line, and note it."""
+        for one in self.facts.rulings:
+            if (one.step, one.verdict) == (step, verdict) and one.line in {0, line.line.number}:
+                self.note(step, line, f"{rule}; a person ruled {verdict}: {one.basis}", "a person's ruling")
+                return True
+        return False
+
     def deny_all(self, step: str, code: str, clause: str, rule: str, *, remark: str = "") -> None:
         """Deny what is left of the claim."""
         for line in self.going():
             self.deny(step, line, code, clause, rule, remark=remark)
 
     def pend(self, step: str, rule: str, line: LineWork | None = None) -> None:
-        """Send the claim to a person."""
+        """Send the claim to a person, unless one has ruled."""
+        if line is not None and self._ruled(step, line, "allow", rule):
+            return
+        if line is not None and self._ruled(step, line, "deny", rule):
+            self.deny(step, line, DENIED, "a person's ruling", rule)
+            return
         self.pends.append(f"{step}: {rule}")
         self.note(step, line, rule, "")

@@ -1,14 +1,20 @@
 """Billing and claims at a node: one organisation on its own files, and a provider and a payer as two members."""
 
 from salus.node.claims.alone import adjudicate_claims, audit_remittance, check_plan_document
-from salus.node.claims.cases import decide_claims, list_cases, recompute_decision, submit_claim
+from salus.node.claims.deciding import correct_claim, decide_claims, rule_on_claim
+from salus.node.claims.listing import explain_case, list_cases, recompute_decision
+from salus.node.claims.submitting import dispute_decision, submit_claims
 
 __all__ = [
     "adjudicate_claims",
     "audit_remittance",
     "check_plan_document",
+    "correct_claim",
     "decide_claims",
+    "dispute_decision",
+    "explain_case",
     "list_cases",
     "recompute_decision",
-    "submit_claim",
+    "rule_on_claim",
+    "submit_claims",
 ]

@@ -1,7 +1,7 @@
-"""What provider and payer send each other of a claim, and how each takes it: sealed, opened against the ledger.
+"""What provider and payer send each other of claims, and how each takes it: sealed, opened against the ledger.
 
-claim        provider → payer    the 837, with the salt and key that open its case's address and commitment
-decision     payer → provider    plan, the provider's rates, facts and decision, with the key of their commitment
+claim        provider → payer    837s of one claim each, with the salts and keys that open address and commitment
+decision     payer → provider    plan, the provider's rates, facts and decisions, with the keys of their commitments
 remittance   payer → provider    the 835 of decided cases
 """
 
@@ -19,7 +19,20 @@ from salus.agreements.claims.recompute import first_difference
 from salus.contracts.claims import port
 from salus.core.encoding import MalformedBytes, Value, encode
 from salus.core.encoding import decode as decode_value
-from salus.core.proof.digest import mac
+from salus.core.proof.digest import digest, mac
+from salus.interop.x12.calendar import date_of
+from salus.node.claims.dossiers import (
+    CONTESTED,
+    DAY_MS,
+    Batch,
+    Dossier,
+    Round,
+    SentDecision,
+    Why,
+    dossier_of,
+    keep,
+    kept_of,
+)
 from salus.node.errors import Conflict, Forbidden, Malformed, NotFound
 from salus.node.exchange.delivery import Taker, deliver
 from salus.node.member import MemberNode
@@ -29,32 +42,39 @@ from salus.vault.errors import EnvelopeRefused
 CLAIM: Final = "claim"
 DECISION: Final = "claim-decision"
 REMITTANCE: Final = "claim-remittance"
+MOST: Final = 200
+"""Cases in one document, so that it stays far below what an exchange carries."""
 V = TypeVar("V", bound=Value)
+T = TypeVar("T")
 
 
 class SentClaim(Value, frozen=True):
-    """A claim on its way to the payer."""
+    """A claim on its way to the payer, new or what is to be decided instead."""
 
     case: bytes
     salt: bytes
     key: bytes
-    height: int
-    """Height of the block that committed it."""
     file: bytes
     """The 837."""
+    why: Why = "claim"
+    statement: str = ""
+    """What an appeal or dispute says."""
 
 
-class SentDecision(Value, frozen=True):
-    """A decision with all that the provider needs to make it again."""
+class SentClaims(Value, frozen=True):
+    """Claims that one transaction or more committed."""
 
-    case: bytes
-    key: bytes
+    height: int
+    """Height of the newest block that committed one of them."""
+    claims: tuple[SentClaim, ...]
+
+
+class SentDecisions(Value, frozen=True):
+    """Decisions under one plan, with all that the provider needs to make them again."""
+
     height: int
     plan: bytes
-    rates: bytes
-    """JSON list with the provider's own document, or empty list."""
-    facts: bytes
-    decision: bytes
+    decisions: tuple[SentDecision, ...]
 
 
 class SentRemittance(Value, frozen=True):
@@ -65,36 +85,14 @@ class SentRemittance(Value, frozen=True):
     file: bytes
 
 
-class Dossier(Value, frozen=True):
-    """What one party keeps of a case until it is closed."""
-
-    payer_side: bool
-    other: str
-    """Member id of the other party."""
-    link: bytes
-    """The provider's link of the patient; empty at the payer until decided."""
-    salt: bytes
-    key: bytes
-    file: bytes
-    decided: SentDecision | None = None
-    appeal_seed: bytes = b""
-    """Payer: the one-time key of the decision's appeal, until the patient has it."""
-    difference: str = ""
-    """Provider: the step at which its own recomputation parts, or empty."""
-    remittance: bytes = b""
-    """The 835."""
-    sent: bool = False
-    """Payer: whether the 835 is in the outbox."""
+def submission_commitment(key: bytes, file: bytes, statement: str = "") -> bytes:
+    """Return the commitment to a claim's bytes, and what is said with it, under a random 32-byte key."""
+    return mac(key, "salus/v1/claims-submission", file, statement.encode())
 
 
-def submission_commitment(key: bytes, file: bytes) -> bytes:
-    """Return the commitment to a claim's bytes under a random 32-byte key."""
-    return mac(key, "salus/v1/claims-submission", file)
-
-
-def decision_commitment(sent: SentDecision, file: bytes) -> bytes:
+def decision_commitment(plan: bytes, sent: SentDecision, file: bytes) -> bytes:
     """Return the commitment over plan, rates, input, facts, output and rules version."""
-    fields = (sent.plan, sent.rates, file, sent.facts, sent.decision, RULES_VERSION.encode())
+    fields = (plan, sent.rates, file, sent.facts, sent.decision, RULES_VERSION.encode())
     return mac(sent.key, "salus/v1/claims-decision", *fields)
 
 
@@ -127,45 +125,82 @@ def row_of(node: MemberNode, case: bytes) -> port.Case:
     return row
 
 
-def dossier_of(node: MemberNode, case: bytes) -> Dossier:
-    """Return what this member keeps of a case. Raises NotFound."""
-    found = node.desk.claims(case)
-    if not found:
-        raise NotFound("claims.unknown", "this member keeps no such case", got=case.hex())
-    return decode_value(found[0][1], Dossier)
+def day_at(node: MemberNode, height: int) -> str:
+    """Return the day of a block, CCYYMMDD: what deadlines and interest count from."""
+    return date_of(node.ledger.store.header(height).time // DAY_MS)
 
 
 def take_claim(node: MemberNode, sender: str, envelope: bytes) -> None:
-    """Take a claim that opens to its case: address, provider and commitment. Raises Malformed, Forbidden, NotFound."""
-    sent = _opened(node, sender, CLAIM, envelope, SentClaim)
+    """Take claims that open to their cases: address, provider, commitment. Raises Malformed, Forbidden, NotFound."""
+    sent = _opened(node, sender, CLAIM, envelope, SentClaims)
     node.wait_for(sent.height)
+    taken = [taken for one in sent.claims if (taken := _taken(node, sender, one)) is not None]
+    keep(node, taken)
+
+
+def _taken(node: MemberNode, sender: str, sent: SentClaim) -> tuple[bytes, Dossier] | None:
     row = row_of(node, sent.case)
     addressed = port.payer_digest(sent.salt, sent.case, node.member) == row.payer_digest
     if not addressed or row.provider != sender:
         raise Forbidden("claims.address", "the case is not the sender's or not addressed here")
-    if submission_commitment(sent.key, sent.file) != row.submission:
+    kept = kept_of(node, sent.case)
+    if kept is not None and any(one.key == sent.key for one in kept.rounds):
+        return None
+    if submission_commitment(sent.key, sent.file, sent.statement) != row.submission:
         raise Conflict("claims.commitment", "the claim is not the one that was committed")
-    if not node.desk.claims(sent.case):
-        node.desk.keep_claim(sent.case, encode(Dossier(True, sender, b"", sent.salt, sent.key, sent.file)))
+    before = kept or Dossier(True, sender, b"", sent.salt)
+    came = before.last.received if sent.why in CONTESTED else day_at(node, row.height)
+    fresh = Round(sent.file, sent.key, came, row.round, sent.why, sent.statement)
+    return sent.case, msgspec.structs.replace(before, rounds=(*before.rounds, fresh))
 
 
 def take_decision(node: MemberNode, sender: str, envelope: bytes) -> None:
-    """Take a decision that opens to its commitment, and make it again. Raises Malformed, Forbidden, Conflict."""
-    sent = _opened(node, sender, DECISION, envelope, SentDecision)
+    """Take decisions that open to their commitments, and make them again. Raises Malformed, Forbidden, Conflict."""
+    sent = _opened(node, sender, DECISION, envelope, SentDecisions)
     node.wait_for(sent.height)
+    taken = [(one.case, _decided(node, sender, sent.plan, one)) for one in sent.decisions]
+    keep(node, taken, {f"plan/{digest('salus/v1/claims-plan', sent.plan).hex()}": sent.plan})
+
+
+def _decided(node: MemberNode, sender: str, plan: bytes, sent: SentDecision) -> Dossier:
     kept, row = dossier_of(node, sent.case), row_of(node, sent.case)
     if row.payer != sender or kept.payer_side:
         raise Forbidden("claims.payer", "the case is another payer's")
-    if decision_commitment(sent, kept.file) != row.decision:
+    if sent.round < row.round:
+        return kept  # a later round was opened since: its decision follows, and takes this one back by itself
+    kept = _as_committed(kept, row)
+    last = kept.last
+    if last.number < row.round:  # the payer opened this round, or the patient: what is decided is the claim as it was
+        last = Round(last.file, b"", last.received, row.round, "correction")
+        kept = msgspec.structs.replace(kept, rounds=(*kept.rounds, last))
+    if decision_commitment(plan, sent, last.file) != row.decision:
         raise Conflict("claims.commitment", "the decision is not the one that was committed")
-    step = recomputed(sent, kept.file)
-    node.desk.keep_claim(sent.case, encode(msgspec.structs.replace(kept, decided=sent, difference=step)))
+    step = recomputed(plan, sent, last.file, last.received)
+    done = msgspec.structs.replace(last, decided=sent, difference=step, plan=digest("salus/v1/claims-plan", plan))
+    return msgspec.structs.replace(kept, rounds=(*kept.rounds[:-1], done))
 
 
-def recomputed(sent: SentDecision, file: bytes) -> str:
-    """Return the step at which an own computation parts from a decision; empty if it is the same. Raises Malformed."""
+def _as_committed(kept: Dossier, row: port.Case) -> Dossier:
+    """Drop a round that was prepared here while the other party opened one of the same number."""
+    rounds = tuple(
+        one
+        for one in kept.rounds
+        if one.number < row.round
+        or not one.key
+        or submission_commitment(one.key, one.file, one.statement) == row.submission
+    )
+    return msgspec.structs.replace(kept, rounds=rounds)
+
+
+def recomputed(plan: bytes, sent: SentDecision, file: bytes, received: str) -> str:
+    """Return where an own computation parts from a decision: a step, `received` for another day; empty if nowhere.
+
+    Raises Malformed.
+    """
     theirs = read_decision(sent)
-    return first_difference(made_again(sent, file), theirs)
+    if read_facts(sent).received != received:
+        return "received"
+    return first_difference(made_again(plan, sent, file), theirs)
 
 
 def read_decision(sent: SentDecision) -> Decision:
@@ -176,16 +211,25 @@ def read_decision(sent: SentDecision) -> Decision:
         raise Malformed("claims.decision", "the decision does not decode") from error
 
 
-def made_again(sent: SentDecision, file: bytes) -> Decision:
-    """Return the decision that plan, rates and facts as sent give for the claim in `file`. Raises Malformed."""
+def read_facts(sent: SentDecision) -> Facts:
+    """Return the facts of a decision as they were sent. Raises Malformed."""
     try:
-        facts = msgspec.msgpack.decode(sent.facts, type=Facts)
-        plan, rates = read_plan(sent.plan), read_rates(sent.rates)
-    except (msgspec.DecodeError, DocumentRefused) as error:
+        return msgspec.msgpack.decode(sent.facts, type=Facts)
+    except msgspec.DecodeError as error:
+        raise Malformed("claims.decision", "the decision's facts do not decode") from error
+
+
+def made_again(plan: bytes, sent: SentDecision, file: bytes) -> Decision:
+    """Return the decision that plan, rates and facts as sent give for the claim in `file`. Raises Malformed."""
+    facts = read_facts(sent)
+    try:
+        document, rates = read_plan(plan), read_rates(sent.rates)
+    except DocumentRefused as error:
         raise Malformed("claims.decision", "the decision's documents do not decode") from error
     (claim,) = sound_claims([file], facts.received)
-    own = next((one for one in rates if one.provider == claim.billing.identifier and one.payer == plan.payer), None)
-    return decide(claim, plan, own, facts)
+    payer = document.payer
+    own = next((one for one in rates if one.provider == claim.billing.identifier and one.payer == payer), None)
+    return decide(claim, document, own, facts)
 
 
 def take_remittance(node: MemberNode, sender: str, envelope: bytes) -> None:
@@ -195,16 +239,26 @@ def take_remittance(node: MemberNode, sender: str, envelope: bytes) -> None:
     kept = [(case, dossier_of(node, case)) for case in sent.cases]
     for case, _ in kept:
         row = row_of(node, case)
-        if row.payer != sender or row.provider != node.member or row.status is not port.CaseStatus.REMITTED:
+        if row.payer != sender or row.provider != node.member or not row.decision:
             raise Forbidden("claims.remittance", "a case is not the sender's, or not remitted")
-    for case, dossier in kept:
-        node.desk.keep_claim(case, encode(msgspec.structs.replace(dossier, remittance=sent.file)))
+    name = digest("salus/v1/claims-835", sent.file).hex()
+    paid = [(case, remitted(dossier, name)) for case, dossier in kept]
+    batch = Batch(sender, sent.cases, sent.file, sent=True)
+    keep(node, paid, {f"835/{name}": encode(batch)})
 
 
-def kept_cases(node: MemberNode, *, payer_side: bool | None = None) -> Sequence[tuple[bytes, Dossier, int]]:
-    """Return (case id, dossier, number) in the order in which the cases came, of one side or of both."""
-    found = [(case, decode_value(body, Dossier), number) for case, body, number in node.desk.claims()]
-    return [one for one in found if payer_side is None or one[1].payer_side is payer_side]
+def remitted(dossier: Dossier, name: str) -> Dossier:
+    """Note an 835 in every round that is decided and was not remitted yet."""
+    rounds = tuple(
+        msgspec.structs.replace(one, remittance=name) if one.decided is not None and not one.remittance else one
+        for one in dossier.rounds
+    )
+    return msgspec.structs.replace(dossier, rounds=rounds)
+
+
+def parts(items: Sequence[T], most: int = MOST) -> list[Sequence[T]]:
+    """Cut what is sent into documents of at most so many cases."""
+    return [items[start : start + most] for start in range(0, len(items), most)]
 
 
 TAKERS: Final[Mapping[str, Taker]] = {CLAIM: take_claim, DECISION: take_decision, REMITTANCE: take_remittance}

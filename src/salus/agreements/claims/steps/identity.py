@@ -9,6 +9,8 @@ def apply(work: Work) -> None:
     """Deny what refers to nothing; mark a void, which pays nothing of its own."""
     frequency = work.claim.frequency
     if frequency not in {"7", "8"}:
+        if work.facts.original is not None:
+            work.note(NAME, None, "decided again: the earlier decision is taken back", "original reference")
         return
     if work.facts.original is None:
         work.deny_all(NAME, "CO-129", "original reference", f"no claim {frequency} can refer to")

@@ -1,0 +1,135 @@
+"""What one party keeps of its cases on the node's desk: each round with the claim, the decision, the remittance."""
+
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Final, Literal
+
+import msgspec
+
+from salus.agreements.claims.decision import Ruling
+from salus.core.encoding import Value, decode, encode
+from salus.node.errors import NotFound
+from salus.node.member import MemberNode
+
+DAY_MS: Final = 86_400_000
+Why = Literal["claim", "replacement", "void", "dispute", "appeal", "correction"]
+CONTESTED: Final = frozenset({"dispute", "appeal"})
+"""Rounds in which the same claim is decided by a person; it keeps the day on which it came."""
+
+
+class SentDecision(Value, frozen=True):
+    """A decision with all that the provider needs to make it again beside the plan."""
+
+    case: bytes
+    round: int
+    key: bytes
+    rates: bytes
+    """JSON list with the provider's own document, or empty list."""
+    facts: bytes
+    decision: bytes
+
+    def with_rates(self, rates: bytes) -> "SentDecision":
+        """Return it with other rates documents, a JSON list."""
+        return msgspec.structs.replace(self, rates=rates)
+
+
+class KeptRuling(Value, frozen=True):
+    """A person's ruling, as `decision.Ruling`."""
+
+    step: str
+    line: int
+    verdict: Literal["allow", "deny", "uphold"]
+    basis: str
+
+    def ruling(self) -> Ruling:
+        """Return it as a fact."""
+        return Ruling(self.step, self.line, self.verdict, self.basis)
+
+
+class Round(Value, frozen=True):
+    """One time that a case is decided."""
+
+    file: bytes
+    """The 837 with the claim to decide."""
+    key: bytes
+    """Opens the commitment to it; empty at the provider where the payer opened the round."""
+    received: str
+    """Day of the block that brought the claim, CCYYMMDD."""
+    number: int
+    why: Why = "claim"
+    statement: str = ""
+    plan: bytes = b""
+    """Digest of the plan document that decided, kept under `plan/`."""
+    decided: SentDecision | None = None
+    appeal_seed: bytes = b""
+    """Payer: the one-time key that may appeal the decision."""
+    difference: str = ""
+    """Provider: the step at which its own recomputation parts, or empty."""
+    remittance: str = ""
+    """Name of the 835, kept under `835/`; empty before."""
+    told: bool = False
+    """Whether what this party has to send of the round is in its outbox."""
+    pends: tuple[str, ...] = ()
+    """Payer: why a person must look."""
+    rulings: tuple[KeptRuling, ...] = ()
+
+
+class Dossier(Value, frozen=True):
+    """What one party keeps of a case."""
+
+    payer_side: bool
+    other: str
+    """Member id of the other party."""
+    link: bytes
+    """The provider's link of the patient; empty at the payer."""
+    salt: bytes
+    rounds: tuple[Round, ...] = ()
+
+    @property
+    def last(self) -> Round:
+        """The round under way or done last."""
+        return self.rounds[-1]
+
+
+class Batch(Value, frozen=True):
+    """One 835 on its way."""
+
+    other: str
+    """Member id of the other party."""
+    cases: tuple[bytes, ...]
+    file: bytes
+    sent: bool = False
+
+
+def kept_of(node: MemberNode, case: bytes) -> Dossier | None:
+    """Return what this member keeps of a case, or None."""
+    found = node.desk.claims(case)
+    return decode(found[0][1], Dossier) if found else None
+
+
+def dossier_of(node: MemberNode, case: bytes) -> Dossier:
+    """Return what this member keeps of a case. Raises NotFound."""
+    found = kept_of(node, case)
+    if found is None:
+        raise NotFound("claims.unknown", "this member keeps no such case", got=case.hex())
+    return found
+
+
+def kept_cases(node: MemberNode, *, payer_side: bool | None = None) -> Sequence[tuple[bytes, Dossier, int]]:
+    """Return (case id, dossier, number) in the order in which the cases came, of one side or of both."""
+    found = [(case, decode(body, Dossier), number) for case, body, number in node.desk.claims()]
+    return [one for one in found if payer_side is None or one[1].payer_side is payer_side]
+
+
+def keep(node: MemberNode, cases: Iterable[tuple[bytes, Dossier]], states: Mapping[str, bytes] | None = None) -> None:
+    """Keep dossiers and what stands beside them: all or none, durable on return."""
+    node.desk.keep_claims([(case, encode(one)) for case, one in cases], tuple((states or {}).items()))
+
+
+def control_of(number: int) -> str:
+    """Return the payer's number of a claim from its place in the order of arrival."""
+    return f"C{number:08d}"
+
+
+def plan_of(node: MemberNode, one: Round) -> bytes:
+    """Return the plan document that decided a round."""
+    return node.desk.claim_state(f"plan/{one.plan.hex()}")

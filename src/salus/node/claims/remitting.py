@@ -1,0 +1,149 @@
+"""From committed decisions to EOBs, decisions sent and 835s: each part goes on where a crash left it.
+
+An 835 is fixed once: one commit of the desk keeps the file, the rounds that it pays, what payees owe afterwards and
+the last trace number. Only then the ledger is told, and only then it is sent. What a later run finds fixed it finishes.
+"""
+
+from collections.abc import Sequence
+from typing import Final
+
+import msgspec
+
+from salus.agreements.claims.decision import Decision
+from salus.agreements.claims.eob import write_explanation
+from salus.agreements.claims.members import person_of
+from salus.agreements.claims.plan import Plan, payer_of
+from salus.agreements.claims.remit import Forwarded, remit
+from salus.contracts.claims import port
+from salus.core.encoding import decode, encode
+from salus.core.proof.digest import digest
+from salus.interop.x12.calendar import date_of
+from salus.interop.x12.envelope import Stamp, Trader, interchange
+from salus.interop.x12.remittance import set_of
+from salus.node.anchoring import anchor
+from salus.node.claims.dossiers import DAY_MS, Batch, Dossier, dossier_of, keep, kept_cases, plan_of
+from salus.node.claims.exchange import (
+    DECISION,
+    REMITTANCE,
+    SentDecisions,
+    SentRemittance,
+    parts,
+    read_decision,
+    remitted,
+    seal_and_deliver,
+)
+from salus.node.member import MemberNode
+from salus.vault.sealing import Content
+
+TRACE: Final = "trace"
+OWED: Final = "owed"
+_DONE: Final = (port.CaseStatus.DECIDED, port.CaseStatus.REMITTED)
+
+
+class Remitter:
+    """A payer's decided cases under one plan, from the decision to the 835."""
+
+    def __init__(self, node: MemberNode, plan: Plan, document: bytes) -> None:
+        self._node, self._plan = node, plan
+        self._digest = digest("salus/v1/claims-plan", document)
+        self._today = date_of(node.ledger_time() // DAY_MS)
+
+    def remit(self) -> tuple[int, int]:
+        """Tell and pay what is decided: one 835 per provider. Return how many cases, and the sum in cents."""
+        self._finish()
+        self._tell()
+        grouped: dict[str, list[tuple[bytes, Dossier]]] = {}
+        for case, kept in self._cases():
+            if kept.last.plan == self._digest and not kept.last.remittance:
+                grouped.setdefault(kept.other, []).append((case, kept))
+        count = cents = 0
+        for provider, cases in grouped.items():
+            for some in parts(cases, port.MAX_CASES):
+                cents += self._fix(provider, some)
+                count += len(some)
+        self._finish()
+        return count, cents
+
+    def _cases(self) -> list[tuple[bytes, Dossier]]:
+        """Return the cases whose last round the ledger holds as decided."""
+        state = self._node.ledger.read()
+        found = []
+        for case, kept, _ in kept_cases(self._node, payer_side=True):
+            row = port.case(state, case)
+            if row is not None and row.status in _DONE and row.round == kept.last.number and kept.last.decided:
+                found.append((case, kept))
+        return found
+
+    def _tell(self) -> None:
+        """Make each decision's EOB a record of the patient, and send the decisions to their providers."""
+        node = self._node
+        waiting = [(case, kept) for case, kept in self._cases() if not kept.last.told]
+        decisions = [read_decision(one.last.decided) for _, one in waiting if one.last.decided is not None]
+        patients = [(f"urn:payer:{one.claim.payer.identifier}", person_of(one.claim)) for one in decisions]
+        links = node.vault.open_links(patients)
+        contents = [Content("ExplanationOfBenefit", one.control, write_explanation(one)) for one in decisions]
+        node.vault.write_all(list(zip(links, contents, strict=True)))
+        anchor(node)
+        node.catch_up()
+        height = node.ledger.head().height
+        grouped: dict[tuple[str, bytes], list[tuple[bytes, Dossier]]] = {}
+        for case, kept in waiting:
+            grouped.setdefault((kept.other, kept.last.plan), []).append((case, kept))
+        for (provider, _), cases in grouped.items():
+            for some in parts(cases):
+                sent = tuple(one.last.decided for _, one in some if one.last.decided is not None)
+                plan = plan_of(node, some[0][1].last)
+                seal_and_deliver(node, provider, DECISION, SentDecisions(height, plan, sent))
+                keep(node, [(case, _told(one)) for case, one in some])
+
+    def _fix(self, provider: str, cases: Sequence[tuple[bytes, Dossier]]) -> int:
+        """Fix one 835 for a provider's cases; return its sum in cents."""
+        node = self._node
+        decisions = [decision for _, kept in cases for decision in _unpaid(kept)]
+        trace = int(node.desk.claim_state(TRACE) or b"0") + 1
+        payees = dict.fromkeys(one.claim.billing.identifier for one in decisions)
+        traces = {payee: f"{trace:09d}{place:04d}" for place, payee in enumerate(payees, 1)}
+        owed = msgspec.msgpack.decode(node.desk.claim_state(OWED) or b"\x80", type=dict[str, Forwarded])
+        paid, owed = remit(decisions, payer_of(self._plan), self._today, traces, owed)
+        ends = (Trader("ZZ", self._plan.payer[:15]), Trader("ZZ", provider[:15].upper()))
+        bodies = [set_of(one, f"{place:04d}") for place, one in enumerate(paid, 1)]
+        file = interchange(ends, Stamp(self._today, "0000", trace), "HP", "005010X221A1", bodies)
+        name = digest("salus/v1/claims-835", file).hex()
+        batch = Batch(provider, tuple(sorted(case for case, _ in cases)), file)
+        states = {
+            f"835/{name}": encode(batch),
+            TRACE: str(trace).encode(),
+            OWED: msgspec.msgpack.encode(owed),
+        }
+        keep(node, [(case, remitted(kept, name)) for case, kept in cases], states)
+        return sum(one.paid for one in paid)
+
+    def _finish(self) -> None:
+        """Tell the ledger of every 835 that is fixed, and send it."""
+        node = self._node
+        for name, body in node.desk.claim_states("835/"):
+            batch = decode(body, Batch)
+            if batch.sent:
+                continue
+            state = node.ledger.read()
+            open_ = []
+            for case in batch.cases:
+                row, last = port.case(state, case), dossier_of(node, case).last
+                paid = f"835/{last.remittance}" == name and row is not None and row.round == last.number
+                if paid and row is not None and row.status is port.CaseStatus.DECIDED:
+                    open_.append(case)
+            if open_:
+                node.submitter.submit(port.Remit(tuple(open_)))
+            height = node.ledger.head().height
+            seal_and_deliver(node, batch.other, REMITTANCE, SentRemittance(batch.cases, height, batch.file))
+            keep(node, [], {name: encode(msgspec.structs.replace(batch, sent=True))})
+
+
+def _told(kept: Dossier) -> Dossier:
+    last = msgspec.structs.replace(kept.last, told=True)
+    return msgspec.structs.replace(kept, rounds=(*kept.rounds[:-1], last))
+
+
+def _unpaid(kept: Dossier) -> list[Decision]:
+    """Return the decisions of a case that no 835 tells yet, oldest first: each takes the one before it back."""
+    return [read_decision(one.decided) for one in kept.rounds if one.decided is not None and not one.remittance]

@@ -1,0 +1,212 @@
+"""`claims submit`, `claims dispute`: a provider's side, each step journalled and committed before a byte leaves."""
+
+from collections.abc import Sequence
+from typing import Annotated, Final
+
+import msgspec
+from msgspec import Meta
+
+from salus.agreements.claims.alone import sound_files
+from salus.agreements.claims.members import person_of
+from salus.contracts.claims import port
+from salus.interop.x12.calendar import date_of
+from salus.interop.x12.claim import Claim
+from salus.interop.x12.tokens import Unreadable
+from salus.node.anchoring import commit
+from salus.node.claims import documents
+from salus.node.claims.dossiers import DAY_MS, Dossier, Round, Why, dossier_of, keep, kept_cases
+from salus.node.claims.exchange import (
+    CLAIM,
+    SentClaim,
+    SentClaims,
+    day_at,
+    parts,
+    read_decision,
+    row_of,
+    seal_and_deliver,
+    submission_commitment,
+)
+from salus.node.errors import Conflict, Malformed, NotFound
+from salus.node.member import MemberNode
+from salus.node.names import LINK_EXAMPLE
+from salus.node.records.charts import moment
+from salus.node.usecase import OPERATOR, Message, use_case
+from salus.vault.journal import Disclosure, Side
+
+PAYMENT: Final = "HPAYMT"  # v3-ActReason: healthcare payment
+AGAIN: Final = frozenset({"7", "8"})
+
+
+class SubmitClaims(Message, frozen=True):
+    """Claims and the payer they go to."""
+
+    payer: Annotated[str, Meta(description="Member id of the payer.", examples=["harbor"])]
+    file: Annotated[
+        bytes, Meta(description="An X12 837 file: new claims, replacements (7), voids (8).", examples=[b"ISA"])
+    ]
+    link: Annotated[
+        str,
+        Meta(
+            pattern=r"^([0-9a-f]{32})?$",
+            description="The patient's link, for a file with one claim; else patients are known by their member numbers.",
+            examples=[LINK_EXAMPLE],
+        ),
+    ] = ""
+
+
+class ClaimsSubmitted(Message, frozen=True):
+    """The claims are committed and on their way."""
+
+    cases: Annotated[tuple[str, ...], Meta(description="Ids of the cases, hexadecimal, in the order of the file.")]
+    refused: Annotated[int, Meta(description="Claims that the own check refused: they were not sent.")]
+    due: Annotated[str, Meta(description="By when the payer accepts or refuses, UTC; empty if none is new.")]
+
+
+class DisputeDecision(Message, frozen=True):
+    """A decided case, and why its decision is contested."""
+
+    case: Annotated[str, Meta(pattern=r"^[0-9a-f]{32}$", description="Id of the case.", examples=["00" * 16])]
+    statement: Annotated[str, Meta(max_length=4000, description="Why, for the payer.", examples=["rate A6 applies"])]
+
+
+class CaseReopened(Message, frozen=True):
+    """The case is to be decided again."""
+
+    due: Annotated[str, Meta(description="By when, UTC.")]
+
+
+@use_case("claims.submit", who=OPERATOR)
+def submit_claims(node: MemberNode, request: SubmitClaims) -> ClaimsSubmitted:
+    """Send claims to a payer: journalled and committed before their first byte leaves, in the patients' access logs.
+
+    A claim that the own check refuses is not sent, the others are. A replacement or void reopens the case whose
+    decision it names.
+    """
+    send_committed(node)
+    node.keys_of(request.payer)
+    found, refused = _sound(node, request)
+    links = _links(node, request, [claim for claim, _ in found])
+    told = [Disclosure(Side.CUSTODIAN, link, request.payer, "", "", PAYMENT, "claim", ("Claim 1",)) for link in links]
+    decided = _decided(node, request.payer)
+    made: list[tuple[bytes, Dossier]] = []
+    for (claim, file), link in zip(found, links, strict=True):
+        if claim.frequency in AGAIN:
+            made.append(_again(node, claim, file, decided))
+        else:
+            fresh = Round(file, node.entropy(32), "", 1)
+            made.append((node.entropy(16), Dossier(False, request.payer, link, node.entropy(16), (fresh,))))
+    if len({case for case, _ in made}) < len(made):
+        raise Conflict("claims.twice", "two claims of the file replace one decision", todo="send one of them")
+    commit(node, node.vault.journal(told))
+    keep(node, made)
+    _commit(node, made)
+    send_committed(node)
+    due = [row_of(node, case).due for case, one in made if one.last.number == 1]
+    return ClaimsSubmitted(
+        cases=tuple(case.hex() for case, _ in made), refused=refused, due=moment(min(due)) if due else ""
+    )
+
+
+@use_case("claims.dispute", who=OPERATOR)
+def dispute_decision(node: MemberNode, request: DisputeDecision) -> CaseReopened:
+    """Have a decision made again by a person at the payer: the case is reopened, the statement sent sealed."""
+    case = bytes.fromhex(request.case)
+    kept = dossier_of(node, case)
+    if kept.payer_side or kept.last.decided is None:
+        raise NotFound("claims.undecided", "no decision of this case is here to be disputed", got=request.case)
+    last = kept.last
+    again = Round(last.file, node.entropy(32), last.received, last.number + 1, "dispute", request.statement)
+    made = [(case, msgspec.structs.replace(kept, rounds=(*kept.rounds, again)))]
+    keep(node, made)
+    _commit(node, made)
+    send_committed(node)
+    return CaseReopened(due=moment(row_of(node, case).due))
+
+
+def _sound(node: MemberNode, request: SubmitClaims) -> tuple[list[tuple[Claim, bytes]], int]:
+    """Return the claims of a file that pass the own check, and how many do not. Raises Malformed."""
+    try:
+        found, seen = sound_files(documents.chunks(request.file), date_of(node.ledger_time() // DAY_MS))
+    except Unreadable as broken:
+        raise Malformed("claims.unreadable", broken.rule, expected=broken.expected) from None
+    claims = [claim for group in seen.groups for answer in group.sets for claim in answer.claims]
+    if not found:
+        raise Malformed("claims.none", "no claim of the file is sound", todo="see `salus claims adjudicate`")
+    return list(found), max(0, len(claims) - len(found))
+
+
+def _links(node: MemberNode, request: SubmitClaims, claims: Sequence[Claim]) -> list[bytes]:
+    if not request.link:
+        return node.vault.open_links([(f"urn:payer:{one.payer.identifier}", person_of(one)) for one in claims])
+    link = bytes.fromhex(request.link)
+    node.vault.link_info(link)
+    if len(claims) != 1:
+        told = "a link names the patient of one claim"
+        raise Malformed("claims.one", told, expected="1", got=str(len(claims)), todo="leave the link out")
+    return [link]
+
+
+def _decided(node: MemberNode, payer: str) -> dict[str, tuple[bytes, Dossier]]:
+    """Return the decided cases at a payer, by the payer's own number."""
+    found: dict[str, tuple[bytes, Dossier]] = {}
+    for case, kept, _ in kept_cases(node, payer_side=False):
+        for one in kept.rounds:
+            if kept.other == payer and one.decided is not None:
+                found[read_decision(one.decided).control] = (case, kept)
+    return found
+
+
+def _again(
+    node: MemberNode, claim: Claim, file: bytes, decided: dict[str, tuple[bytes, Dossier]]
+) -> tuple[bytes, Dossier]:
+    """Return the case that a replacement or void reopens, with the new round. Raises NotFound, Conflict."""
+    if claim.original not in decided:
+        told = "no decision of this payer has the number that a replacement or void names"
+        raise NotFound("claims.original", told, todo="write the payer's number of the claim in REF F8")
+    case, kept = decided[claim.original]
+    if kept.last.decided is None or row_of(node, case).round != kept.last.number:
+        raise Conflict("claims.open", "the case is being decided again already", todo="wait for the decision")
+    why: Why = "void" if claim.frequency == "8" else "replacement"
+    fresh = Round(file, node.entropy(32), "", kept.last.number + 1, why)
+    return case, msgspec.structs.replace(kept, rounds=(*kept.rounds, fresh))
+
+
+def _commit(node: MemberNode, made: Sequence[tuple[bytes, Dossier]]) -> None:
+    """Open cases, or have them decided again, on the ledger."""
+    submissions, statements = [], []
+    for case, kept in sorted(made, key=lambda one: one[0]):
+        commitment = submission_commitment(kept.last.key, kept.last.file, kept.last.statement)
+        if kept.last.number == 1:
+            address = port.payer_digest(kept.salt, case, kept.other)
+            submissions.append(port.Submission(case, address, commitment))
+        else:
+            statements.append(port.Statement(case, commitment))
+    for some in parts(submissions, port.MAX_CASES):
+        node.submitter.submit(port.Submit(port.Kind.CLAIM, port.Clock.DAYS_3, port.Clock.DAYS_30, tuple(some)))
+    for again in parts(statements, port.MAX_CASES):
+        node.submitter.submit(port.Reopen(tuple(again)))
+
+
+def send_committed(node: MemberNode) -> None:
+    """Send every claim that the ledger holds and that is not in the outbox yet: a crash between leaves none behind."""
+    state = node.ledger.read()
+    waiting: dict[str, list[tuple[bytes, Dossier]]] = {}
+    for case, kept, _ in kept_cases(node, payer_side=False):
+        row = port.case(state, case)
+        last = kept.last
+        if row is None or last.told or not last.key:
+            continue
+        if row.submission == submission_commitment(last.key, last.file, last.statement):
+            came = last.received or day_at(node, row.height)
+            told = msgspec.structs.replace(last, told=True, received=came)
+            done = msgspec.structs.replace(kept, rounds=(*kept.rounds[:-1], told))
+            waiting.setdefault(kept.other, []).append((case, done))
+    height = node.ledger.head().height
+    for payer, cases in waiting.items():
+        for some in parts(cases):
+            sent = [
+                SentClaim(case, one.salt, one.last.key, one.last.file, one.last.why, one.last.statement)
+                for case, one in some
+            ]
+            seal_and_deliver(node, payer, CLAIM, SentClaims(height, tuple(sent)))
+            keep(node, some)
