@@ -22,6 +22,9 @@ CANARIES: Mapping[str, Callable[[str], dict[str, Any]]] = {
     "access.ask": lambda word: {"roles": [word]},
     "access.list": lambda _: {},
     "access.pull": lambda word: {"grant": GRANT, "credential": word},
+    "app.list": lambda _: {},
+    "app.register": lambda word: {"id": "app", "name": word, "member": "nobody", "scopes": word, "jwks": base64(word)},
+    "app.remove": lambda _: {"id": "app"},
     "backup.make": lambda _: {"folder": "/proc/nowhere"},
     "backup.restore": lambda _: {"folder": "/proc/nowhere"},
     "claims.adjudicate": lambda canary: {
@@ -141,4 +144,5 @@ CANARIES: Mapping[str, Callable[[str], dict[str, Any]]] = {
     "supply.match": lambda canary: {"files": [base64(f"<{canary}/>")], "scans": base64(canary)},
     "supply.trace": lambda canary: {"files": [], "identifier": canary},
     "worklist": lambda _: {},
+    "token": lambda word: {"as": word, "scope": word, "role": word},
 }

@@ -14,9 +14,11 @@ from starlette.applications import Starlette
 from starlette.testclient import TestClient
 
 from salus.contracts.membership.port import Role
+from salus.http import fhir, smart
 from salus.http.app import application
 from salus.http.person import PersonAuthenticator
 from salus.node.demo.serving import Hosted
+from salus.node.fhir.server import FhirServer
 from salus.node.member import MemberNode
 from salus.node.records.intake import Intake
 from salus.node.registry import use_cases
@@ -107,7 +109,14 @@ def sites(together: Together) -> Iterator[dict[str, Site]]:
         listening = socket.create_server(("127.0.0.1", 0))
         origin = f"http://localhost:{listening.getsockname()[1]}"
         pages = Pages(node, secure=False, wallets=wallets, origin=origin)
-        app = application(node, use_cases().values(), PersonAuthenticator(node), more=routes(pages))
+        people = PersonAuthenticator(node)
+        server = FhirServer(node, origin)
+        more = [
+            *smart.routes(pages.programs),
+            *fhir.routes(server, smart.BearerAuthenticator(node, people)),
+            *routes(pages),
+        ]
+        app = application(node, use_cases().values(), people, more=more)
         made[member] = Site(together, node, app, wallet, origin, listening)
     yield made
     for site in made.values():

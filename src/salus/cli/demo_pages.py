@@ -8,10 +8,12 @@ from typing import Final
 
 from starlette.applications import Starlette
 
+from salus.http import fhir, smart
 from salus.http.app import application
 from salus.http.exchange import routes as exchange_routes
 from salus.http.person import PersonAuthenticator
 from salus.node.demo.serving import FOUNDERS, STAFF, Stage, stage
+from salus.node.fhir.server import FhirServer
 from salus.node.member import MemberNode
 from salus.node.registry import use_cases
 from salus.portal.app import routes
@@ -52,8 +54,14 @@ def applications(made: Stage, origins: Mapping[str, str]) -> dict[str, Starlette
 
 def _application(made: Stage, node: MemberNode, origin: str) -> Starlette:
     pages = Pages(node, secure=False, offers=_offers(made, node), wallets=made.wallets[node.member], origin=origin)
-    more = [*exchange_routes(node), *routes(pages)]
-    return application(node, use_cases().values(), PersonAuthenticator(node), more=more)
+    people = PersonAuthenticator(node)
+    more = [
+        *exchange_routes(node),
+        *smart.routes(pages.programs),
+        *fhir.routes(FhirServer(node, origin), smart.BearerAuthenticator(node, people)),
+        *routes(pages),
+    ]
+    return application(node, use_cases().values(), people, more=more)
 
 
 def _offers(made: Stage, node: MemberNode) -> tuple[Offer, ...]:

@@ -15,7 +15,7 @@ import uvicorn
 from starlette.applications import Starlette
 
 from salus.cli.demo_pages import serve_demo
-from salus.http import fhir
+from salus.http import fhir, smart
 from salus.http.app import application, as_operator
 from salus.http.exchange import routes
 from salus.http.person import PersonAuthenticator
@@ -25,6 +25,7 @@ from salus.node.fhir.server import FhirServer
 from salus.node.local import Opener, opened, socket_path
 from salus.node.member import MemberNode
 from salus.node.registry import use_cases
+from salus.node.smart.authorising import AuthorisationServer
 from salus.node.ticking import Ticker
 from salus.portal.app import routes as pages
 from salus.portal.visiting import Pages
@@ -128,7 +129,12 @@ def serve(config: Config, opener: Opener, given: argparse.Namespace) -> int:
         )  # one for both doors: it compares versions and writes as one step
         secure = config.http.public_url.startswith("https:")
         more = (
-            [*routes(member), *fhir.routes(records, people), *pages(Pages(member, secure=secure))]
+            [
+                *routes(member),
+                *smart.routes(AuthorisationServer(member)),
+                *fhir.routes(records, smart.BearerAuthenticator(member, people)),
+                *pages(Pages(member, secure=secure)),
+            ]
             if member and records
             else []
         )

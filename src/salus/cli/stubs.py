@@ -45,6 +45,10 @@ def annotation(field: Field) -> str:
 def declared(field: Field) -> str:
     """Return a field as the client declares it; a default that is no plain value is left to the node."""
     value = field.default.value if isinstance(field.default, Enum) else field.default
+    name = attribute(field.name)
+    if name != field.name:
+        rest = "" if field.required else f"default={value!r}, "
+        return f"{name}: {annotation(field)} = msgspec.field({rest}name={field.name!r})"
     if field.required:
         return f"{field.name}: {annotation(field)}"
     if isinstance(value, list | tuple) and not value:

@@ -144,6 +144,94 @@ class PulledAccess(msgspec.Struct, frozen=True, kw_only=True):
     """Who did not."""
 
 
+class ListApps(msgspec.Struct, frozen=True, kw_only=True):
+    """Asks for nothing more."""
+
+
+class AppLine(msgspec.Struct, frozen=True, kw_only=True):
+    """A program."""
+
+    id: str
+    """Its id."""
+
+    name: str
+    """Its name."""
+
+    member: str
+    """Member that answers for it."""
+
+    active: bool
+    """Whether that member is active on the ledger."""
+
+    kind: str
+    """public, confidential, or backend."""
+
+    scopes: str
+    """What it may ask at the most."""
+
+
+class AppsListed(msgspec.Struct, frozen=True, kw_only=True):
+    """All programs."""
+
+    apps: tuple[AppLine, ...]
+    """By id."""
+
+
+class RegisterApp(msgspec.Struct, frozen=True, kw_only=True):
+    """A program and what it may ask at the most."""
+
+    id: str
+    """Id that the program sends as client_id."""
+
+    name: str
+    """Name that people are shown."""
+
+    member: str
+    """Active member of the ledger that answers for it."""
+
+    scopes: str
+    """The widest scopes that it may ask, with blanks between them."""
+
+    redirect: tuple[str, ...] = ()
+    """Where it is answered: https, http on this machine, or a scheme of its own with a dot."""
+
+    launch: str = ''
+    """Where it is opened from a chart (EHR launch); empty: not."""
+
+    jwks: bytes = b''
+    """Its public keys as a JWK Set, for private_key_jwt; none: it is a public client."""
+
+    role: str = ''
+    """Role as which it acts for itself, as a backend service; empty: it does not."""
+
+    purposes: tuple[str, ...] = ()
+    """What for, as a backend service: codes of v3-ActReason."""
+
+
+class AppRegistered(msgspec.Struct, frozen=True, kw_only=True):
+    """It may ask now."""
+
+    id: str
+    """Its id."""
+
+    scopes: str
+    """What it may ask at the most, as it was understood."""
+
+
+class RemoveApp(msgspec.Struct, frozen=True, kw_only=True):
+    """Which program."""
+
+    id: str
+    """Its id."""
+
+
+class AppRemoved(msgspec.Struct, frozen=True, kw_only=True):
+    """It can ask nothing more, and its tokens opened their last."""
+
+    id: str
+    """Its id."""
+
+
 class MakeBackup(msgspec.Struct, frozen=True, kw_only=True):
     """Where to write it: a new or empty folder, on another disk."""
 
@@ -2429,6 +2517,38 @@ class PackTraced(msgspec.Struct, frozen=True, kw_only=True):
     """48 hours from now, UTC: the longest a request received now may wait."""
 
 
+class AskToken(msgspec.Struct, frozen=True, kw_only=True):
+    """Whose, and for what."""
+
+    as_: str = msgspec.field(name='as')
+    """Person in whose name it acts, by the name that only this member can resolve."""
+
+    scope: str
+    """SMART scopes, with blanks between them."""
+
+    patient: str = ''
+    """Id of the Patient resource that scopes of the level patient are for."""
+
+    role: str = ''
+    """Role; empty: that of the person's account."""
+
+    purposes: tuple[str, ...] = ()
+    """Purposes; none: those of the person's account."""
+
+
+class TokenIssued(msgspec.Struct, frozen=True, kw_only=True):
+    """Send it as `Authorization: Bearer …`."""
+
+    token: str
+    """The access token."""
+
+    scope: str
+    """What it opens."""
+
+    ends: str
+    """When it ends, UTC."""
+
+
 class CheckTrial(msgspec.Struct, frozen=True, kw_only=True):
     """A protocol and the data of its study."""
 
@@ -2578,6 +2698,25 @@ class AccessCases:
     def pull(self, request: PullAccess) -> PulledAccess:
         """Pull what a grant opens and was not pulled yet, from every custodian it names; verify and index it. For: person."""
         return self._connection.ask('/api/access/pull', request, PulledAccess)
+
+
+class AppCases:
+    """Use cases about app."""
+
+    def __init__(self, connection: Connection) -> None:
+        self._connection = connection
+
+    def list(self, request: ListApps) -> AppsListed:
+        """List the programs that may ask. For: operator."""
+        return self._connection.ask('/api/app/list', request, AppsListed)
+
+    def register(self, request: RegisterApp) -> AppRegistered:
+        """Register a program that may ask people for access, or act as a backend service; again, to change it. For: operator."""
+        return self._connection.ask('/api/app/register', request, AppRegistered)
+
+    def remove(self, request: RemoveApp) -> AppRemoved:
+        """Remove a program: its tokens and what people allowed it end now. For: operator."""
+        return self._connection.ask('/api/app/remove', request, AppRemoved)
 
 
 class BackupCases:
@@ -2889,7 +3028,7 @@ class PersonCases:
         return self._connection.ask('/api/person/accounts', request, AccountsListed)
 
     def dismiss(self, request: DismissPerson) -> PersonDismissed:
-        """Let a person in no more: drop their passkeys, end their sessions. For: operator."""
+        """Let a person in no more: drop their passkeys, end their sessions and what they allowed programs. For: operator."""
         return self._connection.ask('/api/person/dismiss', request, PersonDismissed)
 
     def issue(self, request: IssuePerson) -> Issued:
@@ -3039,6 +3178,7 @@ class Salus:
     def __init__(self, connection: Connection) -> None:
         self._connection = connection
         self.access = AccessCases(connection)
+        self.app = AppCases(connection)
         self.backup = BackupCases(connection)
         self.claims = ClaimsCases(connection)
         self.deliveries = DeliveriesCases(connection)
@@ -3066,6 +3206,10 @@ class Salus:
     def replay(self, request: ReplayLedger) -> LedgerReplayed:
         """Execute every block of the ledger again, from the genesis, and compare all that is stored. For: operator."""
         return self._connection.ask('/api/replay', request, LedgerReplayed)
+
+    def token(self, request: AskToken) -> TokenIssued:
+        """Make an access token for the FHIR server, as a program would get it for this person. The node must be running. For: operator."""
+        return self._connection.ask('/api/token', request, TokenIssued)
 
     def tx(self, request: SendTransaction) -> TransactionSent:
         """Send one message of this member to the ledger, signed with its key. For: operator."""

@@ -6,13 +6,15 @@ from urllib.parse import parse_qsl
 
 import msgspec
 from starlette.concurrency import run_in_threadpool
+from starlette.middleware import Middleware
+from starlette.middleware.cors import CORSMiddleware
 from starlette.requests import Request as HttpRequest
 from starlette.responses import Response
 from starlette.routing import BaseRoute, Route
 
 from salus.core.errors import SalusError
 from salus.http.derive import Authenticator, body_of
-from salus.node.errors import EdgeError, Malformed
+from salus.node.errors import UNSIGNED, EdgeError, Malformed
 from salus.node.fhir.answers import NOT_ACCEPTABLE, UNKNOWN_FORM, Answer, FhirRefused, Request, outcome_of
 from salus.node.fhir.server import ROOT, FhirServer
 from salus.node.mapping import edge_error
@@ -21,7 +23,15 @@ MEDIA: Final = "application/fhir+json"
 JSON: Final = ("application/fhir+json", "application/json", "text/json", "json")
 FORM: Final = "application/x-www-form-urlencoded"
 PURPOSE: Final = "salus-purpose"
-METHODS: Final = ("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE")
+METHODS: Final = ("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS")
+# Programs in a browser come from their own origin and bring a token. No cookie is looked at here, so any origin may ask.
+CORS: Final = Middleware(
+    CORSMiddleware,
+    allow_origins=["*"],
+    allow_methods=["*"],
+    allow_headers=["*"],
+    expose_headers=["etag", "location", "last-modified"],
+)
 HEADERS: Final = ("if-match", "if-none-match", "if-none-exist", "if-modified-since", "prefer", "content-type")
 MAX_BODY: Final = 64 << 20
 """Bytes of a Bundle: the gate's own limit."""
@@ -46,8 +56,8 @@ def routes(server: FhirServer, authenticate: Authenticator) -> list[BaseRoute]:
         return _response(answer, http, pretty=pretty)
 
     return [
-        Route(ROOT, endpoint, methods=list(METHODS)),
-        Route(f"{ROOT}/{{path:path}}", endpoint, methods=list(METHODS)),
+        Route(ROOT, endpoint, methods=list(METHODS), middleware=[CORS]),
+        Route(f"{ROOT}/{{path:path}}", endpoint, methods=list(METHODS), middleware=[CORS]),
     ]
 
 
@@ -97,4 +107,5 @@ def _response(answer: Answer, http: HttpRequest, *, pretty: bool) -> Response:
 def _refusal(error: EdgeError, *, pretty: bool) -> Response:
     body = msgspec.json.encode(outcome_of(error))
     told = msgspec.json.format(body, indent=2) if pretty else body
-    return Response(told, status_code=error.fault.status, media_type=MEDIA)
+    headers = {"www-authenticate": "Bearer"} if error.fault.status == UNSIGNED.status else {}
+    return Response(told, status_code=error.fault.status, headers=headers, media_type=MEDIA)

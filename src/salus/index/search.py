@@ -16,7 +16,7 @@ from salus.index.predicates import marks
 from salus.index.search_scope import Realm, Scope, Scopes
 from salus.index.search_sql import FROM, LAST, Compiler, Sql, starts, table_of
 from salus.index.store import Store
-from salus.interop.fhir.search.query import Include, Query, Sort
+from salus.interop.fhir.search.query import Include, Query, Sort, Test
 from salus.interop.fhir.times import EARLIEST, LATEST
 
 PROBE: Final = 2_000
@@ -56,6 +56,14 @@ class Found(msgspec.Struct, frozen=True):
     included: tuple[Hit, ...] = ()
 
 
+class Slice(msgspec.Struct, frozen=True):
+    """Rows that a program is shown of those that its person may see. kind: "" for every type. links: ids; none: any."""
+
+    kind: str
+    tests: tuple[Test, ...] = ()
+    links: tuple[bytes, ...] = ()
+
+
 _HIT: Final = "e.number, l.id, l.lease, e.type, e.id, e.version, e.recorded"
 
 
@@ -74,6 +82,23 @@ class Search:
     def scope(self, realms: Sequence[Realm], asker: Asker) -> Scope:
         """Return what an asker may see."""
         return self._scopes.scope(realms, asker)
+
+    def narrowed(self, scope: Scope, slices: Sequence[Slice]) -> Scope:
+        """Return what is in a scope and in any of the slices; nothing without slices. Their tests are of plain parameters."""
+        compiler = Compiler(scope)
+        parts, values = [], list(scope.values)
+        for one in slices:
+            tests = ["e.type = ?"] if one.kind else ["(1 = 1)"]
+            values += [one.kind] if one.kind else []
+            if one.links:
+                tests.append(f"l.id IN ({marks(len(one.links))})")
+                values += one.links
+            for test in one.tests:
+                text, told = compiler.check(test, one.kind)
+                tests.append(text)
+                values += told
+            parts.append(" AND ".join(tests))
+        return Scope(f"({scope.text} AND ({' OR '.join(parts) or '1 = 0'}))", tuple(values))
 
     # One resource -------------------------------------------------------------------------------------------------
 

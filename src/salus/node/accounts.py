@@ -23,6 +23,13 @@ MIGRATIONS: Final = (
         made INTEGER NOT NULL, used INTEGER NOT NULL) WITHOUT ROWID;
     CREATE INDEX passkey_handle ON passkey (handle);
     """,
+    """
+    CREATE TABLE app (id TEXT PRIMARY KEY, body BLOB NOT NULL) WITHOUT ROWID;
+    CREATE TABLE authorisation (
+        id BLOB PRIMARY KEY, app TEXT NOT NULL, owner TEXT NOT NULL, body BLOB NOT NULL, refresh BLOB NOT NULL,
+        made INTEGER NOT NULL, ends INTEGER NOT NULL) WITHOUT ROWID;
+    CREATE INDEX authorisation_owner ON authorisation (owner);
+    """,
 )
 
 
@@ -53,6 +60,22 @@ class Passkey(msgspec.Struct, frozen=True):
     made: int
     used: int
     """When it last signed somebody in, Unix ms; 0 if never."""
+
+
+class Authorisation(msgspec.Struct, frozen=True):
+    """What somebody allowed a program for longer than a token lives."""
+
+    id: bytes
+    """16 random bytes."""
+    app: str
+    owner: str
+    """Who allowed it: `staff SUBJECT` or `wallet NAME`."""
+    body: bytes
+    """What was allowed, as `salus.node.smart` writes it."""
+    refresh: bytes
+    """Digest of the refresh token that is good next."""
+    made: int
+    ends: int
 
 
 class Accounts(EncryptedFile):
@@ -115,6 +138,58 @@ class Accounts(EncryptedFile):
         """Forget a passkey of an account."""
         with self._writing() as db:
             db.execute("DELETE FROM passkey WHERE handle = ? AND id = ?", (handle, id_))
+
+    # Programs -----------------------------------------------------------------------------------------------------
+
+    def keep_app(self, id_: str, body: bytes) -> None:
+        """Keep a program's registration in place of the one before."""
+        with self._writing() as db:
+            db.execute("INSERT OR REPLACE INTO app VALUES (?, ?)", (id_, body))
+
+    def apps(self, id_: str | None = None) -> list[bytes]:
+        """Return all registrations by id, or the one asked for."""
+        everything, one = "SELECT body FROM app ORDER BY id", "SELECT body FROM app WHERE id = ?"
+        rows = self._rows(everything) if id_ is None else self._rows(one, (id_,))
+        return [row[0] for row in rows]  # type: ignore[misc]
+
+    def drop_app(self, id_: str) -> bool:
+        """Forget a program and what it was allowed; False if it was not known."""
+        with self._writing() as db:
+            db.execute("DELETE FROM authorisation WHERE app = ?", (id_,))
+            db.execute("DELETE FROM app WHERE id = ?", (id_,))
+            return db.changes() == 1
+
+    def keep_authorisation(self, one: Authorisation) -> None:
+        """Keep what somebody allowed a program; forget what has ended meanwhile."""
+        with self._writing() as db:
+            db.execute("DELETE FROM authorisation WHERE ends <= ?", (one.made,))
+            db.execute("INSERT INTO authorisation VALUES (?, ?, ?, ?, ?, ?, ?)", msgspec.structs.astuple(one))
+
+    def authorisation(self, id_: bytes) -> Authorisation | None:
+        """Return what somebody allowed a program."""
+        sql = "SELECT id, app, owner, body, refresh, made, ends FROM authorisation WHERE id = ?"
+        return next((Authorisation(*row) for row in self._rows(sql, (id_,))), None)  # type: ignore[arg-type]
+
+    def authorisations(self, owner: str) -> list[Authorisation]:
+        """Return what an owner allowed, oldest first."""
+        sql = "SELECT id, app, owner, body, refresh, made, ends FROM authorisation WHERE owner = ? ORDER BY made, id"
+        return [Authorisation(*row) for row in self._rows(sql, (owner,))]  # type: ignore[arg-type]
+
+    def rotate(self, id_: bytes, before: bytes, after: bytes) -> bool:
+        """Put a new refresh digest in place of the one before; False if another came first."""
+        with self._writing() as db:
+            db.execute("UPDATE authorisation SET refresh = ? WHERE id = ? AND refresh = ?", (after, id_, before))
+            return db.changes() == 1
+
+    def drop_authorisation(self, id_: bytes) -> None:
+        """End what somebody allowed a program."""
+        with self._writing() as db:
+            db.execute("DELETE FROM authorisation WHERE id = ?", (id_,))
+
+    def drop_authorisations(self, owner: str) -> None:
+        """End everything that an owner allowed."""
+        with self._writing() as db:
+            db.execute("DELETE FROM authorisation WHERE owner = ?", (owner,))
 
     def _account(self, where: str, *values: bytes | str) -> Account | None:
         sql = f"SELECT handle, kind, name, role, purposes, made FROM account WHERE {where}"  # noqa: S608 -- ours

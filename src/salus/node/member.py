@@ -28,6 +28,7 @@ from salus.node.errors import NotFound, Unavailable
 from salus.node.exchange.derived import Writers
 from salus.node.exchange.wire import Door, Handler, Peers, Transport
 from salus.node.sessions import Sessions
+from salus.node.smart.programs import Programs
 from salus.node.submitting import Submitter
 from salus.vault.backup import DayKeys
 from salus.vault.envelope import Context, ReceiveKey
@@ -95,6 +96,8 @@ class MemberNode:
         """Held while a lease is filled or purged: what arrives after the purge is not kept."""
         self.sessions = Sessions(clock, entropy)
         """Who has signed in at the pages; gone when the process ends."""
+        self.programs = Programs(clock, entropy)
+        """What programs are in the middle of; gone when the process ends."""
         self.door = Door(self.member, self.signing_keys, clock, self.handlers)
 
     @property

@@ -20,6 +20,7 @@ from salus.node import (
 )
 from salus.node.network import consortium, directory, exploring, founding, governing, supervising, transacting
 from salus.node.records import charts, keeping, measures, taking
+from salus.node.smart import clients, trying
 from salus.node.upkeep import backups, replaying
 from salus.node.usecase import UseCase
 from salus.node.wallet import joining, reading, seeing, sharing, studying
@@ -31,6 +32,7 @@ DOMAINS: Final[tuple[ModuleType, ...]] = (
     charts,
     claims,
     consortium,
+    clients,
     directory,
     disclosures,
     emergencies,
@@ -51,6 +53,7 @@ DOMAINS: Final[tuple[ModuleType, ...]] = (
     taking,
     transacting,
     trials,
+    trying,
     worklist,
 )
 

@@ -160,10 +160,12 @@ def list_accounts(node: MemberNode, request: ListAccounts) -> AccountsListed:  #
 
 @use_case("person.dismiss", who=OPERATOR)
 def dismiss(node: MemberNode, request: DismissPerson) -> PersonDismissed:
-    """Let a person in no more: drop their passkeys, end their sessions."""
+    """Let a person in no more: drop their passkeys, end their sessions and what they allowed programs."""
     account = node.accounts.account(STAFF, request.subject)
     keys = node.accounts.passkeys(account.handle) if account else []
     if account:
         node.accounts.drop_account(account.handle)
     node.sessions.end_all_of(request.subject)
+    node.accounts.drop_authorisations(f"{STAFF} {request.subject}")
+    node.programs.end_all_of(request.subject)
     return PersonDismissed(passkeys=len(keys))

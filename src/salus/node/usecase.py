@@ -20,6 +20,7 @@ import msgspec
 from salus.node.config import Config
 from salus.node.errors import Conflict
 from salus.node.fields import gaps
+from salus.node.smart.scopes import Access
 
 N = TypeVar("N")
 Q = TypeVar("Q", bound=msgspec.Struct)
@@ -96,6 +97,8 @@ class Caller:
     purposes: tuple[str, ...] = ()
     credential: str = ""
     """What the person showed, for other members to check when something is pulled in the person's name."""
+    access: Access | None = None
+    """What the program that asks for the person may do; None: the person asks without one."""
 
     def may(self, who: Who) -> bool:
         """Tell whether this caller is among those."""

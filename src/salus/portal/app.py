@@ -4,7 +4,7 @@ from typing import Final
 
 from starlette.routing import BaseRoute, Route
 
-from salus.portal import asking, charting, entering, ledger, mine
+from salus.portal import apps, asking, charting, entering, ledger, mine
 from salus.portal.visiting import Handler, Pages, endpoint
 
 GET: Final[tuple[tuple[str, Handler], ...]] = (
@@ -16,8 +16,12 @@ GET: Final[tuple[tuple[str, Handler], ...]] = (
     ("/chart/{name}", charting.summary),
     ("/chart/{name}/timeline", charting.timeline),
     ("/chart/{name}/results", charting.results),
+    ("/chart/{name}/apps", apps.chart_apps),
     ("/chart/{name}/results/{measure}", charting.measure),
     ("/record/{name}", charting.record),
+    ("/smart/authorize", apps.authorize),
+    ("/apps", apps.mine),
+    ("/apps/ask/{name}", apps.ask),
     ("/access", asking.permissions),
     ("/access/{name}", asking.code),
     ("/emergency", asking.emergency),
@@ -45,13 +49,18 @@ POST: Final[tuple[tuple[str, Handler], ...]] = (
     ("/passkeys/drop", entering.drop_passkey),
     ("/patients", charting.search),
     ("/patients/forget", charting.forget),
+    ("/apps/find", apps.find),
+    ("/apps/allow", apps.allow),
+    ("/apps/deny", apps.deny),
+    ("/apps/launch", apps.launch),
+    ("/apps/stop", apps.stop),
     ("/access", asking.ask),
     ("/access/pull", asking.pull),
     ("/emergency", asking.open_emergency_access),
     ("/emergency/review", asking.review),
     ("/my/stop", mine.stop_sharing),
 )
-OURS: Final = ("/access", "/chart", "/emergency", "/ledger", "/my", "/patients", "/record")
+OURS: Final = ("/access", "/apps", "/chart", "/emergency", "/ledger", "/my", "/patients", "/record")
 
 
 def routes(pages: Pages) -> list[BaseRoute]:

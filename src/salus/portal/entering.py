@@ -1,11 +1,14 @@
 """Coming and going: the first page, signing in, signing out."""
 
+import re
+
 from starlette.responses import Response
 
 from salus.node.accounts import WALLET, Account, Passkey
 from salus.node.errors import Forbidden, NotFound
 from salus.node.passkeys import MOST
 from salus.node.signing_in import enter, keep_account
+from salus.portal.apps import ASK
 from salus.portal.rendering import served
 from salus.portal.visiting import Visit, to
 
@@ -25,6 +28,7 @@ def sign_in_page(visit: Visit) -> Response:
         code=visit.asked("code"),
         offers=visit.pages.offers,
         options=visit.pages.passkeys.to_sign_in(),
+        next=_question(visit.asked("next")),
     )
 
 
@@ -54,10 +58,16 @@ def sign_in_by_passkey(visit: Visit) -> Response:
 
 
 def entered(visit: Visit, token: str) -> Response:
-    """Hand a session's token to the browser and go where its owner wants to be."""
-    answer = to("/")
+    """Hand a session's token to the browser and go where its owner wants to be: to a question that waits, else home."""
+    question = _question(visit.one("next"))
+    answer = to(f"{ASK}{question}" if question else "/")
     answer.set_cookie(visit.pages.cookie, token, httponly=True, secure=visit.pages.secure, samesite="strict", path="/")
     return answer
+
+
+def _question(name: str) -> str:
+    """Return the name of a program's question if it has the form of one: nothing else decides where a browser goes."""
+    return name if re.fullmatch("[0-9a-f]{64}", name) else ""
 
 
 def passkeys(visit: Visit) -> Response:

@@ -1,12 +1,13 @@
 """Pages as bytes: templates with autoescape, texts from a catalogue, one style sheet, headers that let nothing else in."""
 
 import tomllib
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from datetime import datetime
 from functools import cache
 from hashlib import sha256
 from importlib import resources
 from typing import Any, Final
+from urllib.parse import urlsplit
 
 from jinja2 import Environment, PackageLoader, StrictUndefined
 from starlette.responses import HTMLResponse, Response
@@ -92,15 +93,31 @@ def _environment() -> Environment:
         lstrip_blocks=True,
     )
     made.globals.update(t=text, asset_path=asset_path)
-    made.filters.update(plain=plain, when=when, at=at)
+    made.filters.update(plain=plain, when=when, at=at, writes=writes)
     return made
 
 
-def page(template: str, status: int = 200, *, script: str = "", **values: Any) -> Response:
-    """Return a page; with the name of its script, if it needs one."""
+def page(
+    template: str, status: int = 200, *, script: str = "", answered: Iterable[str] = (), **values: Any
+) -> Response:
+    """Return a page; with the name of its script, if it needs one, and the programs that its forms end at."""
     told = _environment().get_template(f"{template}.html.jinja").render(script=script, **values)
-    headers = {**HEADERS, "content-security-policy": SCRIPTED} if script else dict(HEADERS)
-    return HTMLResponse(told, status_code=status, headers=headers)
+    policy = SCRIPTED if script else POLICY
+    places = " ".join(sorted({_place(uri) for uri in answered}))
+    if places:
+        policy = policy.replace("form-action 'self'", f"form-action 'self' {places}")
+    return HTMLResponse(told, status_code=status, headers={**HEADERS, "content-security-policy": policy})
+
+
+def _place(uri: str) -> str:
+    """Return the source of a program's address as a content security policy names it."""
+    told = urlsplit(uri)
+    return f"{told.scheme}://{told.netloc}" if told.netloc else f"{told.scheme}:"
+
+
+def writes(letters: str) -> bool:
+    """Tell whether a scope's letters change anything."""
+    return any(letter in "cud" for letter in letters)
 
 
 def served(name: str) -> Response | None:

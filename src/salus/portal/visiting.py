@@ -1,6 +1,6 @@
 """One visit of a page: who is there, which form came, and how it reaches a use case."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
 from hmac import compare_digest
@@ -22,6 +22,7 @@ from salus.node.mapping import edge_error
 from salus.node.member import MemberNode
 from salus.node.passkeys import Passkeys
 from salus.node.sessions import Session
+from salus.node.smart.authorising import AuthorisationServer
 from salus.node.usecase import NOBODY, Caller, Kind, UseCase
 from salus.node.wallet.file import OpenWallet
 from salus.portal.rendering import HEADERS, page
@@ -61,6 +62,11 @@ class Pages:
     def passkeys(self) -> Passkeys:
         """The passkeys that open sessions here."""
         return Passkeys(self.node, (self.origin or self.node.config.http.public_url).rstrip("/"))
+
+    @cached_property
+    def programs(self) -> AuthorisationServer:
+        """What programs ask of people here."""
+        return AuthorisationServer(self.node, self.origin)
 
     @property
     def cookie(self) -> str:
@@ -132,12 +138,15 @@ class Visit:
         """The member's name as the ledger has it."""
         return _name(self.pages.node)
 
-    def page(self, template: str, status: int = 200, *, script: str = "", **values: Any) -> Response:
-        """Return a page for whoever is there; with the name of its script, if it needs one."""
+    def page(
+        self, template: str, status: int = 200, *, script: str = "", answered: Iterable[str] = (), **values: Any
+    ) -> Response:
+        """Return a page for whoever is there; with the name of its script, and the programs that its forms end at."""
         return page(
             template,
             status,
             script=script,
+            answered=answered,
             session=self.session,
             wallet=bool(self.session and self.session.wallet),
             member=self.pages.node.member,

@@ -12,8 +12,11 @@ from salus.index.search_scope import Realm, Scope
 from salus.node.desk import Held
 from salus.node.errors import Forbidden, Malformed, Unauthenticated
 from salus.node.exchange.grantee import UNCONFIRMED_MS
-from salus.node.fhir.policy import ADMINISTRATION, OPERATOR, OWN_TERMS, lease_terms
+from salus.node.fhir import narrowing
+from salus.node.fhir.answers import Request
+from salus.node.fhir.policy import ADMINISTRATION, OPERATOR, OWN_TERMS, PATIENT_TERMS, lease_terms
 from salus.node.member import MemberNode
+from salus.node.smart.scopes import Access
 from salus.node.usecase import Caller, Kind
 from salus.vault.journal import Disclosure, Side
 
@@ -68,6 +71,7 @@ class Asking:
         self._leases = leases
         self._grants: dict[bytes, bytes] = {}
         self._scope: Scope | None = None
+        self._letters = narrowing.READS
 
     @property
     def node(self) -> MemberNode:
@@ -78,15 +82,46 @@ class Asking:
     def scope(self) -> Scope:
         """What the asker may see now."""
         if self._scope is None:
+            access = self.caller.access
             asker = Asker(self._node.member, self.role, self.purpose, self._node.ledger_time())
+            if access is not None and access.own:
+                self._scope = self._narrowed(self._node.index.search.scope([self._of_patient(access)], asker))
+                return self._scope
             realms = [Realm(OWN_TERMS)]
             by_terms: dict[tuple[Provision, ...], list[bytes]] = {}
             for grant, link, document in self._leases.live():
                 self._grants[link] = grant
                 by_terms.setdefault(lease_terms(document), []).append(link)
             realms += [Realm(terms, tuple(links)) for terms, links in by_terms.items()]
-            self._scope = self._node.index.search.scope(realms, asker)
+            self._scope = self._narrowed(self._node.index.search.scope(realms, asker))
         return self._scope
+
+    def admit(self, request: Request) -> None:
+        """Take up an interaction: only what the token's scopes open, if a program asks. Raises Forbidden."""
+        if self.caller.access is not None:
+            self._letters = narrowing.check(self.caller.access, request) or narrowing.WRITES
+            self.renew()
+
+    def admit_search(self, kind: str) -> None:
+        """Raise Forbidden when a program may not search a type, as a conditional write does."""
+        if self.caller.access is not None:
+            narrowing.require(self.caller.access, kind, "s")
+
+    def admit_write(self, kind: str, letter: str, link: bytes) -> None:
+        """Raise Forbidden when a program may not write (c, u, d) a resource under this link."""
+        if self.caller.access is not None:
+            narrowing.require_link(self.caller.access, kind, letter, link)
+
+    def _narrowed(self, scope: Scope) -> Scope:
+        access = self.caller.access
+        if access is None:
+            return scope
+        found = narrowing.slices(access, self._letters, self._node.vault.house_link(), self._node.now())
+        return self._node.index.search.narrowed(scope, found)
+
+    def _of_patient(self, access: Access) -> Realm:
+        """Return what a patient's own program is for: the patient's records, and of the house what they refer to."""
+        return Realm(PATIENT_TERMS, (access.link, self._node.vault.house_link()))
 
     def renew(self) -> None:
         """Decide anew: what was just written may be of policy classes that were not there before."""

@@ -20,6 +20,7 @@ INTERACTIONS: Final = (
     "create",
     "search-type",
 )
+SMART: Final = "http://fhir-registry.smarthealthit.org"
 SYSTEM: Final = ("transaction", "batch", "history-system")
 EVERYTHING: Final = {
     "name": "everything",
@@ -45,13 +46,39 @@ def capability_statement(base: str, now: int) -> dict[str, Any]:
         "rest": [
             {
                 "mode": "server",
-                "security": {
-                    "description": "Person credentials of the member; see the explanation of the FHIR server."
-                },
+                "security": _security(base),
                 "resource": list(_resources()),
                 "interaction": [{"code": code} for code in SYSTEM],
             }
         ],
+    }
+
+
+def _security(base: str) -> dict[str, Any]:
+    """Return how one gets in: SMART App Launch, or a person credential of the member."""
+    root = base.removesuffix("/fhir")
+    return {
+        "extension": [
+            {
+                "url": f"{SMART}/StructureDefinition/oauth-uris",
+                "extension": [
+                    {"url": name, "valueUri": f"{root}/smart/{name}"}
+                    for name in ("authorize", "token", "introspect", "revoke")
+                ],
+            }
+        ],
+        "cors": True,
+        "service": [
+            {
+                "coding": [
+                    {
+                        "system": "http://terminology.hl7.org/CodeSystem/restful-security-service",
+                        "code": "SMART-on-FHIR",
+                    }
+                ],
+            }
+        ],
+        "description": "SMART App Launch, see .well-known/smart-configuration; or a person credential of the member.",
     }
 
 

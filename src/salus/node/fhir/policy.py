@@ -38,6 +38,10 @@ OWN_TERMS: Final = (
         sensitivities=EVERY_CLASS,
     ),
 )
+PATIENT_TERMS: Final = (
+    Provision("policy.patient", "permit", roles=("patient",), purposes=("PATRQT",), sensitivities=EVERY_CLASS),
+)
+"""The terms of a patient's own program, over that patient's records alone."""
 
 
 def lease_terms(document: Document) -> tuple[Provision, ...]:

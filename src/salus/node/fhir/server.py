@@ -22,9 +22,10 @@ METADATA: Final = "metadata"
 class FhirServer:
     """A member's records as FHIR R4."""
 
-    def __init__(self, node: MemberNode) -> None:
+    def __init__(self, node: MemberNode, base: str = "") -> None:
+        """Serve at `base`, where programs reach the node; empty: its public URL."""
         self._node = node
-        self.base = node.config.http.public_url.rstrip("/") + ROOT
+        self.base = (base or node.config.http.public_url).rstrip("/") + ROOT
         self._leases = Leases(node)
         self._paging = Paging(node.secret(LABEL))
         self._reading = Reading(self.base, self._paging)
@@ -40,6 +41,7 @@ class FhirServer:
 
     def dispatch(self, asking: Asking, request: Request) -> Answer:
         """Send a request to what it asks for. Raises EdgeError."""
+        asking.admit(request)
         parts = request.path.split("/") if request.path else []
         if parts[:1] == ["_page"] and len(parts) == 2 and request.method == "GET":
             return self._continued(asking, parts[1])
@@ -110,6 +112,7 @@ class FhirServer:
         """Answer a link to the next page: the same question, decided anew, behind where it stopped."""
         told = self._paging.open(asking, link)
         request = Request("GET", told.path, told.pairs)
+        asking.admit(request)
         parts = told.path.split("/")
         if parts[-1] == "_history":
             kind, own = (parts[0] if len(parts) > 1 else ""), (parts[1] if len(parts) > 2 else "")

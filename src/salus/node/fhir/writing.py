@@ -183,6 +183,7 @@ class Writing:
         pairs = (
             parse_qsl(sought.partition("?")[2] or sought, keep_blank_values=True) if isinstance(sought, str) else sought
         )
+        asking.admit_search(kind)
         query = _query(asking, kind, pairs, self._base)
         if not query.tests:
             raise FhirRefused(PRECONDITION, "fhir.no-condition", "a conditional request names no condition")
@@ -287,6 +288,9 @@ class Writing:
     def put(self, many: Sequence[Prepared], asking: Asking) -> list[Ref]:
         """Seal and index, all or none. Raises FhirRefused when it is too much."""
         node = asking.node
+        for one in many:
+            letter = "d" if one.content.kind is Kind.TOMBSTONE else "c" if one.created else "u"
+            asking.admit_write(one.content.type, letter, one.link)
         try:
             refs = node.vault.write_all([(one.link, one.content) for one in many])
         except TooLarge as error:
