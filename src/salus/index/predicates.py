@@ -5,6 +5,7 @@ from typing import Any, assert_never
 from salus.agreements.consent.conditions import (
     All,
     Always,
+    Authored,
     Coded,
     Condition,
     During,
@@ -12,6 +13,8 @@ from salus.agreements.consent.conditions import (
     Leaf,
     Never,
     Not,
+    Referred,
+    Refers,
     Some,
     Undated,
     Within,
@@ -59,6 +62,18 @@ def _leaf(leaf: Leaf) -> Sql:
             told = f"(e.name IN ({marks(len(instances))}))", list(instances)
         case Within(encounters):
             told = f"(e.encounter IN ({marks(len(encounters))}))", list(encounters)
+        case Refers(names):
+            text = f"SELECT 1 FROM reference r WHERE r.entry = e.number AND r.target IN ({marks(len(names))})"  # noqa: S608 -- only marks
+            told = f"EXISTS ({text})", list(names)
+        case Referred(names):
+            text = (
+                "SELECT r.target FROM entry s JOIN reference r ON r.entry = s.number "  # noqa: S608 -- only marks
+                f"WHERE s.name IN ({marks(len(names))}) AND s.link = e.link"
+            )
+            told = f"(e.name IN ({text}))", list(names)
+        case Authored(names):
+            text = f"SELECT 1 FROM reference r WHERE r.entry = e.number AND r.made = 1 AND r.target IN ({marks(len(names))})"  # noqa: S608 -- only marks
+            told = f"EXISTS ({text})", list(names)
         case _ as never:
             assert_never(never)
     return told

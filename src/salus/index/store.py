@@ -17,7 +17,7 @@ from salus.index.errors import TimedOut, Unusable
 from salus.index.search_tables import NAMES as SEARCH_NAMES
 from salus.index.search_tables import TABLES as SEARCH_TABLES
 
-SCHEMA: Final = 2
+SCHEMA: Final = 3
 STEPS: Final = 2_000
 """Virtual-machine steps between looks at the clock: about 0.1 ms."""
 READERS: Final = 4
@@ -25,7 +25,7 @@ READERS: Final = 4
 TABLES: Final = (
     """CREATE TABLE state (vault_number INTEGER NOT NULL, rules TEXT NOT NULL, unread INTEGER NOT NULL)""",
     """CREATE TABLE link (number INTEGER PRIMARY KEY, id BLOB NOT NULL UNIQUE, lease INTEGER NOT NULL,
-        hidden INTEGER NOT NULL)""",
+        hidden INTEGER NOT NULL, terms INTEGER NOT NULL)""",
     """CREATE TABLE policy_class (number INTEGER PRIMARY KEY AUTOINCREMENT, type TEXT NOT NULL, sensitivity INTEGER NOT NULL,
         author TEXT NOT NULL, labels TEXT NOT NULL, UNIQUE (type, sensitivity, author, labels))""",
     """CREATE TABLE entry (number INTEGER PRIMARY KEY, link INTEGER NOT NULL, name TEXT NOT NULL, type TEXT NOT NULL,
@@ -39,7 +39,7 @@ TABLES: Final = (
     """CREATE TABLE identifier (value TEXT NOT NULL, system TEXT NOT NULL, entry INTEGER NOT NULL,
         PRIMARY KEY (value, system, entry)) WITHOUT ROWID""",
     """CREATE INDEX identifier_entry ON identifier (entry)""",
-    """CREATE TABLE reference (entry INTEGER NOT NULL, target TEXT NOT NULL,
+    """CREATE TABLE reference (entry INTEGER NOT NULL, target TEXT NOT NULL, made INTEGER NOT NULL,
         PRIMARY KEY (entry, target)) WITHOUT ROWID""",
     """CREATE INDEX reference_target ON reference (target, entry)""",
     """CREATE TABLE person (entry INTEGER PRIMARY KEY, birth_lo INTEGER NOT NULL, birth_hi INTEGER NOT NULL,

@@ -15,7 +15,7 @@ from salus.interop.fhir.gate import read_resource
 from salus.interop.fhir.refusal import Refused
 from salus.interop.fhir.search.definitions import version as parameters_version
 from salus.interop.fhir.search.values import Rows, as_written, values
-from salus.interop.fhir.sensitivity import Rules, Sensitivity, classify
+from salus.interop.fhir.sensitivity import Rules, Sensitivity, classes, classify, label_of, labels_of, names_class
 from salus.interop.fhir.times import interval
 
 BATCH: Final = 1_000
@@ -60,6 +60,7 @@ def words_of(text: str) -> list[str]:
 class _Read(msgspec.Struct, frozen=True):
     facts: Facts
     sensitivity: Sensitivity
+    labels: str
     values: Rows
 
 
@@ -72,7 +73,11 @@ def _read(entry: Entry, rules: Rules) -> _Read | None:
         return None
     rename = entry.rename or as_written
     found = facts(resource, {text: rename(text) for text in resource.references}, entry.id)
-    return _Read(found, classify(found, resource.codings, rules), values(resource.tree, rename))
+    rank = classify(found, resource.codings, rules)
+    labels = labels_of(found.security)
+    if rank >= rules.inherited_from:
+        labels = sorted({*labels, *map(label_of, classes(found, resource.codings, rules))})
+    return _Read(found, rank, "\n".join(labels), values(resource.tree, rename))
 
 
 class _Writer:
@@ -92,41 +97,41 @@ class _Writer:
         self._versions(many, self._remove(newest))
         rows: list[tuple[Any, ...]] = []
         identifiers: list[tuple[Any, ...]] = []
-        references: list[tuple[Any, ...]] = []
         searched: list[tuple[int, Rows]] = []
         for (link, name), (entry, read) in newest.items():
             if read is None:
                 continue
             found, number = read.facts, entry.number
-            row_class = self._class(found, read.sensitivity)
+            row_class = self._class_of(found.type, read.sensitivity, found.author, read.labels)
             rows.append(
                 (number, link, name, entry.type, entry.id, entry.version, row_class, found.lo, found.hi, found.status,
                  found.encounter, found.label, entry.recorded)
             )  # fmt: skip
             searched.append((number, read.values))
             identifiers += [(value, system, number) for system, value in found.identifiers]
-            references += [(number, target) for target in found.references]
             if found.person:
                 self._person(number, found.person)
         insert = self._db.executemany
         insert("INSERT INTO entry VALUES (?,?,?,?,?,?,?,?,?,?,?,?,?)", rows)
         search_tables.insert(self._db, searched)
         insert("INSERT OR IGNORE INTO identifier VALUES (?,?,?)", identifiers)
-        insert("INSERT OR IGNORE INTO reference VALUES (?,?)", references)
         self._inherit([row[0] for row in rows])
 
     def _versions(self, many: Sequence[tuple[Entry, _Read | None]], kept: dict[tuple[int, str], Row]) -> None:
-        """Keep each version's policy facts and codes: history and vread are decided by them."""
+        """Keep each version's policy facts, codes and references: history and vread are decided by them."""
         rows: list[tuple[Any, ...]] = []
         codes: list[tuple[Any, ...]] = []
+        references: list[tuple[Any, ...]] = []
         ended: list[tuple[int, int]] = []
         for entry, read in many:
             link, name = self._link(entry), f"{entry.type}/{entry.id}"
             if read is not None:
                 found = read.facts
-                told = (self._class(found, read.sensitivity), found.lo, found.hi, found.encounter)
+                row_class = self._class_of(found.type, read.sensitivity, found.author, read.labels)
+                told = (row_class, found.lo, found.hi, found.encounter)
                 kept[link, name] = (entry.number, *told)
                 codes += [(entry.number, coding.code, coding.system, coding.display) for coding in found.codes]
+                references += [(entry.number, target, int(target in found.authors)) for target in found.references]
             elif not entry.tombstone or (link, name) not in kept:
                 continue
             before, *told_before = kept[link, name]
@@ -138,8 +143,12 @@ class _Writer:
             )  # fmt: skip
         self._db.executemany("INSERT OR REPLACE INTO version VALUES (?,?,?,?,?,?,?,?,?,?,?,?)", rows)
         self._db.executemany("INSERT OR IGNORE INTO code VALUES (?,?,?,?)", codes)
+        self._db.executemany("INSERT OR IGNORE INTO reference VALUES (?,?,?)", references)
         self._db.executemany(  # a tombstone is decided by what it ends
             "INSERT OR IGNORE INTO code SELECT ?, code, system, display FROM code WHERE entry = ?", ended
+        )
+        self._db.executemany(
+            "INSERT OR IGNORE INTO reference SELECT ?, target, made FROM reference WHERE entry = ?", ended
         )
 
     def _link(self, entry: Entry) -> int:
@@ -147,13 +156,9 @@ class _Writer:
         number = self._links.get(entry.link)
         if number is None:
             values = (entry.link, int(entry.lease), int(entry.lease))
-            self._db.execute("INSERT INTO link (id, lease, hidden) VALUES (?,?,?)", values)
+            self._db.execute("INSERT INTO link (id, lease, hidden, terms) VALUES (?,?,?,0)", values)
             number = self._links[entry.link] = self._db.last_insert_rowid()
         return number
-
-    def _class(self, found: Facts, sensitivity: int) -> int:
-        labels = "\n".join(sorted({coding.code for coding in found.security}))
-        return self._class_of(found.type, sensitivity, found.author, labels)
 
     def _class_of(self, kind: str, sensitivity: int, author: str, labels: str) -> int:
         key = (kind, int(sensitivity), author, labels)
@@ -180,38 +185,40 @@ class _Writer:
             for row in self._db.execute(sql, key):
                 found[key] = row
                 old.append(row[0])
-        delete(self._db, old, codes=False)
+        delete(self._db, old, past=False)
         return found
 
     def _inherit(self, numbers: list[int]) -> None:
-        """Raise narrating rows to the class of what they refer to, until nothing rises: ranks only grow, so it ends."""
+        """Raise narrating rows to the class of what they refer to, until nothing rises: ranks and labels only grow, so it ends."""
         changed = set(numbers)
         while changed:
             self._db.execute("CREATE TEMP TABLE IF NOT EXISTS changed (entry INTEGER PRIMARY KEY)")
             self._db.execute("DELETE FROM changed")
             self._db.executemany("INSERT INTO changed VALUES (?)", [(number,) for number in sorted(changed)])
             changed = set()
-            for number, kind, own, author, labels, highest in list(
+            for number, kind, own, author, labels, highest, theirs in list(
                 self._db.execute(_RISING, (self._rules.inherited_from,))
             ):
-                if kind in self._rules.inheriting and highest > own:
-                    values = (self._class_of(kind, highest, author, labels), number)
+                told = set(labels.split("\n")) - {""}
+                more = told | {label for label in theirs.split("\n") if names_class(label)}
+                if kind in self._rules.inheriting and (highest > own or more > told):
+                    values = (self._class_of(kind, max(highest, own), author, "\n".join(sorted(more))), number)
                     self._db.execute("UPDATE entry SET class = ? WHERE number = ?", values)
                     self._db.execute("UPDATE version SET class = ? WHERE number = ?", values)
                     changed.add(number)
 
 
 _PAIRS: Final = """
-    SELECT s.number, sc.type, sc.sensitivity AS own, sc.author, sc.labels, tc.sensitivity AS theirs
+    SELECT s.number, sc.type, sc.sensitivity AS own, sc.author, sc.labels, tc.sensitivity AS theirs, tc.labels AS told
     FROM changed h {path} AND sc.number = s.class AND tc.number = t.class
-    AND tc.sensitivity >= ?1 AND tc.sensitivity > sc.sensitivity"""
+    AND tc.sensitivity >= ?1"""
 """CROSS JOIN keeps the order: from the few that changed, never through all references."""
 _REFERRED: Final = """CROSS JOIN entry s CROSS JOIN reference r CROSS JOIN entry t CROSS JOIN policy_class sc
     CROSS JOIN policy_class tc WHERE s.number = h.entry AND r.entry = s.number AND t.link = s.link AND t.name = r.target"""
 _REFERRING: Final = """CROSS JOIN entry t CROSS JOIN reference r CROSS JOIN entry s CROSS JOIN policy_class sc
     CROSS JOIN policy_class tc WHERE t.number = h.entry AND r.target = t.name AND s.number = r.entry AND s.link = t.link"""
 _RISING: Final = (
-    "SELECT number, type, own, author, labels, max(theirs) FROM ("  # noqa: S608 -- constants
+    "SELECT number, type, own, author, labels, max(theirs), group_concat(told, char(10)) FROM ("  # noqa: S608 -- constants
     + _PAIRS.format(path=_REFERRED)
     + " UNION ALL "
     + _PAIRS.format(path=_REFERRING)
@@ -219,11 +226,13 @@ _RISING: Final = (
 )
 
 
-def delete(db: apsw.Connection, numbers: Sequence[int], *, codes: bool = True) -> None:
-    """Delete entries and all that hangs on them; `codes` too unless the version's row stays, whose policy needs them."""
+def delete(db: apsw.Connection, numbers: Sequence[int], *, past: bool = True) -> None:
+    """Delete entries and all that hangs on them; `past` too unless the version's row stays, whose policy needs codes
+    and references.
+    """
     many = [(number,) for number in numbers]
     search_tables.delete(db, many)
-    for table in ("identifier", "reference", "person", "name_word", *(("code",) if codes else ())):
+    for table in ("identifier", "person", "name_word", *(("code", "reference") if past else ())):
         db.executemany(f"DELETE FROM {table} WHERE entry = ?", many)  # noqa: S608 -- names above
     db.executemany("DELETE FROM entry WHERE number = ?", many)
 
@@ -235,7 +244,8 @@ def forget(store: Store, link: bytes) -> int:
         numbers = [number for (number,) in list(db.execute(sql, (link,)))]
         delete(db, numbers)
         of_link = "FROM version WHERE link = (SELECT number FROM link WHERE id = ?)"
-        db.execute(f"DELETE FROM code WHERE entry IN (SELECT number {of_link})", (link,))  # noqa: S608 -- constants
+        for table in ("code", "reference"):
+            db.execute(f"DELETE FROM {table} WHERE entry IN (SELECT number {of_link})", (link,))  # noqa: S608 -- constants
         db.execute(f"DELETE {of_link}", (link,))
         db.execute("DELETE FROM link WHERE id = ?", (link,))
         db.execute("DELETE FROM policy_class WHERE number NOT IN (SELECT class FROM version)")

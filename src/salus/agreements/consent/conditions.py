@@ -11,7 +11,8 @@ import msgspec
 class Row(msgspec.Struct, frozen=True):
     """What a residual may ask of a row. lo, hi: its time, [lo, hi) Unix ms. codes: (system, code).
 
-    instance: "Type/id" of the row itself. encounter: id of its Encounter, "" without.
+    instance: "Type/id" of the row itself. encounter: id of its Encounter, "" without. refers: "Type/id" that it refers
+    to. referred: "Type/id" of the same patient's rows that refer to it. made: "Type/id" of its authors.
     """
 
     lo: int
@@ -19,6 +20,9 @@ class Row(msgspec.Struct, frozen=True):
     codes: frozenset[tuple[str, str]]
     instance: str
     encounter: str
+    refers: frozenset[str] = frozenset()
+    referred: frozenset[str] = frozenset()
+    made: frozenset[str] = frozenset()
 
 
 class Always(msgspec.Struct, frozen=True, tag="always"):
@@ -58,6 +62,24 @@ class Within(msgspec.Struct, frozen=True, tag="within"):
     encounters: tuple[str, ...]
 
 
+class Refers(msgspec.Struct, frozen=True, tag="refers"):
+    """The row refers to one of the resources ("Type/id")."""
+
+    names: tuple[str, ...]
+
+
+class Referred(msgspec.Struct, frozen=True, tag="referred"):
+    """One of the resources ("Type/id"), of the same patient, refers to the row."""
+
+    names: tuple[str, ...]
+
+
+class Authored(msgspec.Struct, frozen=True, tag="authored"):
+    """One of the resources ("Type/id") stands among the row's authors."""
+
+    names: tuple[str, ...]
+
+
 class All(msgspec.Struct, frozen=True, tag="all"):
     """Every part holds."""
 
@@ -76,7 +98,7 @@ class Not(msgspec.Struct, frozen=True, tag="not"):
     part: "Condition"
 
 
-Leaf = Always | Never | During | Undated | Coded | Instance | Within
+Leaf = Always | Never | During | Undated | Coded | Instance | Within | Refers | Referred | Authored
 Condition = Leaf | All | Some | Not
 
 ALWAYS: Final = Always()
@@ -138,6 +160,12 @@ def _leaf_holds(leaf: Leaf, row: Row) -> bool:
             told = row.instance in instances
         case Within(encounters):
             told = row.encounter in encounters
+        case Refers(names):
+            told = not row.refers.isdisjoint(names)
+        case Referred(names):
+            told = not row.referred.isdisjoint(names)
+        case Authored(names):
+            told = not row.made.isdisjoint(names)
         case _ as never:
             assert_never(never)
     return told

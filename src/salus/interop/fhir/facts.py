@@ -31,6 +31,7 @@ class Facts(msgspec.Struct, frozen=True):
     lo, hi: the time it speaks of, [lo, hi) in Unix ms; equal when an event has no date.
     codes: of the elements that say what it is (code, type, category, class, medication, vaccine, reason).
     encounter, author: ids of the Encounter and of the Organization that made it. references: "Type/id" targets.
+    authors: those of them that stand where an author does (author, performer, recorder, custodian, ...).
     security: meta.security. label: one line for display. person: of a Patient.
     """
 
@@ -46,6 +47,7 @@ class Facts(msgspec.Struct, frozen=True):
     security: tuple[Coding, ...]
     identifiers: tuple[tuple[str, str], ...]
     references: tuple[str, ...]
+    authors: tuple[str, ...]
     person: Person | None
 
 
@@ -142,6 +144,7 @@ def facts(resource: Resource, changed: Mapping[str, str], new_id: str = "") -> F
         tuple(_codings(meta.get("security"))),
         tuple(_identifiers(tree.get("identifier"))),
         references,
+        tuple(_authors(tree, kind, changed)),
         _person(tree) if kind == "Patient" else None,
     )
 
@@ -292,6 +295,20 @@ def _encounter(tree: Tree) -> object:
 
 def _first(value: object) -> object:
     return (value[0] if value else None) if isinstance(value, list) else value
+
+
+def _authors(tree: Tree, kind: str, changed: Mapping[str, str]) -> dict[str, None]:
+    """Return every "Type/id" that an author's element refers to, after rewriting."""
+    found: dict[str, None] = {}
+    for name, _ in _AUTHORS_OF[kind]:
+        value = tree.get(name)
+        for one in value if isinstance(value, list) else (value,):
+            if isinstance(one, dict):
+                for part in (one, one.get("actor"), one.get("onBehalfOf")):
+                    text = part.get("reference") if isinstance(part, dict) else None
+                    if isinstance(text, str):
+                        found[changed.get(text, text)] = None
+    return found
 
 
 def _author(tree: Tree, kind: str, changed: Mapping[str, str]) -> str:

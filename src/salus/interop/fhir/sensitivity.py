@@ -46,13 +46,13 @@ class BadRules(SalusError):
 
 
 class Rules(msgspec.Struct, frozen=True):
-    """Compiled rules. word_class: from a text to the highest class whose word begins a word in it, remembered."""
+    """Compiled rules. word_classes: from a text to the classes, highest first, whose word begins a word in it."""
 
     version: str
     types: dict[str, Sensitivity]
     codes: dict[tuple[str, str], Sensitivity]
     prefixes: dict[str, tuple[tuple[str, Sensitivity], ...]]
-    word_class: Callable[[str], Sensitivity]
+    word_classes: Callable[[str], tuple[Sensitivity, ...]]
     inheriting: frozenset[str]
     inherited_from: Sensitivity
 
@@ -102,7 +102,7 @@ def read_rules(text: str) -> Rules:
         types,
         codes,
         {system: tuple(many) for system, many in prefixes.items()},
-        _word_class(words),
+        _word_classes(words),
         frozenset(_type(kind) for kind in table.inherit.types),
         _class(table.inherit.lowest),
     )
@@ -120,7 +120,7 @@ def _type(kind: str) -> str:
     return kind
 
 
-def _word_class(words: dict[Sensitivity, list[str]]) -> Callable[[str], Sensitivity]:
+def _word_classes(words: dict[Sensitivity, list[str]]) -> Callable[[str], tuple[Sensitivity, ...]]:
     patterns = [
         (rank, re.compile(r"\b(?:" + "|".join(map(re.escape, sorted(many))) + ")", re.IGNORECASE))
         for rank, many in sorted(words.items(), reverse=True)
@@ -128,10 +128,10 @@ def _word_class(words: dict[Sensitivity, list[str]]) -> Callable[[str], Sensitiv
     ]
 
     @lru_cache(maxsize=8192)
-    def word_class(text: str) -> Sensitivity:
-        return next((rank for rank, pattern in patterns if pattern.search(text)), Sensitivity.GENERAL)
+    def word_classes(text: str) -> tuple[Sensitivity, ...]:
+        return tuple(rank for rank, pattern in patterns if pattern.search(text))
 
-    return word_class
+    return word_classes
 
 
 def classify(found: Facts, codings: Iterable[Coding], rules: Rules) -> Sensitivity:
@@ -140,16 +140,32 @@ def classify(found: Facts, codings: Iterable[Coding], rules: Rules) -> Sensitivi
     `codings` are all codings of the resource. A person's own name is not searched for words.
     """
     rank = rules.types.get(found.type, Sensitivity.GENERAL)
-    codes, prefixes, word_class = rules.codes, rules.prefixes, rules.word_class
+    codes, prefixes, word_classes = rules.codes, rules.prefixes, rules.word_classes
     for coding in codings:
         system, code, display = coding
-        rank = max(rank, codes.get((system, code), rank), word_class(display[:_SEARCHED]) if display else rank)
+        rank = max(rank, codes.get((system, code), rank))
+        if display and (told := word_classes(display[:_SEARCHED])):
+            rank = max(rank, told[0])
         for prefix, of_prefix in prefixes.get(system, ()):
             if of_prefix > rank and code.startswith(prefix):
                 rank = of_prefix
-    if found.person is None and found.type not in _NAMED:
-        rank = max(rank, word_class(found.label))
+    if found.person is None and found.type not in _NAMED and (told := word_classes(found.label)):
+        rank = max(rank, told[0])
     return rank
+
+
+def classes(found: Facts, codings: Iterable[Coding], rules: Rules) -> frozenset[Sensitivity]:
+    """Return every class, from the one that is inherited upwards, that any coding or word gives: a resource of two
+    sensitive matters is of both, and whoever forbids one of them means it.
+    """
+    told = {rules.types.get(found.type, Sensitivity.GENERAL)}
+    for system, code, display in codings:
+        told.add(rules.codes.get((system, code), Sensitivity.GENERAL))
+        told.update(rules.word_classes(display[:_SEARCHED]) if display else ())
+        told.update(rank for prefix, rank in rules.prefixes.get(system, ()) if code.startswith(prefix))
+    if found.person is None and found.type not in _NAMED:
+        told.update(rules.word_classes(found.label))
+    return frozenset(rank for rank in told if rank >= rules.inherited_from)
 
 
 _SEARCHED: Final = 1_000
@@ -163,3 +179,33 @@ def inherited(own: Sensitivity, others: Iterable[Sensitivity], kind: str, rules:
     if kind not in rules.inheriting:
         return own
     return max([own, *(other for other in others if other >= rules.inherited_from)])
+
+
+# ---- security labels of an index row -----------------------------------------------------------------------------
+
+CLASS_SYSTEM: Final = "urn:salus:sensitivity"
+_BARE: Final = frozenset(
+    {
+        "",
+        "http://terminology.hl7.org/CodeSystem/v3-Confidentiality",
+        "http://terminology.hl7.org/CodeSystem/v3-ActCode",
+        "http://terminology.hl7.org/CodeSystem/v3-ActReason",
+        "http://terminology.hl7.org/CodeSystem/v3-ObservationValue",
+    }
+)
+"""Systems of HL7's security labels: they share no code, so the code alone names the label."""
+
+
+def labels_of(security: Iterable[Coding]) -> list[str]:
+    """Return `meta.security` as labels, ascending: the code of HL7's own systems, else "system|code"."""
+    return sorted({one.code if one.system in _BARE else f"{one.system}|{one.code}" for one in security})
+
+
+def label_of(sensitivity: Sensitivity) -> str:
+    """Return the label of a row that is of a class: its highest class and every other."""
+    return f"{CLASS_SYSTEM}|{sensitivity.code}"
+
+
+def names_class(label: str) -> bool:
+    """Tell whether a label is that of a class."""
+    return label.startswith(f"{CLASS_SYSTEM}|")
