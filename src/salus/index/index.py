@@ -12,8 +12,10 @@ from typing import Any, Final, Self
 import msgspec
 
 from salus.agreements.consent.conditions import NEVER, Condition
-from salus.agreements.consent.decide import Asker, Decision, PolicyClass, Provision, decide
+from salus.agreements.consent.decide import Asker, Decision, PolicyClass, Provision, decide_within
+from salus.agreements.consent.fhir import in_force
 from salus.index import writing
+from salus.index.consents import Consents
 from salus.index.errors import BadQuestion
 from salus.index.predicates import marks, sql_of
 from salus.index.search import Search
@@ -116,6 +118,7 @@ class Index:
         self._rules = rules
         self._catching = threading.RLock()
         self.search = Search(self._store)
+        self.consents = Consents(self._store)
 
     def __enter__(self) -> Self:
         return self
@@ -220,6 +223,8 @@ class Index:
     ) -> Permitted:
         """Return a page of what `terms` permit `asker` under a link: decided per policy class, selected by the query.
 
+        Consents that the patient has on file narrow the terms, whichever they are.
+
         Total, order and paging are those of the permitted rows alone.
         """
         decisions, test, values = self._decided(link, terms, asker)
@@ -243,10 +248,11 @@ class Index:
             "WHERE l.id = ? AND l.hidden = 0 ORDER BY k.number"
         )
         decisions = []
+        consents = in_force(self.consents.of(link), asker)
         by_residual: dict[Condition, list[int]] = {}
         for number, kind, sensitivity, author, labels in self._store.ask(sql, (link,)):
             row_class = PolicyClass(kind, sensitivity, author, tuple(labels.split("\n")) if labels else ())
-            decision = decide(terms, asker, row_class)
+            decision = decide_within(terms, terms, consents, asker, row_class)
             decisions.append((row_class, decision))
             if decision.residual != NEVER:
                 by_residual.setdefault(decision.residual, []).append(number)

@@ -44,10 +44,8 @@ def _joined(parts: tuple[Condition, ...], word: str) -> Sql:
 def _leaf(leaf: Leaf) -> Sql:
     told: Sql = ("(1 = 0)", [])
     match leaf:
-        case Always():
-            told = "(1 = 1)", []
-        case Never():
-            pass
+        case Always() | Never():
+            told = f"(1 = {int(isinstance(leaf, Always))})", []
         case During(lo, hi):
             told = "(e.lo < e.hi AND e.lo < ? AND e.hi > ?)", [hi, lo]
         case Undated():
@@ -58,12 +56,12 @@ def _leaf(leaf: Leaf) -> Sql:
             tests = " OR ".join(any_system if system == "*" else one for system, _ in codes)
             values = [value for system, code in codes for value in ((code,) if system == "*" else (code, system))]
             told = f"EXISTS (SELECT 1 FROM code c WHERE c.entry = e.number AND ({tests}))", values  # noqa: S608 -- only marks
-        case Instance(instances):
-            told = f"(e.name IN ({marks(len(instances))}))", list(instances)
-        case Within(encounters):
-            told = f"(e.encounter IN ({marks(len(encounters))}))", list(encounters)
-        case Refers(names):
-            text = f"SELECT 1 FROM reference r WHERE r.entry = e.number AND r.target IN ({marks(len(names))})"  # noqa: S608 -- only marks
+        case Instance(names) | Within(names):
+            column = "e.name" if isinstance(leaf, Instance) else "e.encounter"
+            told = f"({column} IN ({marks(len(names))}))", list(names)
+        case Refers(names) | Authored(names):
+            made = " AND r.made = 1" * isinstance(leaf, Authored)
+            text = f"SELECT 1 FROM reference r WHERE r.entry = e.number{made} AND r.target IN ({marks(len(names))})"  # noqa: S608 -- only marks
             told = f"EXISTS ({text})", list(names)
         case Referred(names):
             text = (
@@ -71,9 +69,6 @@ def _leaf(leaf: Leaf) -> Sql:
                 f"WHERE s.name IN ({marks(len(names))}) AND s.link = e.link"
             )
             told = f"(e.name IN ({text}))", list(names)
-        case Authored(names):
-            text = f"SELECT 1 FROM reference r WHERE r.entry = e.number AND r.made = 1 AND r.target IN ({marks(len(names))})"  # noqa: S608 -- only marks
-            told = f"EXISTS ({text})", list(names)
         case _ as never:
             assert_never(never)
     return told

@@ -7,7 +7,7 @@ from typing import Any, Final
 import apsw
 import msgspec
 
-from salus.index import search_tables
+from salus.index import consents, search_tables
 from salus.index.source import Entry, Source
 from salus.index.store import Row, Store
 from salus.interop.fhir.facts import Facts, Person, facts
@@ -17,6 +17,7 @@ from salus.interop.fhir.search.definitions import version as parameters_version
 from salus.interop.fhir.search.values import Rows, as_written, values
 from salus.interop.fhir.sensitivity import Rules, Sensitivity, classes, classify, label_of, labels_of, names_class
 from salus.interop.fhir.times import interval
+from salus.interop.fhir.tokens import Tree
 
 BATCH: Final = 1_000
 """Records per commit: a commit costs as much as some hundred rows."""
@@ -62,6 +63,7 @@ class _Read(msgspec.Struct, frozen=True):
     sensitivity: Sensitivity
     labels: str
     values: Rows
+    consent: Tree | None
 
 
 def _read(entry: Entry, rules: Rules) -> _Read | None:
@@ -74,10 +76,11 @@ def _read(entry: Entry, rules: Rules) -> _Read | None:
     rename = entry.rename or as_written
     found = facts(resource, {text: rename(text) for text in resource.references}, entry.id)
     rank = classify(found, resource.codings, rules)
-    labels = labels_of(found.security)
+    labels: Sequence[str] = labels_of(found.security)
+    consent = resource.tree if resource.type == "Consent" else None
     if rank >= rules.inherited_from:
         labels = sorted({*labels, *map(label_of, classes(found, resource.codings, rules))})
-    return _Read(found, rank, "\n".join(labels), values(resource.tree, rename))
+    return _Read(found, rank, "\n".join(labels), values(resource.tree, rename), consent)
 
 
 class _Writer:
@@ -116,6 +119,9 @@ class _Writer:
         search_tables.insert(self._db, searched)
         insert("INSERT OR IGNORE INTO identifier VALUES (?,?,?)", identifiers)
         self._inherit([row[0] for row in rows])
+        trees = [(entry.number, link, read.consent) for (link, _), (entry, read) in newest.items() if read]
+        ruling = [(number, link, tree) for number, link, tree in trees if tree is not None]
+        consents.note(self._db, ruling, {link for link, name in newest if name.startswith("Consent/")})
 
     def _versions(self, many: Sequence[tuple[Entry, _Read | None]], kept: dict[tuple[int, str], Row]) -> None:
         """Keep each version's policy facts, codes and references: history and vread are decided by them."""
@@ -156,7 +162,7 @@ class _Writer:
         number = self._links.get(entry.link)
         if number is None:
             values = (entry.link, int(entry.lease), int(entry.lease))
-            self._db.execute("INSERT INTO link (id, lease, hidden, terms) VALUES (?,?,?,0)", values)
+            self._db.execute("INSERT INTO link (id, lease, hidden, terms) VALUES (?,?,?,x'')", values)
             number = self._links[entry.link] = self._db.last_insert_rowid()
         return number
 
@@ -227,12 +233,10 @@ _RISING: Final = (
 
 
 def delete(db: apsw.Connection, numbers: Sequence[int], *, past: bool = True) -> None:
-    """Delete entries and all that hangs on them; `past` too unless the version's row stays, whose policy needs codes
-    and references.
-    """
+    """Delete entries and all that hangs on them; codes and references only with `past`: their version is decided by them."""
     many = [(number,) for number in numbers]
     search_tables.delete(db, many)
-    for table in ("identifier", "person", "name_word", *(("code", "reference") if past else ())):
+    for table in ("identifier", "person", "name_word", "consent", *(("code", "reference") if past else ())):
         db.executemany(f"DELETE FROM {table} WHERE entry = ?", many)  # noqa: S608 -- names above
     db.executemany("DELETE FROM entry WHERE number = ?", many)
 
@@ -248,6 +252,7 @@ def forget(store: Store, link: bytes) -> int:
             db.execute(f"DELETE FROM {table} WHERE entry IN (SELECT number {of_link})", (link,))  # noqa: S608 -- constants
         db.execute(f"DELETE {of_link}", (link,))
         db.execute("DELETE FROM link WHERE id = ?", (link,))
+        consents.drop_unused(db)
         db.execute("DELETE FROM policy_class WHERE number NOT IN (SELECT class FROM version)")
     store.truncate()
     return len(numbers)

@@ -42,7 +42,7 @@ def test_nothing_said_is_denied_and_says_so():
         ({"types": ("Patient",)}, "types"),
         ({"sensitivities": (9,)}, "sensitivities"),
         ({"authors": ("other",)}, "authors"),
-        ({"labels": ("R",)}, "labels"),
+        ({"labels": ("PSY",)}, "labels"),
     ],
 )
 def test_each_axis_keeps_a_permit_away_and_the_explanation_names_it(axes, kept_by):

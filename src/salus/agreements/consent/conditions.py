@@ -156,16 +156,14 @@ def _leaf_holds(leaf: Leaf, row: Row) -> bool:
         case Coded(codes):
             plain = {code for _, code in row.codes}
             told = any(code in plain if system == "*" else (system, code) in row.codes for system, code in codes)
-        case Instance(instances):
-            told = row.instance in instances
-        case Within(encounters):
-            told = row.encounter in encounters
-        case Refers(names):
-            told = not row.refers.isdisjoint(names)
-        case Referred(names):
-            told = not row.referred.isdisjoint(names)
-        case Authored(names):
-            told = not row.made.isdisjoint(names)
+        case Instance(names) | Within(names):
+            told = (row.instance if isinstance(leaf, Instance) else row.encounter) in names
+        case Refers(names) | Referred(names) | Authored(names):
+            told = not _told(row, leaf).isdisjoint(names)
         case _ as never:
             assert_never(never)
     return told
+
+
+def _told(row: Row, leaf: Refers | Referred | Authored) -> frozenset[str]:
+    return row.refers if isinstance(leaf, Refers) else row.referred if isinstance(leaf, Referred) else row.made

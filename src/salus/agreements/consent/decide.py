@@ -3,14 +3,17 @@
 Published combining rule (R4 Consent leaves it open):
 
 1. Terms are provisions. A provision applies when every axis it names is met: different axes AND, values of one axis
-   OR, an absent axis constrains nothing. A permit that names no sensitivity does not reach substance-use (42 CFR 2).
+   OR, an absent axis constrains nothing. A permit that names no sensitivity, as a class or a label, does not reach
+   substance-use (42 CFR 2).
 2. A provision's exceptions come before it: where an exception applies, its effect stands instead, one level down again.
 3. Several top provisions: a deny overrides every permit, order is irrelevant.
 4. Where none applies the answer is deny.
+5. Not knowing never discloses: what a permit says that this program cannot read or tell keeps the permit from
+   applying, what a deny says so is taken as met. An event without date lies in no period that a permit names and in
+   every period that a deny names.
 
-What depends on the row alone (dates, codes, instances, encounters) becomes the residual, a condition that is Always for
-a permit and Never for a deny. An event without date lies in no period that a permit names and in every period that a
-deny names: not knowing never discloses.
+What depends on the row alone (dates, codes, instances, encounters, authors) becomes the residual, a condition that is
+Always for a permit and Never for a deny.
 """
 
 from typing import Final, Literal
@@ -20,16 +23,20 @@ import msgspec
 from salus.agreements.consent.conditions import (
     ALWAYS,
     NEVER,
+    Authored,
     Coded,
     Condition,
     During,
     Instance,
+    Referred,
+    Refers,
     Undated,
     Within,
     either,
     every,
     negated,
 )
+from salus.agreements.consent.labels import PART, SAME, labelled
 from salus.core.errors import SalusError
 from salus.interop.fhir.sensitivity import Sensitivity
 
@@ -39,17 +46,58 @@ MAX_DEPTH: Final = 8
 """Levels of exceptions; R4 sets none, IHE PCF allows one, and evaluation is recursive."""
 
 
+_PARTS: Final = {
+    "TREAT": "CAREMGT CLINTRCH COC TREATDS",
+    "HPAYMT": "CLMATTCH COVAUTH COVERAGE ELIGDTRM ELIGVER ENROLLM MILDCRG REMITADV PMTDS",
+    "HOPERAT": "DONAT FRAUD GOV HACCRED HCOMPL HDECD HDIRECT HDM HLEGAL HOUTCOMS HPRGRP HQUALIMP HSYSADMIN LABELING "
+    "MEMADMIN METAMGT PATADMIN PATSFTY PERFMSR RECORDMGT SYSDEV HTEST TRAIN",
+    "HRESCH": "BIORCH CLINTRCHNPC CLINTRCHPC DSRCH POARCH PREPHTRESCH TRANSRCH",
+    "PUBHLTH": "DISASTER THREAT",
+}
+PART_OF: Final = {part: whole for whole, parts in _PARTS.items() for part in parts.split()}
+"""v3-ActReason purposes by the general one that they are part of; ETREAT and BTG stand for themselves."""
+
+
 class TooDeep(SalusError):
     """A provision nests exceptions deeper than MAX_DEPTH."""
+
+
+Meaning = Literal["instance", "related", "dependents", "authoredby"]
+
+
+class Actor(msgspec.Struct, frozen=True):
+    """Whom a provision is about (Consent.provision.actor): one in a role, "" for either.
+
+    who: one of the asker's names ("Organization/x", "system|value"). role: as the member names it.
+    vague: a person, group or role that a credential does not tell, unless the asker's names tell of its kind.
+    """
+
+    who: str = ""
+    role: str = ""
+    vague: bool = False
+
+
+class Datum(msgspec.Struct, frozen=True):
+    """What a provision is about (Consent.provision.data), by its meaning towards "Type/id".
+
+    instance: it. related: it, what it refers to, what refers to it. dependents: it, what refers to it.
+    authoredby: what it made.
+    """
+
+    meaning: Meaning
+    name: str
 
 
 class Provision(msgspec.Struct, frozen=True):
     """One provision (FHIR Consent.provision). Of each axis an empty tuple is absent.
 
     path: where it stands in its consent ("provision.provision[1]"), for explanations.
-    Of the asker: members (ids), roles, purposes (v3-ActReason codes), active [lo, hi) when it may ask, Unix ms.
-    Of the policy class: types, sensitivities (ranks), authors (Organization ids), labels (security label codes).
-    Of the row: periods [lo, hi) in Unix ms, codes (system, code), instances ("Type/id"), encounters (ids).
+    Of the asker: members (ids), roles, actors, purposes (v3-ActReason codes), actions (consentaction codes), active
+    [lo, hi) when it may ask, Unix ms.
+    Of the policy class: types, sensitivities (ranks), authors (Organization ids), labels (as index rows carry them).
+    Of the row: periods [lo, hi) in Unix ms, codes and classes (system, code), instances ("Type/id"), encounters (ids),
+    data.
+    unread: it says something that this program does not understand, on axes that are left out here.
     """
 
     path: str
@@ -67,15 +115,25 @@ class Provision(msgspec.Struct, frozen=True):
     instances: tuple[str, ...] = ()
     encounters: tuple[str, ...] = ()
     exceptions: tuple["Provision", ...] = ()
+    actors: tuple[Actor, ...] = ()
+    actions: tuple[str, ...] = ()
+    classes: tuple[tuple[str, str], ...] = ()
+    data: tuple[Datum, ...] = ()
+    unread: bool = False
 
 
 class Asker(msgspec.Struct, frozen=True):
-    """Who asks, as what, what for (a v3-ActReason code), when (Unix ms)."""
+    """Who asks, as what, what for (a v3-ActReason code), when (Unix ms).
+
+    names: by which consents may call the asker ("Organization/x", "system|value"). action: a consentaction code.
+    """
 
     member: str
     role: str
     purpose: str
     at: int
+    names: frozenset[str] = frozenset()
+    action: str = "access"
 
 
 class PolicyClass(msgspec.Struct, frozen=True):
@@ -91,7 +149,10 @@ class PolicyClass(msgspec.Struct, frozen=True):
 
 
 class Step(msgspec.Struct, frozen=True):
-    """One line of an explanation: a provision, whether it applies, and if not, the first axis that keeps it from it."""
+    """One line of an explanation: a provision, whether it applies, and if not, the first axis that keeps it from it.
+
+    kept_by "unread": it denies what it denies, and permits nothing, because not all of it is understood.
+    """
 
     path: str
     effect: Effect
@@ -129,6 +190,25 @@ def decide(terms: tuple[Provision, ...], asker: Asker, row_class: PolicyClass) -
     return Decision(every(permits, negated(denies)), tuple(steps))
 
 
+def decide_within(
+    ceiling: tuple[Provision, ...],
+    default: tuple[Provision, ...],
+    consents: tuple[Provision, ...],
+    asker: Asker,
+    row_class: PolicyClass,
+) -> Decision:
+    """Decide where a patient's consents meet the terms of another's making: the custodian's policy, a slip.
+
+    `default` permits where no consent speaks; consents permit and deny by the combining rule; `ceiling` bounds it all,
+    so that a consent never opens more than the custodian's policy or the slip. Raises `TooDeep`.
+    """
+    bound = decide(ceiling, asker, row_class)
+    if bound.residual == NEVER or not (consents or default != ceiling):
+        return bound
+    told = decide((*default, *consents), asker, row_class)
+    return Decision(every(bound.residual, told.residual), bound.explanation + told.explanation)
+
+
 def _sides(provision: Provision, asker: Asker, row_class: PolicyClass, steps: list[Step], levels: int) -> _Sides:
     if levels == 0:
         raise TooDeep(f"exceptions nest deeper than {MAX_DEPTH}")
@@ -137,6 +217,8 @@ def _sides(provision: Provision, asker: Asker, row_class: PolicyClass, steps: li
     applies: Literal["always", "never", "for some rows"] = (
         "always" if scope == ALWAYS else "never" if scope == NEVER else "for some rows"
     )
+    if provision.unread and not kept_by:
+        kept_by = "unread"
     steps.append(Step(provision.path, provision.effect, applies, kept_by))
     if scope == NEVER:
         return _Sides(NEVER, NEVER)
@@ -145,8 +227,12 @@ def _sides(provision: Provision, asker: Asker, row_class: PolicyClass, steps: li
     denies = either(*(side.denies for side in inner))
     rest = negated(either(permits, denies))
     if provision.effect == "permit":
-        return _Sides(every(scope, either(every(permits, negated(denies)), rest)), every(scope, denies))
-    return _Sides(every(scope, permits, negated(denies)), every(scope, either(denies, rest)))
+        sides = _Sides(every(scope, either(every(permits, negated(denies)), rest)), every(scope, denies))
+    else:
+        sides = _Sides(every(scope, permits, negated(denies)), every(scope, either(denies, rest)))
+    return (
+        _Sides(NEVER, sides.denies) if provision.unread else sides
+    )  # its scope may be narrower than what is read of it
 
 
 def _kept_by(provision: Provision, asker: Asker, row_class: PolicyClass) -> str:
@@ -155,20 +241,43 @@ def _kept_by(provision: Provision, asker: Asker, row_class: PolicyClass) -> str:
     met = (
         ("members", not provision.members or asker.member in provision.members),
         ("roles", not provision.roles or asker.role in provision.roles),
-        ("purposes", not provision.purposes or asker.purpose in provision.purposes),
+        ("actors", not provision.actors or any(_is(actor, asker, provision.effect) for actor in provision.actors)),
+        ("purposes", not provision.purposes or _purposed(provision, asker.purpose)),
+        ("actions", not provision.actions or asker.action in provision.actions),
         ("active", start <= asker.at < end),
         ("types", not provision.types or row_class.type in provision.types),
         ("sensitivities", _reaches(provision, row_class.sensitivity)),
         ("authors", not provision.authors or row_class.author in provision.authors),
-        ("labels", not provision.labels or any(label in provision.labels for label in row_class.labels)),
+        ("labels", not provision.labels or _labelled(provision, row_class)),
     )
     return next((axis for axis, holds in met if not holds), "")
+
+
+def _is(actor: Actor, asker: Asker, effect: Effect) -> bool:
+    if (not actor.who or actor.who in asker.names) and actor.role in {"", asker.role}:
+        return True
+    kind = f"{actor.who.partition('/')[0]}/"
+    told = not actor.vague or (actor.role == "" and any(name.startswith(kind) for name in asker.names))
+    return effect == "deny" and not told
+
+
+def _purposed(provision: Provision, purpose: str) -> bool:
+    """Tell whether it is for a purpose: a permit for those it names, a deny also for their parts in v3-ActReason."""
+    if purpose in provision.purposes:
+        return True
+    return provision.effect == "deny" and PART_OF.get(purpose, "") in provision.purposes
+
+
+def _labelled(provision: Provision, row_class: PolicyClass) -> bool:
+    deny = provision.effect == "deny"
+    return labelled(provision.labels, row_class.labels, row_class.sensitivity, deny=deny)
 
 
 def _reaches(provision: Provision, sensitivity: int) -> bool:
     if provision.sensitivities:
         return sensitivity in provision.sensitivities
-    return sensitivity != Sensitivity.SUBSTANCE_USE or provision.effect == "deny"
+    named = any(SAME.get(label, PART.get(label)) == Sensitivity.SUBSTANCE_USE for label in provision.labels)
+    return sensitivity != Sensitivity.SUBSTANCE_USE or provision.effect == "deny" or named
 
 
 def _row_condition(provision: Provision) -> Condition:
@@ -180,4 +289,21 @@ def _row_condition(provision: Provision) -> Condition:
         Coded(tuple(sorted(provision.codes))) if provision.codes else ALWAYS,
         Instance(tuple(sorted(provision.instances))) if provision.instances else ALWAYS,
         Within(tuple(sorted(provision.encounters))) if provision.encounters else ALWAYS,
+        Coded(tuple(sorted(provision.classes))) if provision.classes else ALWAYS,
+        _of_data(provision.data) if provision.data else ALWAYS,
+    )
+
+
+def _of_data(data: tuple[Datum, ...]) -> Condition:
+    names: dict[str, list[str]] = {}
+    for datum in data:
+        names.setdefault(datum.meaning, []).append(datum.name)
+    told = {meaning: tuple(sorted(of_meaning)) for meaning, of_meaning in names.items()}
+    itself = tuple(sorted({datum.name for datum in data if datum.meaning != "authoredby"}))
+    referring = tuple(sorted({*told.get("related", ()), *told.get("dependents", ())}))
+    return either(
+        Instance(itself) if itself else NEVER,
+        Refers(referring) if referring else NEVER,
+        Referred(told["related"]) if "related" in told else NEVER,
+        Authored(told["authoredby"]) if "authoredby" in told else NEVER,
     )

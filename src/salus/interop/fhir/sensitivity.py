@@ -155,8 +155,9 @@ def classify(found: Facts, codings: Iterable[Coding], rules: Rules) -> Sensitivi
 
 
 def classes(found: Facts, codings: Iterable[Coding], rules: Rules) -> frozenset[Sensitivity]:
-    """Return every class, from the one that is inherited upwards, that any coding or word gives: a resource of two
-    sensitive matters is of both, and whoever forbids one of them means it.
+    """Return every class, from the one that is inherited upwards, that any coding or word gives.
+
+    A resource of two sensitive matters is of both, and whoever forbids one of them means it.
     """
     told = {rules.types.get(found.type, Sensitivity.GENERAL)}
     for system, code, display in codings:

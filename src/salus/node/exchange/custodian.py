@@ -163,7 +163,8 @@ def _terms(asked: _Asked) -> tuple[Provision, ...]:
 
 
 def _asker(node: MemberNode, asked: _Asked) -> Asker:
-    return Asker(asked.sender, asked.asker[1], asked.pull.purpose, node.ledger_time())
+    names = node.index.consents.names_of(asked.sender)
+    return Asker(asked.sender, asked.asker[1], asked.pull.purpose, node.ledger_time(), names, "disclose")
 
 
 def _permitted(node: MemberNode, asked: _Asked) -> tuple[list[int], bool]:

@@ -83,11 +83,12 @@ class Asking:
         """What the asker may see now."""
         if self._scope is None:
             access = self.caller.access
-            asker = Asker(self._node.member, self.role, self.purpose, self._node.ledger_time())
+            names = self._node.index.consents.names_of(self._node.member)
+            asker = Asker(self._node.member, self.role, self.purpose, self._node.ledger_time(), names)
             if access is not None and access.own:
                 self._scope = self._narrowed(self._node.index.search.scope([self._of_patient(access)], asker))
                 return self._scope
-            realms = [Realm(OWN_TERMS)]
+            realms = [Realm(OWN_TERMS, consented=self.purpose != ADMINISTRATION)]
             by_terms: dict[tuple[Provision, ...], list[bytes]] = {}
             for grant, link, document in self._leases.live():
                 self._grants[link] = grant

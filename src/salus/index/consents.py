@@ -1,0 +1,113 @@
+"""Patients' own consents as the index keeps them: read at intake, so that they rule from the moment they are found.
+
+Each own link has the key of its *terms*, the consents that count under it: a digest of what they say, so that links
+whose consents say the same share it; empty for those without. The table is derived like everything here and changes with the row of the Consent in
+one commit: there is no moment at which a Consent is found and does not rule.
+"""
+
+from collections.abc import Collection, Iterable
+from typing import Final
+
+import apsw
+import msgspec
+
+from salus.agreements.consent.decide import Provision
+from salus.agreements.consent.fhir import FhirConsent, read_consent
+from salus.agreements.consent.vocabulary import MEMBER_SYSTEM
+from salus.core.proof.digest import digest
+from salus.index.store import Store
+from salus.interop.fhir.tokens import Tree
+
+NONE: Final = b""
+"""Key of links without consents."""
+_DECODER: Final = msgspec.msgpack.Decoder(tuple[FhirConsent, ...])
+_ONE: Final = msgspec.msgpack.Decoder(FhirConsent)
+
+
+def note(db: apsw.Connection, read: Iterable[tuple[int, int, Tree]], links: Collection[int]) -> None:
+    """Keep the consents (entry number, link, tree) and renew the terms of `links`, from which some came or went."""
+    rows = [(entry, link, msgspec.msgpack.encode(read_consent(tree))) for entry, link, tree in read]
+    db.executemany("INSERT OR REPLACE INTO consent VALUES (?,?,?)", rows)
+    for link in sorted(set(links)):
+        told = [
+            _ONE.decode(body)
+            for (body,) in db.execute(
+                "SELECT c.told FROM consent c JOIN link l ON l.number = c.link WHERE c.link = ? AND l.lease = 0",
+                (link,),
+            )
+        ]
+        db.execute("UPDATE link SET terms = ? WHERE number = ?", (_key(db, told), link))
+    if rows or links:
+        drop_unused(db)
+
+
+def drop_unused(db: apsw.Connection) -> None:
+    """Delete the terms of no link: they say what somebody once said."""
+    db.execute("DELETE FROM terms WHERE NOT EXISTS (SELECT 1 FROM link l WHERE l.lease = 0 AND l.terms = terms.key)")
+
+
+def _key(db: apsw.Connection, told: Iterable[FhirConsent]) -> bytes:
+    """Return the key of some consents' terms; what they are called and whose they are makes no difference."""
+    counting = sorted(msgspec.msgpack.encode(_nameless(one)) for one in told if one.counts)
+    if not counting:
+        return NONE
+    body = msgspec.msgpack.encode([_ONE.decode(one) for one in counting])
+    key = digest("salus/v1/consent-terms", body)
+    db.execute("INSERT OR IGNORE INTO terms VALUES (?,?)", (key, body))
+    return key
+
+
+def _nameless(consent: FhirConsent) -> FhirConsent:
+    return msgspec.structs.replace(
+        consent,
+        name="",
+        patient="",
+        provisions=tuple(_pathless(one) for one in consent.provisions),
+        unread=(),
+    )
+
+
+def _pathless(provision: Provision) -> Provision:
+    return msgspec.structs.replace(
+        provision,
+        path=provision.path.partition(": ")[2],
+        exceptions=tuple(_pathless(one) for one in provision.exceptions),
+    )
+
+
+class Consents:
+    """Reads the terms in use; what a key stands for never changes.
+
+    Terms that go while they are read leave their links without any, and these unseen, until the next reading.
+    """
+
+    def __init__(self, store: Store) -> None:
+        self._store = store
+        self._known: dict[bytes, tuple[FhirConsent, ...]] = {}
+
+    def in_use(self) -> dict[bytes, tuple[FhirConsent, ...]]:
+        """Return the terms of own links by key, without those of links that have none."""
+        rows = self._store.ask("SELECT DISTINCT terms FROM link WHERE lease = 0 AND terms <> x'' ORDER BY terms")
+        keys = [key for (key,) in rows]
+        for key in keys:
+            if key not in self._known:
+                for (body,) in self._store.ask("SELECT told FROM terms WHERE key = ?", (key,)):
+                    self._known[key] = _DECODER.decode(body)
+        return {key: self._known[key] for key in keys if key in self._known}
+
+    def of(self, link: bytes) -> tuple[FhirConsent, ...]:
+        """Return the consents of one own link, with their names."""
+        sql = "SELECT c.told FROM consent c JOIN link l ON l.number = c.link WHERE l.id = ? AND l.lease = 0"
+        found = [_ONE.decode(body) for (body,) in self._store.ask(sql, (link,))]
+        return tuple(sorted(found, key=lambda one: one.name))
+
+    def names_of(self, member: str) -> frozenset[str]:
+        """Return the names by which consents may call a member: its id, its own Organizations here, their identifiers."""
+        organizations = (
+            "SELECT e.number FROM identifier i JOIN entry e ON e.number = i.entry JOIN link l ON l.number = e.link "
+            "WHERE i.value = ? AND i.system = ? AND e.type = 'Organization' AND l.lease = 0"
+        )
+        values = [member, MEMBER_SYSTEM]
+        names = self._store.ask(f"SELECT name FROM entry WHERE number IN ({organizations})", values)  # noqa: S608 -- constants
+        sql = f"SELECT system || '|' || value FROM identifier WHERE entry IN ({organizations})"  # noqa: S608 -- constants
+        return frozenset({f"{MEMBER_SYSTEM}|{member}", *(name for (name,) in [*names, *self._store.ask(sql, values)])})
