@@ -138,6 +138,7 @@ CANARIES: Mapping[str, Callable[[str], dict[str, Any]]] = {
         "input": canary,
         "output": f"{canary}.csv",
     },
+    "fhir.check": lambda word: {"paths": [word], "profile": [word]},
     "trial.check": lambda word: {"protocol": base64(f'{{"{word}": "{word}"}}'), "data": word},
     "trial.protocol": lambda word: {"protocol": base64(f'{{"study": {{"{word}": "{word}"}}}}')},
     "supply.check": lambda canary: {"files": [base64(canary), base64(f'{{"type": "{canary}"}}')]},

@@ -838,6 +838,48 @@ class LedgerExported(msgspec.Struct, frozen=True, kw_only=True):
     """Leaves of the checkpoint that ends it."""
 
 
+class CheckFiles(msgspec.Struct, frozen=True, kw_only=True):
+    """Files to check."""
+
+    paths: tuple[str, ...]
+    """Files (.json of one resource or Bundle, .ndjson; gzip or not) or folders of them."""
+
+    package: tuple[str, ...] = ()
+    """FHIR packages (.tgz) whose profiles are checked where a resource claims them."""
+
+    profile: tuple[str, ...] = ()
+    """Profiles that every resource of their type must meet."""
+
+
+class Rules(msgspec.Struct, frozen=True, kw_only=True):
+    """How often one rule was broken."""
+
+    rule: str
+    """Key of an invariant, or kind of check."""
+
+    severity: str
+    """error or warning."""
+
+    findings: int
+    """Findings."""
+
+
+class FilesChecked(msgspec.Struct, frozen=True, kw_only=True):
+    """What was found."""
+
+    resources: int
+    """Resources read; a Bundle counts as one."""
+
+    good: int
+    """Resources without an error."""
+
+    rules: tuple[Rules, ...]
+    """Rules broken, most frequent first."""
+
+    findings: tuple[str, ...]
+    """File:line, severity, rule, FHIRPath of the element, what was expected; the first thousand."""
+
+
 class ListLines(msgspec.Struct, frozen=True, kw_only=True):
     """Whose lines."""
 
@@ -2849,6 +2891,17 @@ class ErasureCases:
         return self._connection.ask('/api/erasure/retain', request, ErasureStepped)
 
 
+class FhirCases:
+    """Use cases about fhir."""
+
+    def __init__(self, connection: Connection) -> None:
+        self._connection = connection
+
+    def check(self, request: CheckFiles) -> FilesChecked:
+        """Check files of FHIR R4 against the official definitions, and against the profiles of packages given. For: operator."""
+        return self._connection.ask('/api/fhir/check', request, FilesChecked)
+
+
 class JournalCases:
     """Use cases about journal."""
 
@@ -3185,6 +3238,7 @@ class Salus:
         self.emergency = EmergencyCases(connection)
         self.engine = EngineCases(connection)
         self.erasure = ErasureCases(connection)
+        self.fhir = FhirCases(connection)
         self.journal = JournalCases(connection)
         self.ledger = LedgerCases(connection)
         self.link = LinkCases(connection)

@@ -101,6 +101,25 @@ class Notices(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=T
     ] = ""
 
 
+class Fhir(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """The FHIR server's demands on what is written through it. Files taken in are checked by `salus fhir check`."""
+
+    validate_writes: Annotated[
+        bool,
+        Meta(
+            description="Refuse a create, update or transaction that breaks a rule of R4 or of a profile it claims.",
+            examples=[True],
+        ),
+    ] = True
+    packages: Annotated[
+        str,
+        Meta(
+            description="Folder of FHIR packages (.tgz) whose profiles are checked; empty: the core of R4 alone.",
+            examples=["/etc/salus/fhir-packages"],
+        ),
+    ] = ""
+
+
 class Config(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """Everything that an operator may set."""
 
@@ -143,6 +162,7 @@ class Config(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
     consensus: Annotated[Consensus, Meta(description="The consortium's engine.")] = msgspec.field(
         default_factory=Consensus
     )
+    fhir: Annotated[Fhir, Meta(description="The FHIR server.")] = msgspec.field(default_factory=Fhir)
     notices: Annotated[Notices, Meta(description="Notices to patients.")] = msgspec.field(default_factory=Notices)
 
 

@@ -26,6 +26,7 @@ from salus.interop.epcis import refusal as epcis
 from salus.interop.fhir import refusal as fhir
 from salus.interop.fhir.fhirpath.errors import FhirPathError
 from salus.interop.fhir.sensitivity import BadRules
+from salus.interop.fhir.validation import ProfileUnusable
 from salus.interop.fhir.view.definition import ViewMalformed
 from salus.interop.fhir.view.engine import ViewFailed
 from salus.interop.gs1 import refusal as gs1
@@ -59,6 +60,7 @@ TOLD: Final[dict[type[Exception], Told]] = {
     BadTerms: Told(Malformed, "grant.terms", "the grant's terms cannot be read"),
     TooDeep: Told(Malformed, "consent.too-deep", "the provisions are nested too deeply"),
     BadRules: Told(Malformed, "sensitivity.rules", "the sensitivity rules do not hold"),
+    ProfileUnusable: Told(Malformed, "fhir.profile", "a profile cannot be applied"),
     FhirPathError: Told(Malformed, "fhirpath.refused", "the FHIRPath expression fails", private=True),
     ViewMalformed: Told(Malformed, "view.malformed", "the ViewDefinition does not hold", private=True),
     ViewFailed: Told(Malformed, "view.failed", "the view cannot be run on these resources", private=True),

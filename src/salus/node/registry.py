@@ -18,6 +18,7 @@ from salus.node import (
     trials,
     worklist,
 )
+from salus.node.fhir import checking
 from salus.node.network import consortium, directory, exploring, founding, governing, supervising, transacting
 from salus.node.records import charts, keeping, measures, taking
 from salus.node.smart import clients, trying
@@ -30,6 +31,7 @@ DOMAINS: Final[tuple[ModuleType, ...]] = (
     about,
     backups,
     charts,
+    checking,
     claims,
     consortium,
     clients,

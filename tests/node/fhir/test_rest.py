@@ -147,7 +147,11 @@ def test_a_patch_changes_what_it_names_and_no_digit_else(doctor):
     ],
 )
 def test_a_patch_that_does_not_hold_changes_nothing(doctor, operations, told):
-    own = doctor.create(patient(text={"status": "generated", "div": "x" * 50_000}))["id"]
+    own = doctor.create(
+        patient(
+            text={"status": "generated", "div": '<div xmlns="http://www.w3.org/1999/xhtml">' + "x" * 50_000 + "</div>"}
+        )
+    )["id"]
     assert refusal(doctor, "PATCH", f"Patient/{own}", operations, content_type=PATCH) == told
     assert doctor("GET", f"Patient/{own}").version == 1
     assert refusal(doctor, "PATCH", f"Patient/{own}", [{"op": "test"}])[0] == 415

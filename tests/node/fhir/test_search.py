@@ -36,7 +36,7 @@ RESOURCES = [
     observation("o3", "bob", "85354-9", None, component=[
         {"code": concept("8480-6", display="Systolic pressure"), **quantity(120, "mm[Hg]")},
         {"code": concept("8462-4"), **quantity(80, "mm[Hg]")}]),
-    observation("o4", "bob", "x", "2023", valueCodeableConcept=concept("high", "urn:v"), status="amended", meta={"tag": [{"system": "urn:tag", "code": "t"}], "profile": ["http://p/1|2"]}),
+    observation("o4", "bob", "2339-0", "2023", valueCodeableConcept=concept("high", "urn:v"), status="amended", meta={"tag": [{"system": "urn:tag", "code": "t"}], "profile": ["http://p/1|2"]}),
     {"resourceType": "Condition", "id": "c1", "subject": {"reference": "Patient/ada", "identifier": {"system": "urn:mrn", "value": "1"}}, "code": {"text": "Common cold"}, "onsetPeriod": {"start": "2024-03"}},
     {"resourceType": "ValueSet", "id": "vs", "url": "http://example.org/vs/a", "status": "draft"},
     {"resourceType": "RiskAssessment", "id": "risk", "status": "final", "subject": {"reference": "Patient/ada"}, "prediction": [{"probabilityDecimal": 0.25}]},

@@ -6,6 +6,7 @@ from typing import Any, Final
 import msgspec
 
 from salus.interop.fhir.refusal import Refused
+from salus.interop.fhir.validation import Finding, outcome
 from salus.node.errors import EdgeError, Fault
 
 GONE: Final = Fault(410, "deleted")
@@ -66,6 +67,22 @@ class FhirRefused(EdgeError):
         super().__init__(code, message, **told)
 
 
+class Invalid(FhirRefused):
+    """A resource that breaks rules; `findings` are told as the issues of one OperationOutcome."""
+
+    def __init__(self, findings: list[Finding]) -> None:
+        self.findings = findings
+        first = findings[0]
+        super().__init__(
+            UNPROCESSABLE,
+            "fhir.invalid",
+            f"{len(findings)} rules of R4 or of its profiles do not hold",
+            path=first.expression,
+            got=first.text,
+            todo="correct the elements named; POST to $validate tries it without writing",
+        )
+
+
 def refused(refusal: Refused) -> FhirRefused:
     """Return what the edge says of FHIR input that is not taken in."""
     return FhirRefused(
@@ -80,7 +97,9 @@ def refused(refusal: Refused) -> FhirRefused:
 
 
 def outcome_of(error: EdgeError) -> dict[str, Any]:
-    """Return an OperationOutcome with one issue."""
+    """Return an OperationOutcome: one issue, or one for each finding of a validation."""
+    if isinstance(error, Invalid):
+        return outcome(error.findings)
     issue: dict[str, Any] = {
         "severity": "fatal" if error.fault.status >= 500 else "error",
         "code": error.fault.issue,

@@ -26,6 +26,7 @@ EVERYTHING: Final = {
     "name": "everything",
     "definition": "http://hl7.org/fhir/OperationDefinition/Patient-everything",
 }
+VALIDATE: Final = {"name": "validate", "definition": "http://hl7.org/fhir/OperationDefinition/Resource-validate"}
 
 
 def capability_statement(base: str, now: int) -> dict[str, Any]:
@@ -100,7 +101,7 @@ def _resource(kind: str) -> dict[str, Any]:
         "conditionalRead": "not-match",
         "conditionalUpdate": True,
         "conditionalDelete": "single",
-        **({"operation": [EVERYTHING]} if kind == "Patient" else {}),
+        "operation": [VALIDATE, EVERYTHING] if kind == "Patient" else [VALIDATE],
         "searchInclude": references,
         "searchRevInclude": ["*"],
         "searchParam": [{"name": code, "type": one.type} for code, one in sorted(known.items())],

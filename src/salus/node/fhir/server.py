@@ -11,12 +11,14 @@ from salus.node.fhir.capability import capability_statement
 from salus.node.fhir.paging import LABEL, Paging
 from salus.node.fhir.presenting import raw
 from salus.node.fhir.reading import Reading
+from salus.node.fhir.validating import Validating, validator_of
 from salus.node.fhir.writing import Writing
 from salus.node.member import MemberNode
 from salus.node.usecase import Caller
 
 ROOT: Final = "/fhir"
 METADATA: Final = "metadata"
+VALIDATE: Final = "$validate"
 
 
 class FhirServer:
@@ -29,7 +31,9 @@ class FhirServer:
         self._leases = Leases(node)
         self._paging = Paging(node.secret(LABEL))
         self._reading = Reading(self.base, self._paging)
-        self._writing = Writing(self.base)
+        told = node.config.fhir
+        self._validating = Validating(validator_of(told.packages), enforced=told.validate_writes)
+        self._writing = Writing(self.base, self._validating)
         self._bundles = Bundles(self._writing, self.dispatch)
 
     def answer(self, caller: Caller, purpose: str, request: Request) -> Answer:
@@ -82,6 +86,8 @@ class FhirServer:
             return self._reading.search(asking, request, kind)
         if own == "_history" and request.method == "GET":
             return self._reading.history(asking, request, kind)
+        if own == VALIDATE and request.method == "POST":
+            return self._validating.operation(request, kind, asking.node.now())
         if own[:1] in {"_", "$"}:
             return None
         writing = self._writing
@@ -91,6 +97,8 @@ class FhirServer:
 
     def _below(self, asking: Asking, request: Request, parts: list[str]) -> Answer | None:
         kind, own, inner = parts
+        if inner == VALIDATE and request.method == "POST":
+            return self._validating.operation(request, kind, asking.node.now())
         if request.method != "GET":
             return None
         if kind == "Patient" and inner == "$everything":

@@ -35,6 +35,7 @@ from salus.node.fhir.asking import Asking
 from salus.node.fhir.patching import patched
 from salus.node.fhir.policy import ADMINISTRATION
 from salus.node.fhir.presenting import presented
+from salus.node.fhir.validating import Validating
 from salus.vault.errors import TooLarge
 from salus.vault.records import Ref
 from salus.vault.sealing import Content, Kind
@@ -71,8 +72,9 @@ def waiting(patient: str) -> bytes:
 class Writing:
     """Writes for one server. `base` is the URL of its FHIR root."""
 
-    def __init__(self, base: str) -> None:
+    def __init__(self, base: str, validating: Validating) -> None:
         self._base = base
+        self._validating = validating
         self.lock = threading.RLock()  # versions are compared and written as one step
 
     # Interactions -------------------------------------------------------------------------------------------------
@@ -215,7 +217,8 @@ class Writing:
         return bool(versions) and versions[0].gone
 
     def prepare(self, asking: Asking, resource: Resource, own: str, names: Names) -> Prepared:
-        """Return a resource with its references rewritten, under the link where it belongs. Raises FhirRefused."""
+        """Return a valid resource with its references rewritten, under the link where it belongs. Raises FhirRefused."""
+        self._validating.admit(resource, asking.node.now())
         rewriting = Rewriting(full_urls=names.urls, bases=(f"{self._base}/",), find=self._finder(asking))
         index = asking.node.index
         try:

@@ -4,6 +4,7 @@ The table `r4.json` is made by `tools/make_fhir_definitions.py` from the officia
 """
 
 import json
+from copy import copy
 from functools import cache
 from importlib.resources import files
 from typing import Any, Final, NamedTuple
@@ -59,6 +60,12 @@ class Definitions:
         self.extensions: dict[str, tuple[str, ...]] = {
             url: tuple(types.split("|")) for url, types in table["extensions"].items()
         }
+
+    def with_own_codes(self) -> "Definitions":
+        """Return the same definitions with a table of codes that can be added to apart."""
+        own = copy(self)
+        own.codes = dict(self.codes)
+        return own
 
     def elements(self, name: str) -> tuple[Element, ...]:
         """Return the elements of a structure, those of its bases first. Raises KeyError for a name that R4 lacks."""

@@ -6,16 +6,20 @@
 Pure: `now` (an instant in text) is given by the caller for the few rules that speak of today.
 """
 
+from collections.abc import Callable, Iterable
 from functools import cache
 from typing import Any, Final
 
 from salus.interop.fhir.definitions import r4
+from salus.interop.fhir.fhirpath import Environment
 from salus.interop.fhir.fhirpath.model import r4 as r4_model
-from salus.interop.fhir.validation.findings import Finding, outcome
+from salus.interop.fhir.validation.conform import Conforming
+from salus.interop.fhir.validation.findings import Finding, Path, outcome
+from salus.interop.fhir.validation.profiles import Profiles, ProfileUnusable
 from salus.interop.fhir.validation.shapes import Shapes
 from salus.interop.fhir.validation.walk import Walk
 
-__all__ = ["Finding", "Validator", "outcome"]
+__all__ = ["Finding", "ProfileUnusable", "Validator", "outcome"]
 
 MOST: Final = 200
 
@@ -26,13 +30,59 @@ def _shapes() -> Shapes:
 
 
 class Validator:
-    """Checks resources of R4; safe to share."""
+    """Checks resources of R4; safe to share.
 
-    def __init__(self) -> None:
+    packages: the resources of FHIR packages (StructureDefinition, ValueSet, CodeSystem), whose profiles are checked
+    where a resource claims them in meta.profile, or where they are asked for.
+    """
+
+    def __init__(self, packages: Iterable[dict[str, Any]] = ()) -> None:
         self._shapes = _shapes()
+        self.profiles = Profiles(self._shapes.definitions.with_own_codes(), packages)
 
-    def check(self, tree: Any, *, now: str | None = None, limit: int = MOST) -> list[Finding]:
-        """Return what is wrong with a decoded resource (see `gate.decode`), at most `limit` findings, in its order."""
+    def check(
+        self, tree: Any, *, profiles: Iterable[str] = (), now: str | None = None, limit: int = MOST
+    ) -> list[Finding]:
+        """Return what is wrong with a decoded resource (see `gate.decode`), at most `limit` findings, in its order.
+
+        Profiles are only looked at when the structure holds. Raises ProfileUnusable for one without snapshot.
+        """
         walk = Walk(self._shapes, now, limit)
         walk.resource(tree, None, None)
-        return walk.findings
+        if any(one.severity == "error" for one in walk.findings):
+            return walk.findings
+        found = list(walk.findings)
+        for inner, at in _resources(tree):
+            asked = list(profiles) if inner is tree else []
+            for url in dict.fromkeys([*asked, *_claimed(inner, self.profiles)]):
+                environment = Environment(resource=inner, root_resource=inner, now=now, resolve=_within(tree))
+                conforming = Conforming(self._shapes, self.profiles, environment, limit - len(found))
+                conforming.resource(inner, url, at)
+                found += conforming.findings
+        return found
+
+
+def _claimed(tree: dict[str, Any], profiles: Profiles) -> list[str]:
+    """Return the profiles that a resource claims and that are at hand."""
+    return [url for url in tree.get("meta", {}).get("profile", ()) if isinstance(url, str) and profiles.get(url)]
+
+
+def _resources(tree: dict[str, Any]) -> list[tuple[dict[str, Any], Path]]:
+    """Return a resource and, of a Bundle, those of its entries, with their places."""
+    root: Path = (None, tree["resourceType"], -1)
+    out = [(tree, root)]
+    for index, entry in enumerate(tree.get("entry", ()) if tree["resourceType"] == "Bundle" else ()):
+        if "resource" in entry:
+            out.append((entry["resource"], ((root, "entry", index), "resource", -1)))
+    return out
+
+
+def _within(tree: dict[str, Any]) -> Callable[[str], dict[str, Any] | None]:
+    """Return a lookup of references within a Bundle: by fullUrl, or Type/id."""
+    known: dict[str, dict[str, Any]] = {}
+    for inner, _ in _resources(tree)[1:]:
+        known[f"{inner['resourceType']}/{inner.get('id')}"] = inner
+    for entry in tree.get("entry", ()) if tree["resourceType"] == "Bundle" else ():
+        if "resource" in entry and "fullUrl" in entry:
+            known[entry["fullUrl"]] = entry["resource"]
+    return known.get

@@ -93,7 +93,10 @@ class Walk:
                 continue
             if chosen.setdefault(slot.element.name, key) != key:
                 self.found("structure", "choice", (at, slot.name, -1), "expected one type of the choice, got two")
-            self._values(slot, item, value.get("_" + key) if slot.check else None, at, scope)
+            if item is None:
+                self.found("structure", "ele-1", (at, slot.label, -1), "expected a value, got null")
+            else:
+                self._values(slot, item, value.get("_" + key) if slot.check else None, at, scope)
         for element, names in shape.required:
             if not any(name in value or "_" + name in value for name in names):
                 self.found(
