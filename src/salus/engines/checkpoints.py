@@ -236,6 +236,11 @@ class Cosigning:
         sets = self._sets(self._store.height_of_size(checkpoint.size))
         return all(len(_offered(checkpoint, keys)) >= quorum(len(keys)) for keys in sets)
 
+    def complete_change(self, change: CosignerChange) -> bool:
+        """Return whether enough of those before a change have signed it."""
+        before = self.cosigners(self._store.height_of_size(change.size) - 1)
+        return len(_offered(change, before)) >= quorum(len(before))
+
     def trimmed(self, checkpoint: Checkpoint) -> Checkpoint:
         """Return a complete checkpoint with no more cosignatures than a verifier asks for."""
         known, kept = self._trimmed

@@ -46,7 +46,6 @@ class Hosted(OpenWallet):
     """A patient's wallet that a member keeps in memory, as long as the demo runs."""
 
     def __init__(self, together: Together) -> None:
-        self.trust = together.trust()
         self.urls = {}
         self.holder = together.holder()
 

@@ -21,6 +21,7 @@ from salus.node.exchange.pull import Opening, Openings, Rooted, fitting
 from salus.node.exchange.wire import Answer, refusal_of
 from salus.node.member import MemberNode
 from salus.node.patient import messages as m
+from salus.node.patient import news
 from salus.node.patient.proof import prove_member
 from salus.node.research import patient as research
 from salus.vault.envelope import seal_envelope
@@ -292,6 +293,7 @@ _ACTIONS: Final[Mapping[str, Callable[[MemberNode, bytes, bytes], Value]]] = {
 _ROUTES: Final[Mapping[str, tuple[type[Value], Callable[[MemberNode, Any], Value]]]] = {
     m.ABOUT: (m.About, _about),
     m.FIND: (m.Find, _find),
+    m.NEWS: (m.AskNews, news.tell),
     m.ENROL: (m.Enrol, _enrol),
     m.CONFIRM: (m.Confirm, _confirm),
     m.INSTRUCT: (m.Instruct, _instruct),

@@ -24,6 +24,8 @@ KEEP: Final = "/patient/wallet/keep"
 CERTIFICATE: Final = "/patient/certificate"
 RETURN: Final = "/patient/wallet/return"
 
+NEWS: Final = "/patient/news"
+
 GRANT_LABEL: Final = "salus/v1/grant-instruction"
 RECORDS_PURPOSE: Final = "own-records"
 MAX_RECORDS: Final = 500
@@ -52,6 +54,30 @@ class Find(Value, frozen=True):
     """Asks who another member is and where its node answers, as the ledger has it."""
 
     member: str
+
+
+class AskNews(Value, frozen=True):
+    """Asks what leads from a pinned log to the newest checkpoint, over every change of the cosigners since."""
+
+    size: int
+    """Log size that the wallet's trust is pinned to."""
+    number: int
+    """Number of the cosigner set that it knows."""
+
+
+class Step(Value, frozen=True):
+    """A step forward: a newer checkpoint, or the next cosigner set (the other is empty)."""
+
+    checkpoint: bytes
+    change: bytes
+    path: tuple[bytes, ...]
+    """From the pinned size to the checkpoint's, or from the change's size to the pinned one."""
+
+
+class News(Value, frozen=True):
+    """Steps in order: the wallet takes each under what it believed before it."""
+
+    steps: tuple[Step, ...]
 
 
 class Enrol(Value, frozen=True):

@@ -73,13 +73,18 @@ class OpenWallet:
         self._lock = lock
         self._kept = kept
         try:
-            self.trust = Trust.from_json(kept.trust)
+            trust = Trust.from_json(kept.trust)
         except Unproven as error:
             raise Malformed("wallet.trust", "this is no trust file", got=str(error)) from error
         self.urls = dict(kept.urls)
         self._http = httpx.Client(timeout=HTTP_SECONDS, follow_redirects=False)
         wallet = Wallet(kept.root, kept.state, clock=now_ms, entropy=os.urandom)
-        self.holder = Holder(wallet, self.trust, self, now_ms, os.urandom)
+        self.holder = Holder(wallet, trust, self, now_ms, os.urandom)
+
+    @property
+    def trust(self) -> Trust:
+        """What the wallet believes of the ledger: its trust file, followed to today."""
+        return self.holder.trust
 
     def ask(self, member: str, path: str, body: bytes) -> Answer:
         """Carry a question to a member's node (`salus.node.wallet.holder.Members`). Raises Unavailable, NotFound."""
@@ -98,7 +103,8 @@ class OpenWallet:
 
     def save(self) -> None:
         """Write the file if anything changed. Raises Unavailable."""
-        kept = Kept(FORMAT, self._kept.root, self.holder.wallet.state, self._kept.trust, tuple(self.urls.items()))
+        trust = self.trust.to_json().encode()
+        kept = Kept(FORMAT, self._kept.root, self.holder.wallet.state, trust, tuple(self.urls.items()))
         if kept != self._kept or not self._path.exists():
             try:
                 write_whole(self._path, self._lock.seal(encode(kept), entropy=os.urandom))

@@ -4,6 +4,7 @@ The wallet speaks to members' nodes by the questions of `salus.node.patient.mess
 checked against a trust file, grants and readings against what the ledger holds, the record against its chain.
 """
 
+import contextlib
 import hashlib
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
@@ -15,14 +16,16 @@ from salus.contracts.consent.port import Grant as GrantMessage
 from salus.contracts.consent.port import Revoke, grant_id, round_expiry
 from salus.core.encoding import MalformedBytes, Message, Value, decode, encode
 from salus.core.proof.digest import framed
+from salus.core.proof.errors import Unproven
 from salus.core.proof.trust import Trust
 from salus.core.transaction import Body, sign_as_author
 from salus.node import access
-from salus.node.errors import Forbidden, Malformed, NotFound, Unavailable
+from salus.node.errors import EdgeError, Forbidden, Malformed, NotFound, Unavailable
 from salus.node.exchange.grantee import GRANT_KIND, Granted
 from salus.node.exchange.pull import Openings
 from salus.node.exchange.wire import Answer, read_answer
 from salus.node.patient import messages as m
+from salus.node.patient.news import follow
 from salus.node.patient.proof import check_member, check_receipt
 from salus.node.wallet.log import AccessLog, Told, read_log, together
 from salus.vault.enrolment import certificate_digest, open_welcome, seal_claim
@@ -32,6 +35,7 @@ from salus.vault.served import Received, receive
 from salus.vault.wallet import Share, Wallet
 
 V = TypeVar("V", bound=Value)
+R = TypeVar("R")
 TRIES: Final = 3
 DAY_MS: Final = 24 * 3600 * 1000
 
@@ -82,9 +86,34 @@ class Holder:
             told = self._ask(id_, m.ABOUT, m.About(), m.Member)
             if told.network != self.network or told.member != id_:
                 raise Forbidden("wallet.member", "the node is of another network or member", expected=id_)
-            check_member(self.trust, id_, told.signing_key, told.receive_key, told.proof)
+            self._believed(id_, lambda: check_member(self.trust, id_, told.signing_key, told.receive_key, told.proof))
             self.known[id_] = told
         return self.known[id_]
+
+    def follow(self, member: str) -> bool:
+        """Follow the ledger from the trust file on, over every change of the cosigners; say whether anything is new.
+
+        Each step is signed by those whom the step before names. Raises Forbidden when one is not, Unavailable.
+        """
+        told = self._ask(member, m.NEWS, m.AskNews(self.trust.size, self.trust.number), m.News)
+        try:
+            followed = follow(self.trust, told)
+        except Unproven as error:
+            raise Forbidden(
+                "wallet.news", "the ledger does not follow from the trust file", got=str(error), todo="do not go on"
+            ) from error
+        new, self.trust = followed != self.trust, followed
+        return new
+
+    def _believed(self, member: str, check: Callable[[], R]) -> R:
+        """Return what a check returns; if it does not hold, once more after following the ledger to today."""
+        try:
+            return check()
+        except Forbidden:
+            with contextlib.suppress(EdgeError):  # what did not hold is what is told
+                if self.follow(member):
+                    return check()
+            raise
 
     def join(self, member: str, invitation: bytes) -> None:
         """Enrol at a member with the invitation it handed over. Raises Forbidden, Unavailable."""
@@ -243,7 +272,7 @@ class Holder:
                 got=through,
                 todo="go through another member",
             )
-        leaf = check_receipt(self.trust, carried.tx_id, carried.receipt)
+        leaf = self._believed(through, lambda: check_receipt(self.trust, carried.tx_id, carried.receipt))
         if (leaf.code, leaf.data) != (carried.code, carried.data):
             raise Forbidden("wallet.carried", "the ledger has another result than the member tells", got=through)
         return carried
@@ -256,6 +285,10 @@ class Holder:
         A line that one side hides shows at the other. What a member does not tell, hides or shows no longer is a gap
         beside the lines, never a reason to tell nothing: one member could otherwise keep the whole log from its patient.
         """
+        for tied in self.wallet.state.links:
+            with contextlib.suppress(EdgeError):  # who tells no news may tell lines all the same
+                if self.follow(tied.member):
+                    break
         told = [
             self._told(tied.member, "custodian", tied.link, partial(self._instruct, tied.member, "log", kind=m.Log))
             for tied in self.wallet.state.links

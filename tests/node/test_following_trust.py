@@ -1,0 +1,118 @@
+"""A wallet follows its ledger: the cosigners change, and what it believes goes on from its trust file."""
+
+import time
+
+import pytest
+from msgspec import structs
+
+from salus.contracts.membership.port import RotateKeys, possession_bytes
+from salus.core.encoding import decode, encode
+from salus.core.proof.trust import Trust
+from salus.node.errors import EdgeError
+from salus.node.exchange.wire import Answer
+from salus.node.patient import messages as m
+from salus.node.patient.news import MAX_STEPS
+from tests.attacks.scene import scene
+
+
+@pytest.fixture
+def town(tmp_path):
+    found = scene(tmp_path)
+    yield found
+    found.together.close()
+
+
+def rotate(town, member):
+    """Give a member new keys on the ledger, cosigned by old and new."""
+    node = town.together.nodes[member]
+    fresh = structs.replace(node.keys, sign=node.entropy(32), receive=node.entropy(32))
+    public = fresh.signing_key().public_key().public_bytes_raw()
+    node.cosigning.hold(public, fresh.signing_key().sign)
+    node.submitter.submit(
+        RotateKeys(
+            public,
+            fresh.receive_key().public,
+            fresh.signing_key().sign(possession_bytes(member, public, fresh.receive_key().public)),
+        )
+    )
+    node.keys, node.signing_key, node.receive_key = fresh, fresh.signing_key(), fresh.receive_key()
+    node.submitter._key = node.peers._key = fresh.signing_key()
+    town.together.settle()
+    owner = town.north.cosigning
+    until = time.monotonic() + 10
+    while not all(map(owner.complete_change, owner.book.changes())) and time.monotonic() < until:
+        time.sleep(0.02)
+
+
+class Lying:
+    def __init__(self, honest, lie):
+        self.honest, self.lie = honest, lie
+
+    def ask(self, member, path, body):
+        answer = self.honest.ask(member, path, body)
+        return Answer(200, self.lie(answer.body)) if path == m.NEWS and answer.status == 200 else answer
+
+
+def test_a_wallet_goes_on_when_every_cosigner_has_new_keys(town):
+    before = town.holder.trust
+    grant = town.grant("north")
+    for member in ("south", "clinic", "north"):
+        rotate(town, member)
+    town.holder.known.clear()
+
+    town.holder.stop(grant, through="north")
+
+    assert [one.revoked for one in town.holder.permissions()] == [True]
+    after = town.holder.trust
+    assert after.number == before.number + 3
+    assert {key for _, key in after.cosigners}.isdisjoint({key for _, key in before.cosigners})
+    assert Trust.from_json(after.to_json().encode()) == after
+    assert not town.holder.follow("south")
+
+
+@pytest.mark.parametrize("lie", ["left out", "another set", "another root", "swapped"])
+def test_a_wallet_follows_no_step_that_those_before_did_not_sign(town, lie):
+    before = town.holder.trust
+    for member in ("south", "clinic", "north"):
+        rotate(town, member)
+
+    def forged(body):
+        steps = list(decode(body, m.News).steps)
+        at = next(number for number, one in enumerate(steps) if one.change)
+        if lie == "left out":
+            del steps[at]
+        elif lie == "another set":
+            step = steps[at]
+            wrong = bytearray(step.change)
+            wrong[len(wrong) // 2] ^= 1
+            steps[at] = structs.replace(step, change=bytes(wrong))
+        elif lie == "another root":
+            steps[0] = structs.replace(steps[0], path=(bytes(32), *steps[0].path[1:]))
+        else:
+            steps.reverse()
+        return encode(m.News(tuple(steps)))
+
+    town.holder.members = Lying(town.together, forged)
+    with pytest.raises(EdgeError, match=r"wallet\.news"):
+        town.holder.follow("north")
+    assert town.holder.trust == before
+    town.holder.members = town.together
+    assert town.holder.follow("north")
+
+
+@pytest.mark.parametrize("question", [m.AskNews(-1, 1), m.AskNews(2**40, 1), m.AskNews(0, 0)])
+def test_a_question_about_no_size_of_this_ledger_is_refused(town, question):
+    with pytest.raises(EdgeError, match=r"news\.pin"):
+        town.holder._ask("north", m.NEWS, question, m.News)
+
+
+def test_news_come_in_pages(town, monkeypatch):
+    monkeypatch.setattr("salus.node.patient.news.MAX_STEPS", 2)
+    for member in ("south", "clinic", "north"):
+        rotate(town, member)
+    rounds = 0
+    while town.holder.follow("north"):
+        rounds += 1
+    assert rounds > 1
+    assert town.holder.trust.number == 4
+    assert MAX_STEPS >= 2
