@@ -25,7 +25,9 @@ def town(tmp_path):
 def rotate(town, member):
     """Give a member new keys on the ledger, cosigned by old and new."""
     node = town.together.nodes[member]
-    fresh = structs.replace(node.keys, sign=node.entropy(32), receive=node.entropy(32))
+    fresh = structs.replace(
+        node.keys, sign=node.entropy(32), receive=node.entropy(32), retired=(node.keys.receive, *node.keys.retired)
+    )
     public = fresh.signing_key().public_key().public_bytes_raw()
     node.cosigning.hold(public, fresh.signing_key().sign)
     node.submitter.submit(
@@ -98,6 +100,19 @@ def test_a_wallet_follows_no_step_that_those_before_did_not_sign(town, lie):
     assert town.holder.trust == before
     town.holder.members = town.together
     assert town.holder.follow("north")
+
+
+def test_a_grant_on_its_way_at_a_rotation_still_opens(town):
+    """The wallet sealed it to the receive key that it had checked before."""
+    old = town.holder.member("clinic").receive_key
+    for _ in range(2):
+        rotate(town, "clinic")
+    assert old != town.clinic.receive_key.public
+
+    grant = town.grant("north")
+
+    assert town.clinic.desk.held(grant)
+    assert town.ask(town.pull(town.shown(grant))).records
 
 
 @pytest.mark.parametrize("question", [m.AskNews(-1, 1), m.AskNews(2**40, 1), m.AskNews(0, 0)])

@@ -8,7 +8,7 @@ from msgspec import structs
 
 from salus.contracts.records.port import Anchor, count_bucket
 from salus.engines.ports import Outcome
-from salus.node.errors import Unavailable
+from salus.node.errors import Refused, Unavailable
 from salus.node.member import MemberNode
 from salus.vault.batches import Batch
 from salus.vault.errors import VaultError
@@ -34,12 +34,12 @@ def anchor(node: MemberNode, *, deferred: bool = False) -> Outcome | None:
 def anchor_reading(node: MemberNode) -> None:
     """See that what was journalled is anchored: at the next tick, or now where nothing ticks.
 
-    Care does not wait for consensus: what cannot be anchored now stays journalled and is anchored, marked deferred,
-    when the ledger is back.
+    Care does not wait for consensus: what cannot be anchored now, because the ledger is away or takes nothing from a
+    suspended member, stays journalled and is anchored, marked deferred, when that is over.
     """
     if node.ticking:
         return
-    with contextlib.suppress(Unavailable):
+    with contextlib.suppress(Unavailable, Refused):
         anchor(node)
 
 

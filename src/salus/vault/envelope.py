@@ -12,6 +12,7 @@ recipient, purpose or object than it was sealed for does not open.
 """
 
 import hashlib
+from collections.abc import Sequence
 from typing import Final, Self
 
 from cryptography.exceptions import InvalidTag
@@ -66,9 +67,10 @@ class Envelope(Value, frozen=True):
 
 
 class ReceiveKey:
-    """An X-Wing private key, made from a 32-byte seed."""
+    """An X-Wing private key, made from a 32-byte seed, with those that it replaced."""
 
-    def __init__(self, seed: bytes) -> None:
+    def __init__(self, seed: bytes, retired: Sequence[bytes] = ()) -> None:
+        """`retired` are the seeds before this one: what is sealed to them and on its way still opens."""
         if len(seed) != 32:
             raise TooLarge("an X-Wing seed has 32 bytes")
         expanded = hashlib.shake_256(seed).digest(96)
@@ -79,6 +81,7 @@ class ReceiveKey:
         self._key = MLKEM768X25519PrivateKey(kem, curve)
         self.public: Final = kem.public_key().public_bytes_raw() + curve.public_key().public_bytes_raw()
         """The public key, 1216 bytes."""
+        self.retired: Final = tuple(ReceiveKey(one) for one in retired)
 
     @classmethod
     def from_seed(cls, seed: bytes) -> Self:
@@ -133,10 +136,11 @@ def open_envelope(envelope: bytes, context: Context, *, key: ReceiveKey, sender_
     for name in Context.__struct_fields__:
         if getattr(told.context, name) != getattr(context, name):
             raise EnvelopeRefused(f"the envelope is for another {name}")
-    info = info_of(context, key.public)
-    if not ed25519.verify(sender_key, framed("salus/v1/envelope-signature", (info, told.sealed)), told.signature):
-        raise EnvelopeRefused("the envelope is not signed by its sender for this recipient")
-    return key.decrypt(told.sealed, info)
+    for one in (key, *key.retired):  # the signature tells to which it was sealed
+        info = info_of(context, one.public)
+        if ed25519.verify(sender_key, framed("salus/v1/envelope-signature", (info, told.sealed)), told.signature):
+            return one.decrypt(told.sealed, info)
+    raise EnvelopeRefused("the envelope is not signed by its sender for this recipient")
 
 
 def context_of(envelope: bytes) -> Context:

@@ -45,8 +45,8 @@ class Keys(Value, frozen=True):
         return Ed25519PrivateKey.from_private_bytes(self.sign)
 
     def receive_key(self) -> ReceiveKey:
-        """Return the key that opens what is sealed to the member."""
-        return ReceiveKey(self.receive)
+        """Return the key that opens what is sealed to the member, now or before a rotation."""
+        return ReceiveKey(self.receive, self.retired)
 
     def __repr__(self) -> str:
         """Name the member, never a key."""
