@@ -120,6 +120,29 @@ class Fhir(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True
     ] = ""
 
 
+class Oidc(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """The organisation's own OpenID provider, where its staff sign in; without an issuer there is none."""
+
+    issuer: Annotated[
+        str, Meta(description="Issuer of the provider; empty: none.", examples=["https://login.north.example"])
+    ] = ""
+    client_id: Annotated[str, Meta(description="This node's id at the provider.", examples=["salus"])] = ""
+    client_secret_file: Annotated[
+        str, Meta(description="File with the secret of that id; empty: none.", examples=["/etc/salus/oidc-secret"])
+    ] = ""
+    scope: Annotated[str, Meta(description="Scopes to ask for.", examples=["openid groups"])] = "openid"
+    claim: Annotated[
+        str, Meta(description="Claim of the id token that names groups.", examples=["groups", "roles"])
+    ] = "groups"
+    roles: Annotated[
+        str,
+        Meta(
+            description="As what each group acts here, between commas; the first that fits counts.",
+            examples=["doctors=physician:TREAT+ETREAT, ward=nurse:TREAT"],
+        ),
+    ] = ""
+
+
 class Config(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """Everything that an operator may set."""
 
@@ -163,6 +186,7 @@ class Config(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
         default_factory=Consensus
     )
     fhir: Annotated[Fhir, Meta(description="The FHIR server.")] = msgspec.field(default_factory=Fhir)
+    oidc: Annotated[Oidc, Meta(description="Where staff sign in.")] = msgspec.field(default_factory=Oidc)
     notices: Annotated[Notices, Meta(description="Notices to patients.")] = msgspec.field(default_factory=Notices)
 
 

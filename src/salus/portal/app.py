@@ -11,6 +11,8 @@ GET: Final[tuple[tuple[str, Handler], ...]] = (
     ("/", entering.home),
     ("/sign-in", entering.sign_in_page),
     ("/assets/{digest}/{name}", entering.asset),
+    ("/sign-in/oidc", entering.to_provider),
+    ("/sign-in/oidc/done", entering.from_provider),
     ("/passkeys", entering.passkeys),
     ("/patients", charting.patients),
     ("/chart/{name}", charting.summary),

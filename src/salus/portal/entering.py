@@ -2,14 +2,16 @@
 
 import re
 
-from starlette.responses import Response
+from starlette.responses import RedirectResponse, Response
 
 from salus.node.accounts import WALLET, Account, Passkey
 from salus.node.errors import Forbidden, NotFound
+from salus.node.oidc import PATH as PROVIDER
+from salus.node.oidc import Provider
 from salus.node.passkeys import MOST
 from salus.node.signing_in import enter, keep_account
 from salus.portal.apps import ASK
-from salus.portal.rendering import served
+from salus.portal.rendering import HEADERS, served
 from salus.portal.visiting import Visit, to
 
 
@@ -29,6 +31,7 @@ def sign_in_page(visit: Visit) -> Response:
         offers=visit.pages.offers,
         options=visit.pages.passkeys.to_sign_in(),
         next=_question(visit.asked("next")),
+        provider=visit.pages.provider is not None,
     )
 
 
@@ -57,12 +60,49 @@ def sign_in_by_passkey(visit: Visit) -> Response:
     return entered(visit, enter(pages.node, account))
 
 
+def to_provider(visit: Visit) -> Response:
+    """Send staff to their organisation's provider. Raises NotFound, Unavailable."""
+    address, browser = _provider(visit).start(_question(visit.asked("next")))
+    answer = RedirectResponse(address, status_code=303, headers=dict(HEADERS))
+    # Lax, because the browser comes back from another site; it opens nothing by itself.
+    answer.set_cookie(
+        _begun(visit), browser, max_age=600, httponly=True, secure=visit.pages.secure, samesite="lax", path=PROVIDER
+    )
+    return answer
+
+
+def from_provider(visit: Visit) -> Response:
+    """Open the session of whom the provider names. Raises Unauthenticated, Forbidden, NotFound, Unavailable."""
+    told = visit.request.query_params.multi_items()
+    token, question = _provider(visit).finish(dict(told), visit.request.cookies.get(_begun(visit), ""))
+    visit.pages.node.sessions.end(visit.request.cookies.get(visit.pages.cookie, ""))
+    # A page of ours leads on: a strict cookie does not travel with a redirect that another site began.
+    answer = visit.page("leading", path=f"{ASK}{question}" if question else "/")
+    _give(visit, answer, token)
+    answer.delete_cookie(_begun(visit), path=PROVIDER)
+    return answer
+
+
+def _provider(visit: Visit) -> Provider:
+    if visit.pages.provider is None:
+        raise NotFound("oidc.none", "no provider is configured", todo="sign in another way")
+    return visit.pages.provider
+
+
+def _begun(visit: Visit) -> str:
+    return f"salus-{visit.pages.node.member}-oidc"
+
+
 def entered(visit: Visit, token: str) -> Response:
     """Hand a session's token to the browser and go where its owner wants to be: to a question that waits, else home."""
     question = _question(visit.one("next"))
     answer = to(f"{ASK}{question}" if question else "/")
-    answer.set_cookie(visit.pages.cookie, token, httponly=True, secure=visit.pages.secure, samesite="strict", path="/")
+    _give(visit, answer, token)
     return answer
+
+
+def _give(visit: Visit, answer: Response, token: str) -> None:
+    answer.set_cookie(visit.pages.cookie, token, httponly=True, secure=visit.pages.secure, samesite="strict", path="/")
 
 
 def _question(name: str) -> str:

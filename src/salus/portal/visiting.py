@@ -20,6 +20,7 @@ from salus.node.errors import EdgeError, Forbidden, Malformed, Unauthenticated
 from salus.node.fields import shape_error
 from salus.node.mapping import edge_error
 from salus.node.member import MemberNode
+from salus.node.oidc import Provider
 from salus.node.passkeys import Passkeys
 from salus.node.sessions import Session
 from salus.node.smart.authorising import AuthorisationServer
@@ -28,6 +29,7 @@ from salus.node.wallet.file import OpenWallet
 from salus.portal.rendering import HEADERS, page
 
 AnyCase = UseCase[Any, Any, Any]
+NOBODY_THERE: Final = frozenset({"session.none", "http.not-for-you"})  # a stranger is led to the sign-in
 MAX_FORM: Final = 64 * 1024  # the longest form holds a review of 10,000 characters
 MAX_FIELDS: Final = 100
 TOKEN: Final = "form"  # noqa: S105 -- a field's name
@@ -62,6 +64,11 @@ class Pages:
     def passkeys(self) -> Passkeys:
         """The passkeys that open sessions here."""
         return Passkeys(self.node, (self.origin or self.node.config.http.public_url).rstrip("/"))
+
+    @cached_property
+    def provider(self) -> Provider | None:
+        """Where staff sign in, if the configuration names a place."""
+        return Provider(self.node, self.origin) if self.node.config.oidc.issuer else None
 
     @cached_property
     def programs(self) -> AuthorisationServer:
@@ -192,7 +199,7 @@ def endpoint(pages: Pages, handler: Handler) -> Callable[[Request], Any]:
             told = edge_error(error)
             if told is None:
                 raise
-            if isinstance(told, Unauthenticated) and request.method == "GET" and session is None:
+            if told.code in NOBODY_THERE and request.method == "GET" and session is None:
                 return to("/sign-in")
             return refused(visit, told)
 
