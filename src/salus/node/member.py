@@ -39,6 +39,7 @@ if TYPE_CHECKING:
     from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 BACKUP_KEYS: Final = "backup.keys"
+TAKING: Final = 16  # deliveries taken at the same time
 MONTH_MS: Final = 30 * 24 * 3600 * 1000
 REPLICA_SECONDS: Final = 5.0  # how long a question waits for a block that its asker has seen already
 MAX_BEHIND: Final = 1_000  # blocks: more than the fastest engine makes in those seconds with a little to spare
@@ -94,6 +95,8 @@ class MemberNode:
         """Held while batches go to the ledger: each goes once, the oldest first."""
         self.leasing = threading.Lock()
         """Held while a lease is filled or purged: what arrives after the purge is not kept."""
+        self.taking = tuple(threading.Lock() for _ in range(TAKING))
+        """By a delivery's id: held while it is taken."""
         self.sessions = Sessions(clock, entropy)
         """Who has signed in at the pages; gone when the process ends."""
         self.programs = Programs(clock, entropy)

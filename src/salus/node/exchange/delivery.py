@@ -15,6 +15,7 @@ from salus.node.exchange.wire import RemoteRefusal
 from salus.node.member import MemberNode
 
 PATH: Final = "/exchange/deliver"
+ID_BYTES: Final = 16
 PREFIX: Final = "delivery/"
 FIRST_RETRY_MS: Final = 2_000
 LAST_RETRY_MS: Final = 10 * 60 * 1000
@@ -77,9 +78,12 @@ def take(node: MemberNode, takers: Mapping[str, Taker], sender: str, body: bytes
         raise Malformed(
             "delivery.kind", "this kind is not taken here", expected=", ".join(sorted(takers)), got=delivery.kind[:32]
         )
-    if not node.desk.has(sender, delivery.id):
-        taker(node, sender, delivery.body)
-        node.desk.take(sender, delivery.id, delivery.kind, node.now())
+    if len(delivery.id) != ID_BYTES:
+        raise Malformed("delivery.id", "a delivery's id has another length", expected=f"{ID_BYTES} bytes")
+    with node.taking[delivery.id[0] % len(node.taking)]:  # brought twice at once, it is taken once
+        if not node.desk.has(sender, delivery.id):
+            taker(node, sender, delivery.body)
+            node.desk.take(sender, delivery.id, delivery.kind, node.now())
     return Taken(delivery.id)
 
 
