@@ -392,7 +392,7 @@ class CaseLine(msgspec.Struct, frozen=True, kw_only=True):
     """Who is late: payer, provider, or nobody (empty)."""
 
     waits: tuple[str, ...]
-    """At the payer: why a person must look."""
+    """At the payer: why a person must look; what the patient told."""
 
     differs: str
     """Step at which the provider's own computation parts from the decision."""

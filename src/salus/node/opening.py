@@ -28,7 +28,7 @@ from salus.engines.store import LedgerStore, lmdb_store
 from salus.index.index import Index, shipped_rules
 from salus.node import emergency, erasing
 from salus.node.accounts import Accounts
-from salus.node.claims import exchange as claims_exchange
+from salus.node.claims import takers as claims_takers
 from salus.node.config import Config
 from salus.node.desk import Desk
 from salus.node.errors import NotFound
@@ -60,7 +60,7 @@ DESK: Final = "desk.db"
 ACCOUNTS: Final = "accounts.db"
 CHECKPOINTS: Final = "checkpoints"
 HTTP_SECONDS: Final = 30.0  # a pull's chunk of 8 MB over a slow line
-TAKERS: Final[Mapping[str, Taker]] = {GRANT_KIND: take_grant, **claims_exchange.TAKERS, **research_wire.TAKERS}
+TAKERS: Final[Mapping[str, Taker]] = {GRANT_KIND: take_grant, **claims_takers.TAKERS, **research_wire.TAKERS}
 """What is taken under each kind of delivery; a domain adds its own line."""
 
 

@@ -18,6 +18,7 @@ from salus.node import (
     trials,
     worklist,
 )
+from salus.node.claims import objecting
 from salus.node.fhir import checking
 from salus.node.network import consortium, directory, exploring, founding, governing, supervising, transacting
 from salus.node.records import charts, keeping, measures, taking
@@ -61,7 +62,7 @@ DOMAINS: Final[tuple[ModuleType, ...]] = (
 
 
 # What a patient does with a wallet's file. No routes: nothing of it runs at a member.
-WALLET_DOMAINS: Final[tuple[ModuleType, ...]] = (joining, sharing, seeing, reading, studying)
+WALLET_DOMAINS: Final[tuple[ModuleType, ...]] = (joining, sharing, seeing, reading, studying, objecting)
 
 
 def use_cases() -> dict[str, UseCase[Any, Any, Any]]:

@@ -17,6 +17,7 @@ _REASON: Final = "https://x12.org/codes/claim-adjustment-reason-codes"
 _ICD10: Final = "http://hl7.org/fhir/sid/icd-10-cm"
 _HCPCS: Final = "https://www.cms.gov/Medicare/Coding/HCPCSReleaseCodeSets"
 _REVENUE: Final = "https://www.nubc.org/CodeSystem/RevenueCodes"
+_PLACE: Final = "https://www.cms.gov/Medicare/Coding/place-of-service-codes/Place_of_Service_Code_Set"
 _NPI: Final = "http://hl7.org/fhir/sid/us-npi"
 
 
@@ -82,6 +83,8 @@ def _item(line: Line, decided: DecidedLine) -> dict[str, Any]:
         "net": _money(line.charge),
         "adjudication": adjudication,
     }
+    if line.place:
+        item["locationCodeableConcept"] = _concept(_PLACE, line.place)
     if line.pointers:
         item["diagnosisSequence"] = list(line.pointers)
     if line.revenue:

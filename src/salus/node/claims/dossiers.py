@@ -80,9 +80,11 @@ class Dossier(Value, frozen=True):
     other: str
     """Member id of the other party."""
     link: bytes
-    """The provider's link of the patient; empty at the payer."""
+    """This party's link of the patient; at the payer empty until a decision was told."""
     salt: bytes
     rounds: tuple[Round, ...] = ()
+    notices: tuple[str, ...] = ()
+    """Payer: what the patient told, by link-signed notice."""
 
     @property
     def last(self) -> Round:

@@ -5,7 +5,7 @@ decision     payer → provider    plan, the provider's rates, facts and decisio
 remittance   payer → provider    the 835 of decided cases
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from typing import Final, TypeVar
 
 import msgspec
@@ -34,7 +34,7 @@ from salus.node.claims.dossiers import (
     kept_of,
 )
 from salus.node.errors import Conflict, Forbidden, Malformed, NotFound
-from salus.node.exchange.delivery import Taker, deliver
+from salus.node.exchange.delivery import deliver
 from salus.node.member import MemberNode
 from salus.vault.envelope import context_of, open_envelope, seal_envelope
 from salus.vault.errors import EnvelopeRefused
@@ -259,7 +259,3 @@ def remitted(dossier: Dossier, name: str) -> Dossier:
 def parts(items: Sequence[T], most: int = MOST) -> list[Sequence[T]]:
     """Cut what is sent into documents of at most so many cases."""
     return [items[start : start + most] for start in range(0, len(items), most)]
-
-
-TAKERS: Final[Mapping[str, Taker]] = {CLAIM: take_claim, DECISION: take_decision, REMITTANCE: take_remittance}
-"""What is taken of claims, by kind of delivery."""

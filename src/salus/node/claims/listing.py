@@ -48,7 +48,7 @@ class CaseLine(Message, frozen=True):
     ]
     due: Annotated[str, Meta(description="By when the next step, UTC; empty if none is awaited.")]
     late: Annotated[str, Meta(description="Who is late: payer, provider, or nobody (empty).")]
-    waits: Annotated[tuple[str, ...], Meta(description="At the payer: why a person must look.")]
+    waits: Annotated[tuple[str, ...], Meta(description="At the payer: why a person must look; what the patient told.")]
     differs: Annotated[str, Meta(description="Step at which the provider's own computation parts from the decision.")]
     remitted: Annotated[bool, Meta(description="Whether the 835 of the last round is here.")]
 
@@ -123,7 +123,7 @@ def list_cases(node: MemberNode, request: ListCases) -> Cases:  # noqa: ARG001 -
                     why=last.why,
                     due=moment(row.due) if row.due else "",
                     late=port.overdue(row, now),
-                    waits=last.pends,
+                    waits=(*last.pends, *kept.notices),
                     differs=last.difference,
                     remitted=bool(last.remittance),
                 )

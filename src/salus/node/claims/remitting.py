@@ -85,6 +85,7 @@ class Remitter:
         node.vault.write_all(list(zip(links, contents, strict=True)))
         anchor(node)
         node.catch_up()
+        links_by = {case: link for (case, _), link in zip(waiting, links, strict=True)}
         height = node.ledger.head().height
         grouped: dict[tuple[str, bytes], list[tuple[bytes, Dossier]]] = {}
         for case, kept in waiting:
@@ -94,7 +95,7 @@ class Remitter:
                 sent = tuple(one.last.decided for _, one in some if one.last.decided is not None)
                 plan = plan_of(node, some[0][1].last)
                 seal_and_deliver(node, provider, DECISION, SentDecisions(height, plan, sent))
-                keep(node, [(case, _told(one)) for case, one in some])
+                keep(node, [(case, _told(one, links_by[case])) for case, one in some])
 
     def _fix(self, provider: str, cases: Sequence[tuple[bytes, Dossier]]) -> int:
         """Fix one 835 for a provider's cases; return its sum in cents."""
@@ -139,9 +140,9 @@ class Remitter:
             keep(node, [], {name: encode(msgspec.structs.replace(batch, sent=True))})
 
 
-def _told(kept: Dossier) -> Dossier:
+def _told(kept: Dossier, link: bytes) -> Dossier:
     last = msgspec.structs.replace(kept.last, told=True)
-    return msgspec.structs.replace(kept, rounds=(*kept.rounds[:-1], last))
+    return msgspec.structs.replace(kept, link=link, rounds=(*kept.rounds[:-1], last))
 
 
 def _unpaid(kept: Dossier) -> list[Decision]:

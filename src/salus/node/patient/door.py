@@ -5,6 +5,7 @@ from itertools import takewhile
 from typing import Any, Final
 
 from salus.agreements.grants import grant_id
+from salus.contracts.claims.port import Appeal
 from salus.contracts.consent.port import Grant, Revoke
 from salus.contracts.membership import port as membership
 from salus.core.encoding import MalformedBytes, Value, decode, encode
@@ -14,6 +15,7 @@ from salus.core.proof.ed25519 import verify
 from salus.engines.errors import NotKept
 from salus.node import erasing
 from salus.node.anchoring import commit, serving
+from salus.node.claims import patients as claims
 from salus.node.errors import Forbidden, Malformed, NotFound, Unauthenticated
 from salus.node.exchange.delivery import deliver
 from salus.node.exchange.grantee import GRANT_KIND
@@ -33,7 +35,7 @@ MAX_LINES: Final = 1_000
 MAX_CHAIN: Final = 2_000  # openings of 200 bytes; each reads its record from disk
 FRESH_MS: Final = 60_000
 PROOF_SECONDS: Final = 10  # for a checkpoint that enough members cosigned: due after a second, a slow member's later
-SENDABLE: Final = frozenset({GRANT_KIND})
+SENDABLE: Final = frozenset({GRANT_KIND, claims.APPEAL})
 
 
 def _about(node: MemberNode, _question: m.About) -> m.Member:
@@ -92,13 +94,13 @@ def _instruct(node: MemberNode, question: m.Instruct) -> Value:
 
 def _body(node: MemberNode, _link: bytes, argument: bytes) -> m.Built:
     asked = _argument(argument, m.BuildBody)
-    message = _argument(asked.message, Grant | Revoke)
+    message = _argument(asked.message, Grant | Revoke | Appeal)
     return m.Built(node.submitter.body(message, asked.author_key))
 
 
 def _carry(node: MemberNode, _link: bytes, argument: bytes) -> m.Carried:
     asked = _argument(argument, m.Carry)
-    outcome = node.submitter.carry(asked.body, asked.signature, (Grant, Revoke))
+    outcome = node.submitter.carry(asked.body, asked.signature, (Grant, Revoke, Appeal))
     try:
         receipt = node.prover.receipt(outcome.tx_id, timeout=PROOF_SECONDS).encode()
     except NotKept:  # it is on the ledger, and not yet cosigned: the wallet is told just that
@@ -286,6 +288,8 @@ _ACTIONS: Final[Mapping[str, Callable[[MemberNode, bytes, bytes], Value]]] = {
     "records": _records,
     "erase": _erase,
     "revoke": _revoke,
+    "claim-keys": claims.tell_keys,
+    "claim-notice": claims.take_notice,
     "research-choose": research.choose,
     "research-object": research.object_,
     "research-where": research.where,

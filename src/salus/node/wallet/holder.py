@@ -11,6 +11,8 @@ from dataclasses import dataclass, field
 from functools import partial
 from typing import Any, Final, Protocol, TypeVar
 
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+
 from salus.agreements.grants import FORMAT, Document
 from salus.contracts.consent.port import Grant as GrantMessage
 from salus.contracts.consent.port import Revoke, grant_id, round_expiry
@@ -248,8 +250,15 @@ class Holder:
         return self._instruct(member, action, argument, kind)
 
     def _author(self, through: str, message: Message, index: int) -> m.Carried:
-        """Have a member submit what a one-time key says. The body is read before it is signed."""
+        """Have a member submit what a one-time key of the wallet says of its grant."""
         key = self.wallet.one_time_key(index)
+        return self.author(through, message, key, grant_id(key.public_key().public_bytes_raw()))
+
+    def author(self, through: str, message: Message, key: Ed25519PrivateKey, result: bytes) -> m.Carried:
+        """Have a member submit what a one-time key says. The body is read before it is signed.
+
+        `result` are the 32 bytes with which the ledger's result must begin. Raises Forbidden, Malformed, Unavailable.
+        """
         author = key.public_key().public_bytes_raw()
         told = self.member(through)
         built = self._instruct(through, "body", m.BuildBody(encode(message), author), m.Built)
@@ -263,7 +272,7 @@ class Holder:
         signature = sign_as_author(built.body, key)
         carried = self._instruct(through, "carry", m.Carry(built.body, signature), m.Carried)
         signed = (carried.code, carried.tx_id, carried.data[:32])
-        if signed != (0, hashlib.sha256(built.body).digest(), grant_id(author)):
+        if signed != (0, hashlib.sha256(built.body).digest(), result):
             raise Forbidden("wallet.carried", "the member tells of another transaction than was signed", got=through)
         if not carried.receipt:
             raise Unavailable(
