@@ -68,7 +68,7 @@ def _leaf(leaf: Leaf) -> Sql:
                 "SELECT r.target FROM entry s JOIN reference r ON r.entry = s.number "  # noqa: S608 -- only marks
                 f"WHERE s.name IN ({marks(len(names))}) AND s.link = e.link"
             )
-            told = f"(e.name IN ({text}))", list(names)
+            told = f"(e.type <> 'Patient' AND e.name IN ({text}))", list(names)
         case _ as never:
             assert_never(never)
     return told

@@ -99,7 +99,7 @@ def data(value, _asker, row, _deny):
             return name in found.authors
         if name == own or (meaning in {"related", "dependents"} and name in found.references):
             return True
-        return meaning == "related" and name in row["referred"]
+        return meaning == "related" and found.type != "Patient" and name in row["referred"]
 
     return any(met(one["meaning"], one["reference"]["reference"]) for one in value)
 

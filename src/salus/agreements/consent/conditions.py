@@ -69,7 +69,7 @@ class Refers(msgspec.Struct, frozen=True, tag="refers"):
 
 
 class Referred(msgspec.Struct, frozen=True, tag="referred"):
-    """One of the resources ("Type/id"), of the same patient, refers to the row."""
+    """One of the resources ("Type/id"), of the same patient, refers to the row; never of the Patient, whom all refer to."""
 
     names: tuple[str, ...]
 
@@ -166,4 +166,6 @@ def _leaf_holds(leaf: Leaf, row: Row) -> bool:
 
 
 def _told(row: Row, leaf: Refers | Referred | Authored) -> frozenset[str]:
-    return row.refers if isinstance(leaf, Refers) else row.referred if isinstance(leaf, Referred) else row.made
+    if isinstance(leaf, Referred):
+        return frozenset() if row.instance.startswith("Patient/") else row.referred
+    return row.refers if isinstance(leaf, Refers) else row.made

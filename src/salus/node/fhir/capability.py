@@ -22,10 +22,20 @@ INTERACTIONS: Final = (
 )
 SMART: Final = "http://fhir-registry.smarthealthit.org"
 SYSTEM: Final = ("transaction", "batch", "history-system")
-EVERYTHING: Final = {
-    "name": "everything",
-    "definition": "http://hl7.org/fhir/OperationDefinition/Patient-everything",
+_FAST: Final = "http://hl7.org/fhir/us/consent-management/OperationDefinition"
+OPERATIONS: Final = {
+    "Patient": [
+        {"name": "everything", "definition": "http://hl7.org/fhir/OperationDefinition/Patient-everything"},
+    ],
+    "Consent": [
+        {"name": "fileConsent", "definition": f"{_FAST}/fileConsent"},
+        {"name": "revokeConsent", "definition": f"{_FAST}/revokeConsent"},
+    ],
+    "AuditEvent": [
+        {"name": "recordDisclosure", "definition": f"{_FAST}/recordDisclosure"},
+    ],
 }
+"""Operations by type, beside `$validate` of each."""
 VALIDATE: Final = {"name": "validate", "definition": "http://hl7.org/fhir/OperationDefinition/Resource-validate"}
 
 
@@ -101,7 +111,7 @@ def _resource(kind: str) -> dict[str, Any]:
         "conditionalRead": "not-match",
         "conditionalUpdate": True,
         "conditionalDelete": "single",
-        "operation": [VALIDATE, EVERYTHING] if kind == "Patient" else [VALIDATE],
+        "operation": [VALIDATE, *OPERATIONS.get(kind, ())],
         "searchInclude": references,
         "searchRevInclude": ["*"],
         "searchParam": [{"name": code, "type": one.type} for code, one in sorted(known.items())],

@@ -8,6 +8,7 @@ from salus.node.fhir.answers import NO_METHOD, Answer, FhirRefused, Request
 from salus.node.fhir.asking import Asking, Leases
 from salus.node.fhir.bundles import Bundles
 from salus.node.fhir.capability import capability_statement
+from salus.node.fhir.filing import Filing
 from salus.node.fhir.paging import LABEL, Paging
 from salus.node.fhir.presenting import raw
 from salus.node.fhir.reading import Reading
@@ -35,6 +36,12 @@ class FhirServer:
         self._validating = Validating(validator_of(told.packages), enforced=told.validate_writes)
         self._writing = Writing(self.base, self._validating)
         self._bundles = Bundles(self._writing, self.dispatch)
+        filing = Filing(self._reading, self._writing, self._bundles)
+        self._operations = {
+            ("POST", "Consent", "$fileConsent"): filing.file,
+            ("POST", "Consent", "$revokeConsent"): filing.revoke,
+            ("POST", "AuditEvent", "$recordDisclosure"): filing.record,
+        }
 
     def answer(self, caller: Caller, purpose: str, request: Request) -> Answer:
         """Answer a request. Raises EdgeError."""
@@ -89,7 +96,8 @@ class FhirServer:
         if own == VALIDATE and request.method == "POST":
             return self._validating.operation(request, kind, asking.node.now())
         if own[:1] in {"_", "$"}:
-            return None
+            operation = self._operations.get((request.method, kind, own))
+            return operation(asking, request) if operation else None
         writing = self._writing
         by_method = {"GET": self._reading.read, "PUT": writing.update, "PATCH": writing.patch, "DELETE": writing.delete}
         handle = by_method.get(request.method)
