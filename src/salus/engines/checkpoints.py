@@ -7,7 +7,7 @@ verifier who knows the old can go on to the new.
 """
 
 import threading
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from typing import Final
 
@@ -78,6 +78,27 @@ class Cosigning:
         """Sign with one more key from now on: the new one of a rotation, while the old still signs the succession."""
         with self._gathered:
             self._keys = {**self._keys, key: sign}
+
+    def adopt(self, founders: Keys, changes: Sequence[CosignerChange]) -> None:
+        """Begin at the height of the snapshot that the store was made from, with the changes of the cosigners until then.
+
+        They are followed forward from the founders, each signed by enough of the set before, and must end with the set
+        that the snapshot's state names. Raises Diverged.
+        """
+        keys = founders
+        for number, change in enumerate(changes, 2):
+            signed = sum(
+                verify(key, change.to_sign(key), signature) for key, signature in _offered(change, keys).items()
+            )
+            if change.network != self._network or change.number != number or signed < quorum(len(keys)):
+                raise Diverged(f"change {number} of the cosigners is not signed by enough of those before")
+            keys = change.cosigners
+        if keys != self.cosigners(self._store.base):
+            raise Diverged("the changes of the cosigners do not lead to those that the state names")
+        with self._gathered:
+            self._book.proceed(self._store.base, None, None)
+            for change in changes:
+                self._book.put_change(change)
 
     @property
     def book(self) -> CheckpointBook:
@@ -152,7 +173,7 @@ class Cosigning:
 
     def _sets(self, height: int) -> tuple[Keys, ...]:
         new = self.cosigners(height)
-        old = self.cosigners(height - 1) if height else new
+        old = self.cosigners(height - 1) if height > self._store.base else new
         return (new,) if old == new else (old, new)
 
     def _change(self, before: Header, header: Header) -> CosignerChange | None:

@@ -17,7 +17,7 @@ class Part(StrEnum):
     """The maps of a ledger's store. The value is the map's name on disk."""
 
     CHAIN = "chain"
-    """b"format", b"genesis", b"head"."""
+    """b"format", b"genesis", b"head", b"base" where the store was made from a snapshot."""
     HEADERS = "headers"
     """height u64 → the chain after that block."""
     BLOCKS = "blocks"

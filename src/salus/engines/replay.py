@@ -2,7 +2,8 @@
 
 A store's bytes follow from its genesis document and its blocks. Every block is executed again on the state before it,
 and whatever it writes is compared with what the store holds, part by part; entries that no block wrote are found by
-counting. So a flipped bit anywhere is named by height and part, and a program that computes otherwise is too.
+counting. So a flipped bit anywhere is named by height and part, and a program that computes otherwise is too. A store made
+from a snapshot is executed again from its height on: what lies before it was proven on arrival.
 """
 
 from collections import Counter
@@ -44,7 +45,8 @@ def replay(store: LedgerStore, kernel: Kernel, progress: Callable[[int], None] =
     head = store.head()
     written: Counter[Part] = Counter()
     transactions = 0
-    for height in range(head.height + 1):
+    first = store.base + 1 if store.base else 0
+    for height in range(first, head.height + 1):
         try:
             header, block = store.header(height), store.block(height)
             transition = _execute(store, kernel, block)
@@ -61,7 +63,7 @@ def replay(store: LedgerStore, kernel: Kernel, progress: Callable[[int], None] =
         written[Part.ROWS] += new
         written[Part.HISTORY] += len(transition.rows) - new
         progress(height)
-    if store.head() == head:
+    if store.head() == head and not store.base:
         _count(store, written)
     _check_index(store)
     return Replayed(head.height, transactions, written[Part.ROWS], head.app_hash)

@@ -85,11 +85,14 @@ class LedgerStore:
             document = reading.get(Part.CHAIN, b"genesis")
             found = reading.get(Part.CHAIN, b"format")
             rest = next(reading.range(Part.HEADERS), None)
+            base = reading.get(Part.CHAIN, b"base")
         if (document is None) != (found is None) or found not in {None, FORMAT}:
             raise StoreDamaged("the store is not of this program's format")
         if document is None and rest is not None:
             raise StoreDamaged("the store has blocks and no genesis document")
         self._document = document
+        self.base = 0 if base is None else _int(base)
+        """The lowest height whose state is kept: 0, or the height of the snapshot that the store was made from."""
         self._window = (-1, 0)
         """(height of a head, lowest height whose transactions that head remembers)."""
         self._met: tuple[int, dict[bytes, bytes | None]] = (-1, {})
@@ -133,6 +136,19 @@ class LedgerStore:
                 raise OtherLedger(f"block {transition.chain.height} does not follow {_head(reading)}")
             writes = _writes(reading, transition, self._met_at(transition.chain.height - 1))
         self._values.write(writes)
+
+    def fill(self, writes: Writes) -> None:
+        """Write a part of a proven snapshot into a store that holds no ledger yet. Raises OtherLedger, StoreFull."""
+        if self._document is not None:
+            raise OtherLedger("the store holds a ledger already")
+        self._values.write(writes)
+
+    def adopt(self, document: bytes, head: Header) -> None:
+        """Make what was filled the ledger of `document` at `head`, in one write. Raises OtherLedger."""
+        height = _u64(head.height)
+        chain = [(b"base", height), (b"format", FORMAT), (b"genesis", document), (b"head", height)]
+        self.fill({Part.CHAIN: chain, Part.HEADERS: [header_entry(head)]})
+        self._document, self.base = document, head.height
 
     def close(self) -> None:
         """Let go of the store."""
@@ -184,7 +200,7 @@ class LedgerStore:
         Raises NotKept.
         """
         with self._values.reading() as reading:
-            header = _header(reading, _head(reading) if height is None else height)
+            header = self._with_state(_header(reading, _head(reading) if height is None else height))
             window = self._remembered(reading, header)
             met = self._met_at(header.height)
 
@@ -228,8 +244,13 @@ class LedgerStore:
 
     def read(self, height: int | None = None) -> "StateView":
         """Return the state after `height`'s block, the newest if None. Raises NotFounded or NotKept."""
-        header = self.head() if height is None else self.header(height)
+        header = self.head() if height is None else self._with_state(self.header(height))
         return StateView(self, header)
+
+    def _with_state(self, header: Header) -> Header:
+        if header.height < self.base:
+            raise NotKept(f"the state of height {header.height} is not kept: this replica begins at {self.base}")
+        return header
 
     def entries(self, part: Part, start: bytes = b"") -> Iterator[tuple[bytes, bytes]]:
         """Yield everything of one part in order, pinning a commit for a few hundred entries at a time."""
@@ -239,6 +260,13 @@ class LedgerStore:
         """Return the value under a state key after `height`'s block, or None."""
         with self._values.reading() as reading:
             return _Rows(reading, height).get(key)
+
+    def state(self, height: int) -> Iterator[tuple[bytes, bytes]]:
+        """Yield every (state key, value) after `height`'s block, ascending."""
+        for key, stored in self._pages(Part.ROWS, b"", b""):
+            value = stored[8:] if _int(stored[:8]) <= height else self.row(key, height)
+            if value is not None:
+                yield key, value
 
     def rows(self, prefix: bytes, height: int) -> Iterator[tuple[bytes, bytes]]:
         """Yield (state key, value) after `height`'s block, ascending."""
@@ -275,7 +303,7 @@ class LedgerStore:
         with self._values.reading() as reading:
             head = _header(reading, _head(reading))
             _check_header(reading, head)
-            if head.height and _block(reading, head.height).app_hash != head.app_hash:
+            if head.height > self.base and _block(reading, head.height).app_hash != head.app_hash:
                 raise StoreDamaged(f"block {head.height} and its header do not belong together")
 
 
@@ -390,15 +418,35 @@ def _writes(reading: Reading, transition: Transition, met: dict[bytes, bytes | N
     first = chain.log.size - len(transition.leaves)
     return {
         Part.CHAIN: [(b"head", height)],
-        Part.HEADERS: [(height, encode(head))],
+        Part.HEADERS: [header_entry(head)],
         Part.BLOCKS: [(height, encode(StoredBlock(chain.height, chain.time, wires, chain.app_hash)))],
-        Part.ROWS: [(key, height + value) for key, value in transition.rows.items()],
+        Part.ROWS: [row_entry(key, chain.height, value) for key, value in transition.rows.items()],
         Part.HISTORY: kept,
         Part.MAP: transition.nodes,
-        Part.LOG: [(_log_key(*node), value) for node, value in transition.log_nodes.items()],
+        Part.LOG: [log_entry(node, value) for node, value in transition.log_nodes.items()],
         Part.LEAVES: [(_u64(first + at), value) for at, value in enumerate(transition.leaves)],
         Part.TRANSACTIONS: _transactions(reading, transition, first, met),
     }
+
+
+def header_entry(header: Header) -> tuple[bytes, bytes]:
+    """Return a header as it is stored."""
+    return _u64(header.height), encode(header)
+
+
+def row_entry(key: bytes, height: int, value: bytes) -> tuple[bytes, bytes]:
+    """Return a state row as it is stored, written by the block of `height`."""
+    return key, _u64(height) + value
+
+
+def log_entry(node: tuple[int, int], value: bytes) -> tuple[bytes, bytes]:
+    """Return a node of the log, (level, index), as it is stored."""
+    return _log_key(*node), value
+
+
+def place_entry(height: int, index: int, first: int, latest: int) -> bytes:
+    """Return a `Place` as it is stored."""
+    return _u64(height) + _u64(index) + _u64(first) + _u64(latest)
 
 
 def _transactions(
