@@ -76,6 +76,8 @@ CANARIES: Mapping[str, Callable[[str], dict[str, Any]]] = {
     "network.nodes": lambda _: {},
     "network.start": lambda _: {},
     "network.stop": lambda _: {},
+    "join": lambda word: {"invitation": base64(word)},
+    "network.invite": lambda _: {},
     "network.share": lambda word: {"address": word},
     "network.assemble": lambda word: {"network": "lake-county", "cards": [word], "shares": [word]},
     "network.hand-over": lambda word: {"shares": [word]},

@@ -2,7 +2,7 @@
 
 import json
 from base64 import b64decode
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
@@ -72,6 +72,14 @@ def heads(members: dict[str, Member]) -> list[int]:
     return [int(one.told("network", "status")["height"]) for one in members.values()]
 
 
+def one_history(members: Iterable[Member], top: int) -> dict[int, Any]:
+    """Return the digest of each height up to `top`, the same at all members."""
+    told = [one.told("ledger", "blocks", "--before", str(top + 1), "--limit", "200")["blocks"] for one in members]
+    digests = [{line["height"]: line["app_hash"] for line in blocks} for blocks in told]
+    assert all(one == digests[0] for one in digests[1:])
+    return digests[0]
+
+
 def applied(at: Member, holds: Callable[[Any], bool] = bool) -> Any:
     """Send a transaction, again while the engine starts."""
     found: list[Any] = []
@@ -122,13 +130,57 @@ def test_an_embedded_ledger_goes_on_as_a_network_and_old_receipts_hold(tmp_path:
         after = applied(others[2])
         assert after["height"] > told["height"]
         until(lambda: min(heads(members)) >= after["height"])
-        blocks = [one.told("ledger", "blocks", "--limit", "200")["blocks"] for one in members.values()]
-        by_height = {line["height"]: line for line in blocks[0]}
-        assert all({line["height"]: line for line in told_} == by_height for told_ in blocks[1:])
-        assert by_height[told["height"]]["app_hash"] == told["digest"]
+        by_height = one_history(members.values(), after["height"])
+        assert by_height[told["height"]] == told["digest"]
 
         new = receipt(others[1], after["transaction"], tmp_path / "new.cbor")
         again = receipt(others[0], before["transaction"], tmp_path / "again.cbor")
         trust = ["--trust", str(tmp_path / "trust.json")]
         assert [verify([*trust, str(file)]) for file in (old, again, new)] == [0, 0, 0]
         assert first.told("network", "status")["orders"] == ""
+        joined(ends, tmp_path, members)
+
+
+def joined(ends: ExitStack, folder: Path, members: dict[str, Member]) -> None:
+    """A fifth organisation: voted in, a proven snapshot taken, serving, and given a vote and a cosignature."""
+    first, *others = members.values()
+    new = member(folder, "newcomer", tls=(folder / "tls.pem", folder / "tls.key"))
+    new.environment["SALUS_CONSENSUS_LISTEN"] = f"127.0.0.1:{free_port()}"
+    ends.callback(new.end)
+
+    def passed(act: str, *arguments: str) -> None:
+        proposal = first.told("network", act, *arguments)["proposal"]
+        said = (one.told("network", "vote", proposal, "--approve")["status"] for one in others)
+        assert "passed" in said  # and nobody votes on what is decided
+
+    about = ("--name", "Newcomer", "--roles", "provider", "--jurisdiction", "DE")
+    card = new.told("network", "card", *about, "--endpoint", f"https://127.0.0.1:{new.port}")["card"]
+    invitation = folder / "invitation.json"
+    invitation.write_bytes(b64decode(first.told("network", "invite")["invitation"]))
+    ran = new.run("join", str(invitation))
+    assert (ran.returncode, ran.stderr.partition(":")[0]) == (1, "join.not-admitted"), ran.stderr
+    assert not (new.home / "data" / "ledger").exists()
+    passed("propose-admit", card)
+    invitation.write_bytes(b64decode(first.told("network", "invite")["invitation"]))
+    told = new.told("join", str(invitation))
+    assert 0 < told["snapshot"] <= told["height"]
+    new.serve()
+    sent = applied(new)
+    everyone = {**members, new.id: new}
+    until(lambda: min(heads(everyone)) >= sent["height"])
+    one_history((first, new), sent["height"])
+    assert new.told("replay")["digest"]
+
+    share = new.told("network", "share", "--address", new.environment["SALUS_CONSENSUS_LISTEN"])
+    change = [{"member": new.id, "consensus_key": share["consensus_key"], "power": 10}]
+    passed("propose-validators", "--changes", json.dumps(change))
+    after = applied(new)
+
+    def signed_by_five() -> bool:
+        statuses = [one.told("network", "status") for one in everyone.values()]
+        return all(new.id in one["cosigned_by"] and one["cosigners"] == 5 for one in statuses)
+
+    until(signed_by_five)
+    newest = receipt(first, after["transaction"], folder / "newest.cbor")
+    (folder / "trust-of-five.json").write_text(new.told("network", "trust")["trust"])
+    assert verify(["--trust", str(folder / "trust-of-five.json"), str(newest)]) == 0

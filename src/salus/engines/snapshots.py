@@ -303,6 +303,11 @@ class Restoring:
         return block
 
     @property
+    def chunks(self) -> int:
+        """How many chunks there are."""
+        return self._manifest.chunks
+
+    @property
     def whole(self) -> bool:
         """Whether every chunk was taken."""
         return len(self._taken) == self._manifest.chunks

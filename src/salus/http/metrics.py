@@ -27,11 +27,15 @@ class Metrics:
             self._sums[use_case] = self._sums.get(use_case, 0.0) + seconds
 
     def text(self, gauges: Mapping[str, int | float]) -> str:
-        """Return the exposition of all metrics and the node's gauges (name without prefix: present value)."""
+        """Return the exposition of all metrics and the node's gauges (name without prefix, labels behind it: value)."""
         with self._lock:
             lines = [*self._requests(), *self._durations()]
+        family = ""
         for name, value in sorted(gauges.items()):
-            lines += [f"# TYPE salus_{name} gauge", f"salus_{name} {value}"]
+            if name.partition("{")[0] != family:
+                family = name.partition("{")[0]
+                lines.append(f"# TYPE salus_{family} gauge")
+            lines.append(f"salus_{name} {value}")
         return "\n".join([*lines, "# EOF"]) + "\n"
 
     def _requests(self) -> Iterator[str]:

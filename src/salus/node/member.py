@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Final
 from salus.contracts.membership import port as membership
 from salus.core.proof.digest import mac
 from salus.engines.checkpoints import Cosigning
+from salus.engines.cometbft.ledger import CometLedger
 from salus.engines.ports import Ledger
 from salus.engines.receipts import Prover
 from salus.index.index import Index
@@ -194,12 +195,15 @@ class MemberNode:
     def measures(self) -> Mapping[str, int | float]:
         """Return the present value of each gauge: numbers about no person."""
         head = self.ledger.head()
+        faults = self.ledger.faults if isinstance(self.ledger, CometLedger) else {}
         return {
             "ledger_height": head.height,
             "ledger_log_size": head.log_size,
             "ledger_head_age_seconds": max(0, self.now() - head.time) / 1000,
             "outgoing_waiting": len(self.desk.waiting()),
+            "ledger_reachable": int(self.ledger.reachable),
             "batches_unanchored": len(self.vault.unanchored()),
+            **{f'validator_faults{{member="{who}",fault="{what}"}}': count for (who, what), count in faults.items()},
         }
 
     def close(self) -> None:

@@ -38,11 +38,12 @@ from salus.node.exchange.custodian import serve_pull
 from salus.node.exchange.delivery import Taker
 from salus.node.exchange.following import LedgerDoor, RemoteSource
 from salus.node.exchange.grantee import GRANT_KIND, take_grant
+from salus.node.exchange.light import EngineDoor
 from salus.node.exchange.pull import PATH as PULL_PATH
 from salus.node.exchange.wire import Handler, OverHttp, Peers
 from salus.node.local import Bare
 from salus.node.member import BACKUP_KEYS, MemberNode, Ports
-from salus.node.network.cometbft import has_engine, open_ledger
+from salus.node.network.cometbft import has_engine, initial_height, open_ledger, sockets_of
 from salus.node.research import wire as research_wire
 from salus.vault.backup import DayKeys
 from salus.vault.errors import RestoreRefused
@@ -251,7 +252,10 @@ def assemble(config: Config, keys: Keys, on: OnLedger, ports: Ports, folder: Pat
         release=on.close,
     )
     if isinstance(on.ledger, Door):
-        handlers.update(LedgerDoor(on.ledger, on.cosigning).handlers())
+        last = initial_height(config) - 1 if has_engine(config) else None
+        handlers.update(LedgerDoor(on.ledger, on.cosigning, last).handlers())
+    if has_engine(config):
+        handlers.update(EngineDoor(sockets_of(config).rpc).handlers())
     handlers[PULL_PATH] = lambda sender, body: serve_pull(node, sender, body)
     handlers[emergency.PATH] = lambda sender, body: emergency.answer(node, sender, body)
     handlers[delivery.PATH] = lambda sender, body: delivery.take(node, TAKERS, sender, body)

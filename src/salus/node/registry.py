@@ -20,7 +20,16 @@ from salus.node import (
 )
 from salus.node.claims import objecting
 from salus.node.fhir import checking
-from salus.node.network import consortium, directory, exploring, founding, governing, supervising, transacting
+from salus.node.network import (
+    consortium,
+    directory,
+    entering,
+    exploring,
+    founding,
+    governing,
+    supervising,
+    transacting,
+)
 from salus.node.records import charts, keeping, measures, taking
 from salus.node.smart import clients, trying
 from salus.node.upkeep import backups, replaying
@@ -39,6 +48,7 @@ DOMAINS: Final[tuple[ModuleType, ...]] = (
     directory,
     disclosures,
     emergencies,
+    entering,
     erasures,
     exploring,
     founding,

@@ -20,6 +20,7 @@ from salus.core.reasons import KernelReason
 from salus.core.tables import LayeredReader, View
 from salus.core.transaction import MAX_LIFE_MS, Transaction
 from salus.engines.cometbft.schema import MESSAGES
+from salus.engines.cometbft.snapshotting import CHUNK_ABORT, OFFER_ABORT, Snapshots
 from salus.engines.door import Verdicts
 from salus.engines.embedded import found
 from salus.engines.errors import OtherLedger
@@ -32,8 +33,6 @@ RECHECK: Final = 1
 ACCEPT: Final = 1
 REJECT: Final = 2
 COMMITTED: Final = 2  # a validator's flag in a commit: it signed this block
-SNAPSHOT_REJECT_FORMAT: Final = 4
-CHUNK_ABORT: Final = 2
 MAX_WAITING: Final = 20_000  # the size of the mempool
 VERIFYING_THREADS: Final = 2  # more only fight for the interpreter
 
@@ -68,11 +67,13 @@ class Application:
         on_commit: Callable[[Transition], None] = lambda _: None,
         on_refuse: Callable[[bytes, Rejected], None] = lambda _id, _refusal: None,
         on_fault: Callable[[Fault, bytes], None] = lambda _fault, _address: None,
+        snapshots: Snapshots | None = None,
     ) -> None:
         """`clock` gives Unix ms and never enters a state transition; `verdicts` may be shared with the node's door.
 
         `on_commit` hears of what was persisted, `on_refuse` of the id of a transaction that CheckTx refused, and why,
         `on_fault` of what a validator, named by its address in CometBFT, did or left undone.
+        `snapshots` answers what is asked about them; without it none is offered or taken.
         `initial_height` is the genesis file's: the height of the first block that CometBFT orders.
         """
         self._kernel = kernel
@@ -84,6 +85,7 @@ class Application:
         self._on_commit = on_commit
         self._on_refuse = on_refuse
         self._on_fault = on_fault
+        self._snapshots = snapshots
         self._verdicts = verdicts or Verdicts()
         self._threads = ThreadPoolExecutor(VERIFYING_THREADS, thread_name_prefix="abci-verify")
         self._pending: Transition | None = None
@@ -258,6 +260,8 @@ class Application:
             self._waiting.pop(transaction.wire, None)
         self._forget(transition.block.time)
         self._on_commit(transition)
+        if self._snapshots:
+            self._snapshots.heard(self._store.head())
         return MESSAGES["ResponseCommit"]()
 
     def _forget(self, time: int) -> None:
@@ -273,23 +277,29 @@ class Application:
         """Refuse an extension that nobody should have made."""
         return MESSAGES["ResponseVerifyVoteExtension"](status=REJECT if request.vote_extension else ACCEPT)
 
-    # What our networks do not use -------------------------------------------------------------------------------
+    # Snapshots --------------------------------------------------------------------------------------------------
 
     def list_snapshots(self, _request: Any) -> Any:
-        """Offer none: a node that joins gets blocks from its peers."""
-        return MESSAGES["ResponseListSnapshots"]()
+        """Offer the snapshots that this node keeps."""
+        return self._snapshots.listed() if self._snapshots else MESSAGES["ResponseListSnapshots"]()
 
-    def offer_snapshot(self, _request: Any) -> Any:
-        """Take none."""
-        return MESSAGES["ResponseOfferSnapshot"](result=SNAPSHOT_REJECT_FORMAT)
+    def load_snapshot_chunk(self, request: Any) -> Any:
+        """Hand out a chunk."""
+        return self._snapshots.loaded(request) if self._snapshots else MESSAGES["ResponseLoadSnapshotChunk"]()
 
-    def load_snapshot_chunk(self, _request: Any) -> Any:
-        """Have no chunk of any snapshot."""
-        return MESSAGES["ResponseLoadSnapshotChunk"]()
+    def offer_snapshot(self, request: Any) -> Any:
+        """Take a snapshot that proves itself, where one is wanted."""
+        if self._snapshots:
+            return self._snapshots.offered(request)
+        return MESSAGES["ResponseOfferSnapshot"](result=OFFER_ABORT)
 
-    def apply_snapshot_chunk(self, _request: Any) -> Any:
-        """Take no chunk: no snapshot was accepted."""
+    def apply_snapshot_chunk(self, request: Any) -> Any:
+        """Take a chunk of the snapshot that was accepted."""
+        if self._snapshots:
+            return self._snapshots.applied(request)
         return MESSAGES["ResponseApplySnapshotChunk"](result=CHUNK_ABORT)
+
+    # What our networks do not use -------------------------------------------------------------------------------
 
     def insert_tx(self, _request: Any) -> Any:
         """Refuse: transactions come through CometBFT's own mempool, which asks CheckTx (0.40 knows another kind)."""

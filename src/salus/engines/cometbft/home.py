@@ -6,7 +6,8 @@ Keys are made on the node that owns them. Only what differs from CometBFT's defa
 import base64
 import hashlib
 import json
-from collections.abc import Sequence
+import shutil
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -18,6 +19,7 @@ EMPTY_BLOCK_INTERVAL: Final = "10s"  # bounds how far a proposer of an idle chai
 MAX_BLOCK_BYTES: Final = 4 * 1024 * 1024
 APP_VERSION: Final = 1
 PEERS: Final = "peers.json"
+TRUST_PERIOD: Final = "168h0m0s"  # members are known organisations; an invitation is used within days
 
 _CONFIG: Final = """\
 # Written by Salus. Only what differs from the defaults of CometBFT stands here.
@@ -57,6 +59,9 @@ peer_gossip_sleep_duration = "5ms"                # the default of 100 ms makes 
 peer_query_maj23_sleep_duration = "100ms"
 double_sign_check_height = 0
 
+[statesync]
+{statesync}
+
 [storage]
 discard_abci_responses = true                     # the ledger keeps results itself
 
@@ -90,6 +95,17 @@ class Validator:
 
 
 @dataclass(frozen=True, slots=True)
+class Sync:
+    """How a node without blocks takes a snapshot: what it trusts, and whom it asks about headers."""
+
+    servers: tuple[str, ...]
+    """Two URLs or more that answer CometBFT's RPC."""
+    height: int
+    header_hash: str
+    """Hex of the header at that height, from somebody who is trusted."""
+
+
+@dataclass(frozen=True, slots=True)
 class Settings:
     """What one node's configuration needs."""
 
@@ -101,6 +117,7 @@ class Settings:
     peers: tuple[Peer, ...] = ()
     log_level: str = "error"
     metrics_listen: str = ""
+    sync: Sync | None = None
 
 
 def node_id(key: Ed25519PrivateKey) -> str:
@@ -135,6 +152,11 @@ def made_keys(home: Path) -> PublicKeys:
     raw = base64.b64decode(json.loads((config / "node_key.json").read_text())["priv_key"]["value"])
     node_key = Ed25519PrivateKey.from_private_bytes(raw[:32])
     return PublicKeys(base64.b64decode(told["pub_key"]["value"]), node_id(node_key))
+
+
+def key_files(home: Path) -> tuple[Path, ...]:
+    """Return the files that hold private keys."""
+    return (home / "config" / "priv_validator_key.json", home / "config" / "node_key.json")
 
 
 def write_home(home: Path, *, node_key: Ed25519PrivateKey, vote_key: Ed25519PrivateKey, settings: Settings) -> None:
@@ -172,10 +194,27 @@ def write_config(home: Path, settings: Settings) -> None:
         peers=",".join(f"{peer.node_id}@{peer.address}" for peer in settings.peers),
         log_level=settings.log_level,
         interval=EMPTY_BLOCK_INTERVAL,
+        statesync=_sync(settings.sync),
         metrics="true" if settings.metrics_listen else "false",
         metrics_listen=settings.metrics_listen or ":0",
     )
     (home / "config" / "config.toml").write_text(text)
+
+
+def _sync(sync: Sync | None) -> str:
+    if sync is None:
+        return "enable = false"
+    lines = {
+        "enable": True,
+        "rpc_servers": ",".join(sync.servers),
+        "trust_height": sync.height,
+        "trust_hash": sync.header_hash,
+        "trust_period": TRUST_PERIOD,
+        "discovery_time": "5s",  # the shortest that CometBFT takes
+        "chunk_request_timeout": "10s",
+        "chunk_fetchers": "4",
+    }
+    return "\n".join(f"{name} = {json.dumps(value)}" for name, value in lines.items())
 
 
 def genesis_json(
@@ -211,15 +250,23 @@ def genesis_json(
     }
 
 
-def write_peers(home: Path, peers: Sequence[Peer]) -> None:
-    """Keep where the other members' engines are met, for a configuration that does not name them."""
-    _write(home / PEERS, [[peer.node_id, peer.address] for peer in peers])
+def write_peers(home: Path, peers: Mapping[str, Peer]) -> None:
+    """Keep where members' engines are met, this one's too, for a configuration that does not name them."""
+    _write(home / PEERS, {member: [peer.node_id, peer.address] for member, peer in peers.items()})
 
 
-def read_peers(home: Path) -> tuple[Peer, ...]:
-    """Return what was kept, or nothing."""
+def read_peers(home: Path) -> dict[str, Peer]:
+    """Return what was kept, by member, or nothing."""
     path = home / PEERS
-    return tuple(Peer(*pair) for pair in json.loads(path.read_text())) if path.exists() else ()
+    return {member: Peer(*pair) for member, pair in json.loads(path.read_text()).items()} if path.exists() else {}
+
+
+def forget_blocks(home: Path) -> None:
+    """Remove everything that the engine keeps but its keys and what it signed last, which prevents double votes."""
+    for path in (home / "data").glob("*"):
+        if path.name != "priv_validator_state.json":
+            shutil.rmtree(path) if path.is_dir() else path.unlink()
+    (home / "config" / "genesis.json").unlink(missing_ok=True)
 
 
 def write_genesis(home: Path, genesis: dict[str, Any]) -> None:

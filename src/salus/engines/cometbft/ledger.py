@@ -17,6 +17,7 @@ from salus.core.tables import View
 from salus.core.transaction import Transaction
 from salus.engines.cometbft.application import Application, Fault, ValidatorsOf
 from salus.engines.cometbft.rpc import MAX_BATCH, EngineAway, EngineSilent
+from salus.engines.cometbft.snapshotting import Snapshots
 from salus.engines.door import Door, Verdicts, refused
 from salus.engines.errors import Busy
 from salus.engines.ports import Outcome
@@ -49,8 +50,16 @@ class CometLedger(Door):
 
     _batch = MAX_BATCH
 
-    def __init__(self, store: LedgerStore, kernel: Kernel, clock: Callable[[], int], mempool: Mempool) -> None:
+    def __init__(
+        self,
+        store: LedgerStore,
+        kernel: Kernel,
+        clock: Callable[[], int],
+        mempool: Mempool,
+        snapshots: Snapshots | None = None,
+    ) -> None:
         super().__init__(store, kernel, clock, Verdicts())
+        self._snapshots = snapshots
         self._mempool = mempool
         self._sent: dict[bytes, Transaction] = {}
         """What the mempool was given, by id."""
@@ -88,6 +97,7 @@ class CometLedger(Door):
             on_commit=self._committed,
             on_refuse=self._refused,
             on_fault=self._fault,
+            snapshots=self._snapshots,
         )
 
     def halt(self, error: SalusError) -> None:
@@ -96,6 +106,8 @@ class CometLedger(Door):
 
     def close(self) -> None:
         """Let go of the store. The engine has ended by then; what it has not ordered is answered Stopped."""
+        if self._snapshots is not None:
+            self._snapshots.close()
         super().close()
         self._mempool.close()
 

@@ -49,7 +49,7 @@ class Rpc:
         """Let go of the connection."""
         self._connection.close()
 
-    def call(self, method: str, **parameters: str) -> dict[str, Any]:
+    def call(self, method: str, **parameters: str | int | None) -> dict[str, Any]:
         """Return the result of one call. Raises EngineAway, EngineSilent, or EngineError with what the engine says."""
         (answer,) = self._post([{"jsonrpc": "2.0", "id": 0, "method": method, "params": parameters}])
         if "error" in answer:

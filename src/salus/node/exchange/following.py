@@ -26,6 +26,7 @@ BLOCKS: Final = "/exchange/ledger/blocks"
 SUBMIT: Final = "/exchange/ledger/submit"
 OFFER: Final = "/exchange/ledger/offer"
 CHECKPOINTS: Final = "/exchange/ledger/checkpoints"
+CHANGES: Final = "/exchange/ledger/changes"
 MAX_BLOCKS: Final = 100
 MAX_CHECKPOINTS: Final = 128  # each with up to 128 signatures: a megabyte; who is further behind asks again
 MAX_BYTES: Final = 8 * 1024 * 1024
@@ -98,11 +99,26 @@ class Checkpoints(Value, frozen=True):
     checkpoints: tuple[bytes, ...]
 
 
+class AskChanges(Value, frozen=True):
+    """Asks for every change of the cosigners up to a log size."""
+
+    size: int
+
+
+class Changes(Value, frozen=True):
+    """Changes of the cosigners with the signatures gathered, in their order."""
+
+    changes: tuple[bytes, ...]
+
+
 class LedgerDoor:
     """The owner's side: what followers ask."""
 
-    def __init__(self, ledger: Ledger, cosigning: Cosigning) -> None:
+    def __init__(self, ledger: Ledger, cosigning: Cosigning, last: int | None = None) -> None:
+        """`last` is the last block that this node ordered by itself: nobody follows a consortium's ledger beyond it."""
+        self._last = last
         self._source = LedgerSource(ledger, cosigning)
+        self._book = cosigning.book
 
     def handlers(self) -> dict[str, Handler]:
         """Return the handlers by path."""
@@ -112,6 +128,7 @@ class LedgerDoor:
             SUBMIT: self._submit,
             OFFER: self._offer,
             CHECKPOINTS: self._checkpoints,
+            CHANGES: self._changes,
         }
 
     def _founding(self, _sender: str, _body: bytes) -> Value:
@@ -121,9 +138,12 @@ class LedgerDoor:
         asked = _read(body, AskBlocks)
         found: list[StoredBlock] = []
         size = 0
+        if self._last is not None and asked.start > self._last:
+            return Blocks(())
         for block in self._source.blocks(asked.start, min(asked.wait_ms / 1000, MAX_WAIT_SECONDS)):
             size += sum(map(len, block.transactions))
-            if found and (size > MAX_BYTES or len(found) >= min(asked.limit, MAX_BLOCKS)):
+            beyond = self._last is not None and block.height > self._last
+            if beyond or (found and (size > MAX_BYTES or len(found) >= min(asked.limit, MAX_BLOCKS))):
                 break
             found.append(block)
         return Blocks(tuple(found))
@@ -156,6 +176,10 @@ class LedgerDoor:
     def _checkpoints(self, _sender: str, body: bytes) -> Value:
         found = self._source.checkpoints(_read(body, AskCheckpoints).size)[:MAX_CHECKPOINTS]
         return Checkpoints(tuple(one.encode() for one in found))
+
+    def _changes(self, _sender: str, body: bytes) -> Value:
+        asked = _read(body, AskChanges)
+        return Changes(tuple(one.encode() for one in self._book.changes() if one.size <= asked.size))
 
 
 class RemoteSource:
@@ -227,6 +251,14 @@ class RemoteSource:
             return [Checkpoint.decode(one) for one in found]
         except MalformedProof as error:
             raise SourceUnavailable(f"the owner answered what is no checkpoint: {error}") from error
+
+    def changes(self, size: int) -> list[CosignerChange]:
+        """Return every change of the cosigners up to a log size. Raises SourceUnavailable."""
+        found = self._ask(CHANGES, AskChanges(size), Changes).changes
+        try:
+            return [CosignerChange.decode(one) for one in found]
+        except MalformedProof as error:
+            raise SourceUnavailable(f"{self._owner} answered what is no change: {error}") from error
 
     def _ask(self, path: str, question: Value, answer: type[A]) -> A:
         try:

@@ -18,6 +18,7 @@ from salus.engines.cometbft.binary import find
 from salus.engines.cometbft.home import Peer, Settings, read_peers, write_config
 from salus.engines.cometbft.ledger import CometLedger
 from salus.engines.cometbft.rpc import Rpc
+from salus.engines.cometbft.snapshotting import Snapshots
 from salus.engines.cometbft.unit import Unit
 from salus.engines.store import LedgerStore
 from salus.node.config import Config
@@ -25,6 +26,7 @@ from salus.node.errors import Malformed, NotFound
 from salus.node.local import socket_path
 
 HOME: Final = "cometbft"
+SNAPSHOTS: Final = "snapshots"
 _log = structlog.get_logger()
 
 
@@ -52,17 +54,23 @@ def sockets_of(config: Config) -> Sockets:
     return Sockets(own.with_suffix(".app"), own.with_suffix(".rpc"))
 
 
-def settings_of(config: Config) -> Settings:
-    """Return what the engine is configured with. Raises Malformed."""
-    sockets = sockets_of(config)
-    peers = []
-    for text in filter(None, (part.strip() for part in config.consensus.peers.split(","))):
+def peers_of(config: Config) -> dict[str, Peer]:
+    """Return other engines by member, or by number where the configuration names them. Raises Malformed."""
+    peers = {}
+    for number, text in enumerate(filter(None, (part.strip() for part in config.consensus.peers.split(",")))):
         node_id, _, address = text.partition("@")
         if not address:
             raise Malformed("config.peer", "this is no engine's address", expected="id@host:port", got=text)
-        peers.append(Peer(node_id, address))
-    known = tuple(peers) or read_peers(home_of(config))
-    return Settings(config.member, sockets.application, sockets.rpc, config.consensus.listen, known)
+        peers[str(number)] = Peer(node_id, address)
+    known = peers or read_peers(home_of(config))
+    return {member: peer for member, peer in known.items() if member != config.member}
+
+
+def settings_of(config: Config) -> Settings:
+    """Return what the engine is configured with. Raises Malformed."""
+    sockets = sockets_of(config)
+    peers = tuple(peers_of(config).values())
+    return Settings(config.member, sockets.application, sockets.rpc, config.consensus.listen, peers)
 
 
 def initial_height(config: Config) -> int:
@@ -80,7 +88,12 @@ def open_ledger(
         raise NotFound("engine.missing", "CometBFT is not here", todo="run `salus engine install`")
     write_config(home_of(config), settings_of(config))
     sockets, first = sockets_of(config), initial_height(config)
-    ledger = CometLedger(store, kernel, clock, Rpc(sockets.rpc))
+
+    def heard(event: str, who: str) -> None:
+        _log.warning(event, member=config.member, type=who)
+
+    snapshots = Snapshots(store, Path(config.data) / SNAPSHOTS, report=heard)
+    ledger = CometLedger(store, kernel, clock, Rpc(sockets.rpc), snapshots)
 
     def report(event: str, facts: Mapping[str, str | int]) -> None:
         _log.info(event, member=config.member, type=facts.get("why", ""))

@@ -373,6 +373,16 @@ def _install(config: Config, founding: Founding) -> None:
     """Write the engine's genesis and its peers; from then on the node opens as one of a consortium."""
     home = home_of(config)
     made_keys(home)
-    others = (text.partition("@") for member, text in founding.peers.items() if member != config.member)
-    write_peers(home, [Peer(node_id, address) for node_id, _, address in others])
+    write_peers(home, met(founding))
     write_genesis(home, founding.genesis)
+
+
+def met(founding: Founding) -> dict[str, Peer]:
+    """Return where each member's engine is met. Raises Malformed."""
+    peers = {}
+    for member, text in founding.peers.items():
+        node_id, _, address = text.partition("@")
+        if not address:
+            raise Malformed("network.founding", "this is no engine's address", expected="id@host:port", got=text)
+        peers[member] = Peer(node_id, address)
+    return peers
