@@ -3,6 +3,7 @@
 import msgspec
 import pytest
 import structlog
+from prometheus_client.openmetrics.parser import text_string_to_metric_families
 from starlette.applications import Starlette
 from starlette.middleware import Middleware
 from starlette.responses import StreamingResponse
@@ -12,6 +13,7 @@ from starlette.testclient import TestClient
 from salus.core.errors import Rejected
 from salus.core.reasons import KernelReason
 from salus.http.app import application, as_operator
+from salus.http.metrics import Metrics
 from salus.http.middleware import Guard
 from salus.http.problems import BUG, operation_outcome
 from salus.node.config import Config, Http
@@ -140,6 +142,23 @@ def test_metrics_count_by_use_case_and_status_and_close_with_eof():
     assert lines[-1] == "# EOF"
     assert "Canary" not in answer.text
     assert answer.headers["content-type"].startswith("application/openmetrics-text")
+
+
+def test_metrics_are_openmetrics_with_and_without_labels():
+    metrics = Metrics()
+    metrics.answered("shape.find", 200, 0.02)
+    faults = {'validator_faults{member="b",fault="absent"}': 2, 'validator_faults{member="a",fault="absent"}': 1}
+    text = metrics.text({"ledger_height": 7, "ledger_head_age_seconds": 0.25, **faults})
+    families = {family.name: family for family in text_string_to_metric_families(text)}
+    assert {sample.labels["member"]: sample.value for sample in families["salus_validator_faults"].samples} == {
+        "a": 1,
+        "b": 2,
+    }
+    assert families["salus_requests"].type == "counter"
+    assert families["salus_request_duration_seconds"].type == "histogram"
+    assert [sample.value for sample in families["salus_ledger_height"].samples] == [7]
+    with pytest.raises(ValueError, match="EOF"):
+        list(text_string_to_metric_families(text.removesuffix("# EOF\n")))
 
 
 def test_the_description_names_every_route_and_resolves():

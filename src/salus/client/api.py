@@ -880,6 +880,29 @@ class FilesChecked(msgspec.Struct, frozen=True, kw_only=True):
     """File:line, severity, rule, FHIRPath of the element, what was expected; the first thousand."""
 
 
+class JoinConsortium(msgspec.Struct, frozen=True, kw_only=True):
+    """The way in."""
+
+    invitation: bytes
+    """The invitation, from `salus network invite` at a member."""
+
+
+class ConsortiumJoined(msgspec.Struct, frozen=True, kw_only=True):
+    """The replica is here: `salus serve` next."""
+
+    network: str
+    """Network id, hexadecimal: compare it with what the inviting member read."""
+
+    snapshot: int
+    """Height of the snapshot that was proven and taken."""
+
+    height: int
+    """Height reached."""
+
+    digest: str
+    """The ledger's digest there, hexadecimal."""
+
+
 class ListLines(msgspec.Struct, frozen=True, kw_only=True):
     """Whose lines."""
 
@@ -1265,6 +1288,23 @@ class HandedOver(msgspec.Struct, frozen=True, kw_only=True):
 
     digest: str
     """The ledger's digest there, hexadecimal."""
+
+
+class InviteMember(msgspec.Struct, frozen=True, kw_only=True):
+    """Asks for nothing more."""
+
+
+class MemberInvited(msgspec.Struct, frozen=True, kw_only=True):
+    """An invitation into the consortium. It holds no secret, but what it trusts must not be altered on the way."""
+
+    invitation: bytes
+    """The file for `salus join`, good for some days."""
+
+    network: str
+    """Network id, hexadecimal: read it to the new member."""
+
+    header: str
+    """Hash of the header that it trusts, hexadecimal: read it too."""
 
 
 class Join(msgspec.Struct, frozen=True, kw_only=True):
@@ -2981,6 +3021,10 @@ class NetworkCases:
         """Let the ledger that this node orders go on under CometBFT, ordered by the validators that the members voted for. For: operator."""
         return self._connection.ask('/api/network/hand-over', request, HandedOver)
 
+    def invite(self, request: InviteMember) -> MemberInvited:
+        """Invite an organisation that the members have admitted: name the ledger, the engines, and a header to start from. For: operator."""
+        return self._connection.ask('/api/network/invite', request, MemberInvited)
+
     def join(self, request: Join) -> Joined:
         """Begin to follow a network that has this member among its founders, or admitted it since. For: operator."""
         return self._connection.ask('/api/network/join', request, Joined)
@@ -3256,6 +3300,10 @@ class Salus:
     def export(self, request: ExportLedger) -> LedgerExported:
         """Write the ledger up to its newest checkpoint as one file. Nothing personal is in it. For: operator."""
         return self._connection.ask('/api/export', request, LedgerExported)
+
+    def join(self, request: JoinConsortium) -> ConsortiumJoined:
+        """Join a consortium that has admitted this organisation: take a proven snapshot, and the blocks since. For: operator."""
+        return self._connection.ask('/api/join', request, ConsortiumJoined)
 
     def replay(self, request: ReplayLedger) -> LedgerReplayed:
         """Execute every block of the ledger again, from the genesis, and compare all that is stored. For: operator."""
