@@ -231,8 +231,19 @@ def test_a_pool_that_does_not_add_up_breaks_the_invariant(ledger):
 def test_every_state_is_reached_and_left_by_the_tables():
     assert set(PERMIT.values()) == set(PermitStatus)
     assert set(PART.values()) == set(PartStatus)
-    ends = set(PartStatus) - {start for start, _ in PART}
+    ends = set(PartStatus) - {start for (start, _), end in PART.items() if end is not start}
     assert ends == {PartStatus.ANSWERED, PartStatus.WITHHELD, PartStatus.FAILED, PartStatus.RELEASED}
+
+
+@pytest.mark.parametrize(("step", "status"), [(Withhold, PartStatus.WITHHELD), (Fail, PartStatus.FAILED)])
+def test_a_run_goes_on_without_who_withheld_or_failed(ledger, step, status):
+    agreed(ledger)
+    ledger.send(register(noise=(Way.EXACT, 0, 0)), "university")
+    ledger.send(Begin(QUERY, A, ROOT))
+    ledger.send(step(QUERY, A))
+    ledger.send(Retry(QUERY, (A,)), "university")
+    assert query(ledger.state, QUERY).attempt == 2
+    assert query_part(ledger.state, QUERY, A).status is status
 
 
 def test_pool_and_period_are_the_networks_parameters():

@@ -2489,6 +2489,29 @@ class Questions(msgspec.Struct, frozen=True, kw_only=True):
     """In order of their ids."""
 
 
+class RunModel(msgspec.Struct, frozen=True, kw_only=True):
+    """The model to run."""
+
+    query: str
+    """The question, hexadecimal."""
+
+
+class ModelRun(msgspec.Struct, frozen=True, kw_only=True):
+    """The model's estimate over all custodians that stayed to its end."""
+
+    attempts: int
+    """Attempts: one more for each time that custodians dropped out."""
+
+    turns: int
+    """Turns of the last attempt."""
+
+    custodians: tuple[str, ...]
+    """Who took part in it."""
+
+    lines: tuple[Any, ...]
+    """Estimates by term."""
+
+
 class WithholdQuestion(msgspec.Struct, frozen=True, kw_only=True):
     """The question that is not answered."""
 
@@ -3229,6 +3252,10 @@ class ResearchCases:
     def review(self, request: ReviewQuestions) -> Questions:
         """List the questions put to this member's data sets, with the reasons that analysts are not told. For: operator."""
         return self._connection.ask('/api/research/review', request, Questions)
+
+    def run(self, request: RunModel) -> ModelRun:
+        """Run a model with the custodians that have begun; whoever drops out is left out of a new attempt, three at most. For: operator."""
+        return self._connection.ask('/api/research/run', request, ModelRun)
 
     def withhold(self, request: WithholdQuestion) -> QuestionWithheld:
         """Withhold a question. Five at one data set suspend the permit there: a refusal tells a bit. For: operator."""

@@ -44,6 +44,7 @@ from salus.node.exchange.wire import Handler, OverHttp, Peers
 from salus.node.local import Bare
 from salus.node.member import BACKUP_KEYS, MemberNode, Ports
 from salus.node.network.cometbft import has_engine, initial_height, open_ledger, sockets_of
+from salus.node.research import rounds
 from salus.node.research import wire as research_wire
 from salus.vault.backup import DayKeys
 from salus.vault.errors import RestoreRefused
@@ -264,5 +265,6 @@ def assemble(config: Config, keys: Keys, on: OnLedger, ports: Ports, folder: Pat
         raise RestoreRefused(
             "the ledger tells of an erasure that neither this vault nor its list knows: restore with the newest list"
         )
+    handlers[rounds.PATH] = rounds.Rounds(node).answer
     node.catch_up()
     return node

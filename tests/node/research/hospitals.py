@@ -78,6 +78,32 @@ TABLE = {
     ],
     "statistic": {"kind": "table", "by": ["gender", "gout"]},
 }
+YEARS = {
+    "resourceType": "ViewDefinition",
+    "name": "years",
+    "resource": "Observation",
+    "status": "active",
+    "select": [
+        {
+            "column": [
+                {"name": "patient", "path": "subject.getReferenceKey(Patient)"},
+                {"name": "value", "path": "value.ofType(integer)"},
+            ]
+        }
+    ],
+}
+TABLE["views"].append(YEARS)
+TABLE["columns"] += [
+    {"kind": "reduce", "name": "years", "view": "years", "by": "max", "column": "value", "bounds": [0, 3]},
+    {
+        "kind": "reduce",
+        "name": "relapse",
+        "view": "conditions",
+        "by": "exists",
+        "where": [{"column": "code", "codes": ["relapse"]}],
+        "levels": BINARY,
+    },
+]
 COUNT = TABLE | {"statistic": {"kind": "count"}}
 LOGISTIC = TABLE | {"statistic": {"kind": "logistic", "outcome": "gout", "on": ["obese", "gender"]}}
 
@@ -100,9 +126,10 @@ def level(together: Together) -> None:
         node.wait_for(height)
 
 
-def coded(kind: str, id_: str, code: str, patient: str) -> Content:
-    """Return a condition."""
+def coded(kind: str, id_: str, code: str, patient: str, **more) -> Content:
+    """Return a condition or observation."""
     body = {
+        **more,
         "resourceType": kind,
         "id": id_,
         "code": {"coding": [{"system": "http://snomed.info/sct", "code": code}]},
@@ -122,6 +149,10 @@ def fill(node: MemberNode, count: int) -> list[bytes]:
             items.append((link, coded("Condition", f"o{number}", "414916001", f"p{number}")))
         if (number % 6 in (0, 3) and number % 4 < 2) or number % 10 == 1:
             items.append((link, coded("Condition", f"g{number}", "90560007", f"p{number}")))
+        years = 1 + number // 4 % 3
+        items.append((link, coded("Observation", f"y{number}", "years", f"p{number}", valueInteger=years)))
+        if years < 3 or number % 2:
+            items.append((link, coded("Condition", f"r{number}", "relapse", f"p{number}")))
     node.vault.write_all(items)
     anchor(node)
     node.catch_up()
@@ -179,3 +210,7 @@ def answer(together: Together, query: str, *members: str, few: bool = False) -> 
     told = [answer_question(together.nodes[one], AnswerQuestion(query=query, few=few)).status for one in members]
     level(together)
     return told
+
+
+LINEAR = TABLE | {"statistic": {"kind": "ols", "outcome": "years", "on": ["obese", "gender"]}}
+COX = TABLE | {"statistic": {"kind": "cox", "time": "years", "event": "relapse", "on": ["obese"]}}

@@ -30,6 +30,50 @@ def released(design: Matrix, outcome: Matrix) -> Matrix:
     return np.column_stack([columns, columns[:, left] * columns[:, right]])
 
 
+def stepped(design: Matrix, beta: Matrix) -> Matrix:
+    """Return the columns that one Newton step of a logistic model adds: means, weights and the log-likelihood at β.
+
+    The sums of a step are X'(y - mu), X'WX and the log-likelihood, where mu and w are functions of a person's own row: each
+    is a sum over persons of these columns and those of `released`.
+    """
+    eta = design @ beta
+    chance = np.exp(-np.logaddexp(0.0, -eta))
+    left, right = np.triu_indices(design.shape[1])
+    weight = (chance * (1.0 - chance))[:, None]
+    return np.column_stack(
+        [design * chance[:, None], design[:, left] * design[:, right] * weight, np.logaddexp(0.0, eta)]
+    )
+
+
+def hazards(design: Matrix, time: Matrix, event: Matrix, beta: Matrix) -> tuple[Matrix, int]:
+    """Return the columns whose sums are those of one step of a Cox model, and the fewest persons at risk at an event.
+
+    A person's share of the gradient is the row less the mean of those at risk, at the own event; of the information, the
+    weighted square of that distance over all events before the own end. How far one person moves the means of those at
+    risk is bounded by how many they are.
+    """
+    width = design.shape[1]
+    eta = design @ beta
+    shift = float(np.max(eta, initial=0.0))  # keeps the exponential finite, and cancels in every share
+    risk = np.exp(eta - shift)
+    gradient, likelihood = np.zeros((len(design), width)), np.zeros(len(design))
+    left, right = np.triu_indices(width)
+    information = np.zeros((len(design), len(left)))
+    fewest = len(design)
+    for at in np.unique(time[event != 0]):
+        inside, died = time >= at, (time == at) & (event != 0)
+        deaths = int(died.sum())
+        fewest = min(fewest, int(inside.sum()))
+        for place in range(deaths):
+            weight = np.where(inside, risk, 0.0) * np.where(died, 1.0 - place / deaths, 1.0)
+            share = weight / weight.sum()
+            away = design - share @ design
+            information += share[:, None] * away[:, left] * away[:, right]
+            gradient[died] += away[died] / deaths
+            likelihood[died] += (eta[died] - shift - np.log(weight.sum())) / deaths
+    return np.column_stack([gradient, information, likelihood]), fewest
+
+
 def leverages(columns: Matrix) -> Matrix:
     """Return each person's leverage in the space of the columns, 0 to 1; collinear and empty columns add nothing."""
     if len(columns) <= 4 * columns.shape[1]:
@@ -48,6 +92,25 @@ def leverages(columns: Matrix) -> Matrix:
         base = columns @ weights
     found: Matrix = np.einsum("ij,ij->i", base, base)
     return found
+
+
+def extended(base: Matrix, new: Matrix) -> Matrix:
+    """Return an orthonormal base of what earlier columns (orthonormal themselves) and new ones span, over the same rows.
+
+    Its rows' squared lengths are the leverages; what new columns add to it is only what the earlier ones do not span.
+    """
+    norms = np.linalg.norm(new, axis=0)
+    rest = new[:, norms > 0] / norms[norms > 0]
+    for _ in range(2):  # once more, because the first projection leaves rounding behind
+        rest = rest - base @ (base.T @ rest)
+    left, strengths, _ = np.linalg.svd(rest, full_matrices=False)
+    return np.column_stack([base, left[:, strengths > NEGLIGIBLE]])
+
+
+def judge(base: Matrix, smallest: int) -> Verdict:
+    """Decide whether what an orthonormal base spans may have left: no row's leverage exceeds 1/k."""
+    largest = float(np.max(np.einsum("ij,ij->i", base, base), initial=0.0))
+    return Verdict(bool(len(base)) and largest <= 1.0 / smallest + SLACK, largest)
 
 
 def check(earlier: Matrix, new: Matrix, smallest: int) -> Verdict:

@@ -65,6 +65,18 @@ def solve_linear(cross: Matrix, moments: Matrix, square: float, count: int) -> F
     return Fit(beta, inverse * (rest / (count - width)), rest, 1)
 
 
+def least_squares(design: Matrix, outcome: Matrix) -> Contribution:
+    """Return the sums of ordinary least squares as those of a Gaussian likelihood of unit variance. Raises NoFit."""
+    _finite(design, outcome)
+    cross = design.T @ design
+
+    def at(beta: Matrix) -> Sums:
+        rest = outcome - design @ beta
+        return Sums(design.T @ rest, cross, -0.5 * float(rest @ rest))
+
+    return at
+
+
 def logistic(design: Matrix, outcome: Matrix) -> Contribution:
     """Return the sums of a logistic model on outcomes 0 and 1. Raises NoFit for a number that is not finite."""
     _finite(design, outcome)

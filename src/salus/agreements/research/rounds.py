@@ -9,7 +9,7 @@ from typing import Final
 import numpy as np
 
 from salus.agreements.research import masks, models
-from salus.agreements.research.errors import OffPath
+from salus.agreements.research.errors import MalformedVector, OffPath
 from salus.agreements.research.models import Matrix
 
 NEAR: Final = 1e-9  # machines differ in the last digits of a product; a β farther off was chosen
@@ -34,7 +34,19 @@ class Site:
         self._beta = next(self._path)
         self._turn = 0
         self._sent: masks.Ring | None = None
+        self.unmasked: masks.Ring | None = None
+        """The own vector of the present turn without masks: committed with a salt, opened to an auditor alone."""
         self.fit: models.Fit | None = None
+
+    @property
+    def beta(self) -> Matrix:
+        """The coefficients of the next turn, as this custodian stepped there itself."""
+        return self._beta
+
+    @property
+    def turn(self) -> int:
+        """The number of the next turn."""
+        return self._turn
 
     def answer(self, turn: int, beta: Matrix) -> masks.Ring:
         """Return the masked vector of a turn. Raises OffPath unless the turn is the next and β its own."""
@@ -45,8 +57,9 @@ class Site:
         if self._sent is None:
             found = self._contribution(self._beta)
             flat = np.concatenate([found.gradient, found.information.ravel(), [found.likelihood]])
+            self.unmasked = masks.fixed(flat)
             self._sent = masks.masked(
-                self._member, self._seeds, masks.fixed(flat), query=self._query, attempt=self._attempt, turn=turn
+                self._member, self._seeds, self.unmasked, query=self._query, attempt=self._attempt, turn=turn
             )
         return self._sent
 
@@ -57,9 +70,7 @@ class Site:
             raise OffPath("the own vector is missing or altered")
         if vectors.keys() != {self._member, *self._seeds}:
             raise OffPath("the vectors are not those of the custodians of this attempt")
-        total = masks.numbers(masks.added([vectors[member] for member in sorted(vectors)]))
-        width = self._width
-        sums = models.Sums(total[:width], total[width:-1].reshape(width, width), float(total[-1]))
+        sums = total_of(vectors, self._width)
         self._sent = None
         self._turn += 1
         try:
@@ -67,3 +78,11 @@ class Site:
         except StopIteration as end:
             self.fit = end.value
         return self._beta
+
+
+def total_of(vectors: Mapping[str, masks.Ring], width: int) -> models.Sums:
+    """Return the sums of all custodians, in which the masks are gone. Raises MalformedVector."""
+    if any(len(vector) != width + width**2 + 1 for vector in vectors.values()):
+        raise MalformedVector("a vector has another length than the model")
+    total = masks.numbers(masks.added([vectors[member] for member in sorted(vectors)]))
+    return models.Sums(total[:width], total[width:-1].reshape(width, width), float(total[-1]))

@@ -131,7 +131,7 @@ class Retry(Message, frozen=True, tag="research.retry"):
     query: CaseId
     """The query."""
     dropped: DataSets
-    """The data sets that dropped out, ascending: begun, and now failed."""
+    """The data sets that dropped out, ascending: begun, and now failed; or withheld or failed on their own word."""
 
 
 class Release(Message, frozen=True, tag="research.release"):

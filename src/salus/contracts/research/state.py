@@ -80,6 +80,8 @@ PART: Final[Mapping[tuple[PartStatus | None, str], PartStatus]] = {
     (PartStatus.BEGUN, "withhold"): PartStatus.WITHHELD,
     (PartStatus.BEGUN, "fail"): PartStatus.FAILED,
     (PartStatus.BEGUN, "retry"): PartStatus.FAILED,
+    (PartStatus.WITHHELD, "retry"): PartStatus.WITHHELD,
+    (PartStatus.FAILED, "retry"): PartStatus.FAILED,
 }
 """A query's life cycle at one data set: (status, step) → status. What was not begun returns its charge."""
 ENDED: Final = (PartStatus.ANSWERED, PartStatus.WITHHELD, PartStatus.FAILED, PartStatus.RELEASED)

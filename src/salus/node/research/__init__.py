@@ -11,6 +11,7 @@ from salus.node.research.permits import (
     offer_data,
     show_budget,
 )
+from salus.node.research.relaying import run_model
 
 __all__ = [
     "answer_question",
@@ -24,6 +25,7 @@ __all__ = [
     "rerun_question",
     "review",
     "run_alone",
+    "run_model",
     "show_budget",
     "show_result",
     "withhold_question",

@@ -248,9 +248,15 @@ def frame_of(node: MemberNode, query: Query, kept: Held, persons: Sequence[choic
         raise Malformed("research.figures", str(wrong)) from None
 
 
-def eligible_again(node: MemberNode, row: port.Query, data_set: bytes, heights: Sequence[int]) -> choices.Found:
-    """Return who may be counted at each of the blocks. Raises NotKept."""
-    return _eligible(node, row, data_set, heights)
+def persons_of(node: MemberNode, kept: Held) -> Sequence[choices.Person]:
+    """Return those counted at the begin with what may be read of each: a choice's terms are those that were shown."""
+    query = kept.question.query
+    row = query_row(node, query)
+    counted = {*kept.counted}
+    found: list[choices.Person] = []
+    for data_set in own_sets(node, row):
+        found += [one for one in _eligible(node, row, data_set, [row.height]).persons if one.counted in counted]
+    return found
 
 
 def _eligible(node: MemberNode, row: port.Query, data_set: bytes, heights: Sequence[int]) -> choices.Found:
