@@ -28,6 +28,7 @@ from salus.engines.store import LedgerStore, lmdb_store
 from salus.index.index import Index, shipped_rules
 from salus.node import emergency, erasing
 from salus.node.accounts import Accounts
+from salus.node.claims import keeper as claims_keeper
 from salus.node.claims import takers as claims_takers
 from salus.node.config import Config
 from salus.node.desk import Desk
@@ -259,6 +260,7 @@ def assemble(config: Config, keys: Keys, on: OnLedger, ports: Ports, folder: Pat
         handlers.update(EngineDoor(sockets_of(config).rpc).handlers())
     handlers[PULL_PATH] = lambda sender, body: serve_pull(node, sender, body)
     handlers[emergency.PATH] = lambda sender, body: emergency.answer(node, sender, body)
+    handlers.update(claims_keeper.handlers(node))
     handlers[delivery.PATH] = lambda sender, body: delivery.take(node, TAKERS, sender, body)
     if erasing.forgotten(node):
         node.close()

@@ -74,6 +74,10 @@ class History:
         """Return what a person's or family's cell has taken, cents."""
         return self._cells.get((holder, cell), 0)
 
+    def set_taken(self, holder: str, cell: Cell, cents: int) -> None:
+        """Set what a cell has taken by a keeper's word: the takes of all payers of the plan."""
+        self._cells[holder, cell] = cents
+
     def draw(
         self,
         claim: Claim,

@@ -2,6 +2,7 @@
 
 from salus.node.claims.alone import adjudicate_claims, audit_remittance, check_plan_document
 from salus.node.claims.deciding import correct_claim, decide_claims, rule_on_claim
+from salus.node.claims.keeper import open_year, share_year
 from salus.node.claims.listing import explain_case, list_cases, recompute_decision
 from salus.node.claims.submitting import dispute_decision, submit_claims
 
@@ -14,7 +15,9 @@ __all__ = [
     "dispute_decision",
     "explain_case",
     "list_cases",
+    "open_year",
     "recompute_decision",
     "rule_on_claim",
+    "share_year",
     "submit_claims",
 ]

@@ -1,7 +1,7 @@
 """`claims decide`, `claims rule`, `claims correct`: a payer's side, from the inbox to the committed decision."""
 
 from collections.abc import Sequence
-from typing import Annotated, Literal
+from typing import Annotated, Final, Literal
 
 import msgspec
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
@@ -9,8 +9,10 @@ from msgspec import Meta
 
 from salus.agreements.claims.alone import sound_claims
 from salus.agreements.claims.decide import RULABLE, decide
+from salus.agreements.claims.decision import Cell
 from salus.agreements.claims.history import History
-from salus.agreements.claims.members import Members
+from salus.agreements.claims.keeping import Amount, CellName, Take
+from salus.agreements.claims.members import Members, person_of
 from salus.agreements.claims.plan import Plan
 from salus.agreements.claims.rates import Rates
 from salus.contracts.claims import port
@@ -31,13 +33,24 @@ from salus.node.claims.dossiers import (
     keep,
     kept_cases,
     plan_of,
+    take_id,
 )
-from salus.node.claims.exchange import decision_commitment, parts, read_decision, row_of, submission_commitment
+from salus.node.claims.exchange import (
+    decision_commitment,
+    parts,
+    read_decision,
+    read_facts,
+    row_of,
+    submission_commitment,
+)
+from salus.node.claims.keeper import MAX_HOLDERS, accumulators_of
 from salus.node.claims.remitting import Remitter
-from salus.node.errors import Conflict, Malformed, NotFound
+from salus.node.errors import Conflict, Malformed, NotFound, Unavailable
 from salus.node.member import MemberNode
 from salus.node.records.charts import moment
 from salus.node.usecase import OPERATOR, Message, use_case
+
+TRIES: Final = 3  # accumulators that move so often while one run decides are left to the next run
 
 
 class DecideClaims(Message, frozen=True):
@@ -99,7 +112,7 @@ def decide_claims(node: MemberNode, request: DecideClaims) -> ClaimsDecided:
     """
     plan = documents.plan(request.plan)
     rates, members = documents.rates(request.rates), documents.members(request.members, plan.payer)
-    inbox = _Inbox(node, plan, rates, members, request.plan)
+    inbox = Inbox(node, plan, rates, members, request.plan)
     refused = inbox.accept()
     decided, waiting = inbox.decide()
     remitted, cents = Remitter(node, plan, request.plan).remit()
@@ -144,14 +157,16 @@ def _of_payer(node: MemberNode, case: bytes) -> Dossier:
     return kept
 
 
-class _Inbox:
+class Inbox:
     """A payer's claims under one plan, from acceptance to the committed decision."""
 
     def __init__(self, node: MemberNode, plan: Plan, rates: Sequence[Rates], members: Members, document: bytes) -> None:
         self._node, self._plan = node, plan
         self._document, self._digest = document, digest("salus/v1/claims-plan", document)
         self._rates = {one.provider: one for one in rates if one.payer == plan.payer}
+        self._members = members
         self._history = History(members)
+        self._shared = accumulators_of(node, plan)
         self._today = date_of(node.ledger_time() // DAY_MS)
 
     def _in(self, *statuses: port.CaseStatus) -> list[tuple[bytes, Dossier, int, port.Case]]:
@@ -181,23 +196,87 @@ class _Inbox:
         return len(refused)
 
     def decide(self) -> tuple[int, int]:
-        """Decide what was accepted, in the order of arrival; return how many, and how many wait for a person."""
-        node = self._node
-        fresh: list[tuple[bytes, Dossier]] = []
+        """Decide what was accepted, in the order of arrival; return how many, and how many wait for a person.
+
+        With a keeper, each decision stands only once its takes do: what saw accumulators that moved is made again.
+        """
+        self.take()
+        for _ in range(TRIES):
+            self.make()
+            if not self.take():
+                break
+        ready, waiting = [], 0
+        for case, kept, _ in self._open():
+            if kept.last.decided is not None and (self._shared is None or kept.last.taken):
+                ready.append((case, kept))
+            else:
+                waiting += 1
+        for some in parts(sorted(ready, key=lambda one: one[0]), port.MAX_CASES):
+            self._commit(some)
+        return len(ready), waiting
+
+    def _open(self) -> list[tuple[bytes, Dossier, int]]:
+        """Return the cases that wait for a decision, or whose decision the ledger does not hold yet."""
+        found = self._in(port.CaseStatus.ACCEPTED, port.CaseStatus.REOPENED)
+        # where the round is another, what reopened the case is still on its way
+        return [(case, kept, number) for case, kept, number, row in found if kept.last.number == row.round]
+
+    def make(self) -> None:
+        """Make and keep the decisions that are not made yet."""
+        node, made = self._node, []
+        self._history = History(self._members)
         for _, dossier, _ in kept_cases(node, payer_side=True):
             for one in dossier.rounds:
                 if one.decided is not None:
                     self._history.record(read_decision(one.decided))
-        waiting: list[tuple[bytes, Dossier]] = []
-        for case, dossier, number, row in self._in(port.CaseStatus.ACCEPTED, port.CaseStatus.REOPENED):
-            if dossier.last.number != row.round:
-                continue  # what reopened it is still on its way
-            kept = dossier if dossier.last.decided is not None else self._decided(case, dossier, number)
-            (waiting if kept.last.decided is None else fresh).append((case, kept))
-        keep(node, [*fresh, *waiting], {f"plan/{self._digest.hex()}": self._document})
-        for some in parts(sorted(fresh, key=lambda one: one[0]), port.MAX_CASES):
-            self._commit(some)
-        return len(fresh), len(waiting)
+        open_ = [(case, kept, number) for case, kept, number in self._open() if kept.last.decided is None]
+        if not open_:
+            return
+        unreachable = self._read_cells([kept for _, kept, _ in open_])
+        for case, kept, number in open_:
+            made.append((case, _waiting(kept, unreachable) if unreachable else self._decided(case, kept, number)))
+        keep(node, made, {f"plan/{self._digest.hex()}": self._document})
+
+    def _read_cells(self, cases: Sequence[Dossier]) -> str:
+        """Bring what other payers took into the history; return why it cannot be, or nothing."""
+        if self._shared is None:
+            return ""
+        claims = [claim for kept in cases if (claim := _claim(kept.last)) is not None]
+        holders = sorted({holder for one in claims for holder in (person_of(one), one.subscriber.member)})
+        try:
+            for some in parts(holders, MAX_HOLDERS):
+                for name, cents in self._shared.cells(some):
+                    self._history.set_taken(name.holder, name.cell, cents)
+        except Unavailable as error:
+            return f"keeper: {error.code}: the claim waits for the accumulators"
+        return ""
+
+    def take(self) -> int:
+        """Have the keeper carry out the takes of fresh decisions; forget those that it refused, return how many."""
+        if self._shared is None:
+            return 0
+        fresh = [
+            (case, kept, take)
+            for case, kept, _ in self._open()
+            if not kept.last.taken and (take := _take_of(case, kept)) is not None
+        ]
+        refused = 0
+        for some in parts(fresh):
+            try:
+                verdicts = self._shared.take([take for _, _, take in some])
+            except Unavailable:
+                return 0  # the decisions stay, and with them what they saw: the next run sends them again
+            done = []
+            for (case, kept, _), verdict in zip(some, verdicts, strict=True):
+                if verdict == "taken":
+                    done.append((case, kept.with_last(taken=True)))
+                elif verdict in {"moved", "over"}:
+                    done.append((case, kept.with_last(decided=None)))
+                    refused += 1
+                else:
+                    raise Conflict("claims.take", "the keeper knows another take of this claim", got=verdict)
+            keep(self._node, done)
+        return refused
 
     def _decided(self, case: bytes, dossier: Dossier, number: int) -> Dossier:
         """Return the dossier with the decision of its last round, or with why a person must look."""
@@ -235,10 +314,8 @@ class _Inbox:
             facts=msgspec.msgpack.encode(facts),
             decision=msgspec.msgpack.encode(decision),
         )
-        done = msgspec.structs.replace(
-            last, decided=sent, plan=self._digest, appeal_seed=self._node.entropy(32), pends=()
-        )
-        return msgspec.structs.replace(dossier, rounds=(*before, done))
+        seed = self._node.entropy(32)
+        return dossier.with_last(decided=sent, plan=self._digest, appeal_seed=seed, pends=())
 
     def _commit(self, fresh: Sequence[tuple[bytes, Dossier]]) -> None:
         decided = [
@@ -254,8 +331,27 @@ class _Inbox:
 
 
 def _waiting(dossier: Dossier, *why: str) -> Dossier:
-    last = msgspec.structs.replace(dossier.last, pends=why)
-    return msgspec.structs.replace(dossier, rounds=(*dossier.rounds[:-1], last))
+    return dossier.with_last(pends=why)
+
+
+def _take_of(case: bytes, kept: Dossier) -> Take | None:
+    """Return what a decision takes at the keeper, and what it saw; None where nothing is decided."""
+    sent = kept.last.decided
+    if sent is None:
+        return None
+    decision, facts = read_decision(sent), read_facts(sent)
+    before = kept.rounds[-2] if len(kept.rounds) > 1 else None
+
+    def amount(cell: Cell, cents: int) -> Amount:
+        holder = person_of(decision.claim) if cell.scope == "member" else decision.claim.subscriber.member
+        return Amount(CellName(holder, cell.bucket, cell.scope, cell.tier, cell.year), cents)
+
+    return Take(
+        take_id(case, kept.last.number),
+        take_id(case, before.number) if before is not None and before.taken else b"",
+        tuple(amount(one.cell, one.amount) for one in decision.moves),
+        tuple(amount(one.cell, one.taken) for one in facts.balances),
+    )
 
 
 def _claim(one: Round) -> Claim | None:

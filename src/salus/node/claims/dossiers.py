@@ -7,6 +7,7 @@ import msgspec
 
 from salus.agreements.claims.decision import Ruling
 from salus.core.encoding import Value, decode, encode
+from salus.core.proof.digest import digest
 from salus.node.errors import NotFound
 from salus.node.member import MemberNode
 
@@ -68,6 +69,8 @@ class Round(Value, frozen=True):
     """Name of the 835, kept under `835/`; empty before."""
     told: bool = False
     """Whether what this party has to send of the round is in its outbox."""
+    taken: bool = False
+    """Payer: whether the keeper has carried out what the decision takes."""
     pends: tuple[str, ...] = ()
     """Payer: why a person must look."""
     rulings: tuple[KeptRuling, ...] = ()
@@ -90,6 +93,10 @@ class Dossier(Value, frozen=True):
     def last(self) -> Round:
         """The round under way or done last."""
         return self.rounds[-1]
+
+    def with_last(self, **changes: object) -> "Dossier":
+        """Return it with fields of the last round changed."""
+        return msgspec.structs.replace(self, rounds=(*self.rounds[:-1], msgspec.structs.replace(self.last, **changes)))
 
 
 class Batch(Value, frozen=True):
@@ -130,6 +137,11 @@ def keep(node: MemberNode, cases: Iterable[tuple[bytes, Dossier]], states: Mappi
 def control_of(number: int) -> str:
     """Return the payer's number of a claim from its place in the order of arrival."""
     return f"C{number:08d}"
+
+
+def take_id(case: bytes, number: int) -> bytes:
+    """Return the id of what a round takes at a keeper, 16 bytes."""
+    return digest("salus/v1/claims-take", case, number.to_bytes(4, "big"))[:16]
 
 
 def plan_of(node: MemberNode, one: Round) -> bytes:

@@ -4,6 +4,7 @@ An 835 is fixed once: one commit of the desk keeps the file, the rounds that it 
 the last trace number. Only then the ledger is told, and only then it is sent. What a later run finds fixed it finishes.
 """
 
+import contextlib
 from collections.abc import Sequence
 from typing import Final
 
@@ -21,7 +22,7 @@ from salus.interop.x12.calendar import date_of
 from salus.interop.x12.envelope import Stamp, Trader, interchange
 from salus.interop.x12.remittance import set_of
 from salus.node.anchoring import anchor
-from salus.node.claims.dossiers import DAY_MS, Batch, Dossier, dossier_of, keep, kept_cases, plan_of
+from salus.node.claims.dossiers import DAY_MS, Batch, Dossier, dossier_of, keep, kept_cases, plan_of, take_id
 from salus.node.claims.exchange import (
     DECISION,
     REMITTANCE,
@@ -32,6 +33,8 @@ from salus.node.claims.exchange import (
     remitted,
     seal_and_deliver,
 )
+from salus.node.claims.keeper import accumulators_of
+from salus.node.errors import Unavailable
 from salus.node.member import MemberNode
 from salus.vault.sealing import Content
 
@@ -135,9 +138,18 @@ class Remitter:
                     open_.append(case)
             if open_:
                 node.submitter.submit(port.Remit(tuple(open_)))
+            self._settle(batch)
             height = node.ledger.head().height
             seal_and_deliver(node, batch.other, REMITTANCE, SentRemittance(batch.cases, height, batch.file))
             keep(node, [], {name: encode(msgspec.structs.replace(batch, sent=True))})
+
+    def _settle(self, batch: Batch) -> None:
+        """Tell the keeper which takes the 835 paid. A keeper that is down is told of none: the takes stand anyway."""
+        shared = accumulators_of(self._node, self._plan)
+        if shared is not None:
+            rounds = [(case, one) for case in batch.cases for one in dossier_of(self._node, case).rounds if one.taken]
+            with contextlib.suppress(Unavailable):
+                shared.settle([take_id(case, one.number) for case, one in rounds])
 
 
 def _told(kept: Dossier, link: bytes) -> Dossier:

@@ -1,0 +1,185 @@
+"""Two payers of one plan and the accumulators that one of them keeps: no fork, no double take, no decision without it."""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import msgspec
+import pytest
+
+from salus.agreements.claims.keeping import CellName, Entry
+from salus.contracts.claims import port
+from salus.contracts.membership.port import Role
+from salus.core.encoding import decode, encode
+from salus.interop.x12.claim import Claim
+from salus.node.claims import decide_claims, dossiers, keeper, list_cases, open_year, share_year, submit_claims
+from salus.node.claims.deciding import DecideClaims, Inbox
+from salus.node.claims.exchange import read_decision
+from salus.node.claims.keeper import OpenYear, ShareYear
+from salus.node.claims.listing import ListCases
+from salus.node.claims.submitting import SubmitClaims
+from salus.node.errors import Forbidden
+from salus.node.together import Clock, Founder, Together, found_together
+from tests.agreements.claims.cases import MEMBERS, PAYER, PLAN, RATES, claim, file_of, line
+
+JSON = msgspec.json.encode
+REMEDY = msgspec.structs.replace(PAYER, identifier="REMEDY1", name="REMEDY PHARMACY PLAN")
+CODES = {"harbor": "HARBOR1", "remedy": "REMEDY1"}
+DEDUCTIBLE = CellName("M1|19800101|JANE", "deductible", "member", "in", "20250101")
+
+
+def plan_of(member: str) -> bytes:
+    return JSON(msgspec.structs.replace(PLAN, payer=CODES[member]))
+
+
+def request(member: str) -> DecideClaims:
+    return DecideClaims(
+        plan=plan_of(member),
+        rates=JSON([msgspec.structs.replace(RATES, payer=CODES[member])]),
+        members=JSON(msgspec.structs.replace(MEMBERS, payer=CODES[member])),
+    )
+
+
+@pytest.fixture
+def together(tmp_path: Path) -> Iterator[Together]:
+    founders = (
+        Founder("cedar", "Cedar Clinic", (Role.PROVIDER,)),
+        Founder("harbor", "Harbor Health", (Role.PAYER,)),
+        Founder("remedy", "Remedy Pharmacy Plan", (Role.PAYER,)),
+    )
+    found = found_together(tmp_path, founders, clock=Clock(lambda: 1_741_608_000_000))
+    opened = open_year(found.nodes["harbor"], OpenYear(plan=plan_of("harbor"), payers=("remedy",)))
+    settle(found)
+    shared = share_year(found.nodes["remedy"], ShareYear(plan=plan_of("remedy"), year=opened.year))
+    assert shared.keeper == "harbor"
+    yield found
+    found.close()
+
+
+def settle(together: Together) -> None:
+    height = together.owner.ledger.head().height
+    for node in together.nodes.values():
+        node.wait_for(height)
+
+
+def send(together: Together, payer: str, one: Claim) -> None:
+    if payer == "remedy":
+        one = msgspec.structs.replace(one, payer=REMEDY, receiver=REMEDY)
+    submit_claims(together.nodes["cedar"], SubmitClaims(payer=payer, file=file_of(one)))
+    settle(together)
+
+
+def run(together: Together, payer: str) -> tuple[int, int]:
+    done = decide_claims(together.nodes[payer], request(payer))
+    settle(together)
+    return done.decided, done.waiting
+
+
+def shares(together: Together, payer: str) -> list[tuple[str, int]]:
+    """What the last decided claim takes off for cost shares."""
+    _, kept, _ = dossiers.kept_cases(together.nodes[payer], payer_side=True)[-1]
+    assert kept.last.decided is not None
+    reasons = [reason for part in read_decision(kept.last.decided).lines for reason in part.reasons]
+    return [(f"{one.group}-{one.code}", one.amount) for one in reasons if one.group == "PR"]
+
+
+def kept(together: Together) -> dict[CellName, int]:
+    harbor = together.nodes["harbor"]
+    cells = (
+        msgspec.msgpack.decode(body, type=tuple[CellName, tuple[Entry, ...]])
+        for _, body in harbor.desk.claim_states("cell/")
+    )
+    return {name: history[-1].cents for name, history in cells}
+
+
+def test_one_payer_counts_on_from_what_the_other_took(together: Together) -> None:
+    send(together, "harbor", claim(line(1, "R0070", 60000, units=3000), authorisation=""))
+    send(together, "harbor", claim(line(1, "G0404", 45000, "20250302", units=2000), identifier="B1"))
+    assert run(together, "harbor") == (2, 0)
+    assert kept(together)[DEDUCTIBLE] == 38000  # 2 x 200 less the copay
+
+    send(together, "remedy", claim(line(1, "G0404", 30000, "20250303"), identifier="C1"))
+    assert run(together, "remedy") == (1, 0)
+
+    assert ("PR-1", 12000) in shares(together, "remedy")  # what is left of 500
+    assert kept(together)[DEDUCTIBLE] == 50000
+    takes = [decode(body, keeper.KeptTake) for _, body in together.nodes["harbor"].desk.claim_states("take/")]
+    assert {(one.payer, one.committed) for one in takes} == {("harbor", True), ("remedy", True)}
+    ((_, row),) = [(one, port.plan_year(together.owner.ledger.read(), one)) for one in _years(together)]
+    assert row is not None
+    assert row.number >= 3
+
+
+def _years(together: Together) -> list[bytes]:
+    names = [name for name, _ in together.nodes["harbor"].desk.claim_states("kept/")]
+    return [bytes.fromhex(name.removeprefix("kept/")) for name in names]
+
+
+def test_a_void_gives_back_what_was_taken_to_the_cent(together: Together) -> None:
+    send(together, "harbor", claim(line(1, "G0404", 45000, units=2000)))
+    run(together, "harbor")
+    before = kept(together)
+    send(together, "remedy", claim(line(1, "G0404", 30000, "20250303"), identifier="C1"))
+    run(together, "remedy")
+    assert kept(together) != before
+    void = claim(line(1, "G0404", 30000, "20250303"), identifier="C1", frequency="8", original="C00000001")
+    send(together, "remedy", void)
+    assert run(together, "remedy") == (1, 0)
+    assert {name: cents for name, cents in kept(together).items() if cents} == before
+
+
+def test_without_the_keeper_a_claim_waits_and_says_so(together: Together) -> None:
+    send(together, "remedy", claim(line(1, "G0404", 30000)))
+    together.transport.down.add("https://harbor.example")
+    assert run(together, "remedy") == (0, 1)
+    (told,) = list_cases(together.nodes["remedy"], ListCases()).cases
+    assert told.waits == ("keeper: exchange.unreachable: the claim waits for the accumulators",)
+    assert told.status == "accepted"
+    together.transport.down.clear()
+    assert run(together, "remedy") == (1, 0)
+    assert list_cases(together.nodes["remedy"], ListCases()).cases[0].waits == ()
+
+
+def test_a_decision_that_saw_what_moved_is_made_again(together: Together) -> None:
+    remedy = together.nodes["remedy"]
+    send(together, "remedy", claim(line(1, "G0404", 30000)))
+    send(together, "harbor", claim(line(1, "G0404", 60000, "20250303", units=3000), identifier="B1"))
+    plan = msgspec.structs.replace(PLAN, payer="REMEDY1")
+    rates = msgspec.structs.replace(RATES, payer="REMEDY1")
+    inbox = Inbox(remedy, plan, [rates], msgspec.structs.replace(MEMBERS, payer="REMEDY1"), plan_of("remedy"))
+    inbox.accept()
+    inbox.make()
+    run(together, "harbor")  # takes the whole deductible meanwhile
+    assert kept(together)[DEDUCTIBLE] == 50000
+    assert inbox.take() == 1
+    assert inbox.decide() == (1, 0)
+    assert "PR-1" not in {code for code, _ in shares(together, "remedy")}
+    assert kept(together)[DEDUCTIBLE] == 50000
+
+
+def test_a_keeper_that_forks_is_refused_and_proven(together: Together) -> None:
+    harbor, remedy = together.nodes["harbor"], together.nodes["remedy"]
+    send(together, "remedy", claim(line(1, "G0404", 30000)))
+    run(together, "remedy")
+    accumulators = keeper.accumulators_of(remedy, msgspec.structs.replace(PLAN, payer="REMEDY1"))
+    assert accumulators is not None
+    assert dict(accumulators.cells(["M1|19800101|JANE"]))[DEDUCTIBLE] > 0
+    for name, body in harbor.desk.claim_states("cell/"):
+        cell, history = msgspec.msgpack.decode(body, type=tuple[CellName, tuple[Entry, ...]])
+        if cell == DEDUCTIBLE:
+            other = (*history[:-1], msgspec.structs.replace(history[-1], cents=history[-1].cents + 1))
+            harbor.desk.keep_claims([], [(name, msgspec.msgpack.encode((cell, other)))])
+    with pytest.raises(Forbidden, match=r"claims\.fork"):
+        accumulators.cells(["M1|19800101|JANE"])
+    ((_, proof),) = remedy.desk.claim_states("fork/")
+    assert proof
+
+
+def test_a_member_that_is_no_payer_of_the_plan_learns_nothing(together: Together) -> None:
+    year = _years(together)[0]
+    cedar = together.nodes["cedar"]
+    handler = keeper.handlers(together.nodes["harbor"])[keeper.CELLS]
+    with pytest.raises(Forbidden, match=r"claims\.year"):
+        handler("cedar", encode(keeper.AskCells(year, ("M1",))))
+    with pytest.raises(Forbidden, match=r"claims\.year"):
+        handler("remedy", encode(keeper.AskCells(bytes(16), ("M1",))))
+    assert cedar.desk.claim_states("said/") == []
