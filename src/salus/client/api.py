@@ -505,6 +505,23 @@ class CaseExplained(msgspec.Struct, frozen=True, kw_only=True):
     """Each step: rule, clause, cents payable before and after."""
 
 
+class OpenYear(msgspec.Struct, frozen=True, kw_only=True):
+    """A plan, and the other payers that take from its accumulators."""
+
+    plan: bytes
+    """The plan document, JSON."""
+
+    payers: tuple[str, ...]
+    """Member ids of the other payers."""
+
+
+class YearOpened(msgspec.Struct, frozen=True, kw_only=True):
+    """The plan year stands on the ledger."""
+
+    year: str
+    """Its id, hexadecimal: for the other payers."""
+
+
 class RecomputeDecision(msgspec.Struct, frozen=True, kw_only=True):
     """A decided case and the contract it is held against."""
 
@@ -552,6 +569,23 @@ class Ruled(msgspec.Struct, frozen=True, kw_only=True):
 
     rulings: int
     """Rulings on this round of the case."""
+
+
+class ShareYear(msgspec.Struct, frozen=True, kw_only=True):
+    """A plan whose accumulators another member keeps."""
+
+    plan: bytes
+    """This payer's plan document, JSON."""
+
+    year: str
+    """Id of the plan year."""
+
+
+class YearShared(msgspec.Struct, frozen=True, kw_only=True):
+    """Claims of the plan are decided on the keeper's cells."""
+
+    keeper: str
+    """Member id of the keeper, as the ledger has it."""
 
 
 class SubmitClaims(msgspec.Struct, frozen=True, kw_only=True):
@@ -2877,6 +2911,10 @@ class ClaimsCases:
         """Tell why a case was decided so, at payer or provider, from the decision as it was committed. For: operator."""
         return self._connection.ask('/api/claims/explain', request, CaseExplained)
 
+    def open_year(self, request: OpenYear) -> YearOpened:
+        """Keep the accumulators of a plan year: on the ledger stands one root for each batch of moves. For: operator."""
+        return self._connection.ask('/api/claims/open-year', request, YearOpened)
+
     def recompute(self, request: RecomputeDecision) -> DecisionRecomputed:
         """Make a decision again from plan and facts as sent and one's own contract; name the step where the two part. For: operator."""
         return self._connection.ask('/api/claims/recompute', request, DecisionRecomputed)
@@ -2884,6 +2922,10 @@ class ClaimsCases:
     def rule(self, request: RuleOnClaim) -> Ruled:
         """Keep what a person decided on a claim that waits, or that is contested; it shows in the decision. For: operator."""
         return self._connection.ask('/api/claims/rule', request, Ruled)
+
+    def share_year(self, request: ShareYear) -> YearShared:
+        """Decide the claims of a plan on accumulators that another member keeps. Raises NotFound. For: operator."""
+        return self._connection.ask('/api/claims/share-year', request, YearShared)
 
     def submit(self, request: SubmitClaims) -> ClaimsSubmitted:
         """Send claims to a payer: journalled and committed before their first byte leaves, in the patients' access logs. For: operator."""
