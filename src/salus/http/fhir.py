@@ -16,6 +16,7 @@ from salus.core.errors import SalusError
 from salus.http.derive import Authenticator, body_of
 from salus.node.errors import UNSIGNED, EdgeError, Malformed
 from salus.node.fhir.answers import NOT_ACCEPTABLE, UNKNOWN_FORM, Answer, FhirRefused, Request, outcome_of
+from salus.node.fhir.exporting import FORMATS
 from salus.node.fhir.server import ROOT, FhirServer
 from salus.node.mapping import edge_error
 
@@ -30,7 +31,7 @@ CORS: Final = Middleware(
     allow_origins=["*"],
     allow_methods=["*"],
     allow_headers=["*"],
-    expose_headers=["etag", "location", "last-modified"],
+    expose_headers=["etag", "location", "last-modified", "content-location"],
 )
 HEADERS: Final = ("if-match", "if-none-match", "if-none-exist", "if-modified-since", "prefer", "content-type")
 MAX_BODY: Final = 64 << 20
@@ -67,7 +68,7 @@ def _negotiated(http: HttpRequest) -> bool:
     accepted = (
         [asked] if asked else [part.partition(";")[0].strip() for part in http.headers.get("accept", "*/*").split(",")]
     )
-    if not any(one in {*JSON, "*/*", "application/*", ""} for one in accepted):
+    if not any(one in {*JSON, *FORMATS, "*/*", "application/*", ""} for one in accepted):
         raise FhirRefused(NOT_ACCEPTABLE, "fhir.not-acceptable", "no such form of answer", expected=MEDIA)
     return http.query_params.get("_pretty") == "true"
 
@@ -97,11 +98,12 @@ def _response(answer: Answer, http: HttpRequest, *, pretty: bool) -> Response:
         headers["last-modified"] = formatdate(answer.modified / 1000, usegmt=True)
     if answer.location:
         headers["location"] = answer.location
-    body = msgspec.json.format(answer.body, indent=2) if pretty and answer.body else answer.body
+    body = msgspec.json.format(answer.body, indent=2) if pretty and answer.body and not answer.media else answer.body
     if http.method == "HEAD":
         body = b""
     headers["cache-control"] = "no-store"
-    return Response(body, status_code=answer.status, headers=headers, media_type=MEDIA)
+    headers |= dict(answer.extra)
+    return Response(body, status_code=answer.status, headers=headers, media_type=answer.media or MEDIA)
 
 
 def _refusal(error: EdgeError, *, pretty: bool) -> Response:

@@ -194,6 +194,32 @@ class Search:
         sql = f"SELECT {_HIT} FROM {FROM} WHERE {where} AND e.number > ? ORDER BY e.number LIMIT ?"  # noqa: S608 -- compiled parts
         return [_hit(row) for row in self._store.ask(sql, [*values, after, limit])], total
 
+    def types(self, scope: Scope) -> list[str]:
+        """Return the types of which permitted own rows exist, in order."""
+        sql = f"SELECT DISTINCT e.type FROM {FROM} WHERE l.lease = 0 AND {scope.text} ORDER BY e.type"  # noqa: S608 -- compiled parts
+        return [kind for (kind,) in self._store.ask(sql, scope.values)]
+
+    def exported(
+        self, kind: str, scope: Scope, numbers: tuple[int, int], *, since: int, but: bytes, limit: int
+    ) -> list[Hit]:
+        """Return permitted own rows of a type with `numbers` in (after, until], recorded from `since` on (Unix ms).
+
+        but: a link whose rows are left out, empty for none.
+        """
+        where = f"e.type = ? AND e.number > ? AND e.number <= ? AND e.recorded >= ? AND l.lease = 0 AND l.id <> ? AND {scope.text}"
+        sql = f"SELECT {_HIT} FROM {FROM} WHERE {where} ORDER BY e.number LIMIT ?"  # noqa: S608 -- compiled parts
+        values = [kind, *numbers, since, but, *scope.values, limit]
+        return [_hit(row) for row in self._store.ask(sql, values)]
+
+    def visible(self, names: Sequence[str], scope: Scope) -> frozenset[str]:
+        """Return which of some "Type/id" the scope holds."""
+        found: set[str] = set()
+        for at in range(0, len(names), TOGETHER):
+            part = names[at : at + TOGETHER]
+            sql = f"SELECT e.name FROM {FROM} WHERE e.name IN ({marks(len(part))}) AND {scope.text}"  # noqa: S608 -- compiled parts
+            found |= {name for (name,) in self._store.ask(sql, [*part, *scope.values])}
+        return frozenset(found)
+
     # Includes -----------------------------------------------------------------------------------------------------
 
     def _included(self, query: Query, hits: Sequence[Hit], scope: Scope) -> list[Hit]:

@@ -187,6 +187,17 @@ def test_2_pages_have_no_gaps(worlds):
         assert all(pages)
 
 
+@pytest.mark.parametrize("path", ["Patient/$export", "$export", "Patient/$export?_type=Condition,Observation"])
+def test_7_an_export_has_what_may_be_seen(worlds, path):
+    def told(world):
+        job = dict(world.doctor("GET", path, prefer="respond-async").extra)["content-location"]
+        manifest = world.doctor.get(job.removeprefix(world.server.base + "/"))
+        files = [one.pop("url").removeprefix(world.server.base + "/") for one in manifest["output"]]
+        return manifest["output"], [world.told("GET", one) for one in files], [len(one) for one in files]
+
+    assert told(worlds[0]) == told(worlds[1])
+
+
 def test_8_there_are_no_subscriptions_to_overhear(worlds):
     for world in worlds:
         rest = world.doctor.get("metadata")["rest"][0]

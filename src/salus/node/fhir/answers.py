@@ -49,13 +49,18 @@ class Request(msgspec.Struct, frozen=True):
 
 
 class Answer(msgspec.Struct, frozen=True):
-    """What comes back. version, modified (Unix ms) and location describe one resource; 0 and "" where there is none."""
+    """What comes back. version, modified (Unix ms) and location describe one resource; 0 and "" where there is none.
+
+    media: of the body, "" for FHIR JSON. extra: further headers, lower-case names.
+    """
 
     status: int
     body: bytes = b""
     version: int = 0
     modified: int = 0
     location: str = ""
+    media: str = ""
+    extra: tuple[tuple[str, str], ...] = ()
 
 
 class FhirRefused(EdgeError):

@@ -26,6 +26,7 @@ _FAST: Final = "http://hl7.org/fhir/us/consent-management/OperationDefinition"
 OPERATIONS: Final = {
     "Patient": [
         {"name": "everything", "definition": "http://hl7.org/fhir/OperationDefinition/Patient-everything"},
+        {"name": "export", "definition": "http://hl7.org/fhir/uv/bulkdata/OperationDefinition/patient-export"},
     ],
     "Consent": [
         {"name": "fileConsent", "definition": f"{_FAST}/fileConsent"},

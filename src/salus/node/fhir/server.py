@@ -8,6 +8,7 @@ from salus.node.fhir.answers import NO_METHOD, Answer, FhirRefused, Request
 from salus.node.fhir.asking import Asking, Leases
 from salus.node.fhir.bundles import Bundles
 from salus.node.fhir.capability import capability_statement
+from salus.node.fhir.exporting import EXPORT, JOBS, Exporting
 from salus.node.fhir.filing import Filing
 from salus.node.fhir.paging import LABEL, Paging
 from salus.node.fhir.presenting import raw
@@ -36,11 +37,13 @@ class FhirServer:
         self._validating = Validating(validator_of(told.packages), enforced=told.validate_writes)
         self._writing = Writing(self.base, self._validating)
         self._bundles = Bundles(self._writing, self.dispatch)
+        self._exporting = Exporting(self.base, self._paging, self._reading)
         filing = Filing(self._reading, self._writing, self._bundles)
         self._operations = {
             ("POST", "Consent", "$fileConsent"): filing.file,
             ("POST", "Consent", "$revokeConsent"): filing.revoke,
             ("POST", "AuditEvent", "$recordDisclosure"): filing.record,
+            ("GET", "Patient", EXPORT): self._exporting.kick_off,
         }
 
     def answer(self, caller: Caller, purpose: str, request: Request) -> Answer:
@@ -58,6 +61,10 @@ class FhirServer:
             return self._continued(asking, parts[1])
         if parts == ["_history"] and request.method == "GET":
             return self._reading.history(asking, request)
+        if parts == [EXPORT] and request.method == "GET":
+            return self._exporting.kick_off(asking, request)
+        if parts[:1] == [JOBS] and len(parts) == 2 and (told := self._exporting.answer(asking, request, parts[1])):
+            return told
         if not parts and request.method == "POST":
             return self._bundles.answer(asking, request)
         if not parts or parts[0] not in TYPES:

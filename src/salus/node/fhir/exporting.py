@@ -1,0 +1,139 @@
+"""Bulk export (FHIR Bulk Data Access 2.0): kick-off, status, manifest, files of newline-delimited JSON, delete.
+
+Nothing is copied aside: a job is a sealed note of who asked for what and how far the store had come, a file a sealed range of
+records. Each download decides anew what the asker may see, so that a consent filed after the kick-off counts for every file
+after it, and an interrupted download goes on with the files that are left, after a restart too. Own records only:
+what was pulled under a grant ends with it, an export would outlive it.
+"""
+
+from collections.abc import Sequence
+from typing import Final
+from urllib.parse import urlencode
+
+import msgspec
+
+from salus.index.search import Hit
+from salus.interop.fhir.survey import TYPES
+from salus.interop.fhir.times import interval
+from salus.node.errors import Fault
+from salus.node.fhir.answers import BAD, Answer, FhirRefused, Request, nothing_there
+from salus.node.fhir.asking import Asking
+from salus.node.fhir.paging import Paging
+from salus.node.fhir.presenting import instant, raw
+from salus.node.fhir.reading import Reading
+
+NDJSON: Final = "application/fhir+ndjson"
+FORMATS: Final = frozenset({NDJSON, "application/ndjson", "ndjson"})
+FILE_ROWS: Final = 1_000
+"""Resources of one file: opened and answered at once, about 2 MB."""
+LIVES_MS: Final = 24 * 3_600_000
+"""A job's life: what is not fetched within a day is asked for anew."""
+MAX_FORGOTTEN: Final = 10_000
+"""Deleted jobs remembered: 24 hours of one every 9 seconds."""
+EXPORT: Final = "$export"
+JOBS: Final = "_export"
+
+
+class _Job(msgspec.Struct, frozen=True, array_like=True):
+    """An export, or with a type one of its files: the records numbered (after, until]. at: Unix ms of the kick-off."""
+
+    id: bytes
+    at: int
+    position: int
+    since: int
+    types: tuple[str, ...]
+    kind: str = ""
+    after: int = 0
+    until: int = 0
+
+
+class Exporting:
+    """Answers bulk export for one server. `base` is the URL of its FHIR root."""
+
+    def __init__(self, base: str, paging: Paging, reading: Reading) -> None:
+        self._base = base
+        self._paging = paging
+        self._reading = reading
+        self._deleted: dict[bytes, int] = {}
+
+    def kick_off(self, asking: Asking, request: Request) -> Answer:
+        """Begin an export of the whole store or, at Patient, of the patients' records. Raises FhirRefused."""
+        if "respond-async" not in request.header("prefer"):
+            raise FhirRefused(
+                BAD, "fhir.not-async", "an export is asked for asynchronously", expected="Prefer: respond-async"
+            )
+        since, types = _parameters(request)
+        job = _Job(asking.node.entropy(16), asking.node.now(), asking.node.index.position(), since, types)
+        url = self._url(asking, request, job)
+        return Answer(202, extra=(("content-location", url),))
+
+    def answer(self, asking: Asking, request: Request, link: str) -> Answer | None:
+        """Answer to a job or one of its files. Raises FhirRefused (not found) for another asker's and deleted ones."""
+        told = self._paging.open(asking, link)
+        if told.path.rpartition("/")[2] != EXPORT:
+            raise nothing_there()
+        job, now = msgspec.convert(told.cursor, _Job), asking.node.now()
+        if job.id in self._deleted or now - job.at > LIVES_MS:
+            raise nothing_there()
+        asked = Request("GET", told.path, told.pairs)
+        asking.admit(asked)
+        if request.method == "GET":
+            return self._file(asking, asked, job) if job.kind else self._manifest(asking, asked, job)
+        if request.method != "DELETE" or job.kind:
+            return None
+        self._deleted = {one: at for one, at in self._deleted.items() if now - at <= LIVES_MS}
+        if len(self._deleted) >= MAX_FORGOTTEN:
+            raise FhirRefused(Fault(503, "throttled"), "fhir.busy", "too many jobs were deleted today")
+        self._deleted[job.id] = job.at
+        return Answer(202)
+
+    def _url(self, asking: Asking, request: Request, job: _Job) -> str:
+        """Return a link that tells nothing: numbers of records have gaps where others have written."""
+        return f"{self._base}/{JOBS}/{self._paging.seal(asking, request, msgspec.structs.astuple(job))}"
+
+    def _manifest(self, asking: Asking, asked: Request, job: _Job) -> Answer:
+        output = []
+        for kind in job.types or asking.node.index.search.types(asking.scope):
+            part = msgspec.structs.replace(job, kind=kind, until=job.position)
+            while hits := self._hits(asking, asked, part):
+                part = msgspec.structs.replace(part, until=hits[-1].number)
+                output.append({"type": kind, "url": self._url(asking, asked, part), "count": len(hits)})
+                part = msgspec.structs.replace(part, after=part.until, until=job.position)
+        query = urlencode(asked.pairs)
+        manifest = {
+            "transactionTime": instant(job.at),
+            "request": f"{self._base}/{asked.path}" + (f"?{query}" if query else ""),
+            "requiresAccessToken": True,
+            "output": output,
+            "error": [],
+        }
+        return Answer(200, bytes(raw(manifest)), media="application/json")
+
+    def _file(self, asking: Asking, asked: Request, part: _Job) -> Answer:
+        bodies = self._reading.bodies(asking, self._hits(asking, asked, part), "export")
+        return Answer(200, b"".join(body + b"\n" for body in bodies), media=NDJSON)
+
+    def _hits(self, asking: Asking, asked: Request, part: _Job) -> Sequence[Hit]:
+        house = asking.node.vault.house_link() if asked.path.startswith("Patient/") else b""
+        numbers = (part.after, part.until)
+        return asking.node.index.search.exported(
+            part.kind, asking.scope, numbers, since=part.since, but=house, limit=FILE_ROWS
+        )
+
+
+def _parameters(request: Request) -> tuple[int, tuple[str, ...]]:
+    """Return (`_since` in Unix ms, types). Raises FhirRefused for what is not understood."""
+    since, types = 0, list[str]()
+    for name, value in request.pairs:
+        if name == "_since" and (found := interval(value.replace(" ", "+"))):
+            since = found[0]
+        elif name == "_type" and set(value.split(",")) <= TYPES:
+            types += value.split(",")
+        elif name != "_outputFormat" or value.replace(" ", "+") not in FORMATS:
+            raise FhirRefused(
+                BAD,
+                "fhir.search-parameter",
+                "an export takes no such parameter or value",
+                expected="_since, _type, _outputFormat=application/fhir+ndjson",
+            )
+    return since, tuple(dict.fromkeys(types))
