@@ -211,6 +211,11 @@ class Search:
         values = [kind, *numbers, since, but, *scope.values, limit]
         return [_hit(row) for row in self._store.ask(sql, values)]
 
+    def patients(self, scope: Scope, link: bytes) -> list[Hit]:
+        """Return the permitted Patient under a link."""
+        sql = f"SELECT {_HIT} FROM {FROM} WHERE l.id = ? AND e.type = 'Patient' AND l.lease = 0 AND {scope.text}"  # noqa: S608 -- compiled parts
+        return [_hit(row) for row in self._store.ask(sql, [link, *scope.values])]
+
     def visible(self, names: Sequence[str], scope: Scope) -> frozenset[str]:
         """Return which of some "Type/id" the scope holds."""
         found: set[str] = set()

@@ -128,6 +128,25 @@ class Asking:
         """Decide anew: what was just written may be of policy classes that were not there before."""
         self._scope = None
 
+    def journal_audit(self, patient: Hit, ids: Sequence[str]) -> None:
+        """Note durably which AuditEvents of the journal are about to be shown: looking at the log is looking, too."""
+        names = [f"AuditEvent/{own}/1" for own in ids]
+        self._node.vault.journal(
+            [
+                Disclosure(
+                    side=Side.CUSTODIAN,
+                    subject=patient.link,
+                    member=self._node.member,
+                    person=self.caller.subject,
+                    role=self.role,
+                    purpose=self.purpose,
+                    action="audit",
+                    what=tuple(names[at : at + LINE_NAMES // 2]),
+                )
+                for at in range(0, len(names), LINE_NAMES // 2)
+            ]
+        )
+
     def journal(self, hits: Sequence[Hit], action: str) -> None:
         """Note durably what is about to be shown, per patient; resources of no patient disclose nobody."""
         by_link: dict[tuple[bytes, bool], list[str]] = {}

@@ -146,7 +146,7 @@ class Reading:
             }
             for at, (hit, body) in enumerate(zip([*found.hits, *found.included], matches, strict=True))
         ]
-        return _bundle("searchset", asking.node.now(), found.total, links, entries)
+        return bundle_of("searchset", asking.node.now(), found.total, links, entries)
 
     def everything(self, asking: Asking, request: Request, own: str, after: int = 0) -> Answer:
         """Return a page of a patient's whole record and what of the house it refers to (Patient/$everything)."""
@@ -164,7 +164,7 @@ class Reading:
             {"fullUrl": f"{self._base}/{hit.name}", "resource": msgspec.Raw(body), "search": {"mode": "match"}}
             for hit, body in zip(page, self.bodies(asking, page, "everything"), strict=True)
         ]
-        return Answer(200, _bundle("searchset", asking.node.now(), total, links, entries))
+        return Answer(200, bundle_of("searchset", asking.node.now(), total, links, entries))
 
     # Histories ----------------------------------------------------------------------------------------------------
 
@@ -185,7 +185,7 @@ class Reading:
         if len(hits) > count:
             sealed = self._paging.seal(asking, request, (page[-1].number,))
             links.append({"relation": "next", "url": f"{self._base}/_page/{sealed}"})
-        return Answer(200, _bundle("history", asking.node.now(), total, links, entries))
+        return Answer(200, bundle_of("history", asking.node.now(), total, links, entries))
 
     def _past(self, hit: Hit, body: bytes | None) -> dict[str, Any]:
         if body is None:
@@ -218,7 +218,8 @@ def under_derived_names(body: bytes, writer: str) -> bytes:
     return splice(resource, Rewriting(renamed=renamed)).raw
 
 
-def _bundle(kind: str, now: int, total: int, links: list[dict[str, str]], entries: list[dict[str, Any]]) -> bytes:
+def bundle_of(kind: str, now: int, total: int, links: list[dict[str, str]], entries: list[dict[str, Any]]) -> bytes:
+    """Return a Bundle of a type, with its total over all pages."""
     told: dict[str, Any] = {
         "resourceType": "Bundle",
         "type": kind,

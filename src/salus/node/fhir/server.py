@@ -6,6 +6,9 @@ from salus.interop.fhir.survey import TYPES
 from salus.node.errors import EdgeError, NotFound
 from salus.node.fhir.answers import NO_METHOD, Answer, FhirRefused, Request
 from salus.node.fhir.asking import Asking, Leases
+from salus.node.fhir.auditing import JOURNAL, PREFIX, Auditing, asks_journal
+from salus.node.fhir.auditing import KIND as AUDIT
+from salus.node.fhir.auditing import LABEL as AUDIT_LABEL
 from salus.node.fhir.bundles import Bundles
 from salus.node.fhir.capability import capability_statement
 from salus.node.fhir.exporting import EXPORT, JOBS, Exporting
@@ -38,6 +41,7 @@ class FhirServer:
         self._writing = Writing(self.base, self._validating)
         self._bundles = Bundles(self._writing, self.dispatch)
         self._exporting = Exporting(self.base, self._paging, self._reading)
+        self._auditing = Auditing(self.base, self._paging, self._reading, node.secret(AUDIT_LABEL))
         filing = Filing(self._reading, self._writing, self._bundles)
         self._operations = {
             ("POST", "Consent", "$fileConsent"): filing.file,
@@ -85,7 +89,7 @@ class FhirServer:
     def _of_type(self, asking: Asking, request: Request, parts: list[str]) -> Answer | None:
         kind = parts[0]
         if request.method == "GET":
-            return self._reading.search(asking, request, kind)
+            return self._search(asking, request, kind)
         if request.method == "POST":
             return self._writing.create(asking, request, kind)
         if request.method == "PUT":
@@ -94,10 +98,15 @@ class FhirServer:
             return self._writing.delete_where(asking, request, kind)
         return None
 
+    def _search(self, asking: Asking, request: Request, kind: str) -> Answer:
+        if kind == AUDIT and asks_journal(request):
+            return self._auditing.search(asking, request)
+        return self._reading.search(asking, request, kind)
+
     def _of_resource(self, asking: Asking, request: Request, parts: list[str]) -> Answer | None:
         kind, own = parts
         if own == "_search" and request.method == "POST":
-            return self._reading.search(asking, request, kind)
+            return self._search(asking, request, kind)
         if own == "_history" and request.method == "GET":
             return self._reading.history(asking, request, kind)
         if own == VALIDATE and request.method == "POST":
@@ -105,6 +114,8 @@ class FhirServer:
         if own[:1] in {"_", "$"}:
             operation = self._operations.get((request.method, kind, own))
             return operation(asking, request) if operation else None
+        if kind == AUDIT and own.startswith(PREFIX):
+            return self._auditing.read(asking, own) if request.method == "GET" else None
         writing = self._writing
         by_method = {"GET": self._reading.read, "PUT": writing.update, "PATCH": writing.patch, "DELETE": writing.delete}
         handle = by_method.get(request.method)
@@ -140,6 +151,8 @@ class FhirServer:
         if parts[-1] == "_history":
             kind, own = (parts[0] if len(parts) > 1 else ""), (parts[1] if len(parts) > 2 else "")
             return self._reading.history(asking, request, kind, own, before=int(told.cursor[0]))
+        if parts[-1] == JOURNAL:
+            return self._auditing.search(asking, request, told.cursor)
         if parts[-1] == "$everything":
             return self._reading.everything(asking, request, parts[1], after=int(told.cursor[0]))
         if len(parts) == 3:
