@@ -132,6 +132,8 @@ CANARIES: Mapping[str, Callable[[str], dict[str, Any]]] = {
     "research.offer": lambda word: {"terms": base64(word), "policy": [f"DUO:0000007={word}", word]},
     "research.offers": lambda _: {},
     "research.permits": lambda _: {},
+    "research.publish": lambda word: {"query": LINK, "file": f"/nowhere/{word}"},
+    "research.replay": lambda word: {"bundle": base64(word), "trust": base64(f'{{"{word}": 1}}'), "data": word},
     "research.rerun": lambda _: {"query": LINK},
     "research.result": lambda _: {"query": LINK},
     "research.review": lambda _: {},

@@ -2425,6 +2425,67 @@ class Permits(msgspec.Struct, frozen=True, kw_only=True):
     """In order of their ids."""
 
 
+class PublishResult(msgspec.Struct, frozen=True, kw_only=True):
+    """Which result, and where its bundle goes."""
+
+    query: str
+    """The question, hexadecimal."""
+
+    file: str
+    """New file for the bundle."""
+
+
+class ResultPublished(msgspec.Struct, frozen=True, kw_only=True):
+    """The result's digest is on the ledger; whoever has the file and a trust file can replay it."""
+
+    citation: str
+    """SHA-256 of the content: how the result is cited."""
+
+    bytes: int
+    """Size of the file."""
+
+
+class ReplayBundle(msgspec.Struct, frozen=True, kw_only=True):
+    """A bundle, and what the reader believes of the ledger."""
+
+    bundle: bytes
+    """The bundle's file."""
+
+    trust: bytes
+    """The network's trust file."""
+
+    data: str = ''
+    """Also ask the same of FHIR files in this folder."""
+
+
+class BundleReplayed(msgspec.Struct, frozen=True, kw_only=True):
+    """The bundle holds. What does not is refused, and says where."""
+
+    citation: str
+    """SHA-256 of the content."""
+
+    title: str
+    """What the question calls itself."""
+
+    way: str
+    """noisy or exact."""
+
+    custodians: tuple[str, ...]
+    """Who answered."""
+
+    charge: int
+    """What it cost at each data set, micro-rho."""
+
+    steps: int
+    """Steps proven on the ledger."""
+
+    lines: tuple[Any, ...]
+    """The figures, as made again."""
+
+    own: tuple[Any, ...]
+    """Exact figures of one's own files, for comparison."""
+
+
 class RerunQuestion(msgspec.Struct, frozen=True, kw_only=True):
     """The question to compute again."""
 
@@ -3282,6 +3343,14 @@ class ResearchCases:
     def permits(self, request: ListPermits) -> Permits:
         """List permits at the data sets that this member keeps, signs for or asks. For: operator."""
         return self._connection.ask('/api/research/permits', request, Permits)
+
+    def publish(self, request: PublishResult) -> ResultPublished:
+        """Publish a result: write its bundle to a file and its digest to the ledger. Every part has ended by then. For: operator."""
+        return self._connection.ask('/api/research/publish', request, ResultPublished)
+
+    def replay(self, request: ReplayBundle) -> BundleReplayed:
+        """Replay a published result offline: proofs, permit, match, charge, sums, figures. Nothing of the analyst is believed. For: operator."""
+        return self._connection.ask('/api/research/replay', request, BundleReplayed)
 
     def rerun(self, request: RerunQuestion) -> QuestionRerun:
         """Compute this custodian's part again as of its begin, or say what has changed since, never how much. For: operator."""

@@ -8,10 +8,12 @@ from salus.contracts.research import port
 from salus.core.encoding import decode
 from salus.node.errors import Conflict
 from salus.node.exchange.wire import RemoteRefusal
-from salus.node.research import review, run_model, show_result
+from salus.node.research import publish_result, replay_bundle, review, run_model, show_result
 from salus.node.research.answering import ReviewQuestions, frame_of, persons_of
 from salus.node.research.asking import ShowResult
+from salus.node.research.bundle import PublishResult
 from salus.node.research.relaying import RunModel
+from salus.node.research.replaying import ReplayBundle
 from salus.node.research.rounds import PATH, Signed, Taken, Turn, answer_commitment, unmasked_commitment, vector_salt
 from salus.node.research.wire import checked, held, query_row
 
@@ -59,8 +61,9 @@ def close(lines, values, errors):
     assert [one["standard_error"] for one in lines] == pytest.approx(list(errors), abs=1e-9)
 
 
-def test_a_logistic_model_is_the_pooled_one_when_a_hospital_dies_on_the_way(asked, monkeypatch):
+def test_a_logistic_model_is_the_pooled_one_when_a_hospital_dies_on_the_way(asked, monkeypatch, tmp_path):
     together, granted, data_sets = asked
+    believed = together.trust().to_json().encode()
     query = ask(together, granted, LOGISTIC, tuple(data_sets.values()))
     with pytest.raises(Conflict, match=r"research\.waiting"):
         run(together, query)
@@ -83,6 +86,12 @@ def test_a_logistic_model_is_the_pooled_one_when_a_hospital_dies_on_the_way(aske
     close(told.lines, fit.params, fit.bse)
     level(together)
     shown = show_result(together.nodes["university"], ShowResult(query=query))
+    file = tmp_path / "model.bundle"
+    published = publish_result(together.nodes["university"], PublishResult(query=query, file=str(file)))
+    again = replay_bundle(together.nodes["university"], ReplayBundle(bundle=file.read_bytes(), trust=believed))
+    assert (again.citation, again.way, again.charge) == (published.citation, "exact", 0)
+    assert {*again.custodians} == {"east", "north", "south"}
+    close(again.lines, fit.params, fit.bse)
     assert shown.complete
     assert sorted(one.status for one in shown.parts) == ["answered"] * 3 + ["failed"]
     assert "differential privacy" in shown.notes[0]

@@ -3,6 +3,7 @@
 from salus.node.research.alone import check_query, run_alone
 from salus.node.research.answering import answer_question, rerun_question, review, withhold_question
 from salus.node.research.asking import ask_question, show_result
+from salus.node.research.bundle import publish_result
 from salus.node.research.permits import (
     apply_for_permit,
     decide_permit,
@@ -12,6 +13,7 @@ from salus.node.research.permits import (
     show_budget,
 )
 from salus.node.research.relaying import run_model
+from salus.node.research.replaying import replay_bundle
 
 __all__ = [
     "answer_question",
@@ -22,6 +24,8 @@ __all__ = [
     "list_offers",
     "list_permits",
     "offer_data",
+    "publish_result",
+    "replay_bundle",
     "rerun_question",
     "review",
     "run_alone",

@@ -57,7 +57,8 @@ class QueryChecked(Message, frozen=True):
     lines: Annotated[int, Meta(description="Lines of figures on the synthetic sample; 0 if it gives none.")]
 
 
-def _resources(folder: Path) -> Iterator[Any]:
+def resources(folder: Path) -> Iterator[Any]:
+    """Yield the resources of a folder's FHIR files. Raises NotFound, Malformed."""
     files = sorted(path for path in folder.rglob("*") if path.name.endswith(FILES))
     if not files:
         raise NotFound("research.input", "no FHIR file is in the folder", expected=", ".join(FILES))
@@ -114,7 +115,7 @@ def run_alone(node: Node, request: RunQuery) -> QueryRun:  # noqa: ARG001 -- a u
     from salus.node.research import figures  # noqa: PLC0415 -- the extra may not be installed
 
     try:
-        own = figures.frame(query, _resources(Path(request.input)))
+        own = figures.frame(query, resources(Path(request.input)))
         lines = figures.figures(own)
     except QueryRefused as wrong:
         raise Malformed("research.query", str(wrong), todo="`salus research check` tries it on the sample") from None
