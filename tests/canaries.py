@@ -112,6 +112,7 @@ CANARIES: Mapping[str, Callable[[str], dict[str, Any]]] = {
     "records.anchor": lambda _: {},
     "records.chart": lambda word: {"link": LINK, "types": [word]},
     "records.check": lambda _: {},
+    "records.refile": lambda _: {"number": 1, "to": LINK},
     "records.find": lambda word: {"name": word, "identifier": f"urn:mrn|{word}"},
     "records.measures": lambda _: {"link": LINK},
     "records.import": lambda word: {"paths": [f"/nowhere/{word}.json"], "source": f"urn:{word}"},

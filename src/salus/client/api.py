@@ -2047,6 +2047,26 @@ class Measures(msgspec.Struct, frozen=True, kw_only=True):
     """By name."""
 
 
+class Refile(msgspec.Struct, frozen=True, kw_only=True):
+    """Which record is whose."""
+
+    number: int
+    """Number of the record's newest version, as charts show it."""
+
+    to: str
+    """The right patient's link."""
+
+
+class Refiled(msgspec.Struct, frozen=True, kw_only=True):
+    """It is filed under the right patient."""
+
+    number: int
+    """Number of the record under the right link."""
+
+    tombstone: int
+    """Number of the tombstone under the wrong one."""
+
+
 class ShowRecord(msgspec.Struct, frozen=True, kw_only=True):
     """Which record."""
 
@@ -3292,6 +3312,10 @@ class RecordsCases:
     def measures(self, request: AskMeasures) -> Measures:
         """Gather a patient's measurements, and words of results, by what was measured and in which unit. For: person."""
         return self._connection.ask('/api/records/measures', request, Measures)
+
+    def refile(self, request: Refile) -> Refiled:
+        """Move a record that was filed under the wrong patient: sealed anew under the right one, ended under the other. For: privacy-officer."""
+        return self._connection.ask('/api/records/refile', request, Refiled)
 
     def show(self, request: ShowRecord) -> Shown:
         """Show one record, verified byte by byte. Journalled before it is shown. For: person."""

@@ -233,10 +233,14 @@ class Index:
     def permitted_numbers(
         self, link: bytes, terms: tuple[Provision, ...], asker: Asker, *, after: int, limit: int
     ) -> list[int]:
-        """Return, ascending, the numbers behind `after` of the rows that `terms` permit: what a pull goes through."""
+        """Return, ascending, the numbers behind `after` of the rows that `terms` permit: what a pull goes through.
+
+        Tombstones are among them, decided by what they end: else who pulled a record would keep showing it.
+        """
         _, test, values = self._decided(link, terms, asker)
-        sql = f"SELECT e.number {_FROM} WHERE l.id = ? AND l.hidden = 0 AND e.number > ? AND {test} ORDER BY e.number"
-        rows = self._store.ask(f"{sql} LIMIT ?", [link, after, *values, _limit(limit)])
+        where = f"WHERE l.id = ? AND l.hidden = 0 AND e.number > ? AND {test}"
+        sql = f"SELECT e.number {_FROM} {where} UNION SELECT e.number {_FROM_GONE} {where} AND e.gone = 1 ORDER BY 1"
+        rows = self._store.ask(f"{sql} LIMIT ?", [link, after, *values, link, after, *values, _limit(limit)])
         return [number for (number,) in rows]
 
     def _decided(
@@ -244,8 +248,9 @@ class Index:
     ) -> tuple[tuple[tuple[PolicyClass, Decision], ...], str, list[Any]]:
         """Decide for each policy class under a link; return the decisions and the test of permitted rows, with values."""
         sql = (
-            f"SELECT DISTINCT k.number, k.type, k.sensitivity, k.author, k.labels {_FROM} "
-            "WHERE l.id = ? AND l.hidden = 0 ORDER BY k.number"
+            f"SELECT k.number, k.type, k.sensitivity, k.author, k.labels {_FROM} WHERE l.id = ?1 AND l.hidden = 0 "
+            f"UNION SELECT k.number, k.type, k.sensitivity, k.author, k.labels {_FROM_GONE} "
+            "WHERE l.id = ?1 AND l.hidden = 0 AND e.gone = 1 ORDER BY 1"
         )
         decisions = []
         consents = in_force(self.consents.of(link), asker)
@@ -321,6 +326,7 @@ class Index:
 
 
 _FROM: Final = "FROM entry e JOIN link l ON l.number = e.link JOIN policy_class k ON k.number = e.class"
+_FROM_GONE: Final = _FROM.replace("FROM entry e", "FROM version e")
 _COLUMNS: Final = "e.number, l.id, l.lease, e.type, e.id, e.version, e.lo, e.hi, e.status, e.encounter, k.author, k.sensitivity, e.label"
 _HOUSE: Final = (
     "SELECT DISTINCT t.number FROM reference r JOIN entry s ON s.number = r.entry JOIN link sl ON sl.number = s.link "

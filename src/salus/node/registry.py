@@ -30,7 +30,7 @@ from salus.node.network import (
     supervising,
     transacting,
 )
-from salus.node.records import charts, keeping, measures, taking
+from salus.node.records import charts, keeping, measures, refiling, taking
 from salus.node.smart import clients, trying
 from salus.node.upkeep import backups, replaying
 from salus.node.usecase import UseCase
@@ -58,6 +58,7 @@ DOMAINS: Final[tuple[ModuleType, ...]] = (
     links,
     measures,
     people,
+    refiling,
     replaying,
     requests,
     research,
