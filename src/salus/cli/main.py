@@ -16,7 +16,7 @@ from salus.cli.demo import add_options, add_report, demo, network_demo
 from salus.cli.derive import Parser, Usage, add_commands, group_of, request_of
 from salus.cli.doctor import doctor
 from salus.cli.serve import add_options as add_serve_options
-from salus.cli.serve import serve
+from salus.cli.serve import listen_for_messages, serve
 from salus.cli.wallet import on_wallet
 from salus.core.errors import SalusError
 from salus.core.proof.cli import main as verify
@@ -54,6 +54,10 @@ COMMANDS: Final[dict[str, tuple[Command, str]]] = {
         "Tell the story over four processes on CometBFT, one of which is killed on the way, and prove it.",
     ),
     "doctor": (doctor, "Say what is there, what is missing, and what to do. Exit code 1 if something is not well."),
+    "listen": (
+        listen_for_messages,
+        "Run the node and take messages of HL7 v2 (ADT, ORU^R01) over MLLP until told to end.",
+    ),
     "serve": (serve, "Run the node until told to end."),
 }
 

@@ -5,11 +5,12 @@ import asyncio
 import os
 import signal
 import socket
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, nullcontext
 from pathlib import Path
 from typing import Final
 
+import msgspec
 import structlog
 import uvicorn
 from starlette.applications import Starlette
@@ -18,10 +19,12 @@ from salus.cli.demo_pages import serve_demo
 from salus.http import fhir, smart
 from salus.http.app import application, as_operator
 from salus.http.exchange import routes
+from salus.http.mllp import MllpServer
 from salus.http.person import PersonAuthenticator
-from salus.node.config import Config
+from salus.node.config import Config, Hl7
 from salus.node.errors import Unavailable
 from salus.node.fhir.server import FhirServer
+from salus.node.listening.taking import Taking
 from salus.node.local import Opener, opened, socket_path
 from salus.node.member import MemberNode
 from salus.node.registry import use_cases
@@ -33,6 +36,11 @@ from salus.portal.visiting import Pages
 _log = structlog.get_logger()
 # Idle TLS connections of other nodes would hold the end up for 30 s each: their side answers no farewell.
 END_SECONDS: Final = 3
+MLLP_PORT: Final = 2575  # registered for HL7 (IANA)
+
+
+Messages = tuple[Hl7, Callable[[bytes], bytes]]
+"""Where HL7 v2 is listened for, and what takes a message."""
 
 
 class Quiet(uvicorn.Server):
@@ -67,7 +75,9 @@ def listen_local(path: Path) -> socket.socket:
     return local
 
 
-async def _all(servers: Sequence[uvicorn.Server], sockets: Sequence[socket.socket]) -> None:
+async def _all(
+    servers: Sequence[uvicorn.Server], sockets: Sequence[socket.socket], messages: Messages | None = None
+) -> None:
     """Serve on all sockets until told to end, or until one of the servers ends."""
 
     def end() -> None:
@@ -80,7 +90,24 @@ async def _all(servers: Sequence[uvicorn.Server], sockets: Sequence[socket.socke
 
     for told in (signal.SIGINT, signal.SIGTERM):
         asyncio.get_running_loop().add_signal_handler(told, end)
-    await asyncio.gather(*map(one, servers, sockets))
+    async with await _mllp(messages) if messages else nullcontext():
+        await asyncio.gather(*map(one, servers, sockets))
+
+
+async def _mllp(messages: Messages) -> asyncio.Server:
+    """Listen for HL7 v2. Raises Unavailable when the address is taken or not ours."""
+    config, take = messages
+    try:
+        server = await MllpServer(take).serve(config.host, config.port)
+    except OSError as error:
+        raise Unavailable(
+            "node.address",
+            f"cannot listen on {config.host} port {config.port}",
+            got=str(error.strerror),
+            todo="set hl7.port",
+        ) from error
+    print(f"taking HL7 v2 on {config.host} port {server.sockets[0].getsockname()[1]}", flush=True)
+    return server
 
 
 def _server(app: Starlette, config: Config | None = None) -> uvicorn.Server:
@@ -141,10 +168,18 @@ def serve(config: Config, opener: Opener, given: argparse.Namespace) -> int:
         world = _server(application(node, cases, people, more=more), config)
         here = fhir.routes(records, as_operator) if records else []
         local = _server(application(node, cases, as_operator, more=here))
+        messages = (config.hl7, Taking(member, records).take) if member and records and config.hl7.port else None
         port = tcp.getsockname()[1]
         _log.info("node.serving", member=config.member, port=port)
         print(f"serving {config.member} on {config.http.host} port {port}; end with Ctrl-C", flush=True)
         with ticking:
-            asyncio.run(_all((world, local), (tcp, unix)))
+            asyncio.run(_all((world, local), (tcp, unix), messages))
         path.unlink(missing_ok=True)
     return 0
+
+
+def listen_for_messages(config: Config, opener: Opener, given: argparse.Namespace) -> int:
+    """Serve, and take HL7 v2 on the configured port, else on MLLP's own (2575)."""
+    hl7 = config.hl7 if config.hl7.port else msgspec.structs.replace(config.hl7, port=MLLP_PORT)
+    given.demo = False
+    return serve(msgspec.structs.replace(config, hl7=hl7), opener, given)

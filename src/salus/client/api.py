@@ -1177,6 +1177,99 @@ class Links(msgspec.Struct, frozen=True, kw_only=True):
     """The links, in order of their ids."""
 
 
+class Drop(msgspec.Struct, frozen=True, kw_only=True):
+    """A message that nobody needs."""
+
+    id: str
+    """The message's id, as `messages list` shows it."""
+
+    reason: str
+    """Why, without naming anybody."""
+
+
+class MessageLine(msgspec.Struct, frozen=True, kw_only=True):
+    """One message."""
+
+    id: str
+    """Its id here, hexadecimal."""
+
+    received: str
+    """When it came, UTC."""
+
+    sender: str
+    """Application and facility (MSH-3, MSH-4)."""
+
+    control: str
+    """Its control id (MSH-10)."""
+
+    kind: str
+    """Type and event (MSH-9); empty when it could not be read."""
+
+    state: str
+    """held, taken or dropped."""
+
+    reason: str
+    """Field and error code (table 0357) of a refusal; of a message taken, what was not carried over."""
+
+
+class Dropped(msgspec.Struct, frozen=True, kw_only=True):
+    """The message's bytes are gone; that it came, and why it was dropped, stays."""
+
+    line: MessageLine
+    """What is known of it."""
+
+
+class ListMessages(msgspec.Struct, frozen=True, kw_only=True):
+    """Which messages."""
+
+    state: str = 'held'
+    """held, taken or dropped."""
+
+    limit: int = 100
+    """Messages at most."""
+
+
+class Messages(msgspec.Struct, frozen=True, kw_only=True):
+    """Messages."""
+
+    messages: tuple[MessageLine, ...]
+    """The newest first."""
+
+
+class Replay(msgspec.Struct, frozen=True, kw_only=True):
+    """What to try again."""
+
+    id: tuple[str, ...] = ()
+    """Ids of messages held; none: all that are held."""
+
+
+class Replayed(msgspec.Struct, frozen=True, kw_only=True):
+    """What came of it."""
+
+    taken: int
+    """Messages now taken."""
+
+    held: tuple[MessageLine, ...]
+    """Messages that are still held, and why."""
+
+
+class ShowMessage(msgspec.Struct, frozen=True, kw_only=True):
+    """Which message."""
+
+    id: str
+    """The message's id, as `messages list` shows it."""
+
+
+class MessageShown(msgspec.Struct, frozen=True, kw_only=True):
+    """A message that is held, as it came."""
+
+    line: MessageLine
+    """What is known of it."""
+
+    segments: tuple[str, ...]
+    """Its segments as received; none once it is taken or dropped."""
+
+
 class Assemble(msgspec.Struct, frozen=True, kw_only=True):
     """What to found, and by whom."""
 
@@ -3137,6 +3230,29 @@ class LinkCases:
         return self._connection.ask('/api/link/list', request, Links)
 
 
+class MessagesCases:
+    """Use cases about messages."""
+
+    def __init__(self, connection: Connection) -> None:
+        self._connection = connection
+
+    def drop(self, request: Drop) -> Dropped:
+        """Drop a message that is held: its bytes go, the line about it stays with the reason. For: operator."""
+        return self._connection.ask('/api/messages/drop', request, Dropped)
+
+    def list(self, request: ListMessages) -> Messages:
+        """List messages of HL7 v2 that came in: those held for a person, or those taken or dropped. For: operator."""
+        return self._connection.ask('/api/messages/list', request, Messages)
+
+    def replay(self, request: Replay) -> Replayed:
+        """Try held messages again, the oldest first: after an authority was named, or a sender's fault was mended here. For: operator."""
+        return self._connection.ask('/api/messages/replay', request, Replayed)
+
+    def show(self, request: ShowMessage) -> MessageShown:
+        """Show a message that is held, segment by segment. For: operator."""
+        return self._connection.ask('/api/messages/show', request, MessageShown)
+
+
 class NetworkCases:
     """Use cases about network."""
 
@@ -3448,6 +3564,7 @@ class Salus:
         self.journal = JournalCases(connection)
         self.ledger = LedgerCases(connection)
         self.link = LinkCases(connection)
+        self.messages = MessagesCases(connection)
         self.network = NetworkCases(connection)
         self.person = PersonCases(connection)
         self.records = RecordsCases(connection)

@@ -143,6 +143,39 @@ class Oidc(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True
     ] = ""
 
 
+class Hl7(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """Messages of HL7 v2 over MLLP, from the member's own systems."""
+
+    port: Annotated[
+        int,
+        Meta(
+            ge=0, le=65535, description="TCP port that takes messages while the node serves; 0: none.", examples=[2575]
+        ),
+    ] = 0
+    host: Annotated[
+        str,
+        Meta(description="Address to listen on. MLLP has no encryption: the own network only.", examples=["127.0.0.1"]),
+    ] = "127.0.0.1"
+    zone: Annotated[
+        str,
+        Meta(
+            pattern=r"^([+-][0-9]{2}:[0-9]{2})?$",
+            description="Offset of times written without one; empty: such times keep their day only.",
+            examples=["+01:00"],
+        ),
+    ] = ""
+    authorities: Annotated[
+        str,
+        Meta(
+            description="URIs of assigning authorities, as NAMESPACE=URI between commas; any other is one of its sender's own.",
+            examples=["NORTH=urn:oid:1.2.3.4"],
+        ),
+    ] = ""
+    test_system: Annotated[
+        bool, Meta(description="Take test messages (MSH-11 T or D) instead of live ones.", examples=[False])
+    ] = False
+
+
 class Config(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """Everything that an operator may set."""
 
@@ -187,6 +220,7 @@ class Config(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
     )
     fhir: Annotated[Fhir, Meta(description="The FHIR server.")] = msgspec.field(default_factory=Fhir)
     oidc: Annotated[Oidc, Meta(description="Where staff sign in.")] = msgspec.field(default_factory=Oidc)
+    hl7: Annotated[Hl7, Meta(description="HL7 v2.")] = msgspec.field(default_factory=Hl7)
     notices: Annotated[Notices, Meta(description="Notices to patients.")] = msgspec.field(default_factory=Notices)
 
 

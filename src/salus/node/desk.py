@@ -50,6 +50,12 @@ MIGRATIONS: Final = (
     CREATE INDEX claim_number ON claim (number);
     CREATE TABLE claim_state (name TEXT PRIMARY KEY, body BLOB NOT NULL) WITHOUT ROWID;
     """,
+    """
+    CREATE TABLE letter (
+        id BLOB PRIMARY KEY, sender TEXT NOT NULL, control TEXT NOT NULL, kind TEXT NOT NULL, received INTEGER NOT NULL,
+        state TEXT NOT NULL, reason TEXT NOT NULL, body BLOB NOT NULL) WITHOUT ROWID;
+    CREATE INDEX letter_state ON letter (state, received);
+    """,
 )
 
 
@@ -103,6 +109,25 @@ class EmergencyKept(msgspec.Struct, frozen=True):
     opened: int
     purged: int | None
     """When what was read was purged, or None."""
+
+
+class Letter(msgspec.Struct, frozen=True):
+    """What the desk keeps of one message.
+
+    body: the bytes as received while a person may still need them, b"" once taken or dropped. reason: code and place of
+    the refusal, or fields that were not carried over; names only.
+    """
+
+    id: bytes
+    """Digest of sender and bytes, 16 bytes."""
+    sender: str
+    """Application and facility (MSH-3, MSH-4)."""
+    control: str
+    kind: str
+    received: int
+    state: str
+    reason: str
+    body: bytes
 
 
 class Desk(EncryptedFile):
@@ -356,3 +381,20 @@ class Desk(EncryptedFile):
         """Note that a message is on the ledger."""
         with self._writing() as db:
             db.execute("DELETE FROM deferred WHERE number = ?", (number,))
+
+    # Messages of HL7 v2 ------------------------------------------------------------------------------------------
+
+    def keep_letter(self, one: Letter) -> None:
+        """Keep a message in its present state."""
+        with self._writing() as db:
+            db.execute("INSERT OR REPLACE INTO letter VALUES (?, ?, ?, ?, ?, ?, ?, ?)", msgspec.structs.astuple(one))
+
+    def letter(self, id_: bytes) -> Letter | None:
+        """Return a message, None for an unknown id."""
+        rows = self._rows("SELECT * FROM letter WHERE id = ?", (id_,))
+        return Letter(*rows[0]) if rows else None  # type: ignore[arg-type]
+
+    def letters(self, state: str, limit: int) -> list[Letter]:
+        """Return messages in a state, the newest first."""
+        sql = "SELECT * FROM letter WHERE state = ? ORDER BY received DESC, id LIMIT ?"
+        return [Letter(*row) for row in self._rows(sql, (state, limit))]  # type: ignore[arg-type]

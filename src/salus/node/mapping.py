@@ -30,6 +30,8 @@ from salus.interop.fhir.validation import ProfileUnusable
 from salus.interop.fhir.view.definition import ViewMalformed
 from salus.interop.fhir.view.engine import ViewFailed
 from salus.interop.gs1 import refusal as gs1
+from salus.interop.hl7v2 import mllp
+from salus.interop.hl7v2 import refusal as hl7v2
 from salus.interop.x12 import tokens as x12
 from salus.node.errors import Conflict, EdgeError, Forbidden, Malformed, NotFound, Refused, Unavailable
 from salus.vault import errors as vault
@@ -67,6 +69,8 @@ TOLD: Final[dict[type[Exception], Told]] = {
     ThresholdRefused: Told(Forbidden, "threshold.refused", "a trustee's share or signature does not hold"),
     DrawRefused: Told(Malformed, "draw.refused", "the scheme is none, or draws and allocations do not match"),
     cdisc.DocumentRefused: Told(Malformed, "trials.document", "the protocol or table is not taken", private=True),
+    hl7v2.MessageRefused: Told(Malformed, "hl7.message", "the message is not taken"),
+    mllp.FrameTooLarge: Told(Malformed, "hl7.frame", "the frame is too large"),
     x12.Unreadable: Told(Malformed, "x12.unreadable", "the file does not read as X12", private=True),
     DocumentRefused: Told(Malformed, "claims.document", "the document of a plan or rates does not hold", private=True),
     QueryRefused: Told(Malformed, "research.query", "the query document does not hold", private=True),

@@ -38,7 +38,7 @@ class FhirServer:
         self._reading = Reading(self.base, self._paging)
         told = node.config.fhir
         self._validating = Validating(validator_of(told.packages), enforced=told.validate_writes)
-        self._writing = Writing(self.base, self._validating)
+        self._writing = Writing(self.base, self._validating, node.revising)
         self._bundles = Bundles(self._writing, self.dispatch)
         self._exporting = Exporting(self.base, self._paging, self._reading)
         self._auditing = Auditing(self.base, self._paging, self._reading, node.secret(AUDIT_LABEL))

@@ -72,10 +72,10 @@ def waiting(patient: str) -> bytes:
 class Writing:
     """Writes for one server. `base` is the URL of its FHIR root."""
 
-    def __init__(self, base: str, validating: Validating) -> None:
+    def __init__(self, base: str, validating: Validating, lock: threading.RLock) -> None:
         self._base = base
         self._validating = validating
-        self.lock = threading.RLock()  # versions are compared and written as one step
+        self.lock = lock  # versions are compared and written as one step
 
     # Interactions -------------------------------------------------------------------------------------------------
 
