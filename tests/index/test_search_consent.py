@@ -355,3 +355,67 @@ def test_a_hidden_lease_is_not_there_under_any_terms():
         assert pages(index, "Patient", scope, 10)[1] == {1}
         index.forget(LEASES[0])
         assert index.search.versions(scope) == ([], 0)
+
+
+def test_a_consent_narrows_a_slip_and_widens_none():
+    def written(provision):
+        return {
+            "resourceType": "Consent",
+            "id": "c",
+            "status": "active",
+            "scope": {"coding": [{"code": "patient-privacy"}]},
+            "patient": {"reference": "Patient/p"},
+            "provision": provision,
+        }
+
+    link = PATIENTS[0]
+    kinds = ("Observation", "Condition")
+    entries = [
+        Entry(at + 1, link, False, kind, "x", 1, msgspec.json.encode({"resourceType": kind, "id": "x"}))
+        for at, kind in enumerate(kinds)
+    ]
+    slip = (Provision("slip", "permit", types=("Observation",)),)
+
+    def pulled(asker, *consents):
+        more = [
+            Entry(3 + at, link, False, "Consent", f"c{at}", 1, msgspec.json.encode({**one, "id": f"c{at}"}))
+            for at, one in enumerate(consents)
+        ]
+        with Index(None, key=bytes(32), rules=RULES) as index:
+            index.catch_up(Listed([*entries, *more]))
+            return index.permitted_numbers(link, slip, asker, after=0, limit=10)
+
+    disclosing = Asker("south", "physician", "TREAT", 500, NAMES, "disclose")
+    assert pulled(disclosing) == [1]
+    assert pulled(disclosing, written({"type": "permit"})) == [1]
+    assert pulled(disclosing, written({"type": "deny"})) == []
+    only_here = {"type": "permit", "provision": [{"type": "deny", "action": [{"coding": [{"code": "disclose"}]}]}]}
+    assert pulled(disclosing, written(only_here)) == []
+    assert pulled(ASKER, written(only_here)) == [1]
+
+
+def test_a_consent_rules_over_a_rebuilt_index_and_is_forgotten_with_its_link():
+    link = PATIENTS[0]
+    tree = consent(random.Random(1), "c", "p", ("Patient/p",)) | {
+        "status": "active",
+        "scope": {"coding": [{"code": "patient-privacy"}]},
+        "provision": {"type": "deny"},
+    }
+    trees = [{"resourceType": "Patient", "id": "p"}, tree]
+    source = Listed(
+        [
+            Entry(at + 1, link, False, one["resourceType"], one["id"], 1, msgspec.json.encode(one))
+            for at, one in enumerate(trees)
+        ]
+    )
+    everything = (Provision("all", "permit", sensitivities=tuple(range(11))),)
+    realms = [Realm(everything, consented=True)]
+    with Index(None, key=bytes(32), rules=RULES) as index:
+        index.catch_up(source)
+        for _ in range(2):
+            assert pages(index, "Patient", index.search.scope(realms, ASKER), 10) == ([], {0}, set())
+            index.rebuild(source)
+        assert len(index.consents.in_use()) == 1
+        index.forget(link)
+        assert index.consents.in_use() == {}
+        assert index.consents.of(link) == ()

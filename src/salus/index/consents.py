@@ -87,7 +87,7 @@ class Consents:
 
     def in_use(self) -> dict[bytes, tuple[FhirConsent, ...]]:
         """Return the terms of own links by key, without those of links that have none."""
-        rows = self._store.ask("SELECT DISTINCT terms FROM link WHERE lease = 0 AND terms <> x'' ORDER BY terms")
+        rows = self._store.ask("SELECT key FROM terms ORDER BY key")
         keys = [key for (key,) in rows]
         for key in keys:
             if key not in self._known:

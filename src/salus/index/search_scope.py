@@ -4,14 +4,17 @@ A realm is a set of links under the same terms: the member's own records under i
 each live lease under its grant. Where no realm holds a row, the row does not exist for the asker.
 """
 
-from collections.abc import Iterator, Sequence
+from bisect import bisect_right
+from collections.abc import Callable, Iterator, Sequence
+from functools import partial
+from itertools import count
 from typing import Any, Final
 
 import msgspec
 
 from salus.agreements.consent.conditions import NEVER, Condition
 from salus.agreements.consent.decide import Asker, PolicyClass, Provision, decide_within
-from salus.agreements.consent.fhir import in_force
+from salus.agreements.consent.fhir import FhirConsent, in_force
 from salus.index.consents import NONE, Consents
 from salus.index.predicates import Sql, marks, sql_of
 from salus.index.store import Store
@@ -55,7 +58,18 @@ class _Terms(msgspec.Struct, frozen=True):
     consents: tuple[Provision, ...] = ()
 
     def decide(self, asker: Asker, row_class: PolicyClass) -> Condition:
+        """Return which rows of a class the asker may see."""
         return decide_within(self.ceiling, self.default, self.consents, asker, row_class).residual
+
+    def edges(self) -> list[int]:
+        """Return, ascending, when any term begins or ends, Unix ms: between two of them decisions are the same."""
+        found = {0}
+        waiting = [*self.ceiling, *self.default, *self.consents]
+        while waiting:
+            one = waiting.pop()
+            waiting += one.exceptions
+            found.update(one.active or ())
+        return sorted(found)
 
 
 class _Decided(msgspec.Struct):
@@ -69,11 +83,25 @@ class _Decided(msgspec.Struct):
     test: _Test = ("", ())
 
 
+class _Known(msgspec.Struct):
+    """Terms for one asker, and what was decided by them: per window of time, named by its beginning."""
+
+    terms: _Terms
+    edges: list[int]
+    windows: dict[int, _Decided] = msgspec.field(default_factory=dict)
+
+    def at(self, time: int) -> _Decided:
+        """Return what was decided for a moment."""
+        place = bisect_right(self.edges, time)
+        return self.windows.setdefault(self.edges[place - 1] if place else time, _Decided())
+
+
 class _Classes:
-    """The policy classes as they stood at one moment."""
+    """The policy classes as they stood at one moment, and the tests over them, each kept once."""
 
     def __init__(self, rows: Sequence[tuple[Any, ...]] = ()) -> None:
         self.rows = list(rows)
+        self.tests: dict[_Test, _Test] = {}
 
 
 class Scopes:
@@ -82,7 +110,9 @@ class Scopes:
     def __init__(self, store: Store) -> None:
         self._store = store
         self._consents = Consents(store)
-        self._known: dict[tuple[_Terms, Asker], _Decided] = {}
+        self._known: dict[tuple[Any, ...], _Known] = {}
+        self._numbers: dict[tuple[Any, ...], int] = {}
+        self._next = count()  # a number is never used again: whoever still holds one finds nothing under it
         self._classes = _Classes()
 
     def scope(self, realms: Sequence[Realm], asker: Asker) -> Scope:
@@ -102,29 +132,36 @@ class Scopes:
 
     def _tests(self, realm: Realm, asker: Asker, classes: _Classes) -> Iterator[tuple[_Test, Sql]]:
         """Yield the tests of rows of a realm with those of the links that they are for."""
-        if not realm.consented:
-            yield self._permitted(_Terms(realm.terms, realm.terms), asker, classes), _links(realm)
-            return
-        groups: dict[_Test, list[bytes]] = {}
+        who = msgspec.structs.replace(asker, at=0)
         default = realm.terms if realm.default is None else realm.default
-        for number, consents in {NONE: (), **self._consents.in_use()}.items():
-            terms = _Terms(realm.terms, default, in_force(consents, asker))
-            groups.setdefault(self._permitted(terms, asker, classes), []).append(number)
-        for test, numbers in groups.items():
-            yield test, (f"l.lease = 0 AND l.terms IN ({marks(len(numbers))})", list(numbers))
+        base = (realm.terms, default, who)
+        if not realm.consented:
+            known = self._known_of(base, lambda: _Terms(realm.terms, default))
+            yield self._permitted(known, asker, classes), _links(realm)
+            return
+        groups: dict[
+            int, tuple[_Test, list[bytes]]
+        ] = {}  # by identity: to hash a test's values costs more than to decide
+        number = self._numbers.setdefault(base, next(self._next))
+        for key, consents in {NONE: (), **self._consents.in_use()}.items():
+            terms = partial(_ruled, realm.terms, default, consents, who)
+            test = self._permitted(self._known_of((number, key), terms), asker, classes)
+            groups.setdefault(id(test), (test, []))[1].append(key)
+        for test, keys in groups.values():
+            yield test, (f"l.lease = 0 AND l.terms IN ({marks(len(keys))})", list(keys))
 
-    def _permitted(self, terms: _Terms, asker: Asker, classes: _Classes) -> _Test:
-        known = self._known_of(terms, asker)
+    def _permitted(self, told: _Known, asker: Asker, classes: _Classes) -> _Test:
+        known = told.at(asker.at)
         if known.version is classes:
             return known.test
         by_residual: dict[Condition, list[int]] = {}
-        for number, *told in classes.rows:
-            row_class = (told[0], told[1], told[2], told[3])
+        for number, *facts in classes.rows:
+            row_class = (facts[0], facts[1], facts[2], facts[3])
             residual = known.residuals.get(row_class)
             if residual is None:
                 kind, sensitivity, author, labels = row_class
                 asked = PolicyClass(kind, sensitivity, author, tuple(labels.split("\n")) if labels else ())
-                residual = known.residuals[row_class] = terms.decide(asker, asked)
+                residual = known.residuals[row_class] = told.terms.decide(asker, asked)
             if residual != NEVER:
                 by_residual.setdefault(residual, []).append(number)
         tests: list[str] = []
@@ -134,18 +171,25 @@ class Scopes:
             ranges, bounds = _ranges(numbers)
             tests.append(f"({ranges} AND {text})")
             values += [*bounds, *of_residual]
-        known.version, known.test = classes, ((_any(tests) if tests else ""), tuple(values))
+        test = (_any(tests) if tests else "", tuple(values))
+        known.version, known.test = classes, classes.tests.setdefault(test, test)
         return known.test
 
-    def _known_of(self, terms: _Terms, asker: Asker) -> _Decided:
-        edges = _window((*terms.ceiling, *terms.default, *terms.consents), asker.at)
-        key = (terms, msgspec.structs.replace(asker, at=edges))
+    def _known_of(self, key: tuple[Any, ...], terms: Callable[[], _Terms]) -> _Known:
         known = self._known.get(key)
         if known is None:
             if len(self._known) >= MAX_CACHED:
                 self._known.clear()
-            known = self._known[key] = _Decided()
+                self._numbers.clear()
+            made = terms()
+            known = self._known[key] = _Known(made, made.edges())
         return known
+
+
+def _ruled(
+    ceiling: tuple[Provision, ...], default: tuple[Provision, ...], consents: Sequence[FhirConsent], asker: Asker
+) -> _Terms:
+    return _Terms(ceiling, default, in_force(consents, asker))
 
 
 def _any(tests: Sequence[str]) -> str:
@@ -176,15 +220,3 @@ def _ranges(numbers: Sequence[int]) -> tuple[str, list[int]]:
     wide = [(lo, hi) for lo, hi in runs if lo != hi]
     tests = ["e.class BETWEEN ? AND ?"] * len(wide) + ([f"e.class IN ({marks(len(singles))})"] if singles else [])
     return f"({' OR '.join(tests)})", [*(bound for run in wide for bound in run), *singles]
-
-
-def _window(terms: Sequence[Provision], at: int) -> int:
-    """Return the last moment up to `at` at which any term begins or ends: decisions are the same since then."""
-    edges = [0]
-    waiting = list(terms)
-    while waiting:
-        one = waiting.pop()
-        waiting += one.exceptions
-        if one.active:
-            edges += one.active
-    return max(edge for edge in edges if edge <= at) if at >= 0 else at

@@ -222,6 +222,9 @@ def _sides(provision: Provision, asker: Asker, row_class: PolicyClass, steps: li
     steps.append(Step(provision.path, provision.effect, applies, kept_by))
     if scope == NEVER:
         return _Sides(NEVER, NEVER)
+    if not provision.exceptions:
+        permits, denies = (NEVER, scope) if provision.effect == "deny" else (scope, NEVER)
+        return _Sides(NEVER if provision.unread else permits, denies)
     inner = [_sides(exception, asker, row_class, steps, levels - 1) for exception in provision.exceptions]
     permits = either(*(side.permits for side in inner))
     denies = either(*(side.denies for side in inner))
@@ -237,20 +240,29 @@ def _sides(provision: Provision, asker: Asker, row_class: PolicyClass, steps: li
 
 def _kept_by(provision: Provision, asker: Asker, row_class: PolicyClass) -> str:
     """Return the first axis of asker or policy class that is not met, "" when all are."""
-    start, end = provision.active or (asker.at, asker.at + 1)
-    met = (
-        ("members", not provision.members or asker.member in provision.members),
-        ("roles", not provision.roles or asker.role in provision.roles),
-        ("actors", not provision.actors or any(_is(actor, asker, provision.effect) for actor in provision.actors)),
-        ("purposes", not provision.purposes or _purposed(provision, asker.purpose)),
-        ("actions", not provision.actions or asker.action in provision.actions),
-        ("active", start <= asker.at < end),
-        ("types", not provision.types or row_class.type in provision.types),
-        ("sensitivities", _reaches(provision, row_class.sensitivity)),
-        ("authors", not provision.authors or row_class.author in provision.authors),
-        ("labels", not provision.labels or _labelled(provision, row_class)),
-    )
-    return next((axis for axis, holds in met if not holds), "")
+    told = provision
+    if told.members and asker.member not in told.members:
+        return "members"
+    if told.roles and asker.role not in told.roles:
+        return "roles"
+    if told.actors and not any(_is(actor, asker, told.effect) for actor in told.actors):
+        return "actors"
+    if told.purposes and not _purposed(told, asker.purpose):
+        return "purposes"
+    if told.actions and asker.action not in told.actions:
+        return "actions"
+    late = told.active is not None and not told.active[0] <= asker.at < told.active[1]
+    return "active" if late else _kept_by_class(told, row_class)
+
+
+def _kept_by_class(told: Provision, row_class: PolicyClass) -> str:
+    if told.types and row_class.type not in told.types:
+        return "types"
+    if not _reaches(told, row_class.sensitivity):
+        return "sensitivities"
+    if told.authors and row_class.author not in told.authors:
+        return "authors"
+    return "labels" if told.labels and not _labelled(told, row_class) else ""
 
 
 def _is(actor: Actor, asker: Asker, effect: Effect) -> bool:
