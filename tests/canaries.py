@@ -48,6 +48,13 @@ CANARIES: Mapping[str, Callable[[str], dict[str, Any]]] = {
     "claims.open-year": lambda canary: {"plan": base64(f'{{"name": "{canary}"}}'), "payers": []},
     "claims.recompute": lambda canary: {"case": LINK, "rates": base64(f'[{{"payer": "{canary}"}}]')},
     "claims.rule": lambda canary: {"case": LINK, "verdict": "uphold", "basis": canary},
+    "claims.secondary": lambda canary: {
+        "case": LINK,
+        "payer": "north",
+        "identifier": canary,
+        "name": canary,
+        "number": canary,
+    },
     "claims.share-year": lambda canary: {"plan": base64(f'{{"name": "{canary}"}}'), "year": LINK},
     "claims.submit": lambda canary: {"link": LINK, "payer": "north", "file": base64(f"ISA*{canary}")},
     "deliveries.waiting": lambda _: {},

@@ -4,7 +4,7 @@ from salus.node.claims.alone import adjudicate_claims, audit_remittance, check_p
 from salus.node.claims.deciding import correct_claim, decide_claims, rule_on_claim
 from salus.node.claims.keeper import open_year, share_year
 from salus.node.claims.listing import explain_case, list_cases, recompute_decision
-from salus.node.claims.submitting import dispute_decision, submit_claims
+from salus.node.claims.submitting import dispute_decision, submit_claims, submit_secondary
 
 __all__ = [
     "adjudicate_claims",
@@ -20,4 +20,5 @@ __all__ = [
     "rule_on_claim",
     "share_year",
     "submit_claims",
+    "submit_secondary",
 ]

@@ -8,9 +8,13 @@ from msgspec import Meta
 
 from salus.agreements.claims.alone import sound_files
 from salus.agreements.claims.members import person_of
+from salus.agreements.claims.next_payer import claim_after
 from salus.contracts.claims import port
 from salus.interop.x12.calendar import date_of
-from salus.interop.x12.claim import Claim
+from salus.interop.x12.claim import Claim, Party
+from salus.interop.x12.claim_writer import set_of
+from salus.interop.x12.envelope import Stamp, Trader, interchange
+from salus.interop.x12.guides.claim import INSTITUTIONAL, PROFESSIONAL
 from salus.interop.x12.tokens import Unreadable
 from salus.node.anchoring import commit
 from salus.node.claims import documents
@@ -62,6 +66,25 @@ class ClaimsSubmitted(Message, frozen=True):
     due: Annotated[str, Meta(description="By when the payer accepts or refuses, UTC; empty if none is new.")]
 
 
+class SubmitSecondary(Message, frozen=True):
+    """A decided case, and the payer that comes after."""
+
+    case: Annotated[
+        str, Meta(pattern=r"^[0-9a-f]{32}$", description="Id of the first payer's case.", examples=["00" * 16])
+    ]
+    payer: Annotated[str, Meta(description="Member id of the payer that comes after.", examples=["meridian"])]
+    identifier: Annotated[
+        str, Meta(min_length=2, max_length=80, description="That payer's identifier in claims.", examples=["MERID1"])
+    ]
+    name: Annotated[str, Meta(min_length=1, max_length=60, description="Its name in claims.", examples=["MERIDIAN"])]
+    number: Annotated[
+        str, Meta(min_length=2, max_length=80, description="The patient's number there.", examples=["1EG4TE5MK73"])
+    ]
+    filing: Annotated[
+        str, Meta(pattern=r"^[A-Z0-9]{2}$", description="SBR09: MB Medicare part B.", examples=["MB"])
+    ] = "CI"
+
+
 class DisputeDecision(Message, frozen=True):
     """A decided case, and why its decision is contested."""
 
@@ -105,6 +128,25 @@ def submit_claims(node: MemberNode, request: SubmitClaims) -> ClaimsSubmitted:
     return ClaimsSubmitted(
         cases=tuple(case.hex() for case, _ in made), refused=refused, due=moment(min(due)) if due else ""
     )
+
+
+@use_case("claims.secondary", who=OPERATOR)
+def submit_secondary(node: MemberNode, request: SubmitSecondary) -> ClaimsSubmitted:
+    """Send a decided claim to the payer that comes after, with the first payer's decision line by line."""
+    kept = dossier_of(node, bytes.fromhex(request.case))
+    if kept.payer_side or kept.last.decided is None:
+        raise NotFound("claims.undecided", "no decision of this case is here to go on from", got=request.case)
+    decision = read_decision(kept.last.decided)
+    if decision.status != "paid":
+        told = "only what the first payer decided to cover goes on to the next"
+        raise Conflict("claims.not-covered", told, got=decision.status, todo="send a claim of its own")
+    payer = Party(request.name, request.identifier)
+    made = claim_after(decision, payer, request.number, request.filing)
+    day = date_of(node.ledger_time() // DAY_MS)
+    version = PROFESSIONAL.version if made.kind == "P" else INSTITUTIONAL.version
+    ends = (Trader("ZZ", node.member[:15].upper()), Trader("ZZ", request.identifier[:15]))
+    file = interchange(ends, Stamp(day, "0000", 1), "HC", version, [set_of((made,), "0001", day, "0000")])
+    return submit_claims.run(node, SubmitClaims(payer=request.payer, file=file, link=kept.link.hex()))
 
 
 @use_case("claims.dispute", who=OPERATOR)
