@@ -34,6 +34,9 @@ CANARIES: Mapping[str, Callable[[str], dict[str, Any]]] = {
         "members": base64(canary),
         "folder": canary,
     },
+    "claims.approvals": lambda _: {},
+    "claims.approve": lambda canary: {"case": LINK, "verdict": "deny", "reason": canary},
+    "claims.ask-approval": lambda canary: {"payer": "north", "file": base64(f"ISA*{canary}")},
     "claims.audit": lambda canary: {"file": base64(f"ISA*{canary}"), "rates": base64(f'[{{"payer": "{canary}"}}]')},
     "claims.check-plan": lambda canary: {"plan": base64(f'{{"name": "{canary}"}}')},
     "claims.cases": lambda _: {},
@@ -57,6 +60,7 @@ CANARIES: Mapping[str, Callable[[str], dict[str, Any]]] = {
     },
     "claims.share-year": lambda canary: {"plan": base64(f'{{"name": "{canary}"}}'), "year": LINK},
     "claims.submit": lambda canary: {"link": LINK, "payer": "north", "file": base64(f"ISA*{canary}")},
+    "claims.timeliness": lambda _: {},
     "deliveries.waiting": lambda _: {},
     "emergency.list": lambda _: {},
     "emergency.open": lambda word: {

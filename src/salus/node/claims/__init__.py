@@ -1,6 +1,7 @@
 """Billing and claims at a node: one organisation on its own files, and a provider and a payer as two members."""
 
 from salus.node.claims.alone import adjudicate_claims, audit_remittance, check_plan_document
+from salus.node.claims.approving import approve, ask_approval, list_approvals, timeliness
 from salus.node.claims.deciding import correct_claim, decide_claims, rule_on_claim
 from salus.node.claims.keeper import open_year, share_year
 from salus.node.claims.listing import explain_case, list_cases, recompute_decision
@@ -8,12 +9,15 @@ from salus.node.claims.submitting import dispute_decision, submit_claims, submit
 
 __all__ = [
     "adjudicate_claims",
+    "approve",
+    "ask_approval",
     "audit_remittance",
     "check_plan_document",
     "correct_claim",
     "decide_claims",
     "dispute_decision",
     "explain_case",
+    "list_approvals",
     "list_cases",
     "open_year",
     "recompute_decision",
@@ -21,4 +25,5 @@ __all__ = [
     "share_year",
     "submit_claims",
     "submit_secondary",
+    "timeliness",
 ]

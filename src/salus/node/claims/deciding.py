@@ -21,6 +21,7 @@ from salus.interop.x12.calendar import date_of
 from salus.interop.x12.claim import Claim
 from salus.interop.x12.tokens import Unreadable
 from salus.node.claims import documents
+from salus.node.claims.approvals import granted_here
 from salus.node.claims.dossiers import (
     CONTESTED,
     DAY_MS,
@@ -224,7 +225,7 @@ class Inbox:
     def make(self) -> None:
         """Make and keep the decisions that are not made yet."""
         node, made = self._node, []
-        self._history = History(self._members)
+        self._history = History(self._members, granted_here(node))
         for _, dossier, _ in kept_cases(node, payer_side=True):
             for one in dossier.rounds:
                 if one.decided is not None:

@@ -21,6 +21,7 @@ from salus.core.encoding import MalformedBytes, Value, encode
 from salus.core.encoding import decode as decode_value
 from salus.core.proof.digest import digest, mac
 from salus.interop.x12.calendar import date_of
+from salus.node.claims.approvals import unhonoured
 from salus.node.claims.dossiers import (
     CONTESTED,
     DAY_MS,
@@ -108,7 +109,8 @@ def seal_and_deliver(node: MemberNode, receiver: str, kind: str, value: Value) -
     deliver(node, receiver, kind, envelope)
 
 
-def _opened(node: MemberNode, sender: str, kind: str, envelope: bytes, type_: type[V]) -> V:
+def open_document(node: MemberNode, sender: str, kind: str, envelope: bytes, type_: type[V]) -> V:
+    """Open a document from a member. Raises Malformed, NotFound for a stranger."""
     try:
         context = node.context(kind, context_of(envelope).object_id, sender)
         sender_key = node.keys_of(sender).signing_key
@@ -132,7 +134,7 @@ def day_at(node: MemberNode, height: int) -> str:
 
 def take_claim(node: MemberNode, sender: str, envelope: bytes) -> None:
     """Take claims that open to their cases: address, provider, commitment. Raises Malformed, Forbidden, NotFound."""
-    sent = _opened(node, sender, CLAIM, envelope, SentClaims)
+    sent = open_document(node, sender, CLAIM, envelope, SentClaims)
     node.wait_for(sent.height)
     taken = [taken for one in sent.claims if (taken := _taken(node, sender, one)) is not None]
     keep(node, taken)
@@ -156,7 +158,7 @@ def _taken(node: MemberNode, sender: str, sent: SentClaim) -> tuple[bytes, Dossi
 
 def take_decision(node: MemberNode, sender: str, envelope: bytes) -> None:
     """Take decisions that open to their commitments, and make them again. Raises Malformed, Forbidden, Conflict."""
-    sent = _opened(node, sender, DECISION, envelope, SentDecisions)
+    sent = open_document(node, sender, DECISION, envelope, SentDecisions)
     node.wait_for(sent.height)
     taken = [(one.case, _decided(node, sender, sent.plan, one)) for one in sent.decisions]
     keep(node, taken, {f"plan/{digest('salus/v1/claims-plan', sent.plan).hex()}": sent.plan})
@@ -176,6 +178,8 @@ def _decided(node: MemberNode, sender: str, plan: bytes, sent: SentDecision) -> 
     if decision_commitment(plan, sent, last.file) != row.decision:
         raise Conflict("claims.commitment", "the decision is not the one that was committed")
     step = recomputed(plan, sent, last.file, last.received)
+    if not step and unhonoured(node, sender, read_decision(sent)):
+        step = "authorisation"  # facts that leave out an approval agree with themselves
     done = msgspec.structs.replace(last, decided=sent, difference=step, plan=digest("salus/v1/claims-plan", plan))
     return msgspec.structs.replace(kept, rounds=(*kept.rounds[:-1], done))
 
@@ -234,7 +238,7 @@ def made_again(plan: bytes, sent: SentDecision, file: bytes) -> Decision:
 
 def take_remittance(node: MemberNode, sender: str, envelope: bytes) -> None:
     """Take an 835 for cases that the sender has decided. Raises Malformed, Forbidden, NotFound."""
-    sent = _opened(node, sender, REMITTANCE, envelope, SentRemittance)
+    sent = open_document(node, sender, REMITTANCE, envelope, SentRemittance)
     node.wait_for(sent.height)
     kept = [(case, dossier_of(node, case)) for case in sent.cases]
     for case, _ in kept:

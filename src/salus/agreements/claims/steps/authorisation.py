@@ -1,5 +1,7 @@
 """Step 7: approvals. A live approval that covers a line binds the payer and its units are taken; without one, denied."""
 
+from typing import Final
+
 from salus.agreements.claims.decision import Approval, UnitMove
 from salus.agreements.claims.work import LineWork, Work
 
@@ -15,7 +17,7 @@ def apply(work: Work) -> None:
         approval = _covering(work, line, wanted)
         if approval is None:
             if benefit is not None and benefit.authorisation:
-                rule = f"approval {wanted} does not reach this line" if wanted else "no approval on file"
+                rule = f"approval {wanted} does not reach this line: {_why(work, line, wanted)}" if wanted else NONE
                 work.deny(NAME, line, "CO-197", benefit.clause, rule)
             continue
         if left[approval.number] < line.line.units:
@@ -25,6 +27,23 @@ def apply(work: Work) -> None:
         left[approval.number] -= line.line.units
         work.units.append((line, UnitMove("approval", approval.number, line.line.units)))
         work.note(NAME, line, f"approval {approval.number} honoured", "approval")
+
+
+NONE: Final = "no approval on file"
+REACHES_NOT: Final = ("other procedure", "other provider", "before it began", "after it ended", "no such approval")
+"""Why an approval does not reach a line: this list and no other reason."""
+
+
+def _why(work: Work, line: LineWork, wanted: str) -> str:
+    """Return the first reason of the list that holds."""
+    approval = work.approvals.get(wanted)
+    if approval is None:
+        return REACHES_NOT[4]
+    if approval.procedure != line.line.procedure:
+        return REACHES_NOT[0]
+    if approval.provider not in {"", work.claim.billing.identifier, work.claim.rendering.identifier}:
+        return REACHES_NOT[1]
+    return REACHES_NOT[2] if line.line.first < approval.since else REACHES_NOT[3]
 
 
 def _covering(work: Work, line: LineWork, wanted: str) -> Approval | None:

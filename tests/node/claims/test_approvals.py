@@ -1,0 +1,154 @@
+"""Prior authorisation: asked by 278, committed, honoured, used up, given back; a payer that forgets one is named."""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import msgspec
+import pytest
+
+from salus.contracts.membership.port import Role
+from salus.interop.x12.claim import Claim, Party, Person
+from salus.interop.x12.envelope import interchange
+from salus.interop.x12.review import Asked, Review, request_set
+from salus.node.claims import (
+    approvals,
+    approve,
+    approving,
+    ask_approval,
+    decide_claims,
+    dossiers,
+    list_approvals,
+    submit_claims,
+    timeliness,
+)
+from salus.node.claims.approving import Approve, AskApproval, AskTimeliness, ListApprovals
+from salus.node.claims.deciding import DecideClaims
+from salus.node.claims.exchange import read_decision, seal_and_deliver
+from salus.node.claims.submitting import SubmitClaims
+from salus.node.errors import Conflict, Malformed
+from salus.node.together import Clock, Founder, Together, found_together
+from tests.agreements.claims.cases import CLINIC, ENDS, JANE, MEMBERS, PAYER, PLAN, RATES, STAMP, claim, file_of, line
+
+JSON = msgspec.json.encode
+DAY = 86_400_000
+REQUEST = DecideClaims(plan=JSON(PLAN), rates=JSON([RATES]), members=JSON(MEMBERS))
+
+
+@pytest.fixture
+def together(tmp_path: Path) -> Iterator[Together]:
+    founders = (
+        Founder("cedar", "Cedar Clinic", (Role.PROVIDER,)),
+        Founder("harbor", "Harbor Health", (Role.PAYER,)),
+    )
+    found = found_together(tmp_path, founders, clock=Clock(lambda: 1_741_608_000_000))
+    yield found
+    found.close()
+
+
+def settle(together: Together) -> None:
+    height = together.owner.ledger.head().height
+    for node in together.nodes.values():
+        node.wait_for(height)
+
+
+def asked(together: Together, units: int = 2000) -> str:
+    review = Review(
+        "R1",
+        Party(PAYER.name, PAYER.identifier),
+        Party(CLINIC.name, CLINIC.identifier),
+        Person(JANE.last, JANE.first, "M1", JANE.birth, JANE.sex),
+        ("M545",),
+        (Asked("R0070", units, "20250301", "20250331"),),
+    )
+    file = interchange(ENDS, STAMP, "HI", "005010X217", [request_set(review, "0001", ("20250310", "1200"))])
+    made = ask_approval(together.nodes["cedar"], AskApproval(payer="harbor", file=file, urgent=True))
+    settle(together)
+    return made.case
+
+
+def decided(together: Together, one: Claim) -> list[str]:
+    """Send a claim, have it decided; return the codes that are no cost share."""
+    (case,) = submit_claims(together.nodes["cedar"], SubmitClaims(payer="harbor", file=file_of(one))).cases
+    settle(together)
+    decide_claims(together.nodes["harbor"], REQUEST)
+    settle(together)
+    last = dossiers.dossier_of(together.nodes["cedar"], bytes.fromhex(case)).last
+    assert last.decided is not None
+    reasons = [reason for part in read_decision(last.decided).lines for reason in part.reasons]
+    return [f"{one.group}-{one.code}" for one in reasons if one.group == "CO" and one.code != "45"]
+
+
+def image(number: int, day: str, **changes: object) -> Claim:
+    return claim(line(1, "R0070", 20000, day), identifier=f"A{number}", **changes)
+
+
+def test_an_approval_is_honoured_until_its_units_are_used_up_and_a_void_gives_them_back(together: Together) -> None:
+    case = asked(together)
+    assert decided(together, image(1, "20250302")) == ["CO-197"]  # asked for is not approved
+    (number,) = approve(together.nodes["harbor"], Approve(case=case, verdict="approve")).numbers
+    settle(together)
+    told = list_approvals(together.nodes["cedar"], ListApprovals()).approvals
+    assert [(one.status, one.numbers) for one in told] == [("decided", (number,))]
+
+    assert decided(together, image(2, "20250303", authorisation=number)) == []
+    assert decided(together, image(3, "20250304")) == []  # found without its number
+    assert decided(together, image(4, "20250305")) == ["CO-198"]
+    decided(together, image(2, "20250303", frequency="8", original="C00000002"))
+    assert decided(together, image(5, "20250306")) == []
+    assert decided(together, image(6, "20250228")) == ["CO-197"]  # a day before it began
+
+
+def test_a_payer_that_forgets_an_approval_is_named_by_the_step(together: Together) -> None:
+    case = asked(together)
+    approve(together.nodes["harbor"], Approve(case=case, verdict="approve"))
+    settle(together)
+    harbor = together.nodes["harbor"]
+    kept = approvals.request_of(harbor, bytes.fromhex(case))
+    approvals.keep_request(harbor, msgspec.structs.replace(kept, granted=b""))
+    assert decided(together, image(1, "20250302")) == ["CO-197"]
+    ((_, one, _),) = dossiers.kept_cases(together.nodes["cedar"])
+    assert one.last.difference == "authorisation"
+
+
+def test_a_denial_says_why_and_the_answer_cannot_be_another(together: Together) -> None:
+    case = asked(together)
+    cedar, harbor = together.nodes["cedar"], together.nodes["harbor"]
+    with pytest.raises(Malformed, match=r"claims\.reason"):
+        approve(harbor, Approve(case=case, verdict="deny"))
+    approve(harbor, Approve(case=case, verdict="deny", reason="a plain film comes first"))
+    settle(together)
+    kept = approvals.request_of(cedar, bytes.fromhex(case))
+    assert b"HCR*A3" in kept.answer
+    assert b"A PLAIN FILM COMES FIRST" in kept.answer.upper()
+    with pytest.raises(Conflict, match=r"claims\.decided"):
+        approve(harbor, Approve(case=case, verdict="approve"))
+
+    forged = approving.SentAnswer(1, bytes.fromhex(case), bytes(32), b"ISA", b"")
+    seal_and_deliver(harbor, "cedar", approving.ANSWER, forged)
+    assert approvals.request_of(cedar, bytes.fromhex(case)) == kept
+    stranger = approving.SentRequest(1, bytes.fromhex(case), bytes(16), bytes(32), b"ISA")
+    seal_and_deliver(cedar, "harbor", approving.REQUEST, stranger)
+    waiting = [code for _, code in cedar.desk.waiting()]
+    assert waiting == ["claims.address"]
+    assert [code for _, code in harbor.desk.waiting()] == ["claims.commitment"]
+
+
+def test_timeliness_is_computed_from_the_ledger_alone(together: Together) -> None:
+    first, second = asked(together), asked(together)
+    approve(together.nodes["harbor"], Approve(case=first, verdict="approve"))
+    together.clock.advance(4 * DAY)
+    third = asked(together)
+    settle(together)
+    (told,) = timeliness(together.nodes["cedar"], AskTimeliness()).payers
+    assert (told.payer, told.decided, told.in_time, told.open, told.overdue) == ("harbor", 1, 1, 2, 1)
+    approve(together.nodes["harbor"], Approve(case=second, verdict="approve"))
+    approve(together.nodes["harbor"], Approve(case=third, verdict="approve"))
+    settle(together)
+    (told,) = timeliness(together.nodes["cedar"], AskTimeliness()).payers
+    assert (told.decided, told.in_time, told.open, told.overdue) == (3, 2, 0, 0)
+
+
+def test_a_broken_request_is_not_sent(together: Together) -> None:
+    with pytest.raises(Malformed, match=r"claims\.review"):
+        ask_approval(together.nodes["cedar"], AskApproval(payer="harbor", file=file_of(claim())))
+    assert list_approvals(together.nodes["cedar"], ListApprovals()).approvals == ()
