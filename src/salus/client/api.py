@@ -328,6 +328,85 @@ class ClaimsAdjudicated(msgspec.Struct, frozen=True, kw_only=True):
     """Files written, in the folder."""
 
 
+class ListApprovals(msgspec.Struct, frozen=True, kw_only=True):
+    """Asks for nothing more."""
+
+
+class ApprovalLine(msgspec.Struct, frozen=True, kw_only=True):
+    """One request that this member has a part in."""
+
+    case: str
+    """Id of the case, hexadecimal."""
+
+    side: str
+    """This member's part: provider or payer."""
+
+    other: str
+    """Member id of the other party."""
+
+    status: str
+    """Where it stands on the ledger."""
+
+    due: str
+    """By when the next step, UTC; empty if none is awaited."""
+
+    late: str
+    """Who is late: payer, provider, or nobody (empty)."""
+
+    numbers: tuple[str, ...]
+    """Numbers of the approvals given."""
+
+
+class Approvals(msgspec.Struct, frozen=True, kw_only=True):
+    """The requests of this member."""
+
+    approvals: tuple[ApprovalLine, ...]
+    """By case id."""
+
+
+class Approve(msgspec.Struct, frozen=True, kw_only=True):
+    """A request and what a person decided on it."""
+
+    case: str
+    """Id of the case."""
+
+    verdict: Literal['approve', 'deny']
+    """What is decided."""
+
+    units: int = 0
+    """Units per service, thousandths; 0 as asked."""
+
+    reason: str = ''
+    """Why not: needed for a denial."""
+
+
+class ApprovalDecided(msgspec.Struct, frozen=True, kw_only=True):
+    """The decision stands on the ledger and is on its way."""
+
+    numbers: tuple[str, ...]
+    """Numbers of the approvals, one for each service."""
+
+
+class AskApproval(msgspec.Struct, frozen=True, kw_only=True):
+    """A request and the payer it goes to."""
+
+    payer: str
+    """Member id of the payer."""
+
+    file: bytes
+    """An X12 278 request with one event."""
+
+    urgent: bool = False
+    """72 hours instead of 7 days to decide."""
+
+
+class ApprovalAsked(msgspec.Struct, frozen=True, kw_only=True):
+    """The request is committed and on its way."""
+
+    case: str
+    """Id of the case, hexadecimal."""
+
+
 class AuditRemittance(msgspec.Struct, frozen=True, kw_only=True):
     """A remittance and the contract it is held against."""
 
@@ -571,6 +650,41 @@ class Ruled(msgspec.Struct, frozen=True, kw_only=True):
     """Rulings on this round of the case."""
 
 
+class SubmitSecondary(msgspec.Struct, frozen=True, kw_only=True):
+    """A decided case, and the payer that comes after."""
+
+    case: str
+    """Id of the first payer's case."""
+
+    payer: str
+    """Member id of the payer that comes after."""
+
+    identifier: str
+    """That payer's identifier in claims."""
+
+    name: str
+    """Its name in claims."""
+
+    number: str
+    """The patient's number there."""
+
+    filing: str = 'CI'
+    """SBR09: MB Medicare part B."""
+
+
+class ClaimsSubmitted(msgspec.Struct, frozen=True, kw_only=True):
+    """The claims are committed and on their way."""
+
+    cases: tuple[str, ...]
+    """Ids of the cases, hexadecimal, in the order of the file."""
+
+    refused: int
+    """Claims that the own check refused: they were not sent."""
+
+    due: str
+    """By when the payer accepts or refuses, UTC; empty if none is new."""
+
+
 class ShareYear(msgspec.Struct, frozen=True, kw_only=True):
     """A plan whose accumulators another member keeps."""
 
@@ -601,17 +715,34 @@ class SubmitClaims(msgspec.Struct, frozen=True, kw_only=True):
     """The patient's link, for a file with one claim; else patients are known by their member numbers."""
 
 
-class ClaimsSubmitted(msgspec.Struct, frozen=True, kw_only=True):
-    """The claims are committed and on their way."""
+class AskTimeliness(msgspec.Struct, frozen=True, kw_only=True):
+    """Asks for nothing more."""
 
-    cases: tuple[str, ...]
-    """Ids of the cases, hexadecimal, in the order of the file."""
 
-    refused: int
-    """Claims that the own check refused: they were not sent."""
+class PayerTimeliness(msgspec.Struct, frozen=True, kw_only=True):
+    """How one payer keeps its clocks."""
 
-    due: str
-    """By when the payer accepts or refuses, UTC; empty if none is new."""
+    payer: str
+    """Member id."""
+
+    decided: int
+    """Requests decided."""
+
+    in_time: int
+    """Of these, decided in time."""
+
+    open: int
+    """Requests not decided yet."""
+
+    overdue: int
+    """Of these, overdue now."""
+
+
+class Timeliness(msgspec.Struct, frozen=True, kw_only=True):
+    """Prior authorisations per payer, computed from the ledger alone."""
+
+    payers: tuple[PayerTimeliness, ...]
+    """By member id."""
 
 
 class AskWaiting(msgspec.Struct, frozen=True, kw_only=True):
@@ -3057,6 +3188,18 @@ class ClaimsCases:
         """Decide a file of claims by a plan, rates and members, and write 999, 277CA, 835, explanations and a page. For: operator."""
         return self._connection.ask('/api/claims/adjudicate', request, ClaimsAdjudicated)
 
+    def approvals(self, request: ListApprovals) -> Approvals:
+        """List the requests for prior authorisation that this member has a part in. For: operator."""
+        return self._connection.ask('/api/claims/approvals', request, Approvals)
+
+    def approve(self, request: Approve) -> ApprovalDecided:
+        """Decide a request: the approvals bind this payer's claims from then on; a denial says why. For: operator."""
+        return self._connection.ask('/api/claims/approve', request, ApprovalDecided)
+
+    def ask_approval(self, request: AskApproval) -> ApprovalAsked:
+        """Ask a payer for prior authorisation: journalled and committed before the first byte leaves. For: operator."""
+        return self._connection.ask('/api/claims/ask-approval', request, ApprovalAsked)
+
     def audit(self, request: AuditRemittance) -> RemittanceAudited:
         """Hold a received 835 against one's contract: what does not balance, what was paid below the agreed price. For: operator."""
         return self._connection.ask('/api/claims/audit', request, RemittanceAudited)
@@ -3097,6 +3240,10 @@ class ClaimsCases:
         """Keep what a person decided on a claim that waits, or that is contested; it shows in the decision. For: operator."""
         return self._connection.ask('/api/claims/rule', request, Ruled)
 
+    def secondary(self, request: SubmitSecondary) -> ClaimsSubmitted:
+        """Send a decided claim to the payer that comes after, with the first payer's decision line by line. For: operator."""
+        return self._connection.ask('/api/claims/secondary', request, ClaimsSubmitted)
+
     def share_year(self, request: ShareYear) -> YearShared:
         """Decide the claims of a plan on accumulators that another member keeps. Raises NotFound. For: operator."""
         return self._connection.ask('/api/claims/share-year', request, YearShared)
@@ -3104,6 +3251,10 @@ class ClaimsCases:
     def submit(self, request: SubmitClaims) -> ClaimsSubmitted:
         """Send claims to a payer: journalled and committed before their first byte leaves, in the patients' access logs. For: operator."""
         return self._connection.ask('/api/claims/submit', request, ClaimsSubmitted)
+
+    def timeliness(self, request: AskTimeliness) -> Timeliness:
+        """Count requests for prior authorisation decided in time, late, open and overdue, per payer that has acted. For: anyone."""
+        return self._connection.ask('/api/claims/timeliness', request, Timeliness)
 
 
 class DeliveriesCases:
