@@ -1,0 +1,129 @@
+"""What is done in a trial at a site: numbered, chained, signed acts. Values and their checks; `conduct` judges them.
+
+    act digest    digest("salus/v1/trial-act", act bytes)
+    previous      the digest of the act before it in the same chain; 32 zero bytes for the first
+    signature     Ed25519(person's key, framed("salus/v1/trial-act", act bytes))
+
+A site has one chain of delegations, and one chain for each participant.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Final
+
+from salus.core.encoding import MalformedBytes, Value, decode, encode
+from salus.core.proof import ed25519
+from salus.core.proof.digest import digest, framed
+
+LABEL: Final = "salus/v1/trial-act"
+FIRST: Final = bytes(32)
+MAX_FIELDS: Final = 200
+MAX_TEXT: Final = 2000
+
+
+class Act(Value, frozen=True):
+    """One act."""
+
+    study: bytes
+    site: str
+    """Member id."""
+    subject: bytes
+    """16 random bytes that stand for the participant at this site; empty in the chain of delegations."""
+    number: int
+    """Place in its chain, from 1."""
+    previous: bytes
+    """Digest of the act before."""
+    entered: int
+    """When it was entered, Unix ms."""
+    clinical: str
+    """When it happened, ISO 8601 date or date and time; empty if that is no question."""
+    kind: str
+    """One of `conduct.KINDS`."""
+    by: bytes
+    """The person's public key, 32 bytes."""
+    fields: tuple[tuple[str, str], ...]
+    """(name, value), ascending by name; numbers as they were written."""
+
+
+class SignedAct(Value, frozen=True):
+    """An act's bytes with the person's signature."""
+
+    act: bytes
+    signature: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class Anchored:
+    """An act with when it was anchored."""
+
+    signed: SignedAct
+    at: int
+    """Block time of its anchor, ms; 0 while it has none."""
+
+
+def act_digest(act: bytes) -> bytes:
+    """Return the digest by which the next act names this one."""
+    return digest(LABEL, act)
+
+
+def signing_bytes(act: Act) -> bytes:
+    """Return what the person's key signs."""
+    return framed(LABEL, (encode(act),))
+
+
+def read(signed: SignedAct) -> Act | None:
+    """Return an act whose bytes decode and whose signature holds, within its limits; else None."""
+    try:
+        act = decode(signed.act, Act)
+    except MalformedBytes:
+        return None
+    sound = len(act.by) == ed25519.KEY_BYTES and len(act.fields) <= MAX_FIELDS
+    sound = sound and all(len(name) <= MAX_TEXT and len(value) <= MAX_TEXT for name, value in act.fields)
+    sound = sound and [name for name, _ in act.fields] == sorted({name for name, _ in act.fields})
+    if not sound or not ed25519.verify(act.by, framed(LABEL, (signed.act,)), signed.signature):
+        return None
+    return act
+
+
+@dataclass(frozen=True, slots=True)
+class Delegation:
+    """That a person may act in a role for a while."""
+
+    person: bytes
+    role: str
+    since: int
+    until: int
+
+
+def delegations(chain: Sequence[SignedAct], investigator: bytes) -> tuple[Delegation, ...]:
+    """Return the delegations that the principal investigator's key gave, in order; the chain ends where it breaks.
+
+    The investigator acts as `investigator` without one. `revoke` ends a person's delegations from its entry.
+    """
+    given = [Delegation(investigator, "investigator", 0, (1 << 53) - 1)]
+    previous = FIRST
+    for number, signed in enumerate(chain, 1):
+        act = read(signed)
+        if act is None or (act.number, act.previous, act.subject, act.by) != (number, previous, b"", investigator):
+            break
+        previous = act_digest(signed.act)
+        told = dict(act.fields)
+        try:
+            person, until = bytes.fromhex(told.get("person", "")), int(told.get("until", "0"))
+        except ValueError:
+            break
+        if act.kind == "delegate":
+            given.append(Delegation(person, told.get("role", ""), act.entered, until))
+        else:
+            given = [
+                Delegation(one.person, one.role, one.since, min(one.until, act.entered))
+                if one.person == person
+                else one
+                for one in given
+            ]
+    return tuple(given)
+
+
+def may(given: Sequence[Delegation], person: bytes, roles: Sequence[str], at: int) -> bool:
+    """Return whether a person acts in one of some roles at a time (ms)."""
+    return any(one.person == person and one.role in roles and one.since <= at < one.until for one in given)

@@ -1,0 +1,199 @@
+"""A dispenser's part of a draw: from partial signatures to arm, kit and the digest that two dispensers post alike.
+
+    draw, seal    the trustees' signatures over `draw_message` and `seal_message` of one enrolment
+    arm           `draws.next_arm` by the number that the draw's signature gives, after the stratum's earlier arms
+    kit           the site's first unused kit of that arm, kits in order of mac(kit key, site, kit)
+    ciphertext    AES-256-GCM(digest("salus/v1/trial-seal", seal signature), nonce = 12 zero bytes,
+                  u8 arm | kit padded to 24, associated data = enrolment id)
+    posted        digest("salus/v1/trial-allocation", enrolment id, ciphertext)
+
+A seal signature is of one enrolment alone, so its key encrypts one plaintext. All ciphertexts have one length.
+Needs the extra `trials`.
+"""
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Final
+
+from cryptography.exceptions import InvalidTag
+from cryptography.hazmat.primitives.ciphers.aead import AESGCM
+
+from salus.agreements.threshold import combine, verify
+from salus.agreements.trials.draws import DrawRefused, Scheme, draw_message, next_arm, number, seal_message
+from salus.agreements.trustees import ThresholdRefused
+from salus.core.encoding import Value
+from salus.core.proof.digest import digest, mac
+
+KIT_BYTES: Final = 24
+_NONCE: Final = bytes(12)
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """Where an enrolment stands: what trustees sign."""
+
+    study: bytes
+    package: bytes
+    """Root of the study definition in force at the site."""
+    stratum: bytes
+    """The stratum's opaque tag, 32 bytes."""
+    place: int
+    transaction: bytes
+    """Id of the transaction that enrolled."""
+
+    @property
+    def draw(self) -> bytes:
+        """The message of the draw."""
+        return draw_message(self.study, self.package, self.stratum, self.place, self.transaction)
+
+    @property
+    def seal(self) -> bytes:
+        """The message of the seal: its signature opens this allocation and no other."""
+        return seal_message(self.study, self.package, self.stratum, self.place, self.transaction)
+
+
+class Partials(Value, frozen=True):
+    """What one trustee signed for one enrolment."""
+
+    draw: bytes
+    seal: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class Signed:
+    """The trustees' two signatures of one enrolment, 48 bytes each."""
+
+    draw: bytes
+    seal: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class Kit:
+    """One pack of treatment at a site."""
+
+    number: str
+    """At most 23 bytes; its order tells no arm."""
+    arm: int
+
+
+@dataclass(frozen=True, slots=True)
+class Allocation:
+    """One allocation as its dispenser knows it."""
+
+    arm: int
+    kit: str
+    ciphertext: bytes
+    posted: bytes
+    """The digest that stands on the ledger."""
+
+
+def combined(
+    place: Place, partials: Mapping[int, Partials], shares: Mapping[int, bytes], threshold: int
+) -> tuple[Signed, dict[int, str]]:
+    """Return both signatures, and the trustees whose partials do not hold, with why.
+
+    Raises ThresholdRefused when too few sound ones are left.
+    """
+    sound: dict[int, Partials] = {}
+    wrong: dict[int, str] = {}
+    for trustee, one in sorted(partials.items()):
+        try:
+            if trustee not in shares:
+                raise ThresholdRefused("no such trustee", trustee)
+            verify(shares[trustee], place.draw, one.draw, trustee=trustee)
+            verify(shares[trustee], place.seal, one.seal, trustee=trustee)
+        except ThresholdRefused as refused:
+            wrong[trustee] = str(refused)
+        else:
+            sound[trustee] = one
+    chosen = dict(sorted(sound.items())[:threshold])
+    draw = combine(place.draw, {each: one.draw for each, one in chosen.items()}, shares, threshold)
+    seal = combine(place.seal, {each: one.seal for each, one in chosen.items()}, shares, threshold)
+    return Signed(draw, seal), wrong
+
+
+def stratum_tag(key: bytes, stratum: str) -> bytes:
+    """Return the opaque tag of a stratum under the trial's 32-byte key."""
+    return mac(key, "salus/v1/trial-stratum", stratum.encode())
+
+
+def next_kit(key: bytes, site: str, kits: Iterable[Kit], used: Iterable[str], arm: int) -> Kit:
+    """Return a site's next kit of an arm. Raises DrawRefused when none is left: the site must be supplied."""
+    taken = set(used)
+    left = [kit for kit in kits if kit.arm == arm and kit.number not in taken]
+    if not left:
+        raise DrawRefused("no kit of the arm drawn is left at the site")
+    return min(left, key=lambda kit: mac(key, "salus/v1/trial-kit", site.encode(), kit.number.encode()))
+
+
+def arm_of(scheme: Scheme, stratum: bytes, before: Sequence[int], signed: Signed) -> int:
+    """Return the arm that an enrolment draws after the arms `before` of its stratum."""
+    return next_arm(scheme, stratum, before, number(signed.draw))
+
+
+def allocate(enrolment: bytes, signed: Signed, arm: int, kit: str) -> Allocation:
+    """Seal an arm and a kit under the seal's signature. Raises DrawRefused for a kit number that is too long."""
+    told = kit.encode()
+    if len(told) >= KIT_BYTES:
+        raise DrawRefused("a kit number has at most 23 bytes")
+    plain = bytes((arm,)) + told.ljust(KIT_BYTES, b"\0")
+    ciphertext = AESGCM(_seal_key(signed.seal)).encrypt(_NONCE, plain, enrolment)
+    return Allocation(arm, kit, ciphertext, posted_digest(enrolment, ciphertext))
+
+
+def posted_digest(enrolment: bytes, ciphertext: bytes) -> bytes:
+    """Return what stands on the ledger of an allocation."""
+    return digest("salus/v1/trial-allocation", enrolment, ciphertext)
+
+
+def open_allocation(enrolment: bytes, ciphertext: bytes, seal: bytes) -> tuple[int, str]:
+    """Return (arm, kit) that a seal's signature opens. Raises DrawRefused if it opens nothing."""
+    try:
+        plain = AESGCM(_seal_key(seal)).decrypt(_NONCE, ciphertext, enrolment)
+    except InvalidTag:
+        raise DrawRefused("the signature does not open this allocation") from None
+    return plain[0], plain[1:].rstrip(b"\0").decode()
+
+
+def _seal_key(seal: bytes) -> bytes:
+    return digest("salus/v1/trial-seal", seal)
+
+
+@dataclass(frozen=True, slots=True)
+class Drawn:
+    """One allocation as it is audited after the lock."""
+
+    enrolment: bytes
+    site: str
+    place: Place
+    signed: Signed
+    posted: bytes
+    """What the ledger holds."""
+
+
+def audit(
+    scheme: Scheme, group_key: bytes, drawn: Sequence[Drawn], kits: Mapping[str, Sequence[Kit]], kit_key: bytes
+) -> tuple[tuple[bytes, str], ...]:
+    """Return (enrolment id, what is wrong) of every allocation that its signatures do not give.
+
+    `drawn` are in the order of the ledger's log, in which kits are taken. Signatures are checked under the group's key, arms and kits are
+    drawn again, and the digest of what they seal is held against the ledger's.
+    """
+    wrong: list[tuple[bytes, str]] = []
+    arms: dict[bytes, list[int]] = {}
+    used: dict[str, list[str]] = {}
+    for one in drawn:
+        try:
+            verify(group_key, one.place.draw, one.signed.draw)
+            verify(group_key, one.place.seal, one.signed.seal)
+        except ThresholdRefused as refused:
+            wrong.append((one.enrolment, str(refused)))
+            continue
+        before = arms.setdefault(one.place.stratum, [])
+        arm = arm_of(scheme, one.place.stratum, before, one.signed)
+        before.append(arm)
+        kit = next_kit(kit_key, one.site, kits.get(one.site, ()), used.get(one.site, ()), arm)
+        used.setdefault(one.site, []).append(kit.number)
+        if allocate(one.enrolment, one.signed, arm, kit.number).posted != one.posted:
+            wrong.append((one.enrolment, "the ledger holds another allocation than the draw gives"))
+    return tuple(wrong)

@@ -1,0 +1,512 @@
+"""Conduct rules, version 1: one participant's chain and the plan → state, verdicts, deviations, queries, tasks.
+
+The site runs this before it accepts an act; whoever holds the chain runs it again. A verdict that differs is evidence.
+
+    1 the act's bytes, chain and signature hold            BROKEN
+    2 it was entered after the anchor before it and at     BACKDATED
+      most 10 minutes before its own
+    3 the person may: delegated, in a role of the kind      NOT_DELEGATED
+    4 it is this kind's turn                                OUT_OF_ORDER, NO_CONSENT, WITHDRAWN, LOCKED
+    5 what it names is there, and it says why               UNKNOWN, NO_REASON, WRONG_FORM, NOT_ELIGIBLE
+
+An act with such a verdict changes nothing. What is late, outside a window or after a deadline is taken, with a deviation.
+"""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from enum import Enum
+from typing import Final
+
+from salus.agreements.trials.acts import FIRST, Act, Anchored, Delegation, act_digest, may, read
+from salus.agreements.trials.plan import Plan, Visit
+from salus.agreements.trials.terms import Terms
+from salus.agreements.trials.windows import Verdict, judge
+from salus.interop.cdisc.times import Moment, moment, shifted, written
+
+BACKDATING_MS: Final = 10 * 60 * 1000
+SKEW_MS: Final = 15_000  # what a block's time may lie behind a node's clock
+DAY_MS: Final = 86_400_000
+LATE_ENTRY_DAYS: Final = 10  # a visit entered later than that after it happened is a deviation
+
+
+class Status(Enum):
+    """Where a participant stands: FHIR ResearchSubject's words where it has them."""
+
+    CANDIDATE = "candidate"
+    CONSENTED = "screening"
+    FAILED = "ineligible"
+    ELIGIBLE = "eligible"
+    ON_STUDY = "on-study"
+    WITHDRAWN = "withdrawn"
+    ENDED = "off-study"
+
+
+TRANSITIONS: Final[Mapping[tuple[Status, str], Status]] = {
+    (Status.CANDIDATE, "consent"): Status.CONSENTED,
+    (Status.CONSENTED, "fail"): Status.FAILED,
+    (Status.CONSENTED, "eligible"): Status.ELIGIBLE,
+    (Status.ELIGIBLE, "randomised"): Status.ON_STUDY,
+    (Status.CONSENTED, "withdraw"): Status.WITHDRAWN,
+    (Status.ELIGIBLE, "withdraw"): Status.WITHDRAWN,
+    (Status.ON_STUDY, "withdraw"): Status.WITHDRAWN,
+    (Status.ON_STUDY, "end"): Status.ENDED,
+}
+"""A participant's life: (status, act) → status."""
+
+CLINICAL: Final = ("investigator", "sub-investigator", "coordinator")
+PHYSICIANS: Final = ("investigator", "sub-investigator")
+ROLES: Final[Mapping[str, tuple[str, ...]]] = {
+    "consent": CLINICAL,
+    "reconsent": CLINICAL,
+    "screen": CLINICAL,
+    "fail": PHYSICIANS,
+    "eligible": PHYSICIANS,
+    "randomised": (*CLINICAL, "pharmacist"),
+    "visit": CLINICAL,
+    "form": CLINICAL,
+    "change": CLINICAL,
+    "query": ("monitor",),
+    "answer": CLINICAL,
+    "close": ("monitor",),
+    "verify": ("monitor",),
+    "adverse": CLINICAL,
+    "causality": PHYSICIANS,
+    "sign": ("investigator",),
+    "withdraw": CLINICAL,
+    "end": CLINICAL,
+}
+"""Who may do what. Only roles of the site write data; a monitor asks and verifies."""
+KINDS: Final = tuple(ROLES)
+SERIOUS: Final = ("death", "life-threatening", "hospitalisation", "disability", "congenital", "important")
+
+
+@dataclass(frozen=True, slots=True)
+class Verdicts:
+    """One act that was not taken."""
+
+    number: int
+    code: str
+    told: str
+
+
+@dataclass(frozen=True, slots=True)
+class Deviation:
+    """Something that is not as planned."""
+
+    number: int
+    """Of the act that showed it; 0 if none did."""
+    code: str
+    important: bool
+    told: str
+    """Its arithmetic."""
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """One value of an item, as it was at some time."""
+
+    value: str
+    number: int
+    by: bytes
+    entered: int
+    reason: str
+    """Why it replaced the one before; empty for the first."""
+
+
+@dataclass(frozen=True, slots=True)
+class Query:
+    """A question to the site about an item."""
+
+    number: int
+    """Of the act that asked, or that raised it by a rule."""
+    item: str
+    rule: str
+    """Id of the edit check; empty if a person asked."""
+    state: str
+    """open, answered, closed."""
+
+
+@dataclass(frozen=True, slots=True)
+class Adverse:
+    """An adverse event."""
+
+    number: int
+    term: str
+    serious: bool
+    related: bool | None
+    """The investigator's word; None before it."""
+
+
+@dataclass(frozen=True, slots=True)
+class Task:
+    """Something due."""
+
+    what: str
+    first: str
+    """First day in time, ISO 8601, or empty."""
+    last: str
+
+
+@dataclass(frozen=True, slots=True)
+class Conditions:
+    """What a chain is judged under: all of it known to everyone who holds the chain."""
+
+    plans: Mapping[int, tuple[Plan, Terms]]
+    """By number of the protocol version."""
+    adopted: Sequence[tuple[int, int]]
+    """(block time in ms, version) of the site's activation and adoptions, ascending."""
+    given: Sequence[Delegation]
+    reconsent_by: int = 0
+    """By when consent to the newest form is renewed, ms; 0 if nothing is due."""
+    locked_at: int = 0
+    """Block time of the lock, ms; 0 before."""
+    registered: int = 0
+    """Block time of the registration, ms."""
+    now: int = 0
+    """What tasks are computed at, ms."""
+
+    def version_at(self, time: int) -> int:
+        """Return the protocol version in force at the site at a time; the first before any."""
+        return max((number for at, number in self.adopted if at <= time), default=min(self.plans))
+
+
+@dataclass
+class State:
+    """A participant as the chain tells it."""
+
+    status: Status = Status.CANDIDATE
+    grant: str = ""
+    form: str = ""
+    criteria: dict[str, str] = field(default_factory=dict)
+    enrolment: str = ""
+    kit: str = ""
+    visits: dict[str, str] = field(default_factory=dict)
+    """Clinical date by id of the visit."""
+    items: dict[str, list[Entry]] = field(default_factory=dict)
+    """All values, oldest first, by `visit/activity/repeat/item`."""
+    verified: set[str] = field(default_factory=set)
+    """Items that a monitor verified, as they are now."""
+    signed: dict[str, int] = field(default_factory=dict)
+    """Visits that the investigator signed, by number of the act; a change takes it away."""
+    queries: list[Query] = field(default_factory=list)
+    adverse: list[Adverse] = field(default_factory=list)
+    scope: str = ""
+    """What was withdrawn from."""
+    ended: str = ""
+    verdicts: list[Verdicts] = field(default_factory=list)
+    deviations: list[Deviation] = field(default_factory=list)
+    tasks: tuple[Task, ...] = ()
+    acts: int = 0
+    last_anchor: int = 0
+    """Block time of the newest anchor, ms."""
+
+    def payable(self, visit: str) -> bool:
+        """Return whether a visit is to be paid: signed, without an open query."""
+        asked = any(query.state != "closed" and query.item.startswith(f"{visit}/") for query in self.queries)
+        return visit in self.signed and not asked
+
+
+def conduct(chain: Sequence[Anchored], under: Conditions) -> State:
+    """Return a participant's state from the chain. Never raises for what a chain may hold."""
+    state = State()
+    previous, before, latest = FIRST, 0, 0
+    for number, one in enumerate(chain, 1):
+        act = read(one.signed)
+        if act is None or act.number != number or act.previous != previous:
+            state.verdicts.append(Verdicts(number, "BROKEN", "bytes, chain or signature do not hold"))
+            break
+        previous = act_digest(one.signed.act)
+        if one.at and one.at > latest:
+            before, latest = latest, one.at
+        code, told = _refused(state, act, one.at, before, under)
+        if code:
+            state.verdicts.append(Verdicts(number, code, told))
+            continue
+        _take(state, act, under)
+    state.acts, state.last_anchor = len(chain), latest
+    _late_consent(state, under)
+    state.tasks = _tasks(state, under)
+    return state
+
+
+def _refused(state: State, act: Act, at: int, before: int, under: Conditions) -> tuple[str, str]:
+    if at and not before - SKEW_MS <= act.entered <= at + SKEW_MS:
+        return "BACKDATED", f"entered {act.entered}, the anchor before it {before}, its own {at}"
+    if at and at - act.entered > BACKDATING_MS:
+        return "BACKDATED", f"entered {at - act.entered} ms before its anchor, at most {BACKDATING_MS}"
+    roles = ROLES.get(act.kind)
+    if roles is None:
+        return "UNKNOWN", f"no kind of act: {act.kind[:32]}"
+    if not may(under.given, act.by, roles, act.entered):
+        return "NOT_DELEGATED", f"{act.kind} is for {', '.join(roles)}"
+    if under.locked_at and act.entered >= under.locked_at:
+        return "LOCKED", f"the data is locked since {under.locked_at}"
+    return _out_of_turn(state, act, under) or _unknown(state, act, under) or ("", "")
+
+
+_CARE: Final = ("adverse", "causality", "answer", "close", "query", "verify", "sign", "change")
+
+
+def _out_of_turn(state: State, act: Act, under: Conditions) -> tuple[str, str] | None:
+    if act.kind == "consent" and (not under.registered or act.entered < under.registered):
+        return "OUT_OF_ORDER", "no consent before the trial is registered"
+    if state.status is Status.CANDIDATE and act.kind != "consent":
+        return "NO_CONSENT", f"{act.kind} before consent"
+    if state.status is Status.WITHDRAWN and act.kind not in _CARE:
+        return "WITHDRAWN", f"{act.kind} after withdrawal from {state.scope}"
+    turns = {"consent", "fail", "eligible", "randomised", "withdraw", "end"}
+    if act.kind in turns and (state.status, act.kind) not in TRANSITIONS:
+        return "OUT_OF_ORDER", f"{act.kind} while {state.status.value}"
+    return None
+
+
+def _unknown(state: State, act: Act, under: Conditions) -> tuple[str, str] | None:
+    told = dict(act.fields)
+    plan, terms = under.plans[under.version_at(act.entered)]
+    if act.kind in {"consent", "reconsent"} and told.get("form") != terms.consent_form:
+        return "WRONG_FORM", "the form of informed consent is not the one in force"
+    if act.kind == "eligible":
+        wrong = [one.id for one in plan.criteria if state.criteria.get(one.id) != ("yes" if one.inclusion else "no")]
+        return ("NOT_ELIGIBLE", f"not met or not judged: {', '.join(wrong)}") if wrong else None
+    if act.kind == "change" and told.get("item") in state.items and not told.get("reason"):
+        return "NO_REASON", "a change says why"
+    if act.kind == "form" and told.get("visit") not in state.visits:
+        return "OUT_OF_ORDER", "a form before its visit"
+    if act.kind == "visit":
+        known = told.get("visit") == "unscheduled" or plan.visit(told.get("visit", "")) is not None
+        if not known or moment(act.clinical) is None:
+            return "UNKNOWN", "a visit of the protocol in force, with its date"
+    return _missing(state, act, told)
+
+
+def _missing(state: State, act: Act, told: Mapping[str, str]) -> tuple[str, str] | None:
+    there = {
+        "change": (told.get("item") in state.items, "no such item was entered"),
+        "query": (told.get("item") in state.items, "no such item was entered"),
+        "verify": (told.get("item") in state.items, "no such item was entered"),
+        "answer": (_query(state, told.get("query", "")) is not None, "no such query is open"),
+        "close": (_query(state, told.get("query", "")) is not None, "no such query is open"),
+        "sign": (told.get("visit") in state.visits, "no such visit was entered"),
+        "causality": (told.get("of") in {str(one.number) for one in state.adverse}, "no such event was entered"),
+        "fail": (bool(told.get("criteria")), "the criteria not met are named"),
+        "randomised": (bool(told.get("enrolment")), "an enrolment is named"),
+    }
+    holds, expected = there.get(act.kind, (True, ""))
+    return None if holds else ("UNKNOWN", expected)
+
+
+def _query(state: State, number: str) -> Query | None:
+    return next((one for one in state.queries if str(one.number) == number and one.state != "closed"), None)
+
+
+def _take(state: State, act: Act, under: Conditions) -> None:
+    told = dict(act.fields)
+    state.status = TRANSITIONS.get((state.status, act.kind), state.status)
+    if under.reconsent_by and act.entered > under.reconsent_by and act.kind in {"visit", "form"}:
+        _, terms = under.plans[under.version_at(act.entered)]
+        if state.form != terms.consent_form:
+            _deviate(state, act.number, "RECONSENT_OVERDUE", "consent was to be renewed before", important=True)
+    _TAKERS[act.kind](state, act, told, under)
+
+
+def _deviate(state: State, number: int, code: str, told: str, *, important: bool) -> None:
+    state.deviations.append(Deviation(number, code, important, told))
+
+
+def _consent(state: State, act: Act, told: Mapping[str, str], _under: Conditions) -> None:
+    state.grant, state.form = told.get("grant", ""), told["form"]
+    del act
+
+
+def _screen(state: State, _act: Act, told: Mapping[str, str], _under: Conditions) -> None:
+    state.criteria |= {name: value for name, value in told.items() if value in {"yes", "no"}}
+
+
+def _randomised(state: State, _act: Act, told: Mapping[str, str], _under: Conditions) -> None:
+    state.enrolment, state.kit = told["enrolment"], told.get("kit", "")
+
+
+def _visit(state: State, act: Act, told: Mapping[str, str], under: Conditions) -> None:
+    number = under.version_at(act.entered)
+    plan, terms = under.plans[number]
+    visit = plan.visit(told["visit"])
+    if visit is None:
+        state.visits[f"unscheduled-{act.number}"] = act.clinical
+        return
+    state.visits[visit.id] = act.clinical
+    happened = moment(act.clinical)
+    lag = act.entered // DAY_MS - (happened.day if happened else 0)
+    if lag > LATE_ENTRY_DAYS:
+        _deviate(state, act.number, "LATE_ENTRY", f"entered {lag} days after it happened", important=False)
+    found = _windowed(state, visit, happened)
+    if found is not None:
+        days, arithmetic = found
+        _deviate(state, act.number, "WINDOW", arithmetic, important=days >= terms.important_days)
+
+
+def _windowed(state: State, visit: Visit, happened: Moment | None) -> tuple[int, str] | None:
+    """Return (days from the target, arithmetic) of a visit outside its window."""
+    placement = visit.placement
+    anchor = moment(state.visits.get(placement.anchor, "")) if placement else None
+    if placement is None or anchor is None or happened is None:
+        return None
+    judged = judge(placement, anchor, happened)
+    if judged is None or judged.verdict is not Verdict.OUTSIDE:
+        return None
+    sign = -1 if placement.anchoring.value == "Before" else 1
+    return abs(happened.day - shifted(anchor.day, placement.offset, sign)), judged.arithmetic
+
+
+def _form(state: State, act: Act, told: Mapping[str, str], under: Conditions) -> None:
+    _, terms = under.plans[under.version_at(act.entered)]
+    place = f"{told['visit']}/{told.get('activity', '')}/{told.get('repeat', '1')}"
+    for name, value in told.items():
+        if name.startswith("item."):
+            key = f"{place}/{name.removeprefix('item.')}"
+            state.items.setdefault(key, []).append(Entry(value, act.number, act.by, act.entered, ""))
+            _check(state, act.number, key, value, terms)
+
+
+def _check(state: State, number: int, key: str, value: str, terms: Terms) -> None:
+    item = key.rsplit("/", 1)[1]
+    for rule in terms.checks:
+        if rule.item != item:
+            continue
+        try:
+            outside = not rule.low <= float(value) <= rule.high
+        except ValueError:
+            outside = True
+        if outside:
+            state.queries.append(Query(number, key, rule.id, "open"))
+
+
+def _change(state: State, act: Act, told: Mapping[str, str], under: Conditions) -> None:
+    _, terms = under.plans[under.version_at(act.entered)]
+    key = told["item"]
+    state.items[key].append(Entry(told.get("value", ""), act.number, act.by, act.entered, told["reason"]))
+    state.verified.discard(key)
+    state.signed.pop(key.split("/", 1)[0], None)
+    _check(state, act.number, key, told.get("value", ""), terms)
+
+
+def _ask(state: State, act: Act, told: Mapping[str, str], _under: Conditions) -> None:
+    state.queries.append(Query(act.number, told["item"], "", "open"))
+
+
+def _follow(to: str) -> Callable[[State, Act, Mapping[str, str], Conditions], None]:
+    def follow(state: State, _act: Act, told: Mapping[str, str], _under: Conditions) -> None:
+        query = _query(state, told["query"])
+        state.queries = [replace(one, state=to) if one is query else one for one in state.queries]
+
+    return follow
+
+
+def _verify(state: State, _act: Act, told: Mapping[str, str], _under: Conditions) -> None:
+    state.verified.add(told["item"])
+
+
+def _adverse(state: State, act: Act, told: Mapping[str, str], _under: Conditions) -> None:
+    serious = any(told.get(name) == "yes" for name in SERIOUS)
+    state.adverse.append(Adverse(act.number, told.get("term", ""), serious, None))
+    if serious and told.get("serious") == "no":
+        _deviate(state, act.number, "SERIOUS", "a criterion of seriousness was met and said to be none", important=True)
+
+
+def _causality(state: State, _act: Act, told: Mapping[str, str], _under: Conditions) -> None:
+    related = told.get("related") == "yes"
+    state.adverse = [replace(one, related=related) if str(one.number) == told["of"] else one for one in state.adverse]
+
+
+def _sign(state: State, act: Act, told: Mapping[str, str], _under: Conditions) -> None:
+    state.signed[told["visit"]] = act.number
+
+
+def _withdraw(state: State, _act: Act, told: Mapping[str, str], _under: Conditions) -> None:
+    state.scope = told.get("scope", "everything")
+
+
+def _end(state: State, _act: Act, told: Mapping[str, str], _under: Conditions) -> None:
+    state.ended = told.get("reason", "completed")
+
+
+def _nothing(_state: State, _act: Act, _told: Mapping[str, str], _under: Conditions) -> None:
+    return
+
+
+_TAKERS: Final[Mapping[str, Callable[[State, Act, Mapping[str, str], Conditions], None]]] = {
+    "consent": _consent,
+    "reconsent": _consent,
+    "screen": _screen,
+    "fail": _nothing,
+    "eligible": _nothing,
+    "randomised": _randomised,
+    "visit": _visit,
+    "form": _form,
+    "change": _change,
+    "query": _ask,
+    "answer": _follow("answered"),
+    "close": _follow("closed"),
+    "verify": _verify,
+    "adverse": _adverse,
+    "causality": _causality,
+    "sign": _sign,
+    "withdraw": _withdraw,
+    "end": _end,
+}
+
+
+def _late_consent(state: State, under: Conditions) -> None:
+    if not under.reconsent_by or under.now <= under.reconsent_by or state.status is not Status.ON_STUDY:
+        return
+    _, terms = under.plans[max(under.plans)]
+    if state.form != terms.consent_form and not any(one.code == "RECONSENT_OVERDUE" for one in state.deviations):
+        _deviate(state, 0, "RECONSENT_OVERDUE", "consent to the newest form is overdue", important=True)
+
+
+def _tasks(state: State, under: Conditions) -> tuple[Task, ...]:
+    """Return what is due: planned visits whose window is open or ahead, open queries, unsigned visits, causality."""
+    if state.status is not Status.ON_STUDY:
+        return ()
+    plan, _ = under.plans[under.version_at(under.now)]
+    found = [Task(f"answer query {one.number}", "", "") for one in state.queries if one.state == "open"]
+    found += [Task(f"judge causality of {one.number}", "", "") for one in state.adverse if one.related is None]
+    for visit in plan.main.visits:
+        placement = visit.placement
+        if placement is None or placement.window is None or visit.id in state.visits:
+            continue
+        anchor = moment(state.visits.get(placement.anchor, ""))
+        if anchor is None:
+            continue
+        target = shifted(anchor.day, placement.offset, -1 if placement.anchoring.value == "Before" else 1)
+        first = shifted(target, placement.window.lower, -1)
+        last = shifted(target, placement.window.upper, 1)
+        name = f"visit {visit.label or visit.name}"
+        if last < under.now // DAY_MS:
+            _deviate(state, 0, "MISSED", f"{name} was due until {written(last)}", important=True)
+        else:
+            found.append(Task(name, written(first), written(last)))
+    return tuple(found)
+
+
+@dataclass(frozen=True, slots=True)
+class TrailLine:
+    """One line of the audit trail: what changed, from what to what, who, when, why."""
+
+    item: str
+    old: str
+    new: str
+    by: str
+    """The person's key, hexadecimal, first 16 digits."""
+    entered: int
+    reason: str
+
+
+def audit_trail(state: State) -> tuple[TrailLine, ...]:
+    """Return every value ever entered with the one it replaced, in order of entry. Arms and kits are not in it."""
+    lines = []
+    for item, entries in state.items.items():
+        old = ""
+        for one in entries:
+            lines.append((one.number, TrailLine(item, old, one.value, one.by.hex()[:16], one.entered, one.reason)))
+            old = one.value
+    return tuple(line for _, line in sorted(lines, key=lambda each: (each[0], each[1].item)))

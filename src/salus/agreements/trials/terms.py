@@ -1,0 +1,215 @@
+"""The study definition: protocol, analysis plan and terms, one root. `terms.json` says what USDM does not structure.
+
+    root    RFC 9162 tree over digest("salus/v1/trial-part", name, bytes) of the parts in order of name
+
+Terms name, by ids of the protocol, arms, outcomes and criteria; what the protocol has and the terms leave open is refused.
+"""
+
+import json
+from collections.abc import Mapping, Sequence
+from typing import Annotated, Any, Final, Literal
+
+import msgspec
+from msgspec import Meta
+
+from salus.agreements.trials.draws import BigStick, Blocks, DrawRefused, Scheme, Simple, check_scheme
+from salus.agreements.trials.outcomes import Registered
+from salus.agreements.trials.plan import Plan
+from salus.core.proof.batch import batch_root
+from salus.core.proof.digest import digest
+from salus.interop.cdisc.findings import DocumentRefused, Finding
+
+MOST_BYTES: Final = 1 << 20
+PLACEHOLDERS: Final = ("to be determined", "tbd", "placeholder")
+Name = Annotated[str, Meta(min_length=1, max_length=200)]
+
+
+class Part(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """Common to all parts of terms: named fields only, unknown ones refused."""
+
+
+class Randomisation(Part, frozen=True, kw_only=True):
+    """How arms are drawn."""
+
+    method: Literal["simple", "blocks", "big-stick", "external"]
+    arms: Annotated[tuple[Name, ...], Meta(min_length=2, max_length=16)]
+    """Ids of the protocol's arms; an allocation's number is the place in this list."""
+    ratio: Annotated[tuple[Annotated[int, Meta(ge=1, le=100)], ...], Meta(max_length=16)] = ()
+    size_commitment: Annotated[str, Meta(pattern=r"^([0-9a-f]{64})?$")] = ""
+    """Digest of the hidden block sizes and their key, hexadecimal; blocks only."""
+    bound: Annotated[int, Meta(ge=0, le=100)] = 0
+    strata: Annotated[tuple[Name, ...], Meta(min_length=1, max_length=64)] = ("all",)
+
+
+class OutcomeTerm(Part, frozen=True, kw_only=True):
+    """An outcome as registered."""
+
+    id: Name
+    """Id of the protocol's endpoint."""
+    level: Literal["primary", "secondary"]
+    measure: Name
+    time_frame: Name
+    analysis: Name
+    """Id in the analysis plan."""
+
+
+class CriterionTerm(Part, frozen=True, kw_only=True):
+    """Who says whether a criterion holds."""
+
+    id: Name
+    by: Literal["attest"]
+    """`attest`: an investigator."""
+
+
+class EditCheck(Part, frozen=True, kw_only=True):
+    """A value that raises a query when it is entered outside its bounds."""
+
+    id: Name
+    item: Name
+    low: float
+    high: float
+
+
+class Payment(Part, frozen=True, kw_only=True):
+    """What a site is paid for one complete, signed visit, whatever the arm."""
+
+    visit: Name
+    amount: Annotated[int, Meta(ge=0, le=10**9)]
+    """Minor units of the currency."""
+
+
+class LookTerm(Part, frozen=True, kw_only=True):
+    """An interim look."""
+
+    permille: Annotated[int, Meta(ge=1, le=1000)]
+    boundary: Annotated[int, Meta(ge=0, le=1_000_000)]
+    """Ten-thousandths of z."""
+    alpha: Annotated[int, Meta(ge=0, le=1_000_000)]
+    """Millionths, cumulative."""
+
+
+class Terms(Part, frozen=True, kw_only=True):
+    """What execution needs beside the protocol."""
+
+    format: Literal[1]
+    title: Name
+    randomisation: Randomisation
+    outcomes: Annotated[tuple[OutcomeTerm, ...], Meta(min_length=1, max_length=128)]
+    consent_form: Annotated[str, Meta(pattern=r"^[0-9a-f]{64}$")]
+    """Digest of the newest form of informed consent, hexadecimal."""
+    criteria: tuple[CriterionTerm, ...] = ()
+    checks: Annotated[tuple[EditCheck, ...], Meta(max_length=1000)] = ()
+    looks: Annotated[tuple[LookTerm, ...], Meta(max_length=16)] = ()
+    payments: Annotated[tuple[Payment, ...], Meta(max_length=1000)] = ()
+    important_days: Annotated[int, Meta(ge=0, le=3650)] = 14
+    """A visit this many days outside its window is an important deviation, fewer a minor one."""
+    excused: Mapping[str, Name] = {}
+    """Reason, by endpoint id, why an endpoint of the protocol is no registered outcome."""
+
+
+def read_terms(text: bytes) -> Terms:
+    """Read terms. Raises DocumentRefused."""
+    if len(text) > MOST_BYTES:
+        raise DocumentRefused((Finding("too-large", "", f"at most {MOST_BYTES} bytes"),))
+    try:
+        return msgspec.json.decode(text, type=Terms)
+    except msgspec.DecodeError as error:
+        raise DocumentRefused((Finding("terms", "", str(error)),)) from None
+
+
+def schema() -> dict[str, Any]:
+    """Return the JSON Schema of terms."""
+    return msgspec.json.schema(Terms)
+
+
+def check_terms(plan: Plan, terms: Terms, analyses: Sequence[str]) -> tuple[Finding, ...]:
+    """Return what keeps a plan from being run by these terms, each with its path; nothing if it can be.
+
+    `analyses` are the ids of the analysis plan.
+    """
+    found = [*_randomisation(plan, terms.randomisation), *_outcomes(plan, terms, analyses)]
+    named = {one.id for one in terms.criteria}
+    for place, criterion in enumerate(plan.criteria):
+        if criterion.id not in named:
+            found.append(Finding("criterion-unjudged", f"/criteria/{place}", f"who judges {criterion.id}"))
+    known = {criterion.id for criterion in plan.criteria}
+    found += [Finding("no-such-criterion", "/criteria", f"not {id_}") for id_ in sorted(named - known)]
+    permilles = [look.permille for look in terms.looks]
+    if permilles != sorted(set(permilles)):
+        found.append(Finding("looks-order", "/looks", "ascending fractions"))
+    for place, payment in enumerate(terms.payments):
+        if plan.visit(payment.visit) is None:
+            found.append(Finding("no-such-visit", f"/payments/{place}", f"not {payment.visit}"))
+    return tuple(found)
+
+
+def _randomisation(plan: Plan, terms: Randomisation) -> list[Finding]:
+    found = []
+    if sorted(terms.arms) != sorted(arm.id for arm in plan.arms):
+        found.append(Finding("arms", "/randomisation/arms", "the protocol's arms, each once"))
+    try:
+        if terms.method != "external":
+            check_scheme(scheme_of(terms, (sum(terms.ratio) or 1,), bytes(32)))
+    except DrawRefused as refused:
+        found.append(Finding("scheme", "/randomisation", str(refused)))
+    if terms.method not in {"big-stick", "external"} and len(terms.ratio) != len(terms.arms):
+        found.append(Finding("ratio", "/randomisation/ratio", f"{len(terms.arms)} numbers"))
+    if (terms.method == "blocks") != bool(terms.size_commitment):
+        found.append(Finding("sizes", "/randomisation/size_commitment", "for blocks, and for nothing else"))
+    return found
+
+
+def _outcomes(plan: Plan, terms: Terms, analyses: Sequence[str]) -> list[Finding]:
+    found = []
+    endpoints = {endpoint.id: endpoint for endpoint in plan.endpoints}
+    told = [outcome.id for outcome in terms.outcomes]
+    if len(set(told)) != len(told):
+        found.append(Finding("outcome-twice", "/outcomes", "each outcome once"))
+    for place, outcome in enumerate(terms.outcomes):
+        path = f"/outcomes/{place}"
+        if outcome.id not in endpoints:
+            found.append(Finding("no-such-endpoint", path, f"not {outcome.id}"))
+        if outcome.analysis not in analyses:
+            found.append(Finding("no-analysis", path, f"an analysis of the plan, not {outcome.analysis}"))
+        if any(word in outcome.measure.lower() for word in PLACEHOLDERS):
+            found.append(Finding("placeholder", path, "a measure"))
+    for id_, endpoint in sorted(endpoints.items()):
+        level = endpoint.level.lower()
+        if ("primary" in level or "secondary" in level) and id_ not in told and id_ not in terms.excused:
+            found.append(Finding("endpoint-open", "/outcomes", f"an outcome, or a reason why not, for {id_}"))
+    return found
+
+
+def scheme_of(terms: Randomisation, sizes: Sequence[int], size_key: bytes) -> Scheme:
+    """Return the scheme that terms name; sizes and key are the dispensers' secret. Raises DrawRefused for `external`."""
+    if terms.method == "simple":
+        return Simple(terms.ratio)
+    if terms.method == "blocks":
+        return Blocks(terms.ratio, tuple(sizes), size_key)
+    if terms.method == "big-stick":
+        return BigStick(terms.bound)
+    raise DrawRefused("allocation comes from outside")
+
+
+def size_commitment(sizes: Sequence[int], size_key: bytes) -> str:
+    """Return what terms say of hidden block sizes, hexadecimal."""
+    return digest("salus/v1/trial-sizes", bytes(sizes), size_key).hex()
+
+
+def registered_outcomes(terms: Terms) -> tuple[Registered, ...]:
+    """Return the outcomes as they are compared with a report."""
+    return tuple(Registered(one.id, one.level, one.measure, one.time_frame, one.analysis) for one in terms.outcomes)
+
+
+def analyses_of(plan: bytes) -> tuple[str, ...]:
+    """Return the ids of an analysis plan (ARS v1 reporting event, JSON). Raises DocumentRefused."""
+    try:
+        told = json.loads(plan)
+        return tuple(str(one["id"]) for one in told["analyses"])
+    except (ValueError, KeyError, TypeError, RecursionError):
+        raise DocumentRefused((Finding("analysis-plan", "/analyses", "analyses with ids"),)) from None
+
+
+def package_root(parts: Mapping[str, bytes]) -> bytes:
+    """Return the root of a study definition from its parts by name."""
+    return batch_root([digest("salus/v1/trial-part", name.encode(), parts[name]) for name in sorted(parts)])
