@@ -47,6 +47,7 @@ from salus.contracts.trials.port import (
     PostResult,
     ProposeVersion,
     ReasonClass,
+    RefuseEnrolment,
     RegisterTrial,
     Sign,
     SignLock,
@@ -396,6 +397,23 @@ def test_two_digests_after_recruitment_are_a_dispute_and_no_hold(ledger):
     assert standing(ledger) is StudyStatus.RECRUITMENT_CLOSED
 
 
+def test_a_dispenser_refuses_a_kit_and_draws_go_on(ledger):
+    play(ledger, *scene.ENROLLED)
+    assert ledger.refuse(RefuseEnrolment(scene.ENROLMENT, ONE), SPONSOR) is Reason.NOT_PARTY
+    play(ledger, (RefuseEnrolment(scene.ENROLMENT, ONE), FIRST, ""))
+    assert enrolment(ledger.state, scene.ENROLMENT).status is EnrolmentStatus.REFUSED
+    assert refused(ledger, scene.allocate(SECOND)) is Reason.WRONG_STATUS
+    play(ledger, (Enrol(ID, NEXT, ONE, ONE), NORTH, "another"))
+
+
+def test_a_refusal_of_what_was_posted_holds_the_study(ledger):
+    play(ledger, *scene.ENROLLED, scene.allocate())
+    assert ledger.refuse(RefuseEnrolment(scene.ENROLMENT, ONE), FIRST) is Reason.ALREADY_SIGNED
+    play(ledger, (RefuseEnrolment(scene.ENROLMENT, ONE), SECOND, ""))
+    assert enrolment(ledger.state, scene.ENROLMENT).status is EnrolmentStatus.DISPUTED
+    assert standing(ledger) is StudyStatus.HOLD
+
+
 def test_who_holds_a_study_resumes_it(ledger):
     play(ledger, *scene.OPEN, scene.step(Step.HOLD, AUTHORITY))
     assert refused(ledger, scene.step(Step.RESUME)) is Reason.NOT_PARTY
@@ -685,5 +703,5 @@ def test_a_row_that_breaks_an_invariant_stops_the_node(ledger):
     broken(ledger, LOCKS, numbered_key(ID, 1), root=TWO)
     broken(ledger, VERSIONS, numbered_key(ID, 1), package=TWO)
     assert {table.number >> 8 for table in (STUDIES, LOCKS)} == {NUMBER}
-    assert {step for _, step in ENROLMENT} == {"enrol", "post", "post-alone", "agree", "differ"}
+    assert {step for _, step in ENROLMENT} == {"enrol", "post", "post-alone", "agree", "differ", "refuse"}
     assert {step for _, step in OPENING} == {"request", "open", "grant", "grant-last", "assess"}

@@ -11,6 +11,7 @@ from salus.contracts.trials.port import (
     MeetClock,
     OmitResult,
     Part,
+    RefuseEnrolment,
     StartClock,
     Step,
     StepLook,
@@ -96,6 +97,12 @@ CASES: list[tuple[str, str, str, tuple[Any, ...]]] = [
         "disputed",
         "Two digests hold the study.",
         then(trial.ENROLLED, trial.allocate(), trial.allocate(trial.SECOND, trial.TWO)),
+    ),
+    (
+        "refuse-enrolment",
+        "applied",
+        "No consent stands behind it.",
+        then(trial.ENROLLED, by(RefuseEnrolment(trial.ENROLMENT, digest), trial.FIRST)),
     ),
     ("open-allocation", "applied", "An emergency.", then(trial.ALLOCATED, trial.EMERGENCY)),
     (

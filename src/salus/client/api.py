@@ -2993,6 +2993,75 @@ class TokenIssued(msgspec.Struct, frozen=True, kw_only=True):
     """When it ends, UTC."""
 
 
+class AmendTrial(msgspec.Struct, frozen=True, kw_only=True):
+    """A new version of the definition."""
+
+    study: str
+    """Id of the study."""
+
+    protocol: bytes
+    """USDM 4.0, JSON."""
+
+    terms: bytes
+    """The terms, JSON."""
+
+    analysis: bytes
+    """The analysis plan, ARS v1, JSON."""
+
+    substantial: bool
+    """Whether the regulator must approve it too."""
+
+    reconsent_days: int
+    """Days to renew consents; 0 if the form did not change."""
+
+
+class TrialAmended(msgspec.Struct, frozen=True, kw_only=True):
+    """The version is proposed."""
+
+    number: int
+    """Its number."""
+
+    after_unblinding: bool
+    """Whether outcomes or analysis changed after an opening."""
+
+
+class Assess(msgspec.Struct, frozen=True, kw_only=True):
+    """An opening that was assessed."""
+
+    case: str
+    """Id in the register."""
+
+    assessment: str
+    """What was found; only a commitment is public."""
+
+
+class Assessed(msgspec.Struct, frozen=True, kw_only=True):
+    """The register says so."""
+
+    status: str
+    """Status of the opening."""
+
+
+class AuditDraws(msgspec.Struct, frozen=True, kw_only=True):
+    """The study whose draws are replayed."""
+
+    study: str
+    """Id of the study."""
+
+
+class DrawsAudited(msgspec.Struct, frozen=True, kw_only=True):
+    """What the replay says."""
+
+    draws: int
+    """Draws replayed."""
+
+    wrong: tuple[str, ...]
+    """Enrolments whose allocation is not what the draw gives."""
+
+    arms: tuple[str, ...]
+    """Participants by arm."""
+
+
 class CheckTrial(msgspec.Struct, frozen=True, kw_only=True):
     """A protocol and the data of its study."""
 
@@ -3040,6 +3109,202 @@ class TrialChecked(msgspec.Struct, frozen=True, kw_only=True):
     """Domains not there, and what was not checked for it."""
 
 
+class CommitTrial(msgspec.Struct, frozen=True, kw_only=True):
+    """A study definition and who plays which part."""
+
+    study: str
+    """Id of the study."""
+
+    protocol: bytes
+    """USDM 4.0, JSON."""
+
+    terms: bytes
+    """The terms, JSON."""
+
+    analysis: bytes
+    """The analysis plan, ARS v1, JSON."""
+
+    parties: tuple[str, ...]
+    """PART=MEMBER, such as ETHICS=ethics-board."""
+
+    key: str
+    """What `salus trial key` shows; empty: allocation from outside."""
+
+
+class TrialCommitted(msgspec.Struct, frozen=True, kw_only=True):
+    """The study stands on the ledger; every party has its definition and signs next."""
+
+    root: str
+    """Root of the definition."""
+
+    labels: tuple[str, ...]
+    """What a reader must be told of how it is set up."""
+
+    waiting: tuple[str, ...]
+    """Who has not signed yet."""
+
+
+class TakeConsent(msgspec.Struct, frozen=True, kw_only=True):
+    """A consent on paper, witnessed at this site."""
+
+    study: str
+    """Id of the study."""
+
+    assigner: str
+    """Who numbers the site's patients."""
+
+    identifier: str
+    """The patient's number there."""
+
+    language: str
+    """Language of the form."""
+
+    options: tuple[str, ...] = ()
+    """Options agreed to."""
+
+
+class ConsentTaken(msgspec.Struct, frozen=True, kw_only=True):
+    """The consent stands on the ledger; what it is to, only its proof tells."""
+
+    subject: str
+    """Stands for the participant at this site and in this study alone."""
+
+    grant: str
+    """Id of the grant."""
+
+    form: str
+    """Digest of the form of informed consent."""
+
+    way: str
+    """Who signed: here, paper."""
+
+
+class DealShares(msgspec.Struct, frozen=True, kw_only=True):
+    """The trustees of a threshold key. Each of them deals, with the same list."""
+
+    study: str
+    """Id of the study."""
+
+    trustees: tuple[str, ...]
+    """Member ids, trustee 1 first."""
+
+    threshold: int
+    """How many of them sign a draw."""
+
+
+class SharesDealt(msgspec.Struct, frozen=True, kw_only=True):
+    """The shares are on their way, sealed to each trustee."""
+
+    arrived: int
+    """Dealings here so far, the own included."""
+
+
+class DraftAct(msgspec.Struct, frozen=True, kw_only=True):
+    """An act for a person to sign on their own device."""
+
+    study: str
+    """Id of the study."""
+
+    subject: str
+    """The participant at this site; empty: the site's delegations."""
+
+    person: str
+    """The acting person's public key."""
+
+    kind: str
+    """Kind of act."""
+
+    clinical: str = ''
+    """When it happened, ISO 8601."""
+
+    fields: tuple[str, ...] = ()
+    """NAME=VALUE."""
+
+
+class ActDrafted(msgspec.Struct, frozen=True, kw_only=True):
+    """What is to be signed: Ed25519 over the framed bytes, label `salus/v1/trial-act`."""
+
+    act: str
+    """The act's bytes, hexadecimal."""
+
+
+class EnrolSubject(msgspec.Struct, frozen=True, kw_only=True):
+    """A participant whom the investigator found eligible."""
+
+    study: str
+    """Id of the study."""
+
+    subject: str
+    """The participant at this site; empty: the site's delegations."""
+
+    stratum: str
+    """Name of the stratum."""
+
+
+class SubjectEnrolled(msgspec.Struct, frozen=True, kw_only=True):
+    """Enrolled; the kit comes when trustees and dispensers have done their part."""
+
+    enrolment: str
+    """Id of the enrolment."""
+
+
+class ShowKey(msgspec.Struct, frozen=True, kw_only=True):
+    """The study whose key is asked for, at one of its trustees."""
+
+    study: str
+    """Id of the study."""
+
+
+class KeyShown(msgspec.Struct, frozen=True, kw_only=True):
+    """The public part of a threshold key, once all have dealt."""
+
+    key: str
+    """JSON for `salus trial commit`: trustees, threshold, group key, shares."""
+
+
+class LockTrial(msgspec.Struct, frozen=True, kw_only=True):
+    """The study to lock."""
+
+    study: str
+    """Id of the study."""
+
+
+class TrialLocked(msgspec.Struct, frozen=True, kw_only=True):
+    """The lock as it stands."""
+
+    root: str
+    """Root over the canonical rows."""
+
+    rows: int
+    """Rows."""
+
+    status: str
+    """proposed or locked."""
+
+    unsigned: int
+    """Visits that no investigator signed; they are locked as such."""
+
+
+class CompareOutcomes(msgspec.Struct, frozen=True, kw_only=True):
+    """A report and the study it is of."""
+
+    study: str
+    """Id of the study."""
+
+    report: bytes
+    """JSON list of {id, level, measure, time_frame, analysis}."""
+
+
+class OutcomesCompared(msgspec.Struct, frozen=True, kw_only=True):
+    """What the report does with each outcome."""
+
+    sound: bool
+    """Whether all are as specified."""
+
+    outcomes: tuple[str, ...]
+    """As specified, changed in what, missing, added."""
+
+
 class CheckProtocol(msgspec.Struct, frozen=True, kw_only=True):
     """A protocol."""
 
@@ -3070,6 +3335,314 @@ class ProtocolChecked(msgspec.Struct, frozen=True, kw_only=True):
 
     forms: int
     """Activities whose data is structured."""
+
+
+class PublishDraws(msgspec.Struct, frozen=True, kw_only=True):
+    """The study whose draws a dispenser publishes, after the unblinding."""
+
+    study: str
+    """Id of the study."""
+
+
+class DrawsPublished(msgspec.Struct, frozen=True, kw_only=True):
+    """Everyone they were sent to replays them."""
+
+    draws: int
+    """Draws."""
+
+
+class RecordActs(msgspec.Struct, frozen=True, kw_only=True):
+    """Signed acts of one chain, in order."""
+
+    study: str
+    """Id of the study."""
+
+    subject: str
+    """The participant at this site; empty: the site's delegations."""
+
+    acts: tuple[str, ...]
+    """ACT:SIGNATURE, hexadecimal."""
+
+    investigator: str = ''
+    """The principal investigator's key, with the first delegation."""
+
+
+class ActsRecorded(msgspec.Struct, frozen=True, kw_only=True):
+    """The acts are sealed and on their way to the ledger."""
+
+    acts: int
+    """Acts in the chain."""
+
+    deviations: tuple[str, ...]
+    """Deviations that stand now, with their arithmetic."""
+
+    tasks: tuple[str, ...]
+    """What is due."""
+
+
+class ShowRegistry(msgspec.Struct, frozen=True, kw_only=True):
+    """The study to register or report."""
+
+    study: str
+    """Id of the study."""
+
+
+class RegistryShown(msgspec.Struct, frozen=True, kw_only=True):
+    """The fields that registries ask for, and the outcome register."""
+
+    record: str
+    """JSON: ClinicalTrials.gov's names."""
+
+
+class PostResult(msgspec.Struct, frozen=True, kw_only=True):
+    """A result of one outcome, or why there is none."""
+
+    study: str
+    """Id of the study."""
+
+    outcome: str
+    """Id of the outcome."""
+
+    result: str = ''
+    """The result as reported."""
+
+    reason: str = ''
+    """Why there is none."""
+
+
+class ResultPosted(msgspec.Struct, frozen=True, kw_only=True):
+    """What the ledger says of it."""
+
+    status: str
+    """posted, not_done or post_hoc."""
+
+
+class SendActs(msgspec.Struct, frozen=True, kw_only=True):
+    """The study whose acts are sent."""
+
+    study: str
+    """Id of the study."""
+
+
+class ActsSent(msgspec.Struct, frozen=True, kw_only=True):
+    """What left, each participant's line in the access log first."""
+
+    participants: int
+    """Participants with new acts."""
+
+    acts: int
+    """Acts sent."""
+
+    withheld: int
+    """Participants whose consent does not hold."""
+
+
+class ShowTrial(msgspec.Struct, frozen=True, kw_only=True):
+    """The study to show."""
+
+    study: str
+    """Id of the study."""
+
+
+class TrialShown(msgspec.Struct, frozen=True, kw_only=True):
+    """A trial as this member's ledger has it."""
+
+    status: str
+    """Where it stands."""
+
+    labels: tuple[str, ...]
+    """What a reader must be told of how it is set up."""
+
+    version: int
+    """Newest approved version."""
+
+    flagged: tuple[int, ...]
+    """Versions that changed outcomes after an opening."""
+
+    sites: tuple[str, ...]
+    """Each site, its status and version."""
+
+    enrolled: int
+    """Enrolments."""
+
+    allocated: int
+    """Enrolments that two dispensers agree on."""
+
+    openings: tuple[str, ...]
+    """The unblinding register: kind, reason, status, who."""
+
+    overdue: tuple[str, ...]
+    """Safety deadlines that passed, and who owes them."""
+
+    outcomes: tuple[str, ...]
+    """What became of each outcome."""
+
+
+class SignTrial(msgspec.Struct, frozen=True, kw_only=True):
+    """The study to sign."""
+
+    study: str
+    """Id of the study."""
+
+
+class TrialStands(msgspec.Struct, frozen=True, kw_only=True):
+    """Where the study stands."""
+
+    status: str
+    """Its status."""
+
+    version: int
+    """Its newest approved version."""
+
+
+class StepTrialSite(msgspec.Struct, frozen=True, kw_only=True):
+    """A step of a site."""
+
+    study: str
+    """Id of the study."""
+
+    site: str
+    """Member id."""
+
+    step: str
+    """nominate, contract, approve, train, activate, suspend, restore, close."""
+
+
+class StepTrial(msgspec.Struct, frozen=True, kw_only=True):
+    """A step of a study."""
+
+    study: str
+    """Id of the study."""
+
+    step: str
+    """approve, register, open, close-recruitment, last-visit, clean, soft-lock, unblind, analyse, report, hold, resume, terminate, or adopt (at a site)."""
+
+    evidence: str = ''
+    """What it stands on; for register, the registered record."""
+
+
+class SupplyTrial(msgspec.Struct, frozen=True, kw_only=True):
+    """What dispensers alone may know."""
+
+    study: str
+    """Id of the study."""
+
+    sizes: tuple[int, ...]
+    """Hidden block sizes."""
+
+    size_key: str
+    """Their key, as the terms commit to."""
+
+    kits: bytes
+    """JSON: {"site": [["K-001", 0], …]}, each kit with its arm's number."""
+
+
+class TrialSupplied(msgspec.Struct, frozen=True, kw_only=True):
+    """Both dispensers hold the same."""
+
+    sites: int
+    """Sites with kits."""
+
+    kits: int
+    """Kits."""
+
+
+class ListTasks(msgspec.Struct, frozen=True, kw_only=True):
+    """The study whose participants are asked for."""
+
+    study: str
+    """Id of the study."""
+
+
+class Tasks(msgspec.Struct, frozen=True, kw_only=True):
+    """The participants that this member knows, judged anew from their chains."""
+
+    participants: tuple[str, ...]
+    """Site, subject, status, visits, kit."""
+
+    verdicts: tuple[str, ...]
+    """Acts that were not to be taken, at any site."""
+
+    deviations: tuple[str, ...]
+    """Deviations with their arithmetic."""
+
+    tasks: tuple[str, ...]
+    """What is due, with its window."""
+
+
+class Unblind(msgspec.Struct, frozen=True, kw_only=True):
+    """Whose treatment must be known now."""
+
+    study: str
+    """Id of the study."""
+
+    subject: str
+    """The participant."""
+
+    reason: str = 'treatment'
+    """One of error, other, overdose, planned-look, pregnancy, safety-report, treatment."""
+
+
+class Unblinded(msgspec.Struct, frozen=True, kw_only=True):
+    """What this participant gets. Nothing else was opened."""
+
+    arm: str
+    """Id of the arm."""
+
+    kit: str
+    """The kit."""
+
+    case: str
+    """Id in the unblinding register."""
+
+    deferred: bool
+    """Whether the ledger was away and learns of it later."""
+
+
+class WithdrawConsent(msgspec.Struct, frozen=True, kw_only=True):
+    """Whose consent ends."""
+
+    study: str
+    """Id of the study."""
+
+    subject: str
+    """The participant at this site; empty: the site's delegations."""
+
+
+class ConsentWithdrawn(msgspec.Struct, frozen=True, kw_only=True):
+    """Nothing is sent from that block on; what was sent stays, as the form says."""
+
+    height: int
+    """Block from which it holds."""
+
+
+class Work(msgspec.Struct, frozen=True, kw_only=True):
+    """The study to work on."""
+
+    study: str
+    """Id of the study."""
+
+
+class WorkDone(msgspec.Struct, frozen=True, kw_only=True):
+    """What this member did as trustee and dispenser."""
+
+    signed: int
+    """Draws signed as trustee."""
+
+    posted: int
+    """Allocations posted as dispenser."""
+
+    given: int
+    """Kits sent."""
+
+    waiting: tuple[str, ...]
+    """Enrolments that wait, and for what."""
+
+    refused: tuple[str, ...]
+    """Enrolments refused a kit, and why."""
+
+    wrong: tuple[str, ...]
+    """Trustees whose signatures did not hold."""
 
 
 class SendTransaction(msgspec.Struct, frozen=True, kw_only=True):
@@ -3689,13 +4262,117 @@ class TrialCases:
     def __init__(self, connection: Connection) -> None:
         self._connection = connection
 
+    def amend(self, request: AmendTrial) -> TrialAmended:
+        """Propose an amendment as the sponsor, and send it to every party and site. For: operator."""
+        return self._connection.ask('/api/trial/amend', request, TrialAmended)
+
+    def assess(self, request: Assess) -> Assessed:
+        """Say, as the sponsor, that an opening was assessed. For: operator."""
+        return self._connection.ask('/api/trial/assess', request, Assessed)
+
+    def audit(self, request: AuditDraws) -> DrawsAudited:
+        """Replay every draw: signatures under the group's key, arms, kits, and the digests that the ledger holds. For: operator."""
+        return self._connection.ask('/api/trial/audit', request, DrawsAudited)
+
     def check(self, request: CheckTrial) -> TrialChecked:
         """Hold a study's data against its protocol: visits outside their windows, missing consents, contradictions. For: operator."""
         return self._connection.ask('/api/trial/check', request, TrialChecked)
 
+    def commit(self, request: CommitTrial) -> TrialCommitted:
+        """Commit a trial as its sponsor, and send every party its definition. What terms leave open is refused by name. For: operator."""
+        return self._connection.ask('/api/trial/commit', request, TrialCommitted)
+
+    def consent(self, request: TakeConsent) -> ConsentTaken:
+        """Put a consent signed on paper with a witness on the ledger. The same person twice at one site is refused. For: operator."""
+        return self._connection.ask('/api/trial/consent', request, ConsentTaken)
+
+    def deal(self, request: DealShares) -> SharesDealt:
+        """Deal shares of a threshold key to its trustees, sealed to each. A share that does not fit names its dealer. For: operator."""
+        return self._connection.ask('/api/trial/deal', request, SharesDealt)
+
+    def draft(self, request: DraftAct) -> ActDrafted:
+        """Draft the next act of a chain, for a person to sign with their own key. For: operator."""
+        return self._connection.ask('/api/trial/draft', request, ActDrafted)
+
+    def enrol(self, request: EnrolSubject) -> SubjectEnrolled:
+        """Enrol a participant: the ledger gets a one-time key, a stratum tag and commitments; dispensers get the evidence. For: operator."""
+        return self._connection.ask('/api/trial/enrol', request, SubjectEnrolled)
+
+    def key(self, request: ShowKey) -> KeyShown:
+        """Show the public part of a study's threshold key, at one of its trustees. For: operator."""
+        return self._connection.ask('/api/trial/key', request, KeyShown)
+
+    def lock(self, request: LockTrial) -> TrialLocked:
+        """Propose a lock as the statistician: one root over the rows that all chains tell, sent to those who sign it. For: operator."""
+        return self._connection.ask('/api/trial/lock', request, TrialLocked)
+
+    def outcomes(self, request: CompareOutcomes) -> OutcomesCompared:
+        """Hold a report's outcomes against those registered before the first visit: as specified, changed, missing, added. For: operator."""
+        return self._connection.ask('/api/trial/outcomes', request, OutcomesCompared)
+
     def protocol(self, request: CheckProtocol) -> ProtocolChecked:
         """Compile a protocol and say what it becomes, or by rule and path why it does not. For: operator."""
         return self._connection.ask('/api/trial/protocol', request, ProtocolChecked)
+
+    def publish(self, request: PublishDraws) -> DrawsPublished:
+        """Send, as a dispenser, all draws with their signatures to statistician and regulator, after the unblinding. For: operator."""
+        return self._connection.ask('/api/trial/publish', request, DrawsPublished)
+
+    def record(self, request: RecordActs) -> ActsRecorded:
+        """Take signed acts of one chain, each judged by the conduct rules first; all are taken, or none. For: operator."""
+        return self._connection.ask('/api/trial/record', request, ActsRecorded)
+
+    def registry(self, request: ShowRegistry) -> RegistryShown:
+        """Write the record that a public registry asks for, with the outcome register as the ledger has it. For: operator."""
+        return self._connection.ask('/api/trial/registry', request, RegistryShown)
+
+    def result(self, request: PostResult) -> ResultPosted:
+        """Commit a result as the statistician, or why there is none. An outcome that was never registered is marked. For: operator."""
+        return self._connection.ask('/api/trial/result', request, ResultPosted)
+
+    def send(self, request: SendActs) -> ActsSent:
+        """Send anchored acts to sponsor and statistician, each participant's line in the access log committed first. For: operator."""
+        return self._connection.ask('/api/trial/send', request, ActsSent)
+
+    def show(self, request: ShowTrial) -> TrialShown:
+        """Show a trial as the ledger has it: status, sites, counts, unblinding register, overdue deadlines, outcomes. For: operator."""
+        return self._connection.ask('/api/trial/show', request, TrialShown)
+
+    def sign(self, request: SignTrial) -> TrialStands:
+        """Sign a trial as a party: its definition compiles here and, at a trustee, the key is the one computed here. For: operator."""
+        return self._connection.ask('/api/trial/sign', request, TrialStands)
+
+    def sign_lock(self, request: LockTrial) -> TrialLocked:
+        """Sign a lock as sponsor or coordinator: only a root over rows that hold everything known here, as known here. For: operator."""
+        return self._connection.ask('/api/trial/sign-lock', request, TrialLocked)
+
+    def site(self, request: StepTrialSite) -> TrialStands:
+        """Take a step of a site; whose step it is, the ledger checks. A site that is nominated gets the definition. For: operator."""
+        return self._connection.ask('/api/trial/site', request, TrialStands)
+
+    def step(self, request: StepTrial) -> TrialStands:
+        """Take a step of a study; whose step it is, the ledger checks. A site adopts the newest approved version. For: operator."""
+        return self._connection.ask('/api/trial/step', request, TrialStands)
+
+    def supply(self, request: SupplyTrial) -> TrialSupplied:
+        """Set block sizes and kits as a dispenser; sizes that the terms do not commit to are refused. For: operator."""
+        return self._connection.ask('/api/trial/supply', request, TrialSupplied)
+
+    def tasks(self, request: ListTasks) -> Tasks:
+        """List participants as their chains tell, at the site and at everyone the acts were sent to: verdicts, tasks. For: operator."""
+        return self._connection.ask('/api/trial/tasks', request, Tasks)
+
+    def unblind(self, request: Unblind) -> Unblinded:
+        """Learn one participant's arm in an emergency. The register shows it; the sponsor assesses it. For: operator."""
+        return self._connection.ask('/api/trial/unblind', request, Unblinded)
+
+    def withdraw(self, request: WithdrawConsent) -> ConsentWithdrawn:
+        """End a consent on the ledger: nothing is sent from that block on. The act `withdraw` says from what. For: operator."""
+        return self._connection.ask('/api/trial/withdraw', request, ConsentWithdrawn)
+
+    def work(self, request: Work) -> WorkDone:
+        """Do this member's part of every draw: sign as trustee, draw and post as dispenser. What waits is told with why. For: operator."""
+        return self._connection.ask('/api/trial/work', request, WorkDone)
 
 
 class Salus:

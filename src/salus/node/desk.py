@@ -56,6 +56,10 @@ MIGRATIONS: Final = (
         state TEXT NOT NULL, reason TEXT NOT NULL, body BLOB NOT NULL) WITHOUT ROWID;
     CREATE INDEX letter_state ON letter (state, received);
     """,
+    """
+    CREATE TABLE trial (
+        kind TEXT NOT NULL, key BLOB NOT NULL, body BLOB NOT NULL, PRIMARY KEY (kind, key)) WITHOUT ROWID;
+    """,
 )
 
 
@@ -365,6 +369,18 @@ class Desk(EncryptedFile):
         """Drop one thing of research."""
         with self._writing() as db:
             db.execute("DELETE FROM research WHERE kind = ? AND id = ?", (kind, id_))
+
+    # Trials -----------------------------------------------------------------------------------------------------
+
+    def keep_trial(self, kind: str, key: bytes, body: bytes) -> None:
+        """Keep what this member knows in a trial: one body of a kind under a key, the newest."""
+        with self._writing() as db:
+            db.execute("INSERT OR REPLACE INTO trial VALUES (?, ?, ?)", (kind, key, body))
+
+    def trials(self, kind: str, prefix: bytes = b"") -> list[tuple[bytes, bytes]]:
+        """Return (key, body) of a kind under a prefix, ascending by key."""
+        sql = "SELECT key, body FROM trial WHERE kind = ? AND substr(key, 1, ?) = ? ORDER BY key"
+        return self._rows(sql, (kind, len(prefix), prefix))  # type: ignore[return-value]
 
     # What waits for the ledger ----------------------------------------------------------------------------------
 

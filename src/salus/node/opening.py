@@ -47,6 +47,8 @@ from salus.node.member import BACKUP_KEYS, MemberNode, Ports
 from salus.node.network.cometbft import has_engine, initial_height, open_ledger, sockets_of
 from salus.node.research import rounds
 from salus.node.research import wire as research_wire
+from salus.node.trials import exchange as trials_exchange
+from salus.node.trials import unblinding
 from salus.vault.backup import DayKeys
 from salus.vault.errors import RestoreRefused
 from salus.vault.keystore import Keys, load_credential, load_keystore
@@ -63,7 +65,12 @@ DESK: Final = "desk.db"
 ACCOUNTS: Final = "accounts.db"
 CHECKPOINTS: Final = "checkpoints"
 HTTP_SECONDS: Final = 30.0  # a pull's chunk of 8 MB over a slow line
-TAKERS: Final[Mapping[str, Taker]] = {GRANT_KIND: take_grant, **claims_takers.TAKERS, **research_wire.TAKERS}
+TAKERS: Final[Mapping[str, Taker]] = {
+    GRANT_KIND: take_grant,
+    **claims_takers.TAKERS,
+    **trials_exchange.TAKERS,
+    **research_wire.TAKERS,
+}
 """What is taken under each kind of delivery; a domain adds its own line."""
 
 
@@ -261,6 +268,7 @@ def assemble(config: Config, keys: Keys, on: OnLedger, ports: Ports, folder: Pat
     handlers[PULL_PATH] = lambda sender, body: serve_pull(node, sender, body)
     handlers[emergency.PATH] = lambda sender, body: emergency.answer(node, sender, body)
     handlers.update(claims_keeper.handlers(node))
+    handlers[unblinding.PATH] = unblinding.handler(node)
     handlers[delivery.PATH] = lambda sender, body: delivery.take(node, TAKERS, sender, body)
     if erasing.forgotten(node):
         node.close()

@@ -9,7 +9,6 @@ from salus.agreements.trials.allocation import (
     Drawn,
     Kit,
     Partials,
-    Place,
     Signed,
     allocate,
     arm_of,
@@ -17,9 +16,8 @@ from salus.agreements.trials.allocation import (
     combined,
     next_kit,
     open_allocation,
-    stratum_tag,
 )
-from salus.agreements.trials.draws import Blocks, DrawRefused
+from salus.agreements.trials.draws import Blocks, DrawRefused, Place, stratum_tag
 from salus.agreements.trustees import ThresholdRefused
 from salus.vault.threshold import accept, deal, sign
 

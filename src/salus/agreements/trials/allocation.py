@@ -19,37 +19,13 @@ from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
 from salus.agreements.threshold import combine, verify
-from salus.agreements.trials.draws import DrawRefused, Scheme, draw_message, next_arm, number, seal_message
+from salus.agreements.trials.draws import DrawRefused, Place, Scheme, next_arm, number
 from salus.agreements.trustees import ThresholdRefused
 from salus.core.encoding import Value
 from salus.core.proof.digest import digest, mac
 
 KIT_BYTES: Final = 24
 _NONCE: Final = bytes(12)
-
-
-@dataclass(frozen=True, slots=True)
-class Place:
-    """Where an enrolment stands: what trustees sign."""
-
-    study: bytes
-    package: bytes
-    """Root of the study definition in force at the site."""
-    stratum: bytes
-    """The stratum's opaque tag, 32 bytes."""
-    place: int
-    transaction: bytes
-    """Id of the transaction that enrolled."""
-
-    @property
-    def draw(self) -> bytes:
-        """The message of the draw."""
-        return draw_message(self.study, self.package, self.stratum, self.place, self.transaction)
-
-    @property
-    def seal(self) -> bytes:
-        """The message of the seal: its signature opens this allocation and no other."""
-        return seal_message(self.study, self.package, self.stratum, self.place, self.transaction)
 
 
 class Partials(Value, frozen=True):
@@ -110,11 +86,6 @@ def combined(
     draw = combine(place.draw, {each: one.draw for each, one in chosen.items()}, shares, threshold)
     seal = combine(place.seal, {each: one.seal for each, one in chosen.items()}, shares, threshold)
     return Signed(draw, seal), wrong
-
-
-def stratum_tag(key: bytes, stratum: str) -> bytes:
-    """Return the opaque tag of a stratum under the trial's 32-byte key."""
-    return mac(key, "salus/v1/trial-stratum", stratum.encode())
 
 
 def next_kit(key: bytes, site: str, kits: Iterable[Kit], used: Iterable[str], arm: int) -> Kit:

@@ -11,7 +11,7 @@ from typing import Final
 
 from salus.agreements.trustees import message
 from salus.core.errors import SalusError
-from salus.core.proof.digest import digest
+from salus.core.proof.digest import digest, mac
 
 BITS: Final = 512  # of the number drawn from: against any number of slots the bias is below 2 ** -400
 
@@ -55,6 +55,35 @@ def draw_message(trial: bytes, package: bytes, stratum: bytes, place: int, enrol
 def seal_message(trial: bytes, package: bytes, stratum: bytes, place: int, enrolment: bytes) -> bytes:
     """Return what trustees sign for the key of one allocation: it opens this one and no other."""
     return message("seal", trial, package, stratum, place.to_bytes(8, "big"), enrolment)
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """Where an enrolment stands: what trustees sign."""
+
+    study: bytes
+    package: bytes
+    """Root of the study definition in force at the site."""
+    stratum: bytes
+    """The stratum's opaque tag, 32 bytes."""
+    place: int
+    transaction: bytes
+    """Id of the transaction that enrolled."""
+
+    @property
+    def draw(self) -> bytes:
+        """The message of the draw."""
+        return draw_message(self.study, self.package, self.stratum, self.place, self.transaction)
+
+    @property
+    def seal(self) -> bytes:
+        """The message of the seal: its signature opens this allocation and no other."""
+        return seal_message(self.study, self.package, self.stratum, self.place, self.transaction)
+
+
+def stratum_tag(key: bytes, stratum: str) -> bytes:
+    """Return the opaque tag of a stratum under the trial's 32-byte key."""
+    return mac(key, "salus/v1/trial-stratum", stratum.encode())
 
 
 def number(signature: bytes) -> int:

@@ -13,6 +13,7 @@ from salus.contracts.trials.life import (
     OPENING,
     RESULT,
     STUDY,
+    EnrolmentStatus,
     LockStatus,
     LookStatus,
     OpeningStatus,
@@ -30,6 +31,7 @@ from salus.contracts.trials.messages import (
     OmitResult,
     OpenAllocation,
     PostResult,
+    RefuseEnrolment,
     SignLock,
     StartClock,
     StepLook,
@@ -136,10 +138,31 @@ def allocate(ctx: Context, message: Allocate) -> bytes:
     allocation, dispenser = (row.allocation, row.dispenser) if row.dispenser else (message.allocation, ctx.submitter)
     after = structs.replace(row, status=status, allocation=allocation, dispenser=dispenser, height=ctx.height)
     ctx.put(ENROLMENTS, message.enrolment, after)
-    held = STUDY.get((study.status, "dispute")) if step == "differ" else None
-    if held is not None:
-        ctx.put(STUDIES, row.study, structs.replace(study, status=held, held_by="", height=ctx.height))
+    if status is EnrolmentStatus.DISPUTED:
+        _hold(ctx, row.study, study)
     return message.enrolment + bytes((status,)) + allocation
+
+
+def refuse_enrolment(ctx: Context, message: RefuseEnrolment) -> bytes:
+    """Refuse a kit. Returns enrolment id 32 | status u8 | reason 32."""
+    row = row_of(ctx, ENROLMENTS, message.enrolment)
+    study, roster = study_of(ctx, row.study)
+    require(ctx, roster, Part.DISPENSER)
+    if row.dispenser == ctx.submitter:
+        raise Rejected(TrialsReason.ALREADY_SIGNED, enrolment=message.enrolment.hex())
+    status = stepped(ENROLMENT, row.status, "refuse")
+
+    ctx.put(ENROLMENTS, message.enrolment, structs.replace(row, status=status, height=ctx.height))
+    if status is EnrolmentStatus.DISPUTED:
+        _hold(ctx, row.study, study)
+    return message.enrolment + bytes((status,)) + message.reason
+
+
+def _hold(ctx: Context, id_: bytes, study: Study) -> None:
+    """Hold a study over a dispute, if it draws."""
+    held = STUDY.get((study.status, "dispute"))
+    if held is not None:
+        ctx.put(STUDIES, id_, structs.replace(study, status=held, held_by="", height=ctx.height))
 
 
 def open_allocation(ctx: Context, message: OpenAllocation) -> bytes:
@@ -354,6 +377,7 @@ def _result(ctx: Context, id_: bytes, outcome: bytes, step: str, commitment: byt
 RULES: Final[Mapping[type[Message], Rule]] = {
     Enrol: Rule(enrol, authored=True),
     Allocate: Rule(allocate, authored=False),
+    RefuseEnrolment: Rule(refuse_enrolment, authored=False),
     OpenAllocation: Rule(open_allocation, authored=False),
     GrantOpening: Rule(grant_opening, authored=False),
     AssessOpening: Rule(assess_opening, authored=False),

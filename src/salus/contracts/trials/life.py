@@ -54,6 +54,8 @@ class EnrolmentStatus(IntEnum):
     POSTED = 2
     ALLOCATED = 3
     DISPUTED = 4
+    REFUSED = 5
+    """No kit: consent or eligibility did not hold. Draws go on without it."""
 
 
 class OpeningStatus(IntEnum):
@@ -166,8 +168,10 @@ ENROLMENT: Final[Mapping[tuple[EnrolmentStatus | None, str], EnrolmentStatus]] =
     (EnrolmentStatus.WAITING, "post-alone"): EnrolmentStatus.ALLOCATED,
     (EnrolmentStatus.POSTED, "agree"): EnrolmentStatus.ALLOCATED,
     (EnrolmentStatus.POSTED, "differ"): EnrolmentStatus.DISPUTED,
+    (EnrolmentStatus.WAITING, "refuse"): EnrolmentStatus.REFUSED,
+    (EnrolmentStatus.POSTED, "refuse"): EnrolmentStatus.DISPUTED,
 }
-"""An enrolment's life: two dispensers post the same digest, or the draw is disputed and the study held."""
+"""An enrolment's life: two dispensers post the same digest; else it is disputed, the study held. One may refuse it."""
 
 OPENING: Final[Mapping[tuple[OpeningStatus | None, str], OpeningStatus]] = {
     (None, "request"): OpeningStatus.REQUESTED,

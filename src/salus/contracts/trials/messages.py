@@ -198,6 +198,15 @@ class Allocate(Message, frozen=True, tag="trials.allocate"):
     """The digest."""
 
 
+class RefuseEnrolment(Message, frozen=True, tag="trials.refuse-enrolment"):
+    """Refuse a kit, as a dispenser: consent or eligibility does not hold. One that was posted is then disputed."""
+
+    enrolment: Digest
+    """Id of the enrolment."""
+    reason: Digest
+    """Commitment to the reason."""
+
+
 class OpenAllocation(Message, frozen=True, tag="trials.open-allocation"):
     """Enter an opening of one allocation in the register: emergencies and mishaps as opened, all else as asked for."""
 
@@ -342,6 +351,7 @@ EXAMPLES: Final[tuple[Message, ...]] = (
     Adopt(_CASE, 2),
     Enrol(_CASE, _DIGEST, _DIGEST, _DIGEST),
     Allocate(_DIGEST, _DIGEST),
+    RefuseEnrolment(_DIGEST, _DIGEST),
     OpenAllocation(_CASE, _CASE, Kind.EMERGENCY, ReasonClass.TREATMENT, _DIGEST, deferred=False),
     GrantOpening(_CASE, 1),
     AssessOpening(_CASE, _DIGEST),

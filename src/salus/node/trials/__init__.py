@@ -1,5 +1,65 @@
-"""Clinical trials at a node: use cases of one organisation on its own files."""
+"""Clinical trials at a node: one organisation on its own files, and the parties of a trial as members of a network."""
 
 from salus.node.trials.alone import check_protocol, check_trial
+from salus.node.trials.closing import (
+    audit_draws,
+    compare_outcomes,
+    lock_trial,
+    post_result,
+    publish_draws,
+    show_registry,
+    sign_lock,
+)
+from salus.node.trials.conducting import (
+    do_work,
+    draft_act,
+    enrol_subject,
+    list_tasks,
+    record_acts,
+    send_acts,
+    take_consent,
+    withdraw_consent,
+)
+from salus.node.trials.founding import (
+    amend_trial,
+    commit_trial,
+    deal_shares,
+    show_key,
+    show_trial,
+    sign_trial,
+    step_site,
+    step_trial,
+)
+from salus.node.trials.supplying import supply_trial
+from salus.node.trials.unblinding import assess, unblind
 
-__all__ = ["check_protocol", "check_trial"]
+__all__ = [
+    "amend_trial",
+    "assess",
+    "audit_draws",
+    "check_protocol",
+    "check_trial",
+    "commit_trial",
+    "compare_outcomes",
+    "deal_shares",
+    "do_work",
+    "draft_act",
+    "enrol_subject",
+    "list_tasks",
+    "lock_trial",
+    "post_result",
+    "publish_draws",
+    "record_acts",
+    "send_acts",
+    "show_key",
+    "show_registry",
+    "show_trial",
+    "sign_lock",
+    "sign_trial",
+    "step_site",
+    "step_trial",
+    "supply_trial",
+    "take_consent",
+    "unblind",
+    "withdraw_consent",
+]

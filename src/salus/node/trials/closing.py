@@ -1,0 +1,306 @@
+"""The end of a trial: `trial lock`, `sign-lock`, `publish`, `audit`, `result`, `registry`, `outcomes`."""
+
+from collections.abc import Sequence
+from typing import Annotated, Any
+
+import msgspec
+from msgspec import Meta
+
+from salus.agreements.trials.conduct import State
+from salus.agreements.trials.outcomes import Registered, compare
+from salus.agreements.trials.terms import registered_outcomes, scheme_of
+from salus.contracts.trials import port
+from salus.core.proof.batch import batch_root
+from salus.core.proof.digest import digest
+from salus.node.errors import Conflict, Malformed, NotFound
+from salus.node.member import MemberNode
+from salus.node.records.charts import moment
+from salus.node.trials.exchange import curve, send
+from salus.node.trials.founding import STUDY, outcome_of
+from salus.node.trials.kept import Draws, Envelope, Rows, Supply, keep, kept, one
+from salus.node.trials.sight import in_order, members_of, place_of, states, study_of, terms_of
+from salus.node.usecase import OPERATOR, Message, use_case
+
+
+class LockTrial(Message, frozen=True):
+    """The study to lock."""
+
+    study: STUDY
+
+
+class TrialLocked(Message, frozen=True):
+    """The lock as it stands."""
+
+    root: Annotated[str, Meta(description="Root over the canonical rows.")]
+    rows: Annotated[int, Meta(description="Rows.")]
+    status: Annotated[str, Meta(description="proposed or locked.")]
+    unsigned: Annotated[int, Meta(description="Visits that no investigator signed; they are locked as such.")]
+
+
+class PublishDraws(Message, frozen=True):
+    """The study whose draws a dispenser publishes, after the unblinding."""
+
+    study: STUDY
+
+
+class DrawsPublished(Message, frozen=True):
+    """Everyone they were sent to replays them."""
+
+    draws: Annotated[int, Meta(description="Draws.")]
+
+
+class AuditDraws(Message, frozen=True):
+    """The study whose draws are replayed."""
+
+    study: STUDY
+
+
+class DrawsAudited(Message, frozen=True):
+    """What the replay says."""
+
+    draws: Annotated[int, Meta(description="Draws replayed.")]
+    wrong: Annotated[tuple[str, ...], Meta(description="Enrolments whose allocation is not what the draw gives.")]
+    arms: Annotated[tuple[str, ...], Meta(description="Participants by arm.")]
+
+
+class PostResult(Message, frozen=True):
+    """A result of one outcome, or why there is none."""
+
+    study: STUDY
+    outcome: Annotated[str, Meta(max_length=200, description="Id of the outcome.", examples=["pain-week4"])]
+    result: Annotated[str, Meta(max_length=4000, description="The result as reported.", examples=["-1.9"])] = ""
+    reason: Annotated[str, Meta(max_length=2000, description="Why there is none.", examples=["not done"])] = ""
+
+
+class ResultPosted(Message, frozen=True):
+    """What the ledger says of it."""
+
+    status: Annotated[str, Meta(description="posted, not_done or post_hoc.")]
+
+
+class ShowRegistry(Message, frozen=True):
+    """The study to register or report."""
+
+    study: STUDY
+
+
+class RegistryShown(Message, frozen=True):
+    """The fields that registries ask for, and the outcome register."""
+
+    record: Annotated[str, Meta(description="JSON: ClinicalTrials.gov's names.")]
+
+
+class CompareOutcomes(Message, frozen=True):
+    """A report and the study it is of."""
+
+    study: STUDY
+    report: Annotated[
+        bytes, Meta(description="JSON list of {id, level, measure, time_frame, analysis}.", examples=[b"[]"])
+    ]
+
+
+class OutcomesCompared(Message, frozen=True):
+    """What the report does with each outcome."""
+
+    sound: Annotated[bool, Meta(description="Whether all are as specified.")]
+    outcomes: Annotated[tuple[str, ...], Meta(description="As specified, changed in what, missing, added.")]
+
+
+def rows_of(found: Sequence[tuple[str, bytes, State]]) -> tuple[bytes, ...]:
+    """Return the canonical rows of what chains tell: one value each, ascending by site, subject and item."""
+    rows = []
+    for site, subject, state in found:
+        for item, entries in state.items.items():
+            visit, activity, repeat, name = item.split("/", 3)
+            told = [site, subject.hex(), visit, activity, repeat, name, entries[-1].value, len(entries)]
+            rows.append(msgspec.json.encode(told))
+        for visit, day in state.visits.items():
+            rows.append(
+                msgspec.json.encode([site, subject.hex(), visit, "", "", "VISIT", day, int(visit in state.signed)])
+            )
+    return tuple(sorted(rows))
+
+
+@use_case("trial.lock", who=OPERATOR)
+def lock_trial(node: MemberNode, request: LockTrial) -> TrialLocked:
+    """Propose a lock as the statistician: one root over the rows that all chains tell, sent to those who sign it."""
+    study = bytes.fromhex(request.study)
+    _, roster = study_of(node, study)
+    found = states(node, study)
+    rows = rows_of(found)
+    if not rows:
+        raise NotFound("trials.no-rows", "there is nothing to lock", todo="let the sites send their acts")
+    root = batch_root([digest("salus/v1/trial-row", row) for row in rows])
+    node.submitter.submit(port.LockData(study, root))
+    told = Rows(study, node.ledger.head().height, rows)
+    keep(node, study, told)
+    for name in {*members_of(roster, port.Part.SPONSOR), *members_of(roster, port.Part.COORDINATOR)} - {node.member}:
+        send(node, name, "rows", told)
+    return _locked(node, study, rows, found)
+
+
+def _locked(
+    node: MemberNode, study: bytes, rows: Sequence[bytes], found: Sequence[tuple[str, bytes, State]]
+) -> TrialLocked:
+    row, _ = study_of(node, study)
+    lock = port.lock(node.ledger.read(), study, row.locks)
+    if lock is None:
+        raise NotFound("trials.no-lock", "the study has no lock")
+    unsigned = sum(len(set(state.visits) - set(state.signed)) for _, _, state in found)
+    return TrialLocked(root=lock.root.hex(), rows=len(rows), status=lock.status.name.lower(), unsigned=unsigned)
+
+
+@use_case("trial.sign-lock", who=OPERATOR)
+def sign_lock(node: MemberNode, request: LockTrial) -> TrialLocked:
+    """Sign a lock as sponsor or coordinator: only a root over rows that hold everything known here, as known here."""
+    study = bytes.fromhex(request.study)
+    told, found = one(node, Rows, study), states(node, study, sent_only=True)
+    mine = set(rows_of(found))
+    if not mine <= set(told.rows):
+        raise Conflict(
+            "trials.rows", "rows that are known here are not in the lock", got=str(len(mine - set(told.rows)))
+        )
+    root = batch_root([digest("salus/v1/trial-row", row) for row in told.rows])
+    node.submitter.submit(port.SignLock(study, root))
+    return _locked(node, study, told.rows, found)
+
+
+@use_case("trial.publish", who=OPERATOR)
+def publish_draws(node: MemberNode, request: PublishDraws) -> DrawsPublished:
+    """Send, as a dispenser, all draws with their signatures to statistician and regulator, after the unblinding."""
+    study = bytes.fromhex(request.study)
+    _, roster = study_of(node, study)
+    draws = tuple(one(node, Envelope, id_) for id_, row in in_order(node, study) if row.allocation)
+    told = Draws(study, node.ledger.head().height, one(node, Supply, study), draws)
+    for name in {*members_of(roster, port.Part.STATISTICIAN), *members_of(roster, port.Part.REGULATOR)}:
+        send(node, name, "draws", told)
+    return DrawsPublished(draws=len(draws))
+
+
+def published(node: MemberNode, study: bytes) -> Draws:
+    """Return the draws that a dispenser published to this member. Raises NotFound."""
+    found = next((value for _, value in kept(node, Draws, study)), None)
+    if found is None:
+        raise NotFound("trials.unpublished", "no draws were published here", todo="let a dispenser publish them")
+    return found
+
+
+@use_case("trial.audit", who=OPERATOR)
+def audit_draws(node: MemberNode, request: AuditDraws) -> DrawsAudited:
+    """Replay every draw: signatures under the group's key, arms, kits, and the digests that the ledger holds."""
+    curve()
+    from salus.agreements.trials.allocation import Drawn, Kit, Signed, audit  # noqa: PLC0415 -- the extra
+
+    study = bytes.fromhex(request.study)
+    _, roster = study_of(node, study)
+    told = published(node, study)
+    by_id = {each.enrolment: each for each in told.draws}
+    drawn: list[Drawn] = []
+    missing: list[str] = []
+    arms: dict[int, int] = {}
+    for id_, row in in_order(node, study):
+        if not row.allocation:
+            continue
+        each = by_id.get(id_)
+        if each is None:
+            missing.append(f"{id_.hex()}: no draw was published")
+            continue
+        _, place = place_of(node, id_)
+        drawn.append(Drawn(id_, row.site, place, Signed(each.draw, each.seal), row.allocation))
+        arms[each.arm] = arms.get(each.arm, 0) + 1
+    _, terms = terms_of(node, study, 1)
+    scheme = scheme_of(terms.randomisation, told.supply.sizes, told.supply.size_key)
+    kits = {site: [Kit(number, arm) for number, arm in kits_] for site, kits_ in told.supply.kits}
+    wrong = [f"{id_.hex()}: {why}" for id_, why in audit(scheme, roster.group_key, drawn, kits, told.supply.kit_key)]
+    return DrawsAudited(
+        draws=len(drawn),
+        wrong=(*missing, *wrong),
+        arms=tuple(f"{terms.randomisation.arms[arm]} {count}" for arm, count in sorted(arms.items())),
+    )
+
+
+@use_case("trial.result", who=OPERATOR)
+def post_result(node: MemberNode, request: PostResult) -> ResultPosted:
+    """Commit a result as the statistician, or why there is none. An outcome that was never registered is marked."""
+    study = bytes.fromhex(request.study)
+    row, _ = study_of(node, study)
+    _, terms = terms_of(node, study, row.version)
+    term = next((each for each in terms.outcomes if each.id == request.outcome), None)
+    definition = digest("salus/v1/trial-post-hoc", request.outcome.encode()) if term is None else outcome_of(term)
+    if bool(request.result) == bool(request.reason):
+        raise Malformed("trials.result", "either a result or a reason for none", expected="one of both")
+    if request.result:
+        told = digest("salus/v1/trial-result", request.result.encode())
+        node.submitter.submit(port.PostResult(study, definition, told))
+    else:
+        why = digest("salus/v1/trial-result-omitted", request.reason.encode())
+        node.submitter.submit(port.OmitResult(study, definition, why))
+    found = dict(port.results(node.ledger.read(), study))
+    return ResultPosted(status=found[definition].status.name.lower())
+
+
+@use_case("trial.registry", who=OPERATOR)
+def show_registry(node: MemberNode, request: ShowRegistry) -> RegistryShown:
+    """Write the record that a public registry asks for, with the outcome register as the ledger has it."""
+    study = bytes.fromhex(request.study)
+    row, _ = study_of(node, study)
+    plan, terms = terms_of(node, study, row.version)
+    results = dict(port.results(node.ledger.read(), study))
+
+    def outcomes(level: str) -> list[dict[str, Any]]:
+        found = []
+        for term in terms.outcomes:
+            if term.level == level:
+                result = results.get(outcome_of(term))
+                status = "unregistered" if result is None else result.status.name.lower()
+                told = {"measure": term.measure, "timeFrame": term.time_frame, "salusStatus": status}
+                found.append(told | {"salusDefinition": outcome_of(term).hex()})
+        return found
+
+    enrolled = sum(1 for _ in port.enrolments(node.ledger.read(), study))
+    record = {
+        "briefTitle": terms.title,
+        "orgStudyId": plan.study,
+        "overallStatus": row.status.name,
+        "resultsDue": moment(row.results_due) if row.results_due else "",
+        "designInfo": {
+            "allocation": "RANDOMIZED",
+            "maskingInfo": {"masking": "DOUBLE" if plan.blinded else "NONE"},
+        },
+        "enrollmentInfo": {"count": enrolled},
+        "armGroups": [{"label": arm.label or arm.name} for arm in plan.arms],
+        "primaryOutcomes": outcomes("primary"),
+        "secondaryOutcomes": outcomes("secondary"),
+        "eligibilityCriteria": [
+            f"{'Inclusion' if each.inclusion else 'Exclusion'}: {each.text}" for each in plan.criteria
+        ],
+    }
+    return RegistryShown(record=msgspec.json.format(msgspec.json.encode(record), indent=1).decode())
+
+
+class _Reported(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    id: str
+    level: str
+    measure: str
+    time_frame: str
+    analysis: str = ""
+
+
+@use_case("trial.outcomes", who=OPERATOR)
+def compare_outcomes(node: MemberNode, request: CompareOutcomes) -> OutcomesCompared:
+    """Hold a report's outcomes against those registered before the first visit: as specified, changed, missing, added."""
+    study = bytes.fromhex(request.study)
+    _, terms = terms_of(node, study, 1)
+    try:
+        told = msgspec.json.decode(request.report, type=list[_Reported])
+    except msgspec.DecodeError as error:
+        raise Malformed("trials.report", "the report cannot be read", got=str(error)) from None
+    reported = [Registered(each.id, each.level, each.measure, each.time_frame, each.analysis) for each in told]
+    found = compare(registered_outcomes(terms), reported)
+    return OutcomesCompared(
+        sound=all(each.told.value == "as specified" for each in found),
+        outcomes=tuple(
+            f"{each.id}: {each.told.value}" + (f" ({', '.join(each.changed)})" if each.changed else "")
+            for each in found
+        ),
+    )

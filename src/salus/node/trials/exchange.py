@@ -1,0 +1,239 @@
+"""How members of a trial send each other sealed documents, and what each takes from whom."""
+
+from collections.abc import Callable, Mapping
+from typing import Final, TypeVar
+
+from salus.agreements.trials.acts import Act, SignedAct, read
+from salus.agreements.trustees import ThresholdRefused
+from salus.contracts.records.port import read_anchor
+from salus.contracts.trials import port
+from salus.core.encoding import MalformedBytes, Value, decode, encode
+from salus.node.errors import Conflict, Forbidden, Malformed, Unavailable
+from salus.node.exchange.delivery import Taker, deliver
+from salus.node.member import MemberNode
+from salus.node.trials.kept import (
+    Dealing,
+    Definition,
+    Delegated,
+    Draws,
+    Envelope,
+    Evidence,
+    KeptAct,
+    KitGiven,
+    Rows,
+    SentActs,
+    SentPartials,
+    StratumKey,
+    Supply,
+    keep,
+    kept,
+    site_key,
+)
+from salus.node.trials.sight import block_time, plays, root_of, study_of
+from salus.vault.envelope import context_of, open_envelope, seal_envelope
+from salus.vault.errors import EnvelopeRefused, SealBroken
+from salus.vault.served import receive
+
+PREFIX: Final = "trial-"
+V = TypeVar("V", bound=Value)
+
+
+def curve() -> None:
+    """See that the extra with the curve is there. Raises Unavailable, which says what to install."""
+    try:
+        import py_arkworks_bls12381  # noqa: F401, PLC0415 -- the extra may not be installed
+    except ImportError:
+        raise Unavailable(
+            "trials.extra", "the library of the curve is not installed", todo="install salus-health[trials]"
+        ) from None
+
+
+def send(node: MemberNode, receiver: str, kind: str, value: Value) -> None:
+    """Seal a document to a member and send it until it is acknowledged; to oneself, take it. Raises NotFound."""
+    name = PREFIX + kind
+    object_id = node.entropy(16)
+    envelope = seal_envelope(
+        encode(value),
+        node.context(name, object_id),
+        recipient=node.keys_of(receiver).receive_key,
+        sign=node.signing_key,
+    )
+    if receiver == node.member:
+        TAKERS[name](node, node.member, envelope)
+        return
+    deliver(node, receiver, name, envelope)
+
+
+def opened(node: MemberNode, sender: str, name: str, envelope: bytes, type_: type[V]) -> V:
+    """Open a sealed document of a sender. Raises Malformed."""
+    try:
+        context = node.context(name, context_of(envelope).object_id, sender)
+        key = node.keys_of(sender).signing_key
+        return decode(open_envelope(envelope, context, key=node.receive_key, sender_key=key), type_)
+    except (EnvelopeRefused, MalformedBytes) as error:
+        raise Malformed("trials.envelope", "the document does not open", got=str(error)) from error
+
+
+def _taker(kind: str, type_: type[V], take: Callable[[MemberNode, str, V], None]) -> tuple[str, Taker]:
+    name = PREFIX + kind
+
+    def taker(node: MemberNode, sender: str, envelope: bytes) -> None:
+        take(node, sender, opened(node, sender, name, envelope, type_))
+
+    return name, taker
+
+
+def _from(node: MemberNode, study: bytes, sender: str, *parts: port.Part) -> port.Roster:
+    _, roster = study_of(node, study)
+    if not plays(roster, sender, *parts):
+        raise Forbidden("trials.sender", "this document is not that member's to send", got=sender)
+    return roster
+
+
+def _definition(node: MemberNode, sender: str, told: Definition) -> None:
+    node.wait_for(told.height)
+    _from(node, told.study, sender, port.Part.SPONSOR)
+    version = port.version(node.ledger.read(), told.study, told.number)
+    if version is None or version.package != root_of(told):
+        raise Conflict("trials.package", "the definition is not the one committed to")
+    keep(node, told.study + told.number.to_bytes(2, "big"), told)
+
+
+def _dealing(node: MemberNode, sender: str, told: Dealing) -> None:
+    curve()
+    from salus.vault.threshold import check_share  # noqa: PLC0415 -- the extra may not be installed
+
+    names = told.trustees
+    if node.member not in names or not 1 <= told.dealer <= len(names) or names[told.dealer - 1] != sender:
+        raise Forbidden("trials.dealer", "the dealing is not that member's", got=sender)
+    if len(told.commitments) != told.threshold:
+        raise Malformed("trials.dealing", "the dealing does not hold", got=f"trustee {told.dealer}")
+    try:
+        check_share(told.commitments, names.index(node.member) + 1, told.share, told.dealer)
+    except ThresholdRefused as refused:
+        raise Malformed("trials.dealing", str(refused), got=sender, todo="deal again without this trustee") from None
+    keep(node, told.study + bytes((told.dealer,)), told)
+
+
+def _supply(node: MemberNode, sender: str, told: Supply) -> None:
+    _from(node, told.study, sender, port.Part.DISPENSER)
+    keep(node, told.study, told)
+
+
+def _stratum_key(node: MemberNode, sender: str, told: StratumKey) -> None:
+    _from(node, told.study, sender, port.Part.DISPENSER)
+    keep(node, told.study, told)
+
+
+def _evidence(node: MemberNode, sender: str, told: Evidence) -> None:
+    node.wait_for(told.height)
+    row = port.enrolment(node.ledger.read(), told.enrolment)
+    if row is None or row.site != sender or row.study != told.study:
+        raise Forbidden("trials.sender", "the enrolment is not that member's", got=sender)
+    keep(node, told.enrolment, told)
+
+
+def _partials(node: MemberNode, sender: str, told: SentPartials) -> None:
+    node.wait_for(told.height)
+    row = port.enrolment(node.ledger.read(), told.enrolment)
+    if row is None:
+        raise Malformed("trials.no-event", "no enrolment on the ledger asks for these signatures", got=sender)
+    _, roster = study_of(node, row.study)
+    trustees = [trustee.member for trustee in roster.trustees]
+    if not 1 <= told.trustee <= len(trustees) or trustees[told.trustee - 1] != sender:
+        raise Forbidden("trials.sender", "the signatures are not that trustee's", got=sender)
+    keep(node, told.enrolment + bytes((told.trustee,)), told)
+
+
+def _envelope(node: MemberNode, sender: str, told: Envelope) -> None:
+    _from(node, told.study, sender, port.Part.DISPENSER)
+    keep(node, told.enrolment, told)
+
+
+def _kit(node: MemberNode, sender: str, told: KitGiven) -> None:
+    row = port.enrolment(node.ledger.read(), told.enrolment)
+    if row is None or row.site != node.member:
+        raise Forbidden("trials.sender", "the enrolment is not of this site", got=sender)
+    _from(node, row.study, sender, port.Part.DISPENSER)
+    for _, before in kept(node, KitGiven, told.enrolment):
+        if before.kit != told.kit:
+            raise Conflict("trials.kit", "another kit was given for this enrolment", todo="give neither, and call both")
+    keep(node, told.enrolment, told)
+
+
+def _anchored(node: MemberNode, sender: str, told: SentActs) -> dict[bytes, int]:
+    """Return block times by root of what the site anchored. Raises Malformed."""
+    times: dict[bytes, int] = {}
+    for one in told.roots:
+        outcome = node.ledger.outcome(one.tx_id)
+        anchored = None if outcome is None or outcome.code or outcome.height is None else read_anchor(outcome.data)
+        if outcome is None or outcome.height is None or anchored is None or anchored.submitter != sender:
+            raise Malformed("trials.unanchored", "a root is not one that the site anchored", got=sender)
+        times[anchored.root] = block_time(node, outcome.height)
+    return times
+
+
+def _verified(sender: str, told: SentActs, times: Mapping[bytes, int]) -> list[tuple[Act, SignedAct, int]]:
+    found: list[tuple[Act, SignedAct, int]] = []
+    for served in told.records:
+        try:
+            received = receive(served)
+            signed = decode(received.content.body, SignedAct)
+        except (SealBroken, MalformedBytes) as error:
+            raise Malformed("trials.record", "a record does not hold", got=sender) from error
+        act = read(signed)
+        if received.writer != sender or received.root not in times or act is None:
+            raise Malformed("trials.record", "a record is not an act that the site anchored", got=sender)
+        if (act.study, act.site, act.subject) != (told.study, sender, told.subject):
+            raise Malformed("trials.record", "an act is of another chain", got=sender)
+        found.append((act, signed, times[received.root]))
+    return found
+
+
+def _acts(node: MemberNode, sender: str, told: SentActs) -> None:
+    """Take anchored acts: each record lies under a root that its site anchored on the own ledger."""
+    node.wait_for(told.height)
+    if port.site(node.ledger.read(), told.study, sender) is None:
+        raise Forbidden("trials.sender", "the sender is no site of the study", got=sender)
+    found = _verified(sender, told, _anchored(node, sender, told))
+    begin = site_key(told.study, sender)
+    keep(node, begin, Delegated(told.investigator, told.delegated))
+    for act, signed, at in found:
+        key = begin + told.subject + act.number.to_bytes(4, "big")
+        for _, before in kept(node, KeptAct, key):
+            if before.act != signed.act:
+                raise Conflict("trials.two-chains", "the site sent another act under this number before", got=sender)
+        keep(node, key, KeptAct(signed.act, signed.signature, at))
+
+
+def _rows(node: MemberNode, sender: str, told: Rows) -> None:
+    node.wait_for(told.height)
+    _from(node, told.study, sender, port.Part.STATISTICIAN)
+    keep(node, told.study, told)
+
+
+def _draws(node: MemberNode, sender: str, told: Draws) -> None:
+    node.wait_for(told.height)
+    _from(node, told.study, sender, port.Part.DISPENSER)
+    study, _ = study_of(node, told.study)
+    if study.status not in {port.StudyStatus.UNBLINDED, port.StudyStatus.ANALYSED, port.StudyStatus.REPORTED}:
+        raise Forbidden("trials.blind", "draws are published after the unblinding", got=study.status.name)
+    keep(node, told.study + sender.encode("ascii"), told)
+
+
+TAKERS: Final[Mapping[str, Taker]] = dict(
+    (
+        _taker("definition", Definition, _definition),
+        _taker("dealing", Dealing, _dealing),
+        _taker("supply", Supply, _supply),
+        _taker("stratum-key", StratumKey, _stratum_key),
+        _taker("evidence", Evidence, _evidence),
+        _taker("partials", SentPartials, _partials),
+        _taker("envelope", Envelope, _envelope),
+        _taker("kit", KitGiven, _kit),
+        _taker("acts", SentActs, _acts),
+        _taker("rows", Rows, _rows),
+        _taker("draws", Draws, _draws),
+    )
+)
+"""What is taken of trials, by kind of delivery."""

@@ -1,0 +1,231 @@
+"""What members of a trial send each other and keep: values with the place on the desk where each lies.
+
+definition   sponsor → parties, sites            protocol, terms and analysis plan of one version
+dealing      trustee → trustee                   commitments and one share of the threshold key
+supply       dispenser → dispenser               block sizes, keys, kits
+stratum key  dispenser → site                    what stratum tags are made with
+evidence     site → dispensers                   consent and eligibility behind an enrolment
+partials     trustee → dispensers                signatures for one draw and its seal
+kit          dispenser → site                    the kit of an enrolment, not its arm
+envelope     dispenser → emergency service       what opens one allocation
+acts         site → sponsor, statistician        anchored acts of a participant
+rows         statistician → sponsor, coordinator what is locked
+draws        dispenser → statistician            all signatures, after the unblinding
+"""
+
+from collections.abc import Iterator
+from typing import Final, TypeVar
+
+from salus.agreements.trials.acts import SignedAct
+from salus.agreements.trials.consenting import ConsentProof
+from salus.core.encoding import Value, decode, encode
+from salus.node.errors import NotFound
+from salus.node.member import MemberNode
+from salus.vault.served import Served
+
+V = TypeVar("V", bound=Value)
+
+
+class Definition(Value, frozen=True):
+    """A study definition. Key: study 16 | version u16."""
+
+    study: bytes
+    number: int
+    height: int
+    """Height at which the sender's ledger holds its commitment."""
+    protocol: bytes
+    terms: bytes
+    analysis: bytes
+
+
+class Dealing(Value, frozen=True):
+    """One dealer's part of a threshold key, for one trustee. Key: study 16 | dealer's number u8."""
+
+    study: bytes
+    trustees: tuple[str, ...]
+    """Member ids, trustee 1 first."""
+    threshold: int
+    dealer: int
+    commitments: tuple[bytes, ...]
+    share: bytes
+
+
+class Supply(Value, frozen=True):
+    """What dispensers alone know. Key: study 16."""
+
+    study: bytes
+    sizes: tuple[int, ...]
+    size_key: bytes
+    kit_key: bytes
+    stratum_key: bytes
+    kits: tuple[tuple[str, tuple[tuple[str, int], ...]], ...]
+    """By site (kit, arm)."""
+
+
+class StratumKey(Value, frozen=True):
+    """What a site makes stratum tags with. Key: study 16."""
+
+    study: bytes
+    key: bytes
+
+
+class Subject(Value, frozen=True):
+    """A participant at a site. Key: study 16 | subject 16."""
+
+    link: bytes
+    seed: bytes
+    """Of the one-time key that authored consent."""
+    proof: ConsentProof
+    way: str
+    enrolment: bytes = b""
+    """Empty before the enrolment."""
+    enrolment_seed: bytes = b""
+    """Of the one-time key that authors the enrolment: kept first, so that a crash repeats it and draws nothing twice."""
+    sent: int = 0
+    """Acts sent so far."""
+
+
+class Evidence(Value, frozen=True):
+    """Consent and eligibility behind an enrolment. Key: enrolment 32."""
+
+    study: bytes
+    enrolment: bytes
+    height: int
+    consent: ConsentProof
+    consent_salt: bytes
+    eligibility_salt: bytes
+    eligible: SignedAct
+    """The investigator's signature."""
+    investigator: bytes
+    """The principal investigator's key."""
+    delegated: tuple[SignedAct, ...]
+
+
+class SentPartials(Value, frozen=True):
+    """A trustee's signatures for one enrolment. Key: enrolment 32 | trustee u8."""
+
+    enrolment: bytes
+    height: int
+    """Height at which the trustee's ledger holds the enrolment."""
+    trustee: int
+    draw: bytes
+    seal: bytes
+
+
+class Envelope(Value, frozen=True):
+    """One allocation with what opens it. Key: enrolment 32."""
+
+    study: bytes
+    enrolment: bytes
+    draw: bytes
+    """The draw's signature; empty for the emergency service."""
+    seal: bytes
+    ciphertext: bytes
+    arm: int
+    kit: str
+
+
+class KitGiven(Value, frozen=True):
+    """The kit of an enrolment. Key: enrolment 32."""
+
+    enrolment: bytes
+    kit: str
+
+
+class Rooted(Value, frozen=True):
+    """A root and the transaction that anchored it."""
+
+    root: bytes
+    tx_id: bytes
+
+
+class SentActs(Value, frozen=True):
+    """Acts of one participant, sealed records with what opens and proves them."""
+
+    study: bytes
+    subject: bytes
+    height: int
+    investigator: bytes
+    delegated: tuple[SignedAct, ...]
+    records: tuple[Served, ...]
+    roots: tuple[Rooted, ...]
+
+
+class KeptAct(Value, frozen=True):
+    """An act of another member's site. Key: study 16 | site, padded to 32 | subject 16 | number u32."""
+
+    act: bytes
+    signature: bytes
+    at: int
+    """Block time of its anchor, ms."""
+
+
+class Delegated(Value, frozen=True):
+    """A site's investigator and delegations. Key: study 16 | site, padded to 32."""
+
+    investigator: bytes
+    acts: tuple[SignedAct, ...]
+
+
+class Rows(Value, frozen=True):
+    """What is locked. Key: study 16 | root 32."""
+
+    study: bytes
+    height: int
+    rows: tuple[bytes, ...]
+
+
+class Draws(Value, frozen=True):
+    """Every draw of a study with the dispensers' secrets, published after the unblinding. Key: study 16 | dispenser."""
+
+    study: bytes
+    height: int
+    supply: Supply
+    draws: tuple[Envelope, ...]
+
+
+KINDS: Final = {
+    "definition": Definition,
+    "dealing": Dealing,
+    "supply": Supply,
+    "stratum-key": StratumKey,
+    "subject": Subject,
+    "evidence": Evidence,
+    "partials": SentPartials,
+    "envelope": Envelope,
+    "kit": KitGiven,
+    "act": KeptAct,
+    "delegated": Delegated,
+    "rows": Rows,
+    "draws": Draws,
+}
+_NAMES: Final = {type_: name for name, type_ in KINDS.items()}
+
+
+def keep(node: MemberNode, key: bytes, value: Value) -> None:
+    """Keep a value under its kind and key."""
+    node.desk.keep_trial(_NAMES[type(value)], key, encode(value))
+
+
+def kept(node: MemberNode, type_: type[V], prefix: bytes = b"") -> Iterator[tuple[bytes, V]]:
+    """Yield (key, value) of a kind under a prefix, ascending by key."""
+    for key, body in node.desk.trials(_NAMES[type_], prefix):
+        yield key, decode(body, type_)
+
+
+def one(node: MemberNode, type_: type[V], key: bytes) -> V:
+    """Return what is kept under a key. Raises NotFound."""
+    found = next((value for at, value in kept(node, type_, key) if at == key), None)
+    if found is None:
+        raise NotFound(
+            "trials.unknown",
+            f"no {_NAMES[type_]} is kept here",
+            got=key.hex()[:32],
+            todo="wait for its sender",
+        )
+    return found
+
+
+def site_key(study: bytes, site: str) -> bytes:
+    """Return the key under which a site's acts begin."""
+    return study + site.encode("ascii").ljust(32, b"\0")

@@ -1,0 +1,173 @@
+"""What a member sees of a trial: the study on the ledger, its definitions, and chains under their conditions."""
+
+import functools
+from collections.abc import Sequence
+from typing import Final
+
+from salus.agreements.trials.acts import Anchored, SignedAct, delegations
+from salus.agreements.trials.compile import compile_plan
+from salus.agreements.trials.conduct import Conditions, State, conduct
+from salus.agreements.trials.draws import Place
+from salus.agreements.trials.plan import Plan
+from salus.agreements.trials.terms import Terms, analyses_of, check_terms, package_root, read_terms
+from salus.contracts.trials import port
+from salus.core.encoding import decode
+from salus.interop.cdisc.findings import DocumentRefused
+from salus.interop.cdisc.usdm import read_usdm
+from salus.node.errors import Forbidden, Malformed, NotFound
+from salus.node.member import MemberNode
+from salus.node.trials.kept import Definition, Delegated, KeptAct, Subject, kept, one, site_key
+
+ACT: Final = "TrialAct"
+MEDIA: Final = "application/vnd.salus.trial-act"
+
+
+@functools.lru_cache(16)
+def compiled(protocol: bytes, terms: bytes, analysis: bytes) -> tuple[Plan, Terms]:
+    """Return plan and terms of a definition that can be run. Raises Malformed naming the first fault."""
+    try:
+        plan, read = compile_plan(read_usdm(protocol)), read_terms(terms)
+        found = check_terms(plan, read, analyses_of(analysis))
+        if found:
+            raise DocumentRefused(found)
+    except DocumentRefused as refused:
+        raise Malformed("trials.definition", str(refused), todo="correct the package") from None
+    return plan, read
+
+
+def root_of(definition: Definition) -> bytes:
+    """Return the root of a definition."""
+    return package_root({"protocol": definition.protocol, "terms": definition.terms, "analysis": definition.analysis})
+
+
+def study_of(node: MemberNode, id_: bytes) -> tuple[port.Study, port.Roster]:
+    """Return a study and its roster from the own ledger. Raises NotFound."""
+    state = node.ledger.read()
+    study, roster = port.study(state, id_), port.roster(state, id_)
+    if study is None or roster is None:
+        raise NotFound("trials.no-study", "the ledger has no such study", got=id_.hex())
+    return study, roster
+
+
+def plays(roster: port.Roster, member: str, *parts: port.Part) -> bool:
+    """Return whether a member plays one of some parts."""
+    return any(party.member == member and party.part in parts for party in roster.parties)
+
+
+def members_of(roster: port.Roster, part: port.Part) -> tuple[str, ...]:
+    """Return who plays a part, ascending."""
+    return tuple(party.member for party in roster.parties if party.part is part)
+
+
+def definition(node: MemberNode, study: bytes, number: int) -> Definition:
+    """Return a version's definition as kept here. Raises NotFound."""
+    return one(node, Definition, study + number.to_bytes(2, "big"))
+
+
+def terms_of(node: MemberNode, study: bytes, number: int) -> tuple[Plan, Terms]:
+    """Return plan and terms of a version. Raises NotFound, Malformed."""
+    told = definition(node, study, number)
+    return compiled(told.protocol, told.terms, told.analysis)
+
+
+def block_time(node: MemberNode, height: int) -> int:
+    """Return a block's time, ms."""
+    return next(iter(node.ledger.blocks(height))).time
+
+
+def adoptions(node: MemberNode, study: bytes, site: str) -> tuple[tuple[int, int], ...]:
+    """Return (block time, version) of a site's activation and adoptions, from the states at their heights."""
+    found: dict[int, int] = {}
+    height: int | None = None
+    while (row := port.site(node.ledger.read(height), study, site)) is not None and row.version:
+        found[row.version] = row.adopted
+        height = row.height - 1
+    return tuple(sorted((at, number) for number, at in found.items()))
+
+
+def conditions(node: MemberNode, study_id: bytes, site: str) -> Conditions:
+    """Return what a site's chains are judged under, as this member knows it. Raises NotFound, Malformed."""
+    study, _ = study_of(node, study_id)
+    row = port.site(node.ledger.read(), study_id, site)
+    locked = port.lock(node.ledger.read(), study_id, study.locks) if study.locks else None
+    told = next((value for _, value in kept(node, Delegated, site_key(study_id, site))), Delegated(bytes(32), ()))
+    adopted = adoptions(node, study_id, site)
+    plans = {number: terms_of(node, study_id, number) for _, number in adopted} or {1: terms_of(node, study_id, 1)}
+    is_locked = locked is not None and locked.status is port.LockStatus.LOCKED
+    return Conditions(
+        plans=plans,
+        adopted=adopted,
+        given=delegations(told.acts, told.investigator),
+        reconsent_by=0 if row is None else row.reconsent_by,
+        locked_at=block_time(node, locked.height) if is_locked and locked is not None else 0,
+        registered=study.registered,
+        now=node.ledger_time(),
+    )
+
+
+def own_chain(node: MemberNode, study: bytes, subject: bytes) -> list[Anchored]:
+    """Return a participant's chain at the own site, oldest first. Raises NotFound."""
+    link = one(node, Subject, study + subject).link
+    return [
+        Anchored(decode(record.content.body, SignedAct), _anchored_at(node, record.ref.number))
+        for record in node.vault.open_many(numbers_of(node, link, study + subject))
+    ]
+
+
+def numbers_of(node: MemberNode, link: bytes, prefix: bytes) -> list[int]:
+    """Return the record numbers of the acts of one chain, in order."""
+    name = prefix.hex()
+    return [ref.number for ref in node.vault.of_link(link) if ref.type == ACT and ref.id.startswith(name)]
+
+
+def _anchored_at(node: MemberNode, number: int) -> int:
+    anchoring = node.vault.anchoring_of(number)
+    return block_time(node, anchoring.height) if anchoring is not None and anchoring.tx_id else 0
+
+
+def chains(node: MemberNode, study: bytes, *, sent_only: bool = False) -> list[tuple[str, bytes, list[Anchored]]]:
+    """Return (site, subject, chain) of every participant that this member knows: its own and those sent here.
+
+    With `sent_only`, of the own ones only what was sent: a withdrawal keeps the rest at the site.
+    """
+    found = []
+    for key, subject in kept(node, Subject, study):
+        chain = own_chain(node, study, key[16:])
+        found.append((node.member, key[16:], chain[: subject.sent] if sent_only else chain))
+    sent: dict[tuple[str, bytes], list[Anchored]] = {}
+    for key, act in kept(node, KeptAct, study):
+        at = (key[16:48].rstrip(b"\0").decode("ascii"), key[48:64])
+        sent.setdefault(at, []).append(Anchored(SignedAct(act.act, act.signature), act.at))
+    return found + [(site, subject, chain) for (site, subject), chain in sorted(sent.items())]
+
+
+def states(node: MemberNode, study: bytes, *, sent_only: bool = False) -> list[tuple[str, bytes, State]]:
+    """Return (site, subject, state) of every participant that this member knows, each chain judged anew."""
+    under: dict[str, Conditions] = {}
+    found = []
+    for site, subject, chain in chains(node, study, sent_only=sent_only):
+        if site not in under:
+            under[site] = conditions(node, study, site)
+        found.append((site, subject, conduct(chain, under[site])))
+    return found
+
+
+def place_of(node: MemberNode, enrolment: bytes) -> tuple[port.Enrolment, Place]:
+    """Return an enrolment and what trustees sign for it, from the own ledger. Raises NotFound."""
+    state = node.ledger.read()
+    row = port.enrolment(state, enrolment)
+    version = None if row is None else port.version(state, row.study, row.version)
+    if row is None or version is None:
+        raise NotFound("trials.no-enrolment", "the ledger has no such enrolment", got=enrolment.hex())
+    return row, Place(row.study, version.package, row.stratum, row.place, row.transaction)
+
+
+def in_order(node: MemberNode, study: bytes) -> Sequence[tuple[bytes, port.Enrolment]]:
+    """Return a study's enrolments in the order of the log."""
+    rows = []
+    for id_, row in port.enrolments(node.ledger.read(), study):
+        outcome = node.ledger.outcome(row.transaction)
+        if outcome is None or outcome.index is None:
+            raise Forbidden("trials.unlogged", "an enrolment's transaction is not in the log", got=id_.hex())
+        rows.append((outcome.index, id_, row))
+    return [(id_, row) for _, id_, row in sorted(rows)]

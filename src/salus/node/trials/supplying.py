@@ -1,0 +1,63 @@
+"""`trial supply`: a dispenser sets block sizes, keys and kits, and tells the other dispenser; sites get the stratum key."""
+
+from typing import Annotated
+
+import msgspec
+from msgspec import Meta
+
+from salus.contracts.trials import port
+from salus.node.errors import Malformed
+from salus.node.member import MemberNode
+from salus.node.trials.exchange import curve, send
+from salus.node.trials.founding import STUDY
+from salus.node.trials.kept import StratumKey, Supply
+from salus.node.trials.sight import members_of, study_of
+from salus.node.usecase import OPERATOR, Message, use_case
+
+
+class SupplyTrial(Message, frozen=True):
+    """What dispensers alone may know."""
+
+    study: STUDY
+    sizes: Annotated[tuple[int, ...], Meta(max_length=16, description="Hidden block sizes.", examples=[[4, 6]])]
+    size_key: Annotated[
+        str, Meta(pattern=r"^[0-9a-f]{64}$", description="Their key, as the terms commit to.", examples=["00" * 32])
+    ]
+    kits: Annotated[
+        bytes, Meta(description='JSON: {"site": [["K-001", 0], …]}, each kit with its arm\'s number.', examples=[b"{}"])
+    ]
+
+
+class TrialSupplied(Message, frozen=True):
+    """Both dispensers hold the same."""
+
+    sites: Annotated[int, Meta(description="Sites with kits.")]
+    kits: Annotated[int, Meta(description="Kits.")]
+
+
+@use_case("trial.supply", who=OPERATOR)
+def supply_trial(node: MemberNode, request: SupplyTrial) -> TrialSupplied:
+    """Set block sizes and kits as a dispenser; sizes that the terms do not commit to are refused."""
+    curve()
+    from salus.node.trials.drawing import check_sizes  # noqa: PLC0415 -- the extra may not be installed
+
+    study = bytes.fromhex(request.study)
+    _, roster = study_of(node, study)
+    try:
+        kits = msgspec.json.decode(request.kits, type=dict[str, tuple[tuple[str, int], ...]])
+    except msgspec.DecodeError as error:
+        raise Malformed("trials.kits", "the kits cannot be read", got=str(error)) from None
+    told = Supply(
+        study=study,
+        sizes=request.sizes,
+        size_key=bytes.fromhex(request.size_key),
+        kit_key=node.entropy(32),
+        stratum_key=node.entropy(32),
+        kits=tuple(sorted(kits.items())),
+    )
+    check_sizes(node, study, told)
+    for name in members_of(roster, port.Part.DISPENSER):
+        send(node, name, "supply", told)
+    for site in kits:
+        send(node, site, "stratum-key", StratumKey(study, told.stratum_key))
+    return TrialSupplied(sites=len(kits), kits=sum(len(each) for each in kits.values()))

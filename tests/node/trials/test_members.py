@@ -1,0 +1,326 @@
+"""A trial among members: founded, drawn, conducted, opened, locked and reported, with what each attack meets."""
+
+import json
+from collections.abc import Iterator
+
+import pytest
+from msgspec import structs
+
+from salus.contracts.trials import port
+from salus.core.encoding import encode
+from salus.node.demo.trial_scene import FOUNDERS, PARTIES, Scene, day_of, opened, sample
+from salus.node.errors import Conflict, EdgeError, Forbidden, Malformed, NotFound, Refused
+from salus.node.exchange.delivery import deliver_due
+from salus.node.exchange.wire import RemoteRefusal
+from salus.node.trials import (
+    assess,
+    audit_draws,
+    compare_outcomes,
+    draft_act,
+    list_tasks,
+    lock_trial,
+    post_result,
+    publish_draws,
+    show_key,
+    show_registry,
+    show_trial,
+    sign_lock,
+    sign_trial,
+    take_consent,
+    unblind,
+    withdraw_consent,
+)
+from salus.node.trials.closing import AuditDraws, CompareOutcomes, LockTrial, PostResult, PublishDraws, ShowRegistry
+from salus.node.trials.conducting import DraftAct, ListTasks, TakeConsent, WithdrawConsent, kit_of
+from salus.node.trials.drawing import check_evidence
+from salus.node.trials.exchange import TAKERS
+from salus.node.trials.founding import ShowKey, ShowTrial, SignTrial
+from salus.node.trials.kept import Dealing, Draws, Envelope, Evidence, SentPartials, Subject, Supply, keep, kept, one
+from salus.node.trials.sight import definition, states
+from salus.node.trials.unblinding import Assess, Unblind
+from salus.vault.envelope import seal_envelope
+from salus.vault.journal import Side
+
+SMALL = tuple(one for one in FOUNDERS if one.id not in {"south", "west", "trust-one", "trust-two"})
+
+
+@pytest.fixture(scope="module")
+def scene(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Scene]:
+    """A trial that is registered and open at one site, with three trustees of whom two draw."""
+    with opened(tmp_path_factory.mktemp("trial"), SMALL) as opened_:
+        opened_.sites, opened_.trustees, opened_.threshold = ("north",), ("authority", "ethics", "statistics"), 2
+        made = opened_.commit(opened_.deal())
+        assert made.labels == ()
+        assert opened_.sign_all(made.waiting) == "committed"
+        opened_.step("ethics", "approve")
+        assert opened_.step("authority", "approve") == "authorised"
+        with pytest.raises(Forbidden, match=r"trials\.unregistered"):
+            take_consent(opened_.node("north"), consent(opened_, 1))
+        opened_.step("sponsor", "register", "NCT00000000 A sample trial")
+        opened_.open_sites()
+        opened_.step("sponsor", "open")
+        opened_.supply()
+        yield opened_
+
+
+def consent(scene: Scene, number: int) -> TakeConsent:
+    return TakeConsent(study=scene.id, assigner="urn:mrn:north", identifier=str(number), language="en")
+
+
+def sealed(scene: Scene, sender: str, receiver: str, kind: str, value: object) -> bytes:
+    node = scene.node(sender)
+    return seal_envelope(
+        encode(value),  # type: ignore[arg-type]
+        node.context(f"trial-{kind}", node.entropy(16)),
+        recipient=node.keys_of(receiver).receive_key,
+        sign=node.signing_key,
+    )
+
+
+def taken(scene: Scene, sender: str, receiver: str, kind: str, value: object) -> None:
+    TAKERS[f"trial-{kind}"](scene.node(receiver), sender, sealed(scene, sender, receiver, kind, value))
+
+
+def test_a_participant_from_consent_to_kit_and_what_leaves(scene: Scene) -> None:
+    subject = scene.screen("north", 10)
+    with pytest.raises(Conflict, match=r"trials\.twice"):
+        take_consent(scene.node("north"), consent(scene, 10))
+    enrolment = scene.enrol("north", subject, "under-65")
+    with pytest.raises(Conflict, match=r"trials\.enrolled"):
+        scene.enrol("north", subject, "under-65")
+    scene.work()
+    kit = kit_of(scene.node("north"), scene.study, bytes.fromhex(subject))
+    row = port.enrolment(scene.node("north").ledger.read(), enrolment)
+    assert row is not None
+    assert row.status is port.EnrolmentStatus.ALLOCATED
+    told = [one(scene.node(name), Envelope, enrolment) for name in ("pharmacy-a", "pharmacy-b")]
+    assert {(each.arm, each.kit) for each in told} == {(told[0].arm, kit)}
+    assert not list(kept(scene.node("sponsor"), Envelope))
+    scene.say("north", subject, [("nurse-north", "randomised", "", {"enrolment": enrolment.hex(), "kit": kit})])
+    sent = scene.send("north")
+    assert sent.acts >= 5
+    for name in ("sponsor", "statistics"):
+        ((site, _, state),) = [each for each in states(scene.node(name), scene.study) if each[1].hex() == subject]
+        assert (site, state.status.value, state.verdicts) == ("north", "on-study", [])
+    link = one(scene.node("north"), Subject, scene.study + bytes.fromhex(subject)).link
+    lines = scene.node("north").vault.lines(Side.CUSTODIAN, link)
+    assert {(line.disclosure.member, line.disclosure.purpose) for line in lines} == {
+        ("sponsor", "CLINTRCH"),
+        ("statistics", "CLINTRCH"),
+    }
+    assert all(line.anchoring is not None for line in lines)
+    assert scene.send("north").acts == 0
+
+
+def test_attack_a_kit_asked_for_an_unconsented_subject(scene: Scene) -> None:
+    subject = scene.screen("north", 20)
+    north = scene.node("north")
+    withdraw_consent(north, WithdrawConsent(study=scene.id, subject=subject))
+    enrolment = scene.enrol("north", subject, "65-and-over")
+    done = scene.work("authority", "ethics", "pharmacy-a")["pharmacy-a"]
+    assert done.refused == (f"{enrolment.hex()}: trials.no-consent",)
+    assert not list(kept(scene.node("pharmacy-a"), Envelope, enrolment))
+    row = port.enrolment(scene.node("north").ledger.read(), enrolment)
+    assert row is not None
+    assert row.status is port.EnrolmentStatus.REFUSED
+    evidence = one(scene.node("pharmacy-a"), Evidence, enrolment)
+    for changes in (
+        {"eligible": structs.replace(evidence.eligible, signature=bytes(64))},
+        {"consent": structs.replace(evidence.consent, grant=bytes(32))},
+        {"delegated": (), "investigator": bytes(32)},
+        {"consent_salt": bytes(32)},
+    ):
+        keep(scene.node("pharmacy-b"), enrolment, structs.replace(evidence, **changes))
+        with pytest.raises(Forbidden):
+            check_evidence(scene.node("pharmacy-b"), enrolment, row)
+    assert scene.send("north").withheld == 1
+
+
+def test_too_few_trustees_the_enrolment_waits_and_goes_on_where_it_stopped(scene: Scene) -> None:
+    enrolment = scene.enrol("north", scene.screen("north", 30), "under-65")
+    done = scene.work("ethics", "pharmacy-a")["pharmacy-a"]
+    assert done.waiting == (f"{enrolment.hex()}: trustees missing: authority, statistics",)
+    assert not list(kept(scene.node("pharmacy-a"), Envelope, enrolment))
+    assert scene.work("ethics")["ethics"].signed == 0
+    scene.together.transport.down.add("https://pharmacy-b.example")
+    scene.work("statistics", "pharmacy-a")
+    row = port.enrolment(scene.node("sponsor").ledger.read(), enrolment)
+    assert row is not None
+    assert row.status is port.EnrolmentStatus.POSTED
+    scene.together.transport.down.clear()
+    scene.together.clock.advance(3_600_000)
+    for name in ("ethics", "statistics", "north"):
+        deliver_due(scene.node(name))
+    done = scene.work("pharmacy-b", "pharmacy-a")["pharmacy-b"]
+    assert (done.posted, done.wrong) == (1, ())
+    row = port.enrolment(scene.node("sponsor").ledger.read(), enrolment)
+    assert row is not None
+    assert row.status is port.EnrolmentStatus.ALLOCATED
+
+
+def test_attack_partials_wrong_or_for_no_event(scene: Scene) -> None:
+    enrolment = scene.enrol("north", scene.screen("north", 40), "under-65")
+    height = scene.node("ethics").ledger.head().height
+    with pytest.raises(Malformed, match=r"trials\.no-event"):
+        taken(scene, "ethics", "pharmacy-a", "partials", SentPartials(bytes(32), height, 2, b"d" * 48, b"s" * 48))
+    with pytest.raises(Forbidden, match=r"trials\.sender"):
+        taken(scene, "sponsor", "pharmacy-a", "partials", SentPartials(enrolment, height, 2, b"d" * 48, b"s" * 48))
+    for name in ("pharmacy-a", "pharmacy-b"):
+        taken(scene, "ethics", name, "partials", SentPartials(enrolment, height, 2, b"d" * 48, b"s" * 48))
+    done = scene.work("authority", "statistics", "pharmacy-a", "pharmacy-b")
+    assert done["pharmacy-a"].wrong == done["pharmacy-b"].wrong
+    assert "ethics" in done["pharmacy-a"].wrong[0]
+    assert done["pharmacy-b"].posted == 1
+
+
+def test_an_emergency_shows_one_arm_and_stands_in_the_register(scene: Scene) -> None:
+    subject = scene.screen("north", 50)
+    north = scene.node("north")
+    with pytest.raises(NotFound):
+        unblind(north, Unblind(study=scene.id, subject=subject))
+    enrolment = scene.enrol("north", subject, "65-and-over")
+    scene.work()
+    told = unblind(north, Unblind(study=scene.id, subject=subject, reason="pregnancy"))
+    envelope = one(scene.node("pharmacy-a"), Envelope, enrolment)
+    assert (told.kit, told.arm) == (envelope.kit, ("arm-placebo", "arm-active")[envelope.arm])
+    assert not told.deferred
+    shown = show_trial(scene.node("sponsor"), ShowTrial(study=scene.id))
+    assert shown.openings == ("emergency, pregnancy, opened, pharmacy-b",)
+    state = scene.node("sponsor").ledger.read()
+    row = port.opening(state, bytes.fromhex(told.case))
+    assert row is not None
+    assert enrolment not in encode(row)
+    assert not list(kept(north, Envelope))
+    with pytest.raises(Malformed):
+        unblind(north, Unblind(study=scene.id, subject=subject, reason="curiosity"))
+    assert assess(scene.node("sponsor"), Assess(case=told.case, assessment="sound")).status == "assessed"
+
+
+def test_attack_an_emergency_asked_by_another_member(scene: Scene) -> None:
+    from salus.node.trials.unblinding import PATH, ArmTold, AskArm  # noqa: PLC0415
+
+    enrolment = next(key for key, _ in kept(scene.node("pharmacy-b"), Envelope))
+    before = len(list(port.openings(scene.node("sponsor").ledger.read(), scene.study)))
+    for ask in (AskArm(bytes(16), enrolment, 1, bytes(32)), AskArm(bytes(16), bytes(32), 99, bytes(32))):
+        with pytest.raises(RemoteRefusal):
+            scene.node("sponsor").peers.ask("pharmacy-b", PATH, ask, ArmTold)
+    assert len(list(port.openings(scene.node("sponsor").ledger.read(), scene.study))) == before
+
+
+def test_attack_a_visit_dated_back_is_refused_and_the_chain_goes_on(scene: Scene) -> None:
+    subject = scene.screen("north", 60)
+    early = scene.together.clock() - 30 * 60_000
+    for code, said in (
+        ("backdated", ("nurse-north", "visit", day_of(early), {"visit": "unscheduled"})),
+        ("not-delegated", ("stranger", "visit", day_of(early), {"visit": "unscheduled"})),
+    ):
+        with pytest.raises(Forbidden, match=rf"trials\.{code}"):
+            scene.say("north", subject, [said], entered=early if code == "backdated" else 0)
+    told = scene.say("north", subject, [("nurse-north", "adverse", "", {"term": "headache"})])
+    assert told.acts == 5
+    drafted = draft_act(
+        scene.node("north"),
+        DraftAct(study=scene.id, subject=subject, person="ab" * 32, kind="visit", fields=("visit=base",)),
+    )
+    assert len(bytes.fromhex(drafted.act)) > 100
+    with pytest.raises(Forbidden, match=r"trials\.not-delegated"):
+        scene.say("north", "", [("nurse-north", "delegate", "", {"person": "aa" * 32, "role": "monitor"})])
+
+
+def test_attack_documents_from_who_may_not_send_them(scene: Scene) -> None:
+    told = definition(scene.node("sponsor"), scene.study, 1)
+    with pytest.raises(Forbidden):
+        taken(scene, "north", "ethics", "definition", told)
+    with pytest.raises(Conflict):
+        taken(scene, "sponsor", "ethics", "definition", structs.replace(told, terms=told.terms + b" "))
+    dealing = next(value for _, value in kept(scene.node("ethics"), Dealing))
+    bad = structs.replace(dealing, dealer=1, share=b"\1" * 32)
+    with pytest.raises(Malformed, match="authority"):
+        taken(scene, "authority", "ethics", "dealing", bad)
+    with pytest.raises(Forbidden):
+        taken(scene, "sponsor", "ethics", "dealing", bad)
+    with pytest.raises(Forbidden, match=r"trials\.blind"):
+        publish_draws_to(scene)
+    with pytest.raises(NotFound):
+        show_key(scene.node("sponsor"), ShowKey(study=scene.id))
+    with pytest.raises(NotFound):
+        sign_trial(scene.node("sponsor"), SignTrial(study="00" * 16))
+
+
+def publish_draws_to(scene: Scene) -> None:
+    height = scene.node("pharmacy-a").ledger.head().height
+    supply = next(value for _, value in kept(scene.node("pharmacy-a"), Supply))
+    taken(scene, "pharmacy-a", "statistics", "draws", Draws(scene.study, height, supply, ()))
+
+
+def test_attack_terms_that_do_not_compile_or_parties_that_meet(scene: Scene) -> None:
+    terms = json.loads(sample("terms-1"))
+    terms["outcomes"][0]["measure"] = "To be determined"
+    key = show_key(scene.node("ethics"), ShowKey(study=scene.id)).key
+    other = Scene(scene.together, b"other-study-1234", scene.persons)
+    with pytest.raises(Malformed, match="placeholder"):
+        other.commit(key, terms=json.dumps(terms).encode())
+    meeting = tuple(one_.replace("pharmacy-b", "sponsor") for one_ in PARTIES)
+    with pytest.raises(Refused, match=r"trials\.PARTS_MEET"):
+        other.commit(key, meeting)
+    with pytest.raises(Malformed):
+        other.commit(key, ("NOTHING=x",))
+    with pytest.raises(Malformed, match=r"trials\.method"):
+        other.commit("")
+
+
+def test_an_amendment_is_adopted_and_the_lock_the_draws_and_the_report_follow(scene: Scene) -> None:
+    assert scene.amend().after_unblinding is False
+    for name in ("ethics", "authority"):
+        scene.step(name, "approve")
+    scene.step("north", "adopt")
+    shown = show_trial(scene.node("sponsor"), ShowTrial(study=scene.id))
+    assert shown.sites == ("north active version 2",)
+    scene.send("north")
+    tasks = list_tasks(scene.node("statistics"), ListTasks(study=scene.id))
+    assert not tasks.verdicts
+    for member, step in (("sponsor", "close-recruitment"), ("sponsor", "last-visit"), ("sponsor", "clean")):
+        scene.step(member, step)
+    scene.step("statistics", "soft-lock")
+    lock = LockTrial(study=scene.id)
+    assert lock_trial(scene.node("statistics"), lock).status == "proposed"
+    sign_lock(scene.node("sponsor"), lock)
+    assert sign_lock(scene.node("north"), lock).status == "locked"
+    subject = next(key[16:].hex() for key, _ in kept(scene.node("north"), Subject, scene.study))
+    with pytest.raises(Forbidden, match=r"trials\.locked"):
+        scene.say("north", subject, [("nurse-north", "adverse", "", {"term": "late"})])
+    with pytest.raises(NotFound):
+        audit_draws(scene.node("statistics"), AuditDraws(study=scene.id))
+    scene.step("statistics", "unblind")
+    count = publish_draws(scene.node("pharmacy-a"), PublishDraws(study=scene.id)).draws
+    audited = audit_draws(scene.node("statistics"), AuditDraws(study=scene.id))
+    assert (audited.draws, audited.wrong) == (count, ())
+    told = next(value for _, value in kept(scene.node("statistics"), Draws))
+    first = structs.replace(told.draws[0], draw=told.draws[1].draw)
+    keep(scene.node("statistics"), scene.study + b"pharmacy-a", structs.replace(told, draws=(first, *told.draws[1:])))
+    assert first.enrolment.hex() in str(audit_draws(scene.node("statistics"), AuditDraws(study=scene.id)).wrong)
+    for outcome, fields in (
+        ("pain-week4", {"result": "-1.9"}),
+        ("response", {"reason": "too few"}),
+        ("pulse-week4", {"result": "71"}),
+        ("mood", {"result": "better"}),
+    ):
+        post_result(scene.node("statistics"), PostResult(study=scene.id, outcome=outcome, **fields))
+    with pytest.raises(Malformed):
+        post_result(scene.node("statistics"), PostResult(study=scene.id, outcome="mood"))
+    scene.step("statistics", "analyse")
+    assert scene.step("sponsor", "report") == "reported"
+    record = json.loads(show_registry(scene.node("ethics"), ShowRegistry(study=scene.id)).record)
+    assert [one_["salusStatus"] for one_ in record["secondaryOutcomes"]] == ["not_done", "posted"]
+    assert record["overallStatus"] == "REPORTED"
+    terms = json.loads(sample("terms-1"))["outcomes"]
+    terms[0]["time_frame"] = "Baseline to week 2"
+    report = CompareOutcomes(study=scene.id, report=json.dumps(terms[:2]).encode())
+    compared = compare_outcomes(scene.node("ethics"), report)
+    assert compared.outcomes == (
+        "pain-week4: changed (time_frame)",
+        "response: as specified",
+        "pulse-week4: missing",
+    )
+    with pytest.raises(EdgeError):
+        scene.step("sponsor", "nothing")
