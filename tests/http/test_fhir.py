@@ -77,3 +77,19 @@ def test_the_capability_statement_needs_nobody_to_sign_in(node):
     assert (told["fhirVersion"], len(resources)) == ("4.0.1", 146)
     assert http.get("/fhir/Patient").status_code == 401
     assert http.get("/fhir/Patient").json()["issue"][0]["code"] == "login"
+
+
+def test_an_export_over_http(http):
+    http.post("/fhir/Patient", json=PATIENT)
+    asynchronous = {"accept": "application/fhir+json", "prefer": "respond-async"}
+    begun = http.get("/fhir/Patient/$export?_outputFormat=application%2Ffhir%2Bndjson", headers=asynchronous)
+    assert (begun.status_code, begun.content) == (202, b"")
+    job = begun.headers["content-location"].partition("/fhir/")[2]
+    manifest = http.get(f"/fhir/{job}", headers={"accept": "application/json"})
+    assert manifest.headers["content-type"] == "application/json"
+    (one,) = manifest.json()["output"]
+    lines = http.get(f"/fhir/{one['url'].partition('/fhir/')[2]}", headers={"accept": "application/fhir+ndjson"})
+    assert lines.headers["content-type"] == "application/fhir+ndjson"
+    assert len(lines.content.splitlines()) == one["count"] == 1
+    assert http.delete(f"/fhir/{job}").status_code == 202
+    assert http.get(f"/fhir/{job}").status_code == 404
