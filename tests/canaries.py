@@ -61,6 +61,8 @@ CANARIES: Mapping[str, Callable[[str], dict[str, Any]]] = {
     "claims.share-year": lambda canary: {"plan": base64(f'{{"name": "{canary}"}}'), "year": LINK},
     "claims.submit": lambda canary: {"link": LINK, "payer": "north", "file": base64(f"ISA*{canary}")},
     "claims.timeliness": lambda _: {},
+    "correction.answer": lambda word: {"request": LINK, "outcome": "declined", "reason": word},
+    "correction.list": lambda _: {},
     "deliveries.waiting": lambda _: {},
     "emergency.list": lambda _: {},
     "emergency.open": lambda word: {

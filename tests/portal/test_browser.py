@@ -3,6 +3,7 @@
 import pytest
 from axe_playwright_python.sync_playwright import Axe
 
+from salus.node.requests import AskAccess, ask_access
 from salus.node.signing_in import caller_of
 from tests.portal.conftest import Site
 
@@ -18,7 +19,13 @@ STAFF = (
     "/ledger/members",
     "/ledger/blocks/2",
 )
-PATIENT = ("/passkeys", "/my/record", "/my/sharing", "/my/looked")
+PATIENT = ("/passkeys", "/my/record", "/my/sharing", "/my/looked", "/my/share", "/my/requests", "/my/summary", "/apps")
+
+
+def asked_by(site: Site) -> str:
+    """Return the code of a request for access."""
+    caller, _ = caller_of(site.node, "physician-1", "physician", ("TREAT",))
+    return ask_access(site.node, AskAccess(purpose="TREAT", classes=("general",)), caller=caller).code
 
 
 def enter(page, address: str, site: Site) -> None:
@@ -43,7 +50,7 @@ def test_no_page_breaks_a_rule_of_access_or_scrolls_sideways(chromium, address, 
     with page.expect_navigation():
         page.get_by_role("link", name="Ada Canary").click()
     chart = page.url
-    for path in ("", "/timeline", "/results"):
+    for path in ("", "/timeline", "/apps", "/results"):
         page.goto(chart + path)
         looked.append((f"chart{path}", _look(page)))
     with page.expect_navigation():
@@ -60,6 +67,12 @@ def test_no_page_breaks_a_rule_of_access_or_scrolls_sideways(chromium, address, 
     for path in PATIENT:
         page.goto(address + path)
         looked.append((path, _look(page)))
+    page.goto(f"{address}/my/share")
+    page.get_by_label("Code").fill(asked_by(sites["clinic"]))
+    page.get_by_role("button", name="See who asks").click()
+    page.get_by_role("button", name="Show what would be seen").click()
+    page.get_by_role("heading", name="This is what they would see").wait_for()
+    looked.append(("preview", _look(page)))
     context.close()
     assert [(name, found) for name, found in looked if found] == []
 

@@ -54,7 +54,7 @@ def test_an_emergency_is_opened_once_shown_to_one_session_and_reviewed(north, cl
     assert clinic.staff().get(first.url.path).status_code == 404
     assert "Emergency access" in north.patient().get("/my/looked").text
 
-    queue = physician.get("/emergency")
+    queue = physician.get("/reviews")
     sent = physician.post("/emergency/review", data={**form(queue.text, "/emergency/review"), "findings": "in order"})
     assert "Reviewed" in sent.text
     assert list_emergencies.run(clinic.node, ListEmergencies()).emergencies[0].status == "reviewed"

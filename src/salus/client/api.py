@@ -745,6 +745,71 @@ class Timeliness(msgspec.Struct, frozen=True, kw_only=True):
     """By member id."""
 
 
+class AnswerCorrection(msgspec.Struct, frozen=True, kw_only=True):
+    """Which request, and the answer."""
+
+    request: str
+    """Its id, hexadecimal."""
+
+    outcome: Literal['amended', 'declined']
+    """Whether the record was amended (by a new version), or not."""
+
+    reason: str
+    """What the patient is told: what was changed, or why not."""
+
+
+class CorrectionAnswered(msgspec.Struct, frozen=True, kw_only=True):
+    """The patient sees the answer, and is told that there is one where an address is known."""
+
+    request: str
+    """Its id, hexadecimal."""
+
+
+class AskCorrectionList(msgspec.Struct, frozen=True, kw_only=True):
+    """Asks for nothing more."""
+
+
+class CorrectionLine(msgspec.Struct, frozen=True, kw_only=True):
+    """A patient's request to correct."""
+
+    request: str
+    """Its id, hexadecimal."""
+
+    link: str
+    """Link of the patient, hexadecimal."""
+
+    type: str
+    """Resource type."""
+
+    id: str
+    """Logical id of the record."""
+
+    text: str
+    """What is wrong, in the patient's words."""
+
+    made: str
+    """When, UTC."""
+
+    due: str
+    """By when it is to be answered, UTC."""
+
+    overdue: bool
+    """Whether that has passed unanswered."""
+
+    outcome: str
+    """amended, declined; empty: not answered yet."""
+
+    reason: str
+    """What the patient was told."""
+
+
+class CorrectionList(msgspec.Struct, frozen=True, kw_only=True):
+    """All requests to correct."""
+
+    requests: tuple[CorrectionLine, ...]
+    """Oldest first."""
+
+
 class AskWaiting(msgspec.Struct, frozen=True, kw_only=True):
     """Asks for nothing more."""
 
@@ -3682,7 +3747,7 @@ class Task(msgspec.Struct, frozen=True, kw_only=True):
     """Whether that has passed."""
 
     kind: str
-    """emergency, erasure, access, delivery, proposal or lease."""
+    """emergency, erasure, access, correction, delivery, proposal or lease."""
 
     subject: str
     """Id of the case, request, delivery, proposal or grant, hexadecimal."""
@@ -3828,6 +3893,21 @@ class ClaimsCases:
     def timeliness(self, request: AskTimeliness) -> Timeliness:
         """Count requests for prior authorisation decided in time, late, open and overdue, per payer that has acted. For: anyone."""
         return self._connection.ask('/api/claims/timeliness', request, Timeliness)
+
+
+class CorrectionCases:
+    """Use cases about correction."""
+
+    def __init__(self, connection: Connection) -> None:
+        self._connection = connection
+
+    def answer(self, request: AnswerCorrection) -> CorrectionAnswered:
+        """Answer a request to correct. What is amended is written first, as a new version of the record. For: person."""
+        return self._connection.ask('/api/correction/answer', request, CorrectionAnswered)
+
+    def list(self, request: AskCorrectionList) -> CorrectionList:
+        """List patients' requests to correct a record. For: person."""
+        return self._connection.ask('/api/correction/list', request, CorrectionList)
 
 
 class DeliveriesCases:
@@ -4384,6 +4464,7 @@ class Salus:
         self.app = AppCases(connection)
         self.backup = BackupCases(connection)
         self.claims = ClaimsCases(connection)
+        self.correction = CorrectionCases(connection)
         self.deliveries = DeliveriesCases(connection)
         self.emergency = EmergencyCases(connection)
         self.engine = EngineCases(connection)

@@ -60,6 +60,12 @@ MIGRATIONS: Final = (
     CREATE TABLE trial (
         kind TEXT NOT NULL, key BLOB NOT NULL, body BLOB NOT NULL, PRIMARY KEY (kind, key)) WITHOUT ROWID;
     """,
+    """
+    CREATE TABLE correction (
+        id BLOB PRIMARY KEY, link BLOB NOT NULL, body BLOB NOT NULL, made INTEGER NOT NULL, answered INTEGER)
+        WITHOUT ROWID;
+    CREATE INDEX correction_link ON correction (link);
+    """,
 )
 
 
@@ -284,6 +290,35 @@ class Desk(EncryptedFile):
         """Note that an erasure is done; whom it was about is forgotten."""
         with self._writing() as db:
             db.execute("UPDATE erasure SET done = ?, subject = x'' WHERE case_id = ?", (now, case))
+
+    # Corrections ------------------------------------------------------------------------------------------------
+
+    def keep_correction(self, id_: bytes, link: bytes, body: bytes, now: int) -> int:
+        """Keep a patient's request to correct, once; return how many of the link wait."""
+        with self._writing() as db:
+            db.execute("INSERT OR IGNORE INTO correction VALUES (?, ?, ?, ?, NULL)", (id_, link, body, now))
+        sql = "SELECT count(*) FROM correction WHERE link = ? AND answered IS NULL"
+        return int(self._rows(sql, (link,))[0][0])  # type: ignore[arg-type]
+
+    def corrections(self, link: bytes | None = None) -> list[tuple[bytes, bytes, bytes, int]]:
+        """Return (id, link, body, made) of all requests to correct, or of one link, oldest first."""
+        sql = "SELECT id, link, body, made FROM correction"
+        if link is None:
+            return self._rows(sql + " ORDER BY made, id")  # type: ignore[return-value]
+        return self._rows(sql + " WHERE link = ? ORDER BY made, id", (link,))  # type: ignore[return-value]
+
+    def answer_correction(self, id_: bytes, body: bytes, now: int) -> bool:
+        """Put the answered request in its place; False if it was answered before."""
+        with self._writing() as db:
+            db.execute(
+                "UPDATE correction SET body = ?, answered = ? WHERE id = ? AND answered IS NULL", (body, now, id_)
+            )
+            return db.changes() == 1
+
+    def drop_corrections(self, link: bytes) -> None:
+        """Forget the requests to correct of a link that is erased."""
+        with self._writing() as db:
+            db.execute("DELETE FROM correction WHERE link = ?", (link,))
 
     # Emergencies ------------------------------------------------------------------------------------------------
 

@@ -198,6 +198,7 @@ def _delete_here(node: MemberNode, case: Case) -> None:
     node.index.forget(subject)
     node.vault.erase_link(subject, case=case.erasing.case)
     node.desk.set_contact(subject, "")
+    node.desk.drop_corrections(subject)
 
 
 def _case(node: MemberNode, case: bytes) -> Case:

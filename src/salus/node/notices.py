@@ -23,6 +23,7 @@ SMTP_SECONDS: Final = 20.0
 GRANT_HELD: Final = "grant-held"
 ERASURE_OPENED: Final = "erasure-opened"
 EMERGENCY_READ: Final = "emergency-read"
+CORRECTION_ANSWERED: Final = "correction-answered"
 TEXTS: Final[Mapping[str, tuple[str, str]]] = {
     GRANT_HELD: (
         "A permission of yours has arrived",
@@ -37,6 +38,13 @@ TEXTS: Final[Mapping[str, tuple[str, str]]] = {
         (
             "An organisation that keeps records of yours was asked for them in an emergency, without a permission.\n"
             "Your wallet shows who and why under `log`. If there was no emergency, tell the organisation now.\n"
+        ),
+    ),
+    CORRECTION_ANSWERED: (
+        "Your request to correct was answered",
+        (
+            "An organisation that keeps records of yours has answered your request to correct one.\n"
+            "Your wallet shows the answer under `corrections`.\n"
         ),
     ),
     ERASURE_OPENED: (

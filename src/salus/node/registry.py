@@ -6,6 +6,7 @@ from typing import Any, Final
 from salus.node import (
     about,
     claims,
+    corrections,
     disclosures,
     emergencies,
     erasures,
@@ -35,7 +36,7 @@ from salus.node.records import charts, keeping, measures, refiling, taking
 from salus.node.smart import clients, trying
 from salus.node.upkeep import backups, replaying
 from salus.node.usecase import UseCase
-from salus.node.wallet import joining, reading, seeing, sharing, studying
+from salus.node.wallet import joining, reading, seeing, sharing, studying, wishing
 
 # A domain's module or package; its use cases are the UseCase values in its namespace.
 DOMAINS: Final[tuple[ModuleType, ...]] = (
@@ -44,8 +45,9 @@ DOMAINS: Final[tuple[ModuleType, ...]] = (
     charts,
     checking,
     claims,
-    consortium,
     clients,
+    consortium,
+    corrections,
     directory,
     disclosures,
     emergencies,
@@ -75,7 +77,7 @@ DOMAINS: Final[tuple[ModuleType, ...]] = (
 
 
 # What a patient does with a wallet's file. No routes: nothing of it runs at a member.
-WALLET_DOMAINS: Final[tuple[ModuleType, ...]] = (joining, sharing, seeing, reading, studying, objecting)
+WALLET_DOMAINS: Final[tuple[ModuleType, ...]] = (joining, sharing, seeing, reading, studying, objecting, wishing)
 
 
 def use_cases() -> dict[str, UseCase[Any, Any, Any]]:

@@ -14,6 +14,7 @@ from salus.node.exchange.delivery import PREFIX, failing
 from salus.node.exchange.grantee import UNCONFIRMED_MS
 from salus.node.member import MemberNode
 from salus.node.notices import KIND
+from salus.node.patient.messages import Corrected
 from salus.node.records.charts import moment
 from salus.node.usecase import OPERATOR, Message, person, use_case
 
@@ -27,7 +28,7 @@ class Task(Message, frozen=True):
 
     due: Annotated[str, Meta(description="By when, UTC; empty: as soon as may be.")]
     overdue: Annotated[bool, Meta(description="Whether that has passed.")]
-    kind: Annotated[str, Meta(description="emergency, erasure, access, delivery, proposal or lease.")]
+    kind: Annotated[str, Meta(description="emergency, erasure, access, correction, delivery, proposal or lease.")]
     subject: Annotated[str, Meta(description="Id of the case, request, delivery, proposal or grant, hexadecimal.")]
     what: Annotated[str, Meta(description="What to do.")]
 
@@ -67,6 +68,7 @@ def worklist(node: MemberNode, request: AskWorklist) -> Worklist:  # noqa: ARG00
         *_emergencies(node),
         *_erasures(node),
         *_requests(node),
+        *_corrections(node),
         *_deliveries(node),
         *_proposals(node),
         *_leases(node),
@@ -134,6 +136,13 @@ def _requests(node: MemberNode) -> Iterator[Found]:
         expires = decode(body, AccessRequest).expires
         if grant is None and expires > node.now():
             yield expires, "access", id_, "the patient has not answered: show the code again, or ask anew"
+
+
+def _corrections(node: MemberNode) -> Iterator[Found]:
+    for id_, _, body, _ in node.desk.corrections():
+        one = decode(body, Corrected)
+        if not one.answered:
+            yield one.due, "correction", id_, "answer the patient: amend the record, or say why not"
 
 
 def _deliveries(node: MemberNode) -> Iterator[Found]:

@@ -4,7 +4,7 @@ from typing import Final
 
 from starlette.routing import BaseRoute, Route
 
-from salus.portal import apps, asking, charting, entering, ledger, mine
+from salus.portal import apps, asking, charting, entering, giving, ledger, mine, reviewing, wishing
 from salus.portal.visiting import Handler, Pages, endpoint
 
 GET: Final[tuple[tuple[str, Handler], ...]] = (
@@ -29,8 +29,14 @@ GET: Final[tuple[tuple[str, Handler], ...]] = (
     ("/emergency", asking.emergency),
     ("/emergency/{name}", asking.emergency_summary),
     ("/worklist", asking.todo),
+    ("/reviews", reviewing.reviews),
     ("/my/record", mine.record),
     ("/my/record/{name}", mine.one),
+    ("/my/export.json", wishing.export),
+    ("/my/summary", wishing.summary),
+    ("/my/requests", wishing.requests),
+    ("/my/share", giving.form),
+    ("/my/share/{name}", giving.one),
     ("/my/sharing", mine.sharing),
     ("/my/looked", mine.looked),
     ("/my/looked.csv", mine.looked_csv),
@@ -61,8 +67,14 @@ POST: Final[tuple[tuple[str, Handler], ...]] = (
     ("/emergency", asking.open_emergency_access),
     ("/emergency/review", asking.review),
     ("/my/stop", mine.stop_sharing),
+    ("/my/correct", wishing.ask_correction),
+    ("/my/erase", wishing.ask_erasure),
+    ("/my/share", giving.read),
+    ("/my/share/preview", giving.show),
+    ("/my/share/give", giving.give),
+    ("/reviews/correction", reviewing.answer),
 )
-OURS: Final = ("/access", "/apps", "/chart", "/emergency", "/ledger", "/my", "/patients", "/record")
+OURS: Final = ("/access", "/apps", "/chart", "/emergency", "/ledger", "/my", "/patients", "/record", "/reviews")
 
 
 def routes(pages: Pages) -> list[BaseRoute]:

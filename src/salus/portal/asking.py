@@ -104,18 +104,15 @@ def pull(visit: Visit) -> Response:
 
 
 def emergency(visit: Visit) -> Response:
-    """Show the emergency form and the reviews that are due."""
-    session = visit.staff()
+    """Show the emergency form, and how many reviews are due."""
+    visit.staff()
     members = [one for one in visit.call(list_members).members if one.standing == "active"]
-    opened = [
-        (one, session.name(OneEmergency(one.emergency), "emergency", one.emergency))
-        for one in reversed(visit.call(list_emergencies).emergencies)
-    ]
+    due = sum(one.status == "open" for one in visit.call(list_emergencies).emergencies)
     return visit.page(
         "emergency",
         members=[one for one in members if one.id != visit.pages.node.member],
         reasons=REASONS,
-        opened=opened,
+        due=due,
         once=visit.pages.node.entropy(16).hex(),
         may="ETREAT" in visit.caller.purposes,
     )
@@ -155,7 +152,7 @@ def review(visit: Visit) -> Response:
     if not isinstance(one, OneEmergency):
         raise NotFound("session.address", "this form names no emergency", todo="open the page again")
     visit.call(review_emergency, emergency=one.emergency, findings=visit.one("findings"))
-    return to("/emergency")
+    return to("/reviews")
 
 
 def todo(visit: Visit) -> Response:

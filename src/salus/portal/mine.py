@@ -1,13 +1,15 @@
 """For patients whose wallet this member hosts: the record, who can see it, who has looked, stop."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Final
+from urllib.parse import urlencode
 
 from starlette.responses import Response
 
 from salus.node.errors import NotFound
 from salus.node.wallet.reading import OwnRecord, list_own
-from salus.node.wallet.seeing import read_log
+from salus.node.wallet.seeing import SeenLine, read_log
 from salus.node.wallet.sharing import list_grants, stop
 from salus.portal.ledger import as_csv
 from salus.portal.visiting import Visit, to
@@ -52,7 +54,7 @@ def one(visit: Visit) -> Response:
     found = visit.known().thing(visit.part("name"))
     if not isinstance(found, OwnRecord):
         raise NotFound("session.address", "this address names no record")
-    return visit.page("my_one", record=found)
+    return visit.page("my_one", record=found, name=visit.part("name"))
 
 
 def sharing(visit: Visit) -> Response:
@@ -83,24 +85,41 @@ def stop_sharing(visit: Visit) -> Response:
 
 
 def looked(visit: Visit) -> Response:
-    """Show who has looked, over all members, newest first."""
+    """Show who has looked, over all members, newest first, as the address asks."""
     log = visit.on_wallet(read_log)
-    lines = tuple(reversed(log.lines))
-    asked = visit.asked("by")
-    members = sorted({_reader(each.told_by, each.side, each.member) for each in lines})
-    own = bool(visit.asked("own"))
-    chosen = [
-        each
-        for each in lines
-        if (own or each.purpose != OWN) and (not asked or _reader(each.told_by, each.side, each.member) == asked)
-    ]
-    by = asked if asked in members else ""
-    return visit.page("my_looked", lines=chosen, total=len(lines), members=members, by=by, own=own, gaps=log.gaps)
+    chosen = _chosen(visit, log.lines)
+    members = sorted({_reader(each.told_by, each.side, each.member) for each in log.lines})
+    purposes = sorted({each.purpose for each in log.lines})
+    asked = {name: visit.asked(name) for name in ("by", "why", "since", "until", "own")}
+    return visit.page(
+        "my_looked",
+        lines=chosen,
+        total=len(log.lines),
+        members=members,
+        purposes=purposes,
+        asked=asked,
+        query=urlencode({name: value for name, value in asked.items() if value}),
+        gaps=log.gaps,
+    )
 
 
 def looked_csv(visit: Visit) -> Response:
-    """Return the whole log as CSV."""
-    return as_csv("who-has-looked", visit.on_wallet(read_log).lines)
+    """Return the lines that the address asks for as CSV, newest first."""
+    return as_csv("who-has-looked", _chosen(visit, visit.on_wallet(read_log).lines))
+
+
+def _chosen(visit: Visit, lines: Sequence[SeenLine]) -> list[SeenLine]:
+    """Return the lines by who, why and when, newest first; own visits only where they are asked for."""
+    by, why, since, until = (visit.asked(name) for name in ("by", "why", "since", "until"))
+    return [
+        each
+        for each in reversed(lines)
+        if (visit.asked("own") or why == OWN or each.purpose != OWN)
+        and (not by or _reader(each.told_by, each.side, each.member) == by)
+        and (not why or each.purpose == why)
+        and (not since or each.time >= since)
+        and (not until or each.time < until)
+    ]
 
 
 def _reader(told_by: str, side: str, member: str) -> str:

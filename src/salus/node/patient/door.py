@@ -23,7 +23,7 @@ from salus.node.exchange.pull import Opening, Openings, Rooted, fitting
 from salus.node.exchange.wire import Answer, refusal_of
 from salus.node.member import MemberNode
 from salus.node.patient import messages as m
-from salus.node.patient import news
+from salus.node.patient import news, wishes
 from salus.node.patient.proof import prove_member
 from salus.node.research import patient as research
 from salus.vault.envelope import seal_envelope
@@ -290,6 +290,9 @@ _ACTIONS: Final[Mapping[str, Callable[[MemberNode, bytes, bytes], Value]]] = {
     "revoke": _revoke,
     "claim-keys": claims.tell_keys,
     "claim-notice": claims.take_notice,
+    "preview": wishes.preview,
+    "correct": wishes.correct,
+    "corrections": wishes.corrections,
     "research-choose": research.choose,
     "research-object": research.object_,
     "research-where": research.where,

@@ -221,6 +221,61 @@ class Publish(Value, frozen=True):
     certificate: bytes
 
 
+class Preview(Value, frozen=True):
+    """Action `preview`: which records a slip of these terms would open, to people of a member for a purpose."""
+
+    grantee: str
+    roles: tuple[str, ...]
+    purpose: str
+    classes: tuple[str, ...]
+    since: int
+    until: int
+
+
+class Previewed(Value, frozen=True):
+    """Type, id and version of each record that would be served now, in the order of writing."""
+
+    records: tuple[tuple[str, str, int], ...]
+    more: bool
+    """Whether there are more than one answer holds."""
+
+
+class Correct(Value, frozen=True):
+    """Action `correct`: the patient says that a record is wrong, and how it should read."""
+
+    id: bytes
+    """16 random bytes: sent twice, it is one request."""
+    type: str
+    record: str
+    text: str
+
+
+class AskCorrections(Value, frozen=True):
+    """Action `corrections`: what became of them."""
+
+
+class Corrected(Value, frozen=True):
+    """One request to correct, and its answer."""
+
+    id: bytes
+    type: str
+    record: str
+    text: str
+    made: int
+    due: int
+    answered: int
+    """Unix ms; 0: not yet."""
+    outcome: str
+    """`amended`, `declined`, or empty."""
+    reason: str
+
+
+class Corrections(Value, frozen=True):
+    """All requests to correct of a link, oldest first."""
+
+    requests: tuple[Corrected, ...]
+
+
 class Erase(Value, frozen=True):
     """Action `erase`: asks the member to erase the link; for a grantee, signed by the grant's key, its lease."""
 

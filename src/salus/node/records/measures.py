@@ -66,7 +66,7 @@ def list_measures(node: MemberNode, request: AskMeasures, *, caller: Caller) -> 
     found: dict[tuple[str, str], tuple[str, list[Point]]] = {}
     opened = node.vault.open_many(line.number for line in page.lines)
     for line, record in zip(page.lines, opened, strict=True):
-        for code, label, value, unit in _values(record.content.body):
+        for code, label, value, unit in values_of(record.content.body):
             found.setdefault((code, unit), (label, []))[1].append(_point(line, value))
     measures = [
         Measure(code=code, unit=unit, label=label, points=tuple(points))
@@ -81,7 +81,7 @@ def _point(line: Line, value: str) -> Point:
     return Point(number=line.number, date=date, value=value, origin="lease" if line.lease else "own")
 
 
-def _values(body: bytes) -> Iterator[tuple[str, str, str, str]]:
+def values_of(body: bytes) -> Iterator[tuple[str, str, str, str]]:
     """Yield (code, label, value, unit) of an Observation and of its components (R4, Observation.component)."""
     told = _READ.decode(body)
     for part in (told, *told.get("component", ())):

@@ -139,6 +139,7 @@ def restore_backup(node: Unfounded, request: RestoreBackup, *, progress: Progres
     desk = Desk(folder / DESK, mac(keys.vault, "salus/v1/desk"))
     for entry in erasures.read():
         desk.set_contact(entry.link, "")
+        desk.drop_corrections(entry.link)
     desk.close()
     return Restored(height=_replay(folder, source / BLOCKS, progress), erased=erased)
 

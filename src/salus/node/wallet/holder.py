@@ -186,9 +186,20 @@ class Holder:
         return request
 
     def answer(
-        self, request: access.AccessRequest, *, days: int, through: str, share_from: Sequence[str] = ()
+        self,
+        request: access.AccessRequest,
+        *,
+        days: int,
+        through: str,
+        share_from: Sequence[str] = (),
+        classes: Sequence[str] = (),
+        since: int = 0,
+        until: int = 0,
     ) -> bytes:
-        """Grant what a request asks for, from now for `days`, of the record at some members (all); return the grant id."""
+        """Grant what a request asks for, from now for `days`, of the record at some members (all); return the grant id.
+
+        Less may be given than is asked: only some of the classes, only records of clinical time in [since, until).
+        """
         now = self.clock()
         document = Document(
             format=FORMAT,
@@ -201,7 +212,8 @@ class Holder:
             obligations=(),
         )
         members = share_from or [tied.member for tied in self.wallet.state.links if tied.member != request.member]
-        shares = [Share(member, request.classes) for member in members]
+        chosen = tuple(one for one in request.classes if not classes or one in classes)
+        shares = [Share(member, chosen, since, until) for member in members]
         return self.grant(document, shares, through=through, request=request.id)
 
     def stop(self, grant: bytes, *, through: str) -> m.Carried:

@@ -10,7 +10,7 @@ from salus.interop.fhir.refusal import Refused
 from salus.node.records.charts import FIRST_MS, moment
 from salus.node.usecase import PATIENT, Message, use_case
 from salus.node.wallet.file import OpenWallet
-from salus.vault.sealing import Kind
+from salus.node.wallet.seeing import newest
 from salus.vault.served import Received
 
 FHIR: Final = "application/fhir+json"
@@ -42,13 +42,7 @@ class OwnRecords(Message, frozen=True):
 @use_case("wallet.timeline", who=PATIENT)
 def list_own(wallet: OpenWallet, request: ListOwn) -> OwnRecords:  # noqa: ARG001 -- a use case
     """Fetch the own records from the members joined, open and verify them, and list them with what each says."""
-    newest: dict[tuple[str, str, str], Received] = {}
-    for tied in wallet.holder.wallet.state.links:
-        for one in wallet.holder.records(tied.member):
-            name = (one.writer, one.content.type, one.content.id)
-            if name not in newest or newest[name].version < one.version:
-                newest[name] = one
-    kept = [_told(one) for one in newest.values() if one.content.kind is not Kind.TOMBSTONE]
+    kept = [_told(one) for one in newest(wallet).values()]
     kept.sort(key=lambda one: (one.date, one.type, one.id), reverse=True)
     return OwnRecords(records=tuple(kept))
 

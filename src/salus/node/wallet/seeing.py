@@ -1,6 +1,6 @@
 """`salus wallet log`, `records`, `check`: who has looked, what is kept, and that nothing was altered."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Annotated, Final
 
@@ -8,7 +8,7 @@ from msgspec import Meta
 
 from salus.node.errors import Unavailable
 from salus.node.records.charts import moment
-from salus.node.usecase import PATIENT, Message, Progress, use_case
+from salus.node.usecase import PATIENT, Message, Progress, unheard, use_case
 from salus.node.wallet.file import OpenWallet
 from salus.node.wallet.log import exported
 from salus.vault.locked import write_whole
@@ -154,15 +154,7 @@ def read_records(wallet: OpenWallet, request: ReadRecords, *, progress: Progress
 
     Every resource stands in the bundle with the bytes that its writer received.
     """
-    members = [request.member] if request.member else [tied.member for tied in wallet.holder.wallet.state.links]
-    newest: dict[tuple[str, str, str], Received] = {}
-    for at, member in enumerate(members):
-        progress(at, len(members), "members")
-        for one in wallet.holder.records(member):
-            name = (one.writer, one.content.type, one.content.id)
-            if name not in newest or newest[name].version < one.version:
-                newest[name] = one
-    kept = {name: one for name, one in newest.items() if one.content.kind is not Kind.TOMBSTONE}
+    kept = newest(wallet, [request.member] if request.member else [], progress)
     if request.export:
         _write(Path(request.export), bundle(kept.values()))
     counts: dict[tuple[str, str], int] = {}
@@ -174,6 +166,21 @@ def read_records(wallet: OpenWallet, request: ReadRecords, *, progress: Progress
             OwnLine(member=member, type=type_, count=count) for (member, type_), count in sorted(counts.items())
         ),
     )
+
+
+def newest(
+    wallet: OpenWallet, members: Sequence[str] = (), progress: Progress = unheard
+) -> dict[tuple[str, str, str], Received]:
+    """Return the newest version of each own record at some members (all), by writer, type and id; without deleted ones."""
+    found: dict[tuple[str, str, str], Received] = {}
+    asked = members or [tied.member for tied in wallet.holder.wallet.state.links]
+    for at, member in enumerate(asked):
+        progress(at, len(asked), "members")
+        for one in wallet.holder.records(member):
+            name = (one.writer, one.content.type, one.content.id)
+            if name not in found or found[name].version < one.version:
+                found[name] = one
+    return {name: one for name, one in found.items() if one.content.kind is not Kind.TOMBSTONE}
 
 
 @use_case("wallet.check", who=PATIENT)

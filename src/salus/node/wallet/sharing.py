@@ -1,5 +1,6 @@
 """`salus wallet request`, `grant`, `grants`, `stop`, `erase`: who may read, and who no longer."""
 
+from datetime import UTC, datetime
 from typing import Annotated
 
 from msgspec import Meta
@@ -19,6 +20,14 @@ CODE = Annotated[
         description="The code that the member showed.",
         examples=["salus-access:lgE"],
         extra={"positional": True},
+    ),
+]
+DAY = Annotated[
+    str,
+    Meta(
+        pattern=r"^(\d{4}-\d{2}-\d{2})?$",
+        description="Only records of clinical time from (since) or before (until) this day; empty: of all times.",
+        examples=["2024-01-01"],
     ),
 ]
 THROUGH = Annotated[
@@ -57,6 +66,12 @@ class AnswerRequest(Message, frozen=True):
         tuple[str, ...],
         Meta(description="Members whose records are shared; all joined ones if empty.", examples=[["north-hospital"]]),
     ] = ()
+    classes: Annotated[
+        tuple[str, ...],
+        Meta(description="Only these of the classes asked for; all of them if empty.", examples=[["laboratory"]]),
+    ] = ()
+    since: DAY = ""
+    until: DAY = ""
     through: THROUGH = ""
 
 
@@ -215,10 +230,31 @@ def grant(wallet: OpenWallet, request: AnswerRequest) -> GrantGiven:
     """
     asked = wallet.holder.read_request(request.code)
     id_ = wallet.holder.answer(
-        asked, days=request.days, through=wallet.through(request.through), share_from=request.share_from
+        asked,
+        days=request.days,
+        through=wallet.through(request.through),
+        share_from=request.share_from,
+        classes=chosen_of(asked.classes, request.classes),
+        since=day_ms(request.since),
+        until=day_ms(request.until),
     )
     given = next(one for one in wallet.holder.permissions() if one.id == id_)
     return GrantGiven(grant=id_.hex(), member=given.grantee, until=moment(given.document.expiry))
+
+
+def chosen_of(asked: tuple[str, ...], chosen: tuple[str, ...]) -> tuple[str, ...]:
+    """Return the classes chosen of those asked for; all if none are. Raises Malformed for one that was not asked for."""
+    if set(chosen) - set(asked):
+        raise Malformed("wallet.classes", "a class was chosen that is not asked for", expected=", ".join(asked))
+    return chosen or asked
+
+
+def day_ms(day: str) -> int:
+    """Return the start of a day (ISO, UTC) in Unix ms, 0 for none. Raises Malformed."""
+    try:
+        return int(datetime.fromisoformat(day).replace(tzinfo=UTC).timestamp() * 1000) if day else 0
+    except ValueError as error:
+        raise Malformed("wallet.day", "this is no day", expected="YYYY-MM-DD") from error
 
 
 @use_case("wallet.grants", who=PATIENT)
