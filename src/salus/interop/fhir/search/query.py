@@ -39,6 +39,7 @@ MODIFIERS: Final[Mapping[str, tuple[str, ...]]] = {
 }
 RESULT: Final = (
     "_count", "_elements", "_format", "_include", "_pretty", "_revinclude", "_sort", "_summary", "_total",
+    "_totalMethod",  # what fhirpy asks for a count by; the total is the same by any method
 )  # fmt: skip
 _SUMMARIES: Final = ("true", "text", "data", "count", "false")
 
@@ -276,6 +277,8 @@ def _sort(kind: str, text: str) -> tuple[Sort, ...]:
 def _summary(kind: str, results: Mapping[str, str]) -> Summary:
     if results.get("_total", "none") not in {"none", "estimate", "accurate"}:
         raise _bad_value(kind, "_total", "none, estimate or accurate; the total is always told and exact")
+    if results.get("_totalMethod", "count") not in {"count", "countEstimate"}:
+        raise _bad_value(kind, "_totalMethod", "count; the total is always told and exact")
     text = results.get("_summary", "")
     if "_summary" in results and text not in _SUMMARIES:
         raise _bad_value(kind, "_summary", ", ".join(_SUMMARIES))
