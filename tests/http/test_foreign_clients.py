@@ -73,7 +73,7 @@ def test_fhirpy_creates_finds_changes_and_deletes(url):
     assert found.count() == 2
     with pytest.raises(fhirpy.base.exceptions.ResourceNotFound):
         client.reference("Patient", "no-such-one").to_resource()
-    with pytest.raises(fhirpy.base.exceptions.OperationOutcome, match="gender|value set"):
+    with pytest.raises(fhirpy.base.exceptions.OperationOutcome, match="value set"):
         client.resource("Patient", gender="F").save()
 
 
