@@ -1,7 +1,8 @@
 # ruff: noqa: INP001
 """Make four hospitals of 400 and a clinic of 40 synthetic persons with planted effects, the same bytes on every run.
 
-Planted: log odds of hypertension = -5 + 0.08 age + 0.7 smoker; systolic pressure = 110 + 0.4 age + 8 smoker, noise 10.
+Planted: log odds of hypertension = -5 + 0.08 age + 0.7 smoker; systolic pressure = 110 + 0.4 age + 8 smoker, noise 10; a
+follow-up of at most three years with a stroke in one of them: yearly hazard 0.25, of smokers 0.45.
 """
 
 import gzip
@@ -11,6 +12,7 @@ import random
 from pathlib import Path
 
 random_ = random.Random(20260101)  # noqa: S311 -- a sample, not a secret
+later = random.Random(20260102)  # noqa: S311 -- the same
 for site, persons in {"north": 400, "south": 400, "east": 400, "west": 400, "clinic": 40}.items():
     lines = []
     for number in range(persons):
@@ -53,6 +55,26 @@ for site, persons in {"north": 400, "south": 400, "east": 400, "west": 400, "cli
                     "code": {"coding": [{"system": "http://snomed.info/sct", "code": "38341003"}]},
                     "subject": subject,
                     "recordedDate": day,
+                }
+            )
+        years = next((year for year in (1, 2, 3) if later.random() < (0.45 if smoker else 0.25)), 4)
+        lines.append(
+            {
+                "resourceType": "Observation",
+                "id": f"follow-up-{number:04d}",
+                "status": "final",
+                "code": {"coding": [{"system": "urn:salus:sample", "code": "follow-up-years"}]},
+                "subject": subject,
+                "valueInteger": min(3, years),
+            }
+        )
+        if years <= 3:
+            lines.append(
+                {
+                    "resourceType": "Condition",
+                    "id": f"stroke-{number:04d}",
+                    "code": {"coding": [{"system": "http://snomed.info/sct", "code": "230690007"}]},
+                    "subject": subject,
                 }
             )
     text = "".join(json.dumps(line, separators=(",", ":")) + "\n" for line in lines)

@@ -31,10 +31,14 @@ def compile_frame(query: Query, tables: dict[str, tuple[str, ...]]) -> str:
             raise QueryRefused("views", f"{view} has no column {PATIENT}")
     parts = [f"f AS (SELECT DISTINCT {_name(PATIENT)} FROM {table(query.persons)} WHERE {_name(PATIENT)} IS NOT NULL)"]
     last = "f"
+    wanted_columns = needed(query)
     for place, column in enumerate(query.columns):
-        step = f"f{place}"
         if isinstance(column, Reduced):
             _known(f"columns[{place}]", column, tables[column.view])
+        if column.name not in wanted_columns:
+            continue
+        step = f"f{place}"
+        if isinstance(column, Reduced):
             parts.append(f"r{place} AS ({_reduction(column)})")
             value = _settled(column, _reduced_value(column, f"r{place}.v"))
             join = f"LEFT JOIN r{place} ON {last}.{_name(PATIENT)} = r{place}.{_name(PATIENT)}"
@@ -48,6 +52,21 @@ def compile_frame(query: Query, tables: dict[str, tuple[str, ...]]) -> str:
     where = f" WHERE {' AND '.join(conditions)}" if conditions else ""
     listed = ", ".join(_name(name) for name in (PATIENT, *wanted))
     return f"WITH {', '.join(parts)} SELECT {listed} FROM {last}{where} ORDER BY {_name(PATIENT)}"
+
+
+def needed(query: Query) -> set[str]:
+    """Return the columns that statistic and cohort rest on, directly or through others."""
+    found = {*used(query.statistic), query.cohort}
+    for column in reversed(query.columns):
+        if isinstance(column, Derived) and column.name in found:
+            found |= {*column.of}
+    return found
+
+
+def views_needed(query: Query) -> set[str]:
+    """Return the views whose rows the frame rests on."""
+    found = needed(query)
+    return {query.persons} | {c.view for c in query.columns if isinstance(c, Reduced) and c.name in found}
 
 
 def table(view: str) -> str:

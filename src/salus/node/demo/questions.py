@@ -1,198 +1,294 @@
-"""The questions of the research chapter: a noisy table, a model by sums, attacks, and who was counted. Needs the extra `research`."""
+"""The questions of the research chapter: a noisy table, two models, attacks, who was counted, a replay. Needs the extra `research`."""
 
-import itertools
-import json
-import secrets
+import os
+import subprocess
+import sys
+from pathlib import Path
 from typing import Any, Final
 
 import numpy as np
 
-from salus.agreements.research import accounting, gate, models, population
-from salus.agreements.research.document import read
-from salus.agreements.research.errors import OffPath
-from salus.agreements.research.rounds import Site
-from salus.contracts.research.port import Way
-from salus.core.proof.digest import digest
-from salus.node.demo import research as chapter
-from salus.node.demo.telling import Telling
-from salus.node.desk import Desk
-from salus.node.errors import Refused
-from salus.node.research.figures import Frame, figures, frame
-from salus.node.research.noise import AnswerBook
+from salus.agreements.research import accounting, models
+from salus.contracts.research import port
+from salus.core.encoding import decode
+from salus.node.demo.research import CUSTODIANS, DELTA, FITTING, HOSPITALS, VARIANCE, Scene
+from salus.node.demo.telling import Step
+from salus.node.errors import EdgeError, Refused
+from salus.node.exchange.wire import Answer
+from salus.node.research import publish_result, review, run_model
+from salus.node.research.answering import ReviewQuestions, frame_of, persons_of
+from salus.node.research.bundle import PublishResult
+from salus.node.research.figures import Frame
+from salus.node.research.relaying import ModelRun, RunModel
+from salus.node.research.rounds import PATH
+from salus.node.research.wire import Held, checked, query_row
+from salus.node.wallet import studying
 
 SIXTY: Final = 21_915  # days
-TABLE: Final = {"kind": "table", "by": ["smoker", "hypertension"]}
+FOLLOWED: Final[dict[str, Any]] = {
+    "resourceType": "ViewDefinition",
+    "name": "followed",
+    "resource": "Observation",
+    "status": "active",
+    "where": [{"path": "code.coding.exists(code = 'follow-up-years')"}],
+    "select": [
+        {
+            "column": [
+                {"name": "patient", "path": "subject.getReferenceKey(Patient)"},
+                {"name": "years", "path": "value.ofType(integer)"},
+            ]
+        }
+    ],
+}
 
-CHOICE: Final = population.value(bytes(32), bytes(32))  # choices are no ledger rows here
+
+def tell(scene: Scene) -> None:
+    """Tell the second half of the chapter. Raises StoryEnds."""
+    table = _table(scene)
+    _logistic(scene)
+    _cox(scene)
+    _attacks(scene)
+    _opt_out(scene, table)
+    _replay(scene, table)
+    _budget(scene)
 
 
-def tell(scene: Any, document: bytes) -> None:
-    """Tell the second half of the chapter."""
-    links = {name: secrets.token_bytes(32) for name in chapter.CUSTODIANS}
-    table = json.dumps(json.loads(document) | {"statistic": TABLE}).encode()
-    _table(scene, table, links)
-    frames = {name: frame(read(document), _consenting(scene, name)) for name in chapter.HOSPITALS}
-    designs = {name: _design(own) for name, own in frames.items()}
-    _model(scene, designs)
-    _attacks(scene.telling, designs["north"])
-    _budget(scene, table)
-    _choice(scene.telling)
-
-
-def _consenting(scene: Any, name: str) -> list[Any]:
-    """Every tenth patient said no; what is asked never sees their records."""
-    patients = [row["id"] for row in scene.persons[name] if row["resourceType"] == "Patient"]
-    no = {f"Patient/{key}" for key in patients[::10]}
-    return [
-        row
-        for row in scene.persons[name]
-        if f"Patient/{row['id']}" not in no and row.get("subject", {}).get("reference") not in no
+def _document(scene: Scene, statistic: dict[str, Any], *more: dict[str, Any]) -> dict[str, Any]:
+    columns = [
+        *scene.query["columns"],
+        {"kind": "derive", "name": "old", "op": "at-least", "of": ["age_days"], "value": SIXTY, "levels": ["0", "1"]},
+        {"kind": "reduce", "name": "years", "view": "followed", "by": "max", "column": "years", "bounds": [0, 3]},
+        {
+            "kind": "reduce",
+            "name": "stroke",
+            "view": "conditions",
+            "by": "exists",
+            "where": [{"column": "code", "codes": ["230690007"]}],
+            "levels": ["0", "1"],
+        },
+        *more,
     ]
+    views = [*scene.query["views"], FOLLOWED]
+    return scene.query | {"views": views, "columns": columns, "statistic": statistic}
 
 
-def _root(link: bytes, query: bytes, count: int) -> bytes:
-    """Return the root of a custodian's population; a person's secret is made of the custodian's here."""
-    people = (digest("salus/v1/demo-person", link, number.to_bytes(4, "big")) for number in range(count))
-    return population.Population({population.path(each, query): CHOICE for each in people}).root
+def _frames(scene: Scene, query: str, members: tuple[str, ...]) -> list[Frame]:
+    """Return custodians' own rows, which no other ever sees: for comparison with the pooled figures."""
+    told = []
+    for name in members:
+        node, id_ = scene.node(name), bytes.fromhex(query) + bytes.fromhex(scene.data_sets[name])
+        kept = decode(node.desk.research("part", id_)[0][1], Held)
+        row = query_row(node, kept.question.query)
+        told.append(frame_of(node, checked(kept.question.document, row), kept, persons_of(node, kept)))
+    return told
 
 
-def _table(scene: Any, document: bytes, links: dict[str, bytes]) -> None:
+def _table(scene: Scene) -> str:
     with scene.telling.step(
-        "A table with noise", "Each custodian adds noise, commits, then answers; asked again, it answers the same."
+        "A table with noise", "Each custodian draws its noise once, stores it, begins, commits, then answers."
     ) as step:
-        query = chapter.ask(scene, digest("salus/v1/demo-query", document), chapter.CUSTODIANS, Way.NOISY, 100)
-        truth, told = np.zeros(4, dtype=np.int64), np.zeros(4, dtype=np.int64)
-        for name in chapter.CUSTODIANS:
-            own = frame(read(document), _consenting(scene, name))
-            cells = [int(str(line["count"])) for line in figures(own)]
-            root = _root(links[name], query, own.count)
-            chapter.begin(scene, query, name, root)
-            book = AnswerBook(Desk(scene.telling.folder / f"answers-{name}", bytes(32)))
-            question = digest("salus/v1/demo-question", document)
-            answer = book.answer(question, root, cells, chapter.VARIANCE)
+        query = scene.ask(_document(scene, {"kind": "table", "by": ["smoker", "hypertension"]}), CUSTODIANS)
+        stood = scene.release(query, CUSTODIANS)
+        step.holds("every custodian answered", {*stood.values()} == {"answered"})
+        scene.release(query, CUSTODIANS)
+        own = _frames(scene, query, CUSTODIANS)
+        step.holds("the clinic counts whose choice fits", own[0].count == FITTING)
+        step.holds("who objected is not counted", own[CUSTODIANS.index("north")].count == len(scene.links["north"]) - 1)
+        result = scene.result(query)
+        for line in result.lines:
+            inside = [
+                (one.columns["smoker"] == line["smoker"]) & (one.columns["hypertension"] == line["hypertension"])
+                for one in own
+            ]
+            true = int(sum(each.sum() for each in inside))
+            shown = f"told {line['count']}, 95 % within {line['low']} to {line['high']}"
+            step.figure(f"smoker {line['smoker']}, hypertension {line['hypertension']}", f"true {true}, {shown}")
+            spread = (VARIANCE * len(CUSTODIANS)) ** 0.5
             step.holds(
-                "the same question has one answer", book.answer(question, root, cells, chapter.VARIANCE) == answer
+                "the noise is within five standard deviations",
+                line["count"] is None or abs(true - line["count"]) < 5 * spread,
             )
-            chapter.commit(scene, query, name, answer.commitment)
-            truth += cells
-            told += answer.values
-        spread = chapter.VARIANCE * len(chapter.CUSTODIANS)
-        labels = ("no, no", "no, yes", "yes, no", "yes, yes")
-        for label, exact, noisy in zip(labels, truth.tolist(), told.tolist(), strict=True):
-            low, high = accounting.interval(noisy, spread)
-            step.figure(f"smoker, hypertension: {label}", f"true {exact}, told {noisy}, 95 % within {low} to {high}")
-            step.holds("the noise is within five standard deviations", abs(exact - noisy) < 5 * spread**0.5)
-        spent = 10_000_000 - chapter.left(scene, "north")
-        step.figure("spent of north's pool, micro-ρ", spent)
-        step.figure("ε at δ = 1e-6", f"{accounting.epsilon(spent, chapter.DELTA):.2f}")
+        budget = scene.budget("north")
+        step.figure("left of north's pool, micro-ρ", budget.free)
+        step.figure("ε at δ = 1e-6", f"{accounting.epsilon(budget.spent, DELTA):.2f}")
+        return query
 
 
-def _design(own: Frame) -> tuple[models.Matrix, models.Matrix]:
-    """Return design and outcome of a logistic model: constant, sixty and over, smoker; hypertension."""
-    old = (own.numbers("age_days") >= SIXTY).astype(float)  # in days, the oldest would carry too much of age squared
-    return np.column_stack([np.ones(own.count), old, own.numbers("smoker")]), own.numbers("hypertension")
+def _run(scene: Scene, query: str) -> ModelRun:
+    told = run_model(scene.node("university"), RunModel(query=query))
+    scene.level()
+    return told
 
 
-def _sites(
-    designs: dict[str, tuple[models.Matrix, models.Matrix]], names: tuple[str, ...], query: bytes, attempt: int
-) -> dict[str, Site]:
-    shared = {frozenset(pair): secrets.token_bytes(32) for pair in itertools.combinations(names, 2)}
-    return {
-        name: Site(
-            name,
-            models.logistic(*designs[name]),
-            3,
-            {peer: shared[frozenset((name, peer))] for peer in names if peer != name},
-            query=query,
-            attempt=attempt,
+def _logistic(scene: Scene) -> None:
+    with scene.telling.step(
+        "A model by sums under masks", "A hospital dies on the way; those that remain give the pooled fit."
+    ) as step:
+        document = _document(scene, {"kind": "logistic", "outcome": "hypertension", "on": ["old", "smoker"]})
+        with step.refused("the clinic, which offers noise alone, in an exact model", Refused):
+            scene.ask(document, CUSTODIANS)
+        query = scene.ask(document, HOSPITALS)
+        scene.release(query, HOSPITALS)
+        transport, turns = scene.together.transport, []
+        send = transport.send
+
+        def dying(endpoint: str, request: Any) -> Answer:
+            if "west" in endpoint and request.target_uri.endswith(PATH):
+                turns.append(1)
+                if len(turns) > 2:
+                    transport.down.add(endpoint)
+            return send(endpoint, request)
+
+        transport.send = dying  # type: ignore[method-assign]
+        told = _run(scene, query)
+        transport.send = send  # type: ignore[method-assign]
+        transport.down.clear()
+        step.holds("west is out of the second attempt", (told.attempts, "west" in told.custodians) == (2, False))
+        own = _frames(scene, query, tuple(name for name in HOSPITALS if name != "west"))
+        designs = [one.design(("old", "smoker"), constant=True)[1] for one in own]
+        outcomes = [one.numbers("hypertension") for one in own]
+        fit = models.newton(models.logistic(np.concatenate(designs), np.concatenate(outcomes)), 3)
+        _compare(step, told, fit)
+
+
+def _compare(step: Step, told: ModelRun, pooled: models.Fit) -> None:
+    gap = max(abs(line["estimate"] - float(value)) for line, value in zip(told.lines, pooled.coefficients, strict=True))
+    step.holds("the estimates are the pooled ones within 1e-9", gap < 1e-9)
+    step.figure("largest difference to the pooled fit", f"{gap:.1e}")
+    for line, value in zip(told.lines, pooled.coefficients, strict=True):
+        step.figure(line["term"], f"{line['estimate']:.6f} (pooled {value:.6f})")
+
+
+def _cox(scene: Scene) -> None:
+    with scene.telling.step("Time to a stroke", "Cox, stratified by hospital: no event time leaves.") as step:
+        query = scene.ask(
+            _document(scene, {"kind": "cox", "time": "years", "event": "stroke", "on": ["smoker"]}), HOSPITALS
         )
-        for name in names
+        scene.release(query, HOSPITALS)
+        told = _run(scene, query)
+        parts = [
+            models.cox(one.design(("smoker",), constant=False)[1], one.numbers("years"), one.numbers("stroke"))
+            for one in _frames(scene, query, HOSPITALS)
+        ]
+        _compare(step, told, models.newton(models.pooled(parts), 1))
+        step.figure("hazard ratio of smokers", f"{told.lines[0]['hazard_ratio']:.2f} (planted 2.08)")
+
+
+def _attacks(scene: Scene) -> None:
+    with scene.telling.step(
+        "Known attacks are withheld", "No combination of what left rests on fewer than eight."
+    ) as step:
+        born = sorted(row for row in _births(scene))
+        one = {"kind": "derive", "name": "one", "op": "codes", "of": ["key"], "codes": born[:1], "levels": ["0", "1"]}
+        rest = {"kind": "derive", "name": "rest", "op": "not", "of": ["one"], "levels": ["0", "1"]}
+        key = {
+            "kind": "reduce",
+            "name": "key",
+            "view": "keyed",
+            "by": "max",
+            "column": "key",
+            "levels": born[:1],
+            "missing": "drop",
+        }
+        filled = one | {"missing": "0"}
+        for attack, outcome in {"one person": "one", "everybody but one": "rest"}.items():
+            document = _document(
+                scene, {"kind": "ols", "outcome": "years", "on": [outcome, "smoker"]}, key, filled, rest
+            )
+            document["views"] = [*document["views"], _keyed()]
+            _withheld(scene, step, attack, document)
+        tracker = {"kind": "derive", "name": "tracked", "op": "or", "of": ["one", "smoker"], "levels": ["0", "1"]}
+        document = _document(scene, {"kind": "ols", "outcome": "years", "on": ["tracked", "old"]}, key, filled, tracker)
+        document["views"] = [*document["views"], _keyed()]
+        _withheld(scene, step, "a tracker over a cohort", document)
+        renamed = scene.apply("The same study under another name.")
+        scene.sign(renamed)
+        free = scene.budget("north").free
+        scene.ask(_document(scene, {"kind": "count"}), ("north",), permit=renamed)
+        step.holds("a renamed study meets the same pool", scene.budget("north").free == free - 5_000)
+        step.figure("a renamed study", "charged to the same pool")
+
+
+def _keyed() -> dict[str, Any]:
+    columns = [{"name": "patient", "path": "getResourceKey()"}, {"name": "key", "path": "id"}]
+    return {
+        "resourceType": "ViewDefinition",
+        "name": "keyed",
+        "resource": "Patient",
+        "status": "active",
+        "select": [{"column": columns}],
     }
 
 
-def _run(sites: dict[str, Site], turns: int = 100) -> models.Fit | None:
-    beta = np.zeros(3)
-    for turn in range(turns):
-        vectors = {name: site.answer(turn, beta) for name, site in sites.items()}
-        beta = [site.take(vectors) for site in sites.values()][-1]
-        fits = [site.fit for site in sites.values()]
-        if fits[0] is not None:
-            return fits[0]
-    return None
+def _births(scene: Scene) -> list[str]:
+    return [name for hospital in HOSPITALS for name in scene.links[hospital]]
 
 
-def _model(scene: Any, designs: dict[str, tuple[models.Matrix, models.Matrix]]) -> None:
+def _withheld(scene: Scene, step: Step, attack: str, document: dict[str, Any]) -> None:
+    """Ask one hospital, whose checker let it pass; the gate does not, and the analyst hears nothing of why."""
+    query = scene.ask(document, ("east",))
+    scene.release(query, ("east",), few=True)
+    try:
+        _run(scene, query)
+    except EdgeError as refusal:
+        step.figure(attack, f"withheld ({refusal.code})")
+        step.holds("the analyst is not told why", "leverage" not in str(refusal))
+    scene.level()
+    standing = [one for one in review(scene.node("east"), ReviewQuestions()).questions if one.query == query]
+    step.holds(f"{attack} is withheld", [one.status for one in standing] == ["withheld"])
+
+
+def _opt_out(scene: Scene, before: str) -> None:
+    with scene.telling.step("A patient stops", "Her wallet proves that she was counted before, and not after.") as step:
+        patient = scene.wallets[-2]
+        studying.object_(patient, "north", objecting=True)
+        query = scene.ask(_document(scene, {"kind": "count"}), ("north",))
+        scene.release(query, ("north",))
+        seen = {one.part.query.hex(): one.counted for one in studying.where_was_i(patient)}
+        step.holds("counted in the table", seen[before])
+        step.holds("not counted after", not seen[query])
+        step.figure("proven lines in her list of studies", len(seen))
+
+
+def _replay(scene: Scene, query: str) -> None:
     with scene.telling.step(
-        "A model by sums under masks", "A hospital dies in the second round; those that remain give the pooled fit."
+        "A stranger replays the result", "From the bundle and a trust file, in another process."
     ) as step:
-        with step.refused("the clinic, which offers noise alone, in an exact model", Refused):
-            chapter.ask(scene, bytes(32), chapter.CUSTODIANS, Way.EXACT)
-        query = chapter.ask(scene, bytes(32), chapter.HOSPITALS, Way.EXACT)
-        for name in chapter.HOSPITALS:
-            design, outcome = designs[name]
-            columns = gate.released(design, outcome)
-            step.holds("the gate passes", gate.check(columns[:, :0], columns, chapter.SMALLEST).passes)
-            chapter.begin(scene, query, name, bytes(32))
-        _run(_sites(designs, chapter.HOSPITALS, query, 1), turns=1)
-        remaining = chapter.HOSPITALS[:3]
-        chapter.go_on(scene, query, chapter.HOSPITALS[3:])
-        sites = _sites(designs, remaining, query, 2)
-        with step.refused("a β that the analyst chose", OffPath):
-            sites["north"].answer(0, np.ones(3))
-        fit = _run(sites)
-        stacked = [np.concatenate([designs[name][place] for name in remaining]) for place in (0, 1)]
-        pooled = models.newton(models.logistic(stacked[0], stacked[1]), 3)
-        gap = 1.0 if fit is None else float(np.max(np.abs(fit.coefficients - pooled.coefficients)))
-        step.holds("the estimate is the pooled one within 1e-9", gap < 1e-9)
-        step.figure("largest difference to the pooled fit", f"{gap:.1e}")
-        if fit is not None:
-            for term, value in zip(("constant", "sixty and over", "smoker"), fit.coefficients, strict=True):
-                step.figure(term, f"{value:.4f}")
+        folder = scene.telling.folder / "published"
+        folder.mkdir()
+        trust, bundle = folder / "trust.json", folder / "table.bundle"
+        trust.write_text(scene.together.trust().to_json())
+        told = publish_result(scene.node("university"), PublishResult(query=query, file=str(bundle)))
+        step.figure("bytes of the bundle", told.bytes)
+        step.figure("citation", told.citation[:16])
+        step.holds("it holds", _process(folder, bundle, trust) == 0)
+        data = bundle.read_bytes()
+        (folder / "changed.bundle").write_bytes(data[:200] + bytes((data[200] ^ 1,)) + data[201:])
+        step.holds("one byte changed is refused", _process(folder, folder / "changed.bundle", trust) == 1)
 
 
-def _attacks(telling: Telling, north: tuple[models.Matrix, models.Matrix]) -> None:
-    with telling.step(
-        "Known attacks are withheld", "No combination of what was released rests on fewer than ten."
-    ) as step:
-        earlier = gate.released(*north)
-        one = np.zeros((len(earlier), 1))
-        one[7] = 1
-        group = (np.arange(len(earlier)) % 2).astype(float)[:, None]
-        step.holds("an honest column passes", gate.check(earlier, group, chapter.SMALLEST).passes)
-        attempts = {"one person": one, "everybody but one": 1 - one, "a tracker over a cohort": group + one}
-        for attempt, column in attempts.items():
-            verdict = gate.check(np.column_stack([earlier, group]), column, chapter.SMALLEST)
-            step.holds(f"{attempt} is withheld", not verdict.passes)
-            step.figure(attempt, "withheld")
+def _process(folder: Path, bundle: Path, trust: Path) -> int:
+    program = "import sys; from salus.cli.main import main; sys.exit(main(sys.argv[1:]))"
+    command = [sys.executable, "-c", program, "research", "replay", str(bundle), "--trust", str(trust)]
+    environment = {**os.environ, "SALUS_DATA": str(folder)}
+    return subprocess.run(command, check=False, capture_output=True, timeout=60, env=environment).returncode  # noqa: S603 - our own module
 
 
-def _budget(scene: Any, document: bytes) -> None:
+def _budget(scene: Scene) -> None:
     with scene.telling.step(
-        "The budget is spent", "A question is refused everywhere when one pool lacks its charge."
+        "The budget is spent", "A question is refused on every node when one pool lacks its charge."
     ) as step:
-        free = chapter.left(scene, "north")
-        chapter.ask(scene, digest("salus/v1/demo-query", document, b"2"), ("north",), Way.NOISY, 1)
-        step.holds("what was asked is reserved", chapter.left(scene, "north") == free - 500_000)
         asked = 0
         try:
             while asked < 40:
-                chapter.ask(scene, secrets.token_bytes(32), ("north",), Way.NOISY, 1)
+                scene.ask(_document(scene, {"kind": "count"}), ("north",), variance=1)
                 asked += 1
         except Refused as refusal:
             step.figure("the next question", f"refused ({refusal.code})")
         step.holds("the budget ends", asked < 40)
         with step.refused("all custodians together", Refused):
-            chapter.ask(scene, bytes(32), chapter.CUSTODIANS, Way.NOISY, 1)
-
-
-def _choice(telling: Telling) -> None:
-    with telling.step("A patient stops", "Her wallet proves that she was counted before, and not after.") as step:
-        people = [secrets.token_bytes(32) for _ in range(360)]
-        first, second = secrets.token_bytes(16), secrets.token_bytes(16)
-        before = population.Population({population.path(each, first): CHOICE for each in people})
-        after = population.Population({population.path(each, second): CHOICE for each in people[1:]})
-        for query, counted, claim in ((first, before, True), (second, after, False)):
-            place = population.path(people[0], query)
-            found = population.counted(counted.prove(place), place, counted.root)
-            step.holds("the proof says so", (found is not None) is claim)
-            step.figure("after her choice" if query == second else "before", "counted" if found else "not counted")
+            scene.ask(_document(scene, {"kind": "count"}), CUSTODIANS, variance=1)
+        scene.level()
+        pools = {port.pool(node.ledger.read(), "north", node.ledger_time()) for node in scene.together.nodes.values()}
+        step.holds("every node knows the same pool", len(pools) == 1)
+        step.figure("reserved at north, micro-ρ", scene.budget("north").reserved)

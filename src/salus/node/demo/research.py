@@ -1,108 +1,118 @@
-"""The chapter of research: five custodians and a university on one ledger; the records of each stay with it."""
+"""The chapter of research: four hospitals, a clinic, a data-access body and a university, each a node with its own records."""
 
 import gzip
 import json
-import secrets
-import time
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any, Final
 
-from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
-
-from salus.contracts.membership.port import Candidate, Genesis, Parameters, Role, possession_bytes
-from salus.contracts.registry import REGISTRY
-from salus.contracts.research.port import (
-    Answer,
-    Apply,
-    Basis,
-    Begin,
-    Offer,
-    Policy,
-    Purpose,
-    Register,
-    Retry,
-    Sign,
-    Way,
-    pool,
-)
-from salus.core.encoding import Message, encode
-from salus.core.kernel import Kernel
-from salus.core.transaction import build_body, sign_body
-from salus.engines.embedded import Embedded, found
-from salus.engines.store import lmdb_store
+from salus.contracts.membership.port import Role
+from salus.node.anchoring import anchor
 from salus.node.demo.samples import samples_folder
-from salus.node.demo.telling import Telling
+from salus.node.demo.telling import Holding, Telling
 from salus.node.errors import Refused, Unavailable
+from salus.node.member import MemberNode
+from salus.node.research import (
+    answer_question,
+    apply_for_permit,
+    ask_question,
+    decide_permit,
+    offer_data,
+    show_budget,
+    show_result,
+)
+from salus.node.research.answering import AnswerQuestion
+from salus.node.research.asking import AskQuestion, Result, ShowResult
+from salus.node.research.permits import ApplyForPermit, Budget, DecidePermit, OfferData, ShowBudget
+from salus.node.together import Clock, Founder, Together, found_together
+from salus.node.wallet import studying
+from salus.node.wallet.holder import Holder
+from salus.vault.sealing import Content
 
 HOSPITALS: Final = ("east", "north", "south", "west")
 CUSTODIANS: Final = ("clinic", *HOSPITALS)
-DAY: Final = 86_400_000
+POLICY: Final = ("DUO:0000006", "DUO:0000021", "DUO:0000046")
 VARIANCE: Final = 100  # σ = 10 persons
-POOL: Final = 10_000_000  # micro-ρ, as the parameters stand
 DELTA: Final = 1e-6
-SMALLEST: Final = 10
+SMALLEST: Final = 8
+FITTING: Final = 3
+"""Patients of the clinic whose choice fits the study; one more chose genetic studies alone."""
 
 
 @dataclass
-class _Scene:
+class Scene:
     """What the chapter keeps between its steps."""
 
     telling: Telling
-    keys: dict[str, Ed25519PrivateKey]
-    ledger: Embedded
-    network: bytes
-    persons: dict[str, list[dict[str, Any]]] = field(default_factory=dict)
-    permit: bytes = b""
+    together: Together
+    query: dict[str, Any]
+    """The sample's query document, without a statistic of the chapter's own."""
+    links: dict[str, dict[str, bytes]] = field(default_factory=dict)
+    """Link by patient, at each custodian."""
+    data_sets: dict[str, str] = field(default_factory=dict)
+    permit: str = ""
+    wallets: list[Holder] = field(default_factory=list)
+    """Of the clinic's patients who chose, then of two of north's."""
 
-    def send(self, message: Message, by: str) -> bytes:
-        """Send a message and return its result data. Raises Refused."""
-        key = self.keys[by]
-        body = build_body(
-            message,
-            network=self.network,
-            submitter=by,
-            submitter_key=key.public_key().public_bytes_raw(),
-            expiry=int(time.time() * 1000) + 300_000,
-            nonce=secrets.token_bytes(16),
-            author_key=b"",
+    def node(self, member: str) -> MemberNode:
+        """Return a member's node."""
+        return self.together.nodes[member]
+
+    def level(self) -> None:
+        """Wait until every replica has the newest block."""
+        height = self.together.owner.ledger.head().height
+        for node in self.together.nodes.values():
+            node.wait_for(height)
+
+    def ask(self, document: dict[str, Any], members: Iterable[str], variance: int = VARIANCE, permit: str = "") -> str:
+        """Ask a question; return its id. Raises Refused."""
+        self.level()
+        request = AskQuestion(
+            permit=permit or self.permit,
+            query=json.dumps(document).encode(),
+            data_sets=tuple(self.data_sets[one] for one in members),
+            variance=variance,
         )
-        outcome = self.ledger.submit(sign_body(body, key, author_signature=b"")).result(10)
-        if outcome.refusal is not None:
-            raise Refused(outcome.refusal)
-        return outcome.data
+        asked = ask_question(self.node("university"), request)
+        self.level()
+        return asked.query
 
+    def release(self, query: str, members: Iterable[str], *, few: bool = False) -> dict[str, str]:
+        """Let output checkers release a question; return how it then stands at each."""
+        told = {one: answer_question(self.node(one), AnswerQuestion(query=query, few=few)).status for one in members}
+        self.level()
+        return told
 
-def _data_set(member: str) -> bytes:
-    return member.encode().ljust(16, b".")
+    def result(self, query: str) -> Result:
+        """Return what the university sees."""
+        return show_result(self.node("university"), ShowResult(query=query))
 
+    def budget(self, member: str) -> Budget:
+        """Return a custodian's budget."""
+        return show_budget(self.node(member), ShowBudget())
 
-def _found(telling: Telling) -> _Scene:
-    keys = {name: Ed25519PrivateKey.generate() for name in sorted((*CUSTODIANS, "body", "company", "university"))}
-    members = []
-    for name, key in keys.items():
-        public, receive = key.public_key().public_bytes_raw(), secrets.token_bytes(1216)
-        members.append(
-            Candidate(
-                id=name,
-                name=name.title(),
-                roles=(Role.RESEARCHER,) if name in ("company", "university") else (Role.PROVIDER,),
-                jurisdiction="DE",
-                endpoint="",
-                signing_key=public,
-                receive_key=receive,
-                possession=key.sign(possession_bytes(name, public, receive)),
-            )
+    def apply(self, summary: str, member: str = "university", *, commercial: bool = False) -> str:
+        """Apply for a permit at all data sets; return its id. Raises Refused."""
+        self.level()
+        request = ApplyForPermit(
+            data_sets=tuple(self.data_sets.values()),
+            investigations=("DUO:0000037",),
+            summary=summary,
+            days=300,
+            ethics=b"Approved by the ethics board of the university",
+            commercial=commercial,
         )
-    now = int(time.time() * 1000)
-    document = Genesis(
-        format=1, name="research", time=now, rules=1, parameters=Parameters(bytes(32)), members=tuple(members)
-    )
-    store, kernel = lmdb_store(telling.folder / "ledger", map_bytes=1 << 26), Kernel(REGISTRY)
-    found(store, kernel, encode(document), now)
-    ledger = Embedded(store, kernel, lambda: int(time.time() * 1000))
-    return _Scene(telling, keys, ledger, store.chain().network)
+        return apply_for_permit(self.node(member), request).permit
+
+    def sign(self, permit: str) -> None:
+        """Have every custodian and the data-access body sign."""
+        self.level()
+        for member, data_set in self.data_sets.items():
+            for signer in (member, "body"):
+                decide_permit(self.node(signer), DecidePermit(permit=permit, data_set=data_set))
+        self.level()
 
 
 class Research:
@@ -121,81 +131,108 @@ class Research:
         from salus.node.demo import questions  # noqa: PLC0415 -- the extra may not be installed
 
         folder = source or samples_folder() / "research"
-        scene = _found(telling)
+        founders = (
+            Founder("university", "A University", (Role.RESEARCHER,), "DE"),
+            *(Founder(name, f"{name.title()} Hospital", (Role.PROVIDER,), "DE") for name in HOSPITALS),
+            Founder("clinic", "A Small Clinic", (Role.PROVIDER,), "DE"),
+            Founder("body", "Data Access Body", (Role.REGULATOR,), "DE"),
+            Founder("company", "A Company", (Role.RESEARCHER,), "DE"),
+        )
+        together = found_together(telling.folder / "members", founders, clock=Clock(), name="research")
+        scene = Scene(telling, together, json.loads((folder / "query.json").read_bytes()))
         try:
-            _permit(scene, folder)
-            questions.tell(scene, (folder / "query.json").read_bytes())
+            _fill(scene, folder)
+            _choices(scene)
+            _permit(scene)
+            questions.tell(scene)
         finally:
-            scene.ledger.close()
+            together.close()
         telling.notes += [
-            "All members run in this process; the ledger, its contract, the noise, masks and proofs are the product's own.",
-            "Choices of patients are drawn here and are no grants; frames come from files, not from sealed records.",
+            "All members run in this process, each with its own folder, keys, vault and replica of the ledger.",
+            "Hospitals count whoever does not object; the clinic counts who chose so. An extract of rows is not part of it.",
         ]
         telling.next_commands += ["salus research check --query samples/research/query.json"]
 
 
-def _permit(scene: _Scene, folder: Path) -> None:
-    telling = scene.telling
-    with telling.step("Five custodians offer their data", "What it may be used for stands on the ledger.") as step:
-        for name in CUSTODIANS:
-            lines = gzip.decompress((folder / f"{name}.ndjson.gz").read_bytes()).splitlines()
-            scene.persons[name] = [json.loads(line) for line in lines]
-            ways = (Way.NOISY,) if name == "clinic" else (Way.EXACT, Way.NOISY)
-            policy = Policy(6, (21, 46))
-            offer = Offer(_data_set(name), bytes(32), policy, Basis.CONSENT, ways, SMALLEST, POOL, ("body",))
-            scene.send(offer, name)
-        step.figure("patients", sum(r["resourceType"] == "Patient" for rows in scene.persons.values() for r in rows))
-    data_sets = tuple(map(_data_set, CUSTODIANS))
-    ends = int(time.time() * 1000) + 300 * DAY
-    with telling.step(
-        "A study that does not fit is refused", "Every node refuses it, by the class that does not fit."
+def _fill(scene: Scene, folder: Path) -> None:
+    with scene.telling.step(
+        "Five custodians hold their patients' records", "Sealed, each where it was written."
     ) as step:
-        commercial = Purpose((37,), commercial=True)
+        records = 0
+        for name in CUSTODIANS:
+            rows = [
+                json.loads(one) for one in gzip.decompress((folder / f"{name}.ndjson.gz").read_bytes()).splitlines()
+            ]
+            patients = [row["id"] for row in rows if row["resourceType"] == "Patient"]
+            node = scene.node(name)
+            opened = node.vault.open_links([(f"urn:mrn:{name}", one) for one in patients])
+            scene.links[name] = dict(zip(patients, opened, strict=True))
+            node.vault.write_all([(_link(scene, name, row), _content(row)) for row in rows])
+            anchor(node)
+            node.catch_up()
+            records += len(rows)
+            scene.telling.holders.append(Holding(name, node.member, len(rows), 0))
+        step.figure("patients", sum(map(len, scene.links.values())))
+        step.figure("sealed records", records)
+
+
+def _link(scene: Scene, name: str, row: dict[str, Any]) -> bytes:
+    patient = row["id"] if row["resourceType"] == "Patient" else row["subject"]["reference"].removeprefix("Patient/")
+    return scene.links[name][patient]
+
+
+def _content(row: dict[str, Any]) -> Content:
+    return Content(row["resourceType"], row["id"], json.dumps(row, separators=(",", ":")).encode())
+
+
+def _choices(scene: Scene) -> None:
+    with scene.telling.step("Patients choose", "A choice is a grant for research; an objection holds at once.") as step:
+        clinic = list(scene.links["clinic"].values())
+        for place in range(FITTING + 1):
+            holder = _wallet(scene, "clinic", clinic[place])
+            policy = POLICY if place < FITTING else ("DUO:0000006", "DUO:0000016")
+            studying.choose(holder, policy, ("noisy",), days=365, through="clinic", members=("clinic",))
+            scene.wallets.append(holder)
+        north = list(scene.links["north"].values())
+        for link in north[:2]:
+            scene.wallets.append(_wallet(scene, "north", link))
+        studying.object_(scene.wallets[-1], "north", objecting=True)
+        step.figure("clinic: choices for health research", FITTING)
+        step.figure("clinic: choices for genetic studies alone", 1)
+        step.figure("north: objections", 1)
+
+
+def _wallet(scene: Scene, member: str, link: bytes) -> Holder:
+    holder = scene.together.holder()
+    holder.join(member, scene.node(member).vault.invite(link))
+    return holder
+
+
+def _permit(scene: Scene) -> None:
+    with scene.telling.step(
+        "A study gets its permit", "What does not fit is refused by every node, by its class."
+    ) as step:
+        for name in CUSTODIANS:
+            offer = OfferData(
+                terms=b"The terms of the consortium's data use",
+                policy=POLICY,
+                by_consent=name == "clinic",
+                ways=("noisy",) if name == "clinic" else ("exact", "noisy"),
+                smallest=SMALLEST,
+                permit_rho=3_000_000,
+                co_signers=("body",),
+            )
+            scene.data_sets[name] = offer_data(scene.node(name), offer).data_set
         try:
-            scene.send(Apply(bytes(16), data_sets, commercial, "A product.", ends, bytes(32)), "company")
+            scene.apply("A product.", "company", commercial=True)
         except Refused as refusal:
             step.figure("a commercial study", f"refused ({refusal.code}; {refusal.got})")
             step.holds("the class is named", "DUO:0000046" in refusal.got)
         else:
             step.holds("a commercial study is refused", truth=False)
-    with telling.step("A study gets its permit", "It holds where custodian and data-access body have signed.") as step:
-        scene.permit = secrets.token_bytes(16)
-        study = Purpose((37,), non_profit=True, commercial=False)
-        scene.send(Apply(scene.permit, data_sets, study, "Who has high blood pressure?", ends, bytes(32)), "university")
-        for name, data_set in zip(CUSTODIANS, data_sets, strict=True):
-            scene.send(Sign(scene.permit, data_set), name)
-            scene.send(Sign(scene.permit, data_set), "body")
-        step.figure("signatures", 2 * len(CUSTODIANS))
-
-
-def ask(scene: _Scene, commitment: bytes, names: tuple[str, ...], way: Way, variance: int = 0) -> bytes:
-    """Register a question and return its id. Raises Refused."""
-    query = secrets.token_bytes(16)
-    data_sets = tuple(map(_data_set, names))
-    noise = (1, variance) if way is Way.NOISY else (0, 0)
-    scene.send(Register(query, scene.permit, data_sets, commitment, way, *noise), "university")
-    return query
-
-
-def begin(scene: _Scene, query: bytes, name: str, root: bytes) -> None:
-    """Let a custodian begin. Raises Refused."""
-    scene.send(Begin(query, _data_set(name), root), name)
-
-
-def commit(scene: _Scene, query: bytes, name: str, commitment: bytes) -> None:
-    """Let a custodian commit to its answer. Raises Refused."""
-    scene.send(Answer(query, _data_set(name), commitment), name)
-
-
-def go_on(scene: _Scene, query: bytes, dropped: tuple[str, ...]) -> None:
-    """Put a new attempt on record, without custodians that dropped out. Raises Refused."""
-    scene.send(Retry(query, tuple(map(_data_set, dropped))), "university")
-
-
-def left(scene: _Scene, name: str) -> int:
-    """Return what is free of a custodian's budget, micro-ρ."""
-    state = scene.ledger.read()
-    return pool(state, name, int(time.time() * 1000)).free
+        scene.permit = scene.apply("Who has high blood pressure, and what follows?")
+        scene.sign(scene.permit)
+        step.figure("signatures of custodians and the data-access body", 2 * len(CUSTODIANS))
 
 
 CHAPTER: Final = Research()

@@ -22,7 +22,7 @@ from salus.agreements.research.document import (
     Survival,
     Tabulate,
 )
-from salus.agreements.research.frame import compile_frame, table
+from salus.agreements.research.frame import compile_frame, table, views_needed
 from salus.interop.fhir.view import View, ViewMalformed
 
 MAX_ROWS: Final = 5_000_000  # rows of one view, in memory
@@ -74,8 +74,10 @@ def owned_frame(query: Query, owned: Iterable[tuple[str, Any]]) -> Frame:
             raise QueryRefused(f"views[{place}].{wrong.path}", wrong.what) from None
     rows: dict[str, list[tuple[str | None, ...]]] = {name: [] for name, _ in views}
     places = {name: view.names.index(PATIENT) if PATIENT in view.names else -1 for name, view in views}
+    wanted = views_needed(query)
+    running = [(name, view) for name, view in views if name in wanted]
     for owner, resource in owned:
-        for name, view in views:
+        for name, view in running:
             found = (tuple(map(_text, row)) for row in view.rows([resource]))
             rows[name].extend(_owned(row, places[name], owner) for row in found)
             if len(rows[name]) > MAX_ROWS:

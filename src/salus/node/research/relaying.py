@@ -75,10 +75,12 @@ def run_model(node: MemberNode, request: RunModel, *, progress: Progress = unhea
         row = query_row(node, query)
         waiting = [one for one in row.data_sets if _status(node, query, one) is port.PartStatus.REGISTERED]
         live = tuple(one for one in row.data_sets if _status(node, query, one) is port.PartStatus.BEGUN)
-        if waiting or not live:
+        if not waiting and not live:
+            raise Conflict("research.nobody-left", "every custodian has withheld, failed or dropped out")
+        if waiting:
             raise Conflict(
                 "research.waiting",
-                "custodians have yet to release the question" if waiting else "no custodian has begun the question",
+                "custodians have yet to release the question",
                 got=" ".join(data_set_row(node.ledger.read(), one).custodian for one in waiting),
                 todo="ask their output checkers",
             )
