@@ -97,6 +97,7 @@ def test_a_logistic_model_is_the_pooled_one_when_a_hospital_dies_on_the_way(aske
     assert "differential privacy" in shown.notes[0]
 
 
+@pytest.mark.soak
 def test_least_squares_is_the_pooled_one(asked):
     together, granted, data_sets = asked
     query = ask(together, granted, LINEAR, tuple(data_sets.values()))
@@ -107,6 +108,7 @@ def test_least_squares_is_the_pooled_one(asked):
     close(told.lines, fit.params, fit.bse)
 
 
+@pytest.mark.soak  # the demo runs one too
 def test_cox_is_the_pooled_one_stratified_by_custodian(asked):
     together, granted, data_sets = asked
     query = ask(together, granted, COX, tuple(data_sets.values()))
