@@ -30,7 +30,7 @@ def test_the_chapter_holds_on_a_small_month(made: dict[str, Any], tmp_path: Path
     claims.CHAPTER.tell(telling, folder)
     assert [(step.title, step.failures) for step in telling.steps if step.failures] == []
     assert telling.held
-    assert telling.steps[3].figures["waiting for a person"] == "1"
+    assert telling.steps[4].figures["waiting for a person"] == "1"
 
 
 def test_a_planted_defect_that_is_none_fails_the_chapter(made: dict[str, Any], tmp_path: Path) -> None:

@@ -166,6 +166,7 @@ class Inbox:
         self._document, self._digest = document, digest("salus/v1/claims-plan", document)
         self._rates = {one.provider: one for one in rates if one.payer == plan.payer}
         self._members = members
+        self._claims: dict[bytes, Claim | None] = {}
         self._history = History(members)
         self._shared = accumulators_of(node, plan)
         self._today = date_of(node.ledger_time() // DAY_MS)
@@ -179,6 +180,16 @@ class Inbox:
                 found.append((case, dossier, number, row))
         return found
 
+    def _claim(self, one: Round) -> Claim | None:
+        """Return the one sound claim of a round's file, or None where the door refuses it; each is read once a run."""
+        if one.key not in self._claims:
+            try:
+                sound = sound_claims([one.file], one.received)
+            except Unreadable:
+                sound = ()
+            self._claims[one.key] = sound[0] if len(sound) == 1 else None
+        return self._claims[one.key]
+
     def accept(self) -> int:
         """Take what passes the door, refuse the rest; return how many were refused.
 
@@ -187,7 +198,7 @@ class Inbox:
         taken: list[port.Opening] = []
         refused: list[port.Opening] = []
         for case, dossier, _, _ in self._in(port.CaseStatus.SUBMITTED):
-            claim = _claim(dossier.last)
+            claim = self._claim(dossier.last)
             sound = claim is not None and claim.frequency not in {"7", "8"}
             (taken if sound else refused).append(port.Opening(case, dossier.salt))
         for some in parts(_sorted(taken), port.MAX_CASES):
@@ -242,7 +253,7 @@ class Inbox:
         """Bring what other payers took into the history; return why it cannot be, or nothing."""
         if self._shared is None:
             return ""
-        claims = [claim for kept in cases if (claim := _claim(kept.last)) is not None]
+        claims = [claim for kept in cases if (claim := self._claim(kept.last)) is not None]
         holders = sorted({holder for one in claims for holder in (person_of(one), one.subscriber.member)})
         try:
             for some in parts(holders, MAX_HOLDERS):
@@ -262,7 +273,7 @@ class Inbox:
             if not kept.last.taken and (take := _take_of(case, kept)) is not None
         ]
         refused = 0
-        for some in parts(fresh):
+        for some in parts(fresh, port.MAX_CASES):
             try:
                 verdicts = self._shared.take([take for _, _, take in some])
             except Unavailable:
@@ -281,7 +292,7 @@ class Inbox:
 
     def _decided(self, case: bytes, dossier: Dossier, number: int) -> Dossier:
         """Return the dossier with the decision of its last round, or with why a person must look."""
-        last, claim = dossier.last, _claim(dossier.last)
+        last, claim = dossier.last, self._claim(dossier.last)
         if claim is None:
             return _waiting(dossier, "door: the claim that is to be decided instead is not sound")
         if last.why in CONTESTED and not last.rulings:
@@ -353,15 +364,6 @@ def _take_of(case: bytes, kept: Dossier) -> Take | None:
         tuple(amount(one.cell, one.amount) for one in decision.moves),
         tuple(amount(one.cell, one.taken) for one in facts.balances),
     )
-
-
-def _claim(one: Round) -> Claim | None:
-    """Return the one sound claim of a file, or None where the door refuses it."""
-    try:
-        sound = sound_claims([one.file], one.received)
-    except Unreadable:
-        return None
-    return sound[0] if len(sound) == 1 else None
 
 
 def _sorted(openings: list[port.Opening]) -> list[port.Opening]:

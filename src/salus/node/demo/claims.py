@@ -2,143 +2,37 @@
 
 import gzip
 import re
+import subprocess
+import sys
 import time
 from collections import Counter
-from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Final
+from typing import Final
 
 import msgspec
 
 from salus.agreements.claims.alone import sound_files
-from salus.agreements.claims.decide import net_moves
 from salus.agreements.claims.decision import Decision
 from salus.agreements.claims.interest import interest
-from salus.agreements.claims.plan import read_plan
 from salus.contracts.claims import port
-from salus.contracts.membership.port import Role
-from salus.interop.x12.claim import Claim
-from salus.interop.x12.claim_writer import set_of
-from salus.interop.x12.envelope import Stamp, Trader, interchange
+from salus.core.encoding import decode, encode
 from salus.interop.x12.examine import SetSeen, UnitSeen, examine
 from salus.interop.x12.findings import refused
-from salus.interop.x12.remittance import Payment, read_payment
 from salus.node.claims import (
-    decide_claims,
     dispute_decision,
     dossiers,
     recompute_decision,
     rule_on_claim,
-    submit_claims,
 )
 from salus.node.claims.deciding import DecideClaims, RuleOnClaim
-from salus.node.claims.exchange import read_decision
 from salus.node.claims.listing import RecomputeDecision
-from salus.node.claims.submitting import DisputeDecision, SubmitClaims
+from salus.node.claims.submitting import DisputeDecision
+from salus.node.demo import claims_more as more
+from salus.node.demo.claims_scene import FOUNDERS, PROVIDERS, START, TODAY, Scene, fresh, plan_of
 from salus.node.demo.samples import samples_folder
 from salus.node.demo.telling import Step, Telling
 from salus.node.errors import NotFound
-from salus.node.member import MemberNode
-from salus.node.together import Clock, Founder, Together, found_together
-
-FOUNDERS: Final = (
-    Founder("cedar", "Cedar Clinic", (Role.PROVIDER,), "US-IL"),
-    Founder("birch", "Birch Hospital", (Role.PROVIDER,), "US-IL"),
-    Founder("harbor", "Harbor Health", (Role.PAYER,), "US-IL"),
-)
-PROVIDERS: Final = ("cedar", "birch")
-PAYER: Final = "harbor"
-TODAY: Final = "20250415"
-START: Final = 1_744_714_800_000  # 2025-04-15, 11:00 UTC: the sample's claims are of March
-DAY: Final = 86_400_000
-STEP_DAYS: Final = 25  # a ledger does not believe a clock that jumps by 30
-
-
-@dataclass
-class _Scene:
-    """What the steps hand on."""
-
-    telling: Telling
-    together: Together
-    files: dict[str, bytes]
-    documents: DecideClaims
-    planted: dict[str, list[str]]
-    sent: dict[str, list[tuple[Claim, bytes]]] = field(default_factory=dict)
-    """Sound claims of each provider, each as a file of its own."""
-
-    @property
-    def payer(self) -> MemberNode:
-        return self.together.nodes[PAYER]
-
-    def node(self, member: str) -> MemberNode:
-        """Return a member's node."""
-        return self.together.nodes[member]
-
-    def settle(self) -> None:
-        """Wait until every replica has the newest block."""
-        height = self.together.owner.ledger.head().height
-        for node in self.together.nodes.values():
-            node.wait_for(height)
-
-    def submit(self, provider: str, file: bytes) -> tuple[str, ...]:
-        """Send a file of claims to the payer; return the cases."""
-        made = submit_claims(self.node(provider), SubmitClaims(payer=PAYER, file=file))
-        self.settle()
-        return made.cases
-
-    def decide(self, documents: DecideClaims | None = None) -> tuple[int, int, int]:
-        """Have the payer decide and remit; return how many cases were decided, wait, and the cents remitted."""
-        done = decide_claims(self.payer, documents or self.documents)
-        self.settle()
-        return done.decided, done.waiting, done.cents
-
-    def later(self, days: int) -> None:
-        """Move the shared clock in steps that the ledger believes."""
-        while days:
-            ahead = min(days, STEP_DAYS)
-            self.together.clock.advance(ahead * DAY)
-            self.payer.submitter.submit(port.OpenPlanYear(self.payer.entropy(16), bytes(32)))
-            self.settle()
-            days -= ahead
-
-    def decisions(self, member: str = PAYER) -> list[Decision]:
-        """Return the last decision of every case that a member keeps."""
-        kept = [one.last.decided for _, one, _ in dossiers.kept_cases(self.node(member))]
-        return [read_decision(one) for one in kept if one is not None]
-
-    def decision(self, case: str) -> Decision:
-        """Return the last decision of one case. Raises NotFound."""
-        sent = dossiers.dossier_of(self.payer, bytes.fromhex(case)).last.decided
-        if sent is None:
-            raise NotFound("demo.claims", "the case is not decided", got=case)
-        return read_decision(sent)
-
-    def payments(self) -> list[Payment]:
-        """Return every claim payment of the 835s that the providers have, in the order in which they were written."""
-        found: list[tuple[str, Payment]] = []
-        for provider in PROVIDERS:
-            for _, body in self.node(provider).desk.claim_states("835/"):
-                batch = msgspec.msgpack.decode(body, type=tuple)
-                for event in examine([batch[2]]):
-                    if isinstance(event, UnitSeen):
-                        payment = read_payment(event.loop, event.head.delimiters.component)
-                        found.append((event.head.interchange.get(13), payment))
-        return [payment for _, payment in sorted(found, key=lambda one: one[0])]
-
-    def taken(self) -> dict[tuple[str, ...], int]:
-        """Return what each accumulator has taken, cents, from all decisions of the payer."""
-        cells: dict[tuple[str, ...], int] = {}
-        for _, kept, _ in dossiers.kept_cases(self.payer):
-            for one in kept.rounds:
-                if one.decided is None:
-                    continue
-                decision = read_decision(one.decided)
-                person = decision.claim.patient
-                for move in net_moves(decision):
-                    holder = person.first + person.birth if move.cell.scope == "member" else ""
-                    name = (decision.claim.subscriber.member, holder, move.cell.bucket, move.cell.tier)
-                    cells[name] = cells.get(name, 0) + move.amount
-        return {name: cents for name, cents in cells.items() if cents}
+from salus.node.together import Clock, found_together
 
 
 class Claims:
@@ -159,11 +53,11 @@ class Claims:
         documents = DecideClaims(plan=parts[0], rates=parts[1], members=parts[2])
         told = folder / "planted.json"
         planted = msgspec.json.decode(told.read_bytes()) if told.exists() else {}
-        with telling.step("Members found a ledger", "Two providers and a payer; nobody is in the middle.") as step:
+        with telling.step("Members found a ledger", "Two providers, three payers; nobody is in the middle.") as step:
             together = found_together(telling.folder / "members", FOUNDERS, clock=clock, name="salus-claims")
             step.figure("members", len(together.nodes))
         try:
-            _tell(_Scene(telling, together, files, documents, planted), whole=bool(planted))
+            _tell(Scene(telling, together, files, documents, planted), whole=bool(planted.get("no approval")))
         finally:
             together.close()
         telling.notes += [
@@ -191,20 +85,23 @@ def _files(folder: Path) -> dict[str, bytes]:
     return texts
 
 
-def _tell(scene: _Scene, *, whole: bool) -> None:
+def _tell(scene: Scene, *, whole: bool) -> None:
     _check(scene)
+    if whole:
+        more.share(scene)
     cases = _submit(scene)
     _decide(scene, cases)
     _recompute(scene)
     if whole:
         _wrong_price(scene)
         _replace_and_void(scene)
+        more.tell(scene)
         _late(scene)
     _balance(scene)
     _scan(scene)
 
 
-def _check(scene: _Scene) -> None:
+def _check(scene: Scene) -> None:
     with scene.telling.step(
         "Check at the door", "What is wrong is refused with place, rule and remedy; the rest goes on."
     ) as step:
@@ -230,7 +127,7 @@ def _check(scene: _Scene) -> None:
             step.holds("refused are the planted defects, and no other claim", named == wrong)
 
 
-def _submit(scene: _Scene) -> list[str]:
+def _submit(scene: Scene) -> list[str]:
     with scene.telling.step("Send the claims", "Committed on the ledger and journalled before a byte leaves.") as step:
         cases = [case for member, file in scene.files.items() for case in scene.submit(member, file)]
         kept = dossiers.kept_cases(scene.payer)
@@ -242,7 +139,7 @@ def _submit(scene: _Scene) -> list[str]:
     return cases
 
 
-def _decide(scene: _Scene, cases: list[str]) -> None:
+def _decide(scene: Scene, cases: list[str]) -> None:
     with scene.telling.step(
         "Decide by the plan document", "Each reduced amount has a code, a clause and what would mend it."
     ) as step:
@@ -270,7 +167,7 @@ def _decide(scene: _Scene, cases: list[str]) -> None:
         step.holds("nothing waits", waiting == 0)
 
 
-def _planted(scene: _Scene, step: Step, decisions: list[Decision]) -> None:
+def _planted(scene: Scene, step: Step, decisions: list[Decision]) -> None:
     """Hold the decisions against what was planted."""
     codes = {one.claim.identifier: _codes(one) for one in decisions}
     for kind, code in (("duplicate", "CO-18"), ("late", "CO-29"), ("stranger", "CO-31"), ("no approval", "CO-197")):
@@ -291,7 +188,7 @@ def _planted(scene: _Scene, step: Step, decisions: list[Decision]) -> None:
         for (_, holder, bucket, tier), cents in scene.taken().items()
         if (holder, bucket, tier) == ("", "out-of-pocket", "in")
     ]
-    most = next(one.family for one in _plan(scene).accumulators if one.bucket == "out-of-pocket" and one.tier == "in")
+    most = next(one.family for one in plan_of(scene).accumulators if one.bucket == "out-of-pocket" and one.tier == "in")
     step.holds("one family reached its maximum, and none went beyond", max(family, default=0) == most)
 
 
@@ -299,11 +196,7 @@ def _codes(decision: Decision) -> set[str]:
     return {f"{one.group}-{one.code}" for line in decision.lines for one in line.reasons}
 
 
-def _plan(scene: _Scene) -> Any:
-    return read_plan(scene.documents.plan)
-
-
-def _recompute(scene: _Scene) -> None:
+def _recompute(scene: Scene) -> None:
     with scene.telling.step(
         "Providers recompute", "From plan, own rates and facts, without the payer's history."
     ) as step:
@@ -314,26 +207,12 @@ def _recompute(scene: _Scene) -> None:
             step.holds(f"{member} comes to the same bytes for every claim", alike == len(kept))
 
 
-def _fresh(scene: _Scene, code: str, name: str, day: str, **changes: Any) -> bytes:
-    """Return a claim like the first of the clinic's with this one procedure, on a day without a claim."""
-    claim, _ = next(one for one in scene.sent["cedar"] if one[0].lines[0].procedure == "G0402")
-    line = msgspec.structs.replace(claim.lines[0], procedure=code, first=day, last=day, charge=18_000)
-    made = msgspec.structs.replace(claim, identifier=name, lines=(line,), charge=18_000, first=day, last=day, **changes)
-    return _written(made)
-
-
-def _written(claim: Claim) -> bytes:
-    body = set_of((claim,), "0001", TODAY, "0900")
-    ends = (Trader("ZZ", "CEDAR"), Trader("ZZ", "HARBOR"))
-    return interchange(ends, Stamp(TODAY, "0900", 9), "HC", "005010X222A1", [body])
-
-
-def _wrong_price(scene: _Scene) -> None:
+def _wrong_price(scene: Scene) -> None:
     title = "A wrong price is named by its step"
     with scene.telling.step(
         title, "The payer's documents agree with themselves; the provider's contract does not."
     ) as step:
-        (case,) = scene.submit("cedar", _fresh(scene, "S9129", "PTPRICE", "20250401"))
+        (case,) = scene.submit("cedar", fresh(scene, "S9129", "PTPRICE", "20250401"))
         rates = msgspec.json.decode(scene.documents.rates)
         for part in rates[0]["rates"]:
             part["amount"] = part.get("amount", 0) // 2
@@ -356,50 +235,74 @@ def _wrong_price(scene: _Scene) -> None:
         step.holds("the provider recomputes it alike", recompute_decision(scene.node("cedar"), own).step == "")
 
 
-def _replace_and_void(scene: _Scene) -> None:
+def _replace_and_void(scene: Scene) -> None:
     with scene.telling.step(
         "Replace and void", "Reversal and correction in one 835; what was taken goes back."
     ) as step:
         before = scene.taken()
-        (case,) = scene.submit("cedar", _fresh(scene, "G0402", "PTAGAIN", "20250402"))
+        (case,) = scene.submit("cedar", fresh(scene, "G0402", "PTAGAIN", "20250402"))
         scene.decide()
         first = scene.decision(case)
         between = scene.taken()
-        scene.submit("cedar", _fresh(scene, "G0404", "PTAGAIN", "20250402", frequency="7", original=first.control))
+        scene.submit("cedar", fresh(scene, "G0404", "PTAGAIN", "20250402", frequency="7", original=first.control))
         scene.decide()
         payments = [one for one in scene.payments() if one.identifier == "PTAGAIN"]
         step.figure("835 tells", ", ".join(f"{one.status}: {one.paid / 100:.2f}" for one in payments))
         step.holds("reversal 22 and correction came", [one.status for one in payments] == ["1", "22", "1"])
         step.holds("no patient share stands on the reversal", payments[1].patient is None)
         step.holds("the claim had taken from the accumulators", between != before)
-        scene.submit("cedar", _fresh(scene, "G0404", "PTAGAIN", "20250402", frequency="8", original=first.control))
+        scene.submit("cedar", fresh(scene, "G0404", "PTAGAIN", "20250402", frequency="8", original=first.control))
         scene.decide()
         paid = sum(one.paid for one in scene.payments() if one.identifier == "PTAGAIN")
         step.holds("after the void nothing was paid", paid == 0)
         step.holds("every accumulator is back to the cent", scene.taken() == before)
 
 
-def _late(scene: _Scene) -> None:
+def _late(scene: Scene) -> None:
     with scene.telling.step(
         "A late payment bears interest", "Days from the block that brought the claim; rate from the plan."
     ) as step:
-        (case,) = scene.submit("cedar", _fresh(scene, "S9129", "PTLATE", "20250403"))
+        (case,) = scene.submit("cedar", fresh(scene, "S9129", "PTLATE", "20250403"))
         scene.later(45)
         row = port.case(scene.payer.ledger.read(), bytes.fromhex(case))
         late = port.overdue(row, scene.payer.ledger_time()) if row is not None else ""
         step.figure("late by the ledger", late)
         step.holds("every member sees that the payer is late", late == "payer")
+        _prove_late(scene, step, bytes.fromhex(case))
         scene.decide()
-        decision, plan = scene.decision(case), _plan(scene)
+        decision, plan = scene.decision(case), plan_of(scene)
         step.figure("paid, dollars", f"{decision.paid / 100:.2f}")
         step.figure("interest, dollars", f"{decision.interest / 100:.2f}")
-        expected = interest(plan.prompt_pay, decision.paid, decision.received, decision.decided, plan.rounding.interest)
-        step.holds("interest for the 15 days after the 30th", decision.interest == expected > 0)
+        days = (decision.received, decision.decided)
+        due = interest(plan.prompt_pay, decision.paid, *days, plan.rounding.interest) if plan.prompt_pay else 0
+        step.holds("interest for the 15 days after the 30th", decision.interest == due > 0)
         told = [one.interest for one in scene.payments() if one.identifier == "PTLATE"]
         step.holds("the 835 tells it", told == [decision.interest])
 
 
-def _balance(scene: _Scene) -> None:
+def _prove_late(scene: Scene, step: Step, case: bytes) -> None:
+    """Have another process, which imports the verifier alone, check the deadline's row at a later block."""
+    trust = scene.telling.folder / "trust.json"
+    trust.write_text(scene.together.trust().to_json(), encoding="utf-8")
+    proven = scene.together.owner.prover.row(port.CASES, case)
+    proof = scene.telling.folder / "deadline.proof"
+    proof.write_bytes(proven.proof.encode())
+    row = proven.value or b""
+    due = decode(row, port.Case).due
+    time_ = proven.proof.check(row).time
+    step.figure("due, and time of the block that proves it, ms", f"{due} < {time_}")
+    step.holds("the block is later than the deadline", due < time_)
+    moved = msgspec.structs.replace(decode(row, port.Case), due=time_ + 1)
+    step.holds("another process accepts the proof offline", _verdict(trust, proof, row) == 0)
+    step.holds("and refuses it for a row with a moved deadline", _verdict(trust, proof, encode(moved)) == 1)
+
+
+def _verdict(trust: Path, proof: Path, row: bytes) -> int:
+    command = [sys.executable, "-m", "salus.core.proof", "--trust", str(trust), "--value", row.hex(), str(proof)]
+    return subprocess.run(command, check=False, capture_output=True, timeout=60).returncode  # noqa: S603 - our own module
+
+
+def _balance(scene: Scene) -> None:
     with scene.telling.step(
         "Hold the 835s against the decisions", "The sum of all 835s of a claim is its last decision."
     ) as step:
@@ -420,7 +323,7 @@ def _balance(scene: _Scene) -> None:
         step.holds("each claim's sum is its last decision with interest", not wrong)
 
 
-def _scan(scene: _Scene) -> None:
+def _scan(scene: Scene) -> None:
     with scene.telling.step("Search the ledger", "All its bytes, at every member, for what the claims say.") as step:
         words: set[bytes] = set()
         for claims in scene.sent.values():

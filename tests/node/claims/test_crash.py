@@ -1,0 +1,135 @@
+"""A payer's process that dies at any point between accepting and remitting: paid once, one trace number, nothing lost."""
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import msgspec
+import pytest
+
+from salus.contracts.membership.port import Role
+from salus.interop.x12.examine import SetSeen, UnitSeen, examine
+from salus.interop.x12.findings import refused
+from salus.interop.x12.remittance import read_payment, read_remittance
+from salus.node.claims import decide_claims, dossiers, submit_claims
+from salus.node.claims.deciding import DecideClaims
+from salus.node.claims.exchange import read_decision
+from salus.node.claims.submitting import SubmitClaims
+from salus.node.exchange.delivery import deliver_due
+from salus.node.member import MemberNode
+from salus.node.together import Clock, Founder, Together, found_together
+from tests.agreements.claims.cases import MEMBERS, PLAN, RATES, claim, file_of, line
+
+JSON = msgspec.json.encode
+REQUEST = DecideClaims(plan=JSON(PLAN), rates=JSON([RATES]), members=JSON(MEMBERS))
+POINTS = 20
+
+
+class Died(BaseException):
+    """The process is gone: no handler of ours sees it."""
+
+
+@contextmanager
+def dying(node: MemberNode, after: int) -> Iterator[list[str]]:
+    """Let a node die after so many durable steps: desk, ledger, exchange. Only what was durable is left."""
+    left = after
+    seen: list[str] = []
+
+    def stop(name: str, step: Callable[..., Any]) -> Callable[..., Any]:
+        def stepped(*args: Any, **named: Any) -> Any:
+            nonlocal left
+            if left == 0:
+                raise Died
+            left -= 1
+            seen.append(name)
+            return step(*args, **named)
+
+        return stepped
+
+    places = ((node.desk, "keep_claims"), (node.desk, "send_later"), (node.desk, "sent"), (node.submitter, "submit"))
+    kept = [(owner, name, getattr(owner, name)) for owner, name in places]
+    for owner, name, step in kept:
+        setattr(owner, name, stop(name, step))
+    try:
+        yield seen
+    except Died:
+        seen.append("died")
+    finally:
+        for owner, name, _ in kept:
+            delattr(owner, name)
+
+
+@pytest.fixture
+def together(tmp_path: Path) -> Iterator[Together]:
+    founders = (
+        Founder("cedar", "Cedar Clinic", (Role.PROVIDER,)),
+        Founder("harbor", "Harbor Health", (Role.PAYER,)),
+    )
+    found = found_together(tmp_path, founders, clock=Clock(lambda: 1_741_608_000_000))
+    yield found
+    found.close()
+
+
+def settle(together: Together) -> None:
+    height = together.owner.ledger.head().height
+    for node in together.nodes.values():
+        node.wait_for(height)
+
+
+def test_a_crash_at_any_point_pays_every_claim_once(together: Together) -> None:
+    cedar, harbor = together.nodes["cedar"], together.nodes["harbor"]
+    died = 0
+    for point in range(POINTS):
+        day = f"202501{point + 1:02d}"
+        again = [
+            claim(line(1, "S9129", 9000, day), identifier=f"N{point}"),
+            claim(line(1, "J0696", 1000 + point, day), identifier=f"J{point}"),
+        ]
+        if point > 2:
+            again.append(
+                claim(
+                    line(1, "J0696", 900 + point, f"202501{point - 1:02d}"),
+                    identifier=f"J{point - 2}",
+                    frequency="7",
+                    original=numbered(cedar)[f"J{point - 2}"],
+                )
+            )
+        submit_claims(cedar, SubmitClaims(payer="harbor", file=file_of(*again)))
+        settle(together)
+        with dying(harbor, point) as seen:
+            decide_claims(harbor, REQUEST)
+        died += seen[-1:] == ["died"]
+        settle(together)
+        decide_claims(harbor, REQUEST)
+        together.clock.advance(3_600_000)
+        deliver_due(harbor)
+        settle(together)
+    assert died >= POINTS // 2
+    paid, traces = remitted(cedar)
+    assert len(set(traces)) == len(traces)
+    decisions = [read_decision(kept.last.decided) for _, kept, _ in dossiers.kept_cases(cedar) if kept.last.decided]
+    assert len(decisions) == 2 * POINTS
+    assert {one.control: one.paid + one.interest for one in decisions} == paid
+
+
+def numbered(node: MemberNode) -> dict[str, str]:
+    """The payer's numbers by the provider's."""
+    sent = [kept.last.decided for _, kept, _ in dossiers.kept_cases(node)]
+    return {one.claim.identifier: one.control for one in map(read_decision, filter(None, sent))}
+
+
+def remitted(node: MemberNode) -> tuple[dict[str, int], list[str]]:
+    """What all 835s pay, by the payer's number, and their trace numbers. Each file is whole and sound."""
+    paid: dict[str, int] = {}
+    traces: list[str] = []
+    for _, body in node.desk.claim_states("835/"):
+        for event in examine([msgspec.msgpack.decode(body, type=tuple)[2]], keep=True):
+            if isinstance(event, UnitSeen | SetSeen):
+                assert not refused(event.findings)
+            if isinstance(event, UnitSeen):
+                one = read_payment(event.loop, event.head.delimiters.component)
+                paid[one.payer_control] = paid.get(one.payer_control, 0) + one.paid + one.interest
+            elif isinstance(event, SetSeen) and event.root is not None:
+                traces.append(read_remittance(event.root, event.head.delimiters.component).trace)
+    return paid, traces
