@@ -37,6 +37,11 @@ class Verdicts:
         self._known: OrderedDict[bytes, None] = OrderedDict()
         self._lock = threading.Lock()
 
+    def known(self, transaction: Transaction) -> bool:
+        """Return whether the signatures were verified before, and held."""
+        with self._lock:
+            return hashlib.sha256(transaction.wire).digest() in self._known
+
     def authenticate(self, transaction: Transaction) -> None:
         """Verify the signatures unless they held before. Raises Rejected(BAD_SIGNATURE)."""
         key = hashlib.sha256(transaction.wire).digest()

@@ -89,8 +89,8 @@ class Application:
         self._verdicts = verdicts or Verdicts()
         self._threads = ThreadPoolExecutor(VERIFYING_THREADS, thread_name_prefix="abci-verify")
         self._pending: Transition | None = None
-        self._waiting: dict[bytes, tuple[bytes, int]] = {}
-        """Wire bytes in the mempool → (transaction id, expiry)."""
+        self._waiting: dict[bytes, Transaction] = {}
+        """What is in the mempool, by its wire bytes: decoded once for the mempool, the proposals and the block."""
 
     def close(self) -> None:
         """End the threads."""
@@ -102,7 +102,13 @@ class Application:
 
     def _authentic(self, transactions: Sequence[Transaction]) -> list[bool]:
         """Return for each transaction whether its signatures hold; each verified once, on threads."""
-        return list(self._threads.map(self._holds, transactions))
+        fresh = [one for one in transactions if not self._verdicts.known(one)]
+        verified = dict(zip((one.wire for one in fresh), self._threads.map(self._holds, fresh), strict=True))
+        return [verified.get(one.wire, True) for one in transactions]
+
+    def _decode(self, wire: bytes) -> Transaction:
+        """Return the transaction in `wire`. Raises Rejected(MALFORMED)."""
+        return self._waiting.get(wire) or self._kernel.decode(wire)
 
     def _holds(self, transaction: Transaction) -> bool:
         try:
@@ -167,12 +173,13 @@ class Application:
             except Rejected as refusal:
                 self._on_refuse(tx_id, refusal)
                 return MESSAGES["ResponseCheckTx"](code=refusal.reason.code, log=str(refusal))
-        self._waiting[request.tx] = (transaction.id, transaction.body.expiry)
+        self._waiting[request.tx] = transaction
         return MESSAGES["ResponseCheckTx"]()
 
     def _recheck(self, wire: bytes, state: Committed, now: int) -> int:
-        tx_id, expiry = self._waiting[wire]
-        if not state.seen(tx_id) and expiry > now:
+        transaction = self._waiting[wire]
+        expiry = transaction.body.expiry
+        if not state.seen(transaction.id) and expiry > now:
             return 0
         del self._waiting[wire]
         return KernelReason.REPLAYED.code if expiry > now else KernelReason.EXPIRED.code
@@ -188,7 +195,7 @@ class Application:
         with self._store.committed() as state:
             for wire in request.txs:
                 try:
-                    transaction = self._kernel.decode(wire)
+                    transaction = self._decode(wire)
                 except Rejected:
                     continue
                 if _timely(transaction, time) and not state.seen(transaction.id):
@@ -215,7 +222,7 @@ class Application:
         if len(wires) > MAX_BLOCK_TRANSACTIONS:
             return False
         try:
-            transactions = [self._kernel.decode(wire) for wire in wires]
+            transactions = [self._decode(wire) for wire in wires]
         except Rejected:
             return False
         timely = all(_timely(transaction, time) for transaction in transactions)
@@ -228,7 +235,7 @@ class Application:
                 self._on_fault(Fault.ABSENT, vote.validator.address)
         for seen in request.misbehavior:
             self._on_fault(Fault.MISBEHAVIOR, seen.validator.address)
-        transactions = tuple(self._kernel.decode(wire) for wire in request.txs)
+        transactions = tuple(self._decode(wire) for wire in request.txs)
         if not all(self._authentic(transactions)):
             raise InvariantBroken("a decided block holds a signature that does not verify")
         block = Block(request.height, _milliseconds(request.time), transactions)
@@ -267,7 +274,7 @@ class Application:
     def _forget(self, time: int) -> None:
         """Forget what waited too long, once more is remembered than the mempool holds: it may have dropped some."""
         if len(self._waiting) > MAX_WAITING:
-            self._waiting = {wire: known for wire, known in self._waiting.items() if known[1] > time}
+            self._waiting = {wire: known for wire, known in self._waiting.items() if known.body.expiry > time}
 
     def extend_vote(self, _request: Any) -> Any:
         """Vote extensions are off on our networks; CometBFT may ask all the same."""
