@@ -107,6 +107,8 @@ class Cluster:
             write_genesis(home, genesis_json(self.document, chain_id="test-net", time=self.founded + 1, validators=[]))
             self.members[name] = Member(self, name, home, (alter or {}).get(name))
         self.numbers = itertools.count()
+        self.key_names = {}
+        """Member → the name that its key in force is made from, if not its own."""
 
     def __enter__(self):
         for member in self.members.values():
@@ -123,12 +125,13 @@ class Cluster:
             message,
             network=next(iter(self.running())).ledger.network,
             submitter=by,
-            submitter_key=public(by),
+            submitter_key=public(self.key_names.get(by, by)),
             expiry=expiry or now_ms() + 120_000,
             nonce=os.urandom(16),
             author_key=public(author) if author else b"",
         )
-        return sign_body(body, key(by), author_signature=sign_as_author(body, key(author)) if author else b"")
+        signing = key(self.key_names.get(by, by))
+        return sign_body(body, signing, author_signature=sign_as_author(body, key(author)) if author else b"")
 
     def running(self):
         return [member for member in self.members.values() if member.unit is not None]
