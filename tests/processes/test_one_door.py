@@ -1,6 +1,7 @@
 """A ledger that one member ordered goes on as a network of four, ordered by CometBFT; what was proven stays proven."""
 
 import json
+import shutil
 import time
 from base64 import b64decode
 from collections.abc import Callable, Iterable
@@ -194,3 +195,19 @@ def joined(ends: ExitStack, folder: Path, members: dict[str, Member]) -> None:
     newest = receipt(first, after["transaction"], folder / "newest.cbor")
     (folder / "trust-of-five.json").write_text(new.told("network", "trust")["trust"])
     assert verify(["--trust", str(folder / "trust-of-five.json"), str(newest)]) == 0
+    lost_and_found(folder, first, new)
+
+
+def lost_and_found(folder: Path, first: Member, new: Member) -> None:
+    """A member that lost ledger and engine gets the ledger back from its peers, and then exchanges its keys."""
+    new.end()
+    data = new.home / "data"
+    for name in ("ledger", "checkpoints", "cometbft"):
+        shutil.rmtree(data / name)
+    invitation = folder / "back.json"
+    invitation.write_bytes(b64decode(first.told("network", "invite")["invitation"]))
+    assert new.told("join", str(invitation))["snapshot"] > 0
+    rotated = new.told("network", "rotate-keys")
+    until(lambda: rotated["signing_key"] in {one["signing_key"] for one in first.told("network", "members")["members"]})
+    new.serve()
+    assert applied(new)["height"] > rotated["height"]

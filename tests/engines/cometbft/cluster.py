@@ -55,7 +55,14 @@ class Member:
         kernel = Kernel(REGISTRY)
         if not store.founded:
             found(store, kernel, self.cluster.document, self.cluster.founded)
-        self.ledger = CometLedger(store, kernel, now_ms, Rpc(self.home / "rpc.sock"))
+        self.told = []
+        self.ledger = CometLedger(
+            store,
+            kernel,
+            now_ms,
+            Rpc(self.home / "rpc.sock"),
+            report=lambda event, who: self.told.append((event, who)),
+        )
         signing = key(self.name)
         self.cosigning = Cosigning(store, memory_book(self.ledger.network), keys={public(self.name): signing.sign})
         self.cosigner = Cosigner(self.ledger, self.cosigning)

@@ -100,6 +100,7 @@ def test_a_member_with_an_altered_application_is_named_and_harms_nobody(alter, f
         assert all(outcome.applied for outcome in outcomes)
         for name in honest:
             wait(lambda name=name: cluster.members[name].ledger.faults["lab-d", fault] > 0)
+            assert cluster.members[name].told.count((f"validator.{fault}", "lab-d")) == 1
         assert agreed(cluster, honest) >= 4
         assert {
             member for name in honest for member, what in cluster.members[name].ledger.faults if what == "proposal"

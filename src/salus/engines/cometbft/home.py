@@ -144,9 +144,13 @@ class PublicKeys:
 
 
 def made_keys(home: Path) -> PublicKeys:
-    """Make the engine's keys in its folder unless they are there, and return the public ones."""
+    """Make the engine's keys in its folder unless they are there, and return the public ones.
+
+    A key whose last signature is not known any more is not used again: it could sign twice.
+    """
     config = home / "config"
-    if not (config / "priv_validator_key.json").exists():
+    kept = (config / "priv_validator_key.json", config / "node_key.json", home / "data" / "priv_validator_state.json")
+    if not all(path.exists() for path in kept):
         write_keys(home, node_key=Ed25519PrivateKey.generate(), vote_key=Ed25519PrivateKey.generate())
     told = json.loads((config / "priv_validator_key.json").read_text())
     raw = base64.b64decode(json.loads((config / "node_key.json").read_text())["priv_key"]["value"])

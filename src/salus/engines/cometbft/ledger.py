@@ -57,9 +57,13 @@ class CometLedger(Door):
         clock: Callable[[], int],
         mempool: Mempool,
         snapshots: Snapshots | None = None,
+        *,
+        report: Callable[[str, str], None] = lambda _event, _who: None,
     ) -> None:
+        """`report` is told of the first of each kind of fault of each validator (`validator.proposal`, its member id)."""
         super().__init__(store, kernel, clock, Verdicts())
         self._snapshots = snapshots
+        self._report = report
         self._mempool = mempool
         self._sent: dict[bytes, Transaction] = {}
         """What the mempool was given, by id."""
@@ -176,6 +180,8 @@ class CometLedger(Door):
         for member, row in validators(self.read()):
             if hashlib.sha256(row.consensus_key).digest()[: len(address)] == address:
                 self.faults[member, fault.value] += 1
+                if self.faults[member, fault.value] == 1:
+                    self._report(f"validator.{fault.value}", member)
 
     def _settle(self, tx_id: bytes, outcome: Outcome) -> None:
         with self._lock:

@@ -90,10 +90,10 @@ def open_ledger(
     sockets, first = sockets_of(config), initial_height(config)
 
     def heard(event: str, who: str) -> None:
-        _log.warning(event, member=config.member, type=who)
+        _log.warning(event, member=config.member, **{"type" if event == "snapshot.failed" else "peer": who})
 
     snapshots = Snapshots(store, Path(config.data) / SNAPSHOTS, report=heard)
-    ledger = CometLedger(store, kernel, clock, Rpc(sockets.rpc), snapshots)
+    ledger = CometLedger(store, kernel, clock, Rpc(sockets.rpc), snapshots, report=heard)
 
     def report(event: str, facts: Mapping[str, str | int]) -> None:
         _log.info(event, member=config.member, type=facts.get("why", ""))

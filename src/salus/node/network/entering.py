@@ -230,7 +230,7 @@ class _Way:
         wanted = Wanted(network, folder / f"{SNAPSHOTS}.joining")
 
         def heard(event: str, who: str) -> None:
-            _log.warning(event, member=self.config.member, type=who)
+            _log.warning(event, member=self.config.member, peer=who)
 
         snapshots = Snapshots(store, folder / SNAPSHOTS, wanted=wanted, report=heard)
         try:

@@ -2,6 +2,7 @@
 
 import json
 import os
+import time
 from pathlib import Path
 from typing import Annotated, Any, Final
 
@@ -32,7 +33,7 @@ from salus.contracts.membership.port import (
 )
 from salus.contracts.readable import from_readable, to_readable
 from salus.core.encoding import MalformedBytes, decode, encode
-from salus.node.errors import Conflict, Malformed
+from salus.node.errors import Conflict, Malformed, Unavailable
 from salus.node.member import MemberNode
 from salus.node.names import GRANT_EXAMPLE, GRANT_PATTERN
 from salus.node.network.founding import read_card
@@ -42,6 +43,7 @@ from salus.node.usecase import OPERATOR, Message, use_case
 from salus.vault.keystore import save_keystore
 
 COSIGN_SECONDS: Final = 10.0
+ENGINE_SECONDS: Final = 60.0  # an engine starts in seconds; an idle chain makes a block every ten
 MEMBER = Annotated[
     str,
     Meta(
@@ -304,6 +306,7 @@ def rotate_keys(node: MemberNode, request: Rotate) -> Rotated:  # noqa: ARG001 -
     """
     if node.ticking:
         raise Conflict("network.running", "the node is running with the keys", todo="stop `salus serve` first")
+    _await_engine(node)
     folder, old = Path(node.config.data), node.keys
     if not (folder / KEYSTORE).exists():
         raise Conflict("network.credential", "the keys come from systemd", todo="rotate where the keystore is")
@@ -317,6 +320,15 @@ def rotate_keys(node: MemberNode, request: Rotate) -> Rotated:  # noqa: ARG001 -
     (folder / NEXT_KEYSTORE).replace(folder / KEYSTORE)
     node.cosigning.covering(outcome.index or 0, COSIGN_SECONDS)
     return Rotated(signing_key=public.hex(), height=outcome.height or 0)
+
+
+def _await_engine(node: MemberNode) -> None:
+    """Wait until the engine that was started with the node hears blocks. Raises Unavailable."""
+    end = time.monotonic() + ENGINE_SECONDS
+    while not node.ledger.reachable:
+        if time.monotonic() > end:
+            raise Unavailable("ledger.unreachable", "no block was heard of", todo="see that the others run; try again")
+        time.sleep(0.1)
 
 
 @use_case("network.move", who=OPERATOR)
