@@ -115,6 +115,8 @@ def test_what_a_replica_does_not_keep_it_says(source, made, tmp_path):
     for ask in (store.read, store.block):
         with pytest.raises(NotKept):
             ask(store.base - 1)
+    with pytest.raises(NotKept):
+        store.row(b"", store.base - 1)
     with pytest.raises(NotKept), store.committed(store.base - 1):
         pass
     with pytest.raises(OtherLedger):
@@ -191,9 +193,12 @@ def test_a_manifest_proves_itself_against_the_digest(source, made, tmp_path):
 def test_the_newest_few_are_kept(source, tmp_path):
     shelf = Shelf(tmp_path / "shelf")
     assert shelf.heights() == []
-    for height in (3, 7, 8):
+    for height in (3, 7, 8, 8):
         shelf.add(source, height)
     assert shelf.heights() == [8, 7]
+    (tmp_path / "shelf" / "9.part").mkdir()
+    shelf.clear()
+    assert sorted(path.name for path in (tmp_path / "shelf").iterdir()) == ["7", "8"]
     assert decode(shelf.manifest(8), Manifest).document == DOCUMENT
     assert decode(shelf.chunk(8, 0), Entries).entries[0] == source.leaf(0)
     with pytest.raises(NotKept):

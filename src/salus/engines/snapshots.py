@@ -232,6 +232,11 @@ class Shelf:
     def __init__(self, folder: Path) -> None:
         self._folder = folder
 
+    def clear(self) -> None:
+        """Remove what a process that ended left unfinished."""
+        for path in self._folder.glob("*.part"):
+            shutil.rmtree(path, ignore_errors=True)
+
     def heights(self) -> list[int]:
         """Return the heights of those that are whole, the newest first."""
         found = (int(path.name) for path in self._folder.glob("*") if path.name.isdecimal())
@@ -246,7 +251,9 @@ class Shelf:
         return self._read(height, str(index))
 
     def add(self, store: LedgerStore, height: int) -> None:
-        """Make one more, and drop what is older than the newest few."""
+        """Make one more, unless it is there, and drop what is older than the newest few."""
+        if height in self.heights():
+            return
         make(store, height, self._folder)
         for old in self.heights()[KEPT:]:
             shutil.rmtree(self._folder / str(old), ignore_errors=True)

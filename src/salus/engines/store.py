@@ -257,7 +257,9 @@ class LedgerStore:
         yield from self._pages(part, b"", start)
 
     def row(self, key: bytes, height: int) -> bytes | None:
-        """Return the value under a state key after `height`'s block, or None."""
+        """Return the value under a state key after `height`'s block, or None. Raises NotKept."""
+        if height < self.base:
+            raise NotKept(f"the state of height {height} is not kept: this replica begins at {self.base}")
         with self._values.reading() as reading:
             return _Rows(reading, height).get(key)
 

@@ -8,6 +8,7 @@ import pytest
 
 from salus.contracts.consent.port import GRANTS, Grant, GrantStatus, Revoke, round_expiry
 from salus.contracts.records.port import Anchor
+from salus.engines.cometbft.binary import install
 from salus.engines.replay import replay
 from tests.contracts.ledger import DAY
 from tests.engines.cometbft.cluster import NAMES, Cluster, now_ms
@@ -105,6 +106,22 @@ def test_a_member_with_an_altered_application_is_named_and_harms_nobody(alter, f
         assert {
             member for name in honest for member, what in cluster.members[name].ledger.faults if what == "proposal"
         } <= {"lab-d"}
+
+
+@pytest.mark.soak
+def test_the_next_engine_is_served_by_the_same_application():
+    """CometBFT 0.40, whose wire is a superset: built here if it is not."""
+    newer = "0.40.0"
+    install(os.environ, newer)
+    with Cluster(version=newer) as cluster:
+        outcomes = [cluster.send(anchor(), name) for name in NAMES * 5]
+        assert all(outcome.applied for outcome in outcomes)
+        cluster.members["lab-d"].stop()
+        last = [cluster.send(anchor(), name) for name in NAMES[:3]][-1]
+        cluster.members["lab-d"].start()
+        cluster.settled(last.height)
+        assert cluster.send(anchor(), "lab-d").applied
+        assert agreed(cluster) > 8
 
 
 def test_an_idle_chain_keeps_its_clock():

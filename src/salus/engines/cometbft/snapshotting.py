@@ -53,6 +53,7 @@ class Snapshots:
         """`folder` is this node's own shelf."""
         self._store = store
         self._shelf = Shelf(folder)
+        self._shelf.clear()
         self._wanted = wanted
         self._every = every
         self._report = report

@@ -47,7 +47,7 @@ VICTIM: Final = "lake-clinic"
 SHARED: Final = "http://hl7.org/fhir/sid/us-ssn"
 """What ties a person's records at several members together."""
 PATIENTS: Final = 2
-WAIT_SECONDS: Final = 30.0
+WAIT_SECONDS: Final = 60.0
 POLL_SECONDS: Final = 0.1
 HTTP_SECONDS: Final = 60.0
 _BARE: Final = Bare(Config())
