@@ -317,9 +317,20 @@ def rotate_keys(node: MemberNode, request: Rotate) -> Rotated:  # noqa: ARG001 -
     node.cosigning.hold(public, signing.sign)
     possession = signing.sign(possession_bytes(node.member, public, receive))
     outcome = node.submitter.submit(RotateKeys(public, receive, possession))
+    _await_signed(node, outcome.height or 0)
     (folder / NEXT_KEYSTORE).replace(folder / KEYSTORE)
-    node.cosigning.covering(outcome.index or 0, COSIGN_SECONDS)
     return Rotated(signing_key=public.hex(), height=outcome.height or 0)
+
+
+def _await_signed(node: MemberNode, height: int) -> None:
+    """Wait until the old key has signed who follows it: the next start hands that on to the others. Raises Unavailable."""
+    end = time.monotonic() + COSIGN_SECONDS
+    while node.cosigning.book.height < height:
+        if time.monotonic() > end:
+            raise Unavailable(
+                "network.unsigned", "the succession was not signed", todo="start the node: it has both keys"
+            )
+        time.sleep(0.05)
 
 
 def _await_engine(node: MemberNode) -> None:
