@@ -51,7 +51,7 @@ NAMES = ("hospital-a", "hospital-b", "insurer-c", "lab-d")
 REVOCATIONS = 200
 SECONDS = 60.0
 KVSTORE_SECONDS = 15.0
-OUTSTANDING = 400
+OUTSTANDING = 150
 RATE = 1_500
 """Transactions a second that are signed beforehand, over all members."""
 KEYS = 100_000
