@@ -93,6 +93,10 @@ class LedgerStore:
         self._document = document
         self.base = 0 if base is None else _int(base)
         """The lowest height whose state is kept: 0, or the height of the snapshot that the store was made from."""
+        self._network = b""
+        """The network id, once it was asked for: a digest of the whole document."""
+        self._recent: Header | None = None
+        """The header read last for the kernel: it is asked for at each transaction."""
         self._window = (-1, 0)
         """(height of a head, lowest height whose transactions that head remembers)."""
         self._met: tuple[int, dict[bytes, bytes | None]] = (-1, {})
@@ -200,7 +204,7 @@ class LedgerStore:
         Raises NotKept.
         """
         with self._values.reading() as reading:
-            header = self._with_state(_header(reading, _head(reading) if height is None else height))
+            header = self._with_state(self._header_at(reading, _head(reading) if height is None else height))
             window = self._remembered(reading, header)
             met = self._met_at(header.height)
 
@@ -215,6 +219,12 @@ class LedgerStore:
                 return any(window <= at <= header.height for at in known) or _appeared(reading, tx_id, window, header)
 
             yield Committed(self._chain(header), _Rows(reading, header.height), _Nodes(reading), seen)
+
+    def _header_at(self, reading: Reading, height: int) -> Header:
+        recent = self._recent  # a header never changes
+        if recent is None or recent.height != height:
+            self._recent = recent = _header(reading, height)
+        return recent
 
     def _met_at(self, height: int) -> dict[bytes, bytes | None]:
         known, met = self._met
@@ -291,9 +301,10 @@ class LedgerStore:
             start = page[-1][0] + b"\x00"
 
     def _chain(self, header: Header) -> Chain:
-        network = digest("salus/v1/network", self.document)
+        if not self._network:
+            self._network = digest("salus/v1/network", self.document)
         return Chain(
-            network, header.height, header.time, Root(header.state_version, header.state_root), header.frontier
+            self._network, header.height, header.time, Root(header.state_version, header.state_root), header.frontier
         )
 
     def chain(self, height: int | None = None) -> Chain:

@@ -91,6 +91,10 @@ class Application:
         self._pending: Transition | None = None
         self._waiting: dict[bytes, Transaction] = {}
         """What is in the mempool, by its wire bytes: decoded once for the mempool, the proposals and the block."""
+        self._wires: dict[bytes, bytes] = {}
+        """Transaction id → its wire bytes in the mempool."""
+        self._time = store.head().time if store.founded else 0
+        """Time of the newest block."""
 
     def close(self) -> None:
         """End the threads."""
@@ -160,10 +164,11 @@ class Application:
 
     def check_tx(self, request: Any) -> Any:
         """Say at the door what a block would surely refuse; answer a recheck from what the first check found."""
+        waiting = self._waiting.get(request.tx) if request.type == RECHECK else None
+        if waiting is not None:
+            return MESSAGES["ResponseCheckTx"](code=self._recheck(waiting))
         with self._store.committed() as state:
             now = max(self._clock(), state.chain.time)
-            if request.type == RECHECK and request.tx in self._waiting:
-                return MESSAGES["ResponseCheckTx"](code=self._recheck(request.tx, state, now))
             tx_id = b""
             try:
                 transaction = self._kernel.decode(request.tx)
@@ -174,15 +179,24 @@ class Application:
                 self._on_refuse(tx_id, refusal)
                 return MESSAGES["ResponseCheckTx"](code=refusal.reason.code, log=str(refusal))
         self._waiting[request.tx] = transaction
+        self._wires[transaction.id] = request.tx
         return MESSAGES["ResponseCheckTx"]()
 
-    def _recheck(self, wire: bytes, state: Committed, now: int) -> int:
-        transaction = self._waiting[wire]
-        expiry = transaction.body.expiry
-        if not state.seen(transaction.id) and expiry > now:
+    def _recheck(self, transaction: Transaction) -> int:
+        """Return a code from memory alone: CometBFT rechecks everything that waits after each block.
+
+        What a block held waits no more (`_settle`), so that its recheck is a first check, which finds it in the log.
+        """
+        if transaction.body.expiry > max(self._clock(), self._time):
             return 0
-        del self._waiting[wire]
-        return KernelReason.REPLAYED.code if expiry > now else KernelReason.EXPIRED.code
+        self._drop(transaction)
+        return KernelReason.EXPIRED.code
+
+    def _drop(self, transaction: Transaction) -> None:
+        self._waiting.pop(transaction.wire, None)
+        wire = self._wires.pop(transaction.id, None)  # the same body may wait under another signature
+        if wire is not None:
+            self._waiting.pop(wire, None)
 
     # Consensus --------------------------------------------------------------------------------------------------
 
@@ -263,18 +277,20 @@ class Application:
             raise InvariantBroken("Commit without FinalizeBlock")
         transition, self._pending = self._pending, None
         self._store.commit(transition)
-        for transaction in transition.block.transactions:
-            self._waiting.pop(transaction.wire, None)
-        self._forget(transition.block.time)
+        self._settle(transition.block)
         self._on_commit(transition)
         if self._snapshots:
             self._snapshots.heard(self._store.head())
         return MESSAGES["ResponseCommit"]()
 
-    def _forget(self, time: int) -> None:
-        """Forget what waited too long, once more is remembered than the mempool holds: it may have dropped some."""
+    def _settle(self, block: Block) -> None:
+        """Let go of what waited for this block; of what waited too long, once more is known than the mempool holds."""
+        self._time = block.time
+        for transaction in block.transactions:
+            self._drop(transaction)
         if len(self._waiting) > MAX_WAITING:
-            self._waiting = {wire: known for wire, known in self._waiting.items() if known.body.expiry > time}
+            for transaction in [one for one in self._waiting.values() if one.body.expiry <= block.time]:
+                self._drop(transaction)
 
     def extend_vote(self, _request: Any) -> Any:
         """Vote extensions are off on our networks; CometBFT may ask all the same."""
