@@ -65,7 +65,15 @@ def combine(data: bytes, partials: Mapping[int, bytes], shares: Mapping[int, byt
         if number not in shares:
             raise ThresholdRefused("no such trustee", number)
         verify(shares[number], data, partial, trustee=number)
-    chosen = sorted(partials)[:threshold]
+    return interpolate(dict(sorted(partials.items())[:threshold]))
+
+
+def interpolate(partials: Mapping[int, bytes]) -> bytes:
+    """Return what partials of exactly the threshold's trustees give, unverified: the caller checks it under the group's key.
+
+    Raises ThresholdRefused for a partial that is no point of the group.
+    """
+    chosen = sorted(partials)
     total = G1Point.identity()
     for number, factor in zip(chosen, coefficients(chosen), strict=True):
         total += signature_point(partials[number], number) * Scalar(factor)

@@ -13,14 +13,14 @@ from rich.table import Table
 from rich.text import Text
 
 from salus.node.config import Config
-from salus.node.demo import claims, network, records, research, supply
+from salus.node.demo import claims, network, records, research, supply, trial
 from salus.node.demo.report import page
 from salus.node.demo.telling import Chapter, Step, StoryEnds, Telling
 from salus.node.errors import NotFound
 from salus.node.local import Opener
 
 CHAPTERS: Final[dict[str, Chapter]] = {
-    one.name: one for one in (claims.CHAPTER, records.CHAPTER, research.CHAPTER, supply.CHAPTER)
+    one.name: one for one in (claims.CHAPTER, records.CHAPTER, research.CHAPTER, supply.CHAPTER, trial.CHAPTER)
 }
 DEFAULT: Final = records.CHAPTER.name
 

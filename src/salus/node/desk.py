@@ -412,10 +412,15 @@ class Desk(EncryptedFile):
         with self._writing() as db:
             db.execute("INSERT OR REPLACE INTO trial VALUES (?, ?, ?)", (kind, key, body))
 
+    def keep_trials(self, items: Sequence[tuple[str, bytes, bytes]]) -> None:
+        """Keep several bodies, each (kind, key, body), all or none."""
+        with self._writing() as db:
+            db.executemany("INSERT OR REPLACE INTO trial VALUES (?, ?, ?)", items)
+
     def trials(self, kind: str, prefix: bytes = b"") -> list[tuple[bytes, bytes]]:
         """Return (key, body) of a kind under a prefix, ascending by key."""
-        sql = "SELECT key, body FROM trial WHERE kind = ? AND substr(key, 1, ?) = ? ORDER BY key"
-        return self._rows(sql, (kind, len(prefix), prefix))  # type: ignore[return-value]
+        sql = "SELECT key, body FROM trial WHERE kind = ? AND key >= ? AND key < ? ORDER BY key"
+        return self._rows(sql, (kind, prefix, prefix + b"\xff" * 64))  # type: ignore[return-value]
 
     # What waits for the ledger ----------------------------------------------------------------------------------
 

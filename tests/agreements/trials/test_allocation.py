@@ -49,15 +49,18 @@ def partials(at, *trustees):
 
 def signed(number):
     at = place(number)
-    return combined(at, partials(at, 1, 2, 3), SHARES, 3)[0]
+    return combined(at, partials(at, 1, 2, 3), SHARES, 3, TRUSTEES[1].group)[0]
 
 
 def test_any_three_of_five_give_the_same_signatures():
     at = place(0)
-    found = {combined(at, partials(at, *trustees), SHARES, 3)[0] for trustees in ((1, 2, 3), (2, 4, 5), (1, 3, 4, 5))}
+    found = {
+        combined(at, partials(at, *trustees), SHARES, 3, TRUSTEES[1].group)[0]
+        for trustees in ((1, 2, 3), (2, 4, 5), (1, 3, 4, 5))
+    }
     assert len(found) == 1
     with pytest.raises(ThresholdRefused):
-        combined(at, partials(at, 1, 5), SHARES, 3)
+        combined(at, partials(at, 1, 5), SHARES, 3, TRUSTEES[1].group)
 
 
 def test_attack_wrong_partials_are_named_and_do_not_stop_the_draw():
@@ -67,8 +70,8 @@ def test_attack_wrong_partials_are_named_and_do_not_stop_the_draw():
     given[4] = Partials(given[4].seal, given[4].draw)
     given[9] = given[1]
     with pytest.raises(ThresholdRefused):
-        combined(at, given, SHARES, 3)
-    both, wrong = combined(at, given | partials(at, 5), SHARES, 3)
+        combined(at, given, SHARES, 3, TRUSTEES[1].group)
+    both, wrong = combined(at, given | partials(at, 5), SHARES, 3, TRUSTEES[1].group)
     assert sorted(wrong) == [2, 4, 9]
     assert both == signed(0)
 

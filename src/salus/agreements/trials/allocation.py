@@ -18,7 +18,7 @@ from typing import Final
 from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
-from salus.agreements.threshold import combine, verify
+from salus.agreements.threshold import interpolate, verify
 from salus.agreements.trials.draws import DrawRefused, Place, Scheme, next_arm, number
 from salus.agreements.trustees import ThresholdRefused
 from salus.core.encoding import Value
@@ -64,12 +64,39 @@ class Allocation:
 
 
 def combined(
-    place: Place, partials: Mapping[int, Partials], shares: Mapping[int, bytes], threshold: int
+    place: Place, partials: Mapping[int, Partials], shares: Mapping[int, bytes], threshold: int, group: bytes
 ) -> tuple[Signed, dict[int, str]]:
     """Return both signatures, and the trustees whose partials do not hold, with why.
 
+    The first partials are combined and checked under the group's key: a signature is unique, so that nothing else holds.
+    Only if that fails is each partial checked against its public share, and who sent a wrong one is named.
     Raises ThresholdRefused when too few sound ones are left.
     """
+    known = {trustee: one for trustee, one in partials.items() if trustee in shares}
+    if len(known) < threshold:
+        raise ThresholdRefused(f"{len(known)} partial signatures, {threshold} are needed")
+    try:
+        signed = _of(dict(sorted(known.items())[:threshold]))
+        verify(group, place.draw, signed.draw)
+        verify(group, place.seal, signed.seal)
+    except ThresholdRefused:
+        sound, wrong = _sound(place, partials, shares)
+        if len(sound) < threshold:
+            raise ThresholdRefused(f"{len(sound)} partial signatures hold, {threshold} are needed") from None
+        return _of(dict(sorted(sound.items())[:threshold])), wrong
+    return signed, {}
+
+
+def _of(partials: Mapping[int, Partials]) -> Signed:
+    return Signed(
+        interpolate({trustee: one.draw for trustee, one in partials.items()}),
+        interpolate({trustee: one.seal for trustee, one in partials.items()}),
+    )
+
+
+def _sound(
+    place: Place, partials: Mapping[int, Partials], shares: Mapping[int, bytes]
+) -> tuple[dict[int, Partials], dict[int, str]]:
     sound: dict[int, Partials] = {}
     wrong: dict[int, str] = {}
     for trustee, one in sorted(partials.items()):
@@ -82,10 +109,7 @@ def combined(
             wrong[trustee] = str(refused)
         else:
             sound[trustee] = one
-    chosen = dict(sorted(sound.items())[:threshold])
-    draw = combine(place.draw, {each: one.draw for each, one in chosen.items()}, shares, threshold)
-    seal = combine(place.seal, {each: one.seal for each, one in chosen.items()}, shares, threshold)
-    return Signed(draw, seal), wrong
+    return sound, wrong
 
 
 def next_kit(key: bytes, site: str, kits: Iterable[Kit], used: Iterable[str], arm: int) -> Kit:

@@ -1,7 +1,10 @@
 """Trustees sign what final enrolments ask for, dispensers draw; each goes on where it stopped. Needs the extra `trials`."""
 
+from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import Final
+
+from msgspec import structs
 
 from salus.agreements.grants import GrantRefused
 from salus.agreements.trials.acts import delegations, may, read
@@ -24,14 +27,29 @@ from salus.agreements.trustees import ThresholdRefused
 from salus.contracts.consent import port as consent
 from salus.contracts.trials import port
 from salus.core.proof.digest import mac
-from salus.node.errors import Forbidden, NotFound
+from salus.node.errors import Forbidden, NotFound, Refused
 from salus.node.member import MemberNode
 from salus.node.trials.exchange import send
-from salus.node.trials.kept import Dealing, Envelope, Evidence, KitGiven, SentPartials, Supply, keep, kept, one
+from salus.node.trials.kept import (
+    Dealing,
+    Envelope,
+    EnvelopeBatch,
+    Evidence,
+    KitBatch,
+    KitGiven,
+    PartialsBatch,
+    SentPartials,
+    Supply,
+    keep,
+    keep_all,
+    kept,
+    one,
+)
 from salus.node.trials.sight import in_order, members_of, place_of, plays, study_of, terms_of
 from salus.vault.threshold import TrusteeKey, accept, sign
 
 FINAL_SECONDS: Final = 10.0
+MOST_SENT: Final = 500  # documents in one delivery: some 100 KB
 
 
 @dataclass
@@ -97,15 +115,18 @@ def _sign(node: MemberNode, study: bytes, roster: port.Roster, number: int, done
         return
     final = _final(node)
     key, _ = trustee_key(node, study)
+    made: list[SentPartials] = []
     for id_, row in due:
         if row.height > final:
             continue
         _, place = place_of(node, id_)
-        told = SentPartials(id_, final, number, sign(key, place.draw), sign(key, place.seal))
+        made.append(SentPartials(id_, number, sign(key, place.draw), sign(key, place.seal)))
+    for at in range(0, len(made), MOST_SENT):
+        told = PartialsBatch(study, final, tuple(made[at : at + MOST_SENT]))
         for dispenser in members_of(roster, port.Part.DISPENSER):
             send(node, dispenser, "partials", told)
-        keep(node, id_ + bytes((number,)), told)
-        done.signed += 1
+    keep_all(node, [(each.enrolment + bytes((number,)), each) for each in made])
+    done.signed += len(made)
 
 
 class _Drawing:
@@ -139,6 +160,7 @@ class _Drawing:
 def _dispense(node: MemberNode, study: bytes, roster: port.Roster, done: Worked) -> None:
     supply = one(node, Supply, study)
     drawing = _Drawing(node, study, supply)
+    ready: list[Envelope] = []
     for id_, row in in_order(node, study):
         if row.status is port.EnrolmentStatus.REFUSED:
             continue
@@ -150,17 +172,23 @@ def _dispense(node: MemberNode, study: bytes, roster: port.Roster, done: Worked)
                 _refuse(node, id_, refused.code, done)
                 continue
             if envelope is None:
-                return  # what comes later is drawn after it
+                break  # what comes later is drawn after it
             keep(node, id_, envelope)
         drawing.taken(row, envelope.arm, envelope.kit)
-        _post(node, (id_, row), envelope, done)
-        _give(node, roster, id_, envelope, done)
+        try:
+            _post(node, (id_, row), envelope, done)
+        except Refused as refused:  # the other dispenser refused it meanwhile: the next run draws on without it
+            done.waiting[id_.hex()] = refused.code
+            break
+        ready.append(envelope)
+    _give(node, study, roster, ready, done)
 
 
 def _refuse(node: MemberNode, id_: bytes, code: str, done: Worked) -> None:
     """Refuse a kit on the ledger: draws go on without this enrolment, at both dispensers alike."""
     reason = mac(node.entropy(32), "salus/v1/trial-refusal", code.encode())
-    node.submitter.submit(port.RefuseEnrolment(id_, reason))
+    with suppress(Refused):  # the other dispenser refused it first
+        node.submitter.submit(port.RefuseEnrolment(id_, reason))
     done.refused[id_.hex()] = code
 
 
@@ -178,7 +206,7 @@ def _drawn(
     partials = {value.trustee: Partials(value.draw, value.seal) for _, value in kept(node, SentPartials, id_)}
     shares = {number: trustee.share for number, trustee in enumerate(roster.trustees, 1)}
     try:
-        signed, wrong = combined(place, partials, shares, roster.threshold)
+        signed, wrong = combined(place, partials, shares, roster.threshold, roster.group_key)
     except ThresholdRefused:
         missing = [trustee.member for number, trustee in enumerate(roster.trustees, 1) if number not in partials]
         done.waiting[id_.hex()] = f"trustees missing: {', '.join(missing)}"
@@ -196,19 +224,25 @@ def _post(node: MemberNode, enrolment: tuple[bytes, port.Enrolment], envelope: E
         done.posted += 1
 
 
-def _give(node: MemberNode, roster: port.Roster, id_: bytes, envelope: Envelope, done: Worked) -> None:
-    """Send an allocation's kit to its site and its envelope to the emergency service, once both dispensers agree."""
-    row = port.enrolment(node.ledger.read(), id_)
-    if row is None or row.status is not port.EnrolmentStatus.ALLOCATED or list(kept(node, KitGiven, id_)):
-        return
-    send(node, row.site, "kit", KitGiven(id_, envelope.kit))
-    for service in members_of(roster, port.Part.EMERGENCY):
-        told = Envelope(envelope.study, id_, b"", envelope.seal, envelope.ciphertext, envelope.arm, envelope.kit)
-        if service != node.member:
-            send(node, service, "envelope", told)
-    if row.site != node.member:
-        keep(node, id_, KitGiven(id_, envelope.kit))
-    done.given += 1
+def _give(node: MemberNode, study: bytes, roster: port.Roster, ready: list[Envelope], done: Worked) -> None:
+    """Send kits to their sites and envelopes to the emergency service, of all that both dispensers agree on."""
+    state = node.ledger.read()
+    given = {key for key, _ in kept(node, KitGiven)}
+    by_site: dict[str, list[Envelope]] = {}
+    for envelope in ready:
+        row = port.enrolment(state, envelope.enrolment)
+        if row is not None and row.status is port.EnrolmentStatus.ALLOCATED and envelope.enrolment not in given:
+            by_site.setdefault(row.site, []).append(envelope)
+    for site, envelopes in by_site.items():
+        kits = tuple(KitGiven(each.enrolment, each.kit) for each in envelopes)
+        send(node, site, "kit", KitBatch(study, kits))
+        for service in members_of(roster, port.Part.EMERGENCY):
+            if service != node.member:
+                opening = tuple(structs.replace(each, draw=b"") for each in envelopes)
+                send(node, service, "envelope", EnvelopeBatch(study, opening))
+        if site != node.member:
+            keep_all(node, [(each.enrolment, each) for each in kits])
+        done.given += len(kits)
 
 
 def check_evidence(node: MemberNode, id_: bytes, row: port.Enrolment) -> None:

@@ -16,16 +16,18 @@ from salus.node.trials.kept import (
     Definition,
     Delegated,
     Draws,
-    Envelope,
+    EnvelopeBatch,
     Evidence,
     KeptAct,
+    KitBatch,
     KitGiven,
+    PartialsBatch,
     Rows,
     SentActs,
-    SentPartials,
     StratumKey,
     Supply,
     keep,
+    keep_all,
     kept,
     site_key,
 )
@@ -133,32 +135,36 @@ def _evidence(node: MemberNode, sender: str, told: Evidence) -> None:
     keep(node, told.enrolment, told)
 
 
-def _partials(node: MemberNode, sender: str, told: SentPartials) -> None:
+def _partials(node: MemberNode, sender: str, told: PartialsBatch) -> None:
     node.wait_for(told.height)
-    row = port.enrolment(node.ledger.read(), told.enrolment)
-    if row is None:
-        raise Malformed("trials.no-event", "no enrolment on the ledger asks for these signatures", got=sender)
-    _, roster = study_of(node, row.study)
+    _, roster = study_of(node, told.study)
     trustees = [trustee.member for trustee in roster.trustees]
-    if not 1 <= told.trustee <= len(trustees) or trustees[told.trustee - 1] != sender:
-        raise Forbidden("trials.sender", "the signatures are not that trustee's", got=sender)
-    keep(node, told.enrolment + bytes((told.trustee,)), told)
+    state = node.ledger.read()
+    for one in told.partials:
+        row = port.enrolment(state, one.enrolment)
+        if row is None or row.study != told.study:
+            raise Malformed("trials.no-event", "no enrolment on the ledger asks for these signatures", got=sender)
+        if not 1 <= one.trustee <= len(trustees) or trustees[one.trustee - 1] != sender:
+            raise Forbidden("trials.sender", "the signatures are not that trustee's", got=sender)
+    keep_all(node, [(one.enrolment + bytes((one.trustee,)), one) for one in told.partials])
 
 
-def _envelope(node: MemberNode, sender: str, told: Envelope) -> None:
+def _envelope(node: MemberNode, sender: str, told: EnvelopeBatch) -> None:
     _from(node, told.study, sender, port.Part.DISPENSER)
-    keep(node, told.enrolment, told)
+    keep_all(node, [(one.enrolment, one) for one in told.envelopes if one.study == told.study])
 
 
-def _kit(node: MemberNode, sender: str, told: KitGiven) -> None:
-    row = port.enrolment(node.ledger.read(), told.enrolment)
-    if row is None or row.site != node.member:
-        raise Forbidden("trials.sender", "the enrolment is not of this site", got=sender)
-    _from(node, row.study, sender, port.Part.DISPENSER)
-    for _, before in kept(node, KitGiven, told.enrolment):
-        if before.kit != told.kit:
-            raise Conflict("trials.kit", "another kit was given for this enrolment", todo="give neither, and call both")
-    keep(node, told.enrolment, told)
+def _kit(node: MemberNode, sender: str, told: KitBatch) -> None:
+    _from(node, told.study, sender, port.Part.DISPENSER)
+    state = node.ledger.read()
+    for one in told.kits:
+        row = port.enrolment(state, one.enrolment)
+        if row is None or row.site != node.member or row.study != told.study:
+            raise Forbidden("trials.sender", "the enrolment is not of this site", got=sender)
+        for _, before in kept(node, KitGiven, one.enrolment):
+            if before.kit != one.kit:
+                raise Conflict("trials.kit", "another kit was given for this enrolment", todo="give neither, call both")
+    keep_all(node, [(one.enrolment, one) for one in told.kits])
 
 
 def _anchored(node: MemberNode, sender: str, told: SentActs) -> dict[bytes, int]:
@@ -198,12 +204,14 @@ def _acts(node: MemberNode, sender: str, told: SentActs) -> None:
     found = _verified(sender, told, _anchored(node, sender, told))
     begin = site_key(told.study, sender)
     keep(node, begin, Delegated(told.investigator, told.delegated))
+    fresh: list[tuple[bytes, Value]] = []
     for act, signed, at in found:
         key = begin + told.subject + act.number.to_bytes(4, "big")
         for _, before in kept(node, KeptAct, key):
             if before.act != signed.act:
                 raise Conflict("trials.two-chains", "the site sent another act under this number before", got=sender)
-        keep(node, key, KeptAct(signed.act, signed.signature, at))
+        fresh.append((key, KeptAct(signed.act, signed.signature, at)))
+    keep_all(node, fresh)
 
 
 def _rows(node: MemberNode, sender: str, told: Rows) -> None:
@@ -228,9 +236,9 @@ TAKERS: Final[Mapping[str, Taker]] = dict(
         _taker("supply", Supply, _supply),
         _taker("stratum-key", StratumKey, _stratum_key),
         _taker("evidence", Evidence, _evidence),
-        _taker("partials", SentPartials, _partials),
-        _taker("envelope", Envelope, _envelope),
-        _taker("kit", KitGiven, _kit),
+        _taker("partials", PartialsBatch, _partials),
+        _taker("envelope", EnvelopeBatch, _envelope),
+        _taker("kit", KitBatch, _kit),
         _taker("acts", SentActs, _acts),
         _taker("rows", Rows, _rows),
         _taker("draws", Draws, _draws),

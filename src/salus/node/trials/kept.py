@@ -13,7 +13,7 @@ rows         statistician → sponsor, coordinator what is locked
 draws        dispenser → statistician            all signatures, after the unblinding
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Final, TypeVar
 
 from salus.agreements.trials.acts import SignedAct
@@ -105,11 +105,18 @@ class SentPartials(Value, frozen=True):
     """A trustee's signatures for one enrolment. Key: enrolment 32 | trustee u8."""
 
     enrolment: bytes
-    height: int
-    """Height at which the trustee's ledger holds the enrolment."""
     trustee: int
     draw: bytes
     seal: bytes
+
+
+class PartialsBatch(Value, frozen=True):
+    """A trustee's signatures for several enrolments of a study."""
+
+    study: bytes
+    height: int
+    """Height at which the trustee's ledger holds the enrolments."""
+    partials: tuple[SentPartials, ...]
 
 
 class Envelope(Value, frozen=True):
@@ -125,11 +132,25 @@ class Envelope(Value, frozen=True):
     kit: str
 
 
+class EnvelopeBatch(Value, frozen=True):
+    """Envelopes for the emergency service."""
+
+    study: bytes
+    envelopes: tuple[Envelope, ...]
+
+
 class KitGiven(Value, frozen=True):
     """The kit of an enrolment. Key: enrolment 32."""
 
     enrolment: bytes
     kit: str
+
+
+class KitBatch(Value, frozen=True):
+    """Kits for a site."""
+
+    study: bytes
+    kits: tuple[KitGiven, ...]
 
 
 class Rooted(Value, frozen=True):
@@ -205,6 +226,11 @@ _NAMES: Final = {type_: name for name, type_ in KINDS.items()}
 def keep(node: MemberNode, key: bytes, value: Value) -> None:
     """Keep a value under its kind and key."""
     node.desk.keep_trial(_NAMES[type(value)], key, encode(value))
+
+
+def keep_all(node: MemberNode, values: Sequence[tuple[bytes, Value]]) -> None:
+    """Keep several values under their kinds and keys, all or none."""
+    node.desk.keep_trials([(_NAMES[type(value)], key, encode(value)) for key, value in values])
 
 
 def kept(node: MemberNode, type_: type[V], prefix: bytes = b"") -> Iterator[tuple[bytes, V]]:

@@ -1,0 +1,243 @@
+"""The chapter of clinical trials from its amendment to its register, and the thief who guesses."""
+
+import json
+from typing import Final
+
+from salus.agreements.trials.draws import Blocks, next_arm, number
+from salus.agreements.trustees import ThresholdRefused
+from salus.contracts.trials import port
+from salus.core.proof.digest import digest
+from salus.node.demo.telling import Step, Telling
+from salus.node.demo.trial_scene import DAY, SIZE_KEY, SIZES, Said, Scene, day_of, sample
+from salus.node.demo.trial_story import Story, anchor_all, visit_all
+from salus.node.errors import EdgeError
+from salus.node.trials import (
+    amend_trial,
+    assess,
+    audit_draws,
+    compare_outcomes,
+    list_tasks,
+    lock_trial,
+    post_result,
+    publish_draws,
+    show_registry,
+    show_trial,
+    sign_lock,
+    unblind,
+)
+from salus.node.trials.closing import AuditDraws, CompareOutcomes, LockTrial, PostResult, PublishDraws, ShowRegistry
+from salus.node.trials.conducting import ListTasks
+from salus.node.trials.founding import AmendTrial, ShowTrial
+from salus.node.trials.kept import Draws, Envelope, Rows, keep, kept, one
+from salus.node.trials.sight import in_order, place_of
+from salus.node.trials.unblinding import Assess, Unblind
+
+DEVIATIONS: Final = 4  # of a fair coin's share of heads, that the thief's share of right guesses may lie off one half
+
+
+def tell(telling: Telling, story: Story) -> None:
+    """Tell the chapter from the amendment on. Raises StoryEnds."""
+    _amend(telling, story)
+    _safety(telling, story)
+    _thief(telling, story)
+    _lock(telling, story)
+    _report(telling, story)
+
+
+def _amend(telling: Telling, story: Story) -> None:
+    scene = story.scene
+    with telling.step("An amendment with re-consent", "In force per site; an overdue consent is a deviation.") as step:
+        made = scene.amend()
+        scene.step("ethics", "approve")
+        scene.step("authority", "approve")
+        for site in scene.sites:
+            scene.step(site, "adopt")
+        form = json.loads(sample("terms-2"))["consent_form"]
+        for site, subject in story.subjects[1:]:
+            today = day_of(scene.together.clock())
+            scene.say(site, subject, [(f"nurse-{site}", "reconsent", today, {"form": form})])
+        anchor_all(scene)
+        scene.together.clock.advance(14 * DAY)
+        visit_all(story, "week4")
+        scene.together.clock.advance(8 * DAY)
+        for site in scene.sites:
+            scene.send(site)
+        told = list_tasks(scene.node("sponsor"), ListTasks(study=scene.id))
+        overdue = [each for each in told.deviations if "RECONSENT_OVERDUE" in each]
+        step.figure("version", made.number)
+        step.figure("consents overdue", len(overdue))
+        step.holds("no further act is refused by the replay", len(told.verdicts) == 1)
+        step.holds("the one who did not renew is told, and no other", len(overdue) == 1)
+
+
+def _safety(telling: Telling, story: Story) -> None:
+    scene = story.scene
+    with telling.step("A serious event", "Clocks of 24 hours and 15 days start and end by block time alone.") as step:
+        site, subject = story.subjects[4]
+        said: list[Said] = [(f"nurse-{site}", "adverse", "", {"term": "collapse", "hospitalisation": "yes"})]
+        scene.say(site, subject, said)
+        commitment = digest("salus/v1/demo-event", scene.study)
+        cases = (b"case-of-24-hours", b"case-of-15-days!")
+        scene.node(site).submitter.submit(port.StartClock(scene.study, cases[0], port.ClockKind.HOURS_24, commitment))
+        scene.node(site).submitter.submit(port.MeetClock(cases[0], commitment))
+        sponsor = scene.node("sponsor").submitter
+        sponsor.submit(port.StartClock(scene.study, cases[1], port.ClockKind.DAYS_15, commitment))
+        scene.together.clock.advance(16 * DAY)
+        shown = show_trial(scene.node("ethics"), ShowTrial(study=scene.id))
+        step.figure("overdue, for everyone to see", "; ".join(shown.overdue))
+        step.holds("the sponsor's clock of 15 days is overdue, the site's was met", len(shown.overdue) == 1)
+        sponsor.submit(port.MeetClock(cases[1], commitment))
+        row = port.clock(scene.node("ethics").ledger.read(), cases[1])
+        step.holds("told too late stays late", row is not None and row.status is port.ClockStatus.LATE)
+    with telling.step("One emergency, one arm", "The register shows that it happened, not whose arm it was.") as step:
+        told = unblind(scene.node(site), Unblind(study=scene.id, subject=subject, reason="treatment"))
+        story.opening = told.case
+        envelope = one(scene.node("pharmacy-a"), Envelope, story.enrolments[subject])
+        arms = json.loads(sample("terms-1"))["randomisation"]["arms"]
+        step.holds("the arm is the one that was drawn", (told.arm, told.kit) == (arms[envelope.arm], envelope.kit))
+        step.holds("the site holds no other", not list(kept(scene.node(site), Envelope)))
+        status = assess(scene.node("sponsor"), Assess(case=told.case, assessment="needed")).status
+        step.figure("register", "; ".join(show_trial(scene.node("ethics"), ShowTrial(study=scene.id)).openings))
+        step.holds("assessed by the sponsor", status == "assessed")
+    with telling.step("A switched primary outcome", "Proposed after an opening, it is flagged for ever.") as step:
+        terms = json.loads(sample("terms-2"))
+        terms["outcomes"][0] |= {"time_frame": "Baseline to week 2"}
+        request = AmendTrial(
+            study=scene.id,
+            protocol=sample("protocol-2"),
+            terms=json.dumps(terms).encode(),
+            analysis=sample("analysis"),
+            substantial=True,
+            reconsent_days=0,
+        )
+        made = amend_trial(scene.node("sponsor"), request)
+        shown = show_trial(scene.node("ethics"), ShowTrial(study=scene.id))
+        step.figure("flagged versions", ", ".join(map(str, shown.flagged)))
+        step.holds("the amendment carries the flag", made.after_unblinding and made.number in shown.flagged)
+
+
+def _thief(telling: Telling, story: Story) -> None:
+    from salus.agreements.threshold import interpolate, verify  # noqa: PLC0415 -- the extra may not be installed
+    from salus.node.trials.drawing import trustee_key  # noqa: PLC0415
+    from salus.vault.threshold import sign  # noqa: PLC0415
+
+    scene = story.scene
+    with telling.step(
+        "A thief with two trustees' keys", "Guesses arms no better than a coin; three keys would see all."
+    ) as step:
+        keys = [trustee_key(scene.node(name), scene.study)[0] for name in scene.trustees[:2]]
+        right = signed = 0
+        guessed: dict[bytes, list[int]] = {}
+        scheme = Blocks((1, 1), SIZES, SIZE_KEY)  # the thief even knows the hidden block sizes
+        rows = [(id_, row) for id_, row in in_order(scene.node("ethics"), scene.study) if row.allocation]
+        for id_, row in rows:
+            _, place = place_of(scene.node("ethics"), id_)
+            forged = interpolate({key.number: sign(key, place.draw) for key in keys})
+            try:
+                verify(keys[0].group, place.draw, forged)
+                signed += 1
+            except ThresholdRefused:
+                pass
+            before = guessed.setdefault(row.stratum, [])
+            before.append(next_arm(scheme, row.stratum, before, number(forged)))
+            right += before[-1] == one(scene.node("pharmacy-a"), Envelope, id_).arm
+        step.figure("right guesses", f"{right} of {len(rows)}")
+        step.holds("two keys sign no draw", signed == 0)
+        step.holds(
+            "about half of the guesses are right", abs(right / len(rows) - 0.5) <= DEVIATIONS * 0.5 / len(rows) ** 0.5
+        )
+
+
+def _lock(telling: Telling, story: Story) -> None:
+    scene = story.scene
+    with telling.step(
+        "Locked, unblinded, every draw replayed", "An altered allocation is named; an edit is refused."
+    ) as step:
+        for site in scene.sites:
+            scene.send(site)
+        for name in ("close-recruitment", "last-visit", "clean"):
+            scene.step("sponsor", name)
+        scene.step("statistics", "soft-lock")
+        lock = LockTrial(study=scene.id)
+        made = lock_trial(scene.node("statistics"), lock)
+        sign_lock(scene.node("sponsor"), lock)
+        step.holds(
+            "statistician, sponsor and coordinator sign", sign_lock(scene.node("north"), lock).status == "locked"
+        )
+        step.figure("rows", made.rows)
+        site, subject = story.subjects[5]
+        item = {"item": "week4/measure/1/PAIN", "value": "0", "reason": "better"}
+        with step.refused("an edit after the lock", EdgeError):
+            scene.say(site, subject, [(f"nurse-{site}", "change", "", item)])
+        scene.step("statistics", "unblind")
+        publish_draws(scene.node("pharmacy-a"), PublishDraws(study=scene.id))
+        audited = audit_draws(scene.node("statistics"), AuditDraws(study=scene.id))
+        step.figure("draws replayed", audited.draws)
+        step.figure("arms", ", ".join(audited.arms))
+        step.holds("each allocation is what its draw gives", not audited.wrong)
+        _redraw(scene, step)
+
+
+def _redraw(scene: Scene, step: Step) -> None:
+    """Show a re-drawn allocation to the audit, and put the sound one back."""
+    node, key = scene.node("statistics"), scene.study + b"pharmacy-a"
+    told = next(value for _, value in kept(node, Draws, scene.study))
+    forged = type(told.draws[1])(
+        told.study,
+        told.draws[1].enrolment,
+        told.draws[2].draw,
+        told.draws[1].seal,
+        told.draws[1].ciphertext,
+        told.draws[1].arm,
+        told.draws[1].kit,
+    )
+    keep(node, key, type(told)(told.study, told.height, told.supply, (told.draws[0], forged, *told.draws[2:])))
+    wrong = audit_draws(node, AuditDraws(study=scene.id)).wrong
+    keep(node, key, told)
+    step.figure("a re-drawn allocation", wrong[0].split(": ", 1)[1] if wrong else "not seen")
+    step.holds(
+        "the re-drawn allocation is named", any(each.startswith(told.draws[1].enrolment.hex()) for each in wrong)
+    )
+
+
+def _report(telling: Telling, story: Story) -> None:
+    scene = story.scene
+    with telling.step(
+        "Results against the register", "No report without a result or a reason for each outcome."
+    ) as step:
+        node = scene.node("statistics")
+        draws = {each.enrolment: each.arm for each in next(value for _, value in kept(node, Draws, scene.study)).draws}
+        means = _means(story, one(node, Rows, scene.study), draws)
+        step.figure("mean change in pain, placebo and active", f"{means[0]:.2f}, {means[1]:.2f}")
+        post_result(node, PostResult(study=scene.id, outcome="pain-week4", result=f"{means[1] - means[0]:.2f}"))
+        scene.step("statistics", "analyse")
+        with step.refused("a report that leaves two outcomes out", EdgeError):
+            scene.step("sponsor", "report")
+        post_result(node, PostResult(study=scene.id, outcome="response", result="see table 2"))
+        post_result(node, PostResult(study=scene.id, outcome="pulse-week4", reason="pulse was the same by design"))
+        step.holds("reported", scene.step("sponsor", "report") == "reported")
+        told = json.loads(sample("terms-1"))["outcomes"]
+        told[0]["time_frame"] = "Baseline to week 2"
+        report = CompareOutcomes(study=scene.id, report=json.dumps([*told[:2]]).encode())
+        compared = compare_outcomes(scene.node("ethics"), report).outcomes
+        step.figure("a paper that switches outcomes", "; ".join(compared))
+        step.holds(
+            "the switch and the missing one are told",
+            "changed (time_frame)" in compared[0] and "missing" in compared[2],
+        )
+        record = json.loads(show_registry(scene.node("ethics"), ShowRegistry(study=scene.id)).record)
+        step.figure("registry record", f"{record['overallStatus']}, {record['enrollmentInfo']['count']} enrolled")
+
+
+def _means(story: Story, rows: Rows, arms: dict[bytes, int]) -> tuple[float, float]:
+    """Return the mean change from baseline to week 4 by arm, from locked rows."""
+    values: dict[tuple[str, str], int] = {}
+    for row in rows.rows:
+        _, subject, visit, _, _, item, value, _ = json.loads(row)
+        if item == "PAIN":
+            values[subject, visit] = int(value)
+    found: tuple[list[int], list[int]] = ([], [])
+    for _, subject in story.subjects:
+        arm = arms[story.enrolments[subject]]
+        found[arm].append(values[subject, "week4"] - values[subject, "base"])
+    return sum(found[0]) / len(found[0]), sum(found[1]) / len(found[1])
