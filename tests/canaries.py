@@ -25,6 +25,7 @@ CANARIES: Mapping[str, Callable[[str], dict[str, Any]]] = {
     "app.list": lambda _: {},
     "app.register": lambda word: {"id": "app", "name": word, "member": "nobody", "scopes": word, "jwks": base64(word)},
     "app.remove": lambda _: {"id": "app"},
+    "backup.days": lambda _: {},
     "backup.make": lambda _: {"folder": "/proc/nowhere"},
     "backup.restore": lambda _: {"folder": "/proc/nowhere"},
     "claims.adjudicate": lambda canary: {
@@ -118,6 +119,7 @@ CANARIES: Mapping[str, Callable[[str], dict[str, Any]]] = {
     "network.trust": lambda _: {},
     "network.vote": lambda _: {"proposal": GRANT, "approve": False},
     "network.join": lambda _: {"network": "0" * 64},
+    "operator.sign-in": lambda _: {},
     "person.accounts": lambda _: {},
     "person.dismiss": lambda word: {"subject": word},
     "person.issue": lambda word: {"subject": word, "role": word, "purposes": ["TREAT"], "key": GRANT},

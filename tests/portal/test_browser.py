@@ -5,8 +5,10 @@ from axe_playwright_python.sync_playwright import Axe
 
 from salus.node.requests import AskAccess, ask_access
 from salus.node.signing_in import caller_of
+from salus.node.usecase import LOCAL_OPERATOR, NOBODY
 from tests.portal.conftest import Site
 
+OVER = "document.documentElement.scrollWidth - document.documentElement.clientWidth"
 TAGS = {"runOnly": {"type": "tag", "values": ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice"]}}
 STAFF = (
     "/",
@@ -19,6 +21,7 @@ STAFF = (
     "/ledger/members",
     "/ledger/blocks/2",
 )
+OPERATOR = ("/operator", "/operator/proposals", "/operator/waiting", "/operator/people")
 PATIENT = ("/passkeys", "/my/record", "/my/sharing", "/my/looked", "/my/share", "/my/requests", "/my/summary", "/apps")
 
 
@@ -73,6 +76,11 @@ def test_no_page_breaks_a_rule_of_access_or_scrolls_sideways(chromium, address, 
     page.get_by_role("button", name="Show what would be seen").click()
     page.get_by_role("heading", name="This is what they would see").wait_for()
     looked.append(("preview", _look(page)))
+    operator = north.node.sessions.open(LOCAL_OPERATOR, north.node.now() + 3_600_000)
+    context.add_cookies([{"name": "salus-north", "value": operator, "url": address}])
+    for path in OPERATOR:
+        page.goto(address + path)
+        looked.append((path, _look(page)))
     context.close()
     assert [(name, found) for name, found in looked if found] == []
 
@@ -91,6 +99,23 @@ def test_by_keyboard_alone_and_without_javascript_a_patient_is_found(chromium, a
 
 def _look(page) -> list[str]:
     """Return what is wrong with a page: violations, and how far it scrolls sideways."""
-    over = page.evaluate("document.documentElement.scrollWidth - document.documentElement.clientWidth")
+    over = page.evaluate(OVER)
     found = Axe().run(page, options=TAGS).response["violations"]
     return [f"{one['id']}: {one['nodes'][0]['html'][:120]}" for one in found] + ([f"{over} px wide"] if over else [])
+
+
+def test_in_german_nothing_scrolls_sideways_on_a_phone(chromium, address, sites) -> None:
+    north = sites["north"]
+    context = chromium.new_context(locale="de-DE", viewport={"width": 320, "height": 900}, bypass_csp=True)
+    page = context.new_page()
+    wide = []
+    for who, paths in (("ada", PATIENT), ("", OPERATOR)):
+        caller = LOCAL_OPERATOR if not who else NOBODY
+        token = north.node.sessions.open(caller, north.node.now() + 3_600_000, wallet=who)
+        context.add_cookies([{"name": "salus-north", "value": token, "url": address}])
+        for path in paths:
+            page.goto(address + path)
+            assert page.locator("html").get_attribute("lang") == "de"
+            wide += [path] if page.evaluate(OVER) else []
+    context.close()
+    assert wide == []

@@ -167,7 +167,7 @@ def test_the_catalogue_has_every_text_and_no_more() -> None:
     for file in (resources.files("salus.portal") / "templates").iterdir():
         text = file.read_text(encoding="utf-8")
         used |= set(re.findall(r'"((?:[a-z_]+)\.[a-z_]+)"', text))
-    known = {key for key in texts() if not key.startswith("words.")}
+    known = {key for key in texts() if not key.startswith(("words.", "date."))}
     assert used - set(ASSETS) == known
 
 
@@ -177,3 +177,25 @@ def test_the_style_sheet_is_small_and_kept_for_good(north) -> None:
     assert (sent.content, sent.headers["content-type"]) == (asset("salus.css"), "text/css; charset=utf-8")
     assert "immutable" in sent.headers["cache-control"]
     assert len(asset("salus.css")) < 14_000
+
+
+def test_both_languages_say_the_same_things_with_the_same_facts() -> None:
+    english, german = texts("en"), texts("de")
+    own = {key for key in english if not key.startswith("words.")}
+    assert own == {key for key in german if not key.startswith("words.")}
+    assert {key for key in english if key.startswith("words.")} <= set(german)
+    facts = re.compile(r"\{(\w+)\}")
+    assert [key for key in own if set(facts.findall(english[key])) != set(facts.findall(german[key]))] == []
+
+
+def test_a_page_speaks_the_language_that_the_browser_asks_for(north) -> None:
+    for asked, lang, word in (
+        ("de-AT,en;q=0.5", "de", "Anmelden"),
+        ("fr, de;q=0.8", "de", "Anmelden"),
+        ("", "en", "Sign in"),
+    ):
+        page = north.browser().get("/sign-in", headers={"accept-language": asked})
+        assert (f'<html lang="{lang}">' in page.text, word in page.text) == (True, True)
+        assert (page.headers["content-language"], page.headers["vary"]) == (lang, "accept-language")
+    record = north.patient().get("/my/record", headers={"accept-language": "de"}).text
+    assert "2. März 2026" in record

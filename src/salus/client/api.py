@@ -232,6 +232,17 @@ class AppRemoved(msgspec.Struct, frozen=True, kw_only=True):
     """Its id."""
 
 
+class AskDays(msgspec.Struct, frozen=True, kw_only=True):
+    """Asks for nothing more."""
+
+
+class BackupDays(msgspec.Struct, frozen=True, kw_only=True):
+    """When backups were made that still open. Where they lie, whoever made them knows."""
+
+    days: tuple[str, ...]
+    """Days, the newest first."""
+
+
 class MakeBackup(msgspec.Struct, frozen=True, kw_only=True):
     """Where to write it: a new or empty folder, on another disk."""
 
@@ -1993,6 +2004,20 @@ class CastVote(msgspec.Struct, frozen=True, kw_only=True):
     """For it, or against."""
 
 
+class OperatorSignIn(msgspec.Struct, frozen=True, kw_only=True):
+    """Asks for nothing more."""
+
+
+class SignInLink(msgspec.Struct, frozen=True, kw_only=True):
+    """A link to hand to that person and to nobody else."""
+
+    link: str
+    """The address: good once, for ten minutes."""
+
+    ends: str
+    """When the session ends at the latest, UTC. Idle for 30 minutes ends it too."""
+
+
 class ListAccounts(msgspec.Struct, frozen=True, kw_only=True):
     """Asks for nothing more."""
 
@@ -2089,16 +2114,6 @@ class SignIn(msgspec.Struct, frozen=True, kw_only=True):
 
     passkey: bool = False
     """Whether the person may make a passkey, and come back with it in this role until dismissed."""
-
-
-class SignInLink(msgspec.Struct, frozen=True, kw_only=True):
-    """A link to hand to that person and to nobody else."""
-
-    link: str
-    """The address: good once, for ten minutes."""
-
-    ends: str
-    """When the session ends at the latest, UTC. Idle for 30 minutes ends it too."""
 
 
 class AnchorRecords(msgspec.Struct, frozen=True, kw_only=True):
@@ -3807,6 +3822,10 @@ class BackupCases:
     def __init__(self, connection: Connection) -> None:
         self._connection = connection
 
+    def days(self, request: AskDays) -> BackupDays:
+        """List the days on which backups were made that still open: their keys are kept for 30 days. For: operator."""
+        return self._connection.ask('/api/backup/days', request, BackupDays)
+
     def make(self, request: MakeBackup) -> BackedUp:
         """Back up vault, desk and ledger into a folder. A running node may go on; writing waits for moments. For: operator."""
         return self._connection.ask('/api/backup/make', request, BackedUp)
@@ -4180,6 +4199,17 @@ class NetworkCases:
         return self._connection.ask('/api/network/vote', request, Proposed)
 
 
+class OperatorCases:
+    """Use cases about operator."""
+
+    def __init__(self, connection: Connection) -> None:
+        self._connection = connection
+
+    def sign_in(self, request: OperatorSignIn) -> SignInLink:
+        """Make a link, good once, that opens the operator's pages for an hour. They show no record. The node must be running. For: operator."""
+        return self._connection.ask('/api/operator/sign-in', request, SignInLink)
+
+
 class PersonCases:
     """Use cases about person."""
 
@@ -4475,6 +4505,7 @@ class Salus:
         self.link = LinkCases(connection)
         self.messages = MessagesCases(connection)
         self.network = NetworkCases(connection)
+        self.operator = OperatorCases(connection)
         self.person = PersonCases(connection)
         self.records = RecordsCases(connection)
         self.research = ResearchCases(connection)

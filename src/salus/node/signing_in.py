@@ -10,9 +10,10 @@ from salus.node.errors import Conflict, Unavailable
 from salus.node.member import MemberNode
 from salus.node.people import IssuePerson, issue_person
 from salus.node.records.charts import moment
-from salus.node.usecase import OPERATOR, Caller, Kind, Message, use_case
+from salus.node.usecase import LOCAL_OPERATOR, OPERATOR, Caller, Kind, Message, use_case
 
 PATH = "/sign-in"
+OPERATOR_MS: Final = 3600 * 1000  # time to look and to vote
 SESSION_MS: Final = 8 * 3600 * 1000  # a patient's session at the longest: a day at the hospital
 
 
@@ -65,6 +66,20 @@ def sign_in(node: MemberNode, request: SignIn) -> SignInLink:
     base = node.config.http.public_url.rstrip("/")
     code = node.sessions.invite(caller, ends, handle=handle)
     return SignInLink(link=f"{base}{PATH}?code={code}", ends=moment(ends))
+
+
+class OperatorSignIn(Message, frozen=True):
+    """Asks for nothing more."""
+
+
+@use_case("operator.sign-in", who=OPERATOR)
+def operator_sign_in(node: MemberNode, request: OperatorSignIn) -> SignInLink:  # noqa: ARG001 -- a use case
+    """Make a link, good once, that opens the operator's pages for an hour. They show no record. The node must be running."""
+    if not node.ticking:
+        raise Unavailable("session.not-serving", "no node runs that could show pages", todo="start `salus serve` first")
+    ends = node.now() + OPERATOR_MS
+    base = node.config.http.public_url.rstrip("/")
+    return SignInLink(link=f"{base}{PATH}?code={node.sessions.invite(LOCAL_OPERATOR, ends)}", ends=moment(ends))
 
 
 def caller_of(

@@ -4,7 +4,7 @@ from typing import Final
 
 from starlette.routing import BaseRoute, Route
 
-from salus.portal import apps, asking, charting, entering, giving, ledger, mine, reviewing, wishing
+from salus.portal import apps, asking, charting, entering, giving, ledger, mine, operating, reviewing, wishing
 from salus.portal.visiting import Handler, Pages, endpoint
 
 GET: Final[tuple[tuple[str, Handler], ...]] = (
@@ -30,6 +30,10 @@ GET: Final[tuple[tuple[str, Handler], ...]] = (
     ("/emergency/{name}", asking.emergency_summary),
     ("/worklist", asking.todo),
     ("/reviews", reviewing.reviews),
+    ("/operator", operating.overview),
+    ("/operator/proposals", operating.proposals),
+    ("/operator/waiting", operating.waiting_deliveries),
+    ("/operator/people", operating.people),
     ("/my/record", mine.record),
     ("/my/record/{name}", mine.one),
     ("/my/export.json", wishing.export),
@@ -73,8 +77,21 @@ POST: Final[tuple[tuple[str, Handler], ...]] = (
     ("/my/share/preview", giving.show),
     ("/my/share/give", giving.give),
     ("/reviews/correction", reviewing.answer),
+    ("/operator/vote", operating.cast),
+    ("/operator/dismiss", operating.dismiss_person),
 )
-OURS: Final = ("/access", "/apps", "/chart", "/emergency", "/ledger", "/my", "/patients", "/record", "/reviews")
+OURS: Final = (
+    "/access",
+    "/apps",
+    "/chart",
+    "/emergency",
+    "/ledger",
+    "/my",
+    "/operator",
+    "/patients",
+    "/record",
+    "/reviews",
+)
 
 
 def routes(pages: Pages) -> list[BaseRoute]:

@@ -10,6 +10,7 @@ from salus.node.oidc import PATH as PROVIDER
 from salus.node.oidc import Provider
 from salus.node.passkeys import MOST
 from salus.node.signing_in import enter, keep_account
+from salus.node.usecase import Kind
 from salus.portal.apps import ASK
 from salus.portal.rendering import HEADERS, served
 from salus.portal.visiting import Visit, to
@@ -19,6 +20,8 @@ def home(visit: Visit) -> Response:
     """Go where whoever is there wants to be; tell a stranger what this is."""
     if visit.session is None:
         return visit.page("home")
+    if visit.session.caller.kind is Kind.OPERATOR:
+        return to("/operator")
     return to("/my/record" if visit.session.wallet else "/patients")
 
 

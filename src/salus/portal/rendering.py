@@ -3,7 +3,7 @@
 import tomllib
 from collections.abc import Iterable, Mapping
 from datetime import datetime
-from functools import cache
+from functools import cache, partial
 from hashlib import sha256
 from importlib import resources
 from typing import Any, Final
@@ -12,9 +12,10 @@ from urllib.parse import urlsplit
 from jinja2 import Environment, PackageLoader, StrictUndefined
 from starlette.responses import HTMLResponse, Response
 
-from salus.node.records.charts import moment
+from salus.node.records.charts import moment as moment_of
 
 PACKAGE: Final = "salus.portal"
+LANGUAGES: Final = ("en", "de")
 # No script runs on a page that does not need one; nothing comes from elsewhere; forms go here and nowhere else.
 POLICY: Final = (
     "default-src 'none'; style-src 'self'; img-src 'self'; base-uri 'none'; form-action 'self'; frame-ancestors 'none'"
@@ -51,14 +52,20 @@ def asset_path(name: str) -> str:
     return f"/assets/{sha256(asset(name)).hexdigest()[:16]}/{name}"
 
 
-def text(key: str, **facts: Any) -> str:
+def language_of(accepted: str) -> str:
+    """Return the first language of an Accept-Language header that there is a catalogue of; English if there is none."""
+    asked = (part.partition(";")[0].strip().lower().partition("-")[0] for part in accepted.split(","))
+    return next((one for one in asked if one in LANGUAGES), LANGUAGES[0])
+
+
+def text(language: str, key: str, **facts: Any) -> str:
     """Return a text of the catalogue with its facts put in. Raises KeyError."""
-    return texts()[key].format(**facts)
+    return texts(language)[key].format(**facts)
 
 
-def plain(word: str) -> str:
+def plain(language: str, word: str) -> str:
     """Return a code of FHIR or of the ledger as words: its text in the catalogue, else its camel case taken apart."""
-    found = texts().get(f"words.{word}")
+    found = texts(language).get(f"words.{word}")
     if found is not None:
         return found
     if word.isupper():
@@ -67,24 +74,23 @@ def plain(word: str) -> str:
     return apart.replace("-", " ").replace("_", " ").capitalize()
 
 
-def when(moment: str) -> str:
+def when(language: str, moment: str) -> str:
     """Return an ISO time of the node as a person reads it: `5 May 2026` or `5 May 2026, 14:03 UTC`; nothing for none."""
     if not moment:
         return ""
-    if len(moment) == 10:
-        day = datetime.strptime(moment, "%Y-%m-%d")  # noqa: DTZ007 -- a date without a time
-        return f"{day.day} {day:%b %Y}"
+    told = texts(language)
     time = datetime.fromisoformat(moment)
-    return f"{time.day} {time:%b %Y, %H:%M} UTC"
+    day = told["date.day"].format(day=time.day, month=told["date.months"].split()[time.month - 1], year=time.year)
+    return day if len(moment) == 10 else f"{day}, {time:%H:%M} UTC"
 
 
-def at(time: int) -> str:
+def at(language: str, time: int) -> str:
     """Return a time in Unix milliseconds as `when` does."""
-    return when(moment(time))
+    return when(language, moment_of(time))
 
 
 @cache
-def _environment() -> Environment:
+def _environment(language: str) -> Environment:
     made = Environment(
         loader=PackageLoader(PACKAGE, "templates"),
         autoescape=True,
@@ -92,21 +98,33 @@ def _environment() -> Environment:
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    made.globals.update(t=text, asset_path=asset_path)
-    made.filters.update(plain=plain, when=when, at=at, writes=writes)
+    made.globals.update(t=partial(text, language), asset_path=asset_path, language=language)
+    made.filters.update(
+        plain=partial(plain, language), when=partial(when, language), at=partial(at, language), writes=writes
+    )
     return made
 
 
 def page(
-    template: str, status: int = 200, *, script: str = "", answered: Iterable[str] = (), **values: Any
+    template: str,
+    status: int = 200,
+    *,
+    language: str = "en",
+    script: str = "",
+    answered: Iterable[str] = (),
+    **values: Any,
 ) -> Response:
     """Return a page; with the name of its script, if it needs one, and the programs that its forms end at."""
-    told = _environment().get_template(f"{template}.html.jinja").render(script=script, **values)
+    told = _environment(language).get_template(f"{template}.html.jinja").render(script=script, **values)
     policy = SCRIPTED if script else POLICY
     places = " ".join(sorted({_place(uri) for uri in answered}))
     if places:
         policy = policy.replace("form-action 'self'", f"form-action 'self' {places}")
-    return HTMLResponse(told, status_code=status, headers={**HEADERS, "content-security-policy": policy})
+    return HTMLResponse(
+        told,
+        status_code=status,
+        headers={**HEADERS, "content-security-policy": policy, "content-language": language, "vary": "accept-language"},
+    )
 
 
 def _place(uri: str) -> str:

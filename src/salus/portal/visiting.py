@@ -26,7 +26,7 @@ from salus.node.sessions import Session
 from salus.node.smart.authorising import AuthorisationServer
 from salus.node.usecase import NOBODY, Caller, Kind, UseCase
 from salus.node.wallet.file import OpenWallet
-from salus.portal.rendering import HEADERS, page
+from salus.portal.rendering import HEADERS, language_of, page
 
 AnyCase = UseCase[Any, Any, Any]
 NOBODY_THERE: Final = frozenset({"session.none", "http.not-for-you"})  # a stranger is led to the sign-in
@@ -120,6 +120,13 @@ class Visit:
             raise Forbidden("page.staff", "this page is for people who work here", todo="sign out and in again")
         return session
 
+    def operator(self) -> Session:
+        """Return the session of this node's operator. Raises Unauthenticated, Forbidden."""
+        session = self.known()
+        if session.caller.kind is not Kind.OPERATOR:
+            raise Forbidden("page.operator", "this page is for the operator", todo="`salus operator sign-in`")
+        return session
+
     def wallet(self) -> OpenWallet:
         """Return the hosted wallet that the session is for. Raises Unauthenticated, Forbidden."""
         found = self.pages.wallets.get(self.known().wallet)
@@ -152,9 +159,11 @@ class Visit:
         return page(
             template,
             status,
+            language=language_of(self.request.headers.get("accept-language", "")),
             script=script,
             answered=answered,
             session=self.session,
+            operator=self.caller.kind is Kind.OPERATOR,
             wallet=bool(self.session and self.session.wallet),
             member=self.pages.node.member,
             home=self.home,

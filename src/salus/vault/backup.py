@@ -88,6 +88,10 @@ class DayKeys:
                 self._write({day: wrap for day, wrap in keys.items() if day not in gone})
             return gone
 
+    def days(self) -> list[int]:
+        """Return the days (since 1970) on which backups were made that still open, in order."""
+        return sorted(self._read())
+
     def oldest(self) -> int | None:
         """Return the oldest day whose backups still open, or None."""
         return min(self._read(), default=None)

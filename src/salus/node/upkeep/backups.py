@@ -21,6 +21,7 @@ from salus.node.desk import Desk
 from salus.node.errors import Conflict, Malformed, NotFound, Unavailable
 from salus.node.member import MemberNode
 from salus.node.opening import ACCOUNTS, DESK, KERNEL, LEDGER, VAULT, Unfounded, day_keys, erasures_path, keys_of
+from salus.node.records.charts import moment
 from salus.node.usecase import OPERATOR, Message, Progress, use_case
 from salus.vault.backup import open_file, restore, seal_file
 from salus.vault.erasure import ErasureList
@@ -54,6 +55,16 @@ class BackedUp(Message, frozen=True):
     bytes: Annotated[int, Meta(description="Bytes in it.")]
     height: Annotated[int, Meta(description="Newest block in it.")]
     expired: Annotated[int, Meta(description="Day keys destroyed because their backups are 29 days old or older.")]
+
+
+class AskDays(Message, frozen=True):
+    """Asks for nothing more."""
+
+
+class BackupDays(Message, frozen=True):
+    """When backups were made that still open. Where they lie, whoever made them knows."""
+
+    days: Annotated[tuple[str, ...], Meta(description="Days, the newest first.")]
 
 
 class RestoreBackup(Message, frozen=True):
@@ -91,6 +102,13 @@ def make_backup(node: MemberNode, request: MakeBackup, *, progress: Progress) ->
 def expire(node: MemberNode) -> int:
     """Destroy the day keys of expired backups, whether or not new ones are made; return how many."""
     return len(node.day_keys().expire(node.sound_time() // DAY_MS))
+
+
+@use_case("backup.days", who=OPERATOR)
+def backup_days(node: MemberNode, request: AskDays) -> BackupDays:  # noqa: ARG001 -- a use case
+    """List the days on which backups were made that still open: their keys are kept for 30 days."""
+    known = day_keys(node.config, node.keys, node.entropy).days()
+    return BackupDays(days=tuple(moment(day * DAY_MS)[:10] for day in reversed(known)))
 
 
 def _written(node: MemberNode, folder: Path, progress: Progress) -> BackedUp:

@@ -1,0 +1,70 @@
+"""The operator's pages: how the node stands, ballots, who may come in; and that they show no record."""
+
+import pytest
+
+from salus.node.errors import Unavailable
+from salus.node.network.governing import ListProposals, ProposeSuspend, list_proposals, propose_suspend
+from salus.node.signing_in import DismissPerson, OperatorSignIn, SignIn, dismiss, operator_sign_in, sign_in
+from salus.portal.app import GET
+from tests.portal.conftest import form
+
+
+@pytest.fixture
+def operator(north):
+    with pytest.raises(Unavailable):
+        operator_sign_in(north.node, OperatorSignIn())
+    north.node.ticking = True
+    code = operator_sign_in(north.node, OperatorSignIn()).link.partition("code=")[2]
+    north.node.ticking = False
+    browser = north.browser()
+    assert browser.post("/sign-in", data={"code": code}).url.path == "/operator"
+    return browser
+
+
+def test_the_operator_sees_how_the_node_stands(north, operator) -> None:
+    page = operator.get("/operator").text
+    assert str(north.node.ledger.head().height) in page
+    assert north.node.signing_key.public_key().public_bytes_raw().hex() in page
+    assert "salus backup make" in page
+    assert (
+        "Nothing waits" in operator.get("/operator/waiting").text or "waiting" in operator.get("/operator/waiting").text
+    )
+    north.node.ticking = True
+    sign_in(north.node, SignIn(subject="porter", role="nurse", purposes=("TREAT",), passkey=True))
+    north.node.ticking = False
+    listed = operator.get("/operator/people").text
+    assert "porter" in listed
+    operator.post("/operator/dismiss", data=form(listed, "/operator/dismiss"))
+    assert "porter" not in operator.get("/operator/people").text
+    dismiss(north.node, DismissPerson(subject="porter"))
+
+
+def test_the_operator_sees_no_record_and_nobody_else_is_the_operator(north, operator) -> None:
+    for path, _ in GET:
+        if path.startswith(("/patients", "/chart", "/record", "/my", "/access", "/emergency", "/apps", "/reviews")):
+            sent = operator.get(path.replace("{name}", "0" * 20).replace("{measure}", "0" * 20))
+            assert sent.status_code in {403, 404}, path
+    for browser in (north.staff(), north.patient()):
+        for path in ("/operator", "/operator/proposals", "/operator/waiting", "/operator/people"):
+            assert browser.get(path).status_code == 403, path
+        assert "Overview" not in browser.get("/ledger").text
+    assert north.browser().get("/operator", follow_redirects=False).headers["location"] == "/sign-in"
+
+
+def test_the_operator_votes_once(north, clinic, operator) -> None:
+    assert "There is no proposal" in operator.get("/operator/proposals").text
+    asked = propose_suspend(clinic.node, ProposeSuspend(member="north"))
+    north.node.wait_for(clinic.node.ledger.head().height)
+    page = operator.get("/operator/proposals").text
+    fields = {**form(page, "/operator/vote"), "ballot": "reject"}
+    assert "north" in page
+    told = operator.post("/operator/vote", data=fields)
+    assert (told.url.path, "This member has voted" in told.text or "Failed" in told.text) == (
+        "/operator/proposals",
+        True,
+    )
+    assert operator.post("/operator/vote", data=fields).status_code == 409
+    line = next(
+        one for one in list_proposals(north.node, ListProposals(all=True)).proposals if one.proposal == asked.proposal
+    )
+    assert (line.reject, line.status == "passed") == (1, False)
