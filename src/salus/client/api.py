@@ -2971,6 +2971,83 @@ class EventsChecked(msgspec.Struct, frozen=True, kw_only=True):
     """Document, element, rule and what was expected."""
 
 
+class CommissionLots(msgspec.Struct, frozen=True, kw_only=True):
+    """A maker's own events."""
+
+    files: tuple[bytes, ...]
+    """EPCIS documents with commissioning and aggregation."""
+
+    minutes_out: int = 0
+    """Minutes out of range that the goods bear on one leg."""
+
+    mkt: int = 0
+    """Highest mean kinetic temperature, millikelvin; 0 none."""
+
+
+class LotsCommissioned(msgspec.Struct, frozen=True, kw_only=True):
+    """What was brought into the world."""
+
+    lots: int
+    """Lots."""
+
+    units: int
+    """Units in them."""
+
+
+class EndGoods(msgspec.Struct, frozen=True, kw_only=True):
+    """What is decommissioned and why."""
+
+    identifiers: tuple[str, ...]
+    """Labels, Digital Links or URNs of packs or containers."""
+
+    reason: Literal['dispensed', 'sampled', 'exported', 'expired', 'destroyed', 'stolen', 'illegitimate'] = 'dispensed'
+    """Why."""
+
+
+class GoodsEnded(msgspec.Struct, frozen=True, kw_only=True):
+    """They have ended on the ledger."""
+
+    count: int
+    """How many."""
+
+
+class FollowPack(msgspec.Struct, frozen=True, kw_only=True):
+    """A regulator's question."""
+
+    identifier: str
+    """Label, Digital Link or URN of a pack or container."""
+
+    purpose: str
+    """Why it is asked; committed to the ledger."""
+
+
+class PackFollowed(msgspec.Struct, frozen=True, kw_only=True):
+    """The way from end to end."""
+
+    hops: tuple[str, ...]
+    """Each change of owner: time, sender, receiver, papers."""
+
+
+class GiveLicence(msgspec.Struct, frozen=True, kw_only=True):
+    """A partner and what it may do."""
+
+    member: str
+    """Member id."""
+
+    kinds: tuple[Literal['maker', 'repackager', 'distributor', 'dispenser', 'carrier'], ...]
+    """What it is licensed for; none withdraws the licence."""
+
+    days: int = 365
+    """How long from now."""
+
+
+class LicenceGiven(msgspec.Struct, frozen=True, kw_only=True):
+    """It stands on the ledger."""
+
+    until: str
+    """When it ends, UTC."""
+
+
 class MatchDelivery(msgspec.Struct, frozen=True, kw_only=True):
     """What partners announced, and what stands at the dock."""
 
@@ -3009,6 +3086,145 @@ class DeliveryMatched(msgspec.Struct, frozen=True, kw_only=True):
     """What the files said twice, took back or contradict."""
 
 
+class OfferAddresses(msgspec.Struct, frozen=True, kw_only=True):
+    """A partner that will ship to this member."""
+
+    partner: str
+    """Member id of the sender."""
+
+    count: int = 10
+    """How many shipments it may make."""
+
+
+class AddressesOffered(msgspec.Struct, frozen=True, kw_only=True):
+    """They are on their way, sealed."""
+
+    count: int
+    """How many."""
+
+
+class RecallLot(msgspec.Struct, frozen=True, kw_only=True):
+    """What is recalled."""
+
+    gtin: str
+    """GTIN-14."""
+
+    lot: str
+    """Lot number."""
+
+    recall_class: int
+    """1 to 3; 0 lifts."""
+
+    first: str = ''
+    """First serial of a range; empty for the whole lot."""
+
+    last: str = ''
+    """Last serial of the range."""
+
+
+class LotRecalled(msgspec.Struct, frozen=True, kw_only=True):
+    """It holds from this block on."""
+
+    units: int
+    """Units recalled, wherever they are."""
+
+
+class ListRecalls(msgspec.Struct, frozen=True, kw_only=True):
+    """Asks for nothing more."""
+
+    acknowledge: bool = False
+    """Whether to answer them on the ledger, once set aside."""
+
+
+class RecalledGoods(msgspec.Struct, frozen=True, kw_only=True):
+    """Goods of this member under recall."""
+
+    recall_class: int
+    """1 to 3."""
+
+    units: int
+    """Units to be set aside."""
+
+    serials: tuple[str, ...]
+    """Their serials."""
+
+    acknowledged: bool
+    """Whether the recall was answered."""
+
+
+class RecallsListed(msgspec.Struct, frozen=True, kw_only=True):
+    """Exactly what this member holds under recall."""
+
+    recalls: tuple[RecalledGoods, ...]
+    """One for each lot and holding."""
+
+
+class ReceiveGoods(msgspec.Struct, frozen=True, kw_only=True):
+    """A shipment at the dock."""
+
+    holding: str
+    """Id of the shipment."""
+
+    scans: tuple[str, ...] = ()
+    """What was scanned; a container counts for what is in it. None: all."""
+
+
+class GoodsReceived(msgspec.Struct, frozen=True, kw_only=True):
+    """They are this member's now, but for what is missing."""
+
+    sender: str
+    """Member id of the sender."""
+
+    units: int
+    """Units taken over."""
+
+    missing: tuple[str, ...]
+    """In the data, not scanned: the sender's, in dispute (2-1)."""
+
+    over: tuple[str, ...]
+    """Scanned, in no data of this shipment (1-1A)."""
+
+
+class ShipGoods(msgspec.Struct, frozen=True, kw_only=True):
+    """What goes to whom."""
+
+    identifiers: tuple[str, ...]
+    """Labels, Digital Links or URNs of packs or containers."""
+
+    to: str
+    """Member id of the receiver."""
+
+    documents: tuple[str, ...] = ()
+    """Purchase order, despatch advice: `po 4711`."""
+
+    back: bool = False
+    """Whether they go back towards their maker."""
+
+
+class GoodsShipped(msgspec.Struct, frozen=True, kw_only=True):
+    """They are in transit: the receiver has to take them over."""
+
+    holding: str
+    """Id of what was shipped, hexadecimal."""
+
+    units: int
+    """Units in it."""
+
+
+class ListStock(msgspec.Struct, frozen=True, kw_only=True):
+    """Asks for nothing more."""
+
+
+class StockListed(msgspec.Struct, frozen=True, kw_only=True):
+    """What is on its way here."""
+
+    inbound: tuple[str, ...]
+    """Shipment id, sender, units."""
+
+    alerts: tuple[str, ...]
+    """Time, code and draft of each alarm."""
+
+
 class TracePack(msgspec.Struct, frozen=True, kw_only=True):
     """A tracing request."""
 
@@ -3039,6 +3255,46 @@ class PackTraced(msgspec.Struct, frozen=True, kw_only=True):
 
     answer_by: str
     """48 hours from now, UTC: the longest a request received now may wait."""
+
+
+class UndoEnd(msgspec.Struct, frozen=True, kw_only=True):
+    """A pack whose end was a mistake."""
+
+    identifier: str
+    """Label, Digital Link or URN of a pack or container."""
+
+
+class EndUndone(msgspec.Struct, frozen=True, kw_only=True):
+    """It is active again."""
+
+
+class VerifyPack(msgspec.Struct, frozen=True, kw_only=True):
+    """A label."""
+
+    identifier: str
+    """Label, Digital Link or URN of a pack or container."""
+
+
+class PackVerified(msgspec.Struct, frozen=True, kw_only=True):
+    """The answer."""
+
+    verified: bool
+    """Whether such a pack was made and is in circulation."""
+
+    code: str
+    """What is wrong, a code of GS1 verification messaging or ours; empty: nothing."""
+
+    action: str
+    """What it calls for."""
+
+    height: int
+    """Height of the ledger's state that was asked."""
+
+    responder: str
+    """Who knew the pack; empty if nobody did."""
+
+    proof: bytes
+    """What opens the pack and finds it in that state; empty if unknown."""
 
 
 class AskToken(msgspec.Struct, frozen=True, kw_only=True):
@@ -4357,13 +4613,61 @@ class SupplyCases:
         """Check EPCIS documents before they are sent or taken in, and give each event's canonical hash. For: operator."""
         return self._connection.ask('/api/supply/check', request, EventsChecked)
 
+    def commission(self, request: CommissionLots) -> LotsCommissioned:
+        """Bring lots into the world, packed as the maker's own events say: one transaction for each lot. For: operator."""
+        return self._connection.ask('/api/supply/commission', request, LotsCommissioned)
+
+    def end(self, request: EndGoods) -> GoodsEnded:
+        """Decommission goods of this member, up to a hundred in one transaction. For: operator."""
+        return self._connection.ask('/api/supply/end', request, GoodsEnded)
+
+    def follow(self, request: FollowPack) -> PackFollowed:
+        """Tell a pack's way from end to end, as a regulator; that it was opened stands on the ledger first. For: operator."""
+        return self._connection.ask('/api/supply/follow', request, PackFollowed)
+
+    def license(self, request: GiveLicence) -> LicenceGiven:
+        """License a partner by name, as a regulator; its one-time keys get tickets under it. For: operator."""
+        return self._connection.ask('/api/supply/license', request, LicenceGiven)
+
     def match(self, request: MatchDelivery) -> DeliveryMatched:
         """Hold scanned goods against partners' EPCIS data, and type each difference with what would end it. For: operator."""
         return self._connection.ask('/api/supply/match', request, DeliveryMatched)
 
+    def offer_addresses(self, request: OfferAddresses) -> AddressesOffered:
+        """Give a partner one-time keys to ship to, each for one shipment. For: operator."""
+        return self._connection.ask('/api/supply/offer-addresses', request, AddressesOffered)
+
+    def recall(self, request: RecallLot) -> LotRecalled:
+        """Recall a lot of this member's making, or a range of its serials; from the next block on none is dispensed. For: operator."""
+        return self._connection.ask('/api/supply/recall', request, LotRecalled)
+
+    def recalls(self, request: ListRecalls) -> RecallsListed:
+        """List exactly the goods of this member that are under recall, and answer the recalls if asked to. For: operator."""
+        return self._connection.ask('/api/supply/recalls', request, RecallsListed)
+
+    def receive(self, request: ReceiveGoods) -> GoodsReceived:
+        """Take a shipment over: all of it, or what was scanned. For: operator."""
+        return self._connection.ask('/api/supply/receive', request, GoodsReceived)
+
+    def ship(self, request: ShipGoods) -> GoodsShipped:
+        """Ship goods of this member: in transit on the ledger before the sealed record leaves for receiver and regulator. For: operator."""
+        return self._connection.ask('/api/supply/ship', request, GoodsShipped)
+
+    def stock(self, request: ListStock) -> StockListed:
+        """List what is on its way to this member, and the alarms of its scans. For: operator."""
+        return self._connection.ask('/api/supply/stock', request, StockListed)
+
     def trace(self, request: TracePack) -> PackTraced:
         """Answer a tracing request from one's own EPCIS files: where a pack came from, was and went. For: operator."""
         return self._connection.ask('/api/supply/trace', request, PackTraced)
+
+    def undo(self, request: UndoEnd) -> EndUndone:
+        """Take back that a pack was dispensed, sampled or exported, within the window that the regulator set. For: operator."""
+        return self._connection.ask('/api/supply/undo', request, EndUndone)
+
+    def verify(self, request: VerifyPack) -> PackVerified:
+        """Say whether a pack is genuine, in circulation, and this member's; its maker is asked if nothing here names it. For: operator."""
+        return self._connection.ask('/api/supply/verify', request, PackVerified)
 
 
 class TrialCases:

@@ -66,6 +66,7 @@ MIGRATIONS: Final = (
         WITHOUT ROWID;
     CREATE INDEX correction_link ON correction (link);
     """,
+    "CREATE TABLE supply (kind TEXT NOT NULL, id BLOB NOT NULL, body BLOB NOT NULL, PRIMARY KEY (kind, id)) WITHOUT ROWID;",
 )
 
 
@@ -381,6 +382,25 @@ class Desk(EncryptedFile):
         if case is None:
             return self._rows(sql + " ORDER BY number")  # type: ignore[return-value]
         return self._rows(sql + " WHERE case_id = ?", (case,))  # type: ignore[return-value]
+
+    # Supply -----------------------------------------------------------------------------------------------------
+
+    def keep_supply(self, kind: str, *things: tuple[bytes, bytes]) -> None:
+        """Keep (id, body) of things of the supply chain under their kind; a later one replaces it."""
+        with self._writing() as db:
+            db.executemany("INSERT OR REPLACE INTO supply VALUES (?, ?, ?)", [(kind, *one) for one in things])
+
+    def drop_supply(self, kind: str, id_: bytes) -> None:
+        """Let one go."""
+        with self._writing() as db:
+            db.execute("DELETE FROM supply WHERE kind = ? AND id = ?", (kind, id_))
+
+    def supply(self, kind: str, id_: bytes | None = None) -> list[tuple[bytes, bytes]]:
+        """Return (id, body) of what is kept of a kind, in order of ids, or of the one asked for."""
+        sql = "SELECT id, body FROM supply WHERE kind = ?"
+        if id_ is None:
+            return self._rows(sql + " ORDER BY id", (kind,))  # type: ignore[return-value]
+        return self._rows(sql + " AND id = ?", (kind, id_))  # type: ignore[return-value]
 
     # Research ---------------------------------------------------------------------------------------------------
 

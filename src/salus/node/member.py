@@ -104,6 +104,8 @@ class MemberNode:
         """Who has signed in at the pages; gone when the process ends."""
         self.programs = Programs(clock, entropy)
         """What programs are in the middle of; gone when the process ends."""
+        self.memory: dict[str, object] = {}
+        """What domains keep in memory between use cases, by domain."""
         self.door = Door(self.member, self.signing_keys, clock, self.handlers)
 
     @property

@@ -47,6 +47,7 @@ from salus.node.member import BACKUP_KEYS, MemberNode, Ports
 from salus.node.network.cometbft import has_engine, initial_height, open_ledger, sockets_of
 from salus.node.research import rounds
 from salus.node.research import wire as research_wire
+from salus.node.supply import exchange as supply_exchange
 from salus.node.trials import exchange as trials_exchange
 from salus.node.trials import unblinding
 from salus.vault.backup import DayKeys
@@ -69,6 +70,7 @@ TAKERS: Final[Mapping[str, Taker]] = {
     GRANT_KIND: take_grant,
     **claims_takers.TAKERS,
     **trials_exchange.TAKERS,
+    **supply_exchange.TAKERS,
     **research_wire.TAKERS,
 }
 """What is taken under each kind of delivery; a domain adds its own line."""
@@ -269,6 +271,7 @@ def assemble(config: Config, keys: Keys, on: OnLedger, ports: Ports, folder: Pat
     handlers[emergency.PATH] = lambda sender, body: emergency.answer(node, sender, body)
     handlers.update(claims_keeper.handlers(node))
     handlers[unblinding.PATH] = unblinding.handler(node)
+    handlers.update(supply_exchange.handlers(node))
     handlers[delivery.PATH] = lambda sender, body: delivery.take(node, TAKERS, sender, body)
     if erasing.forgotten(node):
         node.close()

@@ -13,6 +13,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Final
 
+from salus.core.encoding import Value
 from salus.core.proof.digest import framed, mac
 from salus.core.proof.goods import MAX_DEPTH, SALT_BYTES, container_key
 from salus.core.proof.merkle import inclusion_path, root
@@ -22,8 +23,7 @@ SECRET_BYTES: Final = 32
 KEY_BYTES: Final = 32
 
 
-@dataclass(frozen=True, slots=True)
-class Box:
+class Box(Value, frozen=True):
     """A container as packed: of other containers, or of units."""
 
     name: str

@@ -1,5 +1,35 @@
-"""The supply chain at a node: use cases of one organisation on its own files."""
+"""The supply chain at a node: use cases of one organisation on its own files, and of goods between members."""
 
 from salus.node.supply.alone import check_events, match_delivery, trace_pack
+from salus.node.supply.trading import (
+    commission_lots,
+    end_goods,
+    follow_pack,
+    give_licence,
+    list_recalls,
+    list_stock,
+    offer,
+    recall_lot,
+    receive_goods,
+    ship_goods,
+    undo_end,
+    verify_pack,
+)
 
-__all__ = ["check_events", "match_delivery", "trace_pack"]
+__all__ = [
+    "check_events",
+    "commission_lots",
+    "end_goods",
+    "follow_pack",
+    "give_licence",
+    "list_recalls",
+    "list_stock",
+    "match_delivery",
+    "offer",
+    "recall_lot",
+    "receive_goods",
+    "ship_goods",
+    "trace_pack",
+    "undo_end",
+    "verify_pack",
+]

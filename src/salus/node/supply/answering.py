@@ -1,0 +1,290 @@
+"""Questions about goods: is this pack genuine and ours, what is recalled here, which way did it come."""
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Final
+
+from salus.agreements.supply.packing import Packed
+from salus.agreements.supply.triage import Call, Scan, Verdict, judge
+from salus.contracts.supply import port
+from salus.core.encoding import Value, decode, encode
+from salus.core.proof.digest import digest, mac
+from salus.core.tables import View
+from salus.node.errors import Forbidden, NotFound
+from salus.node.member import MemberNode
+from salus.node.supply.exchange import UnitTold, ask_unit, regulators, send
+from salus.node.supply.stock import (
+    ALERT,
+    HOP,
+    SALT_BYTES,
+    Index,
+    Part,
+    SentHop,
+    Stock,
+    elements_of,
+    hop_commitment,
+    index_of,
+    one_time,
+    part_of,
+    spots,
+    target_of,
+)
+
+YEAR_2000: Final = "20"
+
+
+class Alert(Value, frozen=True):
+    """A scan that called for an alarm."""
+
+    time: int
+    code: str
+    draft: str
+    """What a person may send to the regulator: Form FDA 3911's fields in words."""
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """What became of a scan."""
+
+    verdict: Verdict
+    height: int
+    """Height of the state that was asked."""
+    responder: str
+    """Who knew the unit: this member, its maker, or empty."""
+    proof: bytes
+    """What opens the unit and finds it in the ledger's state, for who keeps it; empty if nobody knows it."""
+
+
+@dataclass(frozen=True, slots=True)
+class Hops:
+    """A regulator's records, searchable."""
+
+    count: int
+    index: Index
+
+
+@dataclass(frozen=True, slots=True)
+class RecalledHere:
+    """Goods of a recalled lot that this member owns."""
+
+    lot: bytes
+    recall: int
+    holding: bytes
+    owner: bytes
+    serials: tuple[str, ...]
+    acknowledged: bool
+
+
+def verify(node: MemberNode, identifier: str) -> Answer:
+    """Answer for one unit, by the own replica; its maker is asked if the own data does not know it. Raises Malformed."""
+    elements = elements_of(identifier)
+    head = node.ledger.head().height
+    state, index = node.ledger.read(head), index_of(node)
+    own = [UnitTold(part_of(index, spot), target_of(index, spot)) for spot in spots(index, identifier) if spot.unit]
+    responder, told = (node.member, own[-1]) if own else (ask_unit(node, identifier) or ("", None))
+    if told is None:
+        return Answer(judge(_unknown()), head, "", b"")
+    found = port.find(state, told.target)
+    if found is None:
+        return Answer(judge(_unknown()), head, "", b"")
+    _, lot, expiry = told.part.product.decode("ascii").split("|")
+    row = found.holding
+    ended = row.reason.name if row.status is port.Status.ENDED else ""
+    ours = one_time(node, row.owner) is not None
+    verdict = judge(
+        Scan(
+            known=True,
+            lot_agrees=elements.get("10", lot) == lot,
+            expiry_agrees=elements.get("17", expiry) == expiry,
+            ended=ended,
+            recalled=bool(port.recall_of(state, found.id, row)),
+            suspect=row.status in {port.Status.DISPUTED, port.Status.QUARANTINED},
+            expired=_expired(expiry, node.now()),
+            ours=ours or (bool(row.to) and one_time(node, row.to) is not None),
+            ours_ended=ours,
+        )
+    )
+    if verdict.call is Call.ALARM:
+        _alert(node, found.id, verdict.code)
+    return Answer(verdict, head, responder, encode(told))
+
+
+def alerts(node: MemberNode) -> list[Alert]:
+    """Return the alarms of this member, one for each unit and code."""
+    return [decode(body, Alert) for _, body in node.desk.supply(ALERT)]
+
+
+def recall(node: MemberNode, gtin: str, lot: str, recall_class: int, serials: tuple[str, str] | None = None) -> int:
+    """Recall a lot of this member's making, or the units of a range of serials; class 0 lifts. Returns how many units.
+
+    A range is of serials of one length, both ends inside. Raises NotFound, Refused.
+    """
+    index, count = index_of(node), 0
+    mine = {stock.holding: (stock, part) for stock, part, _, _ in index.leaves if not stock.hop}
+    for stock, part in mine.values():
+        if part.product.decode("ascii").split("|")[:2] != [gtin, lot]:
+            continue
+        row = port.lot(node.ledger.read(), part.lot)
+        units: list[bytes] = []
+        if serials is not None:
+            units = sorted(port.holding_id(part.lot, key) for key in _range(index.tree(part), *serials))
+            if not units:
+                continue
+        if row is None or one_time(node, row.maker) is None:
+            continue
+        for start in range(0, max(1, len(units)), port.MAX_UNITS):
+            some = tuple(units[start : start + port.MAX_UNITS])
+            send(node, port.Recall(part.lot, recall_class, some), row.maker)
+        count += len(units) or stock.parts[0].box.count()
+    if not count:
+        raise NotFound("supply.no-lot", "this member made no such lot, or none of these serials")
+    return count
+
+
+def recalled_here(node: MemberNode) -> list[RecalledHere]:
+    """Return exactly the goods under recall that this member owns now and that have not ended."""
+    state, index = node.ledger.read(), index_of(node)
+    found: dict[tuple[bytes, bytes, bytes], tuple[int, list[str]]] = {}
+    for stock in {stock.holding: stock for stock, _, _, _ in index.leaves}.values():
+        for part in stock.parts:
+            for recall_lot in _under_recall(state, part):
+                for serial, standing in units_of(state, index, part):
+                    row = standing.holding
+                    class_ = port.recall_of(state, standing.id, row)
+                    if not class_ or row.status is port.Status.ENDED or one_time(node, row.owner) is None:
+                        continue
+                    _, names = found.setdefault((recall_lot, row.owner, standing.top), (class_, []))
+                    names.append(serial.decode("ascii"))
+    answered = {lot: {key for key, _ in port.acknowledgements(state, lot)} for lot in {lot for lot, _, _ in found}}
+    return [
+        RecalledHere(lot, class_, top, owner, tuple(dict.fromkeys(names)), owner in answered[lot])
+        for (lot, owner, top), (class_, names) in sorted(found.items())
+    ]
+
+
+def acknowledge(node: MemberNode) -> int:
+    """Answer every recall of goods that this member owns, once a lot and key. Returns how many units were set aside."""
+    count = 0
+    for one in recalled_here(node):
+        if not one.acknowledged:
+            told = mac(node.entropy(32), "salus/v1/supply-found", len(one.serials).to_bytes(8, "big"))
+            send(node, port.Acknowledge(one.lot, one.holding, told), one.owner)
+            count += len(one.serials)
+    return count
+
+
+def units_of(state: View, index: Index, part: Part) -> Iterator[tuple[bytes, port.Found]]:
+    """Yield (serial, how it stands) of every unit of a part, walking its tree once."""
+    top = port.find(state, port.Target(part.lot, part.key, ()))
+    if len(part.secret) == SALT_BYTES:
+        if top is not None:
+            yield part.box.serials[0], top
+        return
+    yield from _walk(state, part.lot, index.tree(part), top)
+
+
+def follow(node: MemberNode, identifier: str, purpose: str) -> list[SentHop]:
+    """Return the hops of a unit from end to end, the first one first, as a regulator.
+
+    The opening stands on the ledger before anything is told; each record is held against the state that committed it.
+    Raises Forbidden to others, NotFound.
+    """
+    if node.member not in regulators(node):
+        raise Forbidden("supply.regulator", "only a regulator keeps the records of others' goods")
+    records = {id_: decode(body, SentHop) for id_, body in node.desk.supply(HOP)}
+    way = sorted(_way(node, records, identifier))
+    reason = mac(node.entropy(32), "salus/v1/supply-purpose", purpose.encode())
+    for start in range(0, len(way), port.MAX_UNITS):
+        outcome = node.submitter.submit(port.Open(tuple(way[start : start + port.MAX_UNITS]), reason))
+        node.wait_for(outcome.height or 0)
+    for id_ in way:
+        sent = records[id_]
+        found = port.find(node.ledger.read(sent.height), port.Target(b"", sent.hop.holding, ()))
+        if found is None or found.holding.hop != id_ or hop_commitment(sent.hop) != id_:
+            raise Forbidden("supply.hop", "a record is not the one that was committed")
+    return sorted((records[id_] for id_ in way), key=lambda sent: sent.height)
+
+
+def _way(node: MemberNode, records: Mapping[bytes, SentHop], identifier: str) -> set[bytes]:
+    """Return the hops that name a unit, and those before them. Raises NotFound."""
+    kept = node.memory.get("supply-hops")
+    if not isinstance(kept, Hops) or kept.count != len(records):
+        kept = Hops(len(records), Index())
+        for id_, sent in records.items():
+            kept.index.add(Stock(sent.hop.holding, sent.hop.parts, id_))
+        node.memory["supply-hops"] = kept
+    way = {spot.stock.hop for spot in spots(kept.index, identifier)}
+    if not way:
+        raise NotFound("supply.no-way", "no record here names this unit")
+    waiting = sorted(way)
+    while waiting:
+        fresh = [one for one in records[waiting.pop()].hop.previous if one in records and one not in way]
+        way.update(fresh)
+        waiting += fresh
+    return way
+
+
+def _unknown() -> Scan:
+    return Scan(
+        known=False,
+        lot_agrees=False,
+        expiry_agrees=False,
+        ended="",
+        recalled=False,
+        suspect=False,
+        expired=False,
+        ours=False,
+        ours_ended=False,
+    )
+
+
+def _expired(expiry: str, now: int) -> bool:
+    """Tell whether a GS1 date YYMMDD is over at Unix time `now` (ms); day 00 is the end of the month."""
+    today = datetime.fromtimestamp(now // 1000, UTC).strftime("%Y%m%d")
+    day = YEAR_2000 + expiry
+    return len(expiry) == 6 and (day[:6] + ("99" if day.endswith("00") else day[6:])) < today
+
+
+def _alert(node: MemberNode, unit: bytes, code: str) -> None:
+    draft = (
+        "DRAFT, Form FDA 3911. 1 Type: initial. 2 Date of determination: to be filled in. "
+        f"3 Classification: suspect, code {code}. 4 Product, 5 NDC, 6 lot, 7 serial: see the alert's label. "
+        "8 Quantity: 1 package. 9 Company and contact: to be filled in."
+    )
+    key = digest("salus/v1/supply-alert", unit, code.encode())
+    node.desk.keep_supply(ALERT, (key, encode(Alert(node.now(), code, draft))))
+
+
+def _range(tree: Packed, first: str, last: str) -> Iterator[bytes]:
+    if tree.box.serials:
+        keys = tree.keys()
+        for key, serial in zip(keys, tree.box.serials, strict=False):
+            if len(serial) == len(first) and first.encode() <= serial <= last.encode():
+                yield key
+    for inner in tree.inside:
+        yield from _range(inner, first, last)
+
+
+def _under_recall(state: View, part: Part) -> Sequence[bytes]:
+    row = port.lot(state, part.lot)
+    lots = [part.lot, *(() if row is None else row.sources)]
+    marked = {mark.lot for _, mark in state.range(port.MARKS) if mark.recall or mark.ordered}
+    found = []
+    for lot in lots:
+        told = port.lot(state, lot)
+        if lot in marked or (told is not None and (told.recall or told.ordered)):
+            found.append(lot)
+    return found
+
+
+def _walk(state: View, lot: bytes, tree: Packed, above: port.Found | None) -> Iterator[tuple[bytes, port.Found]]:
+    """Yield how each unit of a container stands, given how the container does."""
+    keys = tree.keys()
+    for place, key in enumerate(keys[: len(tree.box.serials) or len(tree.inside)]):
+        own = port.find(state, port.Target(lot, key, ()))
+        found = own or (None if above is None else port.Found(port.holding_id(lot, key), above.holding, above.top))
+        if tree.inside:
+            yield from _walk(state, lot, tree.inside[place], found)
+        elif found is not None:
+            yield tree.box.serials[place], found
