@@ -22,7 +22,7 @@ FHIR = (
     '"effectiveDateTime":"2026-02-03","code":{"coding":[{"system":"http://loinc.org","code":"8867-4"}]},'
     '"valueQuantity":{"value":72.50,"unit":"/min"}}\n'
 )
-ENDED = 10.0
+ENDED = 60.0
 
 
 @pytest.fixture
