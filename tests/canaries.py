@@ -162,6 +162,7 @@ CANARIES: Mapping[str, Callable[[str], dict[str, Any]]] = {
         "output": f"{canary}.csv",
     },
     "fhir.check": lambda word: {"paths": [word], "profile": [word]},
+    "attach": lambda word: {"url": f"http://127.0.0.1:9/{word}", "source": word, "client": word, "key": word},
     "messages.list": lambda word: {"state": word},
     "messages.show": lambda word: {"id": word},
     "messages.replay": lambda word: {"id": [word]},

@@ -6,8 +6,6 @@ import time
 
 import pytest
 
-from salus.cli import entry
-
 HEAVY = (
     "apsw",
     "cryptography",

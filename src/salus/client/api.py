@@ -232,6 +232,7 @@ class AppRemoved(msgspec.Struct, frozen=True, kw_only=True):
     """Its id."""
 
 
+<<<<<<< HEAD
 class AskDays(msgspec.Struct, frozen=True, kw_only=True):
     """Asks for nothing more."""
 
@@ -241,6 +242,59 @@ class BackupDays(msgspec.Struct, frozen=True, kw_only=True):
 
     days: tuple[str, ...]
     """Days, the newest first."""
+=======
+class Attach(msgspec.Struct, frozen=True, kw_only=True):
+    """What to follow."""
+
+    url: str
+    """Base URL of the FHIR R4 server."""
+
+    source: str = ''
+    """URI by which its patients are known here; empty: the server's URL."""
+
+    client: str = ''
+    """Client id for SMART Backend Services; empty: no sign-in."""
+
+    key: str = ''
+    """File with the client's private key (JWK, ES384 or RS384)."""
+
+    types: tuple[str, ...] = ()
+    """Resource types; none: all that the server has."""
+
+    anew: bool = False
+    """Begin from the start instead of where the last run ended."""
+
+
+class Attached(msgspec.Struct, frozen=True, kw_only=True):
+    """What came."""
+
+    way: str
+    """export or search."""
+
+    since: str
+    """From when on changes were asked for; empty: from the start."""
+
+    until: str
+    """What the next run goes on from."""
+
+    resources: int
+    """Resources received."""
+
+    stored: int
+    """Sealed as a new record or version."""
+
+    unchanged: int
+    """The same bytes were here already."""
+
+    deleted: int
+    """Ended here because the server deleted them."""
+
+    deletions: bool
+    """Whether the server tells of deletions at all."""
+
+    refused: int
+    """Resources that are no FHIR R4, or whose patient is unknown."""
+>>>>>>> 7257b11 (Follow an existing FHIR server by export or search)
 
 
 class MakeBackup(msgspec.Struct, frozen=True, kw_only=True):
@@ -4819,6 +4873,10 @@ class Salus:
     def about(self, request: About) -> AboutNode:
         """Say which program answers, and for which member. For: anyone."""
         return self._connection.ask('/api/about', request, AboutNode)
+
+    def attach(self, request: Attach) -> Attached:
+        """Follow an existing FHIR server: take in what changed there since the last run. For: operator."""
+        return self._connection.ask('/api/attach', request, Attached)
 
     def export(self, request: ExportLedger) -> LedgerExported:
         """Write the ledger up to its newest checkpoint as one file. Nothing personal is in it. For: operator."""

@@ -67,6 +67,7 @@ MIGRATIONS: Final = (
     CREATE INDEX correction_link ON correction (link);
     """,
     "CREATE TABLE supply (kind TEXT NOT NULL, id BLOB NOT NULL, body BLOB NOT NULL, PRIMARY KEY (kind, id)) WITHOUT ROWID;",
+    "CREATE TABLE followed (source TEXT PRIMARY KEY, since TEXT NOT NULL) WITHOUT ROWID;",
 )
 
 
@@ -457,6 +458,18 @@ class Desk(EncryptedFile):
         """Note that a message is on the ledger."""
         with self._writing() as db:
             db.execute("DELETE FROM deferred WHERE number = ?", (number,))
+
+    # Servers that are followed -------------------------------------------------------------------------------------
+
+    def followed(self, source: str) -> str:
+        """Return from when on a followed server is asked for changes, "" for one that is new."""
+        rows = self._rows("SELECT since FROM followed WHERE source = ?", (source,))
+        return str(rows[0][0]) if rows else ""
+
+    def follow(self, source: str, since: str) -> None:
+        """Note from when on to ask next time."""
+        with self._writing() as db:
+            db.execute("INSERT OR REPLACE INTO followed VALUES (?, ?)", (source, since))
 
     # Messages of HL7 v2 ------------------------------------------------------------------------------------------
 

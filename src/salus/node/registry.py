@@ -5,6 +5,7 @@ from typing import Any, Final
 
 from salus.node import (
     about,
+    attaching,
     claims,
     corrections,
     disclosures,
@@ -41,6 +42,7 @@ from salus.node.wallet import joining, reading, seeing, sharing, studying, wishi
 # A domain's module or package; its use cases are the UseCase values in its namespace.
 DOMAINS: Final[tuple[ModuleType, ...]] = (
     about,
+    attaching,
     backups,
     charts,
     checking,

@@ -7,7 +7,7 @@ taken in together with their own references; a file of newline-delimited resourc
 import gzip
 import zlib
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import IO, Final
@@ -24,7 +24,7 @@ from salus.node.anchoring import anchor
 from salus.node.errors import NotFound
 from salus.node.member import MemberNode
 from salus.node.usecase import Progress, unheard
-from salus.vault.sealing import Content
+from salus.vault.sealing import Content, Kind
 
 BATCH: Final = 1_000  # resources sealed under one fdatasync and one commit
 CHUNK_BYTES: Final = 1 << 20
@@ -53,6 +53,8 @@ class Report:
     """References that stayed as received because nothing here answers to them."""
     doubtful: int = 0
     """Identifiers that already belong to another patient's link: a person must look."""
+    deleted: int = 0
+    """Ended by a tombstone, because their source deleted them."""
     types: Counter[str] = field(default_factory=Counter)
     refused: Counter[str] = field(default_factory=Counter)
     """Refusals by code and element."""
@@ -90,9 +92,26 @@ class Intake:
             self._file(path)
             done += path.stat().st_size
             self._report.files += 1
+        progress(total, total, "reading")
+        return self.finish()
+
+    def take(self, chunks: Iterable[bytes]) -> None:
+        """Take in newline-delimited resources as they come; `finish` ends the run."""
+        for one in read_ndjson(chunks):
+            self._one(one)
+
+    def gone(self, kind: str, id_: str) -> None:
+        """End a resource that its source deleted: a tombstone is its next version; one that is not here is passed over."""
+        self._write()
+        self._node.catch_up()
+        for hit in self._node.index.search.own(f"{kind}/{id_}"):
+            self._batch.append((hit.link, Content(kind, id_, b"", kind=Kind.TOMBSTONE)))
+            self._report.deleted += 1
+
+    def finish(self) -> Report:
+        """Place what waited, seal, index and anchor."""
         self._settle()
         self._write()
-        progress(total, total, "reading")
         self._node.catch_up()
         anchor(self._node)
         return self._report
