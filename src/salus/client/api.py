@@ -232,17 +232,6 @@ class AppRemoved(msgspec.Struct, frozen=True, kw_only=True):
     """Its id."""
 
 
-<<<<<<< HEAD
-class AskDays(msgspec.Struct, frozen=True, kw_only=True):
-    """Asks for nothing more."""
-
-
-class BackupDays(msgspec.Struct, frozen=True, kw_only=True):
-    """When backups were made that still open. Where they lie, whoever made them knows."""
-
-    days: tuple[str, ...]
-    """Days, the newest first."""
-=======
 class Attach(msgspec.Struct, frozen=True, kw_only=True):
     """What to follow."""
 
@@ -294,7 +283,17 @@ class Attached(msgspec.Struct, frozen=True, kw_only=True):
 
     refused: int
     """Resources that are no FHIR R4, or whose patient is unknown."""
->>>>>>> 7257b11 (Follow an existing FHIR server by export or search)
+
+
+class AskDays(msgspec.Struct, frozen=True, kw_only=True):
+    """Asks for nothing more."""
+
+
+class BackupDays(msgspec.Struct, frozen=True, kw_only=True):
+    """When backups were made that still open. Where they lie, whoever made them knows."""
+
+    days: tuple[str, ...]
+    """Days, the newest first."""
 
 
 class MakeBackup(msgspec.Struct, frozen=True, kw_only=True):
