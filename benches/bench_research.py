@@ -12,7 +12,7 @@ import time
 import numpy as np
 
 from salus.agreements.research import gate, masks, models
-from salus.agreements.research.population import Population
+from salus.agreements.research.population import root_of
 from salus.agreements.research.rounds import Site
 from salus.contracts.research.port import Applicant, Policy, Purpose, match
 from salus.node.research.noise import mechanism
@@ -107,7 +107,7 @@ def _together(parts):
 def _population():
     members = {secrets.token_bytes(32): secrets.token_bytes(32) for _ in range(COUNTED)}
     floor, _ = _best(lambda: [hashlib.sha256(path + value + b"\0").digest() for path, value in members.items()])
-    made, _ = _best(lambda: Population(members).root)
+    made, _ = _best(lambda: root_of(members))
     ratio = made / (2 * floor)
     return [
         _figure(

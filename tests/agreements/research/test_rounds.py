@@ -4,9 +4,11 @@ import secrets
 
 import numpy as np
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from salus.agreements.research import models, rounds
-from salus.agreements.research.population import Population, counted, path, value
+from salus.agreements.research.population import Population, counted, path, root_of, value
 from salus.core.proof.errors import Unproven
 
 from .test_models import QUERY, drawn, seeds, stacked
@@ -104,3 +106,15 @@ def test_two_queries_share_nothing_of_a_person():
     link = secrets.token_bytes(32)
     assert path(link, QUERY) != path(link, bytes([1]) * 16)
     assert Population({}).root == Population({}).root
+
+
+@given(st.dictionaries(st.integers(0, 40), st.integers(1, 255), max_size=20), st.sampled_from([0, 3, 250]))
+def test_the_root_alone_is_that_of_the_map(members, shift):
+    """Paths that share long beginnings too: nothing stands beside a subtree on its way up."""
+    found = {(place << shift).to_bytes(32, "big"): bytes([told]) * 32 for place, told in members.items()}
+    assert root_of(found) == Population(found).root
+
+
+def test_the_root_alone_of_many_is_that_of_the_map():
+    found = {secrets.token_bytes(32): secrets.token_bytes(32) for _ in range(500)}
+    assert root_of(found) == Population(found).root

@@ -311,3 +311,54 @@ def test_a_frame_agrees_with_a_model_by_hand():
     fit = models.newton(models.logistic(design, frame.numbers("hypertension")), 3)
     told = figures.figures(frame)
     assert [line["estimate"] for line in told] == pytest.approx(list(fit.coefficients))
+
+
+FOLLOWED = {
+    "resourceType": "ViewDefinition",
+    "name": "followed",
+    "resource": "Observation",
+    "status": "active",
+    "where": [{"path": "code.coding.exists(code = 'follow-up-years')"}],
+    "select": [
+        {
+            "column": [
+                {"name": "patient", "path": "subject.getReferenceKey(Patient)"},
+                {"name": "years", "path": "value.ofType(integer)"},
+            ]
+        }
+    ],
+}
+YEARS = {"kind": "reduce", "name": "years", "view": "followed", "by": "max", "column": "years", "bounds": [0, 3]}
+YEAR = {"kind": "derive", "name": "year", "op": "bins", "of": ["years"], "edges": [1.5, 2.5], "levels": ["1", "2", "3"]}
+STROKE = {
+    "kind": "reduce",
+    "name": "stroke",
+    "view": "conditions",
+    "by": "exists",
+    "where": [{"column": "code", "codes": ["230690007"]}],
+    "levels": ["0", "1"],
+}
+
+
+def test_a_histogram_tells_its_quartiles_and_is_written(node, files):
+    lines = figures.figures(own({"kind": "histogram", "of": "age_group"}, [BINNED]))
+    assert sum(line["count"] for line in lines if "count" in line) == 400
+    assert [line["quantile"] for line in lines if "quantile" in line] == [0.25, 0.5, 0.75]
+    assert {line["age_group"] for line in lines} <= set(BINNED["levels"])
+    done = run(node, files, asked({"kind": "histogram", "of": "age_group"}, [BINNED]))
+    assert done.lines == len(lines)
+
+
+def test_a_survival_curve_is_that_of_its_table():
+    statistic = {"kind": "survival", "time": "year", "event": "stroke"}
+    views = [*QUERY["views"], FOLLOWED]
+    lines = figures.figures(own(statistic, [YEARS, YEAR, STROKE], views=views))
+    frame = own({"kind": "table", "by": ["year", "stroke"]}, [YEARS, YEAR, STROKE], views=views)
+    counts = {(line["year"], line["stroke"]): line["count"] for line in figures.figures(frame)}
+    at_risk, expected = 400, 1.0
+    for line in lines:
+        died, left = counts[line["year"], "1"], counts[line["year"], "0"]
+        expected *= 1 - died / at_risk
+        assert (line["at_risk"], line["survival"]) == (at_risk, pytest.approx(expected))
+        at_risk -= died + left
+    assert [line["survival"] for line in lines] == pytest.approx([0.7, 0.49, 0.34], abs=0.1)

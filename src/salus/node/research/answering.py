@@ -206,7 +206,7 @@ def rerun_question(node: MemberNode, request: RerunQuestion) -> QuestionRerun:
             for number in choices.numbers(node, person)
         ):
             return QuestionRerun(same=False, why="records were added or changed since")
-        root = choices.population_of(node, query, kept.counted, kept.salt).root
+        root = choices.root_of(node, query, kept.counted, kept.salt)
         own = frame_of(node, checked(kept.question.document, row), kept, found.persons)
         if root != _part(node, query, data_set).population or _figures(own, row) != kept.exact:
             return QuestionRerun(same=False, why="records were added or changed since")
@@ -293,7 +293,7 @@ def _begin(node: MemberNode, row: port.Query, data_set: bytes, kept: Held, found
     kept = keep(node, data_set, msgspec.structs.replace(kept, exact=_figures(own, row)))
     if row.way is port.Way.NOISY:
         _drawn(node, row, kept)
-    root = choices.population_of(node, query_id, counted, salt).root
+    root = choices.root_of(node, query_id, counted, salt)
     outcome = node.submitter.submit(port.Begin(query_id, data_set, root))
     node.wait_for(outcome.height or 0)
     return kept
@@ -309,7 +309,7 @@ def _confirm(node: MemberNode, row: port.Query, data_set: bytes, kept: Held, par
     )
     again = _eligible(node, row, data_set, [row.height, part.height])
     still = {*kept.counted} <= {person.counted for person in again.persons}
-    same = still and choices.population_of(node, query_id, kept.counted, kept.salt).root == part.population
+    same = still and choices.root_of(node, query_id, kept.counted, kept.salt) == part.population
     if not same:
         fail(node, data_set, kept, "somebody left, or was added, between counting and the begin")
         return kept

@@ -256,14 +256,18 @@ def numbers(node: MemberNode, person: Person) -> list[int]:
 
 
 def population_of(node: MemberNode, query: bytes, counted: Sequence[Counted], salt: bytes) -> population.Population:
-    """Return the map of those counted in a question, for the begin or for a proof."""
-    members = {}
-    for one in counted:
-        path = node.vault.link_mac(one.link, population.LABEL, query)
-        members[path] = population.value(leaf_salt(salt, one.link), one.choice)
-    return population.Population(members)
+    """Return the map of those counted in a question, for proofs."""
+    return population.Population(_members(node, query, counted, salt))
 
 
-def leaf_salt(salt: bytes, link: bytes) -> bytes:
-    """Return the salt of one person's leaf."""
-    return population.salt_of(salt, link)
+def root_of(node: MemberNode, query: bytes, counted: Sequence[Counted], salt: bytes) -> bytes:
+    """Return the root of those counted in a question, for the begin."""
+    return population.root_of(_members(node, query, counted, salt))
+
+
+def _members(node: MemberNode, query: bytes, counted: Sequence[Counted], salt: bytes) -> dict[bytes, bytes]:
+    label = population.LABEL
+    return {
+        node.vault.link_mac(one.link, label, query): population.value(population.salt_of(salt, one.link), one.choice)
+        for one in counted
+    }

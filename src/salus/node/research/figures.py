@@ -172,12 +172,13 @@ def write(lines: list[Line], file: Path) -> None:
     """Write figures as Parquet, NDJSON or CSV, by the file's ending."""
     kinds = {".parquet": "PARQUET", ".ndjson": "JSON", ".csv": "CSV, HEADER"}
     types = {str: "VARCHAR", int: "BIGINT", float: "DOUBLE", type(None): "DOUBLE"}
-    names = list(lines[0])
+    names = list(dict.fromkeys(name for line in lines for name in line))
+    first = {name: next((line[name] for line in lines if line.get(name) is not None), None) for name in names}
     with duckdb.connect(":memory:") as database:
-        listed = ", ".join(f'"{name}" {types[type(lines[0][name])]}' for name in names)
+        listed = ", ".join(f'"{name}" {types[type(first[name])]}' for name in names)
         database.execute(f"CREATE TABLE figures ({listed})")
         places = ", ".join("?" for _ in names)
         insert = f"INSERT INTO figures VALUES ({places})"  # noqa: S608 -- places only
-        database.executemany(insert, [[line[name] for name in names] for line in lines])
+        database.executemany(insert, [[line.get(name) for name in names] for line in lines])
         target = str(file).replace("'", "''")
         database.execute(f"COPY figures TO '{target}' (FORMAT {kinds[file.suffix]})")
