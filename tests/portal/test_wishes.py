@@ -61,11 +61,14 @@ def test_a_patient_sees_exactly_what_would_be_seen_then_shares_that(north, clini
 
 def test_only_what_is_asked_for_can_be_given(north, code) -> None:
     browser = north.patient()
-    sent = previewed(browser, read_code(browser, code), **{"class": "mental-health"})
+    for empty in ({"class": "general"}, {"from": "north"}):
+        sent = previewed(browser, read_code(browser, code), **empty)
+        assert (sent.status_code, "share.nothing" in sent.text) == (400, True)
+    sent = previewed(browser, read_code(browser, code), **{"class": "mental-health", "from": "north"})
     assert (sent.status_code, "wallet.classes" in sent.text) == (400, True)
     with pytest.raises(EdgeError, match="not asked for"):
         grant(north.wallet, AnswerRequest(code=code, days=1, classes=("genetic",)))
-    bad = previewed(browser, read_code(browser, code), since="2026-02-31")
+    bad = previewed(browser, read_code(browser, code), since="2026-02-31", **{"class": "general", "from": "north"})
     assert (bad.status_code, "wallet.day" in bad.text) == (400, True)
     assert read_code(browser, "salus-access:nonsense").status_code == 400
     other = north.patient()

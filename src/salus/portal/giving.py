@@ -6,7 +6,7 @@ from typing import Any, Final
 
 from starlette.responses import Response
 
-from salus.node.errors import NotFound
+from salus.node.errors import Malformed, NotFound
 from salus.node.wallet.joining import show as show_wallet
 from salus.node.wallet.reading import list_own
 from salus.node.wallet.sharing import RequestRead, grant, read_request
@@ -79,7 +79,9 @@ def _request(visit: Visit, name: str) -> OneRequest:
 
 
 def _chosen(visit: Visit) -> dict[str, Any]:
-    """Return what the form says is to be given."""
+    """Return what the form says is to be given. Raises Malformed when nothing is: an empty choice never means all."""
+    if not visit.form.get("class") or not visit.form.get("from"):
+        raise Malformed("share.nothing", "nothing was chosen", todo="choose what, and from where; or leave the page")
     return {
         "classes": visit.form.get("class", ()),
         "share_from": visit.form.get("from", ()),
