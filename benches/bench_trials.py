@@ -9,10 +9,13 @@ import json
 import time
 
 from salus.agreements.threshold import combine, hash_to_g1, verify
+from salus.agreements.trials.acts import read
 from salus.agreements.trials.compile import compile_plan
+from salus.agreements.trials.conduct import conduct
 from salus.agreements.trials.draws import BigStick, draw_message, next_arm, number, replay
 from salus.interop.cdisc.usdm import read_usdm
 from salus.vault.threshold import accept, deal, sign
+from tests.agreements.trials import sample
 from tests.interop.cdisc.protocols import protocol, written
 
 DRAWS = 100
@@ -64,11 +67,24 @@ def run():
         arms.append(next_arm(scheme, b"s", arms, number(signature)))
     audited = _seconds(lambda: replay(scheme, {b"s": signatures}, {b"s": arms}), 2)
     hashed = _seconds(lambda: [hash_to_g1(draw_message(b"t", b"p", b"s", n, b"e")) for n in range(AUDITED)], 2)
+    acts = _chain(200)
+    under = sample.under()
+    judged = _seconds(lambda: conduct(acts, under), 3)
+    verified = _seconds(lambda: [read(one.signed) for one in acts], 3)
     return [
+        _figure("an act judged / its bytes and signature checked", judged / len(acts), verified / len(acts), 3),
         _figure("protocol compiled / json.loads", compiled, loaded, 200),
         _figure("draw / verifying its three partials", _seconds(draw, 2) / DRAWS, _seconds(curve, 2) / DRAWS, 2),
         _figure("allocations replayed / hashing their messages", audited / AUDITED, hashed / AUDITED, 2),
     ]
+
+
+def _chain(count):
+    chain = sample.Chain().enrolled()
+    chain.add("visit", day=14, visit="week2")
+    for _ in range(count - 7):
+        chain.add("form", day=14, visit="week2", activity="measure", item__PAIN="6", item__PULSE="71")
+    return chain.acts
 
 
 def _figure(name, value, limit, most):

@@ -177,6 +177,15 @@ CANARIES: Mapping[str, Callable[[str], dict[str, Any]]] = {
     },
     "trial.assess": lambda word: {"case": LINK, "assessment": word},
     "trial.audit": lambda _: {"study": LINK},
+    "trial.clock": lambda word: {"study": LINK, "kind": "15-days", "event": word},
+    "trial.payments": lambda _: {"study": LINK},
+    "trial.rehearse": lambda word: {
+        "protocol": base64(word),
+        "terms": base64(word),
+        "analysis": base64(word),
+        "acts": base64(word),
+    },
+    "trial.told": lambda word: {"case": LINK, "acknowledgement": base64(word)},
     "trial.commit": lambda word: {
         "study": LINK,
         "protocol": base64(f'{{"{word}": 1}}'),

@@ -3498,6 +3498,29 @@ class TrialChecked(msgspec.Struct, frozen=True, kw_only=True):
     """Domains not there, and what was not checked for it."""
 
 
+class StartSafetyClock(msgspec.Struct, frozen=True, kw_only=True):
+    """A serious event whose telling is due."""
+
+    study: str
+    """Id of the study."""
+
+    kind: str
+    """24-hours (a site), 7-days, 15-days or follow-up (the sponsor)."""
+
+    event: str
+    """The event; only a salted commitment is public."""
+
+
+class SafetyClockStarted(msgspec.Struct, frozen=True, kw_only=True):
+    """The deadline runs, for everyone to see."""
+
+    case: str
+    """Its id."""
+
+    due: str
+    """By when it is to be told, UTC."""
+
+
 class CommitTrial(msgspec.Struct, frozen=True, kw_only=True):
     """A study definition and who plays which part."""
 
@@ -3694,6 +3717,23 @@ class OutcomesCompared(msgspec.Struct, frozen=True, kw_only=True):
     """As specified, changed in what, missing, added."""
 
 
+class ListPayments(msgspec.Struct, frozen=True, kw_only=True):
+    """The study whose payments are asked for."""
+
+    study: str
+    """Id of the study."""
+
+
+class Payments(msgspec.Struct, frozen=True, kw_only=True):
+    """What is to be paid, as site and sponsor compute alike; no arm enters into it."""
+
+    sites: tuple[str, ...]
+    """Site, visits to be paid, sum in minor units."""
+
+    held: int
+    """Visits that wait for a signature or a query."""
+
+
 class CheckProtocol(msgspec.Struct, frozen=True, kw_only=True):
     """A protocol."""
 
@@ -3781,6 +3821,41 @@ class RegistryShown(msgspec.Struct, frozen=True, kw_only=True):
 
     record: str
     """JSON: ClinicalTrials.gov's names."""
+
+
+class RehearseTrial(msgspec.Struct, frozen=True, kw_only=True):
+    """A definition and acts to play."""
+
+    protocol: bytes
+    """USDM 4.0, JSON."""
+
+    terms: bytes
+    """The terms, JSON."""
+
+    analysis: bytes
+    """The analysis plan, ARS v1, JSON."""
+
+    acts: bytes
+    """The acts, NDJSON."""
+
+    locked: str = ''
+    """When the data is locked, ISO 8601; empty: never."""
+
+
+class TrialRehearsed(msgspec.Struct, frozen=True, kw_only=True):
+    """What the rules say of each act."""
+
+    sound: bool
+    """Whether every act was taken, without a deviation."""
+
+    verdicts: tuple[str, ...]
+    """Acts not taken: line, subject, code, why."""
+
+    deviations: tuple[str, ...]
+    """Line or 0, subject, code, arithmetic."""
+
+    participants: tuple[str, ...]
+    """Subject, status, open queries, visits to be paid."""
 
 
 class PostResult(msgspec.Struct, frozen=True, kw_only=True):
@@ -3957,6 +4032,23 @@ class Tasks(msgspec.Struct, frozen=True, kw_only=True):
 
     tasks: tuple[str, ...]
     """What is due, with its window."""
+
+
+class MeetSafetyClock(msgspec.Struct, frozen=True, kw_only=True):
+    """What was told, and its acknowledgement."""
+
+    case: str
+    """Id of the deadline."""
+
+    acknowledgement: bytes
+    """The acknowledgement as received."""
+
+
+class SafetyClockMet(msgspec.Struct, frozen=True, kw_only=True):
+    """In time or late: late stays late."""
+
+    status: str
+    """met or late."""
 
 
 class Unblind(msgspec.Struct, frozen=True, kw_only=True):
@@ -4745,6 +4837,10 @@ class TrialCases:
         """Hold a study's data against its protocol: visits outside their windows, missing consents, contradictions. For: operator."""
         return self._connection.ask('/api/trial/check', request, TrialChecked)
 
+    def clock(self, request: StartSafetyClock) -> SafetyClockStarted:
+        """Start a deadline of telling; whose it is to start, the ledger checks. For: operator."""
+        return self._connection.ask('/api/trial/clock', request, SafetyClockStarted)
+
     def commit(self, request: CommitTrial) -> TrialCommitted:
         """Commit a trial as its sponsor, and send every party its definition. What terms leave open is refused by name. For: operator."""
         return self._connection.ask('/api/trial/commit', request, TrialCommitted)
@@ -4777,6 +4873,10 @@ class TrialCases:
         """Hold a report's outcomes against those registered before the first visit: as specified, changed, missing, added. For: operator."""
         return self._connection.ask('/api/trial/outcomes', request, OutcomesCompared)
 
+    def payments(self, request: ListPayments) -> Payments:
+        """List what sites are to be paid: signed visits without an open query, at the amounts of the terms. For: operator."""
+        return self._connection.ask('/api/trial/payments', request, Payments)
+
     def protocol(self, request: CheckProtocol) -> ProtocolChecked:
         """Compile a protocol and say what it becomes, or by rule and path why it does not. For: operator."""
         return self._connection.ask('/api/trial/protocol', request, ProtocolChecked)
@@ -4792,6 +4892,10 @@ class TrialCases:
     def registry(self, request: ShowRegistry) -> RegistryShown:
         """Write the record that a public registry asks for, with the outcome register as the ledger has it. For: operator."""
         return self._connection.ask('/api/trial/registry', request, RegistryShown)
+
+    def rehearse(self, request: RehearseTrial) -> TrialRehearsed:
+        """Play acts against a definition and tell every verdict, as a site and its sponsor would reach it. For: operator."""
+        return self._connection.ask('/api/trial/rehearse', request, TrialRehearsed)
 
     def result(self, request: PostResult) -> ResultPosted:
         """Commit a result as the statistician, or why there is none. An outcome that was never registered is marked. For: operator."""
@@ -4828,6 +4932,10 @@ class TrialCases:
     def tasks(self, request: ListTasks) -> Tasks:
         """List participants as their chains tell, at the site and at everyone the acts were sent to: verdicts, tasks. For: operator."""
         return self._connection.ask('/api/trial/tasks', request, Tasks)
+
+    def told(self, request: MeetSafetyClock) -> SafetyClockMet:
+        """Say that an event was told, with the acknowledgement's digest; block time decides whether in time. For: operator."""
+        return self._connection.ask('/api/trial/told', request, SafetyClockMet)
 
     def unblind(self, request: Unblind) -> Unblinded:
         """Learn one participant's arm in an emergency. The register shows it; the sponsor assesses it. For: operator."""

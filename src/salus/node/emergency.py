@@ -13,9 +13,10 @@ import re
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Final
+from typing import Any, Final
 
 from salus.contracts.records.port import OpenEmergency, ReviewEmergency, emergency
+from salus.contracts.trials.port import OpenAllocation
 from salus.core.encoding import MalformedBytes, Value, decode, encode
 from salus.core.proof.digest import digest, mac
 from salus.index.index import Choice
@@ -40,6 +41,8 @@ from salus.vault.served import Received
 FORMAT: Final = 1
 PATH: Final = "/exchange/emergency"
 LABEL: Final = "salus/v1/emergency"
+DEFERRABLE: Final[Any] = OpenEmergency | OpenAllocation
+"""What may be committed after it was answered: an emergency of care, an opening of a trial's allocation."""
 PURPOSE: Final = "ETREAT"
 REASONS: Final = ("unconscious", "life-threatening", "incapable", "other-danger")
 """Why no grant could be asked for: a structured reason, said in the patient's log."""
@@ -312,7 +315,7 @@ def settle(node: MemberNode) -> int:
     """Commit what was deferred, purge what was read longer ago than its review is due; return how many cases moved."""
     moved = 0
     for key, data in node.desk.deferred():
-        node.submitter.submit(decode(data, OpenEmergency))
+        node.submitter.submit(decode(data, DEFERRABLE))
         node.desk.settled(key)
         moved += 1
     for one in node.desk.emergencies():

@@ -2,23 +2,30 @@
 
 import json
 from collections.abc import Iterator
+from concurrent.futures import Future
 
 import pytest
 from msgspec import structs
 
 from salus.contracts.trials import port
 from salus.core.encoding import encode
+from salus.engines.errors import Busy
+from salus.engines.ports import Ledger, Outcome
+from salus.node import emergency
 from salus.node.demo.trial_scene import FOUNDERS, PARTIES, Scene, day_of, opened, sample
 from salus.node.errors import Conflict, EdgeError, Forbidden, Malformed, NotFound, Refused
 from salus.node.exchange.delivery import deliver_due
 from salus.node.exchange.wire import RemoteRefusal
+from salus.node.submitting import Submitter
 from salus.node.trials import (
     assess,
     audit_draws,
     compare_outcomes,
     draft_act,
+    list_payments,
     list_tasks,
     lock_trial,
+    meet_clock,
     post_result,
     publish_draws,
     show_key,
@@ -26,6 +33,7 @@ from salus.node.trials import (
     show_trial,
     sign_lock,
     sign_trial,
+    start_clock,
     take_consent,
     unblind,
     withdraw_consent,
@@ -33,6 +41,7 @@ from salus.node.trials import (
 from salus.node.trials.closing import AuditDraws, CompareOutcomes, LockTrial, PostResult, PublishDraws, ShowRegistry
 from salus.node.trials.conducting import DraftAct, ListTasks, TakeConsent, WithdrawConsent, kit_of
 from salus.node.trials.drawing import check_evidence
+from salus.node.trials.duties import ListPayments, MeetSafetyClock, StartSafetyClock
 from salus.node.trials.exchange import TAKERS
 from salus.node.trials.founding import ShowKey, ShowTrial, SignTrial
 from salus.node.trials.kept import (
@@ -201,7 +210,7 @@ def test_an_emergency_shows_one_arm_and_stands_in_the_register(scene: Scene) -> 
     assert (told.kit, told.arm) == (envelope.kit, ("arm-placebo", "arm-active")[envelope.arm])
     assert not told.deferred
     shown = show_trial(scene.node("sponsor"), ShowTrial(study=scene.id))
-    assert shown.openings == ("emergency, pregnancy, opened, pharmacy-b",)
+    assert "emergency, pregnancy, opened, pharmacy-b" in shown.openings
     state = scene.node("sponsor").ledger.read()
     row = port.opening(state, bytes.fromhex(told.case))
     assert row is not None
@@ -210,6 +219,59 @@ def test_an_emergency_shows_one_arm_and_stands_in_the_register(scene: Scene) -> 
     with pytest.raises(Malformed):
         unblind(north, Unblind(study=scene.id, subject=subject, reason="curiosity"))
     assert assess(scene.node("sponsor"), Assess(case=told.case, assessment="sound")).status == "assessed"
+
+
+class Halted:
+    """A ledger that orders nothing for now."""
+
+    def __init__(self, ledger: Ledger) -> None:
+        self.head = ledger.head
+
+    def submit(self, _wire: bytes) -> Future[Outcome]:
+        future: Future[Outcome] = Future()
+        future.set_exception(Busy("halted"))
+        return future
+
+
+def test_an_emergency_is_answered_while_the_ledger_is_halted_and_committed_later(scene: Scene) -> None:
+    subject = scene.screen("north", 55)
+    scene.enrol("north", subject, "65-and-over")
+    scene.work()
+    service = scene.node("pharmacy-b")
+    sound = service.submitter
+    service.submitter = Submitter(
+        Halted(service.ledger),  # type: ignore[arg-type]
+        service.network,
+        service.member,
+        service.signing_key,
+        clock=service.now,
+        entropy=service.entropy,
+    )
+    told = unblind(scene.node("north"), Unblind(study=scene.id, subject=subject))
+    service.submitter = sound
+    assert told.deferred
+    assert port.opening(service.ledger.read(), bytes.fromhex(told.case)) is None
+    assert emergency.settle(service) == 1
+    row = port.opening(scene.node("sponsor").ledger.read(), bytes.fromhex(told.case))
+    assert row is not None
+    assert row.deferred
+    assert emergency.settle(service) == 0
+
+
+def test_duties_of_telling_and_paying(scene: Scene) -> None:
+    started = start_clock(scene.node("north"), StartSafetyClock(study=scene.id, kind="24-hours", event="collapse"))
+    met = MeetSafetyClock(case=started.case, acknowledgement=b"ack")
+    with pytest.raises(Refused, match=r"trials\.NOT_PARTY"):
+        meet_clock(scene.node("sponsor"), met)
+    assert meet_clock(scene.node("north"), met).status == "met"
+    with pytest.raises(Refused, match=r"trials\.WRONG_KIND"):
+        start_clock(scene.node("north"), StartSafetyClock(study=scene.id, kind="15-days", event="collapse"))
+    subject = scene.screen("north", 70)
+    before = list_payments(scene.node("north"), ListPayments(study=scene.id))
+    scene.say("north", subject, [("investigator-north", "sign", "", {"visit": "screen"})])
+    after = list_payments(scene.node("north"), ListPayments(study=scene.id))
+    assert (after.sites, after.held) == (("north: 1 visits, 25000",), before.held - 1)
+    assert before.sites == ()
 
 
 def test_attack_an_emergency_asked_by_another_member(scene: Scene) -> None:

@@ -5,8 +5,6 @@ from typing import Final
 
 from salus.agreements.trials.draws import Blocks, next_arm, number
 from salus.agreements.trustees import ThresholdRefused
-from salus.contracts.trials import port
-from salus.core.proof.digest import digest
 from salus.node.demo.telling import Step, Telling
 from salus.node.demo.trial_scene import DAY, SIZE_KEY, SIZES, Said, Scene, day_of, sample
 from salus.node.demo.trial_story import Story, anchor_all, visit_all
@@ -16,17 +14,21 @@ from salus.node.trials import (
     assess,
     audit_draws,
     compare_outcomes,
+    list_payments,
     list_tasks,
     lock_trial,
+    meet_clock,
     post_result,
     publish_draws,
     show_registry,
     show_trial,
     sign_lock,
+    start_clock,
     unblind,
 )
 from salus.node.trials.closing import AuditDraws, CompareOutcomes, LockTrial, PostResult, PublishDraws, ShowRegistry
 from salus.node.trials.conducting import ListTasks
+from salus.node.trials.duties import ListPayments, MeetSafetyClock, StartSafetyClock
 from salus.node.trials.founding import AmendTrial, ShowTrial
 from salus.node.trials.kept import Draws, Envelope, Rows, keep, kept, one
 from salus.node.trials.sight import in_order, place_of
@@ -76,19 +78,16 @@ def _safety(telling: Telling, story: Story) -> None:
         site, subject = story.subjects[4]
         said: list[Said] = [(f"nurse-{site}", "adverse", "", {"term": "collapse", "hospitalisation": "yes"})]
         scene.say(site, subject, said)
-        commitment = digest("salus/v1/demo-event", scene.study)
-        cases = (b"case-of-24-hours", b"case-of-15-days!")
-        scene.node(site).submitter.submit(port.StartClock(scene.study, cases[0], port.ClockKind.HOURS_24, commitment))
-        scene.node(site).submitter.submit(port.MeetClock(cases[0], commitment))
-        sponsor = scene.node("sponsor").submitter
-        sponsor.submit(port.StartClock(scene.study, cases[1], port.ClockKind.DAYS_15, commitment))
+        first = start_clock(scene.node(site), StartSafetyClock(study=scene.id, kind="24-hours", event="collapse"))
+        met = meet_clock(scene.node(site), MeetSafetyClock(case=first.case, acknowledgement=b"sponsor"))
+        step.holds("the site told in time", met.status == "met")
+        second = start_clock(scene.node("sponsor"), StartSafetyClock(study=scene.id, kind="15-days", event="collapse"))
         scene.together.clock.advance(16 * DAY)
         shown = show_trial(scene.node("ethics"), ShowTrial(study=scene.id))
         step.figure("overdue, for everyone to see", "; ".join(shown.overdue))
         step.holds("the sponsor's clock of 15 days is overdue, the site's was met", len(shown.overdue) == 1)
-        sponsor.submit(port.MeetClock(cases[1], commitment))
-        row = port.clock(scene.node("ethics").ledger.read(), cases[1])
-        step.holds("told too late stays late", row is not None and row.status is port.ClockStatus.LATE)
+        late = meet_clock(scene.node("sponsor"), MeetSafetyClock(case=second.case, acknowledgement=b"authority"))
+        step.holds("told too late stays late", late.status == "late")
     with telling.step("One emergency, one arm", "The register shows that it happened, not whose arm it was.") as step:
         told = unblind(scene.node(site), Unblind(study=scene.id, subject=subject, reason="treatment"))
         story.opening = told.case
@@ -165,6 +164,9 @@ def _lock(telling: Telling, story: Story) -> None:
             "statistician, sponsor and coordinator sign", sign_lock(scene.node("north"), lock).status == "locked"
         )
         step.figure("rows", made.rows)
+        paid = [list_payments(scene.node(name), ListPayments(study=scene.id)).sites for name in ("sponsor", "north")]
+        step.holds("site and sponsor compute the same payment", paid[1][0] in paid[0])
+        step.figure("to be paid", paid[1][0])
         site, subject = story.subjects[5]
         item = {"item": "week4/measure/1/PAIN", "value": "0", "reason": "better"}
         with step.refused("an edit after the lock", EdgeError):

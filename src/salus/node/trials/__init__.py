@@ -20,6 +20,7 @@ from salus.node.trials.conducting import (
     take_consent,
     withdraw_consent,
 )
+from salus.node.trials.duties import list_payments, meet_clock, start_clock
 from salus.node.trials.founding import (
     amend_trial,
     commit_trial,
@@ -30,6 +31,7 @@ from salus.node.trials.founding import (
     step_site,
     step_trial,
 )
+from salus.node.trials.rehearsing import rehearse_trial
 from salus.node.trials.supplying import supply_trial
 from salus.node.trials.unblinding import assess, unblind
 
@@ -45,17 +47,21 @@ __all__ = [
     "do_work",
     "draft_act",
     "enrol_subject",
+    "list_payments",
     "list_tasks",
     "lock_trial",
+    "meet_clock",
     "post_result",
     "publish_draws",
     "record_acts",
+    "rehearse_trial",
     "send_acts",
     "show_key",
     "show_registry",
     "show_trial",
     "sign_lock",
     "sign_trial",
+    "start_clock",
     "step_site",
     "step_trial",
     "supply_trial",

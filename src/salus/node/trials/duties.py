@@ -1,0 +1,117 @@
+"""Duties of telling and of paying: `trial clock`, `trial told`, `trial payments`."""
+
+from typing import Annotated, Final
+
+from msgspec import Meta
+
+from salus.contracts.trials import port
+from salus.core.proof.digest import mac
+from salus.node.errors import NotFound
+from salus.node.member import MemberNode
+from salus.node.records.charts import moment
+from salus.node.trials.founding import STUDY
+from salus.node.trials.sight import states, study_of, terms_of
+from salus.node.usecase import OPERATOR, Message, use_case
+
+_KINDS: Final = {
+    "24-hours": port.ClockKind.HOURS_24,
+    "7-days": port.ClockKind.DAYS_7,
+    "15-days": port.ClockKind.DAYS_15,
+    "follow-up": port.ClockKind.FOLLOW_UP,
+}
+CASE = Annotated[str, Meta(pattern=r"^[0-9a-f]{32}$", description="Id of the deadline.", examples=["0c" * 16])]
+
+
+class StartSafetyClock(Message, frozen=True):
+    """A serious event whose telling is due."""
+
+    study: STUDY
+    kind: Annotated[
+        str,
+        Meta(
+            pattern=r"^(24-hours|7-days|15-days|follow-up)$",
+            description="24-hours (a site), 7-days, 15-days or follow-up (the sponsor).",
+            examples=["15-days"],
+        ),
+    ]
+    event: Annotated[
+        str, Meta(max_length=4000, description="The event; only a salted commitment is public.", examples=["collapse"])
+    ]
+
+
+class SafetyClockStarted(Message, frozen=True):
+    """The deadline runs, for everyone to see."""
+
+    case: Annotated[str, Meta(description="Its id.")]
+    due: Annotated[str, Meta(description="By when it is to be told, UTC.")]
+
+
+class MeetSafetyClock(Message, frozen=True):
+    """What was told, and its acknowledgement."""
+
+    case: CASE
+    acknowledgement: Annotated[bytes, Meta(description="The acknowledgement as received.", examples=[b"ack"])]
+
+
+class SafetyClockMet(Message, frozen=True):
+    """In time or late: late stays late."""
+
+    status: Annotated[str, Meta(description="met or late.")]
+
+
+class ListPayments(Message, frozen=True):
+    """The study whose payments are asked for."""
+
+    study: STUDY
+
+
+class Payments(Message, frozen=True):
+    """What is to be paid, as site and sponsor compute alike; no arm enters into it."""
+
+    sites: Annotated[tuple[str, ...], Meta(description="Site, visits to be paid, sum in minor units.")]
+    held: Annotated[int, Meta(description="Visits that wait for a signature or a query.")]
+
+
+@use_case("trial.clock", who=OPERATOR)
+def start_clock(node: MemberNode, request: StartSafetyClock) -> SafetyClockStarted:
+    """Start a deadline of telling; whose it is to start, the ledger checks."""
+    study, case = bytes.fromhex(request.study), node.entropy(16)
+    commitment = mac(node.entropy(32), "salus/v1/trial-event", request.event.encode())
+    node.submitter.submit(port.StartClock(study, case, _KINDS[request.kind], commitment))
+    return SafetyClockStarted(case=case.hex(), due=moment(_clock(node, case).due))
+
+
+@use_case("trial.told", who=OPERATOR)
+def meet_clock(node: MemberNode, request: MeetSafetyClock) -> SafetyClockMet:
+    """Say that an event was told, with the acknowledgement's digest; block time decides whether in time."""
+    case = bytes.fromhex(request.case)
+    told = mac(case, "salus/v1/trial-acknowledgement", request.acknowledgement)
+    node.submitter.submit(port.MeetClock(case, told))
+    return SafetyClockMet(status=_clock(node, case).status.name.lower())
+
+
+def _clock(node: MemberNode, case: bytes) -> port.SafetyClock:
+    row = port.clock(node.ledger.read(), case)
+    if row is None:
+        raise NotFound("trials.no-clock", "the ledger has no such deadline", got=case.hex())
+    return row
+
+
+@use_case("trial.payments", who=OPERATOR)
+def list_payments(node: MemberNode, request: ListPayments) -> Payments:
+    """List what sites are to be paid: signed visits without an open query, at the amounts of the terms."""
+    study = bytes.fromhex(request.study)
+    row, _ = study_of(node, study)
+    _, terms = terms_of(node, study, row.version)
+    amounts = {payment.visit: payment.amount for payment in terms.payments}
+    sums: dict[str, list[int]] = {}
+    held = 0
+    for site, _, state in states(node, study):
+        for visit in state.visits:
+            if not state.payable(visit):
+                held += visit in amounts
+            elif visit in amounts:
+                sums.setdefault(site, []).append(amounts[visit])
+    return Payments(
+        sites=tuple(f"{site}: {len(paid)} visits, {sum(paid)}" for site, paid in sorted(sums.items())), held=held
+    )
