@@ -7,17 +7,22 @@ import time
 
 import pytest
 import uvicorn
+from joserfc.jwk import ECKey
 from starlette.applications import Starlette
 from starlette.responses import JSONResponse, RedirectResponse
 from starlette.routing import Route
 
 from salus.contracts.membership.port import Role
+from salus.http import smart
 from salus.http.app import application, as_operator
 from salus.http.fhir import routes
+from salus.http.person import PersonAuthenticator
 from salus.node.attaching import Attach, attach
 from salus.node.errors import Malformed, Unavailable
 from salus.node.fhir.policy import ADMINISTRATION
 from salus.node.fhir.server import FhirServer
+from salus.node.smart.authorising import AuthorisationServer
+from salus.node.smart.clients import RegisterApp, register_app
 from salus.node.together import Clock, Founder, found_together
 from salus.node.usecase import LOCAL_OPERATOR
 from tests.node.fhir.conftest import Asker
@@ -164,3 +169,29 @@ def test_a_key_that_cannot_be_read_is_named(north, clinic, tmp_path):
     (tmp_path / "key.jwk").write_text("{}")
     with pytest.raises((Malformed, Unavailable), match=r"attach\.(key|answer)"):
         attach.run(clinic[0], Attach(url=north[1], client="salus", key=str(tmp_path / "key.jwk")))
+
+
+def test_it_signs_in_as_a_backend_service_and_shows_the_token(together, clinic, tmp_path):
+    node = together.nodes["north"]
+    private = ECKey.generate_key("P-384", {"kid": "1", "alg": "ES384", "use": "sig"})
+    keys = json.dumps({"keys": [private.as_dict(private=False)]}).encode()
+    backend = {"role": "attach", "purposes": ("HOPERAT",), "scopes": "system/*.rs", "jwks": keys}
+    register_app.run(node, RegisterApp(id="salus", name="Salus", member="clinic", **backend))
+    (tmp_path / "key.jwk").write_text(json.dumps(private.as_dict(private=True)))
+    writer = Asker(FhirServer(node), LOCAL_OPERATOR, ADMINISTRATION)
+    writer.create({"resourceType": "Patient", "name": [{"family": "Muster"}]})
+
+    def make(at):
+        people = smart.BearerAuthenticator(node, PersonAuthenticator(node))
+        more = [*smart.routes(AuthorisationServer(node, at)), *routes(FhirServer(node, at), people)]
+        return application(node, (), people, more=more)
+
+    served = Served(make)
+    try:
+        url = f"{served.address}/fhir"
+        told = attach.run(clinic[0], Attach(url=url, client="salus", key=str(tmp_path / "key.jwk")))
+        assert told.refused == 0
+        with pytest.raises(Unavailable, match=r"attach\.(answer|export)"):
+            attach.run(clinic[0], Attach(url=url))
+    finally:
+        served.end()
