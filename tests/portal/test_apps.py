@@ -517,3 +517,30 @@ def test_a_registration_that_does_not_hold_is_not_kept(north, attack) -> None:
     with pytest.raises(EdgeError):
         register_app(north.node, RegisterApp(**told))
     assert [one.id for one in list_apps(north.node, ListApps()).apps] == ["growth", "registry"]
+
+
+def test_in_chromium_an_app_of_another_site_asks_is_allowed_and_answered(north, chromium, address) -> None:
+    """The session's strict cookie, the policy of forms and the way back work together only in a browser."""
+    place = "http://127.0.0.1:9/callback"
+    told = {"id": "growth", "name": "Growth chart", "member": "clinic", "scopes": SCOPES}
+    register_app(north.node, RegisterApp(**told, redirect=(place,)))
+    context = chromium.new_context()
+    page = context.new_page()
+    address_asked = address + asking(north, redirect_uri=place)
+    page.route(
+        "http://127.0.0.1:9/app",
+        lambda route: route.fulfill(
+            content_type="text/html", body=f'<a href="{html.escape(address_asked)}">Connect</a>'
+        ),
+    )
+    page.route("http://127.0.0.1:9/callback*", lambda route: route.fulfill(content_type="text/html", body="back"))
+    session = north.node.sessions.open(ends=north.node.now() + 3_600_000, wallet="ada")
+    cookie = {"name": "salus-north", "value": session, "url": address, "sameSite": "Strict", "httpOnly": True}
+    context.add_cookies([cookie])
+    page.goto("http://127.0.0.1:9/app")
+    page.get_by_role("link", name="Connect").click()
+    page.get_by_role("button", name="Allow", exact=True).click()
+    page.wait_for_url("http://127.0.0.1:9/callback*")
+    answer = parse_qs(urlsplit(page.url).query)
+    context.close()
+    assert exchanged(north, {"code": answer["code"][0]}, redirect_uri=place).json()["patient"] == "p1"
