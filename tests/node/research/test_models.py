@@ -8,10 +8,19 @@ from salus.contracts.research import port
 from salus.core.encoding import decode
 from salus.node.errors import Conflict
 from salus.node.exchange.wire import RemoteRefusal
-from salus.node.research import publish_result, replay_bundle, review, run_model, show_result
+from salus.node.research import (
+    apply_for_permit,
+    decide_permit,
+    publish_result,
+    replay_bundle,
+    review,
+    run_model,
+    show_result,
+)
 from salus.node.research.answering import ReviewQuestions, frame_of, persons_of
 from salus.node.research.asking import ShowResult
 from salus.node.research.bundle import PublishResult
+from salus.node.research.permits import ApplyForPermit, DecidePermit
 from salus.node.research.relaying import RunModel
 from salus.node.research.replaying import ReplayBundle
 from salus.node.research.rounds import PATH, Signed, Taken, Turn, answer_commitment, unmasked_commitment, vector_salt
@@ -223,6 +232,23 @@ def test_two_custodians_answer_only_if_their_checkers_allow_it(asked):
     allowed = ask(together, granted, LOGISTIC, two)
     answer(together, allowed, "east", "north", few=True)
     assert run(together, allowed).attempts == 1
+
+
+def test_two_data_sets_of_one_member_are_one_custodian(asked):
+    together, _, _ = asked
+    sets = [(name, offer(together, name, smallest=3)) for name in ("east", "east", "north")]
+    level(together)
+    ids = tuple(data_set for _, data_set in sets)
+    request = ApplyForPermit(data_sets=ids, investigations=("DUO:0000037",), summary="A.", days=9, ethics=b"Approved")
+    granted = apply_for_permit(together.nodes["university"], request).permit
+    level(together)
+    for name, data_set in sets:
+        decide_permit(together.nodes[name], DecidePermit(permit=granted, data_set=data_set))
+    level(together)
+    query = ask(together, granted, LOGISTIC, ids)
+    answer(together, query, "east", "north")
+    with pytest.raises(RemoteRefusal, match=r"research\.few"):
+        run(together, query)
 
 
 def test_a_vector_can_be_opened_to_an_auditor(asked):

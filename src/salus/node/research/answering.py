@@ -7,6 +7,7 @@ sent. Each step asks the ledger first how far the question has come, so that a p
 
 import importlib.util
 import json
+import threading
 from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -47,6 +48,9 @@ QueryId = Annotated[
     str,
     Meta(pattern=ID, description="The question, hexadecimal.", examples=[ID_EXAMPLE], extra={"positional": True}),
 ]
+
+_ONE_AT_A_TIME = threading.Lock()
+"""Two checkers who release one question at once must not count twice: the begin commits to one population."""
 
 
 class ReviewQuestions(Message, frozen=True):
@@ -155,14 +159,18 @@ def answer_question(node: MemberNode, request: AnswerQuestion) -> QuestionAnswer
     Goes on where it stopped. A question once begun is charged, whatever becomes of it.
     """
     equipped()
-    query = bytes.fromhex(request.query)
+    with _ONE_AT_A_TIME:
+        return _answered(node, bytes.fromhex(request.query), few=request.few)
+
+
+def _answered(node: MemberNode, query: bytes, *, few: bool) -> QuestionAnswered:
     row, found, status = query_row(node, query), choices.Found((), {}), ""
     for data_set in own_sets(node, row):
         kept = held(node, query, data_set)
         part = _part(node, query, data_set)
         if part.status is port.PartStatus.REGISTERED:
             found = _eligible(node, row, data_set, [row.height, node.ledger.head().height])
-            kept = _begin(node, row, data_set, msgspec.structs.replace(kept, few=request.few), found)
+            kept = _begin(node, row, data_set, msgspec.structs.replace(kept, few=few), found)
             part = _part(node, query, data_set)
         if part.status is port.PartStatus.BEGUN and not kept.begun:
             kept = _confirm(node, row, data_set, kept, part)

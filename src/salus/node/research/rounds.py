@@ -28,6 +28,7 @@ SEED: Final = "research-seed"
 VECTOR_LABEL: Final = "salus/v1/research-vector"
 FEW: Final = 3  # of two custodians each knows the other's figures from the sum
 SEED_BYTES: Final = 32
+MAX_RUNS: Final = 16  # frames in memory at a time
 
 
 class Join(Value, frozen=True, tag="join"):
@@ -163,7 +164,8 @@ class Rounds:
         if not found:
             state = node.ledger.read()
             peers = tuple(one for one in row.data_sets if _runs(port.query_part(state, asked.query, one)))
-            if len(peers) < FEW and not kept.few:
+            # two data sets of one member are one custodian: it could subtract both of its own
+            if len({data_set_row(state, one).custodian for one in peers}) < FEW and not kept.few:
                 raise Forbidden(
                     "research.few",
                     "fewer than three custodians: the figures of one could be told",
@@ -195,6 +197,8 @@ class Rounds:
         try:
             run = self._runs.get(id_) or Run(self._node, row, kept, asked)
             self._runs[id_] = run
+            while len(self._runs) > MAX_RUNS:  # what was left behind is made again from the desk
+                self._runs.pop(next(iter(self._runs)))
             taken = run.take(asked)
         except (OffPath, MalformedVector) as wrong:
             raise Forbidden("research.off-path", str(wrong), todo="relay every vector of the turn as it came") from None
