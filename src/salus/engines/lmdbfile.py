@@ -46,8 +46,9 @@ class LmdbKeyValues:
         self._closed = False
         try:
             check_length(self._file)
+            # meminit: else the unused part of each page holds whatever the process freed before, records included
             self._environment = lmdb.open(
-                str(folder), map_size=map_bytes, max_dbs=MAX_PARTS, max_readers=READERS, mode=0o600, meminit=False
+                str(folder), map_size=map_bytes, max_dbs=MAX_PARTS, max_readers=READERS, mode=0o600, meminit=True
             )
             names = tuple(parts)
             fresh = self._environment.info()["last_txnid"] < len(names)  # each map is made by a commit of its own

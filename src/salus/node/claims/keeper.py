@@ -294,7 +294,8 @@ def _keep(node: MemberNode, year: KeptYear, book: Book) -> None:
 def _advance(node: MemberNode, year: KeptYear, book: Book) -> None:
     row, root = port.plan_year(node.ledger.read(), year.year), book.root()
     if row is not None and row.root != root:
-        node.submitter.submit(port.AdvancePlanYear(year.year, row.root, root))
+        outcome = node.submitter.submit(port.AdvancePlanYear(year.year, row.root, root))
+        node.wait_for(outcome.height or 0)  # what is proven next is proven under this root
 
 
 def _take(node: MemberNode, year: KeptYear, payer: str, takes: Sequence[Take]) -> list[Verdict]:

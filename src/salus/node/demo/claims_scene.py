@@ -1,5 +1,6 @@
 """What the steps of the claims chapter hand on: the members, their files and documents, and what stands so far."""
 
+import time
 from dataclasses import dataclass, field
 from typing import Any, Final
 
@@ -21,6 +22,7 @@ from salus.node.claims.exchange import read_decision
 from salus.node.claims.submitting import SubmitClaims
 from salus.node.demo.telling import Telling
 from salus.node.errors import NotFound
+from salus.node.exchange.delivery import deliver_due, failing
 from salus.node.member import MemberNode
 from salus.node.together import Founder, Together
 
@@ -36,6 +38,8 @@ PAYER: Final = "harbor"
 TODAY: Final = "20250415"
 START: Final = 1_744_714_800_000  # 2025-04-15, 11:00 UTC: the sample's claims are of March
 DAY: Final = 86_400_000
+SENDINGS: Final = 60
+PAUSE_SECONDS: Final = 0.5
 STEP_DAYS: Final = 25  # a ledger does not believe a clock that jumps by 30
 
 
@@ -61,10 +65,17 @@ class Scene:
         return self.together.nodes[member]
 
     def settle(self) -> None:
-        """Wait until every replica has the newest block."""
+        """Wait until every replica has the newest block, and send again what a slow one did not take at once."""
         height = self.together.owner.ledger.head().height
-        for node in self.together.nodes.values():
+        nodes = self.together.nodes.values()
+        for node in nodes:
             node.wait_for(height)
+        for _ in range(SENDINGS):
+            if not any(failing(node) for node in nodes):
+                return
+            time.sleep(PAUSE_SECONDS)
+            for node in nodes:
+                deliver_due(node)
 
     def submit(self, provider: str, file: bytes, payer: str = PAYER) -> tuple[str, ...]:
         """Send a file of claims to a payer; return the cases."""
