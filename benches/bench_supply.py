@@ -8,8 +8,11 @@ import time
 
 from salus.agreements.supply.goods import replay
 from salus.agreements.supply.matching import match
+from salus.agreements.supply.packing import packed
 from salus.interop.epcis.document import read
 from salus.interop.gs1.elements import read_elements
+from salus.node.demo import supply_members
+from tests.contracts.goods import World
 from tests.interop.epcis.documents import commissioning, document, event, shipping, unit
 
 HASHES = 5_000
@@ -64,6 +67,38 @@ def figure(name, value, unit_, budget=0):
     }
 
 
+def ledger_figures():
+    """Commission a million packs; ship and receive a pallet of 50,000, applied as the kernel applies it, without its engine."""
+    box = supply_members.lot_box()
+    made = rate(lambda: packed(box, b"product", bytes(32)), supply_members.PALLETS * supply_members.CASES * 100)
+    world = World(packed(box, b"product", bytes(32)))
+    world.commission()
+    rows = len(world.ledger.rows)
+    sent = world.ledger.wire(world.shipping(world.at(0), "m", "d"), "carrier-co", "m")
+    shipping = _applied(world, sent)
+    took = world.ledger.wire(world.receiving(world.id(0), "d"), "carrier-co", "d")
+    receiving = _applied(world, took)
+    if world.row(0, 499, 99).owner != world.row(0).owner:
+        raise SystemExit("the pallet was not received")
+    proof = sum(32 * len(place.path) + 3 for place in world.at(0, 0, 0).places) + 64
+    return [
+        figure("packs given keys and packed into one root", made, "packs/s", 250_000),
+        figure("pallet of 50,000 shipped and received, both transactions", len(sent) + len(took), "bytes"),
+        figure("rows that these two wrote new", len(world.ledger.rows) - rows, "rows"),
+        figure("blocks of these two applied, proven into the state", 2 / (shipping + receiving), "blocks/s", 500),
+        figure("proof of one pack's place in the whole lot", proof, "bytes"),
+    ]
+
+
+def _applied(world, wire):
+    start = time.process_time()
+    (result,) = world.ledger.block(wire)
+    spent = time.process_time() - start
+    if result.refusal is not None:
+        raise result.refusal
+    return spent
+
+
 def run():
     shipped = read(document(*(shipping(epcList=[unit(number)]) for number in range(HASHES))))
     hashed = rate(lambda: [each.hash for each in shipped], HASHES)
@@ -76,6 +111,7 @@ def run():
         raise SystemExit("the pallet was not recognised")
     matched = rate(lambda: match(goods, ["00006141410000009992"]), 50_000)
     return [
+        *ledger_figures(),
         figure("canonical hashes of one-unit shipping events", hashed, "events/s", BUDGET),
         figure("labels of four elements read and checked", labels, "labels/s"),
         figure("units of a pallet's document read and checked", captured, "units/s"),

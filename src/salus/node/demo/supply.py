@@ -1,4 +1,4 @@
-"""The chapter of the supply chain: one wholesaler, alone, on its own files. Nothing of it is on a ledger."""
+"""The chapter of the supply chain: one wholesaler alone on its own files, then seven members on one ledger."""
 
 import gzip
 from pathlib import Path
@@ -10,6 +10,7 @@ from salus.interop.epcis.document import Event, read, write_json
 from salus.interop.epcis.refusal import EpcisRefused
 from salus.interop.epcis.xml_writer import write_xml
 from salus.node.config import Config
+from salus.node.demo import supply_members
 from salus.node.demo.samples import samples_folder
 from salus.node.demo.telling import Telling
 from salus.node.errors import NotFound
@@ -26,7 +27,7 @@ class Supply:
     """One firm alone: a partner's files in, differences and a pack's way out."""
 
     name = "supply"
-    title = "A delivery, its data, and a pack's way: one wholesaler alone"
+    title = "A delivery at one wholesaler alone, then a million packs between seven members"
     budget_seconds = 90
 
     def tell(self, telling: Telling, source: Path | None) -> None:
@@ -40,7 +41,11 @@ class Supply:
         if planted:
             _trace(telling, node, files, planted)
         _refuse(telling, events)
-        telling.notes.append("One firm's files say what that firm was told. Ownership is not on the ledger.")
+        if source is None:
+            supply_members.tell(telling)
+        telling.notes.append(
+            "One firm's files say what that firm was told; between members the ledger says whose goods are."
+        )
         telling.next_commands += ["salus supply match --help", "salus supply trace --help", "salus demo"]
 
 

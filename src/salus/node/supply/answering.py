@@ -146,21 +146,36 @@ def recalled_here(node: MemberNode) -> list[RecalledHere]:
     """Return exactly the goods under recall that this member owns now and that have not ended."""
     state, index = node.ledger.read(), index_of(node)
     found: dict[tuple[bytes, bytes, bytes], tuple[int, list[str]]] = {}
+    mine: dict[bytes, bool] = {}
     for stock in {stock.holding: stock for stock, _, _, _ in index.leaves}.values():
         for part in stock.parts:
-            for recall_lot in _under_recall(state, part):
-                for serial, standing in units_of(state, index, part):
-                    row = standing.holding
-                    class_ = port.recall_of(state, standing.id, row)
-                    if not class_ or row.status is port.Status.ENDED or one_time(node, row.owner) is None:
-                        continue
-                    _, names = found.setdefault((recall_lot, row.owner, standing.top), (class_, []))
-                    names.append(serial.decode("ascii"))
+            lots = _under_recall(state, part)
+            for serial, standing, class_ in _recalled_units(state, index, part) if lots else ():
+                owner = standing.holding.owner
+                if owner not in mine:
+                    mine[owner] = one_time(node, owner) is not None
+                for lot in lots if mine[owner] else ():
+                    found.setdefault((lot, owner, standing.top), (class_, []))[1].append(serial.decode("ascii"))
     answered = {lot: {key for key, _ in port.acknowledgements(state, lot)} for lot in {lot for lot, _, _ in found}}
     return [
         RecalledHere(lot, class_, top, owner, tuple(dict.fromkeys(names)), owner in answered[lot])
         for (lot, owner, top), (class_, names) in sorted(found.items())
     ]
+
+
+def _recalled_units(state: View, index: Index, part: Part) -> Iterator[tuple[bytes, port.Found, int]]:
+    """Yield (serial, how it stands, class) of units under recall that have not ended. A row's lots are looked up once."""
+    marked = {id_ for id_, mark in state.range(port.MARKS) if mark.recall or mark.ordered}
+    classes: dict[bytes, int] = {}
+    for serial, standing in units_of(state, index, part):
+        if standing.id in marked or standing.top not in classes:
+            class_ = port.recall_of(state, standing.id, standing.holding)
+            if standing.id not in marked:
+                classes[standing.top] = class_
+        else:
+            class_ = classes[standing.top]
+        if class_ and standing.holding.status is not port.Status.ENDED:
+            yield serial, standing, class_
 
 
 def acknowledge(node: MemberNode) -> int:
@@ -181,7 +196,8 @@ def units_of(state: View, index: Index, part: Part) -> Iterator[tuple[bytes, por
         if top is not None:
             yield part.box.serials[0], top
         return
-    yield from _walk(state, part.lot, index.tree(part), top)
+    rows = {id_ for id_, _ in state.range(port.HOLDINGS)}
+    yield from _walk(state, rows, part.lot, index.tree(part), top)
 
 
 def follow(node: MemberNode, identifier: str, purpose: str) -> list[SentHop]:
@@ -278,13 +294,17 @@ def _under_recall(state: View, part: Part) -> Sequence[bytes]:
     return found
 
 
-def _walk(state: View, lot: bytes, tree: Packed, above: port.Found | None) -> Iterator[tuple[bytes, port.Found]]:
-    """Yield how each unit of a container stands, given how the container does."""
+def _walk(
+    state: View, rows: set[bytes], lot: bytes, tree: Packed, above: port.Found | None
+) -> Iterator[tuple[bytes, port.Found]]:
+    """Yield how each unit of a container stands, given how the container does and which ids have rows."""
     keys = tree.keys()
     for place, key in enumerate(keys[: len(tree.box.serials) or len(tree.inside)]):
-        own = port.find(state, port.Target(lot, key, ()))
-        found = own or (None if above is None else port.Found(port.holding_id(lot, key), above.holding, above.top))
+        id_ = port.holding_id(lot, key)
+        found = port.find(state, port.Target(lot, key, ())) if id_ in rows else None
+        if found is None and above is not None:
+            found = port.Found(id_, above.holding, above.top)
         if tree.inside:
-            yield from _walk(state, lot, tree.inside[place], found)
+            yield from _walk(state, rows, lot, tree.inside[place], found)
         elif found is not None:
             yield tree.box.serials[place], found

@@ -1,0 +1,222 @@
+"""The chapter's second half: a million packs between seven members, on one ledger, in this process."""
+
+import time
+from collections.abc import Mapping, Sequence
+from typing import Final, Literal
+
+from salus.agreements.supply.packing import Box
+from salus.contracts.membership.port import Role
+from salus.contracts.supply import port
+from salus.interop.gs1.digits import check_digit
+from salus.node.demo.telling import Telling
+from salus.node.errors import Forbidden
+from salus.node.exchange.wire import RemoteRefusal
+from salus.node.supply import answering, exchange, moving
+from salus.node.supply.stock import product_of
+from salus.node.supply.trading import GiveLicence, give_licence
+from salus.node.together import Clock, Founder, Together, found_together
+
+GTIN: Final = "09506000134352"
+LOT: Final = "A1"
+EXPIRY: Final = "391231"
+PALLETS: Final = 20
+CASES: Final = 500
+UNITS: Final = 100
+FOUNDERS: Final = (
+    Founder("board", "State Board of Pharmacy", (Role.REGULATOR,)),
+    Founder("maker", "Maker", (Role.MANUFACTURER,)),
+    Founder("repack", "Repackager", (Role.MANUFACTURER,)),
+    Founder("north", "North Wholesale", (Role.DISTRIBUTOR,)),
+    Founder("south", "South Wholesale", (Role.DISTRIBUTOR,)),
+    Founder("hospital", "City Hospital", (Role.DISPENSER,)),
+    Founder("corner", "Corner Pharmacy", (Role.DISPENSER,)),
+)
+KINDS: Final[Mapping[str, tuple[Literal["maker", "repackager", "distributor", "dispenser", "carrier"], ...]]] = {
+    "maker": ("maker",),
+    "repack": ("repackager", "distributor"),
+    "north": ("distributor",),
+    "south": ("distributor",),
+    "hospital": ("dispenser",),
+    "corner": ("dispenser",),
+}
+PARTNERS: Final = (
+    ("north", "maker"),
+    ("repack", "maker"),
+    ("hospital", "north"),
+    ("corner", "north"),
+    ("north", "corner"),
+    ("south", "repack"),
+    ("hospital", "south"),
+)
+
+
+def tell(telling: Telling) -> None:
+    """Tell it in the chapter's folder. Raises StoryEnds."""
+    together = found_together(telling.folder / "members", FOUNDERS, clock=Clock())
+    try:
+        _license(telling, together)
+        _commission(telling, together)
+        _move(telling, together)
+        _catch(telling, together)
+        _recall(telling, together)
+        _follow(telling, together)
+    finally:
+        together.close()
+    telling.notes.append(
+        "All members run in this process; ledger, contract, exchange and proofs are the product's own."
+    )
+
+
+def _sscc(number: int) -> str:
+    body = f"0950600{number:010d}"
+    return body + check_digit(body)
+
+
+def _case(pallet: int, case: int) -> str:
+    return f"(00){_sscc(pallet * CASES + case)}"
+
+
+def _pallet(pallet: int) -> str:
+    return f"(00){_sscc(1_000_000 + pallet)}"
+
+
+def _pack(pallet: int, case: int, unit: int) -> str:
+    return f"(01){GTIN}(21){(pallet * CASES + case) * UNITS + unit:07d}(10){LOT}(17){EXPIRY}"
+
+
+def lot_box() -> Box:
+    """Return the lot of the story: pallets of cases of packs."""
+
+    def case(number: int) -> Box:
+        return Box(_sscc(number), (), tuple(b"%07d" % (number * UNITS + unit) for unit in range(UNITS)))
+
+    return Box(
+        "",
+        tuple(
+            Box(_sscc(1_000_000 + pallet), tuple(case(pallet * CASES + place) for place in range(CASES)))
+            for pallet in range(PALLETS)
+        ),
+    )
+
+
+def _moved(
+    together: Together, sender: str, receiver: str, what: Sequence[str], scans: Sequence[str] | None = None
+) -> int:
+    sent = moving.ship(together.nodes[sender], what, receiver, ("po 4711",))
+    together.settle()
+    got = moving.receive(together.nodes[receiver], sent.hop.holding, scans)
+    together.settle()
+    return got.units
+
+
+def _license(telling: Telling, together: Together) -> None:
+    with telling.step(
+        "A regulator licenses its partners", "Their one-time keys carry tickets that name nobody."
+    ) as step:
+        for member, kinds in KINDS.items():
+            give_licence(together.nodes["board"], GiveLicence(member=member, kinds=kinds))
+        together.settle()
+        for receiver, sender in PARTNERS:
+            exchange.offer_addresses(together.nodes[receiver], sender, 4)
+        step.figure("members", len(FOUNDERS))
+        with step.refused("tickets for a member without a licence", Forbidden):
+            exchange.tickets(together.nodes["board"], "board", b"\x91\x90")
+
+
+def _commission(telling: Telling, together: Together) -> None:
+    with telling.step("A million packs in one transaction", "One root; no row for a pack that nobody touched.") as step:
+        box = lot_box()
+        start = time.perf_counter()
+        moving.bring(together.nodes["maker"], product_of(GTIN, LOT, EXPIRY), box)
+        step.figure("packs", box.count())
+        step.figure("seconds, with keys for all and kept durably", f"{time.perf_counter() - start:.1f}")
+        together.settle()
+        step.holds("the ledger holds one row", len(_rows(together)) == 1)
+
+
+def _move(telling: Telling, together: Together) -> None:
+    with telling.step("Pallets ship, cases break out of them", "Each owner is one that signed to receive.") as step:
+        step.figure("packs of a pallet received", _moved(together, "maker", "north", [_pallet(0)]))
+        step.holds("a pallet of 50,000 made one row", len(_rows(together)) == 2)
+        scans = [_case(0, case) for case in range(9)] + [_pack(0, 9, unit) for unit in range(98)]
+        short = _moved(together, "north", "hospital", [_case(0, case) for case in range(10)], scans)
+        step.figure("packs of ten cases received, two missing", short)
+        step.holds("what is missing is not the hospital's", short == 998)
+        _moved(together, "north", "corner", [_case(0, 20), _pack(0, 21, 5)])
+        _moved(together, "maker", "repack", [_case(1, 0)])
+        repack = together.nodes["repack"]
+        again = Box("", (), tuple(b"R%04d" % number for number in range(50)))
+        moving.repackage(repack, [_case(1, 0)], product_of(GTIN, "R1", EXPIRY), again)
+        together.settle()
+        _moved(together, "repack", "south", [_repacked(number) for number in range(3)])
+        _moved(together, "south", "hospital", [_repacked(1)])
+        step.figure("rows on the ledger", len(_rows(together)))
+
+
+def _repacked(number: int) -> str:
+    return f"(01){GTIN}(21)R{number:04d}(10)R1(17){EXPIRY}"
+
+
+def _catch(telling: Telling, together: Together) -> None:
+    corner, hospital, south = (together.nodes[name] for name in ("corner", "hospital", "south"))
+    with telling.step("A clone, a stolen and a returned pack", "A scan is judged before anyone is alarmed.") as step:
+        moving.end(corner, [_pack(0, 20, unit) for unit in range(10)], port.Reason.DISPENSED)
+        moving.end(hospital, [_pack(0, 1, 1)], port.Reason.STOLEN)
+        _moved(together, "corner", "north", [_pack(0, 20, 50)])
+        asked = (
+            ("clone of a dispensed pack", south, _pack(0, 20, 3), "DISPENSED", "alarm"),
+            ("stolen pack on sale", south, _pack(0, 1, 1), "STOLEN", "alarm"),
+            ("another's pack", south, _pack(0, 2, 2), "HOLDER_MISMATCH", "alarm"),
+            ("own second scan", corner, _pack(0, 20, 4), "DISPENSED", "warning"),
+            ("returned pack", together.nodes["north"], _pack(0, 20, 50), "", "nothing"),
+            ("pack in order", corner, _pack(0, 20, 60), "", "nothing"),
+        )
+        for told, node, label, code, call in asked:
+            verdict = answering.verify(node, label).verdict
+            step.figure(told, f"{verdict.code or 'verified'}: {verdict.call.value}")
+            step.holds(f"{told} is judged so", (verdict.code, verdict.call.value) == (code, call))
+        step.holds("three notifications are drafted", len(answering.alerts(south)) == 3)
+        with step.refused("the pack dispensed again", RemoteRefusal):
+            moving.end(corner, [_pack(0, 20, 3)], port.Reason.DISPENSED)
+
+
+def _recall(telling: Telling, together: Together) -> None:
+    with telling.step("A recall reaches who holds the lot", "Every holder and nobody else; dispensing stops.") as step:
+        start = time.perf_counter()
+        answering.recall(together.nodes["maker"], GTIN, LOT, 1)
+        together.settle()
+        step.figure("seconds until every replica has it", f"{time.perf_counter() - start:.2f}")
+        held = {
+            name: sum(len(one.serials) for one in answering.recalled_here(node))
+            for name, node in together.nodes.items()
+        }
+        for name, count in held.items():
+            step.figure(f"packs under recall at {name}", count)
+        dispensed, stolen = 10, 1
+        outside = dispensed + stolen + UNITS  # a case was repackaged: fifty packs of another lot
+        step.holds("every pack is found once", sum(held.values()) == PALLETS * CASES * UNITS - outside + 50)
+        step.holds("the regulator holds none", held["board"] == 0)
+        expected = {"corner": 101 - 11, "south": 2, "repack": 47, "hospital": 998 - 1 + 1}
+        step.holds("each holder has what it should", all(held[name] == count for name, count in expected.items()))
+        with step.refused("a recalled pack dispensed", RemoteRefusal):
+            moving.end(together.nodes["corner"], [_pack(0, 20, 70)], port.Reason.DISPENSED)
+        step.figure("packs answered by the corner pharmacy", answering.acknowledge(together.nodes["corner"]))
+
+
+def _follow(telling: Telling, together: Together) -> None:
+    with telling.step("The regulator follows a pack", "From end to end, through a repackager, on record.") as step:
+        start = time.perf_counter()
+        hops = answering.follow(together.nodes["board"], _repacked(1), "inspection")
+        step.figure("seconds", f"{time.perf_counter() - start:.2f}")
+        for place, sent in enumerate(hops, 1):
+            step.figure(f"hop {place}", f"{sent.hop.sender} to {sent.hop.receiver}")
+        way = [(sent.hop.sender, sent.hop.receiver) for sent in hops]
+        step.holds("the way is whole", way == [("maker", "repack"), ("repack", "south"), ("south", "hospital")])
+        openings = list(together.nodes["board"].ledger.read().range(port.OPENINGS))
+        step.holds("each opening stands on the ledger", len(openings) == len(hops))
+        with step.refused("a wholesaler that asks the same", Forbidden):
+            answering.follow(together.nodes["south"], _repacked(1), "curious")
+
+
+def _rows(together: Together) -> list[bytes]:
+    return [id_ for id_, _ in together.owner.ledger.read().range(port.HOLDINGS)]
