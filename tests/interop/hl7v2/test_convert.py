@@ -197,6 +197,23 @@ def test_a_frame_comes_in_any_pieces_and_is_bounded() -> None:
         list(Frames(100).feed(b"\x0b" + b"x" * 200))
 
 
+def test_a_frame_in_many_small_pieces_is_searched_once() -> None:
+    frames, searched = Frames(), []
+
+    class Counted(bytearray):
+        def find(self, wanted: bytes, start: int = 0) -> int:  # type: ignore[override]
+            searched.append(len(self) - start)
+            return super().find(wanted, start)
+
+    frames._held = Counted()
+    list(frames.feed(b"\x0b"))
+    for _ in range(2_000):
+        list(frames.feed(b"x" * 8))
+    assert list(frames.feed(b"\x1c")) == []
+    assert list(frames.feed(b"\r")) == [b"x" * 16_000]
+    assert sum(searched) < 3 * 16_000
+
+
 def test_an_acknowledgement_names_the_message_and_the_fault() -> None:
     message = read(ADT)
     refusal = MessageRefused("101", "PID-3", "a number | of the patient")

@@ -21,6 +21,7 @@ class Frames:
         self._limit = limit
         self._held = bytearray()
         self._inside = False
+        self._searched = 0  # bytes of the frame known to hold no end: a frame in many small pieces is read once
 
     def feed(self, piece: bytes) -> Iterator[bytes]:
         """Take a piece and yield the frames that it completes. Raises FrameTooLarge."""
@@ -33,8 +34,10 @@ class Frames:
                     return
                 del self._held[: start + 1]
                 self._inside = True
-            end = self._held.find(END)
+                self._searched = 0
+            end = self._held.find(END, self._searched)
             if end < 0:
+                self._searched = max(0, len(self._held) - 1)
                 if len(self._held) > self._limit:
                     raise FrameTooLarge(f"a frame of more than {self._limit} bytes")
                 return
