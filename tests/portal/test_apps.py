@@ -392,6 +392,24 @@ def test_a_refresh_narrows_and_never_widens(north) -> None:
     assert read(north, second["access_token"], "Observation").status_code == 403
 
 
+@pytest.mark.parametrize(("left", "told"), [("patient/Patient.rs", "patient/Patient.rs"), ("patient/Goal.rs", "")])
+def test_a_refresh_brings_nothing_that_its_program_may_not_ask_any_more(north, left, told) -> None:
+    first = exchanged(north, coded(north, scope=f"patient/Patient.rs {VITALS} offline_access")).json()
+    known = {"id": "growth", "name": "Growth", "member": "clinic", "redirect": (CALLBACK,)}
+    register_app(north.node, RegisterApp(**known, scopes=f"{left} offline_access"))
+    assert read(north, first["access_token"], "Patient").status_code == 401
+    form_ = {"grant_type": "refresh_token", "client_id": "growth", "refresh_token": first["refresh_token"]}
+    second = token(north, **form_).json()
+    if told:
+        assert "Observation" not in second["scope"]
+        assert told in second["scope"]
+        assert read(north, second["access_token"], "Observation").status_code == 403
+    else:
+        assert (second["error"], "access_token" in second) == ("invalid_grant", False)
+        register_app(north.node, RegisterApp(**known, scopes="patient/*.rs offline_access"))
+        assert token(north, **form_).json()["error"] == "invalid_grant"
+
+
 @pytest.mark.parametrize("shown", ["Bearer", "Bearer ", "Bearer x", "bearer " + "00" * 32, "Bearer é"])
 def test_a_token_that_is_none_opens_nothing(north, shown) -> None:
     answer = north.browser().get("/fhir/Patient", headers={"authorization": shown.encode()})

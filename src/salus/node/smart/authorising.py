@@ -301,12 +301,17 @@ class AuthorisationServer:
         row = self.node.accounts.authorisation(id_) if id_ else None
         if row is None or row.app != client.id or row.ends <= self.node.now():
             raise _bad_grant("the refresh token is unknown or over")
+        what = msgspec.msgpack.decode(row.body, type=Allowed)
+        # Its registration may have been narrowed since: it is refreshed as far as it may still ask.
+        what = msgspec.structs.replace(what, asked=allowed(what.asked, client.widest))
         refresh, after = self._refresh(id_)
         before = digest(LABEL, id_, secret)
         if not compare_digest(before, row.refresh) or not self.node.accounts.rotate(id_, before, after):
             self.end(id_)
             raise _bad_grant("the refresh token was used before: everything it brought has ended")
-        what = msgspec.msgpack.decode(row.body, type=Allowed)
+        if not what.asked.rules:
+            self.end(id_)
+            raise _bad_grant("the program may ask nothing more of what it was allowed")
         if "scope" in form:
             narrowed = allowed(read_scopes(form["scope"]), what.asked)
             if not narrowed.rules:
