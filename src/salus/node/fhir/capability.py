@@ -27,6 +27,7 @@ OPERATIONS: Final = {
     "Patient": [
         {"name": "everything", "definition": "http://hl7.org/fhir/OperationDefinition/Patient-everything"},
         {"name": "export", "definition": "http://hl7.org/fhir/uv/bulkdata/OperationDefinition/patient-export"},
+        {"name": "summary", "definition": "http://hl7.org/fhir/uv/ips/OperationDefinition/summary"},
     ],
     "Consent": [
         {"name": "fileConsent", "definition": f"{_FAST}/fileConsent"},

@@ -16,6 +16,7 @@ from salus.node.fhir.filing import Filing
 from salus.node.fhir.paging import LABEL, Paging
 from salus.node.fhir.presenting import raw
 from salus.node.fhir.reading import Reading
+from salus.node.fhir.summarising import Summarising
 from salus.node.fhir.validating import Validating, validator_of
 from salus.node.fhir.writing import Writing
 from salus.node.member import MemberNode
@@ -36,6 +37,7 @@ class FhirServer:
         self._leases = Leases(node)
         self._paging = Paging(node.secret(LABEL))
         self._reading = Reading(self.base, self._paging)
+        self._summarising = Summarising(self.base, self._reading)
         told = node.config.fhir
         self._validating = Validating(validator_of(told.packages), enforced=told.validate_writes)
         self._writing = Writing(self.base, self._validating, node.revising)
@@ -127,8 +129,9 @@ class FhirServer:
             return self._validating.operation(request, kind, asking.node.now())
         if request.method != "GET":
             return None
-        if kind == "Patient" and inner == "$everything":
-            return self._reading.everything(asking, request, own)
+        whole = {"$everything": self._reading.everything, "$summary": self._summarising.answer}
+        if kind == "Patient" and inner in whole:
+            return whole[inner](asking, request, own)
         if inner == "_history":
             return self._reading.history(asking, request, kind, own)
         if kind == "Patient" and inner in TYPES:
