@@ -1,14 +1,20 @@
 """Noise is as wide as it says, costs what the ledger charges, and is drawn once."""
 
 import contextlib
+import json
 
 import numpy as np
 import pytest
 
 from salus.contracts.research.port import charge
 from salus.node.desk import Desk
+from salus.node.errors import Conflict
+from salus.node.research.asking import document_of, noisy_lines
 from salus.node.research.noise import AnswerBook, NoisyAnswer, mechanism
+from salus.node.research.wire import SentAnswer
 from salus.vault.errors import StorageFull
+
+from .hospitals import COUNT
 
 QUESTION, POPULATION = bytes(32), bytes([1]) * 32
 
@@ -71,3 +77,12 @@ def test_of_two_draws_at_once_the_first_stored_is_the_answer(desk):
 
     late = AnswerBook(Racing()).answer(QUESTION, POPULATION, (5,), 10**6)
     assert late == AnswerBook(desk).answer(QUESTION, POPULATION, (5,), 10**6)
+
+
+@pytest.mark.parametrize("values", [(), (1, 2)])
+def test_an_answer_of_another_number_of_figures_is_refused_by_name(values):
+    document = document_of(json.dumps(COUNT).encode())
+    answers = [SentAnswer(bytes(16), bytes([place]), 0, one, bytes(32)) for place, one in enumerate(((7,), values))]
+    with pytest.raises(Conflict) as refusal:
+        noisy_lines(document, None, answers, 3)
+    assert refusal.value.code == "research.figures"

@@ -164,9 +164,9 @@ def noisy_lines(document: Query, row: port.Query, answers: list[SentAnswer], sma
     """Return the lines of the answers together; none without an answer."""
     if not answers:
         return []
-    total = [sum(column) for column in zip(*(one.values for one in answers), strict=True)]
-    if len(total) != noisy.figures_of(document):
+    if any(len(one.values) != noisy.figures_of(document) for one in answers):
         raise Conflict("research.figures", "the answers have another number of figures than the document")
+    total = [sum(column) for column in zip(*(one.values for one in answers), strict=True)]
     return noisy.lines(document, total, variance=row.variance, custodians=len(answers), smallest=smallest)
 
 
