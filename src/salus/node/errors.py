@@ -185,6 +185,7 @@ REASONS: Final[dict[str, Fault]] = {
     "trials.NO_SUCH_CASE": NOT_FOUND,
     "trials.WRONG_STATUS": CONFLICT,
     "trials.ALREADY_SIGNED": CONFLICT,
+    "trials.TOO_MANY": RULE,
     "trials.NOT_NEWEST": CONFLICT,
     "trials.SITE_NOT_ACTIVE": FORBIDDEN,
     "trials.OUTCOMES_OPEN": CONFLICT,

@@ -44,6 +44,7 @@ from salus.contracts.trials.state import (
     ENROLMENTS,
     LOCKS,
     LOOKS,
+    MAX_NUMBERED,
     OPENINGS,
     RESULTS,
     SAFETY_CLOCKS,
@@ -265,6 +266,8 @@ def lock_data(ctx: Context, message: LockData) -> bytes:
     signers = {party.member for party in roster.parties if party.part in {Part.SPONSOR, Part.COORDINATOR}}
     waiting = tuple(sorted(signers - {ctx.submitter}))
     number = study.locks + 1
+    if number > MAX_NUMBERED:
+        raise Rejected(TrialsReason.TOO_MANY, most=MAX_NUMBERED)
     status = LOCK[None, "propose" if waiting else "propose-alone"]
 
     after = structs.replace(study, status=study.status if waiting else locked, locks=number, height=ctx.height)

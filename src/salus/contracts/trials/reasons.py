@@ -40,3 +40,5 @@ class TrialsReason(Reason):
     """A primary or secondary outcome has neither a result nor a reason why not."""
     WRONG_KIND = 16
     """This kind of opening or clock is not the submitter's to start, or is not opened this way."""
+    TOO_MANY = 17
+    """The study has as many versions or locks as a study may have."""

@@ -69,6 +69,7 @@ from salus.contracts.trials.state import (
     ENROLMENTS,
     LOCKS,
     LOOKS,
+    MAX_NUMBERED,
     NUMBER,
     OPENINGS,
     RESULTS,
@@ -331,6 +332,8 @@ def propose_version(ctx: Context, message: ProposeVersion) -> bytes:
         raise Rejected(TrialsReason.WRONG_STATUS, status=study.status.name, step="amend")
     check_definition(message.definition)
     number = study.versions + 1
+    if number > MAX_NUMBERED:
+        raise Rejected(TrialsReason.TOO_MANY, most=MAX_NUMBERED)
     row = _version(ctx, message.definition, substantial=message.substantial, days=message.reconsent_days, flagged=False)
     in_force = row_of(ctx, VERSIONS, numbered_key(message.study, study.version))
     row = structs.replace(row, after_unblinding=_changes_unblinded(study, in_force, row))
