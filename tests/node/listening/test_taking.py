@@ -157,3 +157,30 @@ def test_over_a_socket_in_pieces_each_message_is_answered(taking):
             return answers
 
     assert [code(answer) for answer in asyncio.run(talk())] == ["AA", "AA"]
+
+
+def test_a_connection_that_drips_is_closed_and_a_fault_tells_only_its_kind(capsys):
+    async def dripping(server_of):
+        async with await server_of.serve("127.0.0.1", 0) as server:
+            reader, writer = await asyncio.open_connection(*server.sockets[0].getsockname()[:2])
+            writer.write(b"\x0bMSH")
+            told = await asyncio.wait_for(reader.read(), 10)
+            writer.close()
+            return told
+
+    assert asyncio.run(dripping(MllpServer(lambda _: b"", frame_seconds=0.2))) == b""
+
+    def broken(frame):
+        raise ValueError(frame.decode())
+
+    async def failing():
+        async with await MllpServer(broken).serve("127.0.0.1", 0) as server:
+            reader, writer = await asyncio.open_connection(*server.sockets[0].getsockname()[:2])
+            writer.write(framed(b"MSH|Muster"))
+            told = await asyncio.wait_for(reader.read(), 10)
+            writer.close()
+            return told
+
+    assert asyncio.run(failing()) == b""
+    told = capsys.readouterr()
+    assert "Muster" not in told.out + told.err

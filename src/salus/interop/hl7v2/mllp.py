@@ -23,6 +23,11 @@ class Frames:
         self._inside = False
         self._searched = 0  # bytes of the frame known to hold no end: a frame in many small pieces is read once
 
+    @property
+    def inside(self) -> bool:
+        """Whether a frame has begun and not ended."""
+        return self._inside
+
     def feed(self, piece: bytes) -> Iterator[bytes]:
         """Take a piece and yield the frames that it completes. Raises FrameTooLarge."""
         self._held += piece
