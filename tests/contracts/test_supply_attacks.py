@@ -163,6 +163,18 @@ def test_only_who_made_a_lot_or_a_regulator_recalls_it_whoever_carries(here):
     assert here.refuse(Acknowledge(here.lot, other.whole, D), "m") is SupplyReason.NOT_OWNER
 
 
+def test_a_maker_marks_no_unit_of_another_lot(here):
+    other = World(lot_of(secret=bytes([3]) * 32), "m", here.ledger)
+    other.commission()
+    unit = here.id(0, 0, 3)
+    other.send(Recall(other.lot, 1, (unit,)), "m")
+    here.end("m", here.at(0, 0, 3))
+    other.send(Recall(other.lot, 1, (here.id(0, 0, 2),)), "m")
+    here.send(Recall(here.lot, 2, (here.id(0, 0, 2),)), "m")
+    other.send(Recall(other.lot, 0, (here.id(0, 0, 2),)), "m")
+    assert here.refuse(here.ending("m", here.at(0, 0, 2)), "m") is SupplyReason.RECALLED
+
+
 @pytest.mark.parametrize(
     "changes",
     [

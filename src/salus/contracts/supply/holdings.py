@@ -24,6 +24,8 @@ from salus.contracts.supply.state import (
     TRANSITIONS,
     Holding,
     Kind,
+    Lot,
+    Mark,
     Reason,
     Share,
     Status,
@@ -149,15 +151,13 @@ def stepped(id_: bytes, row: Holding, step: str) -> Holding:
 def recall_of(view: View, id_: bytes, row: Holding) -> int:
     """Return the gravest class of recall in force on goods, on their lots or on what those were made of; 0 for none."""
     classes = [0]
-    mark = view.get(MARKS, id_)
-    if mark is not None:
-        classes += [mark.recall, mark.ordered]
     for share in row.lots:
         lot = view.get(LOTS, share.lot)
         behind = () if lot is None else lot.sources
-        for each in (lot, *(view.get(LOTS, source) for source in behind)):
-            if each is not None:
-                classes += [each.recall, each.ordered]
+        rows: list[Lot | Mark | None] = [lot, view.get(MARKS, share.lot + id_)]
+        rows += [view.get(LOTS, source) for source in behind]
+        for each in (row for row in rows if row is not None):
+            classes += [each.recall, each.ordered]
     return min((one for one in classes if one), default=0)
 
 

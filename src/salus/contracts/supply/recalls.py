@@ -60,6 +60,7 @@ def _recall(ctx: Context, lot: bytes, class_: int, units: Sequence[bytes], *, or
     if not units:
         ctx.put(LOTS, lot, structs.replace(_lot(ctx, lot), **change))
     for unit in units:
-        ctx.put(MARKS, unit, structs.replace(ctx.get(MARKS, unit) or Mark(lot, 0, 0, 0), **change))
+        key = lot + unit  # a mark under another lot than the unit's own reaches nothing
+        ctx.put(MARKS, key, structs.replace(ctx.get(MARKS, key) or Mark(0, 0, 0), **change))
     told = lot + bytes((class_, 1 + ordered)) + len(units).to_bytes(2, "big")
     return told + digest("salus/v1/supply-recalled", *units)

@@ -169,10 +169,8 @@ class Lot(Value, frozen=True):
 
 
 class Mark(Value, frozen=True):
-    """A unit recalled by itself. Key: its holding's id, whether it has a row or not."""
+    """A unit recalled by itself. Key: the lot, the unit's holding id, whether it has a row or not."""
 
-    lot: Digest
-    """The lot."""
     recall: RecallClass
     """Class of the maker's recall in force."""
     ordered: RecallClass

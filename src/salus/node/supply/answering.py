@@ -165,7 +165,7 @@ def recalled_here(node: MemberNode) -> list[RecalledHere]:
 
 def _recalled_units(state: View, index: Index, part: Part) -> Iterator[tuple[bytes, port.Found, int]]:
     """Yield (serial, how it stands, class) of units under recall that have not ended. A row's lots are looked up once."""
-    marked = {id_ for id_, mark in state.range(port.MARKS) if mark.recall or mark.ordered}
+    marked = {key[32:] for key, mark in state.range(port.MARKS) if mark.recall or mark.ordered}
     classes: dict[bytes, int] = {}
     for serial, standing in units_of(state, index, part):
         if standing.id in marked or standing.top not in classes:
@@ -285,7 +285,7 @@ def _range(tree: Packed, first: str, last: str) -> Iterator[bytes]:
 def _under_recall(state: View, part: Part) -> Sequence[bytes]:
     row = port.lot(state, part.lot)
     lots = [part.lot, *(() if row is None else row.sources)]
-    marked = {mark.lot for _, mark in state.range(port.MARKS) if mark.recall or mark.ordered}
+    marked = {key[:32] for key, mark in state.range(port.MARKS) if mark.recall or mark.ordered}
     found = []
     for lot in lots:
         told = port.lot(state, lot)
