@@ -2,6 +2,7 @@
 
 from salus.contracts.trials.port import LockData, ProposeVersion, study
 from salus.contracts.trials.port import TrialsReason as Reason
+from salus.contracts.trials.state import MAX_NUMBERED
 
 from . import trials_scene as scene
 from .test_trials_story import ID, ONE, SPONSOR, STATS, TWO, ledger, play  # noqa: F401 -- a fixture
@@ -9,7 +10,7 @@ from .test_trials_story import ID, ONE, SPONSOR, STATS, TWO, ledger, play  # noq
 
 def test_a_study_has_no_more_versions_than_it_may(ledger):  # noqa: F811
     play(ledger, *scene.OPEN)
-    most, proposal = 255, ProposeVersion(ID, scene.definition(TWO, looks=()), False, 0)
+    most, proposal = MAX_NUMBERED, ProposeVersion(ID, scene.definition(TWO, looks=()), False, 0)
     for _ in range(most - 1):
         play(ledger, (proposal, SPONSOR, ""))
     assert ledger.refuse(proposal, SPONSOR) is Reason.TOO_MANY
@@ -18,7 +19,7 @@ def test_a_study_has_no_more_versions_than_it_may(ledger):  # noqa: F811
 
 def test_a_study_has_no_more_locks_than_it_may(ledger):  # noqa: F811
     play(ledger, *scene.SOFT)
-    for _ in range(255):
+    for _ in range(MAX_NUMBERED):
         play(ledger, (LockData(ID, ONE), STATS, ""))
     assert ledger.refuse(LockData(ID, ONE), STATS) is Reason.TOO_MANY
-    assert study(ledger.state, ID).locks == 255
+    assert study(ledger.state, ID).locks == MAX_NUMBERED

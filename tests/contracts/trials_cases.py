@@ -18,6 +18,7 @@ from salus.contracts.trials.port import (
     Unlock,
 )
 from salus.contracts.trials.port import Sign as SignStudy
+from salus.contracts.trials.state import MAX_NUMBERED
 
 from . import trials_scene as trial
 from .ledger import DAY
@@ -86,6 +87,12 @@ CASES: list[tuple[str, str, str, tuple[Any, ...]]] = [
     ("site", "applied", "A site is active.", then(trial.REGISTERED, *trial.site_ways())),
     ("site", "no-such-case", "It is no candidate.", then(trial.REGISTERED, trial.site_ways()[1])),
     ("propose-version", "applied", "An amendment.", then(trial.OPEN, trial.PROPOSE)),
+    (
+        "propose-version",
+        "too-many",
+        "As many versions as there may be.",
+        then(trial.OPEN, *[trial.PROPOSE] * MAX_NUMBERED),
+    ),
     ("adopt", "applied", "In force at a site.", then(trial.OPEN, *trial.SECOND_VERSION, trial.ADOPT)),
     ("adopt", "not-newest", "It is not approved.", then(trial.OPEN, by(Adopt(id_, 2), trial.NORTH))),
     ("enrol", "applied", "Someone is enrolled.", then(trial.ENROLLED)),

@@ -37,7 +37,7 @@ RESULTS_DUE: Final = 365 * DAY  # FDAAA 801: a year after the last visit
 MAX_PARTIES: Final = 32  # one member a part; sites join one by one
 MAX_TRUSTEES: Final = 16  # a draw waits for its slowest
 MAX_LOOKS: Final = 16
-MAX_NUMBERED: Final = 255  # versions or locks of a study; a long trial has twenty amendments
+MAX_NUMBERED: Final = 63  # versions or locks of a study; a long trial has twenty amendments
 MAX_OUTCOMES: Final = 128  # primary and secondary; more are a fishing list
 UNLOCKERS: Final = 2  # parties that must agree on an unlock
 
