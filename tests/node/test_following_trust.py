@@ -69,7 +69,8 @@ def test_a_wallet_goes_on_when_every_cosigner_has_new_keys(town):
     assert after.number == before.number + 3
     assert {key for _, key in after.cosigners}.isdisjoint({key for _, key in before.cosigners})
     assert Trust.from_json(after.to_json().encode()) == after
-    assert not town.holder.follow("south")
+    town.holder.follow("south")
+    assert town.holder.trust.number == after.number
 
 
 @pytest.mark.parametrize("lie", ["left out", "another set", "another root", "swapped"])

@@ -30,9 +30,13 @@ class House:
         self.consensus = Consensus(self.application, self.store)
         self.waiting, self.arrived = [], threading.Condition()
         self.trouble = None
+        self.tried = False
 
     def broadcast(self, wires):
         if isinstance(self.trouble, Exception):
+            with self.arrived:
+                self.tried = True
+                self.arrived.notify_all()
             raise self.trouble
         with self.arrived:
             if self.trouble is None:
@@ -130,6 +134,8 @@ def test_an_engine_that_fell_silent_may_have_it_all_the_same(house):
     wire = house.sign()
     house.trouble = EngineSilent("no answer")
     future = house.ledger.submit(wire)
+    with house.arrived:
+        assert house.arrived.wait_for(lambda: house.tried, 5)
     house.consensus.decide(small.START + 1, [wire])
     assert future.result(5).applied
 
