@@ -14,6 +14,7 @@ from salus.core.tables import View
 from salus.node.errors import Forbidden, NotFound
 from salus.node.member import MemberNode
 from salus.node.supply.exchange import UnitTold, ask_unit, regulators, send
+from salus.node.supply.resuming import resume
 from salus.node.supply.stock import (
     ALERT,
     HOP,
@@ -120,6 +121,7 @@ def recall(node: MemberNode, gtin: str, lot: str, recall_class: int, serials: tu
 
     A range is of serials of one length, both ends inside. Raises NotFound, Refused.
     """
+    resume(node)
     index, count = index_of(node), 0
     mine = {stock.holding: (stock, part) for stock, part, _, _ in index.leaves if not stock.hop}
     for stock, part in mine.values():

@@ -150,34 +150,48 @@ def send(node: MemberNode, message: Message, owner: bytes) -> Carried:
 
     Nobody but the regulator, who issued the key's ticket, learns whose it is.
     """
-    own = one_time(node, owner)
-    if own is None:
-        raise NotFound("supply.not-ours", "these goods belong to another key", todo="see `salus supply stock`")
-    key = Ed25519PrivateKey.from_private_bytes(own.seed)
     last: Unavailable | None = None
     for carrier in regulators(node):
-        body = build_body(
-            message,
-            network=node.network,
-            submitter=carrier,
-            submitter_key=node.keys_of(carrier).signing_key,
-            expiry=node.ledger_time() + LIFE_MS,
-            nonce=node.entropy(16),
-            author_key=key.public_key().public_bytes_raw(),
-        )
-        question = Carry(body, sign_as_author(body, key))
+        question = authored(node, message, owner, carrier)
         try:
-            carried = (
-                carry(node, node.member, encode(question))
-                if carrier == node.member
-                else node.peers.ask(carrier, CARRY_PATH, question, Carried)
-            )
+            carried = _carried(node, carrier, question)
         except Unavailable as error:
             last = error
             continue
         node.wait_for(carried.height)
         return carried
     raise last or Unavailable("supply.no-regulator", "no regulator carries or licenses on this network")
+
+
+def put(node: MemberNode, carrier: str, question: Carry) -> Carried:
+    """Have one regulator carry what was authored for it, and wait for its block. Raises as `send`."""
+    carried = _carried(node, carrier, question)
+    node.wait_for(carried.height)
+    return carried
+
+
+def authored(node: MemberNode, message: Message, owner: bytes, carrier: str, body: bytes = b"") -> Carry:
+    """Return a message of one of this member's keys for a carrier: a fresh body, or the one given. Raises NotFound."""
+    own = one_time(node, owner)
+    if own is None:
+        raise NotFound("supply.not-ours", "these goods belong to another key", todo="see `salus supply stock`")
+    key = Ed25519PrivateKey.from_private_bytes(own.seed)
+    body = body or build_body(
+        message,
+        network=node.network,
+        submitter=carrier,
+        submitter_key=node.keys_of(carrier).signing_key,
+        expiry=node.ledger_time() + LIFE_MS,
+        nonce=node.entropy(16),
+        author_key=key.public_key().public_bytes_raw(),
+    )
+    return Carry(body, sign_as_author(body, key))
+
+
+def _carried(node: MemberNode, carrier: str, question: Carry) -> Carried:
+    if carrier == node.member:
+        return carry(node, node.member, encode(question))
+    return node.peers.ask(carrier, CARRY_PATH, question, Carried)
 
 
 def deliver_hop(node: MemberNode, sent: SentHop) -> None:
@@ -262,6 +276,8 @@ def take_hop(node: MemberNode, sender: str, envelope: bytes) -> None:
     """Take a hop record that opens to its shipment. A regulator keeps it; a receiver may then receive."""
     sent = _opened(node, sender, HOP_KIND, envelope, SentHop)
     hop, commitment = sent.hop, hop_commitment(sent.hop)
+    if hop.sender == sender and node.desk.supply(HOP, commitment):
+        return  # sent again: what was received since is not on its way any more
     node.wait_for(sent.height)
     found = port.find(node.ledger.read(sent.height), port.Target(b"", hop.holding, ()))
     if hop.sender != sender or found is None or found.holding.hop != commitment:
@@ -294,11 +310,10 @@ def take_addresses(node: MemberNode, sender: str, envelope: bytes) -> None:
 
 
 def address_of(node: MemberNode, partner: str) -> bytes:
-    """Take one of a partner's addresses, for good. Raises NotFound."""
+    """Return one of a partner's addresses; a shipment takes it for good. Raises NotFound."""
     name = partner.encode("ascii")
     for key, whose in node.desk.supply(ADDRESS):
         if whose == name:
-            node.desk.drop_supply(ADDRESS, key)
             return key
     raise NotFound("supply.no-address", "the partner has offered no address that is left", got=partner)
 

@@ -6,15 +6,26 @@ from typing import Final
 
 from salus.agreements.supply.packing import Box, packed
 from salus.contracts.supply import port
-from salus.core.encoding import decode, encode
+from salus.core.encoding import decode
 from salus.core.proof.digest import mac
 from salus.core.tables import View
 from salus.node.errors import Conflict, Malformed, NotFound
 from salus.node.member import MemberNode
-from salus.node.supply.exchange import address_of, deliver_hop, new_keys, send, ticket_of
+from salus.node.supply.exchange import address_of, new_keys, send, ticket_of
+from salus.node.supply.resuming import (
+    MAKING,
+    RECEIVING,
+    SHIPPING,
+    Making,
+    Receiving,
+    Shipping,
+    carry_through,
+    resume,
+)
 from salus.node.supply.stock import (
     HOP,
     INBOUND,
+    MADE,
     Hop,
     Index,
     Part,
@@ -24,7 +35,6 @@ from salus.node.supply.stock import (
     counted,
     hop_commitment,
     index_of,
-    keep_stock,
     leaves_of,
     one_time,
     own_spot,
@@ -37,6 +47,8 @@ MAX_LEVELS: Final = 4  # of containers inside a lot: with the lot and the unit, 
 MISSING: Final = 21  # GS1 US 2-1
 Way = tuple[int, ...]
 """Positions from a part down."""
+_Asked = tuple[tuple[Part, ...], str, tuple[str, ...], bool]
+"""What a shipment was asked for with: goods, receiver, papers, whether back."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,41 +66,25 @@ class Received:
 
 
 def bring(node: MemberNode, product: bytes, box: Box, *, minutes_out: int = 0, mkt: int = 0) -> Stock:
-    """Commission a lot packed as `box` says. Raises Malformed, Refused, Unavailable."""
-    secret = node.entropy(32)
-    try:
-        tree = packed(box, product, secret)
-    except ValueError as error:
-        raise Malformed("supply.packing", str(error)) from error
-    (owner,) = new_keys(node, 1)
-    message = port.Commission(
-        tree.root, tree.depth, _count_commitment(node, box.count()), minutes_out, mkt, ticket_of(node, owner)
-    )
-    send(node, message, owner)
-    lot = port.lot_id(tree.key, owner)
-    part = Part(lot, tree.key, product, secret, box)
-    index_of(node).trees[part.id] = tree
-    stock = Stock(part.id, (part,), b"")
-    keep_stock(node, stock)
-    return stock
+    """Commission a lot packed as `box` says; what this member made already is returned.
+
+    Raises Malformed, Refused, Unavailable.
+    """
+    resume(node)
+    return _made_before(node, product, box) or _make(node, product, box, minutes_out, mkt)
 
 
 def repackage(node: MemberNode, identifiers: Sequence[str], product: bytes, box: Box) -> Stock:
     """End goods of this member and commission a lot made of them. Raises as `bring`, NotFound."""
+    resume(node)
     found = sorted((own_spot(node, one) for one in identifiers), key=lambda one: one[2].id)
-    owner = found[0][2].holding.owner
-    secret = node.entropy(32)
-    tree = packed(box, product, secret)
-    ticket, count = ticket_of(node, owner), _count_commitment(node, box.count())
-    targets = tuple(target for _, target, _ in found)
-    send(node, port.Transform(targets, tree.root, tree.depth, count, 0, 0, ticket), owner)
-    lot = port.lot_id(tree.key, owner)
-    part = Part(lot, tree.key, product, secret, box)
+    if all(one.holding.reason is port.Reason.TRANSFORMED for _, _, one in found):
+        before = _made_before(node, product, box)
+        if before is not None:
+            return before
     previous = tuple(dict.fromkeys(spot.stock.hop for spot, _, _ in found if spot.stock.hop))
-    node.desk.keep_supply("made", (part.id, encode(previous)))
-    stock = Stock(part.id, (part,), b"")
-    keep_stock(node, stock)
-    return stock
+    of = _Of(found[0][2].holding.owner, tuple(target for _, target, _ in found), previous)
+    return _make(node, product, box, of=of)
 
 
 def ship(
@@ -96,28 +92,31 @@ def ship(
 ) -> SentHop:
     """Ship goods to a partner: several are packed first. Its record leaves once the ledger has the shipment.
 
-    Raises NotFound for goods that are not this member's, or when the partner has offered no address.
+    The same asked again while it is on its way is the same shipment. Raises NotFound for goods that are not this
+    member's, or when the partner has offered no address.
     """
+    resume(node)
     found = sorted((own_spot(node, one) for one in identifiers), key=lambda one: one[2].id)
     owner = found[0][2].holding.owner
     if any(one.holding.owner != owner for _, _, one in found):
         raise Conflict("supply.owners", "these goods came under different keys", todo="ship them apart")
     parts = tuple(part_of(index_of(node), spot) for spot, _, _ in found)
-    address = address_of(node, to)
-    target = found[0][1]
-    holding = found[0][2].id
-    if len(found) > 1:
-        carried = send(node, port.Pack(tuple(one for _, one, _ in found)), owner)
-        holding, target = carried.tx_id, port.Target(b"", carried.tx_id, ())
-    previous = tuple(dict.fromkeys(hop for spot, _, _ in found for hop in hops_behind(node, spot.stock)))
-    sources = tuple(dict.fromkeys(lot for part in parts for lot in _sources(node, part.lot)))
-    hop = Hop(node.entropy(32), previous, node.member, to, holding, back, tuple(documents), node.now(), parts, sources)
-    commitment = hop_commitment(hop)
-    sent_on = send(node, port.Ship(target, address, commitment, back, ticket_of(node, owner)), owner)
-    sent = SentHop(sent_on.height, hop)
-    node.desk.keep_supply(HOP, (commitment, encode(sent)))
-    deliver_hop(node, sent)
-    return sent
+    asked = (parts, to, tuple(documents), back)
+    on_its_way = _shipped_before(node, found[0][2].holding, asked)
+    if on_its_way is not None:
+        return on_its_way
+    begun = [decode(body, Shipping) for _, body in node.desk.supply(SHIPPING)]
+    intent = next((one for one in begun if _asked(one.hop) == asked), None)
+    if intent is None:
+        previous = tuple(dict.fromkeys(hop for spot, _, _ in found for hop in hops_behind(node, spot.stock)))
+        sources = tuple(dict.fromkeys(lot for part in parts for lot in _sources(node, part.lot)))
+        holding = found[0][2].id if len(found) == 1 else b""
+        now = node.now()
+        hop = Hop(node.entropy(32), previous, node.member, to, holding, back, asked[2], now, parts, sources)
+        targets = tuple(target for _, target, _ in found)
+        intent = Shipping(0, False, owner, hop, address_of(node, to), targets, "", b"", 0)
+    done = carry_through(node, intent)
+    return decode(node.desk.supply(HOP, hop_commitment(done.record))[0][1], SentHop)
 
 
 def inbound(node: MemberNode) -> list[SentHop]:
@@ -133,7 +132,15 @@ def inbound(node: MemberNode) -> list[SentHop]:
 
 
 def receive(node: MemberNode, holding: bytes, scans: Sequence[str] | None) -> Received:
-    """Take a shipment over: all of it, or what was scanned; the rest stays the sender's, in dispute. Raises NotFound."""
+    """Take a shipment over: all of it, or what was scanned; the rest stays the sender's, in dispute. Raises NotFound.
+
+    One that was begun and may stand on the ledger is brought to its end with the scans of then.
+    """
+    begun = [decode(body, Receiving) for _, body in node.desk.supply(RECEIVING, holding)]
+    for intent in begun:
+        if not intent.refused or intent.stands(node):
+            return _received(carry_through(node, intent))
+    resume(node)
     kept = node.desk.supply(INBOUND, holding)
     if not kept:
         raise NotFound("supply.no-shipment", "nothing with this id is on its way here", todo="see `salus supply stock`")
@@ -144,8 +151,7 @@ def receive(node: MemberNode, holding: bytes, scans: Sequence[str] | None) -> Re
     if standing is None or one_time(node, standing.holding.to) is None:
         raise NotFound("supply.no-shipment", "nothing with this id is on its way here any more")
     aside = Index()
-    stock = Stock(holding, hop.parts, hop_commitment(hop))
-    aside.add(stock)
+    aside.add(Stock(holding, hop.parts, hop_commitment(hop)))
     lacking, over = ([], []) if scans is None else _differences(aside, hop.parts, scans)
     missing = [(spot, target_of(aside, spot), count) for spot, count in lacking]
     missing = [one for one in missing if _lies_in(state, one[1], holding)]
@@ -153,16 +159,15 @@ def receive(node: MemberNode, holding: bytes, scans: Sequence[str] | None) -> Re
         raise Conflict("supply.nothing", "nothing of the shipment was scanned", todo="refuse it")
     targets = sorted((target for _, target, _ in missing), key=port.id_of)
     excepted = tuple(port.Excepted(target, MISSING) for target in targets)
-    owner = standing.holding.to
-    send(node, port.Receive(holding, excepted, ticket_of(node, owner)), owner)
-    keep_stock(node, stock)
-    node.desk.drop_supply(INBOUND, holding)
     units = counted(hop.parts) - sum(count for _, _, count in missing)
-    return Received(holding, hop.sender, units, tuple(_name(spot) for spot, _, _ in missing), tuple(over))
+    names = tuple(_name(spot) for spot, _, _ in missing)
+    intent = Receiving(0, False, standing.holding.to, sent, excepted, units, names, tuple(over))
+    return _received(carry_through(node, intent))
 
 
 def end(node: MemberNode, identifiers: Sequence[str], reason: port.Reason) -> int:
     """Decommission goods of this member, a hundred in a transaction. Returns how many. Raises NotFound, Refused."""
+    resume(node)
     found = sorted((own_spot(node, one) for one in identifiers), key=lambda one: one[2].id)
     by_owner: dict[bytes, list[port.Target]] = {}
     for _, target, standing in found:
@@ -176,6 +181,7 @@ def end(node: MemberNode, identifiers: Sequence[str], reason: port.Reason) -> in
 
 def undo(node: MemberNode, identifier: str) -> None:
     """Take the end of a unit back. Raises NotFound, Refused."""
+    resume(node)
     _, _, found = own_spot(node, identifier)
     send(node, port.Undo(found.id), found.holding.owner)
 
@@ -184,17 +190,73 @@ def hops_behind(node: MemberNode, stock: Stock) -> tuple[bytes, ...]:
     """Return the hops that brought a stock, or what it was repackaged from."""
     if stock.hop:
         return (stock.hop,)
-    made = node.desk.supply("made", stock.holding)
+    made = node.desk.supply(MADE, stock.holding)
     return tuple(decode(made[0][1], tuple[bytes, ...])) if made else ()
+
+
+@dataclass(frozen=True, slots=True)
+class _Of:
+    """What a lot is made of."""
+
+    owner: bytes
+    targets: tuple[port.Target, ...]
+    previous: tuple[bytes, ...]
+
+
+_NOTHING: Final = _Of(b"", (), ())
+
+
+def _make(
+    node: MemberNode, product: bytes, box: Box, minutes_out: int = 0, mkt: int = 0, *, of: _Of = _NOTHING
+) -> Stock:
+    """Bring a lot into the world: the one that was begun, if it was."""
+    for _, body in node.desk.supply(MAKING):
+        begun = decode(body, Making)
+        part = begun.stock.parts[0]
+        if (part.product, part.box, begun.targets) == (product, box, of.targets):
+            return carry_through(node, begun).stock
+    secret = node.entropy(32)
+    try:
+        tree = packed(box, product, secret)
+    except ValueError as error:
+        raise Malformed("supply.packing", str(error)) from error
+    owner = of.owner or new_keys(node, 1)[0]
+    part = Part(port.lot_id(tree.key, owner), tree.key, product, secret, box)
+    index_of(node).trees[part.id] = tree
+    stock = Stock(part.id, (part,), b"")
+    count = mac(node.entropy(32), "salus/v1/supply-count", box.count().to_bytes(8, "big"))
+    rest = (tree.root, tree.depth, count, minutes_out, mkt, of.targets, of.previous)
+    intent = Making(0, False, owner, stock, *rest)
+    return carry_through(node, intent).stock
+
+
+def _made_before(node: MemberNode, product: bytes, box: Box) -> Stock | None:
+    """Return goods of this member's making with this product and packing: serials are given once."""
+    for stock in index_of(node).stocks.values():
+        if not stock.hop and stock.parts[0].product == product and stock.parts[0].box == box:
+            return stock
+    return None
+
+
+def _asked(hop: Hop) -> _Asked:
+    return hop.parts, hop.receiver, hop.documents, hop.back
+
+
+def _shipped_before(node: MemberNode, standing: port.Holding, asked: _Asked) -> SentHop | None:
+    """Return the shipment that goods are on their way in, if it is the one asked for."""
+    if standing.status is not port.Status.IN_TRANSIT:
+        return None
+    sent = [decode(body, SentHop) for _, body in node.desk.supply(HOP, standing.hop)]
+    return next((one for one in sent if _asked(one.hop) == asked), None)
+
+
+def _received(done: Receiving) -> Received:
+    return Received(done.id, done.sent.hop.sender, done.units, done.missing, tuple(done.over))
 
 
 def _sources(node: MemberNode, lot: bytes) -> tuple[bytes, ...]:
     row = port.lot(node.ledger.read(), lot)
     return () if row is None else row.sources
-
-
-def _count_commitment(node: MemberNode, count: int) -> bytes:
-    return mac(node.entropy(32), "salus/v1/supply-count", count.to_bytes(8, "big"))
 
 
 def _differences(aside: Index, parts: Sequence[Part], scans: Sequence[str]) -> tuple[list[tuple[Spot, int]], list[str]]:

@@ -26,6 +26,7 @@ INBOUND: Final = "inbound"
 HOP: Final = "hop"
 ADDRESS: Final = "address"
 ALERT: Final = "alert"
+MADE: Final = "made"
 SALT_BYTES: Final = 16
 
 
@@ -109,9 +110,14 @@ class Index:
     names: dict[str, list[tuple[Stock, Part, tuple[int, ...]]]] = field(default_factory=dict)
     trees: dict[bytes, Packed] = field(default_factory=dict)
     """Trees of hashes by holding id of the part: what proofs are made from."""
+    stocks: dict[bytes, Stock] = field(default_factory=dict)
+    """What was taken in, by holding, the newest of each."""
 
     def add(self, stock: Stock) -> None:
-        """Take a stock in."""
+        """Take a stock in; the same again changes nothing."""
+        if self.stocks.get(stock.holding) == stock:
+            return
+        self.stocks[stock.holding] = stock
         for part in stock.parts:
             gtin = part.product.split(b"|")[0].decode("ascii")
             for positions, box in _boxes(part.box, ()):
