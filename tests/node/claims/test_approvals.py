@@ -23,9 +23,10 @@ from salus.node.claims import (
 )
 from salus.node.claims.approving import Approve, AskApproval, AskTimeliness, ListApprovals
 from salus.node.claims.deciding import DecideClaims
-from salus.node.claims.exchange import read_decision, seal_and_deliver
+from salus.node.claims.exchange import read_decision
 from salus.node.claims.submitting import SubmitClaims
 from salus.node.errors import Conflict, Malformed
+from salus.node.exchange.documents import seal_and_deliver
 from salus.node.together import Clock, Founder, Together, found_together
 from tests.agreements.claims.cases import CLINIC, ENDS, JANE, MEMBERS, PAYER, PLAN, RATES, STAMP, claim, file_of, line
 

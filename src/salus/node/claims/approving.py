@@ -35,8 +35,9 @@ from salus.node.claims.approvals import (
     requests,
 )
 from salus.node.claims.dossiers import DAY_MS
-from salus.node.claims.exchange import open_document, row_of, seal_and_deliver
+from salus.node.claims.exchange import UNOPENED, row_of
 from salus.node.errors import Conflict, Forbidden, Malformed, NotFound
+from salus.node.exchange.documents import open_document, seal_and_deliver
 from salus.node.member import MemberNode
 from salus.node.records.charts import moment
 from salus.node.usecase import ANYONE, OPERATOR, Message, use_case
@@ -243,7 +244,7 @@ def timeliness(node: MemberNode, request: AskTimeliness) -> Timeliness:  # noqa:
 
 def take_request(node: MemberNode, sender: str, envelope: bytes) -> None:
     """Take a request that opens to its case. Raises Malformed, Forbidden, Conflict, NotFound."""
-    sent = open_document(node, sender, REQUEST, envelope, SentRequest)
+    sent = open_document(node, sender, REQUEST, envelope, SentRequest, code=UNOPENED)
     node.wait_for(sent.height)
     row = row_of(node, sent.case)
     if port.payer_digest(sent.salt, sent.case, node.member) != row.payer_digest or row.provider != sender:
@@ -261,7 +262,7 @@ def take_request(node: MemberNode, sender: str, envelope: bytes) -> None:
 
 def take_answer(node: MemberNode, sender: str, envelope: bytes) -> None:
     """Take an answer that opens to the committed decision. Raises Malformed, Forbidden, Conflict, NotFound."""
-    sent = open_document(node, sender, ANSWER, envelope, SentAnswer)
+    sent = open_document(node, sender, ANSWER, envelope, SentAnswer, code=UNOPENED)
     node.wait_for(sent.height)
     kept, row = request_of(node, sent.case), row_of(node, sent.case)
     if row.payer != sender or kept.payer_side:

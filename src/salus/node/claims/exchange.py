@@ -17,8 +17,7 @@ from salus.agreements.claims.plan import DocumentRefused, read_plan
 from salus.agreements.claims.rates import read_rates
 from salus.agreements.claims.recompute import first_difference
 from salus.contracts.claims import port
-from salus.core.encoding import MalformedBytes, Value, encode
-from salus.core.encoding import decode as decode_value
+from salus.core.encoding import Value, encode
 from salus.core.proof.digest import digest, mac
 from salus.interop.x12.calendar import date_of
 from salus.node.claims.approvals import unhonoured
@@ -35,11 +34,10 @@ from salus.node.claims.dossiers import (
     kept_of,
 )
 from salus.node.errors import Conflict, Forbidden, Malformed, NotFound
-from salus.node.exchange.delivery import deliver
+from salus.node.exchange.documents import open_document
 from salus.node.member import MemberNode
-from salus.vault.envelope import context_of, open_envelope, seal_envelope
-from salus.vault.errors import EnvelopeRefused
 
+UNOPENED: Final = "claims.envelope"
 CLAIM: Final = "claim"
 DECISION: Final = "claim-decision"
 REMITTANCE: Final = "claim-remittance"
@@ -97,28 +95,6 @@ def decision_commitment(plan: bytes, sent: SentDecision, file: bytes) -> bytes:
     return mac(sent.key, "salus/v1/claims-decision", *fields)
 
 
-def seal_and_deliver(node: MemberNode, receiver: str, kind: str, value: Value) -> None:
-    """Seal a document to a member and send it until it is acknowledged. Raises NotFound for a stranger."""
-    object_id = node.entropy(16)
-    envelope = seal_envelope(
-        encode(value),
-        node.context(kind, object_id),
-        recipient=node.keys_of(receiver).receive_key,
-        sign=node.signing_key,
-    )
-    deliver(node, receiver, kind, envelope)
-
-
-def open_document(node: MemberNode, sender: str, kind: str, envelope: bytes, type_: type[V]) -> V:
-    """Open a document from a member. Raises Malformed, NotFound for a stranger."""
-    try:
-        context = node.context(kind, context_of(envelope).object_id, sender)
-        sender_key = node.keys_of(sender).signing_key
-        return decode_value(open_envelope(envelope, context, key=node.receive_key, sender_key=sender_key), type_)
-    except (EnvelopeRefused, MalformedBytes) as error:
-        raise Malformed("claims.envelope", "the document does not open", got=str(error)) from error
-
-
 def row_of(node: MemberNode, case: bytes) -> port.Case:
     """Return a case as the own replica has it. Raises NotFound."""
     row = port.case(node.ledger.read(), case)
@@ -134,7 +110,7 @@ def day_at(node: MemberNode, height: int) -> str:
 
 def take_claim(node: MemberNode, sender: str, envelope: bytes) -> None:
     """Take claims that open to their cases: address, provider, commitment. Raises Malformed, Forbidden, NotFound."""
-    sent = open_document(node, sender, CLAIM, envelope, SentClaims)
+    sent = open_document(node, sender, CLAIM, envelope, SentClaims, code=UNOPENED)
     node.wait_for(sent.height)
     taken = [taken for one in sent.claims if (taken := _taken(node, sender, one)) is not None]
     keep(node, taken)
@@ -158,7 +134,7 @@ def _taken(node: MemberNode, sender: str, sent: SentClaim) -> tuple[bytes, Dossi
 
 def take_decision(node: MemberNode, sender: str, envelope: bytes) -> None:
     """Take decisions that open to their commitments, and make them again. Raises Malformed, Forbidden, Conflict."""
-    sent = open_document(node, sender, DECISION, envelope, SentDecisions)
+    sent = open_document(node, sender, DECISION, envelope, SentDecisions, code=UNOPENED)
     node.wait_for(sent.height)
     taken = [(one.case, _decided(node, sender, sent.plan, one)) for one in sent.decisions]
     keep(node, taken, {f"plan/{digest('salus/v1/claims-plan', sent.plan).hex()}": sent.plan})
@@ -238,7 +214,7 @@ def made_again(plan: bytes, sent: SentDecision, file: bytes) -> Decision:
 
 def take_remittance(node: MemberNode, sender: str, envelope: bytes) -> None:
     """Take an 835 for cases that the sender has decided. Raises Malformed, Forbidden, NotFound."""
-    sent = open_document(node, sender, REMITTANCE, envelope, SentRemittance)
+    sent = open_document(node, sender, REMITTANCE, envelope, SentRemittance, code=UNOPENED)
     node.wait_for(sent.height)
     kept = [(case, dossier_of(node, case)) for case in sent.cases]
     for case, _ in kept:

@@ -31,10 +31,10 @@ from salus.node.claims.exchange import (
     parts,
     read_decision,
     remitted,
-    seal_and_deliver,
 )
 from salus.node.claims.keeper import accumulators_of
 from salus.node.errors import Unavailable
+from salus.node.exchange.documents import seal_and_deliver
 from salus.node.member import MemberNode
 from salus.vault.sealing import Content
 

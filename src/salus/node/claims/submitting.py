@@ -27,10 +27,10 @@ from salus.node.claims.exchange import (
     parts,
     read_decision,
     row_of,
-    seal_and_deliver,
     submission_commitment,
 )
 from salus.node.errors import Conflict, Malformed, NotFound
+from salus.node.exchange.documents import seal_and_deliver
 from salus.node.member import MemberNode
 from salus.node.names import LINK_EXAMPLE
 from salus.node.records.charts import moment

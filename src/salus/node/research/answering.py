@@ -20,6 +20,7 @@ from salus.core.encoding import decode
 from salus.core.proof.digest import digest
 from salus.interop.fhir.view import ViewFailed
 from salus.node.errors import Conflict, Malformed, Unavailable
+from salus.node.exchange.documents import seal_and_deliver
 from salus.node.member import MemberNode
 from salus.node.records.charts import moment
 from salus.node.research import choices, evidence
@@ -36,7 +37,6 @@ from salus.node.research.wire import (
     keep,
     own_sets,
     query_row,
-    seal_and_deliver,
 )
 from salus.node.usecase import OPERATOR, Message, use_case
 from salus.vault.sealing import Kind

@@ -10,10 +10,11 @@ from salus.agreements.research.document import Query, QueryRefused, read
 from salus.contracts.research import port
 from salus.core.encoding import Value, decode, encode
 from salus.node.errors import Conflict, Malformed, NotFound
+from salus.node.exchange.documents import seal_and_deliver
 from salus.node.member import MemberNode
 from salus.node.research.answering import QueryId
 from salus.node.research.permits import DataSetIds, PermitId, data_set_row
-from salus.node.research.wire import QUESTION, SentAnswer, SentQuestion, commitment, query_row, seal_and_deliver
+from salus.node.research.wire import QUESTION, SentAnswer, SentQuestion, commitment, query_row
 from salus.node.usecase import OPERATOR, Message, use_case
 
 DEFAULT_VARIANCE: Final = 100  # σ = 10 persons

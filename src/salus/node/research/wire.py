@@ -11,14 +11,14 @@ from salus.agreements.grants import Presented
 from salus.agreements.research import noisy
 from salus.agreements.research.document import Query, QueryRefused, read
 from salus.contracts.research import port
-from salus.core.encoding import MalformedBytes, Value, decode, encode
+from salus.core.encoding import Value, decode, encode
 from salus.core.proof.digest import digest, mac
 from salus.node.errors import Conflict, Forbidden, Malformed, NotFound
-from salus.node.exchange.delivery import Taker, deliver
+from salus.node.exchange.delivery import Taker
+from salus.node.exchange.documents import open_document
 from salus.node.member import MemberNode
-from salus.vault.envelope import context_of, open_envelope, seal_envelope
-from salus.vault.errors import EnvelopeRefused
 
+UNOPENED: Final = "research.envelope"
 QUESTION: Final = "research-question"
 ANSWER: Final = "research-answer"
 EXTRACT: Final = "research-extract"
@@ -89,22 +89,6 @@ def answer_commitment(values: tuple[int, ...], salt: bytes) -> bytes:
     return digest("salus/v1/research-answer", salt, encode(values))
 
 
-def seal_and_deliver(node: MemberNode, receiver: str, kind: str, value: Value) -> None:
-    """Seal a document to a member and send it until it is acknowledged. Raises NotFound for a stranger."""
-    context = node.context(kind, node.entropy(16))
-    recipient = node.keys_of(receiver).receive_key
-    deliver(node, receiver, kind, seal_envelope(encode(value), context, recipient=recipient, sign=node.signing_key))
-
-
-def _opened(node: MemberNode, sender: str, kind: str, envelope: bytes, type_: type[V]) -> V:
-    try:
-        context = node.context(kind, context_of(envelope).object_id, sender)
-        sender_key = node.keys_of(sender).signing_key
-        return decode(open_envelope(envelope, context, key=node.receive_key, sender_key=sender_key), type_)
-    except (EnvelopeRefused, MalformedBytes) as error:
-        raise Malformed("research.envelope", "the document does not open", got=str(error)) from error
-
-
 def query_row(node: MemberNode, query: bytes) -> port.Query:
     """Return a question as the own replica has it. Raises NotFound."""
     row = port.query(node.ledger.read(), query)
@@ -132,7 +116,7 @@ def checked(document: bytes, row: port.Query) -> Query:
 
 def take_question(node: MemberNode, sender: str, envelope: bytes) -> None:
     """Take a question that opens its commitment, from the member that registered it. Raises EdgeError."""
-    sent = _opened(node, sender, QUESTION, envelope, SentQuestion)
+    sent = open_document(node, sender, QUESTION, envelope, SentQuestion, code=UNOPENED)
     node.wait_for(sent.height)
     row = query_row(node, sent.query)
     state = node.ledger.read()
@@ -161,7 +145,7 @@ def own_sets(node: MemberNode, row: port.Query) -> list[bytes]:
 
 def take_answer(node: MemberNode, sender: str, envelope: bytes) -> None:
     """Take an answer that opens its commitment, from the custodian of the data set. Raises EdgeError."""
-    sent = _opened(node, sender, ANSWER, envelope, SentAnswer)
+    sent = open_document(node, sender, ANSWER, envelope, SentAnswer, code=UNOPENED)
     node.wait_for(sent.height)
     state = node.ledger.read()
     offer, part = port.data_set(state, sent.data_set), port.query_part(state, sent.query, sent.data_set)

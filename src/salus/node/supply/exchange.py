@@ -19,7 +19,8 @@ from salus.core.encoding import MalformedBytes, Message, Value, decode, encode
 from salus.core.proof.goods import unit_key
 from salus.core.transaction import build_body, sign_as_author
 from salus.node.errors import Conflict, Forbidden, Malformed, NotFound, Unavailable
-from salus.node.exchange.delivery import Taker, deliver
+from salus.node.exchange.delivery import Taker
+from salus.node.exchange.documents import open_document, seal_and_deliver
 from salus.node.exchange.wire import Handler, RemoteRefusal
 from salus.node.member import MemberNode
 from salus.node.submitting import LIFE_MS
@@ -40,9 +41,8 @@ from salus.node.supply.stock import (
     spots,
     target_of,
 )
-from salus.vault.envelope import context_of, open_envelope, seal_envelope
-from salus.vault.errors import EnvelopeRefused
 
+UNOPENED: Final = "supply.envelope"
 TICKETS_PATH: Final = "/exchange/supply/tickets"
 CARRY_PATH: Final = "/exchange/supply/carry"
 VERIFY_PATH: Final = "/exchange/supply/verify"
@@ -198,12 +198,12 @@ def deliver_hop(node: MemberNode, sent: SentHop) -> None:
     """Send a hop record to its receiver and to every regulator, each sealed to it."""
     for receiver in dict.fromkeys((sent.hop.receiver, *regulators(node))):
         if receiver != node.member:
-            _seal_and_deliver(node, receiver, HOP_KIND, sent)
+            seal_and_deliver(node, receiver, HOP_KIND, sent)
 
 
 def offer_addresses(node: MemberNode, sender: str, count: int) -> None:
     """Give a partner one-time keys to ship to."""
-    _seal_and_deliver(node, sender, ADDRESS_KIND, Addresses(tuple(new_keys(node, count))))
+    seal_and_deliver(node, sender, ADDRESS_KIND, Addresses(tuple(new_keys(node, count))))
 
 
 def tickets(node: MemberNode, sender: str, body: bytes) -> Tickets:
@@ -274,7 +274,7 @@ def _opens(told: UnitTold) -> bool:
 
 def take_hop(node: MemberNode, sender: str, envelope: bytes) -> None:
     """Take a hop record that opens to its shipment. A regulator keeps it; a receiver may then receive."""
-    sent = _opened(node, sender, HOP_KIND, envelope, SentHop)
+    sent = open_document(node, sender, HOP_KIND, envelope, SentHop, code=UNOPENED)
     hop, commitment = sent.hop, hop_commitment(sent.hop)
     if hop.sender == sender and node.desk.supply(HOP, commitment):
         return  # sent again: what was received since is not on its way any more
@@ -304,7 +304,7 @@ def sound(parts: Sequence[Part]) -> bool:
 
 def take_addresses(node: MemberNode, sender: str, envelope: bytes) -> None:
     """Keep one-time keys that a partner offers to be shipped to."""
-    offered = _opened(node, sender, ADDRESS_KIND, envelope, Addresses)
+    offered = open_document(node, sender, ADDRESS_KIND, envelope, Addresses, code=UNOPENED)
     name = sender.encode("ascii")
     node.desk.keep_supply(ADDRESS, *((key, name) for key in offered.keys))
 
@@ -341,25 +341,6 @@ def _ask_tickets(node: MemberNode, keys: list[bytes]) -> Sequence[port.Ticket]:
             return tickets(node, regulator, encode(question)).tickets
         return node.peers.ask(regulator, TICKETS_PATH, question, Tickets).tickets
     raise NotFound("supply.unlicensed", "no regulator has licensed this member", todo="ask for `supply license`")
-
-
-def _seal_and_deliver(node: MemberNode, receiver: str, kind: str, value: Value) -> None:
-    envelope = seal_envelope(
-        encode(value),
-        node.context(kind, node.entropy(16)),
-        recipient=node.keys_of(receiver).receive_key,
-        sign=node.signing_key,
-    )
-    deliver(node, receiver, kind, envelope)
-
-
-def _opened(node: MemberNode, sender: str, kind: str, envelope: bytes, type_: type[V]) -> V:
-    try:
-        context = node.context(kind, context_of(envelope).object_id, sender)
-        sender_key = node.keys_of(sender).signing_key
-        return decode(open_envelope(envelope, context, key=node.receive_key, sender_key=sender_key), type_)
-    except (EnvelopeRefused, MalformedBytes) as error:
-        raise Malformed("supply.envelope", "the document does not open", got=str(error)) from error
 
 
 def _decoded(body: bytes, type_: type[V]) -> V:

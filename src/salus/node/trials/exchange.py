@@ -7,9 +7,10 @@ from salus.agreements.trials.acts import Act, SignedAct, read
 from salus.agreements.trustees import ThresholdRefused
 from salus.contracts.records.port import read_anchor
 from salus.contracts.trials import port
-from salus.core.encoding import MalformedBytes, Value, decode, encode
+from salus.core.encoding import MalformedBytes, Value, decode
 from salus.node.errors import Conflict, Forbidden, Malformed, Unavailable
 from salus.node.exchange.delivery import Taker, deliver
+from salus.node.exchange.documents import open_document, seal_document
 from salus.node.member import MemberNode
 from salus.node.trials.kept import (
     Dealing,
@@ -32,10 +33,10 @@ from salus.node.trials.kept import (
     site_key,
 )
 from salus.node.trials.sight import block_time, plays, root_of, study_of
-from salus.vault.envelope import context_of, open_envelope, seal_envelope
-from salus.vault.errors import EnvelopeRefused, SealBroken
+from salus.vault.errors import SealBroken
 from salus.vault.served import receive
 
+UNOPENED: Final = "trials.envelope"
 PREFIX: Final = "trial-"
 V = TypeVar("V", bound=Value)
 
@@ -53,34 +54,18 @@ def curve() -> None:
 def send(node: MemberNode, receiver: str, kind: str, value: Value) -> None:
     """Seal a document to a member and send it until it is acknowledged; to oneself, take it. Raises NotFound."""
     name = PREFIX + kind
-    object_id = node.entropy(16)
-    envelope = seal_envelope(
-        encode(value),
-        node.context(name, object_id),
-        recipient=node.keys_of(receiver).receive_key,
-        sign=node.signing_key,
-    )
+    envelope = seal_document(node, receiver, name, value)
     if receiver == node.member:
         TAKERS[name](node, node.member, envelope)
         return
     deliver(node, receiver, name, envelope)
 
 
-def opened(node: MemberNode, sender: str, name: str, envelope: bytes, type_: type[V]) -> V:
-    """Open a sealed document of a sender. Raises Malformed."""
-    try:
-        context = node.context(name, context_of(envelope).object_id, sender)
-        key = node.keys_of(sender).signing_key
-        return decode(open_envelope(envelope, context, key=node.receive_key, sender_key=key), type_)
-    except (EnvelopeRefused, MalformedBytes) as error:
-        raise Malformed("trials.envelope", "the document does not open", got=str(error)) from error
-
-
 def _taker(kind: str, type_: type[V], take: Callable[[MemberNode, str, V], None]) -> tuple[str, Taker]:
     name = PREFIX + kind
 
     def taker(node: MemberNode, sender: str, envelope: bytes) -> None:
-        take(node, sender, opened(node, sender, name, envelope, type_))
+        take(node, sender, open_document(node, sender, name, envelope, type_, code=UNOPENED))
 
     return name, taker
 
