@@ -23,9 +23,9 @@ from salus.agreements.claims.plan import (
     UnitEdit,
 )
 from salus.agreements.claims.rates import Rate, Rates
+from salus.interop.npi import npi_valid
 from salus.interop.x12.claim import Claim, Line, Party, Person
 from salus.interop.x12.claim_writer import set_of
-from salus.interop.x12.codes import npi_valid
 from salus.interop.x12.envelope import Stamp, Trader, interchange
 
 

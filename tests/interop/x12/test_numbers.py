@@ -4,8 +4,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from salus.interop.npi import npi_valid
 from salus.interop.x12.calendar import age_on, date_of, day_number, is_date, is_period
-from salus.interop.x12.codes import npi_valid, routing_valid
+from salus.interop.x12.codes import routing_valid
 from salus.interop.x12.money import MAX_CENTS, BadAmount, amount, cents, quantity, thousandths
 
 

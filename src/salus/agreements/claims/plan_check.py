@@ -8,8 +8,9 @@ import msgspec
 from salus.agreements.claims.decide import ALWAYS, STEPS
 from salus.agreements.claims.plan import Accumulator, Plan
 from salus.agreements.claims.rates import Rates
+from salus.interop.npi import npi_valid
 from salus.interop.x12.calendar import is_date
-from salus.interop.x12.codes import PROCEDURE, npi_valid
+from salus.interop.x12.codes import PROCEDURE
 
 
 class PlanFinding(msgspec.Struct, frozen=True):

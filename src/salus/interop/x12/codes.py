@@ -81,17 +81,6 @@ MODIFIER: Final = re.compile(r"[A-Z0-9]{2}", re.ASCII)
 REVENUE: Final = re.compile(r"\d{4}", re.ASCII)
 
 
-def npi_valid(text: str) -> bool:
-    """Check the digit of a national provider identifier: Luhn over 80840 and its ten digits."""
-    if len(text) != 10 or not text.isdecimal() or text[0] not in "12":
-        return False
-    total = 24  # what the digits 80840 add
-    for place, sign in enumerate(reversed(text)):
-        digit = int(sign) * (1 + place % 2)
-        total += digit - 9 if digit > 9 else digit
-    return total % 10 == 0
-
-
 def routing_valid(text: str) -> bool:
     """Check the digit of an ABA routing number: weights 3, 7, 1."""
     if len(text) != 9 or not text.isdecimal() or text == "000000000":

@@ -4,6 +4,7 @@ from collections.abc import Callable, Iterator
 from functools import lru_cache
 from typing import Final
 
+from salus.interop.npi import npi_valid
 from salus.interop.x12.codes import (
     ICD9,
     ICD10,
@@ -14,7 +15,6 @@ from salus.interop.x12.codes import (
     REVENUE,
     TAXONOMY,
     CodeSets,
-    npi_valid,
     routing_valid,
 )
 from salus.interop.x12.findings import Finding

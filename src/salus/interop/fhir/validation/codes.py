@@ -8,6 +8,7 @@ from collections.abc import Callable
 from typing import Final, TypeAlias
 
 from salus.interop.fhir.fhirpath.units import known
+from salus.interop.npi import luhn, npi_valid
 
 Fault: TypeAlias = tuple[str, str] | None
 
@@ -15,7 +16,6 @@ _LOINC: Final = re.compile(r"(?P<term>[0-9]{1,7})-(?P<check>[0-9])|(?:LA|LL|LG|L
 _SNOMED: Final = re.compile(r"[1-9][0-9]{5,17}")
 _ICD10CM: Final = re.compile(r"[A-Z][0-9][0-9A-Z](?:\.[0-9A-Z]{1,4})?")
 _UCUM: Final = re.compile(r"(?:[!-z|~]|\{[!-~]*\})+")
-_NPI: Final = re.compile(r"[1-9][0-9]{9}")
 
 # Verhoeff's dihedral group table and its permutation (SNOMED CT Technical Implementation Guide, check digit)
 _GROUP: Final = tuple(
@@ -34,15 +34,6 @@ def _permutations() -> tuple[tuple[int, ...], ...]:
 
 
 _PERMUTED: Final = _permutations()
-
-
-def luhn(digits: str) -> bool:
-    """Tell whether the last digit is the check digit of ISO/IEC 7812-1 (modulus 10, doubled from the right)."""
-    total = 0
-    for place, digit in enumerate(reversed(digits)):
-        value = int(digit) * (1 + place % 2)
-        total += value - 9 if value > 9 else value
-    return total % 10 == 0
 
 
 def verhoeff(digits: str) -> bool:
@@ -80,9 +71,8 @@ def _icd10cm(code: str) -> Fault:
 
 
 def npi(value: str) -> Fault:
-    """Check a National Provider Identifier (45 CFR 162.406: ten digits, Luhn over 80840 and the number)."""
-    good = _NPI.fullmatch(value) and luhn("80840" + value)
-    return None if good else ("warning", "an NPI of ten digits whose check digit is right")
+    """Check a National Provider Identifier."""
+    return None if npi_valid(value) else ("warning", "an NPI of ten digits whose check digit is right")
 
 
 SHAPES: Final[dict[str, Callable[[str], Fault]]] = {
