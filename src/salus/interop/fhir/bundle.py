@@ -1,5 +1,7 @@
 """Bundles: the envelope and each entry's resource with its exact bytes."""
 
+import hashlib
+
 import msgspec
 
 from salus.core.proof.digest import digest
@@ -100,3 +102,9 @@ def _entry(entry: Tree, span: bytes, survey: Survey | None, path: str, source: b
     except Refused as fault:
         return Entry(full_url, method, url, if_none_exist, None, fault, if_match)
     return Entry(full_url, method, url, if_none_exist, resource, if_match=if_match)
+
+
+def urn_of(seed: str) -> str:
+    """Return a urn:uuid (version 4 in form) that is the same whenever the seed is."""
+    told = hashlib.sha256(seed.encode()).hexdigest()
+    return f"urn:uuid:{told[:8]}-{told[8:12]}-4{told[13:16]}-8{told[17:20]}-{told[20:32]}"

@@ -7,7 +7,6 @@ top-level element exists in R4 and is of its JSON kind, and that dates, referenc
 elements, bindings and invariants are the validator's.
 """
 
-import re
 from collections.abc import Iterable, Iterator
 from decimal import Decimal
 from typing import Any, Final
@@ -19,7 +18,7 @@ from salus.interop.fhir.elements import ELEMENTS
 from salus.interop.fhir.refusal import Refused, kind_of
 from salus.interop.fhir.survey import TYPES, Coding, Survey, explain, known_name, survey_of
 from salus.interop.fhir.times import interval
-from salus.interop.fhir.tokens import BLANK, LIMITS, Limits, Tree, check_keys, decode, oversized
+from salus.interop.fhir.tokens import BLANK, ID, LIMITS, Limits, Tree, check_keys, decode, oversized
 
 
 class Resource(msgspec.Struct, frozen=True):
@@ -64,7 +63,6 @@ _CLASSES: Final[dict[str, type | tuple[type, ...]]] = {
     "n": (int, Decimal),
     **dict.fromkeys("RCGIPor", dict),
 }
-_ID: Final = re.compile(r"[A-Za-z0-9\-.]{1,64}")
 
 
 def read_resource(raw: bytes, *, limits: Limits = LIMITS, id_required: bool = True) -> Resource:
@@ -133,7 +131,7 @@ def admit(
     own = tree.get("id", "")
     if not own and id_required:
         raise Refused("no-id", path, expected="an id", got="none", todo="give the resource its logical id")
-    if own and _ID.fullmatch(own) is None:
+    if own and ID.fullmatch(own) is None:
         raise Refused(
             "bad-id", f"{path}.id", expected="1 to 64 of A-Z a-z 0-9 - .", got=kind_of(own), todo="use a valid id"
         )

@@ -29,6 +29,8 @@ class Limits(msgspec.Struct, frozen=True):
 LIMITS: Final = Limits()
 
 
+ID: Final = re.compile(r"[A-Za-z0-9\-.]{1,64}")
+"""A logical id (R4 2.24.0.1)."""
 _KEY: Final = re.compile(rb"[A-Za-z_][A-Za-z0-9_]*")
 
 

@@ -8,6 +8,7 @@ import hashlib
 from typing import Any, Final, NamedTuple
 from urllib.parse import quote
 
+from salus.interop.fhir.bundle import urn_of
 from salus.interop.hl7v2 import values
 from salus.interop.hl7v2.message import Message, Segment, Value
 from salus.interop.hl7v2.refusal import EVENT, MISSING, PROCESSING, UNSUPPORTED, MessageRefused
@@ -99,8 +100,7 @@ class _Conversion:
     def _address(self) -> str:
         """Return a urn:uuid for an entry, the same whenever the same message is mapped."""
         self._made += 1
-        digest = hashlib.sha256(f"{self._seed}|{self._made}".encode()).hexdigest()
-        return f"urn:uuid:{digest[:8]}-{digest[8:12]}-4{digest[13:16]}-8{digest[17:20]}-{digest[20:32]}"
+        return urn_of(f"{self._seed}|{self._made}")
 
     def _put(self, resource: Json, identifier: Json, *, update: bool) -> str:
         """Add a conditional update, or a conditional creation, by an identifier; return where it can be referred to."""

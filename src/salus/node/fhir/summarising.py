@@ -4,7 +4,6 @@ It holds what the asker may see of each section, the current versions, as they w
 requires are always there; one that holds nothing says so without saying why.
 """
 
-import hashlib
 from collections.abc import Sequence
 from html import escape
 from typing import Any, Final
@@ -12,6 +11,7 @@ from typing import Any, Final
 import msgspec
 
 from salus.index.search import Hit
+from salus.interop.fhir.bundle import urn_of
 from salus.node.errors import Fault
 from salus.node.fhir.answers import Answer, FhirRefused, Request
 from salus.node.fhir.asking import Asking
@@ -68,13 +68,13 @@ class Summarising:
         now = instant(node.now())
         entries = [{"fullUrl": f"{self._base}/{hit.name}", "resource": msgspec.Raw(body)} for hit, body in shown]
         about = self._composition(asking, patient, shown[1:], now)
-        address = _address(patient.name, now)
+        address = urn_of(f"{patient.name}|{now}")
         document = {
             "resourceType": "Bundle",
             "type": "document",
             "identifier": {"system": "urn:ietf:rfc:3986", "value": address},
             "timestamp": now,
-            "entry": [{"fullUrl": _address("composition", address), "resource": about}, *entries],
+            "entry": [{"fullUrl": urn_of(f"composition|{address}"), "resource": about}, *entries],
         }
         return Answer(200, bytes(raw(document)))
 
@@ -135,8 +135,3 @@ def _narrative(title: str, lines: list[str]) -> str:
     more = f"<p>and {len(lines) - LINES} more</p>" if len(lines) > LINES else ""
     inner = f"<ul>{items}</ul>{more}" if lines else "<p>Nothing is available to the reader.</p>"
     return f'<div xmlns="http://www.w3.org/1999/xhtml"><p>{escape(title)}</p>{inner}</div>'
-
-
-def _address(what: str, of: str) -> str:
-    digest = hashlib.sha256(f"{what}|{of}".encode()).hexdigest()
-    return f"urn:uuid:{digest[:8]}-{digest[8:12]}-4{digest[13:16]}-8{digest[17:20]}-{digest[20:32]}"

@@ -56,7 +56,7 @@ class Validator:
             asked = list(profiles) if inner is tree else []
             for url in dict.fromkeys([*asked, *_claimed(inner, self.profiles)]):
                 environment = Environment(resource=inner, root_resource=inner, now=now, resolve=_within(tree))
-                conforming = Conforming(self._shapes, self.profiles, environment, limit - len(found))
+                conforming = Conforming(self._shapes, self.profiles, environment, limit=limit - len(found))
                 conforming.resource(inner, url, at)
                 found += conforming.findings
         return found

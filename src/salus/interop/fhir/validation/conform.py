@@ -4,10 +4,11 @@ from collections.abc import Iterator
 from typing import Any, Final
 
 from salus.interop.fhir.definitions import PROFILED
-from salus.interop.fhir.fhirpath import Environment, EvaluationFailed, Focus, LimitExceeded, Node
+from salus.interop.fhir.fhirpath import Environment, LimitExceeded, Node
 from salus.interop.fhir.refusal import kind_of
 from salus.interop.fhir.survey import REFERENCE
-from salus.interop.fhir.validation.findings import Finding, Path, spell
+from salus.interop.fhir.validation.findings import Path
+from salus.interop.fhir.validation.judging import Judging
 from salus.interop.fhir.validation.profiles import CORE, Kind, Part, Profiles
 from salus.interop.fhir.validation.shapes import Shape, Shapes
 
@@ -27,23 +28,16 @@ class Item:
         self.at = at
 
 
-class Conforming:
-    """Findings of one resource against profiles. `resolve` answers a reference with a resource at hand, or None."""
+class Conforming(Judging):
+    """One resource against profiles. `depth`: how many profiles it is inside of."""
 
     def __init__(
-        self, shapes: Shapes, profiles: Profiles, environment: Environment, limit: int, depth: int = 0
+        self, shapes: Shapes, profiles: Profiles, environment: Environment, *, limit: int, depth: int = 0
     ) -> None:
-        self.shapes = shapes
+        super().__init__(shapes, limit)
         self.profiles = profiles
         self.environment = environment
-        self.limit = limit
         self.depth = depth
-        self.findings: list[Finding] = []
-
-    def found(self, code: str, rule: str, path: Path, text: str, severity: str = "error") -> None:
-        """Note a finding."""
-        if len(self.findings) < self.limit:
-            self.findings.append(Finding(severity, code, rule, spell(path), text))
 
     def resource(self, tree: dict[str, Any], url: str, at: Path) -> None:
         """Check a resource against a profile that is at hand."""
@@ -66,7 +60,9 @@ class Conforming:
             self.found("code-invalid", "binding", item.at, f"expected a code of the value set {part.codes}")
         kinds = [one for one in part.kinds if one.code == item.kind or one.code in {"Resource", "DomainResource"}]
         self._typed(kinds, item)
-        self._rules(part, item)
+        if part.rules:
+            node = Node(item.value, self.shapes.model.types.get(item.kind), item.extra)
+            self.invariants(part.rules, node, item.at, self.environment)
         if item.value.__class__ is dict and part.parts:
             shape = self.shapes.shape(item.kind)
             for inner in part.parts.values():
@@ -175,7 +171,7 @@ class Conforming:
     def _inner(self) -> "Conforming":
         if self.depth >= DEEPEST:
             raise LimitExceeded("profiles refer to each other without end")
-        return Conforming(self.shapes, self.profiles, self.environment, 1, self.depth + 1)
+        return Conforming(self.shapes, self.profiles, self.environment, limit=1, depth=self.depth + 1)
 
     def _along(self, path: str, item: Item) -> list[Item]:
         """Return the values at a discriminator's path: names, $this, resolve(), ofType(x), extension('url')."""
@@ -253,23 +249,6 @@ class Conforming:
             else []
         )
         return any(isinstance(system, str) and code in codes.get(system, ()) for system, code in pairs)
-
-    def _rules(self, part: Part, item: Item) -> None:
-        if not part.rules:
-            return
-        node = Node(item.value, self.shapes.model.types.get(item.kind), item.extra)
-        focus = Focus(node, self.environment, self.shapes.model)
-        for rule in part.rules:
-            expression = rule.expression
-            if expression is None:
-                continue
-            try:
-                held = expression.run(focus)
-            except (EvaluationFailed, LimitExceeded):
-                self.found("processing", rule.key, item.at, f"could not be evaluated: {rule.rule}", "warning")
-                continue
-            if held and (held[0] is False or (held[0].__class__ is Node and held[0].value is False)):
-                self.found("invariant", rule.key, item.at, rule.rule, rule.severity)
 
 
 def _named(value: Any) -> str | None:

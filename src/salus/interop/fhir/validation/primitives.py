@@ -11,13 +11,13 @@ from decimal import Decimal
 from typing import Any, Final, TypeAlias
 
 from salus.interop.fhir.times import interval
+from salus.interop.fhir.tokens import ID
 
 Check: TypeAlias = Callable[[Any], str | None]
 
 MAX_TEXT: Final = 1_048_576  # characters; R4 allows 1 MB
 _BLANK: Final = re.compile(r"[\s]*")
 _CODE: Final = re.compile(r"[^\s]+(?: [^\s]+)*")
-_ID: Final = re.compile(r"[A-Za-z0-9\-.]{1,64}")
 _OID: Final = re.compile(r"urn:oid:[0-2](?:\.(?:0|[1-9][0-9]*))+")
 _UUID: Final = re.compile(r"urn:uuid:[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}")
 _DATE: Final = re.compile(r"[0-9]{4}(?:-[0-9]{2}(?:-[0-9]{2})?)?")
@@ -104,7 +104,7 @@ CHECKS: Final[dict[str, Check]] = {
     "markdown": _string,
     "xhtml": _string,
     "code": _shaped(_CODE, "a code: no blank at either end, single blanks within"),
-    "id": _shaped(_ID, "an id: 1 to 64 of A-Z a-z 0-9 - ."),
+    "id": _shaped(ID, "an id: 1 to 64 of A-Z a-z 0-9 - ."),
     "uri": _uri,
     "url": _uri,
     "canonical": _uri,

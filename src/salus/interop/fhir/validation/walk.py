@@ -2,12 +2,13 @@
 
 from typing import Any, Final
 
-from salus.interop.fhir.fhirpath import Environment, EvaluationFailed, Focus, LimitExceeded, Node
+from salus.interop.fhir.fhirpath import Environment, Node
 from salus.interop.fhir.refusal import kind_of
 from salus.interop.fhir.survey import REFERENCE, known_name
 from salus.interop.fhir.validation.codes import IDENTIFIERS, SHAPES
-from salus.interop.fhir.validation.findings import Finding, Path, spell
-from salus.interop.fhir.validation.shapes import Rule, Shape, Shapes, Slot
+from salus.interop.fhir.validation.findings import Path
+from salus.interop.fhir.validation.judging import Judging
+from salus.interop.fhir.validation.shapes import Shape, Shapes, Slot
 
 _EXTENSION: Final = "http://hl7.org/fhir/StructureDefinition/"
 
@@ -34,19 +35,12 @@ class Scope:
         return next((one for one in self.contained() if one.get("id") == name), None) if name else self.root
 
 
-class Walk:
-    """Findings of one resource; stops collecting at `limit`."""
+class Walk(Judging):
+    """The walk over one resource. `now`: an instant in text, or None."""
 
     def __init__(self, shapes: Shapes, now: str | None, limit: int) -> None:
-        self.shapes = shapes
+        super().__init__(shapes, limit)
         self.now = now
-        self.limit = limit
-        self.findings: list[Finding] = []
-
-    def found(self, code: str, rule: str, path: Path | None, text: str, severity: str = "error") -> None:
-        """Note a finding."""
-        if len(self.findings) < self.limit:
-            self.findings.append(Finding(severity, code, rule, spell(path), text))
 
     def resource(self, tree: Any, path: Path | None, outer: Scope | None, *, contained: bool = False) -> None:
         """Check a resource at `path` (None: the root, whose path is its type); `outer` is the scope it stands in."""
@@ -106,7 +100,7 @@ class Walk:
             self.found("invariant", "ele-1", at, "expected a value or children, got an empty element")
         self._special(shape, value, at)
         if shape.rules:
-            self._rules(shape.rules, Node(value, shape.type), at, scope)
+            self.invariants(shape.rules, Node(value, shape.type), at, scope.environment)
 
     def _other(self, shape: Shape, value: dict[str, Any], key: str, at: Path, scope: Scope) -> None:
         """Check a JSON name that is no element: the companion of a primitive, the type of a resource, or a fault."""
@@ -158,7 +152,7 @@ class Walk:
             if slot.kind == "Reference":
                 self._reference(slot, item, at, scope)
         if slot.rules:
-            self._rules(slot.rules, Node(item, slot.type, extra), at, scope)
+            self.invariants(slot.rules, Node(item, slot.type, extra), at, scope.environment)
 
     def _primitive(self, slot: Slot, item: Any, extra: Any, at: Path, scope: Scope) -> None:
         if extra is not None:
@@ -247,22 +241,3 @@ class Walk:
             if not any(one and kind == one[0].upper() + one[1:] for one in known):
                 told = " or ".join(filter(None, known)) or "extensions"
                 self.found("structure", "extension-value", at, f"expected {told} as the value of this extension")
-
-    def _rules(self, rules: tuple[Rule, ...], node: Node, at: Path, scope: Scope) -> None:
-        focus = None
-        for rule in rules:
-            expression = rule.expression
-            if expression is None:
-                continue
-            focus = focus or Focus(node, scope.environment, self.shapes.model)
-            try:
-                held = expression.run(focus)
-            except (EvaluationFailed, LimitExceeded):
-                self.found("processing", rule.key, at, f"could not be evaluated: {rule.rule}", "warning")
-                continue
-            if held and _false(held[0]):  # empty is no breach: R4's own `fullUrl.contains(x).not()` relies on it
-                self.found("invariant", rule.key, at, rule.rule, rule.severity)
-
-
-def _false(item: Any) -> bool:
-    return item is False or (item.__class__ is Node and item.value is False)
