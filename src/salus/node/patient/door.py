@@ -25,6 +25,7 @@ from salus.node.member import MemberNode
 from salus.node.patient import messages as m
 from salus.node.patient import news, wishes
 from salus.node.patient.proof import prove_member
+from salus.node.patient.telling import told_by_patient
 from salus.node.research import patient as research
 from salus.vault.envelope import seal_envelope
 from salus.vault.errors import EnvelopeRefused, Erased, Refused, UnknownLink, UnknownWallet
@@ -197,7 +198,7 @@ def _revoke(node: MemberNode, link: bytes, argument: bytes) -> m.Done:
     if len(grant) != GRANT_BYTES:
         raise Malformed("instruction.grant", "this is no grant id", expected=f"{GRANT_BYTES} bytes")
     if node.desk.stop(link, grant, node.now()):
-        _told_by_patient(node, link, "revoke", grant)
+        told_by_patient(node, link, "revoke", grant)
     return m.Done()
 
 
@@ -206,24 +207,8 @@ def _publish(node: MemberNode, question: m.Publish) -> m.Done:
         node.vault.publish_certificate(question.link, question.certificate)
     except (Refused, UnknownLink):  # in the same words: a stranger must not learn whether the link exists
         raise Forbidden("certificate.refused", "this is not the revocation certificate of a link here") from None
-    _told_by_patient(node, question.link, "revoke-key", b"")
+    told_by_patient(node, question.link, "revoke-key", b"")
     return m.Done()
-
-
-def _told_by_patient(node: MemberNode, link: bytes, action: str, grant: bytes) -> None:
-    """Write down what the patient ordered: a line of the link's journal, anchored with the next batch."""
-    line = Disclosure(
-        side=Side.CUSTODIAN,
-        subject=link,
-        member=node.member,
-        person="",
-        role="patient",
-        purpose="PATRQT",
-        action=action,
-        what=(),
-        grant=grant,
-    )
-    node.vault.journal([line])
 
 
 def _ask_grantee(node: MemberNode, question: m.AskGrantee) -> Value:

@@ -12,7 +12,7 @@ from salus.core.encoding import MalformedBytes, Value, decode, encode
 from salus.node.errors import Conflict, Malformed
 from salus.node.member import MemberNode
 from salus.node.patient import messages as m
-from salus.vault.journal import Disclosure, Side
+from salus.node.patient.telling import told_by_patient
 
 V = TypeVar("V", bound=Value)
 MAX_PREVIEWED: Final = 2_000
@@ -47,7 +47,7 @@ def preview(node: MemberNode, link: bytes, argument: bytes) -> m.Previewed:
     asker = Asker(asked.grantee, role, asked.purpose, now, names, "disclose")
     numbers = node.index.permitted_numbers(link, terms, asker, after=0, limit=MAX_PREVIEWED + 1)
     opened = set(numbers[:MAX_PREVIEWED])
-    _told(node, link, "preview")
+    told_by_patient(node, link, "preview")
     return m.Previewed(
         tuple((ref.type, ref.id, ref.version) for ref in node.vault.of_link(link) if ref.number in opened),
         len(numbers) > MAX_PREVIEWED,
@@ -70,7 +70,7 @@ def correct(node: MemberNode, link: bytes, argument: bytes) -> m.Done:
     now = node.now()
     kept = m.Corrected(asked.id, asked.type, asked.record, asked.text.strip(), now, now + ANSWER_MS, 0, "", "")
     node.desk.keep_correction(asked.id, link, encode(kept), now)
-    _told(node, link, "correct")
+    told_by_patient(node, link, "correct")
     return m.Done()
 
 
@@ -83,22 +83,6 @@ def corrections(node: MemberNode, link: bytes, argument: bytes) -> m.Corrections
 def requests(node: MemberNode, link: bytes) -> list[m.Corrected]:
     """Return the requests to correct of a link, oldest first."""
     return [decode(body, m.Corrected) for _, _, body, _ in node.desk.corrections(link)]
-
-
-def _told(node: MemberNode, link: bytes, action: str) -> None:
-    """Write a line of the link's journal about what the patient asked."""
-    line = Disclosure(
-        side=Side.CUSTODIAN,
-        subject=link,
-        member=node.member,
-        person="",
-        role="patient",
-        purpose="PATRQT",
-        action=action,
-        what=(),
-        grant=b"",
-    )
-    node.vault.journal([line])
 
 
 def _argument(data: bytes, kind: type[V]) -> V:
