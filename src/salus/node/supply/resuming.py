@@ -28,8 +28,12 @@ SHIPPING: Final = "shipping"
 RECEIVING: Final = "receiving"
 
 
-class Intent(Value, frozen=True):
-    """A step of this member, begun and not yet brought to its end."""
+class Begun(Value, frozen=True):
+    """A step of this member, begun and not yet brought to its end.
+
+    Each kind has an `id`, under which it is kept; tells whether the ledger `stands` with the step done; can `tell` the
+    ledger, which raises as `exchange.send`; and can `finish`, that is write and deliver what follows.
+    """
 
     kind: ClassVar[str]
     until: int
@@ -37,25 +41,8 @@ class Intent(Value, frozen=True):
     refused: bool
     """Whether the latest answer was a refusal."""
 
-    @property
-    def id(self) -> bytes:
-        """What it is kept under."""
-        raise NotImplementedError
 
-    def stands(self, node: MemberNode) -> bool:
-        """Tell whether the ledger has the step."""
-        raise NotImplementedError
-
-    def tell(self, node: MemberNode) -> None:
-        """Tell the ledger, and wait for its block. Raises as `exchange.send`."""
-        raise NotImplementedError
-
-    def finish(self, node: MemberNode) -> None:
-        """Write and deliver what follows."""
-        raise NotImplementedError
-
-
-class Making(Intent, frozen=True):
+class Making(Begun, frozen=True):
     """A lot to be commissioned, or made of other goods."""
 
     kind: ClassVar[str] = MAKING
@@ -93,7 +80,7 @@ class Making(Intent, frozen=True):
         keep_stock(node, self.stock)
 
 
-class Shipping(Intent, frozen=True):
+class Shipping(Begun, frozen=True):
     """Goods to be packed, if they are several, and shipped."""
 
     kind: ClassVar[str] = SHIPPING
@@ -176,7 +163,7 @@ class Shipping(Intent, frozen=True):
         return port.find(node.ledger.read(), port.Target(b"", self.record.holding, ())) is not None
 
 
-class Receiving(Intent, frozen=True):
+class Receiving(Begun, frozen=True):
     """A shipment to be taken over."""
 
     kind: ClassVar[str] = RECEIVING
@@ -207,8 +194,7 @@ class Receiving(Intent, frozen=True):
         node.desk.drop_supply(INBOUND, self.id)
 
 
-Begun = TypeVar("Begun", bound=Intent)
-KINDS: Final[tuple[type[Intent], ...]] = (Making, Shipping, Receiving)
+Intent = TypeVar("Intent", Making, Shipping, Receiving)
 
 
 def keep(node: MemberNode, intent: Intent) -> None:
@@ -216,7 +202,7 @@ def keep(node: MemberNode, intent: Intent) -> None:
     node.desk.keep_supply(intent.kind, (intent.id, encode(intent)))
 
 
-def carry_through(node: MemberNode, intent: Begun) -> Begun:
+def carry_through(node: MemberNode, intent: Intent) -> Intent:
     """Bring a step to its end, from wherever it stands, and return it. Raises as `exchange.send`; the intent is kept then."""
     going = _going(node)
     going.add(intent.id)
@@ -235,23 +221,28 @@ def carry_through(node: MemberNode, intent: Begun) -> Begun:
 
 def resume(node: MemberNode) -> None:
     """Bring every step that was begun to its end, but for what the ledger refuses. Raises Unavailable."""
-    for type_ in KINDS:
-        for id_, body in node.desk.supply(type_.kind):
-            intent = decode(body, type_)
-            if id_ in _going(node):
-                continue
-            if intent.refused and not intent.stands(node):
-                if node.ledger.head().time > intent.until:
-                    node.desk.drop_supply(type_.kind, id_)
-                continue
-            try:
-                carry_through(node, intent)
-            except EdgeError as error:
-                if not _definite(error):
-                    raise
+    _resume(node, Making)
+    _resume(node, Shipping)
+    _resume(node, Receiving)
 
 
-def _told(node: MemberNode, intent: Begun, *, again: bool) -> Begun:
+def _resume(node: MemberNode, type_: type[Intent]) -> None:
+    for id_, body in node.desk.supply(type_.kind):
+        intent = decode(body, type_)
+        if id_ in _going(node):
+            continue
+        if intent.refused and not intent.stands(node):
+            if node.ledger.head().time > intent.until:
+                node.desk.drop_supply(type_.kind, id_)
+            continue
+        try:
+            carry_through(node, intent)
+        except EdgeError as error:
+            if not _definite(error):
+                raise
+
+
+def _told(node: MemberNode, intent: Intent, *, again: bool) -> Intent:
     """Tell the ledger; return the intent as the desk has it by then."""
     try:
         intent.tell(node)
@@ -265,7 +256,7 @@ def _told(node: MemberNode, intent: Begun, *, again: bool) -> Begun:
     return _kept(node, intent)
 
 
-def _kept(node: MemberNode, intent: Begun) -> Begun:
+def _kept(node: MemberNode, intent: Intent) -> Intent:
     ((_, body),) = node.desk.supply(intent.kind, intent.id)
     return decode(body, type(intent))
 
