@@ -165,10 +165,18 @@ def test_a_redirection_is_not_followed(clinic):
         served.end()
 
 
-def test_a_key_that_cannot_be_read_is_named(north, clinic, tmp_path):
-    (tmp_path / "key.jwk").write_text("{}")
-    with pytest.raises((Malformed, Unavailable), match=r"attach\.(key|answer)"):
-        attach.run(clinic[0], Attach(url=north[1], client="salus", key=str(tmp_path / "key.jwk")))
+@pytest.mark.parametrize("key", ["{}", "not json", '{"kty": "EC"}', ""])
+def test_a_key_that_cannot_be_read_is_named(clinic, tmp_path, key):
+    def told(_):
+        return JSONResponse({"token_endpoint": "/token"})
+
+    served = Served(lambda _: Starlette(routes=[Route("/.well-known/smart-configuration", told)]))
+    (tmp_path / "key.jwk").write_text(key)
+    try:
+        with pytest.raises(Malformed, match=r"attach\.key"):
+            attach.run(clinic[0], Attach(url=served.address, client="salus", key=str(tmp_path / "key.jwk")))
+    finally:
+        served.end()
 
 
 def test_it_signs_in_as_a_backend_service_and_shows_the_token(together, clinic, tmp_path):

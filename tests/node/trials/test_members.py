@@ -222,7 +222,7 @@ def test_an_emergency_shows_one_arm_and_stands_in_the_register(scene: Scene) -> 
 
 
 class Halted:
-    """A ledger that orders nothing for now."""
+    """A ledger that orders nothing while it is halted."""
 
     def __init__(self, ledger: Ledger) -> None:
         self.head = ledger.head
