@@ -59,6 +59,13 @@ def test_a_refusal_names_its_code(alone: Alone, line: list[str], code: str) -> N
     assert (exit_code, err.partition(":")[0]) == (1, code), err
 
 
+def test_a_command_too_late_is_told_what_it_needs_in_a_phrase(alone: Alone) -> None:
+    err = alone.salus("network", "found", "--network", "other", "--card", "x")[2]
+    expected = err.partition("expected ")[2].partition(";")[0]
+    assert expected[:1].islower()
+    assert "." not in expected
+
+
 def test_any_message_of_a_member_is_sent_from_its_readable_form(alone: Alone) -> None:
     told = alone.told("tx", "membership.move", "--content", '{"endpoint": "https://tx.example"}')
     assert alone.told("network", "members")["members"][0]["endpoint"] == "https://tx.example"

@@ -86,6 +86,12 @@ def person(*roles: str) -> Who:
     return Who(Kind.PERSON, frozenset(roles))
 
 
+def _in_a_phrase(docstring: str) -> str:
+    """Return a docstring's first sentence as a phrase within another one."""
+    first = docstring.partition(".")[0]
+    return first[:1].lower() + first[1:]
+
+
 @dataclass(frozen=True)
 class Caller:
     """Who asks, as the edge has authenticated it: the operator at the node's own socket, or a person by credential."""
@@ -152,7 +158,7 @@ class UseCase(Generic[N, Q, R]):
             raise Conflict(
                 "node.stage",
                 "this is not at the stage for it",
-                expected=(self.needs.__doc__ or "").partition("\n")[0],
+                expected=_in_a_phrase(self.needs.__doc__ or ""),
                 todo=getattr(
                     self.needs, "MADE_BY", "`salus network found` or `salus network join` makes a folder a node"
                 ),
