@@ -13,9 +13,9 @@ from typing import Any
 
 from msgspec.structs import replace
 
+from salus.interop.npi import npi_valid
 from salus.interop.x12.claim import Claim, Line, Party, Person
 from salus.interop.x12.claim_writer import set_of
-from salus.interop.x12.codes import npi_valid
 from salus.interop.x12.envelope import Stamp, Trader, interchange
 
 HERE = Path(__file__).parent / "claims"
