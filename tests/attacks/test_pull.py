@@ -2,7 +2,6 @@
 
 import hashlib
 import threading
-import time
 
 import pytest
 from msgspec import structs
@@ -12,7 +11,7 @@ from salus.contracts.consent.port import Grant as GrantMessage
 from salus.contracts.consent.port import granted, round_expiry
 from salus.core.encoding import decode, encode
 from salus.core.transaction import Envelope
-from salus.node import anchoring, member
+from salus.node import anchoring
 from salus.node.anchoring import anchor
 from salus.node.errors import EdgeError, Forbidden, Malformed, Unavailable
 from salus.node.exchange import custodian, grantee
@@ -438,14 +437,13 @@ def test_a_lease_is_hidden_after_a_day_without_the_ledger_and_gone_after_its_end
     assert town.leased(grant) == {"records": 0}
 
 
-def test_a_made_up_height_is_refused_at_once_and_holds_no_thread(town):
+def test_a_made_up_height_is_refused_without_waiting_for_it(town):
     pull = structs.replace(town.pull(town.shown(town.grant("north"))), seen=2**40)
-    before, began = town.served(), time.monotonic()
+    before = town.served()
 
     with pytest.raises(EdgeError, match=r"ledger\.ahead"):
         town.ask(pull)
 
-    assert time.monotonic() - began < member.REPLICA_SECONDS / 2
     assert town.served() == before
 
 
