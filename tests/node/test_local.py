@@ -33,7 +33,41 @@ def test_without_a_running_node_a_command_owns_the_folder_and_lets_go(config):
     with pytest.raises(NotFound):
         local.call(find, Nothing(), config=config, opener=opener(nodes), environment={})
     assert [node.closed for node in nodes] == [True, True, True]
-    assert Path(config.data).stat().st_mode & 0o777 == 0o700
+    assert not Path(config.data).exists()  # nothing was put there: nothing is left
+
+
+def test_a_folder_in_which_something_was_put_stays_with_its_lock(config):
+    data = Path(config.data)
+    with local.opened(config, local.Bare):
+        (data / "keys.salus").write_bytes(b"")
+    assert data.stat().st_mode & 0o777 == 0o700
+    assert sorted(one.name for one in data.iterdir()) == ["keys.salus", "owner.lock"]
+
+
+def test_a_folder_that_was_there_before_stays(config):
+    Path(config.data).mkdir(parents=True)
+    with local.opened(config, local.Bare):
+        pass
+    assert list(Path(config.data).iterdir()) == []
+
+
+def test_a_lock_that_its_owner_takes_away_meanwhile_is_taken_anew(config, monkeypatch):
+    data, took, gone = Path(config.data), local.fcntl.flock, []
+
+    def late(lock, how):
+        if not gone:  # the owner lets go between our opening of the file and our locking of it
+            gone.append(lock)
+            (data / "owner.lock").unlink()
+            data.rmdir()
+        return took(lock, how)
+
+    monkeypatch.setattr(local.fcntl, "flock", late)
+    with local.owned(data) as ours:
+        assert ours
+        assert (data / "owner.lock").exists()
+        with local.owned(data) as theirs:
+            assert not theirs
+    assert not data.exists()
 
 
 def test_a_folder_has_one_owner(config):

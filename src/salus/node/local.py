@@ -12,7 +12,7 @@ import socket as unix
 import tempfile
 import time
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final, Protocol
@@ -26,6 +26,7 @@ from salus.node.usecase import Node, Progress, UseCase, unheard
 
 # sockaddr_un has 108 bytes on Linux, the last one for the terminator (104 on macOS: its temporary folders are refused).
 SOCKET_PATH_BYTES: Final = 107
+LOCK: Final = "owner.lock"
 # A command waits this long for a running node; long work is the node's own to do in steps.
 ANSWER_SECONDS: Final = 600.0
 
@@ -98,18 +99,49 @@ def socket_path(config: Config, environment: Mapping[str, str]) -> Path:
 
 @contextmanager
 def owned(data: Path) -> Iterator[bool]:
-    """Try to own a data folder while the block runs; yield whether it worked. Creates the folder, for its user alone."""
-    data.mkdir(mode=0o700, parents=True, exist_ok=True)
-    lock = os.open(data / "owner.lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+    """Try to own a data folder while the block runs; yield whether it worked. Creates the folder, for its user alone.
+
+    A folder in which nothing was put goes again: a command that is refused leaves nothing behind.
+    """
+    lock, made = _lock(data)
     try:
-        try:
-            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
+        if lock is None:
             yield False
             return
         yield True
     finally:
-        os.close(lock)
+        if lock is not None:
+            _let_go(data, made=made)
+            os.close(lock)
+
+
+def _lock(data: Path) -> tuple[int | None, bool]:
+    """Return the lock of a folder, None while another process holds it, and whether the folder was made for it."""
+    made = False
+    while True:
+        made = made or not data.exists()
+        data.mkdir(mode=0o700, parents=True, exist_ok=True)
+        try:
+            lock = os.open(data / LOCK, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+        except FileNotFoundError:
+            continue  # its owner has just taken the folder away
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            os.close(lock)
+            return None, made
+        if os.fstat(lock).st_nlink:
+            return lock, made
+        os.close(lock)  # its owner has just taken this file away: another one counts
+
+
+def _let_go(data: Path, *, made: bool) -> None:
+    """Take the lock's file away, and the folder if it was made for it, while nothing else lies there."""
+    if [one.name for one in data.iterdir()] == [LOCK]:
+        (data / LOCK).unlink()
+        if made:
+            with suppress(OSError):  # somebody else begins here at this moment
+                data.rmdir()
 
 
 @contextmanager
