@@ -22,8 +22,8 @@ def town(tmp_path):
     found.together.close()
 
 
-def rotate(town, member):
-    """Give a member new keys on the ledger, cosigned by old and new."""
+def take_new_keys(town, member):
+    """Give a member new keys on the ledger."""
     node = town.together.nodes[member]
     fresh = structs.replace(
         node.keys, sign=node.entropy(32), receive=node.entropy(32), retired=(node.keys.receive, *node.keys.retired)
@@ -39,6 +39,11 @@ def rotate(town, member):
     )
     node.keys, node.signing_key, node.receive_key = fresh, fresh.signing_key(), fresh.receive_key()
     node.submitter._key = node.peers._key = fresh.signing_key()
+
+
+def rotate(town, member):
+    """Give a member new keys on the ledger, cosigned by old and new."""
+    take_new_keys(town, member)
     town.together.settle()
     owner = town.north.cosigning
     until = time.monotonic() + 10

@@ -12,7 +12,7 @@ recipient, purpose or object than it was sealed for does not open.
 """
 
 import hashlib
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import Final, Self
 
 from cryptography.exceptions import InvalidTag
@@ -127,10 +127,7 @@ def open_envelope(envelope: bytes, context: Context, *, key: ReceiveKey, sender_
 
     `sender_key` is the sender's Ed25519 public key, known from elsewhere (the ledger, the link). Raises EnvelopeRefused.
     """
-    try:
-        told = decode(envelope, Envelope)
-    except MalformedBytes:
-        raise EnvelopeRefused("these bytes are no envelope") from None
+    told = _read(envelope)
     if (told.format, told.algorithm) != (FORMAT, ALGORITHM):
         raise EnvelopeRefused(f"format {told.format}, algorithm {told.algorithm} is not known here")
     for name in Context.__struct_fields__:
@@ -143,10 +140,30 @@ def open_envelope(envelope: bytes, context: Context, *, key: ReceiveKey, sender_
     raise EnvelopeRefused("the envelope is not signed by its sender for this recipient")
 
 
+def sign_anew(
+    envelope: bytes, recipients: Iterable[bytes], signed_by: Iterable[bytes], *, sign: Ed25519PrivateKey
+) -> bytes:
+    """Return a member's own envelope signed with its key in force, if an earlier one of its keys has signed it.
+
+    `recipients` are the keys (1216 bytes each) to which it may be sealed, `signed_by` the sender's earlier keys. What
+    none of them signed stays as it is. Raises EnvelopeRefused on bytes that are no envelope.
+    """
+    told, earlier = _read(envelope), tuple(signed_by)
+    for recipient in recipients:
+        signed = framed("salus/v1/envelope-signature", (info_of(told.context, recipient), told.sealed))
+        if any(ed25519.verify(key, signed, told.signature) for key in earlier):
+            return encode(Envelope(told.format, told.algorithm, told.context, told.sealed, sign.sign(signed)))
+    return envelope
+
+
 def context_of(envelope: bytes) -> Context:
     """Return what an envelope says it is about, unverified: to find keys by. Raises EnvelopeRefused."""
+    return _read(envelope).context
+
+
+def _read(envelope: bytes) -> Envelope:
     try:
-        return decode(envelope, Envelope).context
+        return decode(envelope, Envelope)
     except MalformedBytes:
         raise EnvelopeRefused("these bytes are no envelope") from None
 

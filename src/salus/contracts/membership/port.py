@@ -96,6 +96,7 @@ __all__ = [
     "cosigners",
     "expired",
     "key_at",
+    "key_history",
     "keys_key",
     "member",
     "member_key",
@@ -131,6 +132,12 @@ def key_at(state: View, id_: str, height: int | None = None) -> Keys | None:
         if height is None or keys.height <= height:
             return keys
     return None
+
+
+def key_history(state: View, id_: str) -> tuple[Keys, ...]:
+    """Return every pair of keys that a member has had, the newest first; none for a stranger."""
+    row = member(state, id_)
+    return () if row is None else tuple(keys_of(state, id_, serial) for serial in range(row.serial, 0, -1))
 
 
 def member_of_key(state: View, signing_key: bytes) -> str | None:

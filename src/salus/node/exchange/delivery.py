@@ -8,11 +8,14 @@ acknowledged, and the receiver keeps what it took under (sender, id), so that a 
 from collections.abc import Callable, Mapping
 from typing import Final
 
+from salus.contracts.membership import port as membership
 from salus.core.encoding import MalformedBytes, Value, decode
 from salus.node.desk import Outgoing
 from salus.node.errors import Malformed, Unavailable
 from salus.node.exchange.wire import RemoteRefusal
 from salus.node.member import MemberNode
+from salus.vault.envelope import context_of, sign_anew
+from salus.vault.errors import EnvelopeRefused
 
 PATH: Final = "/exchange/deliver"
 ID_BYTES: Final = 16
@@ -56,7 +59,7 @@ def deliver_due(node: MemberNode) -> int:
 
 
 def _try(node: MemberNode, one: Outgoing) -> bool:
-    question = Delivery(one.id, one.kind.removeprefix(PREFIX), one.body)
+    question = Delivery(one.id, one.kind.removeprefix(PREFIX), _in_force(node, one))
     try:
         node.peers.ask(one.receiver, PATH, question, Taken)
     except (Unavailable, RemoteRefusal) as error:
@@ -65,6 +68,22 @@ def _try(node: MemberNode, one: Outgoing) -> bool:
         return False
     node.desk.sent(one.id, node.now())
     return True
+
+
+def _in_force(node: MemberNode, one: Outgoing) -> bytes:
+    """Return the document signed with the key in force: one that waited while the own keys rotated was not.
+
+    A receiver believes no key but the one in force. What others signed, such as a patient's grant, goes as it came.
+    """
+    state = node.ledger.read()
+    earlier = membership.key_history(state, node.member)[1:]
+    recipients = (keys.receive_key for keys in membership.key_history(state, one.receiver))
+    try:
+        if not earlier or context_of(one.body).sender != node.member.encode("ascii"):
+            return one.body
+        return sign_anew(one.body, recipients, (keys.signing_key for keys in earlier), sign=node.signing_key)
+    except EnvelopeRefused:
+        return one.body  # a wallet's, and no envelope: the receiver says so
 
 
 def take(node: MemberNode, takers: Mapping[str, Taker], sender: str, body: bytes) -> Taken:
