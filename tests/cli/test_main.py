@@ -163,3 +163,17 @@ def test_arguments_come_from_the_process(salus, monkeypatch):
     monkeypatch.setattr("sys.argv", ["salus", "shape", "find"])
     assert program.main() == 1
     assert find.name == "shape.find"
+
+
+def test_what_is_checked_and_not_sound_ends_with_exit_code_1(monkeypatch, tmp_path, capfd):
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("SALUS_RUNTIME", str(tmp_path / "run"))
+    (tmp_path / "good.ndjson").write_text('{"resourceType": "Basic", "id": "a", "code": {"text": "x"}}\n')
+    (tmp_path / "bad.ndjson").write_text('{"resourceType": "Basic", "id": "a", "code": 3}\n')
+    assert program.main(["fhir", "check", "good.ndjson"]) == 0
+    assert "sound: true" in capfd.readouterr().out
+    assert program.main(["fhir", "check", "good.ndjson", "bad.ndjson", "--only", "good"]) == 1
+    assert capfd.readouterr().out == "1\n"
+    assert program.main(["claims", "check-plan", "--plan", "bad.ndjson"]) == 1
+    assert program.main(["fhir", "check", "none.ndjson"]) == 1
+    assert sorted(one.name for one in tmp_path.iterdir()) == ["bad.ndjson", "good.ndjson"]  # no data folder

@@ -1,4 +1,4 @@
-"""`salus`: parse, run one command, render. Exit codes: 0 done, 1 refused, 2 usage, 70 a bug of ours, 130 interrupted."""
+"""`salus`: parse, run one command, render. Exit codes: 0 done, 1 refused or found wanting, 2 usage, 70 a bug of ours, 130 interrupted."""
 
 import argparse
 import os
@@ -28,7 +28,7 @@ from salus.node.local import Opener, call
 from salus.node.mapping import edge_error
 from salus.node.opening import open_node
 from salus.node.registry import use_cases, wallet_cases
-from salus.node.usecase import Kind
+from salus.node.usecase import Kind, Verdict
 
 Command = Callable[[Config, Opener, argparse.Namespace], int]
 OPENER: Final[Opener] = open_node
@@ -129,7 +129,7 @@ def run(arguments: Sequence[str], opener: Opener) -> int:
         print(msgspec.json.encode(answer).decode())
     else:
         render.response(answer, Console(highlight=False))
-    return 0
+    return 1 if isinstance(answer, Verdict) and not answer.sound else 0
 
 
 def main(arguments: Sequence[str] | None = None, opener: Opener = OPENER) -> int:

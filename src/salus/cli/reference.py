@@ -50,8 +50,8 @@ def cli() -> str:
     """Return the reference of the commands."""
 
     def lines() -> Iterator[str]:
-        yield "Every command takes `--help`; every use case also `--json` and `--only FIELD`. Exit codes: 0 done, 1 refused, 2 usage, 70 a bug"
-        yield "of Salus, 130 interrupted. A command asks the running node over its unix socket, or works on the data folder"
+        yield "Every command takes `--help`; every use case also `--json` and `--only FIELD`. Exit codes: 0 done, 1 refused, or checked and"
+        yield "not `sound`, 2 usage, 70 a bug of Salus, 130 interrupted. A command asks the running node over its unix socket, or works on the data folder"
         yield "itself while no node runs. `salus wallet` works on a patient's own file (`--wallet FILE`, by default"
         yield "`wallet.salus`), whose passphrase it asks for or reads from `--passphrase-file FILE`, and needs no node here."
         yield ""

@@ -488,7 +488,7 @@ class RemittanceAudited(msgspec.Struct, frozen=True, kw_only=True):
     """What does not balance and what was paid short."""
 
     sound: bool
-    """Whether nothing was found."""
+    """Whether nothing was found; if not, the command's exit code is 1."""
 
     faults: tuple[str, ...]
     """Places and rules, with what would mend them."""
@@ -562,7 +562,7 @@ class PlanChecked(msgspec.Struct, frozen=True, kw_only=True):
     """What is wrong with it."""
 
     sound: bool
-    """Whether nothing was found."""
+    """Whether nothing was found; if not, the command's exit code is 1."""
 
     faults: tuple[str, ...]
     """JSON pointer, rule, what was expected, what stands there."""
@@ -1160,6 +1160,9 @@ class Rules(msgspec.Struct, frozen=True, kw_only=True):
 
 class FilesChecked(msgspec.Struct, frozen=True, kw_only=True):
     """What was found."""
+
+    sound: bool
+    """Whether no resource has an error; if not, the command's exit code is 1."""
 
     resources: int
     """Resources read; a Bundle counts as one."""
@@ -2230,6 +2233,9 @@ class CheckRecords(msgspec.Struct, frozen=True, kw_only=True):
 
 class CheckedRecords(msgspec.Struct, frozen=True, kw_only=True):
     """What was verified."""
+
+    sound: bool
+    """Whether nothing was found; if not, the command's exit code is 1."""
 
     records: int
     """Records whose bytes, seal, leaf and chain were verified."""
@@ -3465,7 +3471,7 @@ class TrialChecked(msgspec.Struct, frozen=True, kw_only=True):
     """What the data says against the plan and against itself."""
 
     sound: bool
-    """Whether nothing was found."""
+    """Whether nothing was found; if not, the command's exit code is 1."""
 
     subjects: int
     """Subjects in the data."""

@@ -13,9 +13,10 @@ import inspect
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from enum import Enum
-from typing import Any, Generic, Protocol, TypeVar, get_type_hints
+from typing import Annotated, Any, Generic, Protocol, TypeVar, get_type_hints
 
 import msgspec
+from msgspec import Meta
 
 from salus.node.config import Config
 from salus.node.errors import Conflict
@@ -29,6 +30,12 @@ R = TypeVar("R", bound=msgspec.Struct)
 
 class Message(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """A request or response of a use case. Every field carries its description; every field of a request an example."""
+
+
+class Verdict(Message, frozen=True):
+    """A response that judges what was shown: its command ends with exit code 1 where that is not sound."""
+
+    sound: Annotated[bool, Meta(description="Whether nothing was found; if not, the command's exit code is 1.")]
 
 
 class Node(Protocol):

@@ -15,7 +15,7 @@ from salus.interop.x12.envelope import Stamp
 from salus.interop.x12.tokens import Unreadable
 from salus.node.claims import documents
 from salus.node.errors import Conflict, Malformed
-from salus.node.usecase import OPERATOR, Message, Node, use_case
+from salus.node.usecase import OPERATOR, Message, Node, Verdict, use_case
 
 DAY_MS: Final = 86_400_000
 
@@ -60,10 +60,9 @@ class AuditRemittance(Message, frozen=True):
     ] = b""
 
 
-class RemittanceAudited(Message, frozen=True):
+class RemittanceAudited(Verdict, frozen=True):
     """What does not balance and what was paid short."""
 
-    sound: Annotated[bool, Meta(description="Whether nothing was found.")]
     faults: Annotated[tuple[str, ...], Meta(description="Places and rules, with what would mend them.")]
     shortfalls: Annotated[tuple[str, ...], Meta(description="Lines below the agreed price, with the clause.")]
     missing: Annotated[int, Meta(description="Sum below the agreed prices, cents.")]
@@ -76,10 +75,9 @@ class CheckPlan(Message, frozen=True):
     plan: Annotated[bytes, Meta(description="The plan document, JSON.", examples=[b"{}"])]
 
 
-class PlanChecked(Message, frozen=True):
+class PlanChecked(Verdict, frozen=True):
     """What is wrong with it."""
 
-    sound: Annotated[bool, Meta(description="Whether nothing was found.")]
     faults: Annotated[tuple[str, ...], Meta(description="JSON pointer, rule, what was expected, what stands there.")]
 
 

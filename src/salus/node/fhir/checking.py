@@ -14,7 +14,7 @@ from salus.interop.fhir.tokens import LIMITS, decode
 from salus.interop.fhir.validation import Validator
 from salus.node.errors import Malformed, NotFound
 from salus.node.fhir.validating import packaged
-from salus.node.usecase import OPERATOR, Message, Node, use_case
+from salus.node.usecase import OPERATOR, Message, Node, Verdict, use_case
 
 ENDINGS: Final = (".json", ".json.gz", ".ndjson", ".ndjson.gz")
 MOST_LINES: Final = 1000  # of findings in one answer; the counts are of all
@@ -56,9 +56,10 @@ class Rules(Message, frozen=True):
     findings: Annotated[int, Meta(description="Findings.")]
 
 
-class FilesChecked(Message, frozen=True):
+class FilesChecked(Verdict, frozen=True):
     """What was found."""
 
+    sound: Annotated[bool, Meta(description="Whether no resource has an error; if not, the command's exit code is 1.")]
     resources: Annotated[int, Meta(description="Resources read; a Bundle counts as one.")]
     good: Annotated[int, Meta(description="Resources without an error.")]
     rules: Annotated[tuple[Rules, ...], Meta(description="Rules broken, most frequent first.")]
@@ -119,7 +120,7 @@ def check_files(node: Node, request: CheckFiles) -> FilesChecked:  # noqa: ARG00
                 if len(lines) < MOST_LINES:
                     lines.append(f"{path.name}:{number} {severity} {rule} {text}")
     rules = tuple(Rules(rule=rule, severity=severity, findings=n) for (rule, severity), n in counts.most_common())
-    return FilesChecked(resources=resources, good=good, rules=rules, findings=tuple(lines))
+    return FilesChecked(sound=good == resources, resources=resources, good=good, rules=rules, findings=tuple(lines))
 
 
 def _checked(validator: Validator, body: bytes, profiles: tuple[str, ...]) -> list[tuple[str, str, str]]:

@@ -6,7 +6,7 @@ from msgspec import Meta
 
 from salus.node.anchoring import anchor
 from salus.node.member import MemberNode
-from salus.node.usecase import OPERATOR, Message, use_case
+from salus.node.usecase import OPERATOR, Message, Verdict, use_case
 
 
 class AnchorRecords(Message, frozen=True):
@@ -24,7 +24,7 @@ class CheckRecords(Message, frozen=True):
     """Asks for nothing more."""
 
 
-class CheckedRecords(Message, frozen=True):
+class CheckedRecords(Verdict, frozen=True):
     """What was verified."""
 
     records: Annotated[int, Meta(description="Records whose bytes, seal, leaf and chain were verified.")]
@@ -49,6 +49,7 @@ def check_records(node: MemberNode, request: CheckRecords) -> CheckedRecords:  #
     """Verify every byte that the vault keeps: records, chains, journal, batches, database pages."""
     report = node.vault.check()
     return CheckedRecords(
+        sound=not report.damage,
         records=report.records,
         disclosures=report.disclosures,
         batches=report.batches,

@@ -14,7 +14,7 @@ from salus.agreements.research.errors import NoFit
 from salus.interop.fhir.view import ViewFailed
 from salus.node.demo.samples import samples_folder
 from salus.node.errors import Conflict, Malformed, NotFound, Unavailable
-from salus.node.usecase import OPERATOR, Message, Node, use_case
+from salus.node.usecase import OPERATOR, Message, Node, Verdict, use_case
 
 ENDINGS: Final = (".parquet", ".ndjson", ".csv")
 FILES: Final = (".ndjson", ".ndjson.gz", ".json")
@@ -48,7 +48,7 @@ class CheckQuery(Message, frozen=True):
     query: Annotated[bytes, Meta(description="The query document, JSON.", examples=[b"{}"])]
 
 
-class QueryChecked(Message, frozen=True):
+class QueryChecked(Verdict, frozen=True):
     """What the question would take and give."""
 
     sound: Annotated[bool, Meta(description="Whether it can be asked.")]

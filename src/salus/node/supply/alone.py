@@ -13,7 +13,7 @@ from salus.interop.epcis.refusal import EpcisRefused
 from salus.interop.gs1.identity import canonical
 from salus.interop.gs1.refusal import Gs1Refused
 from salus.node.errors import Malformed
-from salus.node.usecase import OPERATOR, Message, Node, use_case
+from salus.node.usecase import OPERATOR, Message, Node, Verdict, use_case
 
 ANSWER_HOURS: Final = 48  # the longest that a trading partner may take to answer (21 USC 360eee-1)
 HOUR_MS: Final = 3_600_000
@@ -40,7 +40,7 @@ class MatchDelivery(Message, frozen=True):
     ] = ""
 
 
-class DeliveryMatched(Message, frozen=True):
+class DeliveryMatched(Verdict, frozen=True):
     """How goods and data stand to each other."""
 
     sound: Annotated[bool, Meta(description="Whether goods and data agree in full.")]
@@ -82,7 +82,7 @@ class CheckEvents(Message, frozen=True):
     files: Files
 
 
-class EventsChecked(Message, frozen=True):
+class EventsChecked(Verdict, frozen=True):
     """Whether they can be taken in."""
 
     sound: Annotated[bool, Meta(description="Whether every document holds.")]

@@ -13,7 +13,7 @@ from salus.interop.cdisc.dataset_json import MOST_BYTES, Dataset, read_dataset
 from salus.interop.cdisc.findings import DocumentRefused
 from salus.interop.cdisc.usdm import read_usdm
 from salus.node.errors import Malformed, NotFound
-from salus.node.usecase import OPERATOR, Message, Node, use_case
+from salus.node.usecase import OPERATOR, Message, Node, Verdict, use_case
 
 ENDINGS: Final = (".json", ".json.gz", ".ndjson", ".ndjson.gz")
 MOST_LINES: Final = 1000  # of findings in one answer; the counts are of all
@@ -28,7 +28,7 @@ class CheckProtocol(Message, frozen=True):
     ]
 
 
-class ProtocolChecked(Message, frozen=True):
+class ProtocolChecked(Verdict, frozen=True):
     """What the protocol becomes, or why it does not compile."""
 
     sound: Annotated[bool, Meta(description="Whether it compiles.")]
@@ -52,10 +52,9 @@ class CheckTrial(Message, frozen=True):
     ]
 
 
-class TrialChecked(Message, frozen=True):
+class TrialChecked(Verdict, frozen=True):
     """What the data says against the plan and against itself."""
 
-    sound: Annotated[bool, Meta(description="Whether nothing was found.")]
     subjects: Annotated[int, Meta(description="Subjects in the data.")]
     judged: Annotated[int, Meta(description="Visits held against a window.")]
     undecided: Annotated[int, Meta(description="Visits that the data is too imprecise to judge.")]

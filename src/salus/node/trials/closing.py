@@ -19,7 +19,7 @@ from salus.node.trials.exchange import curve, send
 from salus.node.trials.founding import STUDY, outcome_of
 from salus.node.trials.kept import Draws, Envelope, Rows, Supply, keep, kept, one
 from salus.node.trials.sight import in_order, members_of, place_of, states, study_of, terms_of
-from salus.node.usecase import OPERATOR, Message, use_case
+from salus.node.usecase import OPERATOR, Message, Verdict, use_case
 
 
 class LockTrial(Message, frozen=True):
@@ -99,7 +99,7 @@ class CompareOutcomes(Message, frozen=True):
     ]
 
 
-class OutcomesCompared(Message, frozen=True):
+class OutcomesCompared(Verdict, frozen=True):
     """What the report does with each outcome."""
 
     sound: Annotated[bool, Meta(description="Whether all are as specified.")]

@@ -21,7 +21,7 @@ from salus.agreements.trials.conduct import ROLES, Conditions, conduct
 from salus.core.encoding import encode
 from salus.node.errors import Malformed
 from salus.node.trials.sight import compiled
-from salus.node.usecase import OPERATOR, Message, Node, use_case
+from salus.node.usecase import OPERATOR, Message, Node, Verdict, use_case
 
 MOST_ACTS: Final = 100_000
 FOREVER: Final = (1 << 53) - 1
@@ -37,7 +37,7 @@ class RehearseTrial(Message, frozen=True):
     locked: Annotated[str, Meta(description="When the data is locked, ISO 8601; empty: never.", examples=[""])] = ""
 
 
-class TrialRehearsed(Message, frozen=True):
+class TrialRehearsed(Verdict, frozen=True):
     """What the rules say of each act."""
 
     sound: Annotated[bool, Meta(description="Whether every act was taken, without a deviation.")]
