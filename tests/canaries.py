@@ -113,6 +113,7 @@ CANARIES: Mapping[str, Callable[[str], dict[str, Any]]] = {
     "network.propose-validators": lambda _: {
         "changes": [{"member": "hospital-b", "consensus_key": GRANT, "power": 10}]
     },
+    "network.path": lambda _: {"old": 1, "new": 2},
     "network.receipt": lambda _: {"transaction": GRANT},
     "network.rotate-keys": lambda _: {},
     "network.status": lambda _: {},

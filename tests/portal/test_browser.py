@@ -20,6 +20,7 @@ STAFF = (
     "/ledger",
     "/ledger/members",
     "/ledger/blocks/2",
+    "/ledger/verify",
 )
 OPERATOR = ("/operator", "/operator/proposals", "/operator/waiting", "/operator/people")
 PATIENT = ("/passkeys", "/my/record", "/my/sharing", "/my/looked", "/my/share", "/my/requests", "/my/summary", "/apps")

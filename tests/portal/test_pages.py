@@ -8,7 +8,7 @@ import pytest
 from salus.node.errors import Unavailable
 from salus.node.signing_in import SignIn, caller_of, sign_in
 from salus.portal.app import GET
-from salus.portal.rendering import ASSETS, HEADERS, asset, texts
+from salus.portal.rendering import ASSETS, HEADERS, asset, scripts, texts
 from tests.portal.conftest import SCRIPT, form, links
 
 PERSONAL = ("Canary", "1970-05-05", "4711", "Heart rate")
@@ -22,7 +22,9 @@ def found(browser, **asked):
 def test_a_stranger_sees_the_first_page_the_sign_in_and_the_ledger_alone(north) -> None:
     browser = north.browser()
     for path, _ in GET:
-        if path in {"/", "/assets/{digest}/{name}"} or path.startswith(("/ledger", "/sign-in")):
+        if path in {"/", "/assets/{digest}/{name}", "/scripts/{digest}/{name:path}"} or path.startswith(
+            ("/ledger", "/sign-in")
+        ):
             continue
         sent = browser.get(re.sub(r"\{\w+\}", "0" * 20, path), follow_redirects=False)
         if path == "/smart/authorize":
@@ -164,9 +166,13 @@ def test_pages_for_one_kind_of_person_refuse_the_other(north) -> None:
 
 def test_the_catalogue_has_every_text_and_no_more() -> None:
     used: set[str] = set()
+    script = b"".join(body for path, body in scripts().items() if not path.startswith("vendor/")).decode()
+    said = set(re.findall(r"\w+", script))
     for file in (resources.files("salus.portal") / "templates").iterdir():
         text = file.read_text(encoding="utf-8")
         used |= set(re.findall(r'"((?:[a-z_]+)\.[a-z_]+)"', text))
+        handed = re.findall(r'"([a-z_]+)"', " ".join(re.findall(r"catalogue\(([^)]*)\)", text)))
+        used |= {key for key in texts() if key.partition(".")[0] in handed and key.partition(".")[2] in said}
     known = {key for key in texts() if not key.startswith(("words.", "date."))}
     assert used - set(ASSETS) == known
 

@@ -1817,6 +1817,23 @@ class NetworkState(msgspec.Struct, frozen=True, kw_only=True):
     """The members, ascending by id."""
 
 
+class AskPath(msgspec.Struct, frozen=True, kw_only=True):
+    """Between which sizes of the log."""
+
+    old: int
+    """The smaller size: a receipt's."""
+
+    new: int
+    """The larger one: a trust file's."""
+
+
+class PathFile(msgspec.Struct, frozen=True, kw_only=True):
+    """A consistency path (RFC 9162 section 2.1.4)."""
+
+    path: bytes
+    """What carries an older receipt to a trust file, for `salus verify`."""
+
+
 class ListProposals(msgspec.Struct, frozen=True, kw_only=True):
     """Which proposals."""
 
@@ -4536,6 +4553,10 @@ class NetworkCases:
     def nodes(self, request: AskNetwork) -> NetworkState:
         """Say of every member's node whether it runs, and how far its ledger has come. For: operator."""
         return self._connection.ask('/api/network/nodes', request, NetworkState)
+
+    def path(self, request: AskPath) -> PathFile:
+        """Prove that the log of the larger size begins with that of the smaller: what an older receipt takes. For: anyone."""
+        return self._connection.ask('/api/network/path', request, PathFile)
 
     def proposals(self, request: ListProposals) -> Proposals:
         """List the proposals that are open, with the ballots so far. For: operator."""

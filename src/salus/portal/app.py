@@ -11,6 +11,7 @@ GET: Final[tuple[tuple[str, Handler], ...]] = (
     ("/", entering.home),
     ("/sign-in", entering.sign_in_page),
     ("/assets/{digest}/{name}", entering.asset),
+    ("/scripts/{digest}/{name:path}", entering.script),
     ("/sign-in/oidc", entering.to_provider),
     ("/sign-in/oidc/done", entering.from_provider),
     ("/passkeys", entering.passkeys),
@@ -50,6 +51,9 @@ GET: Final[tuple[tuple[str, Handler], ...]] = (
     ("/ledger/find", ledger.find),
     ("/ledger/members", ledger.members),
     ("/ledger/members.csv", ledger.members_csv),
+    ("/ledger/verify", ledger.verify),
+    ("/ledger/trust.json", ledger.trust),
+    ("/ledger/path", ledger.path),
     ("/ledger/transactions/{id}", ledger.transaction),
     ("/ledger/transactions/{id}/receipt", ledger.receipt),
 )

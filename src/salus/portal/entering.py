@@ -11,8 +11,9 @@ from salus.node.oidc import Provider
 from salus.node.passkeys import MOST
 from salus.node.signing_in import enter, keep_account
 from salus.node.usecase import Kind
+from salus.portal import rendering
 from salus.portal.apps import ASK
-from salus.portal.rendering import HEADERS, served
+from salus.portal.rendering import HEADERS, kept, served
 from salus.portal.visiting import Visit, to
 
 
@@ -164,8 +165,17 @@ def sign_out(visit: Visit) -> Response:
 
 
 def asset(visit: Visit) -> Response:
-    """Return the style sheet or a script. Raises NotFound."""
-    return served(visit.part("name")) or nothing(visit)
+    """Return the style sheet. Raises NotFound."""
+    return _kept(visit, served(visit.part("name")))
+
+
+def script(visit: Visit) -> Response:
+    """Return a module. Raises NotFound."""
+    return _kept(visit, rendering.script(visit.part("name")))
+
+
+def _kept(visit: Visit, found: tuple[bytes, str] | None) -> Response:
+    return nothing(visit) if found is None else kept(*found, visit.request.headers.get("accept-encoding", ""))
 
 
 def nothing(visit: Visit) -> Response:

@@ -7,7 +7,7 @@ from typing import Any, Final
 from starlette.responses import Response
 
 from salus.node.errors import Malformed
-from salus.node.network.directory import list_members, receipt_of, status
+from salus.node.network.directory import list_members, path_of, receipt_of, status, trust_file
 from salus.node.network.exploring import list_blocks, show_block, show_transaction
 from salus.portal.rendering import HEADERS
 from salus.portal.visiting import Visit, to
@@ -38,6 +38,23 @@ def receipt(visit: Visit) -> Response:
     return Response(
         made.receipt, media_type="application/octet-stream", headers={**HEADERS, "content-disposition": name}
     )
+
+
+def verify(visit: Visit) -> Response:
+    """Show where a receipt is checked in the browser, from this node's trust file or another."""
+    return visit.page("verify", script="verify.js", trust=visit.call(trust_file).trust)
+
+
+def trust(visit: Visit) -> Response:
+    """Return this node's trust file."""
+    headers = {**HEADERS, "content-disposition": 'attachment; filename="trust.json"'}
+    return Response(visit.call(trust_file).trust, media_type="application/json", headers=headers)
+
+
+def path(visit: Visit) -> Response:
+    """Return the consistency path between two sizes of the log."""
+    made = visit.call(path_of, old=_number(visit.asked("old")), new=_number(visit.asked("new")))
+    return Response(made.path, media_type="application/octet-stream", headers=HEADERS)
 
 
 def find(visit: Visit) -> Response:

@@ -1,5 +1,6 @@
 """Pages as bytes: templates with autoescape, texts from a catalogue, one style sheet, headers that let nothing else in."""
 
+import gzip
 import tomllib
 from collections.abc import Iterable, Mapping
 from datetime import datetime
@@ -9,6 +10,7 @@ from importlib import resources
 from typing import Any, Final
 from urllib.parse import urlsplit
 
+import msgspec
 from jinja2 import Environment, PackageLoader, StrictUndefined
 from starlette.responses import HTMLResponse, Response
 
@@ -20,8 +22,9 @@ LANGUAGES: Final = ("en", "de")
 POLICY: Final = (
     "default-src 'none'; style-src 'self'; img-src 'self'; base-uri 'none'; form-action 'self'; frame-ancestors 'none'"
 )
-SCRIPTED: Final = f"{POLICY}; script-src 'self'"
-ASSETS: Final[Mapping[str, str]] = {"salus.css": "text/css", "passkey.js": "text/javascript"}
+SCRIPTED: Final = f"{POLICY}; script-src 'self'; connect-src 'self'"
+ASSETS: Final[Mapping[str, str]] = {"salus.css": "text/css"}
+SCRIPTS: Final = "scripts"
 HEADERS: Final[Mapping[str, str]] = {
     "content-security-policy": POLICY,
     "cache-control": "no-store",
@@ -52,6 +55,28 @@ def asset_path(name: str) -> str:
     return f"/assets/{sha256(asset(name)).hexdigest()[:16]}/{name}"
 
 
+@cache
+def scripts() -> Mapping[str, bytes]:
+    """Return every module of the pages' scripts, by its path; what was vendored stands under `vendor/`."""
+    found: dict[str, bytes] = {}
+    waiting = [("", resources.files(PACKAGE) / SCRIPTS)]
+    while waiting:
+        path, place = waiting.pop()
+        for one in place.iterdir():
+            if one.is_dir():
+                waiting.append((f"{path}{one.name}/", one))
+            elif one.name.endswith(".js"):
+                found[path + one.name] = one.read_bytes()
+    return dict(sorted(found.items()))
+
+
+@cache
+def script_path(name: str) -> str:
+    """Return a module's address: it names the content of all of them, for they import each other."""
+    told = b"".join(sha256(path.encode() + b"\0" + body).digest() for path, body in scripts().items())
+    return f"/scripts/{sha256(told).hexdigest()[:16]}/{name}"
+
+
 def language_of(accepted: str) -> str:
     """Return the first language of an Accept-Language header that there is a catalogue of; English if there is none."""
     asked = (part.partition(";")[0].strip().lower().partition("-")[0] for part in accepted.split(","))
@@ -61,6 +86,14 @@ def language_of(accepted: str) -> str:
 def text(language: str, key: str, **facts: Any) -> str:
     """Return a text of the catalogue with its facts put in. Raises KeyError."""
     return texts(language)[key].format(**facts)
+
+
+def catalogue(language: str, *groups: str) -> str:
+    """Return the texts of some groups as JSON, for a page's script: of one group by name, of several by `group.name`."""
+    told = {key: said for key, said in texts(language).items() if key.partition(".")[0] in groups}
+    return msgspec.json.encode(
+        {key.partition(".")[2] if len(groups) == 1 else key: said for key, said in told.items()}
+    ).decode()
 
 
 def plain(language: str, word: str) -> str:
@@ -98,7 +131,13 @@ def _environment(language: str) -> Environment:
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    made.globals.update(t=partial(text, language), asset_path=asset_path, language=language)
+    made.globals.update(
+        t=partial(text, language),
+        asset_path=asset_path,
+        script_path=script_path,
+        catalogue=partial(catalogue, language),
+        language=language,
+    )
     made.filters.update(
         plain=partial(plain, language), when=partial(when, language), at=partial(at, language), writes=writes
     )
@@ -138,9 +177,29 @@ def writes(letters: str) -> bool:
     return any(letter in "cud" for letter in letters)
 
 
-def served(name: str) -> Response | None:
-    """Return an asset, kept by browsers for a year; None if there is none of this name."""
-    if name not in ASSETS:
-        return None
-    headers = {"cache-control": "public, max-age=31536000, immutable", "x-content-type-options": "nosniff"}
-    return Response(asset(name), media_type=ASSETS[name], headers=headers)
+def served(name: str) -> tuple[bytes, str] | None:
+    """Return an asset and its media type; None if there is none of this name."""
+    return (asset(name), ASSETS[name]) if name in ASSETS else None
+
+
+def script(name: str) -> tuple[bytes, str] | None:
+    """Return a module and its media type; None if there is none of this name."""
+    body = scripts().get(name)
+    return None if body is None else (body, "text/javascript")
+
+
+def kept(body: bytes, media: str, accepted: str) -> Response:
+    """Return what browsers keep for a year, packed for whoever takes gzip."""
+    headers = {
+        "cache-control": "public, max-age=31536000, immutable",
+        "x-content-type-options": "nosniff",
+        "vary": "accept-encoding",
+    }
+    if "gzip" not in accepted:
+        return Response(body, media_type=media, headers=headers)
+    return Response(_packed(body), media_type=media, headers={**headers, "content-encoding": "gzip"})
+
+
+@cache
+def _packed(body: bytes) -> bytes:
+    return gzip.compress(body, mtime=0)

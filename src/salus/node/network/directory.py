@@ -6,6 +6,7 @@ from msgspec import Meta
 
 from salus.contracts.membership import port as membership
 from salus.core.proof.cose import kid_of
+from salus.core.proof.receipt import ConsistencyPath
 from salus.core.proof.trust import quorum
 from salus.engines.receipts import PATIENCE
 from salus.node.member import MemberNode
@@ -96,6 +97,19 @@ class ReceiptFile(Message, frozen=True):
     size: Annotated[int, Meta(description="Size of the checkpoint it stands under.")]
 
 
+class AskPath(Message, frozen=True):
+    """Between which sizes of the log."""
+
+    old: Annotated[int, Meta(ge=0, le=2**53, description="The smaller size: a receipt's.", examples=[3])]
+    new: Annotated[int, Meta(ge=0, le=2**53, description="The larger one: a trust file's.", examples=[9])]
+
+
+class PathFile(Message, frozen=True):
+    """A consistency path (RFC 9162 section 2.1.4)."""
+
+    path: Annotated[bytes, Meta(description="What carries an older receipt to a trust file, for `salus verify`.")]
+
+
 @use_case("network.members", who=ANYONE)
 def list_members(node: MemberNode, request: ListMembers) -> Members:  # noqa: ARG001 -- a use case
     """List the members of the network with their standing, address and key."""
@@ -155,3 +169,10 @@ def receipt_of(node: MemberNode, request: AskReceipt) -> ReceiptFile:
     """Make the receipt of a transaction: an offline proof that the log holds it, and what became of it."""
     receipt = node.prover.receipt(bytes.fromhex(request.transaction))
     return ReceiptFile(receipt=receipt.encode(), size=receipt.checkpoint.size)
+
+
+@use_case("network.path", who=ANYONE)
+def path_of(node: MemberNode, request: AskPath) -> PathFile:
+    """Prove that the log of the larger size begins with that of the smaller: what an older receipt takes."""
+    nodes = node.prover.consistency(request.old, request.new)
+    return PathFile(path=ConsistencyPath(request.old, request.new, nodes).encode())
