@@ -61,9 +61,7 @@ def test_refusals_are_operation_outcomes(http):
     assert told["issue"][0]["code"] == "not-supported"
     assert "family" in told["issue"][0]["diagnostics"]
     assert http.get("/fhir/Patient", headers={"accept": "application/fhir+xml"}).status_code == 406
-    assert (
-        http.post("/fhir/Patient", content=b"<x/>", headers={"content-type": "application/fhir+xml"}).status_code == 415
-    )
+    assert http.post("/fhir/Patient", content=b"a: b", headers={"content-type": "text/turtle"}).status_code == 415
     assert http.put("/fhir/metadata", json={}).status_code in {404, 405}
     bad = http.post("/fhir/Patient", json={**PATIENT, "gendr": "x"})
     assert bad.json()["issue"][0]["expression"] == ["Patient.?"]
@@ -93,3 +91,43 @@ def test_an_export_over_http(http):
     assert len(lines.content.splitlines()) == one["count"] == 1
     assert http.delete(f"/fhir/{job}").status_code == 202
     assert http.get(f"/fhir/{job}").status_code == 404
+
+
+XML_PATIENT = b'<Patient xmlns="http://hl7.org/fhir"><name><family value="Canary"/></name></Patient>'
+
+
+@pytest.mark.parametrize("media", ["application/fhir+xml", "application/xml; charset=utf-8", "text/xml"])
+def test_a_resource_may_be_sent_as_xml_and_comes_back_as_json(http, media):
+    made = http.post("/fhir/Patient", content=XML_PATIENT, headers={"content-type": media})
+    assert (made.status_code, made.headers["content-type"]) == (201, "application/fhir+json")
+    own = made.json()["id"]
+    changed = XML_PATIENT.replace(b"<name>", f'<id value="{own}"/><name>'.encode()).replace(b"Canary", b"Lark")
+    assert http.put(f"/fhir/Patient/{own}", content=changed, headers={"content-type": media}).status_code == 200
+    assert http.get("/fhir/Patient?family=lark").json()["total"] == 1
+    assert http.post("/fhir/Patient/$validate", content=XML_PATIENT, headers={"content-type": media}).status_code == 200
+
+
+def test_a_transaction_in_xml_ties_its_entries(http):
+    entries = (
+        f"<entry><fullUrl value='urn:uuid:9d3b6a0c-6f0e-4d0b-8a55-0e4f3a0b1c2d'/><resource>{XML_PATIENT.decode()}</resource>"
+        "<request><method value='POST'/><url value='Patient'/></request></entry>"
+        "<entry><resource><Condition><subject><reference value='urn:uuid:9d3b6a0c-6f0e-4d0b-8a55-0e4f3a0b1c2d'/></subject>"
+        "</Condition></resource><request><method value='POST'/><url value='Condition'/></request></entry>"
+    )
+    bundle = f"<Bundle xmlns='http://hl7.org/fhir'><type value='transaction'/>{entries}</Bundle>"
+    told = http.post("/fhir", content=bundle.encode(), headers={"content-type": "application/fhir+xml"}).json()
+    assert [entry["response"]["status"] for entry in told["entry"]] == ["201 Created", "201 Created"]
+    assert http.get("/fhir/Condition?subject:Patient.family=canary").json()["total"] == 1
+
+
+def test_hostile_xml_is_refused_and_nothing_is_stored(http):
+    for attack in (
+        b'<!DOCTYPE x [<!ENTITY a SYSTEM "file:///etc/passwd">]>' + XML_PATIENT.replace(b"Canary", b"&a;"),
+        b'<!DOCTYPE x [<!ENTITY a "ha">]>' + XML_PATIENT.replace(b"Canary", b"&a;"),
+        XML_PATIENT.replace(b"Canary", b"&a;"),
+        b"<Patient xmlns='http://hl7.org/fhir'>" + b"<extension url='x'>" * 5000,
+    ):
+        answer = http.post("/fhir/Patient", content=attack, headers={"content-type": "application/fhir+xml"})
+        assert (answer.status_code, answer.json()["resourceType"]) == (400, "OperationOutcome")
+        assert "root:" not in answer.text
+    assert http.get("/fhir/Patient").json()["total"] == 0

@@ -14,14 +14,19 @@ from starlette.routing import BaseRoute, Route
 
 from salus.core.errors import SalusError
 from salus.http.derive import Authenticator, body_of
+from salus.interop.fhir.refusal import Refused
+from salus.interop.fhir.xml_reader import to_json
 from salus.node.errors import UNSIGNED, EdgeError, Malformed
-from salus.node.fhir.answers import NOT_ACCEPTABLE, UNKNOWN_FORM, Answer, FhirRefused, Request, outcome_of
+from salus.node.fhir.answers import NOT_ACCEPTABLE, UNKNOWN_FORM, Answer, FhirRefused, Request, outcome_of, refused
 from salus.node.fhir.exporting import FORMATS
 from salus.node.fhir.server import ROOT, FhirServer
 from salus.node.mapping import edge_error
+from salus.node.usecase import Caller
 
 MEDIA: Final = "application/fhir+json"
 JSON: Final = ("application/fhir+json", "application/json", "text/json", "json")
+XML: Final = ("application/fhir+xml", "application/xml", "text/xml")
+"""Of what is sent; answers are JSON."""
 FORM: Final = "application/x-www-form-urlencoded"
 PURPOSE: Final = "salus-purpose"
 METHODS: Final = ("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS")
@@ -47,8 +52,7 @@ def routes(server: FhirServer, authenticate: Authenticator) -> list[BaseRoute]:
             pretty = _negotiated(http)
             body = await body_of(http, MAX_BODY)
             caller = authenticate(http, body)
-            request = _request(http, body)
-            answer = await run_in_threadpool(server.answer, caller, http.headers.get(PURPOSE, ""), request)
+            answer = await run_in_threadpool(_answered, server, caller, http, body)
         except SalusError as error:
             told = edge_error(error)
             if told is None:
@@ -60,6 +64,10 @@ def routes(server: FhirServer, authenticate: Authenticator) -> list[BaseRoute]:
         Route(ROOT, endpoint, methods=list(METHODS), middleware=[CORS]),
         Route(f"{ROOT}/{{path:path}}", endpoint, methods=list(METHODS), middleware=[CORS]),
     ]
+
+
+def _answered(server: FhirServer, caller: Caller, http: HttpRequest, body: bytes) -> Answer:
+    return server.answer(caller, http.headers.get(PURPOSE, ""), _request(http, body))
 
 
 def _negotiated(http: HttpRequest) -> bool:
@@ -84,8 +92,14 @@ def _request(http: HttpRequest, body: bytes) -> Request:
             pairs += tuple(parse_qsl(body.decode(), keep_blank_values=True, strict_parsing=bool(body)))
         except (UnicodeDecodeError, ValueError) as error:
             raise Malformed("fhir.form", "the form does not decode", expected=FORM) from error
+    elif body and media in XML:
+        try:
+            body = to_json(body)
+        except Refused as refusal:
+            raise refused(refusal) from refusal
     elif body and media not in {*JSON[:3], "application/json-patch+json"}:
-        raise FhirRefused(UNKNOWN_FORM, "fhir.media", "the body is of another form", expected=MEDIA)
+        told = f"{MEDIA} or {XML[0]}"
+        raise FhirRefused(UNKNOWN_FORM, "fhir.media", "the body is of another form", expected=told)
     headers = {name: http.headers[name] for name in HEADERS if name in http.headers}
     method = "GET" if http.method == "HEAD" else http.method
     return Request(method, path, tuple(pair for pair in pairs if pair[0] not in {"_format", "_pretty"}), body, headers)

@@ -27,6 +27,8 @@ _ISSUES: Final = {
     "unresolved-reference": Fault(422, "not-found"),
     "unknown-element": Fault(400, "structure"),
     "wrong-kind": Fault(400, "structure"),
+    "element-order": Fault(400, "structure"),
+    "repeated-element": Fault(400, "structure"),
 }
 
 

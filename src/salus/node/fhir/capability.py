@@ -59,6 +59,7 @@ def capability_statement(base: str, now: int) -> dict[str, Any]:
         "rest": [
             {
                 "mode": "server",
+                "documentation": "Resources are taken in JSON or XML and answered in JSON.",
                 "security": _security(base),
                 "resource": list(_resources()),
                 "interaction": [{"code": code} for code in SYSTEM],
