@@ -2,7 +2,8 @@
 
 CometBFT ends when its application does, and shakes hands only when it starts. So the application comes first and goes
 last: start it, then the engine; end the engine and wait, then the application. If either ends by itself, both are
-started anew, after a pause that grows; unless the application failed in a way that a restart does not mend.
+started anew, after a pause that grows; unless the application failed in a way that a restart does not mend. So is an
+engine that commits nothing: CometBFT lives on when its consensus has failed, on a full disk for one.
 """
 
 import asyncio
@@ -23,6 +24,8 @@ END_SECONDS: Final = 10.0  # CometBFT takes up to a few seconds to let go of its
 FIRST_PAUSE: Final = 0.2
 LONGEST_PAUSE: Final = 10.0
 STEADY_SECONDS: Final = 60.0  # a life of this length forgives the pauses before it
+STALLED_SECONDS: Final = 60.0  # six empty blocks; nobody else may be up, so that it doubles until a block comes
+LONGEST_STALL: Final = 960.0
 LOG_BYTES: Final = 16 * 1024 * 1024
 LOG: Final = "cometbft.log"
 LETHAL: Final = (InvariantBroken, UnsupportedRules, StoreFailed, StoreDamaged, OtherLedger)
@@ -30,6 +33,10 @@ LETHAL: Final = (InvariantBroken, UnsupportedRules, StoreFailed, StoreDamaged, O
 
 class EngineEnded(EngineError):
     """The engine ended by itself."""
+
+
+class EngineStalled(EngineError):
+    """The engine runs and commits nothing."""
 
 
 class Life(Application, Protocol):
@@ -57,8 +64,13 @@ class Unit:
         rpc: Path,
         report: Report = lambda _event, _facts: None,
         halted: Callable[[SalusError], None] = lambda _: None,
+        height: Callable[[], int] | None = None,
+        stalled_seconds: float = STALLED_SECONDS,
     ) -> None:
-        """`rpc` is the engine's own socket. `halted` hears why the unit ended for good, if it did by itself."""
+        """`rpc` is the engine's own socket. `halted` hears why the unit ended for good, if it did by itself.
+
+        `height` tells the newest block: an engine that adds none for `stalled_seconds` is started anew; without it, none is.
+        """
         self._application = application
         self._binary = binary
         self._home = home
@@ -66,6 +78,8 @@ class Unit:
         self._rpc = rpc
         self._report = report
         self._halted = halted
+        self._height = height
+        self._stalled_seconds = self._stall = stalled_seconds
         self._changed = threading.Condition()
         self._closing = False
         self._process: subprocess.Popen[bytes] | None = None
@@ -118,8 +132,7 @@ class Unit:
             process = self._spawn()
             watching = threading.Thread(target=self._watch, args=(process,), name="engine-watch", daemon=True)
             watching.start()
-            with self._changed:
-                self._changed.wait_for(lambda: self._closing or process.poll() is not None or not serving.is_alive())
+            stalled = self._stalled(lambda: self._closing or process.poll() is not None or not serving.is_alive())
             self._end(process)
             watching.join()
         finally:
@@ -128,7 +141,24 @@ class Unit:
             application.close()
         if server.failure is not None:
             return server.failure
+        if stalled:
+            return EngineStalled("the engine commits nothing")
         return None if self._closing else EngineEnded(f"the engine ended with code {process.returncode}")
+
+    def _stalled(self, over: Callable[[], bool]) -> bool:
+        """Wait until it is over, or until the engine has added no block for too long: then return True."""
+        height, since = -1, time.monotonic()
+        with self._changed:
+            while not self._changed.wait_for(over, self._stall / 8 if self._height else None):
+                now = time.monotonic()
+                if self._height is not None and (newest := self._height()) != height:
+                    if height >= 0:
+                        self._stall = self._stalled_seconds
+                    height, since = newest, now
+                elif now - since > self._stall:
+                    self._stall = min(2 * self._stall, LONGEST_STALL)
+                    return True
+        return False
 
     def _serve(self, server: Server, ready: threading.Event) -> None:
         try:

@@ -107,6 +107,7 @@ def open_ledger(
             rpc=sockets.rpc,
             report=report,
             halted=ledger.halt,
+            height=lambda: store.head().height,
         )
 
     return ledger, start
