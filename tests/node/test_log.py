@@ -32,3 +32,19 @@ def test_a_failure_is_told_by_place_alone():
     assert log.place(caught.value).split(":")[0].endswith("test_log")
     assert "Canary" not in log.place(caught.value)
     assert log.place(KeyError("never raised")) == "?"
+
+
+class FullDisk(io.StringIO):
+    def write(self, text: str) -> int:
+        raise OSError(28, "No space left on device")
+
+    def flush(self) -> None:
+        self.write("")
+
+
+def test_a_log_on_a_full_disk_ends_nobody():
+    log.configure(FullDisk())
+    try:
+        structlog.get_logger().info("engine.halted", member="st-anna")
+    finally:
+        structlog.reset_defaults()

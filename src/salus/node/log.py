@@ -4,9 +4,10 @@ An event is a name (`claim.submitted`) and facts about members, transactions and
 list loses its value, so that nothing personal can slip in by a new call; a test walks canary strings through.
 """
 
+import contextlib
 import sys
 from collections.abc import MutableMapping
-from typing import Any, Final, TextIO
+from typing import Any, Final, TextIO, cast
 
 import structlog
 
@@ -38,6 +39,24 @@ def allowed_only(_logger: Any, _method: str, event: MutableMapping[str, Any]) ->
     return {key: value if key in ALLOWED else "withheld" for key, value in event.items()}
 
 
+class Unfailing:
+    """A stream that loses what it cannot write: a full disk under the log must not end the thread that logs."""
+
+    def __init__(self, stream: TextIO) -> None:
+        self._stream = stream
+
+    def write(self, text: str) -> int:
+        """Write what can be written."""
+        with contextlib.suppress(OSError):
+            self._stream.write(text)
+        return len(text)
+
+    def flush(self) -> None:
+        """Hand on what can be handed on."""
+        with contextlib.suppress(OSError):
+            self._stream.flush()
+
+
 def configure(stream: TextIO = sys.stderr) -> None:
     """Set the process's log up. Called once by the command line."""
     structlog.configure(
@@ -47,7 +66,7 @@ def configure(stream: TextIO = sys.stderr) -> None:
             allowed_only,
             structlog.processors.JSONRenderer(sort_keys=True),
         ],
-        logger_factory=structlog.PrintLoggerFactory(stream),
+        logger_factory=structlog.PrintLoggerFactory(cast("TextIO", Unfailing(stream))),
     )
 
 
