@@ -22,8 +22,8 @@ from salus.interop.fhir.sensitivity import classes, classify
 from tests.agreements.consent.oracle import answer, consent
 
 NAMES = frozenset({"Organization/clinic", "urn:salus:member|clinic"})
+NPI = "http://hl7.org/fhir/sid/us-npi"
 ASKER = Asker("clinic", "physician", "TREAT", 500, NAMES)
-EMERGENCY = Asker("clinic", "physician", "ETREAT", 500, NAMES)
 RULES = shipped_rules()
 HOUSE, *PATIENTS = (bytes([n]) * 16 for n in range(6))
 LEASES = (bytes([9]) * 16, bytes([10]) * 16)
@@ -51,6 +51,7 @@ class World:
         self.versions = {}
         for number in range(2):
             self.write(HOUSE, {"resourceType": "Organization", "id": f"org{number}", "name": LETTERS[number]})
+        self.staff()
         for at, link in enumerate((*PATIENTS, *LEASES)):
             own = f"p{at}"
             self.write(
@@ -73,6 +74,55 @@ class World:
                 self.clinical(link, own.partition("-")[0], own)
             if kind in {"Observation", "Condition", "Consent"} and self.random.random() < 0.1:
                 self.write(link, None, name)
+
+    def staff(self):
+        """Write two persons of the clinic, and at random their roles, a group and a care team."""
+        clinic = [{"system": "urn:salus:member", "value": "clinic"}]
+        self.write(HOUSE, {"resourceType": "Organization", "id": "clinic", "identifier": clinic})
+        for at in (1, 2):
+            identifier = [{"system": "urn:salus:person", "value": f"s-{at}"}, {"system": NPI, "value": str(at)}]
+            self.write(HOUSE, {"resourceType": "Practitioner", "id": f"d{at}", "identifier": identifier})
+        self.members = {}
+
+        def team(link, name, *members):
+            kind, _, own = name.partition("/")
+            refs = [{"reference": one} for one in self.random.sample(members, self.random.randint(1, len(members)))]
+            ended = self.random.random() < 0.3
+            period = {"end": "1969"} if ended else {"start": "1969"}
+            self.members[name] = set() if ended else {one["reference"] for one in refs}
+            tree = {"resourceType": kind, "id": own}
+            if kind == "PractitionerRole":
+                tree |= {"practitioner": refs[0], "period": period}
+            elif kind == "Group":
+                members = [{"entity": one, "period": period} for one in refs]
+                tree |= {"type": "practitioner", "actual": True, "member": members}
+            else:
+                tree |= {"participant": [{"member": one, "period": period} for one in refs]}
+                tree |= {"subject": {"reference": "Patient/p0"}, "status": "active"}
+            self.write(link, tree)
+
+        team(HOUSE, "PractitionerRole/r1", self.random.choice(("Practitioner/d1", "Practitioner/d2")))
+        team(HOUSE, "Group/g1", "Practitioner/d2", "PractitionerRole/r1")
+        team(PATIENTS[0], "CareTeam/t1", "Practitioner/d1", "Group/g1")
+        team(PATIENTS[0], "CareTeam/t2", "Practitioner/d2", "PractitionerRole/r1", "Organization/clinic")
+
+    def who(self, person):
+        """Return the names of a person and what is known of her, by asking each team for its members again and again."""
+        names = {*NAMES, f"urn:salus:person|{person}", f"urn:salus:person:clinic|{person}"} if person else {*NAMES}
+        known = {"urn:salus:member|"}
+        if person in {"s-1", "s-2"}:
+            names |= {f"Practitioner/d{person[-1]}", f"{NPI}|{person[-1]}"}
+            known |= {"Practitioner/", "PractitionerRole/", "RelatedPerson/", "Patient/", "Device/"}
+            known |= {"urn:salus:person|", f"{NPI}|"}
+            teams = {name for at in self.consents_of_all() for name in named(at) if name in self.members}
+            known |= {name for name in teams if not name.startswith("PractitionerRole/")}
+        for _ in range(4):
+            names |= {team for team, members in self.members.items() if members & names}
+        return names, known
+
+    def consents_of_all(self):
+        counting = (one for link in PATIENTS for one in self.consents(link))
+        return [one["provision"] for one in counting if counts(one)]
 
     def clinical(self, link, patient, own):
         kind = (
@@ -188,6 +238,17 @@ class World:
         }
 
 
+def counts(consent):
+    return consent["status"] == "active" and consent["scope"]["coding"][0]["code"] == "patient-privacy"
+
+
+def named(provision):
+    """Yield whom a provision and its exceptions name as actors by reference."""
+    yield from (one["reference"].get("reference") for one in provision.get("actor", ()))
+    for one in provision.get("provision", ()):
+        yield from named(one)
+
+
 def references(value):
     """Yield every object inside a resource."""
     if isinstance(value, dict):
@@ -295,7 +356,11 @@ def pages(index, text, scope, count):
 
 def compare(index, world, rnd):
     realms = realms_of(rnd)
-    asker = rnd.choice((ASKER, ASKER, EMERGENCY))
+    person = rnd.choice(("", "s-1", "s-2", "s-3"))
+    who = index.who("clinic", person, home=True, at=500)
+    assert (who.names, who.known) == world.who(person)
+    purpose = rnd.choice(("TREAT", "TREAT", "ETREAT"))
+    asker = Asker("clinic", "physician", purpose, 500, who.names, known=who.known)
     scope = index.search.scope(realms, asker)
     seen = world.seen(realms, asker)
     text, kind, test = question(rnd)

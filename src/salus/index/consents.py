@@ -13,7 +13,6 @@ import msgspec
 
 from salus.agreements.consent.decide import Provision
 from salus.agreements.consent.fhir import FhirConsent, read_consent
-from salus.agreements.consent.vocabulary import MEMBER_SYSTEM
 from salus.core.proof.digest import digest
 from salus.index.store import Store
 from salus.interop.fhir.tokens import Tree
@@ -84,6 +83,7 @@ class Consents:
     def __init__(self, store: Store) -> None:
         self._store = store
         self._known: dict[bytes, tuple[FhirConsent, ...]] = {}
+        self._actors: dict[bytes, frozenset[str]] = {}
 
     def in_use(self) -> dict[bytes, tuple[FhirConsent, ...]]:
         """Return the terms of own links by key, without those of links that have none."""
@@ -101,13 +101,29 @@ class Consents:
         found = [_ONE.decode(body) for (body,) in self._store.ask(sql, (link,))]
         return tuple(sorted(found, key=lambda one: one.name))
 
-    def names_of(self, member: str) -> frozenset[str]:
-        """Return the names by which consents may call a member: its id, its own Organizations here, their identifiers."""
-        organizations = (
-            "SELECT e.number FROM identifier i JOIN entry e ON e.number = i.entry JOIN link l ON l.number = e.link "
-            "WHERE i.value = ? AND i.system = ? AND e.type = 'Organization' AND l.lease = 0"
+    def teams(self) -> frozenset[str]:
+        """Return the groups and care teams that own patients' consents in use name as actors."""
+        return frozenset(
+            name
+            for key, consents in self.in_use().items()
+            for name in self.actors(key, consents)
+            if name.startswith(("CareTeam/", "Group/")) and not name.endswith("/")
         )
-        values = [member, MEMBER_SYSTEM]
-        names = self._store.ask(f"SELECT name FROM entry WHERE number IN ({organizations})", values)  # noqa: S608 -- constants
-        sql = f"SELECT system || '|' || value FROM identifier WHERE entry IN ({organizations})"  # noqa: S608 -- constants
-        return frozenset({f"{MEMBER_SYSTEM}|{member}", *(name for (name,) in [*names, *self._store.ask(sql, values)])})
+
+    def actors(self, key: bytes, consents: Iterable[FhirConsent]) -> frozenset[str]:
+        """Return what the consents under a key name as actors: names and families (see `actors_of`)."""
+        known = self._actors.get(key)
+        if known is None:
+            known = self._actors[key] = actors_of(one for each in consents for one in each.provisions)
+        return known
+
+
+def actors_of(provisions: Iterable[Provision]) -> frozenset[str]:
+    """Return the names of actors in some terms and the families of these names: what of an asker they can tell."""
+    found: set[str] = set()
+    waiting = list(provisions)
+    while waiting:
+        one = waiting.pop()
+        waiting += one.exceptions
+        found.update(text for actor in one.actors if actor.who for text in (actor.who, actor.family))
+    return frozenset(found)

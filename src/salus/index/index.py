@@ -17,6 +17,7 @@ from salus.agreements.consent.fhir import in_force
 from salus.index import writing
 from salus.index.consents import Consents
 from salus.index.errors import BadQuestion
+from salus.index.people import People, Who
 from salus.index.predicates import marks, sql_of
 from salus.index.search import Search
 from salus.index.source import Source
@@ -119,6 +120,7 @@ class Index:
         self._catching = threading.RLock()
         self.search = Search(self._store)
         self.consents = Consents(self._store)
+        self.people = People(self._store)
 
     def __enter__(self) -> Self:
         return self
@@ -208,6 +210,11 @@ class Index:
         return str(found[0][0]) if len(found) == 1 else ""
 
     # Charts
+
+    def who(self, member: str, person: str = "", *, home: bool, at: int) -> Who:
+        """Return who a member, or one of its people, is to the consents on file; see `People.who`."""
+        teams = self.consents.teams() if person else ()
+        return self.people.who(member, person, home=home, at=at, teams=teams)
 
     def chart(self, links: Sequence[bytes], choice: Choice = _EVERYTHING) -> Page:
         """Return a page of everything under some links: a patient's own, and the leases of what was pulled."""

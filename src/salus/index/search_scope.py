@@ -15,7 +15,7 @@ import msgspec
 from salus.agreements.consent.conditions import NEVER, Condition
 from salus.agreements.consent.decide import Asker, PolicyClass, Provision, decide_within
 from salus.agreements.consent.fhir import FhirConsent, in_force
-from salus.index.consents import NONE, Consents
+from salus.index.consents import NONE, Consents, actors_of
 from salus.index.predicates import Sql, marks, sql_of
 from salus.index.store import Store
 
@@ -132,8 +132,9 @@ class Scopes:
 
     def _tests(self, realm: Realm, asker: Asker, classes: _Classes) -> Iterator[tuple[_Test, Sql]]:
         """Yield the tests of rows of a realm with those of the links that they are for."""
-        who = msgspec.structs.replace(asker, at=0)
         default = realm.terms if realm.default is None else realm.default
+        told = actors_of((*realm.terms, *default))
+        who = msgspec.structs.replace(asker, at=0, names=asker.names & told, known=asker.known & told)
         base = (realm.terms, default, who)
         if not realm.consented:
             known = self._known_of(base, lambda: _Terms(realm.terms, default))
@@ -144,8 +145,10 @@ class Scopes:
         ] = {}  # by identity: to hash a test's values costs more than to decide
         number = self._numbers.setdefault(base, next(self._next))
         for key, consents in {NONE: (), **self._consents.in_use()}.items():
+            actors = self._consents.actors(key, consents)
+            named = (asker.names & actors, asker.known & actors)
             terms = partial(_ruled, realm.terms, default, consents, who)
-            test = self._permitted(self._known_of((number, key), terms), asker, classes)
+            test = self._permitted(self._known_of((number, key, *named), terms), asker, classes)
             groups.setdefault(id(test), (test, []))[1].append(key)
         for test, keys in groups.values():
             yield test, (f"l.lease = 0 AND l.terms IN ({marks(len(keys))})", list(keys))

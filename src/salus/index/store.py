@@ -17,7 +17,7 @@ from salus.index.errors import TimedOut, Unusable
 from salus.index.search_tables import NAMES as SEARCH_NAMES
 from salus.index.search_tables import TABLES as SEARCH_TABLES
 
-SCHEMA: Final = 3
+SCHEMA: Final = 4
 STEPS: Final = 2_000
 """Virtual-machine steps between looks at the clock: about 0.1 ms."""
 READERS: Final = 4
@@ -46,6 +46,9 @@ TABLES: Final = (
     """CREATE TABLE reference (entry INTEGER NOT NULL, target TEXT NOT NULL, made INTEGER NOT NULL,
         PRIMARY KEY (entry, target)) WITHOUT ROWID""",
     """CREATE INDEX reference_target ON reference (target, entry)""",
+    """CREATE TABLE membership (entry INTEGER NOT NULL, member TEXT NOT NULL, lo INTEGER NOT NULL, hi INTEGER NOT NULL,
+        PRIMARY KEY (member, entry, lo, hi)) WITHOUT ROWID""",
+    """CREATE INDEX membership_entry ON membership (entry)""",
     """CREATE TABLE person (entry INTEGER PRIMARY KEY, birth_lo INTEGER NOT NULL, birth_hi INTEGER NOT NULL,
         birth_date TEXT NOT NULL, gender TEXT NOT NULL)""",
     """CREATE INDEX person_birth ON person (birth_lo)""",
@@ -64,6 +67,7 @@ NAMES: Final = (
     "code",
     "identifier",
     "reference",
+    "membership",
     "person",
     "name_word",
 )

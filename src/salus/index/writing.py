@@ -7,7 +7,7 @@ from typing import Any, Final
 import apsw
 import msgspec
 
-from salus.index import consents, search_tables
+from salus.index import consents, people, search_tables
 from salus.index.source import Entry, Source
 from salus.index.store import Row, Store
 from salus.interop.fhir.facts import Facts, Person, facts
@@ -16,6 +16,7 @@ from salus.interop.fhir.refusal import Refused
 from salus.interop.fhir.search.definitions import version as parameters_version
 from salus.interop.fhir.search.values import Rows, as_written, values
 from salus.interop.fhir.sensitivity import Rules, Sensitivity, classes, classify, label_of, labels_of, names_class
+from salus.interop.fhir.teams import TEAMS, Membership, members_of
 from salus.interop.fhir.times import interval
 from salus.interop.fhir.tokens import Tree
 
@@ -64,6 +65,7 @@ class _Read(msgspec.Struct, frozen=True):
     labels: str
     values: Rows
     consent: Tree | None
+    members: tuple[Membership, ...]
 
 
 def _read(entry: Entry, rules: Rules) -> _Read | None:
@@ -80,7 +82,8 @@ def _read(entry: Entry, rules: Rules) -> _Read | None:
     consent = resource.tree if resource.type == "Consent" else None
     if rank >= rules.inherited_from:
         labels = sorted({*labels, *map(label_of, classes(found, resource.codings, rules))})
-    return _Read(found, rank, "\n".join(labels), values(resource.tree, rename), consent)
+    members = tuple(members_of(resource.tree, rename)) if resource.type in TEAMS else ()
+    return _Read(found, rank, "\n".join(labels), values(resource.tree, rename), consent, members)
 
 
 class _Writer:
@@ -100,6 +103,7 @@ class _Writer:
         self._versions(many, self._remove(newest))
         rows: list[tuple[Any, ...]] = []
         identifiers: list[tuple[Any, ...]] = []
+        members: list[tuple[int, str, int, int]] = []
         searched: list[tuple[int, Rows]] = []
         for (link, name), (entry, read) in newest.items():
             if read is None:
@@ -112,12 +116,14 @@ class _Writer:
             )  # fmt: skip
             searched.append((number, read.values))
             identifiers += [(value, system, number) for system, value in found.identifiers]
+            members += [(number, one.member, one.lo, one.hi) for one in read.members]
             if found.person:
                 self._person(number, found.person)
         insert = self._db.executemany
         insert("INSERT INTO entry VALUES (?,?,?,?,?,?,?,?,?,?,?,?,?)", rows)
         search_tables.insert(self._db, searched)
         insert("INSERT OR IGNORE INTO identifier VALUES (?,?,?)", identifiers)
+        people.note(self._db, members)
         self._inherit([row[0] for row in rows])
         trees = [(entry.number, link, read.consent) for (link, _), (entry, read) in newest.items() if read]
         ruling = [(number, link, tree) for number, link, tree in trees if tree is not None]
@@ -236,7 +242,14 @@ def delete(db: apsw.Connection, numbers: Sequence[int], *, past: bool = True) ->
     """Delete entries and all that hangs on them; codes and references only with `past`: their version is decided by them."""
     many = [(number,) for number in numbers]
     search_tables.delete(db, many)
-    for table in ("identifier", "person", "name_word", "consent", *(("code", "reference") if past else ())):
+    for table in (
+        "identifier",
+        "membership",
+        "person",
+        "name_word",
+        "consent",
+        *(("code", "reference") if past else ()),
+    ):
         db.executemany(f"DELETE FROM {table} WHERE entry = ?", many)  # noqa: S608 -- names above
     db.executemany("DELETE FROM entry WHERE number = ?", many)
 

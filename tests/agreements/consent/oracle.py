@@ -46,13 +46,22 @@ def period(value, asker, _row, _deny):
     return start <= asker.at < (interval(value["end"])[1] if "end" in value else float("inf"))
 
 
-def actor(value, asker, _row, _deny):
-    return any(one["reference"].get("reference") in asker.names or _identified(one) in asker.names for one in value)
+def actor(value, asker, _row, deny):
+    return any(_is(one["reference"], asker, deny) for one in value)
 
 
-def _identified(one):
-    found = one["reference"].get("identifier", {})
-    return f"{found.get('system')}|{found.get('value')}"
+def _is(reference, asker, deny):
+    name = reference.get("reference")
+    told = reference.get("identifier", {})
+    if (name or f"{told['system']}|{told['value']}") in asker.names:
+        return True
+    if name:
+        organisation = name.startswith("Organization/")
+        known = name in asker.known or f"{name.split('/')[0]}/" in asker.known
+    else:
+        organisation = reference.get("type") == "Organization"
+        known = f"{told['system']}|" in asker.known
+    return deny and not organisation and not known
 
 
 def purpose(value, asker, _row, _deny):
@@ -136,6 +145,7 @@ def provision(rnd, names, depth=0):
                         {"reference": "Organization/clinic"},
                         {"reference": "Organization/other"},
                         {"identifier": {"system": "urn:salus:member", "value": "clinic"}},
+                        *PERSONS,
                     )
                 ),
             }
@@ -165,6 +175,17 @@ def provision(rnd, names, depth=0):
     return tree
 
 
+NPI = "http://hl7.org/fhir/sid/us-npi"
+PERSONS = (
+    {"reference": "Practitioner/d1"},
+    {"reference": "Practitioner/d2"},
+    {"reference": "PractitionerRole/r1"},
+    {"reference": "CareTeam/t1"},
+    {"reference": "CareTeam/t2"},
+    {"reference": "Group/away"},
+    {"type": "Practitioner", "identifier": {"system": NPI, "value": "1"}},
+    {"identifier": {"system": NPI, "value": "2"}},
+)
 ICD = "http://hl7.org/fhir/sid/icd-10-cm"
 CODES = ("8867-4", "F32.1", "J20", "Z21", "F10.2", "O80")
 

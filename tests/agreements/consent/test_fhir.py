@@ -133,13 +133,52 @@ def test_what_is_not_understood_permits_nothing_and_denies_all(element):
         assert not permitted(written(provision))
 
 
-def test_persons_whom_a_credential_does_not_name():
-    actor = [{"role": RECIPIENT, "reference": {"reference": "Practitioner/d2"}}]
-    told = Asker("clinic", "physician", "TREAT", 500, NAMES | {"Practitioner/d1"})
-    allowed = written({"type": "permit", "provision": [{"type": "deny", "actor": actor}]})
-    assert not permitted(allowed)
-    assert permitted(allowed, asker=told)
-    assert not permitted(written({"type": "permit", "actor": actor}), asker=told)
+def told(*names, known=()):
+    return Asker("clinic", "physician", "TREAT", 500, NAMES | set(names), known=frozenset(known))
+
+
+BOUND = ("Practitioner/d1", "http://hl7.org/fhir/sid/us-npi|1")
+KNOWN = ("Practitioner/", "PractitionerRole/", "http://hl7.org/fhir/sid/us-npi|", "CareTeam/t2")
+PERSONS = {
+    "Practitioner/d1": ({"reference": "Practitioner/d1"}, "is"),
+    "Practitioner/d2": ({"reference": "Practitioner/d2"}, "is not"),
+    "a role when she has none": ({"reference": "PractitionerRole/r"}, "is not"),
+    "her number": ({"identifier": {"system": "http://hl7.org/fhir/sid/us-npi", "value": "1"}}, "is"),
+    "another's number": ({"type": "Practitioner", "identifier": {"system": "http://hl7.org/fhir/sid/us-npi", "value": "2"}}, "is not"),
+    "a number of a kind unknown of her": ({"type": "Practitioner", "identifier": {"system": "http://x", "value": "2"}}, "unknown"),
+    "a number of nobody says whose": ({"identifier": {"system": "urn:oid:1", "value": "78"}}, "unknown"),
+    "an organisation's number": ({"type": "Organization", "identifier": {"system": "urn:oid:1", "value": "78"}}, "is not"),
+    "a team that is not here": ({"reference": "CareTeam/t1"}, "unknown"),
+    "a team without her": ({"reference": "CareTeam/t2"}, "is not"),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("name", PERSONS)
+def test_whom_an_actor_names(name):
+    reference, is_she = PERSONS[name]
+    actor = [{"role": RECIPIENT, "reference": reference}]
+    asker = told(*BOUND, known=KNOWN)
+    assert permitted(written({"type": "permit", "actor": actor}), asker=asker) is (is_she == "is")
+    denied = written({"type": "permit", "provision": [{"type": "deny", "actor": actor}]})
+    assert permitted(denied, asker=asker) is (is_she == "is not")
+    nobody = told()
+    impersonal = reference.get("type") == "Organization"
+    assert not permitted(written({"type": "permit", "actor": actor}), asker=nobody)
+    assert permitted(denied, asker=nobody) is impersonal
+
+
+def test_a_role_in_other_words_is_met_in_a_deny_alone():
+    def denied(who):
+        actor = [{"role": coded("OPH", "urn:hospital:roles"), "reference": {"reference": who}}]
+        return not permitted(
+            written({"type": "permit", "provision": [{"type": "deny", "actor": actor}]}),
+            asker=told(*BOUND, known=KNOWN),
+        )
+
+    assert denied("Practitioner/d1")
+    assert not denied("Practitioner/d2")
+    assert denied("Organization/clinic")
+    assert not denied("Organization/other")
 
 
 @pytest.mark.parametrize(
@@ -275,7 +314,9 @@ def test_a_second_reading_agrees_and_nothing_widens(seed):
     for _ in range(300):
         trees = [consent(rnd, f"c{at}", "p", DATA) for at in range(rnd.randint(1, 3))]
         told, row_class, row = row_of(rnd)
-        asker = Asker("clinic", "physician", rnd.choice(("TREAT", "HPAYMT", "ETREAT")), 500, NAMES)
+        purpose = rnd.choice(("TREAT", "HPAYMT", "ETREAT"))
+        names, known = rnd.choice((((), ()), (BOUND, KNOWN)))
+        asker = Asker("clinic", "physician", purpose, 500, NAMES | set(names), known=frozenset(known))
         assert permitted(*trees, asker=asker, row_class=row_class, row=row) == (answer(trees, asker, told) == "permit")
 
         mixed = rnd.sample(trees, len(trees))

@@ -6,7 +6,7 @@ import pytest
 
 from salus.node.usecase import Caller, Kind
 from salus.vault.journal import Side
-from tests.node.fhir.conftest import Asker
+from tests.node.fhir.conftest import DOCTOR, Asker
 from tests.node.fhir.test_rest import patient, pulse, refusal
 
 REASONS = "http://terminology.hl7.org/CodeSystem/v3-ActReason"
@@ -155,3 +155,108 @@ def test_a_disclosure_is_stored_and_journalled(doctor, operator, ada):
         body = parameters(disclosure=wrong, consent={"reference": names["consent"]})
         assert refusal(doctor, "POST", "AuditEvent/$recordDisclosure", body) == (422, "fhir.disclosure-patient")
     assert len(doctor.found("AuditEvent")) == 1
+
+
+# -- who is meant ---------------------------------------------------------------------------------------------------
+
+NPI = "http://hl7.org/fhir/sid/us-npi"
+NURSE = Caller(Kind.PERSON, "north", "s-7", "nurse", ("TREAT",))
+OTHER = Caller(Kind.PERSON, "north", "s-8", "nurse", ("TREAT",))
+
+
+def practitioner(subject, npi):
+    identifier = [{"system": "urn:salus:person", "value": subject}, {"system": NPI, "value": npi}]
+    return {"resourceType": "Practitioner", "identifier": identifier}
+
+
+def without(**reference):
+    role = {"coding": [{"system": "http://terminology.hl7.org/CodeSystem/v3-ParticipationType", "code": "IRCP"}]}
+    return {"type": "permit", "provision": [{"type": "deny", "actor": [{"role": role, "reference": reference}]}]}
+
+
+def alone(**reference):
+    told = without(**reference)
+    return {"type": "deny", "provision": [{**told["provision"][0], "type": "permit"}]}
+
+
+@pytest.fixture
+def staff(operator):
+    """Return the ids of two nurses' Practitioners, and of a role and a group that the first is in."""
+    first, second = (
+        operator.create(practitioner(who, npi))["id"] for who, npi in (("s-7", "1245319599"), ("s-8", "1881018307"))
+    )
+    role = {"resourceType": "PractitionerRole", "practitioner": {"reference": f"Practitioner/{first}"}}
+    role_id = operator.create(role)["id"]
+    group = {
+        "resourceType": "Group",
+        "type": "practitioner",
+        "actual": True,
+        "member": [{"entity": {"reference": f"PractitionerRole/{role_id}"}}],
+    }
+    return {"first": first, "second": second, "role": role_id, "group": operator.create(group)["id"]}
+
+
+@pytest.mark.parametrize("by", ["practitioner", "number", "role", "group", "team"])
+def test_a_consent_names_one_of_the_staff(operator, ada, staff, by):
+    beat = operator.create(pulse(ada))["id"]
+    team = {
+        "resourceType": "CareTeam",
+        "status": "active",
+        "subject": {"reference": f"Patient/{ada}"},
+        "participant": [{"member": {"reference": f"Practitioner/{staff['first']}"}}],
+    }
+    reference = {
+        "practitioner": {"reference": f"Practitioner/{staff['first']}"},
+        "number": {"identifier": {"system": NPI, "value": "1245319599"}},
+        "role": {"reference": f"PractitionerRole/{staff['role']}"},
+        "group": {"reference": f"Group/{staff['group']}"},
+        "team": {"reference": f"CareTeam/{operator.create(team)['id']}"},
+    }[by]
+    nurse, other, doctor = (Asker(operator.server, who) for who in (NURSE, OTHER, DOCTOR))
+    names = filed(operator, ada, without(**reference))
+    assert (nurse.found("Observation"), other.found("Observation")) == (set(), {beat})
+    assert doctor.found("Observation") == set()  # who the doctor is, nobody has said
+    operator("PUT", names["consent"], {**operator.get(names["consent"]), "provision": alone(**reference)})
+    assert (nurse.found("Observation"), other.found("Observation")) == ({beat}, set())
+    assert doctor.found("Observation") == set()
+
+
+def test_staff_cannot_change_whom_a_name_means(operator, doctor, ada, staff):
+    nurse = Asker(doctor.server, NURSE)
+    filed(operator, ada, without(reference=f"Practitioner/{staff['first']}"))
+    mine = operator.get(f"Practitioner/{staff['first']}")
+    role = operator.get(f"PractitionerRole/{staff['role']}")
+    group = operator.get(f"Group/{staff['group']}")
+    changed = [
+        ("PUT", f"Practitioner/{mine['id']}", {**mine, "identifier": mine["identifier"][1:]}),
+        ("DELETE", f"Practitioner/{mine['id']}", None),
+        ("POST", "Practitioner", practitioner("s-7", "1")),
+        ("POST", "Practitioner", {"resourceType": "Practitioner", "identifier": [{"system": "urn:salus:person:north", "value": "s-7"}]}),
+        ("POST", "Organization", {"resourceType": "Organization", "name": "x", "identifier": [{"system": "urn:salus:member", "value": "north"}]}),
+        ("PUT", f"PractitionerRole/{role['id']}", {**role, "practitioner": {"display": "nobody"}}),
+        ("DELETE", f"PractitionerRole/{role['id']}", None),
+        ("PUT", f"Group/{group['id']}", {name: value for name, value in group.items() if name != "member"}),
+        ("POST", "Group", {**group, "member": [{"entity": {"reference": f"Practitioner/{staff['second']}"}}]}),
+    ]  # fmt: skip
+    for method, path, body in changed:
+        assert refusal(nurse, method, path, body) == (403, "fhir.identity"), (method, path)
+    assert nurse.found("Patient") == set()
+    assert operator.found("Practitioner") == {staff["first"], staff["second"]}
+    stranger = nurse.create({"resourceType": "Practitioner", "identifier": [{"system": NPI, "value": "1881018307"}]})
+    assert nurse("DELETE", f"Practitioner/{stranger['id']}").status == 204
+
+
+def test_a_care_teams_number_makes_nobody_of_its_members(operator, doctor, ada, staff):
+    nurse = Asker(doctor.server, NURSE)
+    bob = operator.create(patient("Bob"))["id"]
+    filed(operator, ada, alone(identifier={"system": NPI, "value": "1881018307"}))
+    team = {
+        "resourceType": "CareTeam",
+        "status": "active",
+        "subject": {"reference": f"Patient/{bob}"},
+        "identifier": [{"system": NPI, "value": "1881018307"}],
+        "participant": [{"member": {"reference": f"Practitioner/{staff['first']}"}}],
+    }
+    nurse.create(team)
+    assert nurse.found("Patient") == {bob}
+    assert Asker(doctor.server, OTHER).found("Patient") == {ada, bob}

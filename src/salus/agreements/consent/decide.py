@@ -69,12 +69,20 @@ class Actor(msgspec.Struct, frozen=True):
     """Whom a provision is about (Consent.provision.actor): one in a role, "" for either.
 
     who: one of the asker's names ("Organization/x", "system|value"). role: as the member names it.
-    vague: a person, group or role that a credential does not tell, unless the asker's names tell of its kind.
+    vague: it may be a person or a group, whom only an asker that is known as one can be told from (`Asker.known`).
+    foreign: the role is of a vocabulary that credentials do not speak.
     """
 
     who: str = ""
     role: str = ""
     vague: bool = False
+    foreign: bool = False
+
+    @property
+    def family(self) -> str:
+        """What `who` is one of: "Practitioner/" of a reference, "system|" of an identifier."""
+        head, bar, _ = self.who.rpartition("|")
+        return head + bar if bar else f"{self.who.partition('/')[0]}/"
 
 
 class Datum(msgspec.Struct, frozen=True):
@@ -126,6 +134,7 @@ class Asker(msgspec.Struct, frozen=True):
     """Who asks, as what, what for (a v3-ActReason code), when (Unix ms).
 
     names: by which consents may call the asker ("Organization/x", "system|value"). action: a consentaction code.
+    known: of what the names are all there are: families ("Practitioner/", "system|") and single groups ("CareTeam/x").
     """
 
     member: str
@@ -134,6 +143,7 @@ class Asker(msgspec.Struct, frozen=True):
     at: int
     names: frozenset[str] = frozenset()
     action: str = "access"
+    known: frozenset[str] = frozenset()
 
 
 class PolicyClass(msgspec.Struct, frozen=True):
@@ -266,11 +276,12 @@ def _kept_by_class(told: Provision, row_class: PolicyClass) -> str:
 
 
 def _is(actor: Actor, asker: Asker, effect: Effect) -> bool:
-    if (not actor.who or actor.who in asker.names) and actor.role in {"", asker.role}:
-        return True
-    kind = f"{actor.who.partition('/')[0]}/"
-    told = not actor.vague or (actor.role == "" and any(name.startswith(kind) for name in asker.names))
-    return effect == "deny" and not told
+    who = not actor.who or actor.who in asker.names
+    role = actor.role in {"", asker.role}
+    if effect == "permit" or (who and role):
+        return who and role
+    perhaps = actor.vague and asker.known.isdisjoint((actor.who, actor.family))
+    return (who or perhaps) and (role or actor.foreign)
 
 
 def _purposed(provision: Provision, purpose: str) -> bool:

@@ -15,6 +15,7 @@ from salus.agreements.consent.decide import MAX_DEPTH, Actor, Asker, Datum, Effe
 from salus.agreements.consent.vocabulary import (
     ACTION_SYSTEM,
     EMERGENCY,
+    IMPERSONAL,
     OPT_IN,
     OPT_OUT,
     PERSONAL,
@@ -183,20 +184,20 @@ class _Reader:
 
     def _actor(self, tree: Tree, path: str) -> Actor:
         reference = _dict(tree.get("reference"))
-        who, role, vague = _local(reference), "", False
+        who, role, foreign = _local(reference), "", False
+        vague = who.partition("/")[0] in PERSONAL
         identifier = _dict(reference.get("identifier"))
         if not who and identifier:
             who = f"{_text(identifier.get('system'))}|{_text(identifier.get('value'))}"
-            vague = reference.get("type") in PERSONAL
+            vague = reference.get("type") not in IMPERSONAL
         if not who and reference:
             self.unread.append(f"{path}.reference")
-        vague = vague or who.partition("/")[0] in PERSONAL
         codings = _codings(tree.get("role"))
         if codings and not any(one.code in RECIPIENTS for one in codings):
             role = next((one.code for one in codings if one.system == ROLE_SYSTEM), "")
             if not role:
-                role, vague = codings[0].code, True
-        return Actor(who, role, vague)
+                role, foreign = codings[0].code, True
+        return Actor(who, role, vague, foreign)
 
     def _actions(self, tree: Tree, path: str) -> tuple[str, ...]:
         codings = _codings(tree.get("action"))

@@ -13,7 +13,9 @@ ROLE_SYSTEM: Final = "urn:salus:role"
 MEMBER_SYSTEM: Final = "urn:salus:member"
 """System of an Organization's identifier that is a member's id."""
 PERSON_SYSTEM: Final = "urn:salus:person"
-"""System of a Practitioner's identifier that is the subject of a member's credentials."""
+"""System of a Practitioner's identifier that is the subject of the own member's credentials; `urn:salus:person:MEMBER` of
+another member's.
+"""
 RESOURCE_TYPES: Final = "http://hl7.org/fhir/resource-types"
 RECIPIENTS: Final = frozenset({"IRCP", "PRCP", "RCV", "DELEGATEE", "AUCG", "ULA"})
 """Participations that whoever asks has: information recipient, primary recipient, receiver, delegatee, caregiver that
@@ -23,6 +25,8 @@ PERSONAL: Final = frozenset(
     {"Practitioner", "PractitionerRole", "Group", "CareTeam", "RelatedPerson", "Patient", "Device"}
 )
 """Actors that an organisation's credential does not name by itself."""
+IMPERSONAL: Final = frozenset({"Organization", "HealthcareService", "Location"})
+"""What an identifier must say that it is of, not to be perhaps a person's."""
 _REASONS: Final = "http://terminology.hl7.org/CodeSystem/v3-ActReason"
 _TEFCA: Final = "urn:oid:2.16.840.1.113883.3.7204.1.5.2.1"
 _REASON_CODES: Final = """

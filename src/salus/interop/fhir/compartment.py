@@ -36,6 +36,10 @@ HOUSE: Final = frozenset(
 )
 
 
+_OF_STAFF: Final = ("practitioner", "device", "medication", "substance")
+"""Kinds of Group that hold no persons cared for (R4 group-type)."""
+
+
 def patient_of(resource: Resource, found: Facts, changed: Mapping[str, str], owner: Owner) -> str:
     """Return the id of the patient whose the resource is, "" for the house.
 
@@ -52,7 +56,7 @@ def patient_of(resource: Resource, found: Facts, changed: Mapping[str, str], own
     for patients in steps:
         if patients:
             return _only(patients, resource.type)
-    if resource.type in HOUSE:
+    if resource.type in HOUSE or (resource.type == "Group" and resource.tree.get("type") in _OF_STAFF):
         return ""
     patients = {owner(target) for target in found.references} - {""}
     if not patients:

@@ -163,8 +163,10 @@ def _terms(asked: _Asked) -> tuple[Provision, ...]:
 
 
 def _asker(node: MemberNode, asked: _Asked) -> Asker:
-    names = node.index.consents.names_of(asked.sender)
-    return Asker(asked.sender, asked.asker[1], asked.pull.purpose, node.ledger_time(), names, "disclose")
+    subject, role = asked.asker
+    now = node.ledger_time()
+    who = node.index.who(asked.sender, subject, home=False, at=now)
+    return Asker(asked.sender, role, asked.pull.purpose, now, who.names, "disclose", who.known)
 
 
 def _permitted(node: MemberNode, asked: _Asked) -> tuple[list[int], bool]:

@@ -83,8 +83,7 @@ class Asking:
         """What the asker may see now."""
         if self._scope is None:
             access = self.caller.access
-            names = self._node.index.consents.names_of(self._node.member)
-            asker = Asker(self._node.member, self.role, self.purpose, self._node.ledger_time(), names)
+            asker = self._asker()
             if access is not None and access.own:
                 self._scope = self._narrowed(self._node.index.search.scope([self._of_patient(access)], asker))
                 return self._scope
@@ -96,6 +95,11 @@ class Asking:
             realms += [Realm(terms, tuple(links)) for terms, links in by_terms.items()]
             self._scope = self._narrowed(self._node.index.search.scope(realms, asker))
         return self._scope
+
+    def _asker(self) -> Asker:
+        member, now = self._node.member, self._node.ledger_time()
+        who = self._node.index.who(member, self.caller.subject, home=True, at=now)
+        return Asker(member, self.role, self.purpose, now, who.names, known=who.known)
 
     def admit(self, request: Request) -> None:
         """Take up an interaction: only what the token's scopes open, if a program asks. Raises Forbidden."""

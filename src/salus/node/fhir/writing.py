@@ -13,6 +13,7 @@ from urllib.parse import parse_qsl
 
 import msgspec
 
+from salus.index.people import STAFF_TEAMS, names_somebody
 from salus.index.search import Hit
 from salus.interop.fhir.compartment import patient_of
 from salus.interop.fhir.facts import facts
@@ -20,7 +21,8 @@ from salus.interop.fhir.gate import Resource, read_resource
 from salus.interop.fhir.refusal import Refused
 from salus.interop.fhir.search.query import Query, read_query
 from salus.interop.fhir.splice import Rewriting, splice
-from salus.node.errors import Conflict, Fault
+from salus.interop.fhir.teams import members_of
+from salus.node.errors import Conflict, Fault, Forbidden
 from salus.node.fhir.answers import (
     BAD,
     PRECONDITION,
@@ -36,9 +38,11 @@ from salus.node.fhir.patching import patched
 from salus.node.fhir.policy import ADMINISTRATION
 from salus.node.fhir.presenting import presented
 from salus.node.fhir.validating import Validating
+from salus.node.usecase import Kind
 from salus.vault.errors import TooLarge
 from salus.vault.records import Ref
-from salus.vault.sealing import Content, Kind
+from salus.vault.sealing import Content
+from salus.vault.sealing import Kind as Sealed
 
 ASSIGNER: Final = "urn:salus:fhir"
 """Patients created through this API are known by it and their id."""
@@ -229,6 +233,11 @@ class Writing:
             )
         except Refused as refusal:
             raise refused(refusal) from refusal
+        members = [one.member for one in members_of(resource.tree, lambda text: spliced.changed.get(text, text))]
+        if any(names_somebody(system) for system, _ in told.identifiers):
+            self._operators(asking)
+        if resource.type in STAFF_TEAMS and asking.node.index.people.leads(members):
+            self._operators(asking)
         content = Content(resource.type, own, spliced.raw, source=resource.source)
         if patient:
             names.owners[f"{resource.type}/{own}"] = patient
@@ -286,13 +295,15 @@ class Writing:
             raise Conflict(
                 "fhir.patient-has-records", "the patient has other records", todo="delete them first, or erase the link"
             )
-        return Prepared(hit.link, Content(hit.type, hit.id, b"", kind=Kind.TOMBSTONE))
+        return Prepared(hit.link, Content(hit.type, hit.id, b"", kind=Sealed.TOMBSTONE))
 
     def put(self, many: Sequence[Prepared], asking: Asking) -> list[Ref]:
         """Seal and index, all or none. Raises FhirRefused when it is too much."""
         node = asking.node
         for one in many:
-            letter = "d" if one.content.kind is Kind.TOMBSTONE else "c" if one.created else "u"
+            letter = "d" if one.content.kind is Sealed.TOMBSTONE else "c" if one.created else "u"
+            if letter != "c" and node.index.people.binds(one.content.type, one.content.id):
+                self._operators(asking)
             asking.admit_write(one.content.type, letter, one.link)
         try:
             refs = node.vault.write_all([(one.link, one.content) for one in many])
@@ -305,6 +316,16 @@ class Writing:
         node.catch_up()
         asking.renew()
         return refs
+
+    def _operators(self, asking: Asking) -> None:
+        """Keep everybody but the operator from changing who consents mean by a name. Raises Forbidden."""
+        if asking.caller.kind is not Kind.OPERATOR:
+            raise Forbidden(
+                "fhir.identity",
+                "the resource says who a person or a member is, or who is in a team of such persons",
+                expected="the operator of the node",
+                todo="have it changed where staff is kept",
+            )
 
     def store(self, asking: Asking, request: Request, prepared: Prepared) -> Answer:
         """Seal one resource and answer as Prefer asks."""

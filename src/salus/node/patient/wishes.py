@@ -43,8 +43,8 @@ def preview(node: MemberNode, link: bytes, argument: bytes) -> m.Previewed:
         )
     except BadTerms as error:
         raise Malformed("preview.terms", str(error), todo="choose other kinds or times") from error
-    names = node.index.consents.names_of(asked.grantee)
-    asker = Asker(asked.grantee, role, asked.purpose, now, names, "disclose")
+    who = node.index.who(asked.grantee, home=False, at=now)
+    asker = Asker(asked.grantee, role, asked.purpose, now, who.names, "disclose", who.known)
     numbers = node.index.permitted_numbers(link, terms, asker, after=0, limit=MAX_PREVIEWED + 1)
     opened = set(numbers[:MAX_PREVIEWED])
     told_by_patient(node, link, "preview")
