@@ -96,15 +96,17 @@ def test_an_export_over_http(http):
 XML_PATIENT = b'<Patient xmlns="http://hl7.org/fhir"><name><family value="Canary"/></name></Patient>'
 
 
-@pytest.mark.parametrize("media", ["application/fhir+xml", "application/xml; charset=utf-8", "text/xml"])
-def test_a_resource_may_be_sent_as_xml_and_comes_back_as_json(http, media):
+def test_a_resource_may_be_sent_as_xml_and_comes_back_as_json(http):
+    media = "application/fhir+xml; charset=utf-8"
     made = http.post("/fhir/Patient", content=XML_PATIENT, headers={"content-type": media})
     assert (made.status_code, made.headers["content-type"]) == (201, "application/fhir+json")
     own = made.json()["id"]
     changed = XML_PATIENT.replace(b"<name>", f'<id value="{own}"/><name>'.encode()).replace(b"Canary", b"Lark")
     assert http.put(f"/fhir/Patient/{own}", content=changed, headers={"content-type": media}).status_code == 200
     assert http.get("/fhir/Patient?family=lark").json()["total"] == 1
-    assert http.post("/fhir/Patient/$validate", content=XML_PATIENT, headers={"content-type": media}).status_code == 200
+    for other in ("application/xml", "text/xml"):
+        checked = http.post("/fhir/Patient/$validate", content=XML_PATIENT, headers={"content-type": other})
+        assert checked.status_code == 200
 
 
 def test_a_transaction_in_xml_ties_its_entries(http):

@@ -68,6 +68,10 @@ MIGRATIONS: Final = (
     """,
     "CREATE TABLE supply (kind TEXT NOT NULL, id BLOB NOT NULL, body BLOB NOT NULL, PRIMARY KEY (kind, id)) WITHOUT ROWID;",
     "CREATE TABLE followed (source TEXT PRIMARY KEY, since TEXT NOT NULL) WITHOUT ROWID;",
+    """
+    CREATE TABLE bulk_import (
+        id BLOB PRIMARY KEY, body BLOB NOT NULL, made INTEGER NOT NULL, told BLOB NOT NULL DEFAULT x'') WITHOUT ROWID;
+    """,
 )
 
 
@@ -470,6 +474,32 @@ class Desk(EncryptedFile):
         """Note from when on to ask next time."""
         with self._writing() as db:
             db.execute("INSERT OR REPLACE INTO followed VALUES (?, ?)", (source, since))
+
+    # Bulk imports ----------------------------------------------------------------------------------------------------
+
+    def keep_import(self, id_: bytes, body: bytes, now: int) -> None:
+        """Keep an order until it is forgotten."""
+        with self._writing() as db:
+            db.execute("INSERT INTO bulk_import (id, body, made) VALUES (?, ?, ?)", (id_, body, now))
+
+    def imports(self) -> list[tuple[bytes, bytes, bytes]]:
+        """Return (id, order, report or b"") of all imports, the oldest first."""
+        return self._rows("SELECT id, body, told FROM bulk_import ORDER BY made, id")  # type: ignore[return-value]
+
+    def report_import(self, id_: bytes, told: bytes) -> None:
+        """Keep what came of an import."""
+        with self._writing() as db:
+            db.execute("UPDATE bulk_import SET told = ? WHERE id = ?", (told, id_))
+
+    def forget_import(self, id_: bytes) -> None:
+        """Forget an import."""
+        with self._writing() as db:
+            db.execute("DELETE FROM bulk_import WHERE id = ?", (id_,))
+
+    def forget_imports(self, made: int) -> None:
+        """Forget the imports that ended and are older."""
+        with self._writing() as db:
+            db.execute("DELETE FROM bulk_import WHERE told <> x'' AND made < ?", (made,))
 
     # Messages of HL7 v2 ------------------------------------------------------------------------------------------
 

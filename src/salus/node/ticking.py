@@ -17,6 +17,7 @@ from salus.node import emergency, erasing
 from salus.node.anchoring import anchor
 from salus.node.exchange.delivery import deliver_due
 from salus.node.exchange.grantee import confirm_and_purge
+from salus.node.fhir import importing
 from salus.node.mapping import edge_error
 from salus.node.member import MemberNode
 from salus.node.notices import post_of, send_due
@@ -29,6 +30,7 @@ EMERGENCY_SECONDS: Final = 5.0  # what was deferred is on the ledger well within
 ERASE_SECONDS: Final = 60.0  # deadlines of days
 EXPIRE_SECONDS: Final = 600.0  # keys of days
 NOTICE_SECONDS: Final = 5.0
+IMPORT_SECONDS: Final = 1.0
 
 
 class Ticker:
@@ -70,6 +72,7 @@ class Ticker:
             ("emergency", lambda: EMERGENCY_SECONDS, lambda: emergency.settle(node)),
             ("erase", lambda: ERASE_SECONDS, lambda: erasing.advance(node)),
             ("expire", lambda: EXPIRE_SECONDS, lambda: expire(node)),
+            ("import", lambda: IMPORT_SECONDS, lambda: importing.advance(node, self._end.is_set)),
         ]
         if post is not None:
             jobs.append(("notify", lambda: NOTICE_SECONDS, lambda: send_due(node, post)))

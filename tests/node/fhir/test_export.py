@@ -54,6 +54,32 @@ def test_everything_once_in_files_of_a_bounded_size(doctor, operator, ada, monke
     assert since == {}
 
 
+def posted(*patients, **more):
+    told = [{"name": "patient", "valueReference": {"reference": f"Patient/{one}"}} for one in patients]
+    told += [{"name": name, "valueString": value} for name, value in more.items()]
+    return {"resourceType": "Parameters", "parameter": told}
+
+
+def test_an_export_of_named_patients_holds_theirs_alone(doctor, operator, ada):
+    ben, cy = (operator.create(patient(name))["id"] for name in ("Ben", "Cy"))
+    beats = {who: doctor.create(pulse(who))["id"] for who in (ada, ben, cy)}
+
+    def of(*patients, **more):
+        answer = doctor("POST", "Patient/$export", posted(*patients, **more), **ASYNC)
+        return exported(doctor, dict(answer.extra)["content-location"].removeprefix(doctor.server.base + "/"))
+
+    assert of(ada, ben) == {"Patient": [ada, ben], "Observation": [beats[ada], beats[ben]]}
+    assert of(cy, _type="Observation") == {"Observation": [beats[cy]]}
+    assert of("nobody") == {}
+    assert len(of()["Patient"]) == 3
+    filed(operator, cy, NO_PULSE)
+    assert "Observation" not in of(cy)
+    assert refusal(doctor, "POST", "Patient/$export", posted(*["x"] * 201), **ASYNC) == (400, "fhir.too-many")
+    for body in ({"resourceType": "Patient"}, posted(x="1"), posted("a/b"), posted("x\ny")):
+        assert refusal(doctor, "POST", "Patient/$export", body, **ASYNC)[0] == 400
+    assert refusal(doctor, "POST", "$export", posted(ada), **ASYNC)[0] == 400
+
+
 def test_what_is_hidden_is_in_no_count_and_no_file(doctor, operator, ada):
     beat = doctor.create(pulse(ada))["id"]
     job = began(doctor)

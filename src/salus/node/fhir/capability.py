@@ -38,6 +38,10 @@ OPERATIONS: Final = {
     ],
 }
 """Operations by type, beside `$validate` of each."""
+SYSTEM_OPERATIONS: Final = (
+    {"name": "export", "definition": "http://hl7.org/fhir/uv/bulkdata/OperationDefinition/export"},
+    {"name": "import", "definition": "urn:salus:operation:import"},
+)
 VALIDATE: Final = {"name": "validate", "definition": "http://hl7.org/fhir/OperationDefinition/Resource-validate"}
 
 
@@ -63,6 +67,7 @@ def capability_statement(base: str, now: int) -> dict[str, Any]:
                 "security": _security(base),
                 "resource": list(_resources()),
                 "interaction": [{"code": code} for code in SYSTEM],
+                "operation": list(SYSTEM_OPERATIONS),
             }
         ],
     }

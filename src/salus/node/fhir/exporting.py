@@ -12,11 +12,14 @@ from urllib.parse import urlencode
 
 import msgspec
 
-from salus.index.search import Hit
+from salus.index.search import Hit, Slice
+from salus.index.search_scope import Scope
+from salus.interop.fhir.refusal import Refused
 from salus.interop.fhir.survey import TYPES
 from salus.interop.fhir.times import interval
+from salus.interop.fhir.tokens import ID, LIMITS, decode
 from salus.node.errors import Fault
-from salus.node.fhir.answers import BAD, Answer, FhirRefused, Request, nothing_there
+from salus.node.fhir.answers import BAD, Answer, FhirRefused, Request, nothing_there, refused
 from salus.node.fhir.asking import Asking
 from salus.node.fhir.paging import Paging
 from salus.node.fhir.presenting import instant, raw
@@ -30,7 +33,10 @@ LIVES_MS: Final = 24 * 3_600_000
 """A job's life: what is not fetched within a day is asked for anew."""
 MAX_FORGOTTEN: Final = 10_000
 """Deleted jobs remembered: 24 hours of one every 9 seconds."""
+MAX_PATIENTS: Final = 200
+"""Patients named by one export: a job's address holds their ids."""
 EXPORT: Final = "$export"
+PATIENT: Final = "patient"
 JOBS: Final = "_export"
 
 
@@ -57,11 +63,13 @@ class Exporting:
         self._deleted: dict[bytes, int] = {}
 
     def kick_off(self, asking: Asking, request: Request) -> Answer:
-        """Begin an export of the whole store or, at Patient, of the patients' records. Raises FhirRefused."""
+        """Begin an export of the whole store or, at Patient, of all patients' records or of the named ones'. Raises FhirRefused."""
         if "respond-async" not in request.header("prefer"):
             raise FhirRefused(
                 BAD, "fhir.not-async", "an export is asked for asynchronously", expected="Prefer: respond-async"
             )
+        if request.method == "POST":
+            request = msgspec.structs.replace(request, pairs=(*request.pairs, *_posted(request.body)))
         since, types = _parameters(request)
         job = _Job(asking.node.entropy(16), asking.node.now(), asking.node.index.position(), since, types)
         url = self._url(asking, request, job)
@@ -93,7 +101,7 @@ class Exporting:
 
     def _manifest(self, asking: Asking, asked: Request, job: _Job) -> Answer:
         output = []
-        for kind in job.types or asking.node.index.search.types(asking.scope):
+        for kind in job.types or asking.node.index.search.types(_scope(asking, asked)):
             part = msgspec.structs.replace(job, kind=kind, until=job.position)
             while hits := self._hits(asking, asked, part):
                 part = msgspec.structs.replace(part, until=hits[-1].number)
@@ -117,23 +125,63 @@ class Exporting:
         house = asking.node.vault.house_link() if asked.path.startswith("Patient/") else b""
         numbers = (part.after, part.until)
         return asking.node.index.search.exported(
-            part.kind, asking.scope, numbers, since=part.since, but=house, limit=FILE_ROWS
+            part.kind, _scope(asking, asked), numbers, since=part.since, but=house, limit=FILE_ROWS
         )
+
+
+def _scope(asking: Asking, asked: Request) -> Scope:
+    """Return what the asker may see now, of the patients that the export names if it names any."""
+    names = [value for name, value in asked.pairs if name == PATIENT]
+    if not names:
+        return asking.scope
+    search = asking.node.index.search
+    links = [hit.link for name in names for hit in search.named(f"Patient/{name}", asking.scope) if not hit.lease]
+    return search.narrowed(asking.scope, [Slice("", (), tuple(links))] if links else [])
+
+
+def _posted(body: bytes) -> list[tuple[str, str]]:
+    """Return the parameters of a kick-off's body as those of a URL. Raises FhirRefused."""
+    try:
+        tree = decode(body, LIMITS.resource_bytes, LIMITS)
+    except Refused as refusal:
+        raise refused(refusal) from refusal
+    many = tree.get("parameter")
+    pairs = []
+    for one in many if isinstance(many, list) and tree.get("resourceType") == "Parameters" else [None]:
+        told = one if isinstance(one, dict) else {}
+        value = next((value for key, value in told.items() if key.startswith("value")), None)
+        if isinstance(value, dict):
+            text = value.get("reference")
+            value = "/".join(text.split("/")[-2:]).removeprefix("Patient/") if isinstance(text, str) else None
+        if not isinstance(value, str) or not isinstance(told.get("name"), str):
+            raise FhirRefused(
+                BAD, "fhir.parameters", "the parameters do not read", path="Parameters.parameter",
+                expected="name and value of _since, _type, _outputFormat, patient",
+            )  # fmt: skip
+        pairs.append((told["name"], value))
+    return pairs
 
 
 def _parameters(request: Request) -> tuple[int, tuple[str, ...]]:
     """Return (`_since` in Unix ms, types). Raises FhirRefused for what is not understood."""
-    since, types = 0, list[str]()
+    since, types, patients = 0, list[str](), 0
     for name, value in request.pairs:
         if name == "_since" and (found := interval(value.replace(" ", "+"))):
             since = found[0]
         elif name == "_type" and set(value.split(",")) <= TYPES:
             types += value.split(",")
+        elif name == PATIENT and request.method == "POST" and ID.fullmatch(value) and request.path != EXPORT:
+            patients += 1
         elif name != "_outputFormat" or value.replace(" ", "+") not in FORMATS:
             raise FhirRefused(
                 BAD,
                 "fhir.search-parameter",
                 "an export takes no such parameter or value",
-                expected="_since, _type, _outputFormat=application/fhir+ndjson",
+                expected="_since, _type, _outputFormat=application/fhir+ndjson, in a POST at Patient patient references",
             )
+    if patients > MAX_PATIENTS:
+        raise FhirRefused(
+            Fault(400, "too-costly"), "fhir.too-many", "an export names too many patients",
+            expected=f"at most {MAX_PATIENTS}", todo="ask in several exports",
+        )  # fmt: skip
     return since, tuple(dict.fromkeys(types))

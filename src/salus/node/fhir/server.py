@@ -9,10 +9,12 @@ from salus.node.fhir.asking import Asking, Leases
 from salus.node.fhir.auditing import JOURNAL, PREFIX, Auditing, asks_journal
 from salus.node.fhir.auditing import KIND as AUDIT
 from salus.node.fhir.auditing import LABEL as AUDIT_LABEL
-from salus.node.fhir.bundles import Bundles
+from salus.node.fhir.bundles import Bundles, Dispatch
 from salus.node.fhir.capability import capability_statement
 from salus.node.fhir.exporting import EXPORT, JOBS, Exporting
 from salus.node.fhir.filing import Filing
+from salus.node.fhir.importing import IMPORT, Importing
+from salus.node.fhir.importing import JOBS as IMPORTS
 from salus.node.fhir.paging import LABEL, Paging
 from salus.node.fhir.presenting import raw
 from salus.node.fhir.reading import Reading
@@ -43,13 +45,22 @@ class FhirServer:
         self._writing = Writing(self.base, self._validating, node.revising)
         self._bundles = Bundles(self._writing, self.dispatch)
         self._exporting = Exporting(self.base, self._paging, self._reading)
+        self._importing = Importing(self.base)
         self._auditing = Auditing(self.base, self._paging, self._reading, node.secret(AUDIT_LABEL))
         filing = Filing(self._reading, self._writing, self._bundles)
+        self._whole: dict[tuple[str, str], Dispatch] = {
+            ("POST", ""): self._bundles.answer,
+            ("GET", "_history"): self._reading.history,
+            ("GET", EXPORT): self._exporting.kick_off,
+            ("POST", EXPORT): self._exporting.kick_off,
+            ("POST", IMPORT): self._importing.kick_off,
+        }
         self._operations = {
             ("POST", "Consent", "$fileConsent"): filing.file,
             ("POST", "Consent", "$revokeConsent"): filing.revoke,
             ("POST", "AuditEvent", "$recordDisclosure"): filing.record,
             ("GET", "Patient", EXPORT): self._exporting.kick_off,
+            ("POST", "Patient", EXPORT): self._exporting.kick_off,
         }
 
     def answer(self, caller: Caller, purpose: str, request: Request) -> Answer:
@@ -63,21 +74,13 @@ class FhirServer:
         """Send a request to what it asks for. Raises EdgeError."""
         asking.admit(request)
         parts = request.path.split("/") if request.path else []
-        if parts[:1] == ["_page"] and len(parts) == 2 and request.method == "GET":
-            return self._continued(asking, parts[1])
-        if parts == ["_history"] and request.method == "GET":
-            return self._reading.history(asking, request)
-        if parts == [EXPORT] and request.method == "GET":
-            return self._exporting.kick_off(asking, request)
-        if parts[:1] == [JOBS] and len(parts) == 2 and (told := self._exporting.answer(asking, request, parts[1])):
-            return told
-        if not parts and request.method == "POST":
-            return self._bundles.answer(asking, request)
-        if not parts or parts[0] not in TYPES:
+        answer = self._of_server(asking, request, parts)
+        if answer is None and (not parts or parts[0] not in TYPES):
             raise _unknown_type()
         by_length = {1: self._of_type, 2: self._of_resource, 3: self._below, 4: self._of_version}
         handle = by_length.get(len(parts))
-        answer = handle(asking, request, parts) if handle else None
+        if answer is None and handle is not None:
+            answer = handle(asking, request, parts)
         if answer is None:
             raise FhirRefused(
                 NO_METHOD,
@@ -87,6 +90,19 @@ class FhirServer:
                 todo="see the CapabilityStatement at /metadata",
             )
         return answer
+
+    def _of_server(self, asking: Asking, request: Request, parts: list[str]) -> Answer | None:
+        """Answer what is asked of no type: Bundles, the whole history, bulk data, and what the server named itself."""
+        whole = self._whole.get((request.method, request.path))
+        if whole is not None:
+            return whole(asking, request)
+        if parts[:1] == ["_page"] and len(parts) == 2 and request.method == "GET":
+            return self._continued(asking, parts[1])
+        if parts[:1] == [JOBS] and len(parts) == 2:
+            return self._exporting.answer(asking, request, parts[1])
+        if parts[:1] == [IMPORTS] and len(parts) > 1:
+            return self._importing.answer(asking, request, "/".join(parts[1:]))
+        return None
 
     def _of_type(self, asking: Asking, request: Request, parts: list[str]) -> Answer | None:
         kind = parts[0]

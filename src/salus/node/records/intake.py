@@ -95,10 +95,18 @@ class Intake:
         progress(total, total, "reading")
         return self.finish()
 
-    def take(self, chunks: Iterable[bytes]) -> None:
-        """Take in newline-delimited resources as they come; `finish` ends the run."""
+    @property
+    def report(self) -> Report:
+        """What the run has done up to now."""
+        return self._report
+
+    def take(self, chunks: Iterable[bytes], kind: str = "") -> None:
+        """Take in newline-delimited resources as they come, of one type if it is named; `finish` ends the run."""
         for one in read_ndjson(chunks):
-            self._one(one)
+            if kind and isinstance(one, Resource) and one.type != kind:
+                self._refuse(Refused("other-type", one.type, expected=kind, got=one.type, todo="name its type"))
+            else:
+                self._one(one)
 
     def gone(self, kind: str, id_: str) -> None:
         """End a resource that its source deleted: a tombstone is its next version; one that is not here is passed over."""
