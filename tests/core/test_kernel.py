@@ -1,9 +1,11 @@
 """The seven words, on rules of two messages: what is refused, what is written, what the log says."""
 
 import hashlib
+from typing import Annotated
 
 import pytest
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+from msgspec import Meta
 
 from salus.core.encoding import MalformedBytes, Message, Value, encode
 from salus.core.errors import InvariantBroken, Reason, Rejected, numbered, reasons
@@ -43,7 +45,7 @@ class Old(Message, frozen=True, tag="test.old"):
 
 
 class Row(Value, frozen=True):
-    number: int
+    number: Annotated[int, Meta(le=1_000)]
 
 
 ROWS = Table(1, "rows", Row, (Invariant("not 13", lambda _view, _key, _before, after: after.number != 13),))
@@ -244,6 +246,14 @@ def test_bytes_that_are_no_transaction_are_malformed(twin):
 def test_a_broken_invariant_stops_the_block(twin):
     with pytest.raises(InvariantBroken, match="rows: not 13"):
         twin.block(decoded(twin, Put(b"a", 13)))
+
+
+def test_a_row_beyond_its_limits_is_refused_and_the_ledger_goes_on(twin):
+    before = dict(twin.rows)
+    transition = twin.block(decoded(twin, Put(b"a", 1_001)), decoded(twin, Put(b"b", 1_000), nonce=1))
+    assert [result.code for result in transition.results] == [KernelReason.ROW_LIMIT.code, 0]
+    assert twin.rows.keys() - before.keys() == {ROWS.state_key(b"b")}
+    assert View(twin.committed().rows).get(ROWS, b"b") == Row(1_000)
 
 
 def test_result_data_has_a_limit(twin):

@@ -87,12 +87,18 @@ def test_an_invariant_compares_with_what_stood_before_this_overlay():
 def test_keys_and_rows_have_limits():
     overlay = Overlay(view_of({}))
     overlay.put(COUNTS, bytes(MAX_KEY_BYTES), Count(1, bytes(MAX_ROW_BYTES - 10)))
-    overlay.encoded()
+    assert overlay.outgrown() == ""
     overlay.put(COUNTS, b"a", Count(1, bytes(MAX_ROW_BYTES)))
-    with pytest.raises(InvariantBroken, match="counts: row of"):
-        overlay.encoded()
+    assert overlay.outgrown() == "counts"
     with pytest.raises(InvariantBroken, match="key of 129 bytes in table counts"):
         overlay.put(COUNTS, bytes(MAX_KEY_BYTES + 1), Count(1))
+
+
+@pytest.mark.parametrize("number", [-(1 << 63) - 1, 1 << 64])
+def test_a_number_that_no_encoding_holds_has_outgrown_its_row(number):
+    overlay = Overlay(view_of({}))
+    overlay.put(PLAIN, b"a", Count(number))
+    assert overlay.outgrown() == "plain"
 
 
 def test_rows_are_given_in_the_order_of_their_state_keys():

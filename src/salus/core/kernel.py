@@ -184,6 +184,7 @@ class Kernel:
         block = Block(0, time, ())
         overlay = Overlay(View(empty.rows))
         self._registry.genesis(Context(0, time, "", b"", network, overlay), document)
+        self._fit(overlay)
         overlay.verify()
         chain = Chain(network, 0, time, empty.chain.state, empty.chain.log)
         start = Committed(chain, empty.rows, empty.nodes, empty.seen)
@@ -202,6 +203,7 @@ class Kernel:
                 raise Rejected(KernelReason.REPLAYED, tx=transaction.id.hex())
             rules.authorise(overlay, body.submitter, body.submitter_key)
             data = rules.rules[type(transaction.message)].handle(context, transaction.message)
+            self._fit(own)
         except Rejected as refusal:
             return Result(refusal.reason.code, b"", refusal)
         own.verify()
@@ -209,6 +211,13 @@ class Kernel:
             raise InvariantBroken(f"result data of {len(data)} bytes")
         overlay.absorb(own)
         return Result(0, data)
+
+    @staticmethod
+    def _fit(overlay: Overlay) -> None:
+        """Refuse rows that no later block could read. Raises Rejected(ROW_LIMIT)."""
+        table = overlay.outgrown()
+        if table:
+            raise Rejected(KernelReason.ROW_LIMIT, table=table)
 
     @staticmethod
     def _commit(

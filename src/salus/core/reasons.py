@@ -23,3 +23,5 @@ class KernelReason(Reason):
     """The expiry lies more than ten minutes after block time."""
     REPLAYED = 8
     """A transaction with this id is already in the log."""
+    ROW_LIMIT = 9
+    """A row that it would write exceeds the limits of its table: a counter at its end, or more than 64 KB."""

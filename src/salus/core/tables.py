@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Final, Generic, Protocol, TypeVar
 
-from salus.core.encoding import Value, decode, encode
+from salus.core.encoding import MalformedBytes, Value, decode, encode
 from salus.core.errors import InvariantBroken
 
 MAX_KEY_BYTES: Final = 128  # the stores underneath take at most 511, and proofs stay small
@@ -147,6 +147,21 @@ class Overlay(View):
         """Take over what an overlay on top of this one has written."""
         self.written.update(above.written)
 
+    def outgrown(self) -> str:
+        """Return the name of the first table with a row written that breaks its type's limits or is too large, or "".
+
+        A handler adds to counters and tuples of rows that others wrote: the limit is checked here, once for all.
+        """
+        for written in self.written.values():
+            try:
+                value = encode(written.row)
+                decode(value, written.table.row)
+            except (MalformedBytes, OverflowError):
+                return written.table.name
+            if len(value) > MAX_ROW_BYTES:
+                return written.table.name
+        return ""
+
     def verify(self) -> None:
         """Raise InvariantBroken unless every invariant of the tables written holds for every row written."""
         for written in self.written.values():
@@ -156,9 +171,5 @@ class Overlay(View):
                     raise InvariantBroken(f"{written.table.name}: {invariant.name}")
 
     def encoded(self) -> dict[bytes, bytes]:
-        """Return the written rows as bytes by state key, ascending. Raises InvariantBroken for an oversized row."""
-        rows = {key: encode(self.written[key].row) for key in sorted(self.written)}
-        for key, value in rows.items():
-            if len(value) > MAX_ROW_BYTES:
-                raise InvariantBroken(f"{self.written[key].table.name}: row of {len(value)} bytes")
-        return rows
+        """Return the written rows, which `outgrown` has seen, as bytes by state key, ascending."""
+        return {key: encode(self.written[key].row) for key in sorted(self.written)}

@@ -23,6 +23,7 @@ from salus.core.encoding import Value
 from salus.core.tables import Invariant, Table, View
 
 NUMBER: Final = 1
+MAX_SERIAL: Final = 65_535  # pairs of keys of one member: a new one every hour for seven years
 R = TypeVar("R", bound=Value)
 SINGLE: Final = b""  # the key of a table with one row
 
@@ -58,7 +59,7 @@ class Member(Value, frozen=True):
     """Where its node answers others: an https URL, or empty."""
     standing: Standing
     """Whether it may act."""
-    serial: Annotated[int, Meta(ge=1)]
+    serial: Annotated[int, Meta(ge=1, le=MAX_SERIAL)]
     """Serial of its keys in force, see `KEYS`; the first is 1."""
     since: Height
     """Height at which it got its standing."""
@@ -82,7 +83,7 @@ class KeyUse(Value, frozen=True):
 
     member: MemberId
     """Whose it is or was."""
-    serial: Annotated[int, Meta(ge=1)]
+    serial: Annotated[int, Meta(ge=1, le=MAX_SERIAL)]
     """Which of the member's keys, see `KEYS`."""
 
 

@@ -144,7 +144,7 @@ class Emergency(Value, frozen=True):
 class EmergencyDay(Value, frozen=True):
     """How many emergency accesses a member opened on one day. Key: member id, `/`, days since 1970 as u32."""
 
-    count: Annotated[int, Meta(ge=1)]
+    count: Annotated[int, Meta(ge=1, le=1 << 31)]
     """How many so far, deferred ones included."""
 
 

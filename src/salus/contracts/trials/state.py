@@ -202,7 +202,7 @@ class Study(Value, frozen=True):
     """The newest approved version of the protocol; 1 before any approval."""
     versions: Number
     """How many versions were proposed."""
-    looks: Annotated[int, Meta(ge=0, le=65_535)]
+    looks: Annotated[int, Meta(ge=0, le=MAX_LOOKS * MAX_NUMBERED)]
     """How many looks are planned."""
     locks: Annotated[int, Meta(ge=0, le=65_535)]
     """How many locks were proposed."""
