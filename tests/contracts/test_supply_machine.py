@@ -16,6 +16,7 @@ from salus.contracts.supply.port import (
     Reason,
     Recall,
     Refuse,
+    ReportTemperature,
     Settle,
     Status,
     Undo,
@@ -37,7 +38,7 @@ class Goods(RuleBasedStateMachine):
     def __init__(self):
         super().__init__()
         self.world = World(lot_of(2, 2, 3))
-        self.world.commission()
+        self.world.commission(mkt=281_150)
         self.recalled = False
         self.mixes = []
         self.seen = {unit: self.standing(unit) for unit in UNITS}
@@ -120,6 +121,11 @@ class Goods(RuleBasedStateMachine):
     def quarantine(self, by, place):
         by = self.who(by, place)
         self.tried(Quarantine(self.world.at(*place)), by)
+
+    @rule(by=actors, number=st.integers(0, 30), mkt=st.sampled_from([278_150, 300_000]))
+    def report(self, by, number, mkt):
+        id_, by = self.standing_row(number, by)
+        self.tried(ReportTemperature(id_, bytes(32), mkt, 0), by)
 
     @rule(by=st.sampled_from(ACTORS), recall=st.integers(0, 1))
     def recall(self, by, recall):

@@ -167,6 +167,24 @@ def test_goods_that_were_too_warm_arrive_in_quarantine():
     assert here.row(0).status is Status.QUARANTINED
 
 
+def test_a_warm_report_of_goods_set_aside_or_ended_changes_nothing_but_stands():
+    here = World()
+    here.commission(minutes_out=30, mkt=281_150)
+    here.send(Quarantine(here.at(0, 0)), "m")
+    here.send(ReportTemperature(here.id(0, 0), D, 300_000, 0), "m")
+    assert here.row(0, 0).status is Status.QUARANTINED
+    here.ship(here.at(0, 1), "m", "d")
+    here.send(Refuse(here.id(0, 1), 12), "d")
+    here.send(ReportTemperature(here.id(0, 1), D, 300_000, 0), "m")
+    assert (here.row(0, 1).status, here.row(0, 1).warm) == (Status.DISPUTED, True)
+    here.send(Settle(here.id(0, 1), here.ticket("m")), "m")
+    assert here.row(0, 1).status is Status.QUARANTINED
+    here.send(Quarantine(here.at(0, 2)), "m")
+    here.end("m", here.at(0, 2), reason=Reason.DESTROYED)
+    here.send(ReportTemperature(here.id(0, 2), D, 300_000, 0), "m")
+    assert here.row(0, 2).status is Status.ENDED
+
+
 def test_suspect_goods_are_set_aside_and_cleared_or_condemned():
     here = world()
     here.send(Quarantine(here.at(0, 0, 0)), "m")

@@ -270,8 +270,10 @@ def report_temperature(ctx: Context, message: ReportTemperature) -> bytes:
     warm = any(message.minutes_out > lot.minutes_out or 0 < lot.mkt < message.mkt for lot in lots if lot is not None)
     if warm and row.status is Status.ACTIVE:
         row = stepped(message.holding, row, "quarantine")
-    elif warm and row.status in {Status.IN_TRANSIT, Status.DISPUTED}:
-        row = structs.replace(row, warm=True)
+    elif warm and row.to:
+        row = structs.replace(stepped(message.holding, row, "warm"), warm=True)
+    else:
+        warm = False  # set aside or ended already: there is nothing more to hold back
 
     ctx.put(TEMPERATURES, place, Temperature(message.series, message.mkt, message.minutes_out))
     if warm:
