@@ -1,8 +1,8 @@
 """What a study may have no more of: a number that outgrows its key would stop every node alike."""
 
-from salus.contracts.trials.port import LockData, ProposeVersion, study
+from salus.contracts.trials.port import LockData, PostResult, ProposeVersion, ResultStatus, results, study
 from salus.contracts.trials.port import TrialsReason as Reason
-from salus.contracts.trials.state import MAX_NUMBERED
+from salus.contracts.trials.state import MAX_NUMBERED, MAX_OUTCOMES
 
 from . import trials_scene as scene
 from .test_trials_story import ID, ONE, SPONSOR, STATS, TWO, ledger, play  # noqa: F401 -- a fixture
@@ -23,3 +23,13 @@ def test_a_study_has_no_more_locks_than_it_may(ledger):  # noqa: F811
         play(ledger, (LockData(ID, ONE), STATS, ""))
     assert ledger.refuse(LockData(ID, ONE), STATS) is Reason.TOO_MANY
     assert study(ledger.state, ID).locks == MAX_NUMBERED
+
+
+def test_a_study_has_no_more_results_that_nobody_planned_than_it_may(ledger):  # noqa: F811
+    play(ledger, *scene.UNBLINDED)
+    for number in range(MAX_OUTCOMES):
+        play(ledger, (PostResult(ID, number.to_bytes(32, "big"), ONE), STATS, ""))
+    assert ledger.refuse(PostResult(ID, b"\xee" * 32, ONE), STATS) is Reason.TOO_MANY
+    play(ledger, *scene.RESULTS)
+    told = [row.status for _, row in results(ledger.state, ID)]
+    assert told.count(ResultStatus.POST_HOC) == MAX_OUTCOMES

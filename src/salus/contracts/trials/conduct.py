@@ -45,6 +45,7 @@ from salus.contracts.trials.state import (
     LOCKS,
     LOOKS,
     MAX_NUMBERED,
+    MAX_OUTCOMES,
     OPENINGS,
     RESULTS,
     SAFETY_CLOCKS,
@@ -287,12 +288,13 @@ def sign_lock(ctx: Context, message: SignLock) -> bytes:
         raise Rejected(TrialsReason.NOT_NEWEST, number=study.locks)
     waiting = tuple(name for name in row.waiting if name != ctx.submitter)
     status = stepped(LOCK, row.status, "sign" if waiting else "sign-last")
+    after = study.status if waiting else stepped(STUDY, study.status, "lock")
     if len(waiting) == len(row.waiting):
         raise Rejected(TrialsReason.ALREADY_SIGNED, number=study.locks)
 
     ctx.put(LOCKS, key, structs.replace(row, status=status, waiting=waiting, height=ctx.height))
     if status is LockStatus.LOCKED:
-        ctx.put(STUDIES, message.study, structs.replace(study, status=StudyStatus.LOCKED, height=ctx.height))
+        ctx.put(STUDIES, message.study, structs.replace(study, status=after, height=ctx.height))
     return key + bytes((status,)) + message.root
 
 
@@ -307,7 +309,7 @@ def unlock(ctx: Context, message: Unlock) -> bytes:
         raise Rejected(TrialsReason.ALREADY_SIGNED, number=study.locks)
     unlocking = (*row.unlocking, ctx.submitter)
     enough = study.alone or len(unlocking) == UNLOCKERS
-    status = LOCK[row.status, "unlock" if enough else "ask-unlock"]
+    status = stepped(LOCK, row.status, "unlock" if enough else "ask-unlock")
 
     changed = structs.replace(row, status=status, unlocking=unlocking, reason=message.reason, height=ctx.height)
     ctx.put(LOCKS, key, changed)
@@ -371,6 +373,8 @@ def _result(ctx: Context, id_: bytes, outcome: bytes, step: str, commitment: byt
         raise Rejected(TrialsReason.WRONG_STATUS, status=study.status.name, step=step)
     row = ctx.get(RESULTS, id_ + outcome)
     status = stepped(RESULT, None if row is None else row.status, step)
+    if row is None and sum(each.status is status for _, each in ctx.range(RESULTS, id_)) >= MAX_OUTCOMES:
+        raise Rejected(TrialsReason.TOO_MANY, most=MAX_OUTCOMES)
 
     version = study.version if row is None else row.version
     ctx.put(RESULTS, id_ + outcome, Result(status, version, commitment, ctx.height))

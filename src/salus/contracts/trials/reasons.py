@@ -41,4 +41,4 @@ class TrialsReason(Reason):
     WRONG_KIND = 16
     """This kind of opening or clock is not the submitter's to start, or is not opened this way."""
     TOO_MANY = 17
-    """The study has as many versions or locks as a study may have."""
+    """The study has as many versions, locks or results that nobody planned as a study may have."""
