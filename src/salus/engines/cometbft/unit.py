@@ -10,6 +10,7 @@ import asyncio
 import subprocess
 import threading
 import time
+import traceback
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Final, Protocol
@@ -28,7 +29,20 @@ STALLED_SECONDS: Final = 60.0  # six empty blocks; nobody else may be up, so tha
 LONGEST_STALL: Final = 960.0
 LOG_BYTES: Final = 16 * 1024 * 1024
 LOG: Final = "cometbft.log"
-LETHAL: Final = (InvariantBroken, UnsupportedRules, StoreFailed, StoreDamaged, OtherLedger)
+_LETHAL: Final = (InvariantBroken, UnsupportedRules, StoreFailed, StoreDamaged, OtherLedger)
+
+
+def verdict(failure: BaseException | None) -> SalusError | None:
+    """Return why a failure of the application is the end, or None if starting anew may mend it.
+
+    An exception that nobody named is a bug: the same block would raise it again at every start, for ever.
+    """
+    if isinstance(failure, _LETHAL):
+        return failure
+    if failure is None or isinstance(failure, (SalusError, OSError, MemoryError)):
+        return None
+    *_, last = traceback.extract_tb(failure.__traceback__)
+    return InvariantBroken(f"the application ended by a bug: {type(failure).__name__} at {last.name}:{last.lineno}")
 
 
 class EngineEnded(EngineError):
@@ -108,9 +122,10 @@ class Unit:
             failure = self._live()
             if self._closing:
                 return
-            if isinstance(failure, LETHAL):
-                self._report("engine.halted", {"why": type(failure).__name__})
-                self._halted(failure)
+            end = verdict(failure)
+            if end is not None:
+                self._report("engine.halted", {"why": type(end).__name__})
+                self._halted(end)
                 return
             self._report("engine.restarting", {"why": type(failure).__name__})
             self.restarts += 1
