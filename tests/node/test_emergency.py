@@ -1,6 +1,7 @@
 """Emergency access: quick, committed first, for one patient, seen by the patient, reviewed."""
 
 import hashlib
+import json
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -69,6 +70,32 @@ def test_an_emergency_opens_one_patients_summary_and_nothing_sensitive(together:
     ambulance = together.nodes["ambulance"]
     lease = ambulance.vault.open_lease(got.id)
     assert ambulance.index.count_by_type([lease]) == {"AllergyIntolerance": 1, "Patient": 1}
+
+
+def consent(*, deny: str, purpose: str) -> str:
+    """Return a Consent of Ana's that denies one type, or everything, in emergencies or in treatment."""
+    inner: dict[str, object] = {"type": "deny", "purpose": [{"code": purpose}]}
+    if deny:
+        inner["class"] = [{"system": "http://hl7.org/fhir/resource-types", "code": deny}]
+    scope = {"coding": [{"code": "patient-privacy"}]}
+    told = {"resourceType": "Consent", "id": "k1", "status": "active", "scope": scope}
+    provision = {"type": "permit", "provision": [inner]}
+    return json.dumps({**told, "patient": {"reference": "Patient/p1"}, "provision": provision})
+
+
+@pytest.mark.parametrize(
+    ("deny", "purpose", "left"),
+    [("AllergyIntolerance", "TREAT", 2), ("AllergyIntolerance", "ETREAT", 1), ("", "ETREAT", 0)],
+)
+def test_a_consent_that_speaks_of_emergencies_binds_the_answer(
+    together: Together, tmp_path: Path, deny: str, purpose: str, left: int
+) -> None:
+    file = tmp_path / "consent.ndjson"
+    file.write_text(consent(deny=deny, purpose=purpose))
+    Intake(together.nodes["north"], "urn:north").run([file])
+    got = opened(together)
+    assert got.records == left
+    assert got.failures == (() if left else (("north", "emergency.nobody"),))
 
 
 def test_the_patient_sees_who_looked_why_and_in_which_emergency(together: Together) -> None:

@@ -20,6 +20,7 @@ from salus.index.errors import BadQuestion
 from salus.index.people import People, Who
 from salus.index.predicates import marks, sql_of
 from salus.index.search import Search
+from salus.index.search_scope import Scope
 from salus.index.source import Source
 from salus.index.store import Row, Store, ticks
 from salus.index.writing import Indexed, words_of
@@ -94,7 +95,9 @@ class Choice(msgspec.Struct, frozen=True):
     cursor: tuple[int, int] | None = None
 
 
-_EVERYTHING: Final = Choice()
+_ALL: Final = Choice()
+EVERYTHING: Final = Scope("(1 = 1)", ())
+"""The scope of the program itself, which nobody is shown: what somebody reads is decided."""
 
 
 def shipped_rules() -> Rules:
@@ -165,10 +168,12 @@ class Index:
 
     # Finding
 
-    def find_patients(self, *, name: str = "", birth_date: str = "", limit: int = 50) -> list[Found]:
+    def find_patients(
+        self, *, name: str = "", birth_date: str = "", limit: int = 50, scope: Scope = EVERYTHING
+    ) -> list[Found]:
         """Return patients whose names start with all words of `name` and whose birth date lies in `birth_date`.
 
-        Raises `BadQuestion` when neither is given or the date is none.
+        Of the own patients only those in `scope`. Raises `BadQuestion` when neither is given or the date is none.
         """
         words = words_of(name)
         born = interval(birth_date)
@@ -176,8 +181,8 @@ class Index:
             raise BadQuestion("expected a name or a birth date; a list of all patients is not given")
         if birth_date and born is None:
             raise BadQuestion("birth_date: expected a date, YYYY, YYYY-MM or YYYY-MM-DD")
-        tests = ["l.hidden = 0"]
-        values: list[Any] = []
+        tests = ["l.hidden = 0", f"(l.lease = 1 OR {scope.text})"]
+        values: list[Any] = [*scope.values]
         for word in words:
             tests.append("e.number IN (SELECT entry FROM name_word WHERE word >= ? AND word < ?)")
             values += [word, word + "\U0010ffff"]
@@ -187,10 +192,13 @@ class Index:
         sql = f"{_PERSONS} WHERE {' AND '.join(tests)} ORDER BY e.label, e.number LIMIT ?"
         return [Found(*row) for row in self._store.ask(sql, [*values, _limit(limit)])]
 
-    def find_by_identifier(self, system: str, value: str) -> list[Found]:
-        """Return patients with an identifier; "" for `system` means one without system."""
-        sql = f"{_PERSONS} JOIN identifier i ON i.entry = e.number WHERE i.value = ? AND i.system = ? AND l.hidden = 0"
-        return [Found(*row) for row in self._store.ask(sql + " ORDER BY e.number LIMIT 100", (value, system))]
+    def find_by_identifier(self, system: str, value: str, scope: Scope = EVERYTHING) -> list[Found]:
+        """Return patients with an identifier, of the own those in `scope`; "" for `system` means one without system."""
+        sql = (
+            f"{_PERSONS} JOIN identifier i ON i.entry = e.number WHERE i.value = ? AND i.system = ? AND l.hidden = 0 "
+            f"AND (l.lease = 1 OR {scope.text}) ORDER BY e.number LIMIT 100"
+        )
+        return [Found(*row) for row in self._store.ask(sql, (value, system, *scope.values))]
 
     def ids_of(self, kind: str, system: str, value: str) -> list[str]:
         """Return the ids of own resources of a type with an identifier: what a conditional reference names."""
@@ -216,18 +224,16 @@ class Index:
         teams = self.consents.teams() if person else ()
         return self.people.who(member, person, home=home, at=at, teams=teams)
 
-    def chart(self, links: Sequence[bytes], choice: Choice = _EVERYTHING) -> Page:
-        """Return a page of everything under some links: a patient's own, and the leases of what was pulled."""
-        return self._page(links, choice, "(1 = 1)", [])
+    def chart(self, links: Sequence[bytes], choice: Choice = _ALL, scope: Scope = EVERYTHING) -> Page:
+        """Return a page of what is under some links: a patient's own in `scope`, and the leases of what was pulled."""
+        return self._page(links, choice, f"(l.lease = 1 OR {scope.text})", [*scope.values])
 
     def count_by_type(self, links: Sequence[bytes]) -> dict[str, int]:
         """Return how many rows of each type the links hold."""
         sql = f"SELECT e.type, count(*) {_FROM} WHERE l.id IN ({marks(len(links))}) AND l.hidden = 0 GROUP BY e.type"
         return dict(self._store.ask(sql + " ORDER BY e.type", list(links)))
 
-    def permitted(
-        self, link: bytes, terms: tuple[Provision, ...], asker: Asker, choice: Choice = _EVERYTHING
-    ) -> Permitted:
+    def permitted(self, link: bytes, terms: tuple[Provision, ...], asker: Asker, choice: Choice = _ALL) -> Permitted:
         """Return a page of what `terms` permit `asker` under a link: decided per policy class, selected by the query.
 
         Consents that the patient has on file narrow the terms, whichever they are.

@@ -15,6 +15,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
+from salus.agreements.consent.decide import Asker, Provision
 from salus.contracts.records.port import OpenEmergency, ReviewEmergency, emergency
 from salus.contracts.trials.port import OpenAllocation
 from salus.core.encoding import MalformedBytes, Value, decode, encode
@@ -31,7 +32,7 @@ from salus.node.exchange.pull import Pulled, answer_digest
 from salus.node.exchange.wire import RemoteRefusal
 from salus.node.member import MemberNode
 from salus.node.notices import EMERGENCY_READ, notify
-from salus.node.people import claims_of
+from salus.node.people import PersonClaims, claims_of
 from salus.vault.errors import VaultError
 from salus.vault.journal import Disclosure, Side
 from salus.vault.links import LinkKind, Standing
@@ -64,6 +65,10 @@ TYPES: Final = (
 BIRTH_DATE: Final = re.compile(r"(?:18|19|20)\d\d-(?:0[1-9]|1[0-2])-(?:0[1-9]|[12]\d|3[01])")
 MOST: Final = 200  # newest first: what a team reads in minutes
 SHOWN: Final = frozenset({Sensitivity.GENERAL, Sensitivity.MEDICATION, Sensitivity.LABORATORY, Sensitivity.IMAGING})
+
+_TERMS: Final = (Provision("policy.emergency", "permit", sensitivities=tuple(int(one) for one in sorted(SHOWN))),)
+NOBODY: Final = "nobody here answers to that"
+OTHERWISE: Final = "ask another member, or by another sign"
 
 
 class Demographics(Value, frozen=True):
@@ -219,9 +224,9 @@ def answer(node: MemberNode, sender: str, body: bytes) -> Pulled:
     if not node.desk.answer_emergency(id_, node.now()):
         raise Conflict("emergency.answered", "this emergency was answered here", todo="open another one")
     link = _link_of(node, request)
-    numbers = _summary(node, link)
-    sealed = node.vault.seal_for_pull(numbers)
     claims = claims_of(request.credential, sender, node.signing_keys(sender), node.now())
+    numbers = _summary(node, link, sender, claims)
+    sealed = node.vault.seal_for_pull(numbers)
     counts = Counter(type_ for type_, _ in node.vault.sizes(numbers))
     told = Disclosure(
         side=Side.CUSTODIAN,
@@ -274,7 +279,7 @@ def _tells_one(told: Demographics) -> bool:
 
 def _link_of(node: MemberNode, request: Request) -> bytes:
     """Return the link of the one patient. Raises NotFound, which says no more than that nobody answers to it."""
-    nobody = NotFound("emergency.nobody", "nobody here answers to that", todo="ask another member, or by another sign")
+    nobody = NotFound("emergency.nobody", NOBODY, todo=OTHERWISE)
     if request.links:
         link = request.links[request.custodians.index(node.member)]
     else:
@@ -292,11 +297,18 @@ def _link_of(node: MemberNode, request: Request) -> bytes:
     return link
 
 
-def _summary(node: MemberNode, link: bytes) -> list[int]:
-    """Return the numbers of what an emergency summary is made of: newest first, of classes shown in an emergency."""
-    page = node.index.chart([link], Choice(types=TYPES, limit=MOST))
-    numbers = [line.number for line in page.lines if line.sensitivity in SHOWN]
-    return [number for number in numbers if node.vault.is_anchored(number)]
+def _summary(node: MemberNode, link: bytes, sender: str, claims: PersonClaims) -> list[int]:
+    """Return the numbers of what an emergency summary is made of: newest first, of classes shown in an emergency.
+
+    Of the patient's consents those bind that speak of emergencies. Raises NotFound where they hide the patient.
+    """
+    now = node.ledger_time()
+    who = node.index.who(sender, claims.sub, home=False, at=now)
+    asker = Asker(sender, claims.role, PURPOSE, now, who.names, "disclose", who.known)
+    lines = node.index.permitted(link, _TERMS, asker, Choice(types=TYPES, limit=MOST)).page.lines
+    if not node.index.permitted(link, _TERMS, asker, Choice(types=("Patient",))).page.total:
+        raise NotFound("emergency.nobody", NOBODY, todo=OTHERWISE)
+    return [line.number for line in lines if node.vault.is_anchored(line.number)]
 
 
 # Afterwards ----------------------------------------------------------------------------------------------------------

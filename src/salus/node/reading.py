@@ -7,14 +7,19 @@ from collections import Counter
 from collections.abc import Iterable, Sequence
 from typing import Final
 
+from salus.agreements.consent.decide import Asker
 from salus.agreements.grants import Document, Grant
 from salus.core.encoding import decode
+from salus.index.search_scope import Realm, Scope
 from salus.node.anchoring import anchor_reading
 from salus.node.errors import EdgeError, Forbidden
 from salus.node.exchange.grantee import require_live
+from salus.node.fhir.policy import ADMINISTRATION, OWN_TERMS, permits_unread
 from salus.node.member import MemberNode
 from salus.node.usecase import Caller, Kind
+from salus.vault.errors import UnknownRecord
 from salus.vault.journal import Disclosure, Side
+from salus.vault.records import Ref
 
 OPERATOR_ROLE: Final = "operator"
 EMERGENCY: Final = "ETREAT"  # v3-ActReason
@@ -35,6 +40,29 @@ def require_purpose(caller: Caller, purpose: str) -> None:
 def role_of(caller: Caller) -> str:
     """Return the role that a reading is journalled under."""
     return caller.role or OPERATOR_ROLE
+
+
+def own_scope(node: MemberNode, caller: Caller, purpose: str) -> Scope:
+    """Return what a caller may see of the member's own records: its policy, and the patients' consents on file."""
+    now = node.ledger_time()
+    who = node.index.who(node.member, caller.subject, home=True, at=now)
+    asker = Asker(node.member, role_of(caller), purpose, now, who.names, known=who.known)
+    return node.index.search.scope([Realm(OWN_TERMS, consented=purpose != ADMINISTRATION)], asker)
+
+
+def require_own(node: MemberNode, caller: Caller, ref: Ref, purpose: str) -> None:
+    """Check that a caller may see one version of an own record. Raises UnknownRecord, as for one that is not there.
+
+    What the index could not read is of no class: it is shown in care of patients without consents, and to the operator.
+    """
+    search, name = node.index.search, f"{ref.type}/{ref.id}"
+    found, _ = search.versions(own_scope(node, caller, purpose), name=name, before=ref.number + 1, limit=1)
+    if found and found[0].number == ref.number:
+        return
+    unread = all(one.number != ref.number for one in search.own_versions(name))
+    ruled = any(one.counts for one in node.index.consents.of(ref.link))
+    if not unread or (ruled and purpose != ADMINISTRATION) or not permits_unread(role_of(caller), purpose):
+        raise UnknownRecord(f"no record {ref.number}")
 
 
 def require_lease(node: MemberNode, caller: Caller, grant: bytes, purpose: str) -> Document:

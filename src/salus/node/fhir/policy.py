@@ -57,3 +57,8 @@ def lease_terms(document: Document) -> tuple[Provision, ...]:
             sensitivities=EVERY_CLASS,
         ),
     )
+
+
+def permits_unread(role: str, purpose: str) -> bool:
+    """Tell whether the policy shows an own record whose class nobody knows."""
+    return purpose in {"TREAT", "ETREAT"} or (role == OPERATOR and purpose == ADMINISTRATION)

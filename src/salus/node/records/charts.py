@@ -16,7 +16,9 @@ from salus.node.reading import (
     journal_lease,
     journal_own,
     leases_of,
+    own_scope,
     require_lease,
+    require_own,
     require_purpose,
     require_readable,
 )
@@ -136,10 +138,11 @@ class Shown(Message, frozen=True):
 def find_patients(node: MemberNode, request: FindPatients, *, caller: Caller) -> Patients:
     """Find patients by identifier, or by name and birth date. Each patient shown is journalled first."""
     require_purpose(caller, request.purpose)
+    scope = own_scope(node, caller, request.purpose)
     if request.identifier:
-        found = node.index.find_by_identifier(*split_system(request.identifier))[:MAX_FOUND]
+        found = node.index.find_by_identifier(*split_system(request.identifier), scope)[:MAX_FOUND]
     else:
-        found = node.index.find_patients(name=request.name, birth_date=request.birth_date, limit=MAX_FOUND)
+        found = node.index.find_patients(name=request.name, birth_date=request.birth_date, limit=MAX_FOUND, scope=scope)
     shown = [one for one in (_shown(node, each, caller, request.purpose) for each in found) if one is not None]
     return Patients(patients=tuple(shown))
 
@@ -153,7 +156,8 @@ def show_chart(node: MemberNode, request: ShowChart, *, caller: Caller) -> Chart
     """
     require_purpose(caller, request.purpose)
     links, leases = whose(node, caller, request.link, request.grant, request.purpose)
-    page = node.index.chart([*links, *leases], _choice(request))
+    scope = own_scope(node, caller, request.purpose)
+    page = node.index.chart([*links, *leases], _choice(request), scope)
     journal_lines(node, caller, page.lines, links, leases, request.purpose)
     after = f"{page.cursor[0]}.{page.cursor[1]}" if page.cursor else ""
     return Chart(total=page.total, next=after, lines=tuple(chart_line(line) for line in page.lines))
@@ -207,6 +211,7 @@ def show_record(node: MemberNode, request: ShowRecord, *, caller: Caller) -> Sho
         require_readable(node, caller, grant, request.purpose)
         journal_lease(node, caller, grant, purpose=request.purpose, action="read", what=what)
     else:
+        require_own(node, caller, record.ref, request.purpose)
         journal_own(node, caller, link, purpose=request.purpose, action="read", what=what)
     anchoring = node.vault.anchoring_of(request.number)
     return Shown(

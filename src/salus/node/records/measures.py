@@ -9,7 +9,7 @@ from msgspec import Meta
 from salus.index.index import Choice, Line
 from salus.node.member import MemberNode
 from salus.node.names import GRANT_EXAMPLE, LINK_EXAMPLE
-from salus.node.reading import require_purpose
+from salus.node.reading import own_scope, require_purpose
 from salus.node.records.charts import FIRST_MS, PURPOSE, journal_lines, moment, whose
 from salus.node.usecase import Caller, Message, person, use_case
 
@@ -61,7 +61,8 @@ def list_measures(node: MemberNode, request: AskMeasures, *, caller: Caller) -> 
     """
     require_purpose(caller, request.purpose)
     links, leases = whose(node, caller, request.link, request.grant, request.purpose)
-    page = node.index.chart([*links, *leases], Choice(types=("Observation",), limit=MOST))
+    scope = own_scope(node, caller, request.purpose)
+    page = node.index.chart([*links, *leases], Choice(types=("Observation",), limit=MOST), scope)
     journal_lines(node, caller, page.lines, links, leases, request.purpose)
     found: dict[tuple[str, str], tuple[str, list[Point]]] = {}
     opened = node.vault.open_many(line.number for line in page.lines)
