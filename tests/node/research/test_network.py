@@ -9,6 +9,7 @@ from salus.core.encoding import decode, encode
 from salus.node.errors import Conflict, Forbidden, Refused
 from salus.node.exchange.wire import RemoteRefusal
 from salus.node.research import (
+    answering,
     apply_for_permit,
     list_offers,
     list_permits,
@@ -281,6 +282,25 @@ def test_a_question_other_than_the_one_registered_is_not_taken(together):
         wire.take_question(north, "university", sealed(other))
     with pytest.raises(Forbidden, match=r"research\.analyst"):
         wire.take_question(north, "north", sealed(sent, north))
+
+
+def test_an_answer_of_another_length_is_refused_and_hides_no_other(wide, monkeypatch):
+    for name in HOSPITALS[:3]:
+        fill(wide.nodes[name], 30)
+    data_sets = {name: offer(wide, name) for name in HOSPITALS[:3]}
+    granted = permit(wide, data_sets)
+    query = ask(wide, granted, COUNT, tuple(data_sets.values()))
+    with monkeypatch.context() as patch:
+        patch.setattr(answering, "_drawn", lambda *_: ((1, 2, 3), bytes(32)))
+        answer(wide, query, "south")
+    answer(wide, query, "north")
+    answer(wide, query, "east")
+    university, shown = wide.nodes["university"], result(wide, query)
+    assert [code for _, code in wide.nodes["south"].desk.waiting()] == ["research.figures"]
+    assert len(university.desk.research("answer", bytes.fromhex(query))) == 2
+    assert {part.custodian: part.answered for part in shown.parts} == {"east": True, "north": True, "south": False}
+    assert shown.lines
+    assert not shown.complete
 
 
 def test_a_sensitivity_that_is_not_the_documents_is_not_taken(together, monkeypatch):

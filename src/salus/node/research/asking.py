@@ -8,13 +8,21 @@ from msgspec import Meta
 from salus.agreements.research import noisy
 from salus.agreements.research.document import Query, QueryRefused, read
 from salus.contracts.research import port
-from salus.core.encoding import Value, decode, encode
-from salus.node.errors import Conflict, Malformed, NotFound
+from salus.core.encoding import decode, encode
+from salus.node.errors import Malformed, NotFound
 from salus.node.exchange.documents import seal_and_deliver
 from salus.node.member import MemberNode
 from salus.node.research.answering import QueryId
 from salus.node.research.permits import DataSetIds, PermitId, data_set_row
-from salus.node.research.wire import QUESTION, SentAnswer, SentQuestion, commitment, query_row
+from salus.node.research.wire import (
+    QUESTION,
+    Asked,
+    SentAnswer,
+    SentQuestion,
+    check_figures,
+    commitment,
+    query_row,
+)
 from salus.node.usecase import OPERATOR, Message, use_case
 
 DEFAULT_VARIANCE: Final = 100  # σ = 10 persons
@@ -67,16 +75,6 @@ class Result(Message, frozen=True):
     parts: Annotated[tuple[PartLine, ...], Meta(description="By data set.")]
     lines: Annotated[tuple[dict[str, Any], ...], Meta(description="Figures; empty while nothing has been answered.")]
     notes: Annotated[tuple[str, ...], Meta(description="What a reader must know to judge them.")]
-
-
-class Asked(Value, frozen=True):
-    """What an analyst keeps of a question."""
-
-    question: SentQuestion
-    lines: bytes = b""
-    """Exact way: the lines of the result, JSON, once there is one."""
-    rounds: bytes = b""
-    """Exact way: what a bundle shows of the rounds."""
 
 
 def asked_of(node: MemberNode, query: bytes) -> Asked:
@@ -165,8 +163,8 @@ def noisy_lines(document: Query, row: port.Query, answers: list[SentAnswer], sma
     """Return the lines of the answers together; none without an answer."""
     if not answers:
         return []
-    if any(len(one.values) != noisy.figures_of(document) for one in answers):
-        raise Conflict("research.figures", "the answers have another number of figures than the document")
+    for one in answers:
+        check_figures(document, one)
     total = [sum(column) for column in zip(*(one.values for one in answers), strict=True)]
     return noisy.lines(document, total, variance=row.variance, custodians=len(answers), smallest=smallest)
 

@@ -13,10 +13,10 @@ from salus.node.errors import Conflict, EdgeError, Unavailable
 from salus.node.exchange.wire import RemoteRefusal
 from salus.node.member import MemberNode
 from salus.node.research.answering import QueryId, equipped
-from salus.node.research.asking import Asked, asked_of, document_of
+from salus.node.research.asking import asked_of, document_of
 from salus.node.research.permits import data_set_row
 from salus.node.research.rounds import PATH, Join, Joined, Signed, Taken, Turn
-from salus.node.research.wire import query_row
+from salus.node.research.wire import Asked, query_row
 from salus.node.usecase import OPERATOR, Message, Progress, unheard, use_case
 
 if TYPE_CHECKING:

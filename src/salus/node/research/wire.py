@@ -35,6 +35,16 @@ class SentQuestion(Value, frozen=True):
     document: bytes
 
 
+class Asked(Value, frozen=True):
+    """What an analyst keeps of a question."""
+
+    question: SentQuestion
+    lines: bytes = b""
+    """Exact way: the lines of the result, JSON, once there is one."""
+    rounds: bytes = b""
+    """Exact way: what a bundle shows of the rounds."""
+
+
 class SentAnswer(Value, frozen=True):
     """A noisy answer on its way to the analyst."""
 
@@ -151,11 +161,21 @@ def take_answer(node: MemberNode, sender: str, envelope: bytes) -> None:
     offer, part = port.data_set(state, sent.data_set), port.query_part(state, sent.query, sent.data_set)
     if offer is None or part is None or offer.custodian != sender:
         raise Forbidden("research.custodian", "the answer is of another custodian's data set")
-    if not node.desk.research("asked", sent.query):
+    asked = node.desk.research("asked", sent.query)
+    if not asked:
         raise NotFound("research.not-asked", "this member has not asked", got=sent.query.hex())
     if part.answer != answer_commitment(sent.values, sent.salt):
         raise Conflict("research.commitment", "the answer is not the one that was committed")
+    check_figures(read(decode(asked[0][1], Asked).question.document), sent)
     node.desk.keep_research("answer", sent.query + sent.data_set, encode(sent))
+
+
+def check_figures(document: Query, answer: SentAnswer) -> None:
+    """Check that an answer has as many figures as its question: kept, it would hide all others. Raises Conflict."""
+    expected = noisy.figures_of(document) if noisy.is_noisy(document) else 0
+    if not answer.values or len(answer.values) != expected:
+        told = {"expected": str(expected), "got": str(len(answer.values))}
+        raise Conflict("research.figures", "the answer has another number of figures than the document", **told)
 
 
 def held(node: MemberNode, query: bytes, data_set: bytes) -> Held:
