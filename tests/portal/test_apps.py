@@ -392,6 +392,14 @@ def test_a_refresh_narrows_and_never_widens(north) -> None:
     assert read(north, second["access_token"], "Observation").status_code == 403
 
 
+def test_a_refresh_that_is_refused_for_its_scope_spends_nothing(north) -> None:
+    first = exchanged(north, coded(north, scope="patient/Patient.rs offline_access")).json()
+    form_ = {"grant_type": "refresh_token", "client_id": "growth", "refresh_token": first["refresh_token"]}
+    for scope in ("user/*.rs", "patient/Goal.rs", "nonsense"):
+        assert token(north, **form_, scope=scope).json()["error"] == "invalid_scope"
+    assert read(north, token(north, **form_).json()["access_token"], "Patient").status_code == 200
+
+
 @pytest.mark.parametrize(("left", "told"), [("patient/Patient.rs", "patient/Patient.rs"), ("patient/Goal.rs", "")])
 def test_a_refresh_brings_nothing_that_its_program_may_not_ask_any_more(north, left, told) -> None:
     first = exchanged(north, coded(north, scope=f"patient/Patient.rs {VITALS} offline_access")).json()

@@ -304,19 +304,23 @@ class AuthorisationServer:
         what = msgspec.msgpack.decode(row.body, type=Allowed)
         # Its registration may have been narrowed since: it is refreshed as far as it may still ask.
         what = msgspec.structs.replace(what, asked=allowed(what.asked, client.widest))
-        refresh, after = self._refresh(id_)
+        reused = _bad_grant("the refresh token was used before: everything it brought has ended")
         before = digest(LABEL, id_, secret)
-        if not compare_digest(before, row.refresh) or not self.node.accounts.rotate(id_, before, after):
+        if not compare_digest(before, row.refresh):
             self.end(id_)
-            raise _bad_grant("the refresh token was used before: everything it brought has ended")
+            raise reused
         if not what.asked.rules:
             self.end(id_)
             raise _bad_grant("the program may ask nothing more of what it was allowed")
-        if "scope" in form:
+        if "scope" in form:  # refused before the token is spent: its program may ask again
             narrowed = allowed(read_scopes(form["scope"]), what.asked)
             if not narrowed.rules:
                 raise Malformed("smart.invalid-scope", "nothing of this was allowed")
             what = msgspec.structs.replace(what, asked=narrowed)
+        refresh, after = self._refresh(id_)
+        if not self.node.accounts.rotate(id_, before, after):
+            self.end(id_)
+            raise reused
         return self._tokens(what, refresh)
 
     def _for_itself(self, form: dict[str, str]) -> Tokens:
