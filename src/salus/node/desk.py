@@ -72,6 +72,7 @@ MIGRATIONS: Final = (
     CREATE TABLE bulk_import (
         id BLOB PRIMARY KEY, body BLOB NOT NULL, made INTEGER NOT NULL, told BLOB NOT NULL DEFAULT x'') WITHOUT ROWID;
     """,
+    "CREATE TABLE ended_export (id BLOB PRIMARY KEY, made INTEGER NOT NULL) WITHOUT ROWID;",
 )
 
 
@@ -501,6 +502,21 @@ class Desk(EncryptedFile):
         with self._writing() as db:
             db.execute("DELETE FROM bulk_import WHERE told <> x'' AND made < ?", (made,))
 
+    def end_export(self, id_: bytes, made: int, *, since: int, most: int) -> bool:
+        """Remember that an export made at `made` (Unix ms) was deleted, and forget those made before `since`.
+
+        Returns False, remembering nothing, if `most` are remembered already.
+        """
+        with self._writing() as db:
+            db.execute("DELETE FROM ended_export WHERE made < ?", (since,))
+            sql = "INSERT OR REPLACE INTO ended_export SELECT ?, ? WHERE (SELECT count(*) FROM ended_export) < ?"
+            db.execute(sql, (id_, made, most))
+            return db.changes() == 1
+
+    def export_ended(self, id_: bytes) -> bool:
+        """Return whether an export was deleted."""
+        return bool(self._rows("SELECT 1 FROM ended_export WHERE id = ?", (id_,)))
+
     # Messages of HL7 v2 ------------------------------------------------------------------------------------------
 
     def keep_letter(self, one: Letter) -> None:
@@ -512,6 +528,11 @@ class Desk(EncryptedFile):
         """Return a message, None for an unknown id."""
         rows = self._rows("SELECT * FROM letter WHERE id = ?", (id_,))
         return Letter(*rows[0]) if rows else None  # type: ignore[arg-type]
+
+    def forget_letters(self, state: str, since: int) -> None:
+        """Forget the messages in a state that came before `since` (Unix ms)."""
+        with self._writing() as db:
+            db.execute("DELETE FROM letter WHERE state = ? AND received < ?", (state, since))
 
     def letters(self, state: str, limit: int) -> list[Letter]:
         """Return messages in a state, the newest first."""

@@ -6,7 +6,9 @@ import pytest
 
 from salus.node.errors import EdgeError
 from salus.node.fhir import exporting
+from salus.node.fhir.server import FhirServer
 from salus.vault.journal import Side
+from tests.node.fhir.conftest import Asker
 from tests.node.fhir.test_consents import NO_PULSE, filed
 from tests.node.fhir.test_rest import patient, pulse, refusal
 
@@ -108,9 +110,22 @@ def test_a_job_is_its_askers_alone_and_ends(doctor, clerk, ada):
     assert refusal(doctor, "POST", path)[0] == refusal(doctor, "DELETE", path)[0] == 404
     assert doctor("DELETE", job).status == 202
     assert refusal(doctor, "GET", job) == refusal(doctor, "GET", path) == (404, "fhir.not-found")
+    restarted = Asker(FhirServer(doctor.server._node), doctor.caller, doctor.purpose)
+    assert refusal(restarted, "GET", job) == (404, "fhir.not-found")
     other = began(doctor)
+    assert restarted.get(other)["output"]
     doctor.server._node.ports.clock.advance(25 * 3_600_000)
     assert refusal(doctor, "GET", other) == (404, "fhir.not-found")
+
+
+def test_only_so_many_jobs_are_deleted_in_a_day(doctor, ada, monkeypatch):
+    monkeypatch.setattr(exporting, "MAX_FORGOTTEN", 2)
+    jobs = [began(doctor) for _ in range(3)]
+    assert [doctor("DELETE", job).status for job in jobs[:2]] == [202, 202]
+    assert refusal(doctor, "DELETE", jobs[2]) == (503, "fhir.busy")
+    assert doctor.get(jobs[2])["output"]
+    doctor.server._node.ports.clock.advance(25 * 3_600_000)
+    assert doctor("DELETE", began(doctor)).status == 202
 
 
 @pytest.mark.parametrize("query", ["_type=Nothing", "_since=soon", "_outputFormat=csv", "patient=x"])

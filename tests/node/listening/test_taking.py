@@ -14,7 +14,7 @@ from salus.node.errors import Conflict, NotFound
 from salus.node.fhir.policy import ADMINISTRATION
 from salus.node.fhir.server import FhirServer
 from salus.node.listening.browsing import Drop, ListMessages, Replay, ShowMessage, drop, list_messages, replay, show
-from salus.node.listening.taking import Taking
+from salus.node.listening.taking import REMEMBERED_MS, Taking
 from salus.node.usecase import LOCAL_OPERATOR
 from tests.interop.hl7v2.test_convert import ADT, ORU
 from tests.node.fhir.conftest import Asker, together  # noqa: F401 -- a fixture
@@ -140,6 +140,21 @@ def test_nothing_personal_is_kept_of_a_message_taken(north, taking):
     told = json.dumps(msgspec.to_builtins(line))
     assert not any(word in told for word in ("Muster", "4711", "Bonn"))
     assert north.desk.letter(bytes.fromhex(line.id)).body == b""
+
+
+def test_what_is_known_of_messages_taken_is_forgotten_after_a_month(north, taking):
+    def states():
+        found = [list_messages.run(north, ListMessages(state=state)).messages for state in ("taken", "held")]
+        return tuple(len(lines) for lines in found)
+
+    taking.take(ADT)
+    taking.take(b"nonsense")
+    north.ports.clock.advance(REMEMBERED_MS - 60_000)
+    taking.take(ORU)
+    assert states() == (2, 1)
+    north.ports.clock.advance(60_000)
+    taking.take(ORU.replace(b"5.40", b"5.50"))
+    assert states() == (2, 1)
 
 
 def test_over_a_socket_in_pieces_each_message_is_answered(taking):

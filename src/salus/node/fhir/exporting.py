@@ -60,7 +60,6 @@ class Exporting:
         self._base = base
         self._paging = paging
         self._reading = reading
-        self._deleted: dict[bytes, int] = {}
 
     def kick_off(self, asking: Asking, request: Request) -> Answer:
         """Begin an export of the whole store or, at Patient, of all patients' records or of the named ones'. Raises FhirRefused."""
@@ -81,7 +80,8 @@ class Exporting:
         if told.path.rpartition("/")[2] != EXPORT:
             raise nothing_there()
         job, now = msgspec.convert(told.cursor, _Job), asking.node.now()
-        if job.id in self._deleted or now - job.at > LIVES_MS:
+        desk = asking.node.desk
+        if now - job.at > LIVES_MS or desk.export_ended(job.id):
             raise nothing_there()
         asked = Request("GET", told.path, told.pairs)
         asking.admit(asked)
@@ -89,10 +89,8 @@ class Exporting:
             return self._file(asking, asked, job) if job.kind else self._manifest(asking, asked, job)
         if request.method != "DELETE" or job.kind:
             return None
-        self._deleted = {one: at for one, at in self._deleted.items() if now - at <= LIVES_MS}
-        if len(self._deleted) >= MAX_FORGOTTEN:
+        if not desk.end_export(job.id, job.at, since=now - LIVES_MS, most=MAX_FORGOTTEN):
             raise FhirRefused(Fault(503, "throttled"), "fhir.busy", "too many jobs were deleted today")
-        self._deleted[job.id] = job.at
         return Answer(202)
 
     def _url(self, asking: Asking, request: Request, job: _Job) -> str:

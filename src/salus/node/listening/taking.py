@@ -34,6 +34,7 @@ HELD: Final = "held"
 DROPPED: Final = "dropped"
 _ENCODER: Final = msgspec.json.Encoder(decimal_format="number")
 REASONS: Final = 5
+REMEMBERED_MS: Final = 30 * 24 * 3_600_000  # a message taken; an interface engine that stood still sends a week again
 REJECTED: Final = frozenset({UNSUPPORTED, EVENT, PROCESSING})
 """Codes that say that the message is none for this receiver: AR, sending it again does not help."""
 
@@ -145,6 +146,7 @@ class Taking:
             reason, body if state == HELD else b"",
         )  # fmt: skip
         self._node.desk.keep_letter(letter)
+        self._node.desk.forget_letters(TAKEN, self._node.now() - REMEMBERED_MS)
 
     def _answer(self, message: Message | None, control: str, code: str, refusal: MessageRefused | None = None) -> bytes:
         stamp = datetime.fromtimestamp(self._node.now() / 1000, UTC).strftime("%Y%m%d%H%M%S+0000")
