@@ -107,7 +107,7 @@ REASONS: Final[dict[str, Fault]] = {
     "kernel.EXPIRED": CONFLICT,
     "kernel.EXPIRES_TOO_LATE": RULE,
     "kernel.REPLAYED": CONFLICT,
-    "kernel.ROW_LIMIT": CONFLICT,
+    "kernel.ROW_LIMIT": RULE,
     "membership.UNKNOWN_MEMBER": FORBIDDEN,
     "membership.NOT_ACTIVE": FORBIDDEN,
     "membership.NOT_CURRENT_KEY": FORBIDDEN,
