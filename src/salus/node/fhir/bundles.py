@@ -62,7 +62,7 @@ class Bundles:
                 path="Bundle.type",
                 expected="batch or transaction",
             )
-        body = {"resourceType": "Bundle", "type": f"{bundle.type}-response", "entry": answers}
+        body = {"resourceType": "Bundle", "type": f"{bundle.type}-response", **({"entry": answers} if answers else {})}
         return Answer(200, bytes(raw(body)))
 
     # Batch --------------------------------------------------------------------------------------------------------

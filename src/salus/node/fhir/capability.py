@@ -108,7 +108,7 @@ def _resources() -> tuple[dict[str, Any], ...]:
 
 def _resource(kind: str) -> dict[str, Any]:
     known = parameters(kind)
-    references = [f"{kind}:{code}" for code, one in sorted(known.items()) if one.type == "reference"]
+    included = [f"{kind}:{code}" for code, one in sorted(known.items()) if one.type == "reference"]
     return {
         "type": kind,
         "interaction": [{"code": code} for code in INTERACTIONS],
@@ -120,7 +120,7 @@ def _resource(kind: str) -> dict[str, Any]:
         "conditionalUpdate": True,
         "conditionalDelete": "single",
         "operation": [VALIDATE, *OPERATIONS.get(kind, ())],
-        "searchInclude": references,
+        **({"searchInclude": included} if included else {}),
         "searchRevInclude": ["*"],
         "searchParam": [{"name": code, "type": one.type} for code, one in sorted(known.items())],
     }

@@ -11,6 +11,7 @@ from salus.node.fhir.auditing import KIND as AUDIT
 from salus.node.fhir.auditing import LABEL as AUDIT_LABEL
 from salus.node.fhir.bundles import Bundles, Dispatch
 from salus.node.fhir.capability import capability_statement
+from salus.node.fhir.describing import DESCRIPTION, asked_types, description
 from salus.node.fhir.exporting import EXPORT, JOBS, Exporting
 from salus.node.fhir.filing import Filing
 from salus.node.fhir.importing import IMPORT, Importing
@@ -67,6 +68,8 @@ class FhirServer:
         """Answer a request. Raises EdgeError."""
         if request.path == METADATA and request.method == "GET":
             return Answer(200, bytes(raw(capability_statement(self.base, self._node.now()))))
+        if request.path == DESCRIPTION and request.method == "GET":
+            return Answer(200, description(self.base, asked_types(request)), media="application/json")
         asking = Asking(self._node, caller, purpose, self._leases)
         return self.dispatch(asking, request)
 
