@@ -156,6 +156,10 @@ class Index:
         """Delete the rows of an erased link or purged lease, with their pages; return how many."""
         return writing.forget(self._store, link)
 
+    def withdraw(self, numbers: Sequence[int]) -> None:
+        """Delete the rows of versions that were withdrawn, with their pages."""
+        writing.withdraw(self._store, numbers)
+
     def hide(self, link: bytes, *, hidden: bool) -> None:
         """Hide a lease's rows from every question, or show them: the node's, as its grant lives or not."""
         with self._store.transaction() as db:

@@ -6,7 +6,7 @@ from typing import Protocol
 import msgspec
 
 from salus.vault.links import LinkKind
-from salus.vault.records import Record
+from salus.vault.records import Record, Ref
 from salus.vault.sealing import Kind
 from salus.vault.vault import Vault
 
@@ -56,23 +56,28 @@ class VaultSource:
     def after(self, number: int, limit: int) -> Sequence[Entry]:
         """Return the records behind `number`, opened and verified. Raises the vault's errors."""
         refs = self._vault.since(number, limit)
-        records = self._vault.open_many([ref.number for ref in refs])
-        return [
-            Entry(
-                number=record.ref.number,
-                link=record.ref.link,
-                lease=self._is_lease(record.ref.link),
-                type=record.ref.type,
-                id=record.ref.id,
-                version=record.ref.version,
-                body=record.content.body,
-                tombstone=record.ref.kind is Kind.TOMBSTONE,
-                fhir=record.ref.kind is Kind.RESOURCE and record.content.media == "application/fhir+json",
-                recorded=record.ref.recorded,
-                rename=self._rename(record),
-            )
-            for record in records
-        ]
+        opened = iter(self._vault.open_many([ref.number for ref in refs if not ref.withdrawn]))
+        return [self._closed(ref) if ref.withdrawn else self._entry(next(opened)) for ref in refs]
+
+    def _entry(self, record: Record) -> Entry:
+        return Entry(
+            number=record.ref.number,
+            link=record.ref.link,
+            lease=self._is_lease(record.ref.link),
+            type=record.ref.type,
+            id=record.ref.id,
+            version=record.ref.version,
+            body=record.content.body,
+            tombstone=record.ref.kind is Kind.TOMBSTONE,
+            fhir=record.ref.kind is Kind.RESOURCE and record.content.media == "application/fhir+json",
+            recorded=record.ref.recorded,
+            rename=self._rename(record),
+        )
+
+    def _closed(self, ref: Ref) -> Entry:
+        """Return what is left of a withdrawn record: nothing to find."""
+        lease = self._is_lease(ref.link)
+        return Entry(ref.number, ref.link, lease, ref.type, ref.id, ref.version, b"", fhir=False, recorded=ref.recorded)
 
     def _rename(self, record: Record) -> Rename | None:
         if self._rename_of is None or record.ref.kind is not Kind.RESOURCE or not self._is_lease(record.ref.link):

@@ -254,6 +254,14 @@ def delete(db: apsw.Connection, numbers: Sequence[int], *, past: bool = True) ->
     db.executemany("DELETE FROM entry WHERE number = ?", many)
 
 
+def withdraw(store: Store, numbers: Sequence[int]) -> None:
+    """Delete every row of versions that no longer open, and truncate the write-ahead log."""
+    with store.transaction() as db:
+        delete(db, numbers)
+        db.executemany("DELETE FROM version WHERE number = ?", [(number,) for number in numbers])
+    store.truncate()
+
+
 def forget(store: Store, link: bytes) -> int:
     """Delete every row of a link (an erasure, a purged lease) and truncate the write-ahead log; return how many."""
     with store.transaction() as db:

@@ -42,6 +42,7 @@ from salus.node.exchange.grantee import GRANT_KIND, take_grant
 from salus.node.exchange.light import EngineDoor
 from salus.node.exchange.pull import PATH as PULL_PATH
 from salus.node.exchange.wire import Handler, OverHttp, Peers
+from salus.node.exchange.withdrawal import WITHDRAWAL_KIND, take_withdrawal
 from salus.node.local import Bare
 from salus.node.member import BACKUP_KEYS, MemberNode, Ports
 from salus.node.network.cometbft import has_engine, initial_height, open_ledger, sockets_of
@@ -68,6 +69,7 @@ CHECKPOINTS: Final = "checkpoints"
 HTTP_SECONDS: Final = 30.0  # a pull's chunk of 8 MB over a slow line
 TAKERS: Final[Mapping[str, Taker]] = {
     GRANT_KIND: take_grant,
+    WITHDRAWAL_KIND: take_withdrawal,
     **claims_takers.TAKERS,
     **trials_exchange.TAKERS,
     **supply_exchange.TAKERS,

@@ -91,6 +91,8 @@ def _search_records(store: Store, needles: Sequence[bytes], found: list[str]) ->
     for (number,) in cast("list[tuple[int]]", store.rows("SELECT number FROM record ORDER BY number")):
         try:
             row = records.stored(store, number)
+            if row.ref.withdrawn:
+                continue  # no key for these bytes is left
             meta, body = open_sealed(*records.sealed_and_key(store, row, keys))
         except Erased:
             found.append(f"record {number}: its link is erased and the record is not")

@@ -67,6 +67,8 @@ class Ref(msgspec.Struct, frozen=True):
     """Unix milliseconds."""
     fresh: bool = True
     """False when `write` found the same bytes already stored."""
+    withdrawn: bool = False
+    """Its key was destroyed: it stands in its chain and opens no longer."""
 
 
 class Record(msgspec.Struct, frozen=True):
@@ -263,7 +265,7 @@ def read_stored(store: Store, row: Stored, keys: dict[bytes, bytes]) -> Record:
 
 
 def sealed_and_key(store: Store, row: Stored, keys: dict[bytes, bytes]) -> tuple[Sealed, bytes]:
-    """Return a record's sealed bytes, checked against its leaf, and its data key. Raises Damaged."""
+    """Return a record's sealed bytes, checked against its leaf, and its data key. Raises Damaged, Erased (withdrawn)."""
     from_disk = store.segments.read(row.segment, row.offset, row.length)
     wrapping = keys.get(row.secret)
     if wrapping is None:
@@ -272,9 +274,27 @@ def sealed_and_key(store: Store, row: Stored, keys: dict[bytes, bytes]) -> tuple
         sealed = take_apart(from_disk)
         if sealed.link != row.ref.link or leaf_of(sealed, row.salt) != row.leaf:
             raise Damaged(f"record {row.ref.number}: it is not the one that its leaf stands for")
+        if row.ref.withdrawn:
+            raise Erased(f"record {row.ref.number} was withdrawn")
         return sealed, unwrap(wrapping, row.wrap)
     except SealBroken as error:
         raise Damaged(f"record {row.ref.number}: {error}") from None
+
+
+def withdraw(store: Store, link: bytes, type_: str, id_: str) -> list[Ref]:
+    """Destroy the keys of every version of a resource but tombstones, for good; return what no longer opens.
+
+    Sealed bytes, leaves and chain stay, so that what the ledger and the link's wallet were shown still holds. Idempotent.
+    Raises StorageFull, Stopped.
+    """
+    with store.lock:
+        refs = [one for one in refs_of(store, link, type_, id_) if one.kind is not Kind.TOMBSTONE]
+        numbers = [(one.number,) for one in refs if not one.withdrawn]
+        if numbers:
+            with store.transaction() as db:
+                db.executemany("UPDATE record SET wrap = x'', content = x'' WHERE number = ?", numbers)
+            store.truncate_log()
+        return refs
 
 
 def stored(store: Store, number: int) -> Stored:
@@ -331,6 +351,7 @@ def _stored(row: Row) -> Stored:
             cast("str", id_),
             cast("int", version),
             cast("int", recorded),
+            withdrawn=not wrap,
         ),
         cast("int | None", entry),
         Standing(cast("int", standing)),

@@ -11,6 +11,7 @@ A vault belongs to one process. Its methods may be called from any thread; write
 """
 
 from collections.abc import Iterable, Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import Final, Self
 
@@ -77,7 +78,9 @@ class Vault:
             if not self.store.row("SELECT 1 FROM link"):
                 self.erasures.create()
             apply_list(self.store, self.erasures)
-            newest = self.store.rows("SELECT number FROM record ORDER BY number DESC LIMIT ?", (_START_CHECK,))
+            newest = self.store.rows(
+                "SELECT number FROM record WHERE wrap <> x'' ORDER BY number DESC LIMIT ?", (_START_CHECK,)
+            )
             records.open_records(self.store, [int(row[0] or 0) for row in newest])
         except VaultError:
             self.close()
@@ -173,6 +176,13 @@ class Vault:
         """Return the newest version of a resource, possibly a tombstone, or None."""
         found = self.versions(link, type_, id_)
         return found[-1] if found else None
+
+    def withdraw(self, link: bytes, type_: str, id_: str) -> list[Ref]:
+        """Destroy the keys of every version of a resource but tombstones, for good; return what no longer opens.
+
+        What was filed under the wrong patient opens for nobody who has this link. Idempotent.
+        """
+        return records.withdraw(self.store, link, type_, id_)
 
     def of_link(self, link: bytes, after: int = 0, limit: int = -1) -> list[Ref]:
         """Return the refs of a link behind its sequence `after`, in order."""
@@ -378,7 +388,8 @@ class Vault:
         found = []
         sequence, leaf = heads.get(row.ref.link) or (0, chain_start(row.ref.link))
         try:
-            records.read_stored(self.store, row, keys)
+            with suppress(Erased):  # withdrawn: its bytes are what its leaf stands for, and open no longer
+                records.read_stored(self.store, row, keys)
             chained = chain_value(row.chain_salt, row.ref.sequence, row.previous) == self._chain_value(row)
             if row.ref.sequence != sequence + 1 or row.previous != leaf or not chained:
                 found.append(f"record {row.ref.number}: it does not follow the record before it under its link")

@@ -1,8 +1,8 @@
 """`records refile`: a record that was filed under the wrong patient.
 
-It is sealed anew under the right link, a tombstone ends it under the wrong one, both in one commit; both patients' logs
-say so. Whoever pulled it gets the tombstone with the next pull, and hides it from then on. The bytes under the wrong link
-stay sealed there as history, until that link is erased.
+Every version of it is sealed anew under the right link, a tombstone ends it under the wrong one, both in one commit; both
+patients' logs say so. Whoever pulled it is told to keep it no longer. The keys of the versions under the wrong link are
+destroyed last: a command that ended before may be given again.
 """
 
 from typing import Annotated, Final
@@ -13,13 +13,14 @@ from salus.interop.fhir.gate import read_resource
 from salus.interop.fhir.splice import Rewriting, splice
 from salus.node.anchoring import anchor_reading
 from salus.node.errors import Conflict, Malformed
+from salus.node.exchange.withdrawal import withdraw
 from salus.node.member import MemberNode
 from salus.node.names import LINK_EXAMPLE, LINK_PATTERN
 from salus.node.reading import role_of
 from salus.node.usecase import Caller, Message, person, use_case
 from salus.vault.journal import Disclosure, Side
 from salus.vault.links import LinkKind, Standing
-from salus.vault.records import Record
+from salus.vault.records import Record, Ref
 from salus.vault.sealing import Content, Kind
 
 FHIR: Final = "application/fhir+json"
@@ -47,16 +48,35 @@ def refile(node: MemberNode, request: Refile, *, caller: Caller) -> Refiled:
     """Move a record that was filed under the wrong patient: sealed anew under the right one, ended under the other."""
     record, to = node.vault.open(request.number), bytes.fromhex(request.to)
     wrong = record.ref.link
+    versions = node.vault.versions(wrong, record.ref.type, record.ref.id)
     _require_movable(node, record, to)
-    content = structs.replace(record.content, body=_body(node, record, to))
-    end = Content(record.ref.type, record.ref.id, b"", kind=Kind.TOMBSTONE)
-    fresh, tombstone = node.vault.write_all([(to, content), (wrong, end)])
+    fresh, tombstone = _moved(node, record, to) or _move(node, record, to)
     node.vault.journal(
         [_line(node, caller, wrong, "refiled-away", record), _line(node, caller, to, "refiled-here", record)]
     )
     node.catch_up()
     anchor_reading(node)
+    withdraw(node, versions)
     return Refiled(number=fresh.number, tombstone=tombstone.number)
+
+
+def _move(node: MemberNode, record: Record, to: bytes) -> tuple[Ref, Ref]:
+    """Seal every version under the right link and end it under the wrong one, all or none; return the two newest."""
+    ref = record.ref
+    numbers = [one.number for one in node.vault.versions(ref.link, ref.type, ref.id) if not one.withdrawn]
+    opened = node.vault.open_many(numbers)
+    contents = [(to, structs.replace(one.content, body=_body(node, one, to))) for one in opened]
+    end = Content(ref.type, ref.id, b"", kind=Kind.TOMBSTONE)
+    *_, fresh, tombstone = node.vault.write_all([*contents, (ref.link, end)])
+    return fresh, tombstone
+
+
+def _moved(node: MemberNode, record: Record, to: bytes) -> tuple[Ref, Ref] | None:
+    """Return record and tombstone of a move that ended before the keys were destroyed; None if there was none."""
+    here, there = (node.vault.newest(link, record.ref.type, record.ref.id) for link in (record.ref.link, to))
+    if here is None or there is None or here.kind is not Kind.TOMBSTONE:
+        return None
+    return (there, here) if node.vault.open(there.number).content.body == _body(node, record, to) else None
 
 
 def _require_movable(node: MemberNode, record: Record, to: bytes) -> None:
@@ -66,6 +86,8 @@ def _require_movable(node: MemberNode, record: Record, to: bytes) -> None:
         info = node.vault.link_info(link)
         if info.kind is not LinkKind.PATIENT or info.standing is not Standing.OPEN:
             raise Conflict("refile.link", "records move between two patients' open links alone")
+    if _moved(node, record, to) is not None:
+        return
     newest = node.vault.newest(ref.link, ref.type, ref.id)
     if ref.type == "Patient" or to == ref.link or newest is None or newest.number != ref.number:
         raise Malformed("refile.record", "the newest version of a record moves, to another link; no patient does")
