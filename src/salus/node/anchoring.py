@@ -12,7 +12,7 @@ from salus.node.errors import Refused, Unavailable
 from salus.node.member import MemberNode
 from salus.vault.batches import Batch
 from salus.vault.errors import VaultError
-from salus.vault.journal import NO_ANSWER, Disclosure
+from salus.vault.journal import NO_ANSWER, Disclosure, Line
 
 NOT_SERVED: Final = "not-served"
 
@@ -56,23 +56,26 @@ def commit(node: MemberNode, entries: Sequence[int]) -> tuple[int, bytes]:
 
 
 @contextlib.contextmanager
-def serving(node: MemberNode, told: Disclosure) -> Iterator[int]:
-    """Write down, durably, what is about to leave; yield the line's entry. What then fails is written down too.
+def serving(node: MemberNode, told: Sequence[Disclosure]) -> Iterator[list[int]]:
+    """Write down, durably, what is about to leave; yield the lines' entries. What then fails is written down too.
 
-    A line `serve` that nothing follows was served, as far as this member can tell; one that a line `not-served`
-    names was not.
+    A line that nothing follows was served, as far as this member can tell; one that a line `not-served` names was not.
     """
-    entry = node.vault.journal([told])[-1]
+    entries = node.vault.journal(told)
     left = False
     try:
-        yield entry
+        yield entries
         left = True
     finally:
         if not left:
             with contextlib.suppress(VaultError):  # what went wrong first is what is raised
-                number = node.vault.line(entry).number
-                undone = structs.replace(told, action=NOT_SERVED, what=(f"line {number}",), answer=NO_ANSWER, time=0)
-                node.vault.journal([undone])
+                node.vault.journal(
+                    [_undone(one, node.vault.line(entry)) for one, entry in zip(told, entries, strict=True)]
+                )
+
+
+def _undone(told: Disclosure, line: Line) -> Disclosure:
+    return structs.replace(told, action=NOT_SERVED, what=(f"line {line.number}",), answer=NO_ANSWER, time=0)
 
 
 def _send(node: MemberNode, batch: Batch, *, deferred: bool) -> Outcome:

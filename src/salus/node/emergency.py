@@ -241,7 +241,7 @@ def answer(node: MemberNode, sender: str, body: bytes) -> Pulled:
         deferred=not ask.emergency,
         answer=answer_digest(ask, node.member, sender, [one.leaf for one in sealed.records]),
     )
-    with serving(node, told) as entry:
+    with serving(node, [told]) as (entry,):
         notify(node, link, EMERGENCY_READ)
         with contextlib.suppress(Unavailable):  # care does not wait: it is anchored, deferred, when the ledger is back
             anchor(node)

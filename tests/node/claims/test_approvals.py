@@ -26,8 +26,10 @@ from salus.node.claims.deciding import DecideClaims
 from salus.node.claims.exchange import read_decision
 from salus.node.claims.submitting import SubmitClaims
 from salus.node.errors import Conflict, Malformed
-from salus.node.exchange.documents import seal_and_deliver
+from salus.node.exchange.documents import Telling, disclose
+from salus.node.member import MemberNode
 from salus.node.together import Clock, Founder, Together, found_together
+from salus.vault.journal import Disclosure, Side
 from tests.agreements.claims.cases import CLINIC, ENDS, JANE, MEMBERS, PAYER, PLAN, RATES, STAMP, claim, file_of, line
 
 JSON = msgspec.json.encode
@@ -111,6 +113,10 @@ def test_a_payer_that_forgets_an_approval_is_named_by_the_step(together: Togethe
     assert one.last.difference == "authorisation"
 
 
+def line_at(node: MemberNode) -> Disclosure:
+    return Disclosure(Side.CUSTODIAN, node.vault.house_link(), "", "", "", "COVAUTH", "claim", ("Answer 1",))
+
+
 def test_a_denial_says_why_and_the_answer_cannot_be_another(together: Together) -> None:
     case = asked(together)
     cedar, harbor = together.nodes["cedar"], together.nodes["harbor"]
@@ -125,10 +131,10 @@ def test_a_denial_says_why_and_the_answer_cannot_be_another(together: Together) 
         approve(harbor, Approve(case=case, verdict="approve"))
 
     forged = approving.SentAnswer(1, bytes.fromhex(case), bytes(32), b"ISA", b"")
-    seal_and_deliver(harbor, "cedar", approving.ANSWER, forged)
+    disclose(harbor, Telling("cedar", approving.ANSWER, forged, [line_at(harbor)]))
     assert approvals.request_of(cedar, bytes.fromhex(case)) == kept
     stranger = approving.SentRequest(1, bytes.fromhex(case), bytes(16), bytes(32), b"ISA")
-    seal_and_deliver(cedar, "harbor", approving.REQUEST, stranger)
+    disclose(cedar, Telling("harbor", approving.REQUEST, stranger, [line_at(cedar)]))
     waiting = [code for _, code in cedar.desk.waiting()]
     assert waiting == ["claims.address"]
     assert [code for _, code in harbor.desk.waiting()] == ["claims.commitment"]

@@ -83,6 +83,9 @@ def test_a_claim_is_submitted_decided_recomputed_and_remitted(together: Together
     link = harbor.vault.open_link("urn:payer:HARBOR1", person_of(decision.claim))
     (eob,) = harbor.vault.of_link(link)
     assert harbor.vault.is_anchored(eob.number)
+    told = [one.disclosure for one in harbor.vault.lines(Side.CUSTODIAN, link)]
+    assert [(one.member, one.what) for one in told] == [("cedar", ("Decision 1",)), ("cedar", ("Remittance 1",))]
+    assert all(any(one.answer) for one in told)
     again = decide_claims(harbor, REQUEST)
     assert (again.decided, again.remitted, again.cents) == (0, 0, 0)
 

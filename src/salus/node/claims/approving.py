@@ -22,7 +22,6 @@ from salus.interop.x12.examine import SetSeen, examine
 from salus.interop.x12.findings import refused
 from salus.interop.x12.review import CERTIFIED, DENIED, MODIFIED, Answered, Asked, Review, read_review, response_set
 from salus.interop.x12.tokens import Unreadable
-from salus.node.anchoring import commit
 from salus.node.claims import documents
 from salus.node.claims.approvals import (
     PREFIX,
@@ -35,13 +34,12 @@ from salus.node.claims.approvals import (
     requests,
 )
 from salus.node.claims.dossiers import DAY_MS
-from salus.node.claims.exchange import UNOPENED, row_of
+from salus.node.claims.exchange import UNOPENED, line_of, row_of
 from salus.node.errors import Conflict, Forbidden, Malformed, NotFound
-from salus.node.exchange.documents import open_document, seal_and_deliver
+from salus.node.exchange.documents import Telling, disclose, open_document
 from salus.node.member import MemberNode
 from salus.node.records.charts import moment
 from salus.node.usecase import ANYONE, OPERATOR, Message, use_case
-from salus.vault.journal import Disclosure, Side
 
 REQUEST: Final = "claim-approval-request"
 ANSWER: Final = "claim-approval"
@@ -152,15 +150,14 @@ def ask_approval(node: MemberNode, request: AskApproval) -> ApprovalAsked:
     node.keys_of(request.payer)
     case, salt, key = node.entropy(16), node.entropy(16), node.entropy(32)
     link = node.vault.open_link(f"urn:payer:{review.payer.identifier}", _person(review))
-    told = Disclosure(Side.CUSTODIAN, link, request.payer, "", "", COVERAGE, "claim", ("Request 1",))
-    commit(node, node.vault.journal([told]))
     kept = KeptRequest(False, request.payer, case, salt, key, request.file)
     keep_request(node, kept)
     clock = port.Clock.DAYS_3 if request.urgent else port.Clock.DAYS_7
     submission = port.Submission(case, port.payer_digest(salt, case, request.payer), request_commitment(kept))
     node.submitter.submit(port.Submit(port.Kind.AUTHORISATION, port.Clock.DAYS_3, clock, (submission,)))
     height = node.ledger.head().height
-    seal_and_deliver(node, request.payer, REQUEST, SentRequest(height, case, salt, key, request.file))
+    line = line_of(link, request.payer, "Request", COVERAGE)
+    disclose(node, Telling(request.payer, REQUEST, SentRequest(height, case, salt, key, request.file), [line]))
     keep_request(node, msgspec.structs.replace(kept, sent=True))
     return ApprovalAsked(case=case.hex())
 
@@ -190,9 +187,9 @@ def approve(node: MemberNode, request: Approve) -> ApprovalDecided:
     appeal = port.appeal_key_digest(node.entropy(32))
     node.submitter.submit(port.Decide((port.Decided(kept.case, answer_commitment(kept), appeal),)))
     height = node.ledger.head().height
-    seal_and_deliver(
-        node, kept.other, ANSWER, SentAnswer(height, kept.case, kept.answer_key, kept.answer, kept.granted)
-    )
+    link = node.vault.open_link(f"urn:payer:{review.payer.identifier}", _person(review))
+    told = SentAnswer(height, kept.case, kept.answer_key, kept.answer, kept.granted)
+    disclose(node, Telling(kept.other, ANSWER, told, [line_of(link, kept.other, "Answer", COVERAGE)]))
     keep_request(node, msgspec.structs.replace(kept, sent=True))
     return ApprovalDecided(numbers=tuple(one.approval.number for one in granted(kept)))
 

@@ -36,8 +36,10 @@ from salus.node.claims.dossiers import (
 from salus.node.errors import Conflict, Forbidden, Malformed, NotFound
 from salus.node.exchange.documents import open_document
 from salus.node.member import MemberNode
+from salus.vault.journal import Disclosure, Side
 
 UNOPENED: Final = "claims.envelope"
+PAYMENT: Final = "HPAYMT"  # v3-ActReason: healthcare payment
 CLAIM: Final = "claim"
 DECISION: Final = "claim-decision"
 REMITTANCE: Final = "claim-remittance"
@@ -106,6 +108,11 @@ def row_of(node: MemberNode, case: bytes) -> port.Case:
 def day_at(node: MemberNode, height: int) -> str:
     """Return the day of a block, CCYYMMDD: what deadlines and interest count from."""
     return date_of(node.ledger.store.header(height).time // DAY_MS)
+
+
+def line_of(link: bytes, receiver: str, what: str, purpose: str = PAYMENT) -> Disclosure:
+    """Return the line of a patient whose claim, decision or remittance is sent."""
+    return Disclosure(Side.CUSTODIAN, link, receiver, "", "", purpose, "claim", (f"{what} 1",))
 
 
 def take_claim(node: MemberNode, sender: str, envelope: bytes) -> None:

@@ -28,13 +28,14 @@ from salus.node.claims.exchange import (
     REMITTANCE,
     SentDecisions,
     SentRemittance,
+    line_of,
     parts,
     read_decision,
     remitted,
 )
 from salus.node.claims.keeper import accumulators_of
 from salus.node.errors import Unavailable
-from salus.node.exchange.documents import seal_and_deliver
+from salus.node.exchange.documents import Telling, disclose
 from salus.node.member import MemberNode
 from salus.vault.sealing import Content
 
@@ -97,7 +98,8 @@ class Remitter:
             for some in parts(cases):
                 sent = tuple(one.last.decided for _, one in some if one.last.decided is not None)
                 plan = plan_of(node, some[0][1].last)
-                seal_and_deliver(node, provider, DECISION, SentDecisions(height, plan, sent))
+                lines = [line_of(links_by[case], provider, "Decision") for case, _ in some]
+                disclose(node, Telling(provider, DECISION, SentDecisions(height, plan, sent), lines))
                 keep(node, [(case, _told(one, links_by[case])) for case, one in some])
 
     def _fix(self, provider: str, cases: Sequence[tuple[bytes, Dossier]]) -> int:
@@ -140,7 +142,8 @@ class Remitter:
                 node.submitter.submit(port.Remit(tuple(open_)))
             self._settle(batch)
             height = node.ledger.head().height
-            seal_and_deliver(node, batch.other, REMITTANCE, SentRemittance(batch.cases, height, batch.file))
+            lines = [line_of(dossier_of(node, case).link, batch.other, "Remittance") for case in batch.cases]
+            disclose(node, Telling(batch.other, REMITTANCE, SentRemittance(batch.cases, height, batch.file), lines))
             keep(node, [], {name: encode(msgspec.structs.replace(batch, sent=True))})
 
     def _settle(self, batch: Batch) -> None:

@@ -16,7 +16,6 @@ from salus.interop.x12.claim_writer import set_of
 from salus.interop.x12.envelope import Stamp, Trader, interchange
 from salus.interop.x12.guides.claim import INSTITUTIONAL, PROFESSIONAL
 from salus.interop.x12.tokens import Unreadable
-from salus.node.anchoring import commit
 from salus.node.claims import documents
 from salus.node.claims.dossiers import DAY_MS, Dossier, Round, Why, dossier_of, keep, kept_cases
 from salus.node.claims.exchange import (
@@ -24,20 +23,19 @@ from salus.node.claims.exchange import (
     SentClaim,
     SentClaims,
     day_at,
+    line_of,
     parts,
     read_decision,
     row_of,
     submission_commitment,
 )
 from salus.node.errors import Conflict, Malformed, NotFound
-from salus.node.exchange.documents import seal_and_deliver
+from salus.node.exchange.documents import Telling, disclose
 from salus.node.member import MemberNode
 from salus.node.names import LINK_EXAMPLE
 from salus.node.records.charts import moment
 from salus.node.usecase import OPERATOR, Message, use_case
-from salus.vault.journal import Disclosure, Side
 
-PAYMENT: Final = "HPAYMT"  # v3-ActReason: healthcare payment
 AGAIN: Final = frozenset({"7", "8"})
 
 
@@ -109,7 +107,6 @@ def submit_claims(node: MemberNode, request: SubmitClaims) -> ClaimsSubmitted:
     node.keys_of(request.payer)
     found, refused = _sound(node, request)
     links = _links(node, request, [claim for claim, _ in found])
-    told = [Disclosure(Side.CUSTODIAN, link, request.payer, "", "", PAYMENT, "claim", ("Claim 1",)) for link in links]
     decided = _decided(node, request.payer)
     made: list[tuple[bytes, Dossier]] = []
     for (claim, file), link in zip(found, links, strict=True):
@@ -120,7 +117,6 @@ def submit_claims(node: MemberNode, request: SubmitClaims) -> ClaimsSubmitted:
             made.append((node.entropy(16), Dossier(False, request.payer, link, node.entropy(16), (fresh,))))
     if len({case for case, _ in made}) < len(made):
         raise Conflict("claims.twice", "two claims of the file replace one decision", todo="send one of them")
-    commit(node, node.vault.journal(told))
     keep(node, made)
     _commit(node, made)
     send_committed(node)
@@ -230,7 +226,10 @@ def _commit(node: MemberNode, made: Sequence[tuple[bytes, Dossier]]) -> None:
 
 
 def send_committed(node: MemberNode) -> None:
-    """Send every claim that the ledger holds and that is not in the outbox yet: a crash between leaves none behind."""
+    """Send every claim that the ledger holds and that is not in the outbox yet: a crash between leaves none behind.
+
+    Each stands in its patient's access log, committed, before its first byte leaves.
+    """
     state = node.ledger.read()
     waiting: dict[str, list[tuple[bytes, Dossier]]] = {}
     for case, kept, _ in kept_cases(node, payer_side=False):
@@ -250,5 +249,6 @@ def send_committed(node: MemberNode) -> None:
                 SentClaim(case, one.salt, one.last.key, one.last.file, one.last.why, one.last.statement)
                 for case, one in some
             ]
-            seal_and_deliver(node, payer, CLAIM, SentClaims(height, tuple(sent)))
+            lines = [line_of(one.link, payer, "Claim") for _, one in some]
+            disclose(node, Telling(payer, CLAIM, SentClaims(height, tuple(sent)), lines))
             keep(node, some)

@@ -3,16 +3,31 @@
 from collections.abc import Mapping
 from typing import Final
 
-from salus.node.claims.approving import ANSWER, REQUEST, take_answer, take_request
-from salus.node.claims.exchange import CLAIM, DECISION, REMITTANCE, take_claim, take_decision, take_remittance
+from salus.node.claims.approving import ANSWER, REQUEST, SentAnswer, SentRequest, take_answer, take_request
+from salus.node.claims.exchange import (
+    CLAIM,
+    DECISION,
+    REMITTANCE,
+    UNOPENED,
+    SentClaims,
+    SentDecisions,
+    SentRemittance,
+    take_claim,
+    take_decision,
+    take_remittance,
+)
 from salus.node.claims.patients import APPEAL, take_appeal
-from salus.node.exchange.delivery import Taker
+from salus.node.exchange.delivery import Disclosing, Taker
+from salus.node.exchange.documents import owed
 
 TAKERS: Final[Mapping[str, Taker]] = {
-    CLAIM: take_claim,
-    DECISION: take_decision,
-    REMITTANCE: take_remittance,
+    CLAIM: Disclosing(take_claim, owed(CLAIM, SentClaims, lambda sent: len(sent.claims), code=UNOPENED)),
+    DECISION: Disclosing(take_decision, owed(DECISION, SentDecisions, lambda sent: len(sent.decisions), code=UNOPENED)),
+    REMITTANCE: Disclosing(
+        take_remittance, owed(REMITTANCE, SentRemittance, lambda sent: len(sent.cases), code=UNOPENED)
+    ),
     APPEAL: take_appeal,
-    REQUEST: take_request,
-    ANSWER: take_answer,
+    REQUEST: Disclosing(take_request, owed(REQUEST, SentRequest, lambda _: 1, code=UNOPENED)),
+    ANSWER: Disclosing(take_answer, owed(ANSWER, SentAnswer, lambda _: 1, code=UNOPENED)),
 }
+"""An appeal is the patient's own word: nobody discloses it."""

@@ -82,7 +82,7 @@ def serve_pull(node: MemberNode, sender: str, body: bytes) -> Pulled:
     asked = _check(node, node.ledger.read(), sender, pull)
     numbers, more = _permitted(node, asked)
     sealed = _sealed(node, asked, numbers)  # before it is written down: what is damaged is not served
-    with serving(node, _disclosure(asked, sealed, node.member)) as entry:
+    with serving(node, [_disclosure(asked, sealed, node.member)]) as (entry,):
         height, _ = commit(node, [entry])
         _check(node, node.ledger.read(height), sender, pull)
         cursor = _cursor(node, asked.slip.grant, numbers[-1]) if numbers else pull.cursor

@@ -6,12 +6,14 @@ acknowledged, and the receiver keeps what it took under (sender, id), so that a 
 """
 
 from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from typing import Final
 
 from salus.contracts.membership import port as membership
-from salus.core.encoding import MalformedBytes, Value, decode
+from salus.core.encoding import MalformedBytes, Value, decode, encode
 from salus.node.desk import Outgoing
 from salus.node.errors import Malformed, Unavailable
+from salus.node.exchange.disclosed import Disclosed, delivered_digest, require_disclosed
 from salus.node.exchange.wire import RemoteRefusal
 from salus.node.member import MemberNode
 from salus.vault.envelope import context_of, sign_anew
@@ -33,6 +35,15 @@ class Delivery(Value, frozen=True):
     """What it is, named by its domain: `grant`."""
     body: bytes
     """An envelope, sealed to the receiver."""
+    lines: tuple[Disclosed, ...] = ()
+    """The sender's lines that disclose what is in it."""
+
+
+class Parcel(Value, frozen=True):
+    """A document as it waits on the desk."""
+
+    envelope: bytes
+    lines: tuple[Disclosed, ...]
 
 
 class Taken(Value, frozen=True):
@@ -45,12 +56,27 @@ Taker = Callable[[MemberNode, str, bytes], None]
 """(node, sender, body) → None: takes a document of one kind, idempotently. Raises EdgeError to refuse it."""
 
 
-def deliver(node: MemberNode, receiver: str, kind: str, body: bytes) -> bytes:
-    """Keep a sealed document for sending, durably, try at once, and return its id."""
-    one = Outgoing(node.entropy(16), PREFIX + kind, receiver, body, node.now(), node.now(), 0)
+@dataclass(frozen=True, slots=True)
+class Disclosing:
+    """A taker of documents about patients: none is taken without a committed line for each patient's part of it."""
+
+    taker: Taker
+    owed: Callable[[MemberNode, str, bytes], int]
+    """How many lines a document must show. Raises what the taker raises."""
+
+    def __call__(self, node: MemberNode, sender: str, body: bytes) -> None:
+        """Take it."""
+        self.taker(node, sender, body)
+
+
+def deliver(
+    node: MemberNode, receiver: str, kind: str, body: bytes, *, id_: bytes = b"", lines: tuple[Disclosed, ...] = ()
+) -> None:
+    """Keep a sealed document for sending, durably, and try at once. `id_` is random unless `lines` open to it."""
+    parcel = encode(Parcel(body, lines))
+    one = Outgoing(id_ or node.entropy(ID_BYTES), PREFIX + kind, receiver, parcel, node.now(), node.now(), 0)
     node.desk.send_later(one)
     _try(node, one)
-    return one.id
 
 
 def deliver_due(node: MemberNode) -> int:
@@ -59,7 +85,9 @@ def deliver_due(node: MemberNode) -> int:
 
 
 def _try(node: MemberNode, one: Outgoing) -> bool:
-    question = Delivery(one.id, one.kind.removeprefix(PREFIX), _in_force(node, one))
+    parcel = decode(one.body, Parcel)
+    envelope = _in_force(node, one.receiver, parcel.envelope)
+    question = Delivery(one.id, one.kind.removeprefix(PREFIX), envelope, parcel.lines)
     try:
         node.peers.ask(one.receiver, PATH, question, Taken)
     except (Unavailable, RemoteRefusal) as error:
@@ -70,20 +98,20 @@ def _try(node: MemberNode, one: Outgoing) -> bool:
     return True
 
 
-def _in_force(node: MemberNode, one: Outgoing) -> bytes:
+def _in_force(node: MemberNode, receiver: str, envelope: bytes) -> bytes:
     """Return the document signed with the key in force: one that waited while the own keys rotated was not.
 
     A receiver believes no key but the one in force. What others signed, such as a patient's grant, goes as it came.
     """
     state = node.ledger.read()
     earlier = membership.key_history(state, node.member)[1:]
-    recipients = (keys.receive_key for keys in membership.key_history(state, one.receiver))
+    recipients = (keys.receive_key for keys in membership.key_history(state, receiver))
     try:
-        if not earlier or context_of(one.body).sender != node.member.encode("ascii"):
-            return one.body
-        return sign_anew(one.body, recipients, (keys.signing_key for keys in earlier), sign=node.signing_key)
+        if not earlier or context_of(envelope).sender != node.member.encode("ascii"):
+            return envelope
+        return sign_anew(envelope, recipients, (keys.signing_key for keys in earlier), sign=node.signing_key)
     except EnvelopeRefused:
-        return one.body  # a wallet's, and no envelope: the receiver says so
+        return envelope  # a wallet's, and no envelope: the receiver says so
 
 
 def take(node: MemberNode, takers: Mapping[str, Taker], sender: str, body: bytes) -> Taken:
@@ -101,6 +129,10 @@ def take(node: MemberNode, takers: Mapping[str, Taker], sender: str, body: bytes
         raise Malformed("delivery.id", "a delivery's id has another length", expected=f"{ID_BYTES} bytes")
     with node.taking[delivery.id[0] % len(node.taking)]:  # brought twice at once, it is taken once
         if not node.desk.has(sender, delivery.id):
+            if isinstance(taker, Disclosing):
+                owed, parties = taker.owed(node, sender, delivery.body), (sender, node.member)
+                answer = delivered_digest(node, parties, delivery.kind, delivery.id, delivery.body)
+                require_disclosed(node, sender, delivery.lines, answer, owed)
             taker(node, sender, delivery.body)
             node.desk.take(sender, delivery.id, delivery.kind, node.now())
     return Taken(delivery.id)

@@ -1,13 +1,21 @@
 """Sealed documents between members: what every domain delivers, and how it opens what was delivered."""
 
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from itertools import islice
 from typing import TypeVar
 
+from msgspec import structs
+
 from salus.core.encoding import MalformedBytes, Value, decode, encode
+from salus.node.anchoring import commit, serving
 from salus.node.errors import Malformed
-from salus.node.exchange.delivery import deliver
+from salus.node.exchange.delivery import ID_BYTES, deliver
+from salus.node.exchange.disclosed import delivered_digest, shown
 from salus.node.member import MemberNode
 from salus.vault.envelope import context_of, open_envelope, seal_envelope
 from salus.vault.errors import EnvelopeRefused
+from salus.vault.journal import Disclosure
 
 V = TypeVar("V", bound=Value)
 
@@ -25,6 +33,45 @@ def seal_document(node: MemberNode, receiver: str, kind: str, value: Value) -> b
 def seal_and_deliver(node: MemberNode, receiver: str, kind: str, value: Value) -> None:
     """Seal a document to a member and send it until it is acknowledged. Raises NotFound for a stranger."""
     deliver(node, receiver, kind, seal_document(node, receiver, kind, value))
+
+
+@dataclass(frozen=True, slots=True)
+class Telling:
+    """A document about patients, for one member, and the line of each patient that it is about."""
+
+    receiver: str
+    kind: str
+    value: Value
+    lines: Sequence[Disclosure]
+
+
+def disclose(node: MemberNode, *documents: Telling) -> None:
+    """Seal documents about patients and send them; all their lines are committed before, in one transaction.
+
+    Each line opens to its document and to no other. Raises NotFound for a stranger, Unavailable or Refused while the
+    lines cannot be committed: then nothing leaves, and a line `not-served` for each says so.
+    """
+    sealed, lines = [], []
+    for one in documents:
+        envelope, id_ = seal_document(node, one.receiver, one.kind, one.value), node.entropy(ID_BYTES)
+        answer = delivered_digest(node, (node.member, one.receiver), one.kind, id_, envelope)
+        sealed.append((one, envelope, id_))
+        lines += [structs.replace(line, answer=answer) for line in one.lines]
+    with serving(node, lines) as entries:
+        if entries:
+            commit(node, entries)
+        proven = iter([shown(node.vault.line(entry)) for entry in entries])
+        for one, envelope, id_ in sealed:
+            deliver(node, one.receiver, one.kind, envelope, id_=id_, lines=tuple(islice(proven, len(one.lines))))
+
+
+def owed(kind: str, type_: type[V], count: Callable[[V], int], *, code: str) -> Callable[[MemberNode, str, bytes], int]:
+    """Return how a receiver counts the lines that a document of a kind owes: one for each patient's part of it."""
+
+    def counted(node: MemberNode, sender: str, envelope: bytes) -> int:
+        return count(open_document(node, sender, kind, envelope, type_, code=code))
+
+    return counted
 
 
 def open_document(node: MemberNode, sender: str, kind: str, envelope: bytes, type_: type[V], *, code: str) -> V:

@@ -10,7 +10,6 @@ from typing import Final
 
 from salus.agreements.grants import Document, Grant, GrantRefused, check_document, grant_id, present, slip_of
 from salus.contracts.consent import port as consent
-from salus.contracts.records.port import Anchored, is_anchor, read_anchor
 from salus.core.encoding import MalformedBytes, Value, decode, encode
 from salus.core.proof.batch import root_from_batch
 from salus.core.proof.digest import framed
@@ -22,6 +21,7 @@ from salus.node.desk import Held
 from salus.node.errors import EdgeError, Forbidden, Malformed, NotFound, Unavailable
 from salus.node.exchange.custodian import MANIFEST_LABEL
 from salus.node.exchange.derived import derived_id
+from salus.node.exchange.disclosed import anchor_in
 from salus.node.exchange.pull import (
     DEFERRED,
     FORMAT,
@@ -255,7 +255,7 @@ def _check_disclosure(node: MemberNode, asked: Asked, manifest: Manifest) -> Non
     committed = node.ledger.outcome(manifest.disclosure)
     if committed is None or committed.height != manifest.height or manifest.height <= asked.seen:
         raise Malformed("pull.disclosure", "no disclosure of this pull is on the ledger", got=custodian)
-    disclosed = _anchor_in(node, manifest.disclosure)
+    disclosed = anchor_in(node, manifest.disclosure)
     if disclosed is None or disclosed.submitter != custodian:
         raise Malformed("pull.disclosure", "the transaction named is no disclosure of the custodian", got=custodian)
     answer = answer_digest(asked.whole, custodian, node.member, manifest.leaves)
@@ -280,16 +280,8 @@ def _verified(served: Served, leaf: bytes, anchored: dict[bytes, str], custodian
 
 def _writer_of(node: MemberNode, root: bytes, tx_id: bytes) -> str:
     """Return who anchored `root` in that transaction, as the own ledger has it, or nobody."""
-    anchor = _anchor_in(node, tx_id)
+    anchor = anchor_in(node, tx_id)
     return anchor.submitter if anchor is not None and anchor.root == root else ""
-
-
-def _anchor_in(node: MemberNode, tx_id: bytes) -> Anchored | None:
-    """Return what a transaction anchored, as the own ledger has it, or None if it is no anchor."""
-    outcome = node.ledger.outcome(tx_id)
-    if outcome is None or outcome.code or not is_anchor(outcome.data):
-        return None
-    return read_anchor(outcome.data)
 
 
 def _counted(received: Sequence[Received]) -> tuple[str, ...]:

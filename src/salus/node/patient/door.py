@@ -176,8 +176,8 @@ def _records(node: MemberNode, link: bytes, argument: bytes) -> m.OwnRecords:
             action="export",
             what=(f"records {len(refs)}",),
         )
-        with serving(node, own) as entry:
-            commit(node, [entry])
+        with serving(node, [own]) as entries:
+            commit(node, entries)
     return m.OwnRecords(
         id_,
         tuple(one.without_keys() for one in pulled.records),

@@ -17,10 +17,11 @@ from salus.core.encoding import decode, encode
 from salus.core.proof.digest import mac
 from salus.core.transaction import sign_as_author
 from salus.engines.ports import Outcome
-from salus.node.anchoring import anchor, commit
+from salus.node.anchoring import anchor
 from salus.node.errors import Conflict, Forbidden, Malformed, NotFound
+from salus.node.exchange.documents import Telling, disclose
 from salus.node.member import MemberNode
-from salus.node.trials.exchange import curve, send
+from salus.node.trials.exchange import ACTS, curve, send
 from salus.node.trials.founding import STUDY
 from salus.node.trials.kept import (
     Delegated,
@@ -398,21 +399,17 @@ def send_acts(node: MemberNode, request: SendActs) -> ActsSent:
             withheld += 1
             continue
         due.append((key, subject, numbers))
-    lines = [
-        Disclosure(
-            Side.CUSTODIAN, subject.link, name, "", "", RESEARCH, "trial", (f"{ACT} {len(numbers) - subject.sent}",)
-        )
-        for _, subject, numbers in due
-        for name in receivers
-    ]
-    if lines:
-        commit(node, node.vault.journal(lines))
+    documents = []
     for key, subject, numbers in due:
         pulled = node.vault.seal_for_pull(numbers[subject.sent :])
         roots = tuple(Rooted(each.root, each.tx_id) for each in pulled.anchorings)
         sent = SentActs(study, key[16:], node.ledger.head().height, told.investigator, told.acts, pulled.records, roots)
+        what = (f"{ACT} {len(numbers) - subject.sent}",)
         for name in receivers:
-            send(node, name, "acts", sent)
+            line = Disclosure(Side.CUSTODIAN, subject.link, name, "", "", RESEARCH, "trial", what)
+            documents.append(Telling(name, ACTS, sent, [line]))
+    disclose(node, *documents)
+    for key, subject, numbers in due:
         keep(node, key, structs.replace(subject, sent=len(numbers)))
     acts = sum(len(numbers) - subject.sent for _, subject, numbers in due)
     return ActsSent(participants=len(due), acts=acts, withheld=withheld)

@@ -9,8 +9,8 @@ from salus.contracts.records.port import read_anchor
 from salus.contracts.trials import port
 from salus.core.encoding import MalformedBytes, Value, decode
 from salus.node.errors import Conflict, Forbidden, Malformed, Unavailable
-from salus.node.exchange.delivery import Taker, deliver
-from salus.node.exchange.documents import open_document, seal_document
+from salus.node.exchange.delivery import Disclosing, Taker, deliver
+from salus.node.exchange.documents import open_document, owed, seal_document
 from salus.node.member import MemberNode
 from salus.node.trials.kept import (
     Dealing,
@@ -38,6 +38,7 @@ from salus.vault.served import receive
 
 UNOPENED: Final = "trials.envelope"
 PREFIX: Final = "trial-"
+ACTS: Final = PREFIX + "acts"
 V = TypeVar("V", bound=Value)
 
 
@@ -224,9 +225,9 @@ TAKERS: Final[Mapping[str, Taker]] = dict(
         _taker("partials", PartialsBatch, _partials),
         _taker("envelope", EnvelopeBatch, _envelope),
         _taker("kit", KitBatch, _kit),
-        _taker("acts", SentActs, _acts),
         _taker("rows", Rows, _rows),
         _taker("draws", Draws, _draws),
+        (ACTS, Disclosing(_taker("acts", SentActs, _acts)[1], owed(ACTS, SentActs, lambda _: 1, code=UNOPENED))),
     )
 )
 """What is taken of trials, by kind of delivery."""
