@@ -208,6 +208,10 @@ class MemberNode:
             "ledger_reachable": int(self.ledger.reachable),
             "batches_unanchored": len(self.vault.unanchored()),
             **{f'validator_faults{{member="{who}",fault="{what}"}}': count for (who, what), count in faults.items()},
+            **{
+                f'peer_faults{{member="{who}",code="{code}"}}': count
+                for (who, code), count in tuple(self.peers.faults.items())
+            },
         }
 
     def close(self) -> None:

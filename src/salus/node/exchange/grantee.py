@@ -216,7 +216,15 @@ class Asked:
 
 
 def verify_answer(node: MemberNode, asked: Asked, pulled: Pulled) -> tuple[Manifest, list[Received]]:
-    """Verify sealed records and their manifest as `asked`. Raises Malformed."""
+    """Verify sealed records and their manifest as `asked`; count what does not hold against its sender. Raises Malformed."""
+    try:
+        return _verified_answer(node, asked, pulled)
+    except Malformed as error:
+        node.peers.faulted(asked.custodian, error.code)
+        raise
+
+
+def _verified_answer(node: MemberNode, asked: Asked, pulled: Pulled) -> tuple[Manifest, list[Received]]:
     custodian = asked.custodian
     keys = node.keys_of(custodian)
     if not verify(keys.signing_key, framed(MANIFEST_LABEL, (pulled.manifest,)), pulled.signature):

@@ -6,12 +6,14 @@ key up in the state of its own ledger, so a suspended member's requests are refu
 
 import base64
 import ssl
+from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final, Protocol, Self, TypeVar
 from urllib.parse import urlsplit
 
 import httpx
+import structlog
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from salus.core.encoding import MalformedBytes, Value, decode, encode
@@ -29,6 +31,7 @@ MAX_BODY_BYTES: Final = 16 * 1024 * 1024  # a question: the largest delivers a d
 # An answer of a pull holds 8 MB of records or one larger one (64 MB, padded by at most an eighth), and the house's.
 MAX_ANSWER_BYTES: Final = 96 * 1024 * 1024
 CHUNK_BYTES: Final = 64 * 1024
+_log = structlog.get_logger()
 
 
 @dataclass(frozen=True, slots=True)
@@ -134,6 +137,14 @@ class Peers:
         self._endpoint_of = endpoint_of
         self._clock = clock
         self._entropy = entropy
+        self.faults: Counter[tuple[str, str]] = Counter()
+        """How often which member did not answer, or answered what does not hold (code), since this process began."""
+
+    def faulted(self, member: str, code: str) -> None:
+        """Count a fault of another member; the first of each kind is logged under its name."""
+        self.faults[member, code] += 1
+        if self.faults[member, code] == 1:
+            _log.warning("peer.fault", member=self._member, peer=member, code=code)
 
     def ask(self, member: str, path: str, question: Value, answer: type[A]) -> A:
         """Send `question` to a member and return its answer. Raises RemoteRefusal or Unavailable."""
@@ -144,13 +155,15 @@ class Peers:
         request = HttpRequest("POST", endpoint + path, fields, encode(question))
         nonce = base64.urlsafe_b64encode(self._entropy(16)).rstrip(b"=").decode()
         signed = sign(request, self._key.sign, keyid=self._member, now=self._clock(), nonce=nonce, tag=TAG, also=ALSO)
-        answered = self._transport.send(
-            endpoint, HttpRequest("POST", request.target_uri, {**fields, **signed}, request.body)
-        )
+        wire = HttpRequest("POST", request.target_uri, {**fields, **signed}, request.body)
         try:
-            return decode(read_answer(member, answered), answer)
+            return decode(read_answer(member, self._transport.send(endpoint, wire)), answer)
         except MalformedBytes as error:
+            self.faulted(member, "exchange.answer")
             raise Unavailable("exchange.answer", "the other node answered what is no answer", got=member) from error
+        except Unavailable as error:
+            self.faulted(member, error.code)
+            raise
 
 
 class InProcess:
