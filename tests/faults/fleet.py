@@ -9,6 +9,7 @@ import json
 import os
 import resource
 import signal
+import ssl
 import time
 from base64 import b64decode
 from collections import Counter
@@ -17,8 +18,9 @@ from contextlib import ExitStack
 from dataclasses import dataclass, field
 from pathlib import Path
 from threading import Event, Lock, Thread
-from typing import Any, Self
+from typing import Any, Protocol, Self
 
+import httpx
 import msgspec
 
 from salus.contracts.registry import REGISTRY
@@ -29,8 +31,7 @@ from salus.node.errors import EdgeError
 from salus.node.network.directory import AskStatus, Status, status
 from salus.node.network.supervising import ask_node
 from salus.node.network.transacting import SendTransaction, send
-from tests.faults.relay import Relay
-from tests.processes.members import Member, certificate, free_port, member
+from tests.processes.members import COMMAND, certificate, free_port, member
 
 NAMES = ("north", "south", "lab", "payer")
 PATIENCE = 90.0
@@ -59,28 +60,45 @@ class Acknowledged:
     lock: Lock = field(default_factory=Lock)
 
 
+class Ground(Protocol):
+    """What lies between the members."""
+
+    def host(self, name: str) -> str: ...
+    def prefix(self, name: str) -> list[str]: ...
+    def peers(self, engines: dict[str, tuple[str, str]]) -> dict[str, str]: ...
+    def weather(self, *members: str, delay: tuple[float, float] = ..., loss: float = ...) -> None: ...
+    def cut(self, *members: str) -> None: ...
+    def heal(self) -> None: ...
+
+
 class Fleet:
     """The members by name, their relay, and what was acknowledged. Use as a context: everything ends with it."""
 
-    def __init__(self, folder: Path, seed: int, endpoints: dict[str, str] | None = None) -> None:
+    def __init__(self, folder: Path, ground: Ground, endpoints: dict[str, str] | None = None) -> None:
         """`endpoints` are where the network finds a member's node, if not at its own port."""
-        self.folder, self.relay = folder, Relay(seed)
-        self.tls = certificate(folder)
+        self.folder, self.relay = folder, ground
+        self.tls = folder / "tls.pem", folder / "tls.key"
+        if not self.tls[0].exists():
+            certificate(folder, "127.0.0.1", *(ground.host(name) for name in NAMES))
         self.members = {name: member(folder, name, tls=self.tls) for name in NAMES}
-        self.engines = {name: free_port() for name in NAMES}
+        self.urls = {name: f"https://{ground.host(name)}:{one.port}" for name, one in self.members.items()}
+        self.endpoints = {**self.urls, **(endpoints or {})}
+        for name, one in self.members.items():
+            one.environment["SALUS_HTTP_HOST"] = ground.host(name)
+            one.environment["SALUS_HTTP_PUBLIC_URL"] = self.endpoints[name]
+            one.program = [*ground.prefix(name), *COMMAND]
         self.acknowledged = Acknowledged()
-        self.endpoints = {name: f"https://127.0.0.1:{one.port}" for name, one in self.members.items()}
-        self.endpoints |= endpoints or {}
         self.ends = ExitStack()
 
     def __enter__(self) -> Self:
-        self.ends.callback(self.relay.close)
-        self._found()
-        for name in NAMES:
-            self.ends.callback(self.end, name)
-            self.members[name].serve()
-        for name in NAMES:
-            until(lambda name=name: self.status(name).reachable, f"{name} hears blocks")
+        with self.ends:
+            self._found()
+            for name in NAMES:
+                self.ends.callback(self.end, name)
+                self.start(name)
+            for name in NAMES:
+                until(lambda name=name: self.status(name).reachable, f"{name} hears blocks")
+            self.ends = self.ends.pop_all()
         return self
 
     def __exit__(self, *_: object) -> None:
@@ -88,27 +106,24 @@ class Fleet:
 
     def _found(self) -> None:
         """Found the consortium as a deployment does: cards and shares from everybody, one founding file to everybody."""
-        cards, shares, engines = [], [], {}
+        cards, shares = [], []
         for name, one in self.members.items():
-            listen = f"127.0.0.1:{self.engines[name]}"
+            listen = f"{self.relay.host(name)}:{free_port()}"
             one.environment["SALUS_CONSENSUS_LISTEN"] = listen
             about = ("--name", name, "--roles", "provider", "--jurisdiction", "DE", "--endpoint", self.endpoints[name])
             cards += ["--cards", one.told("network", "card", *about)["card"]]
             shares += ["--shares", one.told("network", "share", "--address", listen)["share"]]
-        first = self.members[NAMES[0]]
         founding = self.folder / "founding.json"
-        made = first.told("network", "assemble", "--network", "lake-county", *cards, *shares)
+        made = self.members[NAMES[0]].told("network", "assemble", "--network", "lake-county", *cards, *shares)
         founding.write_bytes(b64decode(made["founding"]))
-        for name, text in json.loads(founding.read_bytes())["peers"].items():
-            engines[name] = text.partition("@")[0]
-        for name, one in self.members.items():
+        engines = {
+            name: (text.partition("@")[0], text.partition("@")[2])
+            for name, text in json.loads(founding.read_bytes())["peers"].items()
+        }
+        for one in self.members.values():
             one.told("network", "begin", "--founding", str(founding))
-            peers = [
-                f"{engines[other]}@127.0.0.1:{self.relay.between(name, other, self.engines[other])}"
-                for other in NAMES
-                if other != name
-            ]
-            one.environment["SALUS_CONSENSUS_PEERS"] = ",".join(peers)
+        for name, peers in self.relay.peers(engines).items():
+            self.members[name].environment["SALUS_CONSENSUS_PEERS"] = peers
 
     # What is asked ----------------------------------------------------------------------------------------------
 
@@ -231,6 +246,11 @@ class Fleet:
         lines = self.members[name].log.read_text().splitlines()
         return [json.loads(line) for line in lines if line.startswith("{")]
 
+    def metrics(self, name: str) -> str:
+        """Return what a member's node tells at /metrics."""
+        trust = ssl.create_default_context(cafile=str(self.tls[0]))
+        return httpx.get(f"{self.urls[name]}/metrics", verify=trust).raise_for_status().text
+
     def audit(self, names: Iterable[str] = NAMES) -> dict[str, int]:
         """Compare the folders of members that have ended; return what was compared.
 
@@ -272,4 +292,4 @@ def _zombie(process: int) -> bool:
     return True
 
 
-__all__ = ("NAMES", "Fleet", "Member", "until")
+__all__ = ("NAMES", "Fleet", "until")

@@ -42,6 +42,8 @@ class Weather:
 class Relay:
     """Carries streams between named members; each pair has its weather. Close it to end everything."""
 
+    kind = "one machine's loopback, a relay of the streams between the engines"
+
     def __init__(self, seed: int) -> None:
         self._chance = random.Random(seed)
         self._weather: dict[frozenset[str], Weather] = {}
@@ -56,6 +58,24 @@ class Relay:
         self._loop.call_soon_threadsafe(self._loop.stop)
         self._thread.join()
         self._loop.close()
+
+    def host(self, name: str) -> str:  # noqa: ARG002 - a ground's signature
+        return "127.0.0.1"
+
+    def prefix(self, name: str) -> list[str]:  # noqa: ARG002 - a ground's signature
+        """Return what a member's program is started with."""
+        return []
+
+    def peers(self, engines: dict[str, tuple[str, str]]) -> dict[str, str]:
+        """Return by member where it meets the others' engines; `engines` has (node id, host:port) by member."""
+        return {
+            name: ",".join(
+                f"{id_}@127.0.0.1:{self.between(name, other, int(address.rpartition(':')[2]))}"
+                for other, (id_, address) in engines.items()
+                if other != name
+            )
+            for name in engines
+        }
 
     def between(self, one: str, other: str, target: int) -> int:
         """Return a port on loopback through which `one` reaches the port `target` of `other`."""

@@ -26,11 +26,12 @@ COMMAND = [sys.executable, "-c", "import sys; from salus.cli.main import main; s
 START_SECONDS = 60
 
 
-def certificate(folder: Path) -> tuple[Path, Path]:
-    """Write a self-signed certificate for 127.0.0.1 and its key; return their paths."""
+def certificate(folder: Path, *hosts: str) -> tuple[Path, Path]:
+    """Write a self-signed certificate for these addresses (127.0.0.1) and its key; return their paths."""
     key = ec.generate_private_key(ec.SECP256R1())
     name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "127.0.0.1")])
     now = dt.datetime.now(dt.UTC)
+    addresses = [x509.IPAddress(ipaddress.ip_address(host)) for host in hosts or ("127.0.0.1",)]
     made = (
         x509.CertificateBuilder()
         .subject_name(name)
@@ -39,7 +40,7 @@ def certificate(folder: Path) -> tuple[Path, Path]:
         .serial_number(x509.random_serial_number())
         .not_valid_before(now - dt.timedelta(days=1))
         .not_valid_after(now + dt.timedelta(days=1))
-        .add_extension(x509.SubjectAlternativeName([x509.IPAddress(ipaddress.ip_address("127.0.0.1"))]), critical=False)
+        .add_extension(x509.SubjectAlternativeName(addresses), critical=False)
         .add_extension(x509.BasicConstraints(ca=True, path_length=None), critical=True)
         .sign(key, hashes.SHA256())
     )
@@ -66,6 +67,8 @@ class Member:
     port: int
     environment: dict[str, str]
     process: "subprocess.Popen[str] | None" = None
+    program: list[str] = field(default_factory=lambda: COMMAND)
+    """What is started to serve."""
     log: Path = field(init=False)
 
     def __post_init__(self) -> None:
@@ -95,7 +98,12 @@ class Member:
         """Start the node and wait until it listens."""
         with self.log.open("a") as log:
             self.process = subprocess.Popen(
-                [*COMMAND, "serve"], cwd=self.home, env=self.environment, stdout=subprocess.PIPE, stderr=log, text=True
+                [*self.program, "serve"],
+                cwd=self.home,
+                env=self.environment,
+                stdout=subprocess.PIPE,
+                stderr=log,
+                text=True,
             )
         assert self.process.stdout is not None
         ready = select.select([self.process.stdout], [], [], START_SECONDS)[0]
