@@ -6,8 +6,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from salus.contracts.membership.constitution import MAX_MEMBERS
 from salus.core import receipt as receipts
 from salus.core.proof import ed25519, trust
+from salus.core.proof.checkpoint import MAX_COSIGNERS, CosignerChange
 from salus.core.proof.errors import BadSignature, MalformedProof, ProofMismatch, Unproven, Untrusted, Unwitnessed
 from salus.core.proof.receipt import Receipt
 from tests.core.proof.consortium import Consortium, Party
@@ -246,7 +248,7 @@ def test_a_trust_file_comes_back_as_it_went():
         ('"member": "member-1"', '"name": "member-1"'),
         ('"member": "member-1"', '"member": 7'),
         ("salus-trust/1", "salus-trust/2"),
-        ('"cosigners": [', '"cosigners": [' + "{}," * 65),
+        ('"cosigners": [', '"cosigners": [' + "{}," * 129),
         ("6e", "6E"),
     ],
 )
@@ -259,6 +261,18 @@ def test_a_trust_file_is_strict(old: str, new: str):
         trust.Trust.from_json(text.replace(old, new, 1).encode())
 
 
+def test_as_many_as_may_be_members_and_witnesses_can_sign():
+    assert MAX_COSIGNERS == MAX_MEMBERS
+    net = Consortium(MAX_MEMBERS, outside=MAX_COSIGNERS)
+    net.grow(2)
+    believed = net.trust(needed=MAX_COSIGNERS)
+    assert trust.Trust.from_json(believed.to_json().encode()) == believed
+    net.grow(1)
+    believed.accept_receipt(Receipt.decode(net.receipt(0, net.checkpoint(signers=MAX_MEMBERS)).encode()))
+    change = CosignerChange.decode(net.change(2, net.parties, signers=MAX_MEMBERS).encode())
+    assert net.trust(needed=1).followed(change, []).number == 2
+
+
 def test_who_keeps_the_ledger_is_no_witness_and_no_key_is_weak():
     net = Consortium(1, outside=1)
     believed = net.trust(needed=1)
@@ -269,7 +283,7 @@ def test_who_keeps_the_ledger_is_no_witness_and_no_key_is_weak():
     for wrong in (
         {"cosigners": (("weak", weak),)},
         {"cosigners": ()},
-        {"cosigners": tuple(Party(f"m{number:03}").listed for number in range(65))},
+        {"cosigners": tuple(Party(f"m{number:03}").listed for number in range(129))},
         {"network": b"short"},
     ):
         with pytest.raises(MalformedProof):

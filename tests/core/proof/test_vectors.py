@@ -6,10 +6,11 @@ from pathlib import Path
 from salus.core import map as state_map
 from salus.core.proof import cose, statemap
 from salus.core.proof.digest import digest, mac
+from salus.core.proof.leaf import BlockLeaf, TransactionLeaf
 from salus.core.proof.opening import disclosure_leaf, record_leaf
-from salus.core.proof.receipt import Receipt, StateProof
+from salus.core.proof.receipt import ConsistencyPath, Receipt, StateProof
 from salus.core.proof.trust import Trust
-from tests.core.proof.test_receipt import NET, RECEIPT, STATE
+from tests.core.proof.test_receipt import CHANGE, NET, RECEIPT, STATE
 
 VECTORS = json.loads((Path(__file__).parents[2] / "vectors/proof/formats.json").read_text())
 
@@ -25,6 +26,22 @@ def made() -> dict[str, str]:
         "key id of 32 bytes k": cose.kid_of(b"k" * 32).hex(),
         "issuer of network 32 bytes n": cose.issuer_of(b"n" * 32),
         "path of row key 0007 then row": statemap.state_path(b"\x00\x07row").hex(),
+        "transaction leaf of id 32 bytes t, signatures digest 32 bytes s, code 7001, no data": TransactionLeaf(
+            b"t" * 32, b"s" * 32, 7001, b""
+        )
+        .encode()
+        .hex(),
+        "block leaf of height 1, time 1000, state root 32 bytes r, parameters digest 32 bytes p": BlockLeaf(
+            1, 1_000, b"r" * 32, b"p" * 32
+        )
+        .encode()
+        .hex(),
+        "application hash of the log of size 5 and root 32 bytes r": digest(
+            "salus/v1/app", (5).to_bytes(8, "big"), b"r" * 32
+        ).hex(),
+        "change of cosigners": CHANGE.encode().hex(),
+        "bytes to sign, change of cosigners, 32 bytes k as key": CHANGE.to_sign(b"k" * 32).hex(),
+        "consistency path from size 3": ConsistencyPath(3, NET.log.size, tuple(NET.consistency(3))).encode().hex(),
         "state root of paths 00.. to 04.. with value hashes 01.. to 05..": root.digest.hex(),
         "bytes to sign, checkpoint, 32 bytes k as key": RECEIPT.checkpoint.to_sign(b"k" * 32).hex(),
         "receipt": RECEIPT.encode().hex(),

@@ -19,7 +19,7 @@ from salus.core.proof.merkle import MAX_SIZE
 
 CHECKPOINT: Final = "salus/v1/checkpoint"
 CHANGE: Final = "salus/v1/cosigners"
-MAX_COSIGNERS: Final = 64  # a consortium has 4 to 10; witnesses come to them
+MAX_COSIGNERS: Final = 128  # as many as members there may be: all of them cosign an embedded ledger
 MAX_COSIGNATURES: Final = 2 * MAX_COSIGNERS
 MAX_MEMBER: Final = 32  # characters of a member id
 COSIGNATURE_BYTES: Final = cose.KID_BYTES + SIGNATURE_BYTES

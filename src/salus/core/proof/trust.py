@@ -24,7 +24,7 @@ from salus.core.proof.errors import BadSignature, MalformedProof, ProofMismatch,
 from salus.core.proof.receipt import Receipt
 
 FORMAT: Final = "salus-trust/1"
-MAX_FILE: Final = 64 * 1024  # 64 cosigners and as many witnesses take less than half
+MAX_FILE: Final = 64 * 1024  # 128 cosigners and as many witnesses take less than 40 KB
 
 
 def quorum(cosigners: int) -> int:

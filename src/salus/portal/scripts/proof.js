@@ -89,7 +89,7 @@ export function pathIn(data) {
 const kidOf = (key) => digest("salus/v1/kid", key).slice(0, 8);
 
 function cosignatures(bytes) {
-  need(bytes instanceof Uint8Array && bytes.length % 72 === 0 && bytes.length <= 72 * 128, "cosignatures");
+  need(bytes instanceof Uint8Array && bytes.length % 72 === 0 && bytes.length <= 72 * 256, "cosignatures");
   const pairs = Array.from({ length: bytes.length / 72 }, (_, at) => bytes.slice(72 * at, 72 * at + 72));
   const names = pairs.map((pair) => hex(pair.slice(0, 8)));
   need(names.every((name, at) => !at || names[at - 1] < name), "cosignatures out of order or twice");
@@ -116,7 +116,7 @@ export function changeIn(data) {
 }
 
 function checkKeys(listed) {
-  need(Array.isArray(listed) && listed.length > 0 && listed.length <= 64, "1 to 64 keys");
+  need(Array.isArray(listed) && listed.length > 0 && listed.length <= 128, "1 to 128 keys");
   for (const [at, one] of listed.entries()) {
     need(Array.isArray(one) && one.length === 2 && typeof one[0] === "string" && one[1]?.length === 32, "a name and a key");
     need(!at || listed[at - 1][0] < one[0], "keys out of order or twice");
