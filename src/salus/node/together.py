@@ -106,7 +106,8 @@ class Together:
         head = self.owner.ledger.head()
         for node in self.nodes.values():
             node.wait_for(head.height)
-        self.owner.cosigning.covering(head.log_size - 1, COSIGN_SECONDS)
+        for node in self.nodes.values():  # each proves with the checkpoints that it has heard of itself
+            node.cosigning.covering(head.log_size - 1, COSIGN_SECONDS)
 
     def holder(self, *, entropy: Callable[[int], bytes] = os.urandom) -> Holder:
         """Return a patient with a fresh wallet, who trusts this network."""
