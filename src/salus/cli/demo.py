@@ -2,6 +2,7 @@
 
 import argparse
 import shutil
+import sys
 import tempfile
 import time
 from pathlib import Path
@@ -70,8 +71,15 @@ def _told(chapter: Chapter, source: Path | None, report: Path) -> int:
     verdict = "Everything held" if telling.held else "NOT everything held"
     console.print(Text(f"{verdict}: {len(telling.steps)} steps in {seconds:.1f} s. Report: {report}", style="bold"))
     if telling.held:
-        console.print(Panel("\n".join(telling.next_commands), title="try next", title_align="left", expand=False))
+        spelled = "\n".join(spelled_out(one, shutil.which("salus"), sys.argv[0]) for one in telling.next_commands)
+        console.print(Panel(spelled, title="try next", title_align="left", expand=False))
     return 0 if telling.held else 1
+
+
+def spelled_out(command: str, on_path: str | None, started: str) -> str:
+    """Return a command as it can be typed: by the path that started this one while `salus` is not on the path."""
+    typed = "python -m salus" if Path(started).name == "__main__.py" else started
+    return command if on_path else command.replace("salus", typed, 1)
 
 
 def _show(console: Console, step: Step) -> None:

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Protocol
 
 from salus.core.errors import SalusError
+from salus.node.mapping import edge_error
 
 
 @dataclass
@@ -41,8 +42,8 @@ class Step:
         try:
             yield
         except kinds as error:
-            code = getattr(error, "code", type(error).__name__)
-            self.figures[claim] = f"refused ({code})"
+            coded = edge_error(error) if isinstance(error, SalusError) and not hasattr(error, "code") else error
+            self.figures[claim] = f"refused ({getattr(coded, 'code', type(error).__name__)})"
         else:
             self.failures.append(f"{claim}: was not refused")
 
