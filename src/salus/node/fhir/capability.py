@@ -29,6 +29,15 @@ OPERATIONS: Final = {
         {"name": "export", "definition": "http://hl7.org/fhir/uv/bulkdata/OperationDefinition/patient-export"},
         {"name": "summary", "definition": "http://hl7.org/fhir/uv/ips/OperationDefinition/summary"},
     ],
+    "ValueSet": [
+        {"name": "expand", "definition": "http://hl7.org/fhir/OperationDefinition/ValueSet-expand"},
+        {"name": "validate-code", "definition": "http://hl7.org/fhir/OperationDefinition/ValueSet-validate-code"},
+    ],
+    "CodeSystem": [
+        {"name": "lookup", "definition": "http://hl7.org/fhir/OperationDefinition/CodeSystem-lookup"},
+        {"name": "validate-code", "definition": "http://hl7.org/fhir/OperationDefinition/CodeSystem-validate-code"},
+        {"name": "subsumes", "definition": "http://hl7.org/fhir/OperationDefinition/CodeSystem-subsumes"},
+    ],
     "Consent": [
         {"name": "fileConsent", "definition": f"{_FAST}/fileConsent"},
         {"name": "revokeConsent", "definition": f"{_FAST}/revokeConsent"},

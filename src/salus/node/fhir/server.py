@@ -3,6 +3,7 @@
 from typing import Final
 
 from salus.interop.fhir.survey import TYPES
+from salus.interop.fhir.terminology import Terminology
 from salus.node.errors import EdgeError, NotFound
 from salus.node.fhir.answers import NO_METHOD, Answer, FhirRefused, Request
 from salus.node.fhir.asking import Asking, Leases
@@ -11,6 +12,7 @@ from salus.node.fhir.auditing import KIND as AUDIT
 from salus.node.fhir.auditing import LABEL as AUDIT_LABEL
 from salus.node.fhir.bundles import Bundles, Dispatch
 from salus.node.fhir.capability import capability_statement
+from salus.node.fhir.coding import Coding
 from salus.node.fhir.describing import DESCRIPTION, asked_types, description
 from salus.node.fhir.exporting import EXPORT, JOBS, Exporting
 from salus.node.fhir.filing import Filing
@@ -56,7 +58,16 @@ class FhirServer:
             ("POST", EXPORT): self._exporting.kick_off,
             ("POST", IMPORT): self._importing.kick_off,
         }
+        coding = Coding(Terminology(self._validating.profiles))
+        terminology = {
+            ("ValueSet", "$expand"): coding.expand,
+            ("ValueSet", "$validate-code"): coding.validate_in_set,
+            ("CodeSystem", "$validate-code"): coding.validate_in_system,
+            ("CodeSystem", "$lookup"): coding.look_up,
+            ("CodeSystem", "$subsumes"): coding.subsumes,
+        }
         self._operations = {
+            **{(method, *asked): answer for method in ("GET", "POST") for asked, answer in terminology.items()},
             ("POST", "Consent", "$fileConsent"): filing.file,
             ("POST", "Consent", "$revokeConsent"): filing.revoke,
             ("POST", "AuditEvent", "$recordDisclosure"): filing.record,

@@ -12,6 +12,7 @@ from salus.interop.fhir.gate import Resource
 from salus.interop.fhir.refusal import Refused
 from salus.interop.fhir.tokens import LIMITS, decode
 from salus.interop.fhir.validation import Validator, outcome
+from salus.interop.fhir.validation.profiles import Profiles
 from salus.node.errors import Malformed, NotFound
 from salus.node.fhir.answers import BAD, Answer, FhirRefused, Invalid, Request, refused
 from salus.node.fhir.presenting import instant, raw
@@ -54,6 +55,11 @@ class Validating:
     def __init__(self, validator: Validator, *, enforced: bool) -> None:
         self._validator = validator
         self._enforced = enforced
+
+    @property
+    def profiles(self) -> Profiles:
+        """The profiles, value sets and code systems at hand."""
+        return self._validator.profiles
 
     def admit(self, resource: Resource, now: int) -> None:
         """Refuse a resource that is to be written and breaks a rule. Raises Invalid."""

@@ -104,6 +104,14 @@ class Profiles:
         """Return the canonical addresses of the profiles at hand."""
         return sorted(url for url, one in self._structures.items() if one.get("derivation") == "constraint")
 
+    def expand(self, url: str) -> dict[str, set[str]] | None:
+        """Return a value set's codes by system, None when they are not all at hand."""
+        return self._expand(url, 0)
+
+    def system(self, url: str) -> dict[str, Any]:
+        """Return a code system's definition, empty when it is not at hand."""
+        return self._systems.get(url, {})
+
     def get(self, url: str) -> Part | None:
         """Return a profile, None for one that is not at hand. Raises ProfileUnusable."""
         url = bare(url)
