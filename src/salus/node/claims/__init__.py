@@ -2,6 +2,7 @@
 
 from salus.node.claims.alone import adjudicate_claims, audit_remittance, check_plan_document
 from salus.node.claims.approving import approve, ask_approval, list_approvals, timeliness
+from salus.node.claims.asking import ask_information, inform, list_answers, withdraw_claim
 from salus.node.claims.deciding import correct_claim, decide_claims, rule_on_claim
 from salus.node.claims.keeper import open_year, share_year
 from salus.node.claims.listing import explain_case, list_cases, recompute_decision
@@ -11,12 +12,15 @@ __all__ = [
     "adjudicate_claims",
     "approve",
     "ask_approval",
+    "ask_information",
     "audit_remittance",
     "check_plan_document",
     "correct_claim",
     "decide_claims",
     "dispute_decision",
     "explain_case",
+    "inform",
+    "list_answers",
     "list_approvals",
     "list_cases",
     "open_year",
@@ -26,4 +30,5 @@ __all__ = [
     "submit_claims",
     "submit_secondary",
     "timeliness",
+    "withdraw_claim",
 ]

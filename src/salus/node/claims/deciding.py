@@ -10,6 +10,7 @@ from msgspec import Meta
 from salus.agreements.claims.alone import sound_claims
 from salus.agreements.claims.decide import RULABLE, decide
 from salus.agreements.claims.decision import Cell
+from salus.agreements.claims.door import door_answer
 from salus.agreements.claims.history import History
 from salus.agreements.claims.keeping import Amount, CellName, Take
 from salus.agreements.claims.members import Members, person_of
@@ -19,6 +20,7 @@ from salus.contracts.claims import port
 from salus.core.proof.digest import digest
 from salus.interop.x12.calendar import date_of
 from salus.interop.x12.claim import Claim
+from salus.interop.x12.envelope import Stamp
 from salus.interop.x12.tokens import Unreadable
 from salus.node.claims import documents
 from salus.node.claims.approvals import granted_here
@@ -37,6 +39,8 @@ from salus.node.claims.dossiers import (
     take_id,
 )
 from salus.node.claims.exchange import (
+    REFUSAL,
+    SentRefusal,
     decision_commitment,
     parts,
     read_decision,
@@ -47,6 +51,7 @@ from salus.node.claims.exchange import (
 from salus.node.claims.keeper import MAX_HOLDERS, accumulators_of
 from salus.node.claims.remitting import Remitter
 from salus.node.errors import Conflict, Malformed, NotFound, Unavailable
+from salus.node.exchange.documents import seal_and_deliver
 from salus.node.member import MemberNode
 from salus.node.records.charts import moment
 from salus.node.usecase import OPERATOR, Message, use_case
@@ -205,7 +210,21 @@ class Inbox:
             self._node.submitter.submit(port.Accept(tuple(some)))
         for some in parts(_sorted(refused), port.MAX_CASES):
             self._node.submitter.submit(port.Refuse(tuple(some)))
+        self._tell_refused()
         return len(refused)
+
+    def _tell_refused(self) -> None:
+        """Send what the door answers: a case that the ledger holds as refused and whose provider was not told."""
+        node = self._node
+        for case, kept, number, _ in self._in(port.CaseStatus.REFUSED):
+            if not kept.last.told:
+                try:
+                    stamp = Stamp(self._today, "0000", number)
+                    file = door_answer(kept.last.file, self._plan, kept.last.received, stamp)
+                except Unreadable:
+                    file = b""  # no envelope to answer: the ledger's word is all
+                seal_and_deliver(node, kept.other, REFUSAL, SentRefusal(node.ledger.head().height, case, file))
+                keep(node, [(case, kept.with_last(told=True))])
 
     def decide(self) -> tuple[int, int]:
         """Decide what was accepted, in the order of arrival; return how many, and how many wait for a person.
@@ -230,6 +249,9 @@ class Inbox:
     def _open(self) -> list[tuple[bytes, Dossier, int]]:
         """Return the cases that wait for a decision, or whose decision the ledger does not hold yet."""
         found = self._in(port.CaseStatus.ACCEPTED, port.CaseStatus.REOPENED)
+        now = self._node.ledger_time()
+        # who did not answer in time is decided on without it, by a person
+        found += [one for one in self._in(port.CaseStatus.WAITING) if port.overdue(one[3], now)]
         # where the round is another, what reopened the case is still on its way
         return [(case, kept, number) for case, kept, number, row in found if kept.last.number == row.round]
 
@@ -311,7 +333,7 @@ class Inbox:
         denied = before and before[-1].decided is not None and read_decision(before[-1].decided).status == "denied"
         facts = msgspec.structs.replace(
             facts,
-            clean=not (denied and last.why in CONTESTED),
+            clean=not (last.informed or (denied and last.why in CONTESTED)),
             rulings=tuple(one.ruling() for one in last.rulings),
         )
         decision = decide(claim, self._plan, contract, facts)

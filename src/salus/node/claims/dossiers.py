@@ -74,6 +74,10 @@ class Round(Value, frozen=True):
     pends: tuple[str, ...] = ()
     """Payer: why a person must look."""
     rulings: tuple[KeptRuling, ...] = ()
+    attachment: bytes = b""
+    """What came with the answer to a question."""
+    informed: bool = False
+    """Whether the claim needed more than it said: no interest then."""
 
 
 class Dossier(Value, frozen=True):

@@ -3,6 +3,8 @@
 claim        provider → payer    837s of one claim each, with the salts and keys that open address and commitment
 decision     payer → provider    plan, the provider's rates, facts and decisions, with the keys of their commitments
 remittance   payer → provider    the 835 of decided cases
+refusal      payer → provider    TA1, 999 or 277CA of a case that the door refused
+question     payer → provider    what a case waits for; the answer comes as a claim with what completes it
 """
 
 from collections.abc import Sequence
@@ -43,6 +45,8 @@ PAYMENT: Final = "HPAYMT"  # v3-ActReason: healthcare payment
 CLAIM: Final = "claim"
 DECISION: Final = "claim-decision"
 REMITTANCE: Final = "claim-remittance"
+REFUSAL: Final = "claim-refusal"
+QUESTION: Final = "claim-question"
 MOST: Final = 200
 """Cases in one document, so that it stays far below what an exchange carries."""
 V = TypeVar("V", bound=Value)
@@ -59,7 +63,11 @@ class SentClaim(Value, frozen=True):
     """The 837."""
     why: Why = "claim"
     statement: str = ""
-    """What an appeal or dispute says."""
+    """What an appeal or dispute says, or the answer to a question."""
+    informs: bool = False
+    """Whether it completes the round under way instead of opening one."""
+    attachment: bytes = b""
+    """A document that goes with the answer, whatever its format."""
 
 
 class SentClaims(Value, frozen=True):
@@ -86,9 +94,31 @@ class SentRemittance(Value, frozen=True):
     file: bytes
 
 
-def submission_commitment(key: bytes, file: bytes, statement: str = "") -> bytes:
+class SentRefusal(Value, frozen=True):
+    """Why a case was refused at the door."""
+
+    height: int
+    case: bytes
+    file: bytes
+    """TA1, 999 or 277CA."""
+
+
+class SentQuestion(Value, frozen=True):
+    """What a case waits for."""
+
+    height: int
+    case: bytes
+    question: str
+
+
+def submission_commitment(key: bytes, file: bytes, statement: str = "", attachment: bytes = b"") -> bytes:
     """Return the commitment to a claim's bytes, and what is said with it, under a random 32-byte key."""
-    return mac(key, "salus/v1/claims-submission", file, statement.encode())
+    return mac(key, "salus/v1/claims-submission", file, statement.encode(), attachment)
+
+
+def submitted_as(one: Round) -> bytes:
+    """Return the commitment to what a round asks to be decided."""
+    return submission_commitment(one.key, one.file, one.statement, one.attachment)
 
 
 def decision_commitment(plan: bytes, sent: SentDecision, file: bytes) -> bytes:
@@ -131,8 +161,13 @@ def _taken(node: MemberNode, sender: str, sent: SentClaim) -> tuple[bytes, Dossi
     kept = kept_of(node, sent.case)
     if kept is not None and any(one.key == sent.key for one in kept.rounds):
         return None
-    if submission_commitment(sent.key, sent.file, sent.statement) != row.submission:
+    if submission_commitment(sent.key, sent.file, sent.statement, sent.attachment) != row.submission:
         raise Conflict("claims.commitment", "the claim is not the one that was committed")
+    if sent.informs and kept is not None:
+        if kept.last.file != sent.file:
+            raise Conflict("claims.information", "an answer leaves the claim as it is", todo="send a replacement")
+        done = {"key": sent.key, "statement": sent.statement, "attachment": sent.attachment}
+        return sent.case, kept.with_last(**done, informed=True, pends=())
     before = kept or Dossier(True, sender, b"", sent.salt)
     came = before.last.received if sent.why in CONTESTED else day_at(node, row.height)
     fresh = Round(sent.file, sent.key, came, row.round, sent.why, sent.statement)
@@ -174,7 +209,7 @@ def _as_committed(kept: Dossier, row: port.Case) -> Dossier:
         for one in kept.rounds
         if one.number < row.round
         or not one.key
-        or submission_commitment(one.key, one.file, one.statement) == row.submission
+        or submitted_as(one) == row.submission
     )
     return msgspec.structs.replace(kept, rounds=rounds)
 
@@ -232,6 +267,26 @@ def take_remittance(node: MemberNode, sender: str, envelope: bytes) -> None:
     paid = [(case, remitted(dossier, name)) for case, dossier in kept]
     batch = Batch(sender, sent.cases, sent.file, sent=True)
     keep(node, paid, {f"835/{name}": encode(batch)})
+
+
+def take_refusal(node: MemberNode, sender: str, envelope: bytes) -> None:
+    """Keep why a case was refused. Raises Malformed, Forbidden, NotFound."""
+    sent = open_document(node, sender, REFUSAL, envelope, SentRefusal, code=UNOPENED)
+    _of_provider(node, sender, sent.case, sent.height)
+    node.desk.keep_claims([], [(f"refused/{sent.case.hex()}", sent.file)])
+
+
+def take_question(node: MemberNode, sender: str, envelope: bytes) -> None:
+    """Keep what a case waits for. Raises Malformed, Forbidden, NotFound."""
+    sent = open_document(node, sender, QUESTION, envelope, SentQuestion, code=UNOPENED)
+    _of_provider(node, sender, sent.case, sent.height)
+    node.desk.keep_claims([], [(f"question/{sent.case.hex()}", sent.question.encode())])
+
+
+def _of_provider(node: MemberNode, payer: str, case: bytes, height: int) -> None:
+    node.wait_for(height)
+    if row_of(node, case).payer != payer or dossier_of(node, case).payer_side:
+        raise Forbidden("claims.payer", "the case is another payer's")
 
 
 def remitted(dossier: Dossier, name: str) -> Dossier:

@@ -27,7 +27,7 @@ from salus.node.claims.exchange import (
     parts,
     read_decision,
     row_of,
-    submission_commitment,
+    submitted_as,
 )
 from salus.node.errors import Conflict, Malformed, NotFound
 from salus.node.exchange.documents import Telling, disclose
@@ -213,7 +213,7 @@ def _commit(node: MemberNode, made: Sequence[tuple[bytes, Dossier]]) -> None:
     """Open cases, or have them decided again, on the ledger."""
     submissions, statements = [], []
     for case, kept in sorted(made, key=lambda one: one[0]):
-        commitment = submission_commitment(kept.last.key, kept.last.file, kept.last.statement)
+        commitment = submitted_as(kept.last)
         if kept.last.number == 1:
             address = port.payer_digest(kept.salt, case, kept.other)
             submissions.append(port.Submission(case, address, commitment))
@@ -237,7 +237,7 @@ def send_committed(node: MemberNode) -> None:
         last = kept.last
         if row is None or last.told or not last.key:
             continue
-        if row.submission == submission_commitment(last.key, last.file, last.statement):
+        if row.submission == submitted_as(last):
             came = last.received or day_at(node, row.height)
             told = msgspec.structs.replace(last, told=True, received=came)
             done = msgspec.structs.replace(kept, rounds=(*kept.rounds[:-1], told))
@@ -246,7 +246,16 @@ def send_committed(node: MemberNode) -> None:
     for payer, cases in waiting.items():
         for some in parts(cases):
             sent = [
-                SentClaim(case, one.salt, one.last.key, one.last.file, one.last.why, one.last.statement)
+                SentClaim(
+                    case,
+                    one.salt,
+                    one.last.key,
+                    one.last.file,
+                    one.last.why,
+                    one.last.statement,
+                    one.last.informed,
+                    one.last.attachment,
+                )
                 for case, one in some
             ]
             lines = [line_of(one.link, payer, "Claim") for _, one in some]

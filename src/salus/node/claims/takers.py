@@ -7,13 +7,18 @@ from salus.node.claims.approving import ANSWER, REQUEST, SentAnswer, SentRequest
 from salus.node.claims.exchange import (
     CLAIM,
     DECISION,
+    QUESTION,
+    REFUSAL,
     REMITTANCE,
     UNOPENED,
     SentClaims,
     SentDecisions,
+    SentQuestion,
     SentRemittance,
     take_claim,
     take_decision,
+    take_question,
+    take_refusal,
     take_remittance,
 )
 from salus.node.claims.patients import APPEAL, take_appeal
@@ -26,8 +31,10 @@ TAKERS: Final[Mapping[str, Taker]] = {
     REMITTANCE: Disclosing(
         take_remittance, owed(REMITTANCE, SentRemittance, lambda sent: len(sent.cases), code=UNOPENED)
     ),
+    REFUSAL: take_refusal,
+    QUESTION: Disclosing(take_question, owed(QUESTION, SentQuestion, lambda _: 1, code=UNOPENED)),
     APPEAL: take_appeal,
     REQUEST: Disclosing(take_request, owed(REQUEST, SentRequest, lambda _: 1, code=UNOPENED)),
     ANSWER: Disclosing(take_answer, owed(ANSWER, SentAnswer, lambda _: 1, code=UNOPENED)),
 }
-"""An appeal is the patient's own word: nobody discloses it."""
+"""An appeal is the patient's own word, and a refusal the sender's own bytes judged: nobody discloses these."""

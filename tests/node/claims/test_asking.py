@@ -1,0 +1,174 @@
+"""Between submission and decision: refused with the reason, asked and answered, withdrawn."""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from salus.agreements.claims.door import door_answer
+from salus.contracts.claims import port
+from salus.contracts.membership.port import Role
+from salus.interop.x12.envelope import Stamp
+from salus.node.claims import (
+    ask_information,
+    decide_claims,
+    dossiers,
+    exchange,
+    inform,
+    list_answers,
+    rule_on_claim,
+    submit_claims,
+    withdraw_claim,
+)
+from salus.node.claims.asking import AskInformation, Inform, ListAnswers, WithdrawClaim
+from salus.node.claims.deciding import RuleOnClaim
+from salus.node.claims.submitting import SubmitClaims
+from salus.node.errors import Conflict, Forbidden, NotFound
+from salus.node.together import Clock, Founder, Together, found_together
+from tests.agreements.claims.cases import PLAN, claim, file_of, line
+from tests.interop.x12.oracles import pyx12_accepts
+from tests.node.claims.test_cases import REQUEST, START, sealed, settle
+
+DAY_MS = 86_400_000
+
+
+class Hands:
+    now = START
+
+
+@pytest.fixture
+def hands() -> Hands:
+    return Hands()
+
+
+@pytest.fixture
+def together(tmp_path: Path, hands: Hands) -> Iterator[Together]:
+    founders = (
+        Founder("cedar", "Cedar Clinic", (Role.PROVIDER,)),
+        Founder("harbor", "Harbor Health", (Role.PAYER,)),
+        Founder("other", "Other Payer", (Role.PAYER,)),
+    )
+    found = found_together(tmp_path, founders, clock=Clock(lambda: hands.now))
+    yield found
+    found.close()
+
+
+def submitted(together: Together, data: bytes) -> str:
+    (case,) = submit_claims(together.nodes["cedar"], SubmitClaims(payer="harbor", file=data)).cases
+    settle(together)
+    return case
+
+
+def status(together: Together, case: str) -> port.CaseStatus:
+    settle(together)
+    return exchange.row_of(together.owner, bytes.fromhex(case)).status
+
+
+def test_a_case_that_the_door_refuses_gets_a_277ca_that_says_why(together: Together) -> None:
+    cedar, harbor = together.nodes["cedar"], together.nodes["harbor"]
+    case = submitted(together, file_of(claim()))
+    kept = dossiers.dossier_of(harbor, bytes.fromhex(case))
+    broken = kept.last.file.replace(b"CLM*A1*150", b"CLM*A1*151")  # as a provider's program without a check sends it
+    dossiers.keep(harbor, [(bytes.fromhex(case), kept.with_last(file=broken))])
+    assert decide_claims(harbor, REQUEST).refused == 1
+    settle(together)
+    assert status(together, case) is port.CaseStatus.REFUSED
+    refusal = list_answers(cedar, ListAnswers(case=case)).refusal
+    assert b"STC*A7:178*" in refusal
+    assert b"2300 CLM02" in refusal
+    assert pyx12_accepts(refusal) is True
+    before = len(harbor.desk.waiting())
+    assert decide_claims(harbor, REQUEST).refused == 0
+    assert len(harbor.desk.waiting()) == before  # told once
+
+
+def test_the_door_answers_at_the_level_of_the_fault() -> None:
+    stamp, whole = Stamp("20250310", "0000", 7), file_of(claim())
+    assert b"TA1*" in door_answer(whole[: whole.index(b"SE*")], PLAN, "20250310", stamp)
+    assert b"IK5*R*5" in door_answer(whole.replace(b"SBR*P*18", b"SBR*Q*18"), PLAN, "20250310", stamp)
+    again = door_answer(file_of(claim(frequency="7", original="C1")), PLAN, "20250310", stamp)
+    assert b"STC*A7:464*" in again
+
+
+def test_a_claim_waits_for_information_and_is_decided_with_it(together: Together) -> None:
+    cedar, harbor = together.nodes["cedar"], together.nodes["harbor"]
+    case = submitted(together, file_of(claim(line(), line(2, charge=16000))))  # one line twice: a person must look
+    assert decide_claims(harbor, REQUEST).waiting == 1
+    ask_information(harbor, AskInformation(case=case, question="were there two visits?"))
+    assert status(together, case) is port.CaseStatus.WAITING
+    assert list_answers(cedar, ListAnswers(case=case)).question == "were there two visits?"
+    assert decide_claims(harbor, REQUEST).waiting == 0  # it is the provider's turn
+
+    inform(cedar, Inform(case=case, statement="yes, morning and evening", attachment=b"%PDF visit notes"))
+    assert status(together, case) is port.CaseStatus.ACCEPTED
+    shown = list_answers(harbor, ListAnswers(case=case))
+    assert (shown.statement, shown.attachment) == ("yes, morning and evening", b"%PDF visit notes")
+    rule_on_claim(harbor, RuleOnClaim(case=case, step="duplicates", verdict="allow", basis="two visits in the notes"))
+    done = decide_claims(harbor, REQUEST)
+    settle(together)
+    assert (done.decided, done.remitted) == (1, 1)
+    kept = dossiers.dossier_of(cedar, bytes.fromhex(case))
+    assert kept.last.decided is not None
+    assert kept.last.difference == ""
+    assert not exchange.read_facts(kept.last.decided).clean  # no interest on what needed development
+    ledger = (Path(together.owner.config.data) / "ledger" / "data.mdb").read_bytes()
+    assert b"visit notes" not in ledger
+
+
+def test_an_answer_that_changes_the_claim_or_was_not_asked_is_refused(together: Together) -> None:
+    cedar, harbor = together.nodes["cedar"], together.nodes["harbor"]
+    case = submitted(together, file_of(claim(line(), line(2, charge=16000))))
+    decide_claims(harbor, REQUEST)
+    with pytest.raises(Conflict, match=r"claims\.not-asked"):
+        inform(cedar, Inform(case=case, statement="unasked"))
+    ask_information(harbor, AskInformation(case=case, question="two visits?"))
+    settle(together)
+    key, id_ = bytes(32), bytes.fromhex(case)
+    kept = dossiers.dossier_of(cedar, id_)
+    other = file_of(claim(line(1, charge=99900)))
+    commitment = exchange.submission_commitment(key, other, "yes")
+    cedar.submitter.submit(port.Inform((port.Statement(id_, commitment),)))
+    settle(together)
+    sent = exchange.SentClaim(id_, kept.salt, key, other, "claim", "yes", informs=True)
+    with pytest.raises(Conflict, match=r"claims\.information"):
+        exchange.take_claim(
+            harbor, "cedar", sealed(cedar, "harbor", exchange.CLAIM, exchange.SentClaims(1, (sent,)))
+        )
+    assert dossiers.dossier_of(harbor, id_).last.file == kept.last.file
+
+
+def test_a_question_left_unanswered_is_decided_without_it(together: Together, hands: Hands) -> None:
+    harbor = together.nodes["harbor"]
+    case = submitted(together, file_of(claim(line(), line(2, charge=16000))))
+    decide_claims(harbor, REQUEST)
+    ask_information(harbor, AskInformation(case=case, question="two visits?"))
+    rule = RuleOnClaim(case=case, step="duplicates", verdict="deny", basis="no answer")
+    rule_on_claim(harbor, rule)
+    assert decide_claims(harbor, REQUEST).decided == 0
+    for _ in range(2):
+        hands.now += 25 * DAY_MS
+        submitted(together, file_of(claim(line(day="20250101"), identifier="N")))  # a block with the new time
+    assert decide_claims(harbor, REQUEST).decided >= 1
+    assert status(together, case) is port.CaseStatus.REMITTED
+
+
+def test_a_claim_is_withdrawn_before_it_is_decided_and_not_after(together: Together) -> None:
+    cedar, harbor = together.nodes["cedar"], together.nodes["harbor"]
+    case, other = submitted(together, file_of(claim())), submitted(together, file_of(claim(identifier="B1")))
+    withdraw_claim(cedar, WithdrawClaim(case=case))
+    settle(together)
+    assert decide_claims(harbor, REQUEST).decided == 1
+    assert status(together, case) is port.CaseStatus.WITHDRAWN
+    with pytest.raises(Conflict, match=r"claims\.decided"):
+        withdraw_claim(cedar, WithdrawClaim(case=other))
+    with pytest.raises(NotFound, match=r"claims\.side"):
+        withdraw_claim(harbor, WithdrawClaim(case=other))
+
+
+def test_a_question_of_another_payer_is_not_taken(together: Together) -> None:
+    cedar, other = together.nodes["cedar"], together.nodes["other"]
+    case = bytes.fromhex(submitted(together, file_of(claim())))
+    asked = exchange.SentQuestion(1, case, "your books, please")
+    with pytest.raises(Forbidden, match=r"claims\.payer"):
+        exchange.take_question(cedar, "other", sealed(other, "cedar", exchange.QUESTION, asked))
+    assert cedar.desk.claim_state(f"question/{case.hex()}") == b""
