@@ -131,9 +131,7 @@ def test_an_answer_that_changes_the_claim_or_was_not_asked_is_refused(together: 
     settle(together)
     sent = exchange.SentClaim(id_, kept.salt, key, other, "claim", "yes", informs=True)
     with pytest.raises(Conflict, match=r"claims\.information"):
-        exchange.take_claim(
-            harbor, "cedar", sealed(cedar, "harbor", exchange.CLAIM, exchange.SentClaims(1, (sent,)))
-        )
+        exchange.take_claim(harbor, "cedar", sealed(cedar, "harbor", exchange.CLAIM, exchange.SentClaims(1, (sent,))))
     assert dossiers.dossier_of(harbor, id_).last.file == kept.last.file
 
 

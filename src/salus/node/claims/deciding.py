@@ -7,7 +7,6 @@ import msgspec
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from msgspec import Meta
 
-from salus.agreements.claims.alone import sound_claims
 from salus.agreements.claims.decide import RULABLE, decide
 from salus.agreements.claims.decision import Cell
 from salus.agreements.claims.door import door_answer
@@ -188,11 +187,7 @@ class Inbox:
     def _claim(self, one: Round) -> Claim | None:
         """Return the one sound claim of a round's file, or None where the door refuses it; each is read once a run."""
         if one.key not in self._claims:
-            try:
-                sound = sound_claims([one.file], one.received)
-            except Unreadable:
-                sound = ()
-            self._claims[one.key] = sound[0] if len(sound) == 1 else None
+            self._claims[one.key] = documents.claim_in(one.file, one.received)
         return self._claims[one.key]
 
     def accept(self) -> int:

@@ -2,10 +2,12 @@
 
 from typing import Final
 
+from salus.agreements.claims.alone import sound_claims
 from salus.agreements.claims.members import Members, members_of, read_members
 from salus.agreements.claims.plan import DocumentRefused, Plan, read_plan
 from salus.agreements.claims.plan_check import PlanFinding, check_plan, check_rates
 from salus.agreements.claims.rates import Rates, read_rates
+from salus.interop.x12.claim import Claim
 from salus.interop.x12.examine import examine
 from salus.interop.x12.tokens import Unreadable
 from salus.node.errors import Malformed
@@ -54,3 +56,12 @@ def members(text: bytes, payer: str) -> Members:
 def chunks(data: bytes) -> list[bytes]:
     """Return bytes in pieces, as a reader of a stream takes them."""
     return [data[start : start + CHUNK_BYTES] for start in range(0, len(data), CHUNK_BYTES)]
+
+
+def claim_in(file: bytes, received: str) -> Claim | None:
+    """Return the one sound claim of a file, or None where the door refuses it."""
+    try:
+        sound = sound_claims([file], received)
+    except Unreadable:
+        return None
+    return sound[0] if len(sound) == 1 else None

@@ -205,11 +205,7 @@ def _decided(node: MemberNode, sender: str, plan: bytes, sent: SentDecision) -> 
 def _as_committed(kept: Dossier, row: port.Case) -> Dossier:
     """Drop a round that was prepared here while the other party opened one of the same number."""
     rounds = tuple(
-        one
-        for one in kept.rounds
-        if one.number < row.round
-        or not one.key
-        or submitted_as(one) == row.submission
+        one for one in kept.rounds if one.number < row.round or not one.key or submitted_as(one) == row.submission
     )
     return msgspec.structs.replace(kept, rounds=rounds)
 
