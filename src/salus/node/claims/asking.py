@@ -10,13 +10,15 @@ from typing import Annotated
 
 from msgspec import Meta
 
+from salus.agreements.claims.members import person_of
 from salus.contracts.claims import port
 from salus.core.encoding import decode
+from salus.node.claims import documents
 from salus.node.claims.dossiers import Batch, Dossier, dossier_of, keep
-from salus.node.claims.exchange import QUESTION, SentQuestion, row_of, submitted_as
+from salus.node.claims.exchange import QUESTION, SentQuestion, line_of, row_of, submitted_as
 from salus.node.claims.submitting import send_committed
 from salus.node.errors import Conflict, NotFound
-from salus.node.exchange.documents import seal_and_deliver
+from salus.node.exchange.documents import Telling, disclose
 from salus.node.member import MemberNode
 from salus.node.records.charts import moment
 from salus.node.usecase import OPERATOR, Message, use_case
@@ -91,9 +93,13 @@ def ask_information(node: MemberNode, request: AskInformation) -> InformationAsk
         raise Conflict("claims.decided", "the case is decided", todo="open a correction first")
     if row_of(node, case).status is not port.CaseStatus.WAITING:
         node.submitter.submit(port.Ask(port.Clock.DAYS_45, (case,)))
-    height = node.ledger.head().height
+    asked = SentQuestion(node.ledger.head().height, case, request.question)
+    claim = documents.claim_in(kept.last.file, kept.last.received)
+    if claim is None:
+        raise Conflict("claims.unsound", "the claim that is to be decided is not sound", todo="let the door refuse it")
+    (link,) = node.vault.open_links([(f"urn:payer:{claim.payer.identifier}", person_of(claim))])
     keep(node, [(case, kept.with_last(pends=(f"information: {request.question}",)))])
-    seal_and_deliver(node, kept.other, QUESTION, SentQuestion(height, case, request.question))
+    disclose(node, Telling(kept.other, QUESTION, asked, [line_of(link, kept.other, "Claim")]))
     return InformationAsked(due=moment(row_of(node, case).due))
 
 
