@@ -392,6 +392,32 @@ class ClaimsAdjudicated(msgspec.Struct, frozen=True, kw_only=True):
     """Files written, in the folder."""
 
 
+class ListAnswers(msgspec.Struct, frozen=True, kw_only=True):
+    """A case."""
+
+    case: str
+    """Id of the case."""
+
+
+class CaseAnswers(msgspec.Struct, frozen=True, kw_only=True):
+    """What came back."""
+
+    refusal: bytes
+    """TA1, 999 or 277CA of a refused case; else empty."""
+
+    question: str
+    """What the payer asked for last."""
+
+    remittances: tuple[str, ...]
+    """The 835s that pay or deny the case, oldest first."""
+
+    statement: str
+    """What went with the last round: an answer, a dispute."""
+
+    attachment: bytes
+    """The document that went with it."""
+
+
 class ListApprovals(msgspec.Struct, frozen=True, kw_only=True):
     """Asks for nothing more."""
 
@@ -469,6 +495,23 @@ class ApprovalAsked(msgspec.Struct, frozen=True, kw_only=True):
 
     case: str
     """Id of the case, hexadecimal."""
+
+
+class AskInformation(msgspec.Struct, frozen=True, kw_only=True):
+    """A case and what it lacks."""
+
+    case: str
+    """Id of the case."""
+
+    question: str
+    """What is needed."""
+
+
+class InformationAsked(msgspec.Struct, frozen=True, kw_only=True):
+    """The case waits for the provider."""
+
+    due: str
+    """By when the provider answers, UTC."""
 
 
 class AuditRemittance(msgspec.Struct, frozen=True, kw_only=True):
@@ -551,6 +594,29 @@ class Cases(msgspec.Struct, frozen=True, kw_only=True):
     """In the order in which they came."""
 
 
+class CheckClaims(msgspec.Struct, frozen=True, kw_only=True):
+    """A file of claims, or of any transaction that is read."""
+
+    file: bytes
+    """An X12 file."""
+
+    received: str = ''
+    """Day it arrives, CCYYMMDD; default today."""
+
+
+class ClaimsChecked(msgspec.Struct, frozen=True, kw_only=True):
+    """What it would be refused for."""
+
+    sound: bool
+    """Whether nothing was found; if not, the command's exit code is 1."""
+
+    faults: tuple[str, ...]
+    """Level, place, rule, what was expected, what mends it."""
+
+    notes: tuple[str, ...]
+    """Deviations that are read and lose nothing."""
+
+
 class CheckPlan(msgspec.Struct, frozen=True, kw_only=True):
     """A plan document."""
 
@@ -631,6 +697,26 @@ class CaseReopened(msgspec.Struct, frozen=True, kw_only=True):
     """By when, UTC."""
 
 
+class AskEligibility(msgspec.Struct, frozen=True, kw_only=True):
+    """An inquiry, and the documents that answer it."""
+
+    file: bytes
+    """An X12 270."""
+
+    plan: bytes
+    """The plan document, JSON."""
+
+    members: bytes
+    """Who is covered: a members document or an 834."""
+
+
+class EligibilityTold(msgspec.Struct, frozen=True, kw_only=True):
+    """The answer."""
+
+    file: bytes
+    """The X12 271."""
+
+
 class ExplainCase(msgspec.Struct, frozen=True, kw_only=True):
     """A decided case."""
 
@@ -646,6 +732,26 @@ class CaseExplained(msgspec.Struct, frozen=True, kw_only=True):
 
     trace: tuple[str, ...]
     """Each step: rule, clause, cents payable before and after."""
+
+
+class Inform(msgspec.Struct, frozen=True, kw_only=True):
+    """A case that waits, and the answer."""
+
+    case: str
+    """Id of the case."""
+
+    statement: str
+    """Answer."""
+
+    attachment: bytes = b''
+    """A document in any format."""
+
+
+class CaseInformed(msgspec.Struct, frozen=True, kw_only=True):
+    """The case is with the payer again."""
+
+    due: str
+    """By when the payer decides, UTC."""
 
 
 class OpenYear(msgspec.Struct, frozen=True, kw_only=True):
@@ -766,6 +872,20 @@ class YearShared(msgspec.Struct, frozen=True, kw_only=True):
     """Member id of the keeper, as the ledger has it."""
 
 
+class AskClaimStatus(msgspec.Struct, frozen=True, kw_only=True):
+    """An inquiry."""
+
+    file: bytes
+    """An X12 276."""
+
+
+class ClaimStatusTold(msgspec.Struct, frozen=True, kw_only=True):
+    """The answer."""
+
+    file: bytes
+    """The X12 277."""
+
+
 class SubmitClaims(msgspec.Struct, frozen=True, kw_only=True):
     """Claims and the payer they go to."""
 
@@ -807,6 +927,17 @@ class Timeliness(msgspec.Struct, frozen=True, kw_only=True):
 
     payers: tuple[PayerTimeliness, ...]
     """By member id."""
+
+
+class WithdrawClaim(msgspec.Struct, frozen=True, kw_only=True):
+    """A case that is not decided."""
+
+    case: str
+    """Id of the case."""
+
+
+class ClaimWithdrawn(msgspec.Struct, frozen=True, kw_only=True):
+    """The case has ended."""
 
 
 class AnswerCorrection(msgspec.Struct, frozen=True, kw_only=True):
@@ -4269,6 +4400,10 @@ class ClaimsCases:
         """Decide a file of claims by a plan, rates and members, and write 999, 277CA, 835, explanations and a page. For: operator."""
         return self._connection.ask('/api/claims/adjudicate', request, ClaimsAdjudicated)
 
+    def answers(self, request: ListAnswers) -> CaseAnswers:
+        """Show what came back for a case: the answer of the door, the payer's question, the 835s. For: operator."""
+        return self._connection.ask('/api/claims/answers', request, CaseAnswers)
+
     def approvals(self, request: ListApprovals) -> Approvals:
         """List the requests for prior authorisation that this member has a part in. For: operator."""
         return self._connection.ask('/api/claims/approvals', request, Approvals)
@@ -4281,6 +4416,10 @@ class ClaimsCases:
         """Ask a payer for prior authorisation: journalled and committed before the first byte leaves. For: operator."""
         return self._connection.ask('/api/claims/ask-approval', request, ApprovalAsked)
 
+    def ask_information(self, request: AskInformation) -> InformationAsked:
+        """Ask the provider for what a claim lacks; the clock of the decision stops, the provider's own starts. For: operator."""
+        return self._connection.ask('/api/claims/ask-information', request, InformationAsked)
+
     def audit(self, request: AuditRemittance) -> RemittanceAudited:
         """Hold a received 835 against one's contract: what does not balance, what was paid below the agreed price. For: operator."""
         return self._connection.ask('/api/claims/audit', request, RemittanceAudited)
@@ -4288,6 +4427,10 @@ class ClaimsCases:
     def cases(self, request: ListCases) -> Cases:
         """List the claims that this member has a part in, with status, deadline, and where a recomputation parts. For: operator."""
         return self._connection.ask('/api/claims/cases', request, Cases)
+
+    def check(self, request: CheckClaims) -> ClaimsChecked:
+        """Check an X12 file as its receiver would: syntax, guide, balance, situation, codes. Nothing is sent or kept. For: operator."""
+        return self._connection.ask('/api/claims/check', request, ClaimsChecked)
 
     def check_plan(self, request: CheckPlan) -> PlanChecked:
         """Check a plan document for gaps, overlaps, unknown codes and impossible amounts. For: operator."""
@@ -4305,9 +4448,17 @@ class ClaimsCases:
         """Have a decision made again by a person at the payer: the case is reopened, the statement sent sealed. For: operator."""
         return self._connection.ask('/api/claims/dispute', request, CaseReopened)
 
+    def eligibility(self, request: AskEligibility) -> EligibilityTold:
+        """Answer who is covered: a 271 to a 270, with what is left of deductible and out-of-pocket maximum. For: operator."""
+        return self._connection.ask('/api/claims/eligibility', request, EligibilityTold)
+
     def explain(self, request: ExplainCase) -> CaseExplained:
         """Tell why a case was decided so, at payer or provider, from the decision as it was committed. For: operator."""
         return self._connection.ask('/api/claims/explain', request, CaseExplained)
+
+    def inform(self, request: Inform) -> CaseInformed:
+        """Answer what a payer asked: committed before the first byte leaves, sealed to the payer. For: operator."""
+        return self._connection.ask('/api/claims/inform', request, CaseInformed)
 
     def open_year(self, request: OpenYear) -> YearOpened:
         """Keep the accumulators of a plan year: on the ledger stands one root for each batch of moves. For: operator."""
@@ -4329,6 +4480,10 @@ class ClaimsCases:
         """Decide the claims of a plan on accumulators that another member keeps. Raises NotFound. For: operator."""
         return self._connection.ask('/api/claims/share-year', request, YearShared)
 
+    def status(self, request: AskClaimStatus) -> ClaimStatusTold:
+        """Answer where claims stand: a 277 to a 276. A claim of another provider is not found. For: operator."""
+        return self._connection.ask('/api/claims/status', request, ClaimStatusTold)
+
     def submit(self, request: SubmitClaims) -> ClaimsSubmitted:
         """Send claims to a payer: journalled and committed before their first byte leaves, in the patients' access logs. For: operator."""
         return self._connection.ask('/api/claims/submit', request, ClaimsSubmitted)
@@ -4336,6 +4491,10 @@ class ClaimsCases:
     def timeliness(self, request: AskTimeliness) -> Timeliness:
         """Count requests for prior authorisation decided in time, late, open and overdue, per payer that has acted. For: anyone."""
         return self._connection.ask('/api/claims/timeliness', request, Timeliness)
+
+    def withdraw(self, request: WithdrawClaim) -> ClaimWithdrawn:
+        """Take back a claim that is not decided: the case ends. Raises Conflict. For: operator."""
+        return self._connection.ask('/api/claims/withdraw', request, ClaimWithdrawn)
 
 
 class CorrectionCases:

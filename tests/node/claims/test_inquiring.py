@@ -10,7 +10,7 @@ from salus.interop.x12.examine import SetSeen, UnitSeen, examine
 from salus.interop.x12.findings import refused
 from salus.interop.x12.tokens import Segment, segment, tokenize
 from salus.node.claims import check_claims, decide_claims, submit_claims, tell_eligibility, tell_status
-from salus.node.claims.inquiring import AskEligibility, AskStatus, CheckClaims
+from salus.node.claims.inquiring import AskClaimStatus, AskEligibility, CheckClaims
 from salus.node.claims.submitting import SubmitClaims
 from salus.node.errors import Malformed
 from salus.node.together import Clock, Founder, Together, found_together
@@ -124,7 +124,9 @@ def status_file(*claims: tuple[str, str], member: str = "M1", provider: str = CL
 
 
 def status(together: Together, file: bytes) -> list[str]:
-    return [text for text in sound(tell_status(together.nodes["harbor"], AskStatus(file=file)).file) if "STC" in text]
+    return [
+        text for text in sound(tell_status(together.nodes["harbor"], AskClaimStatus(file=file)).file) if "STC" in text
+    ]
 
 
 def test_status_says_paid_denied_waiting_and_not_found(together: Together) -> None:

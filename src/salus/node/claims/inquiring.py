@@ -57,13 +57,13 @@ class EligibilityTold(Message, frozen=True):
     file: Annotated[bytes, Meta(description="The X12 271.")]
 
 
-class AskStatus(Message, frozen=True):
+class AskClaimStatus(Message, frozen=True):
     """An inquiry."""
 
     file: Annotated[bytes, Meta(description="An X12 276.", examples=[b"ISA"])]
 
 
-class StatusTold(Message, frozen=True):
+class ClaimStatusTold(Message, frozen=True):
     """The answer."""
 
     file: Annotated[bytes, Meta(description="The X12 277.")]
@@ -105,7 +105,7 @@ def tell_eligibility(node: MemberNode, request: AskEligibility) -> EligibilityTo
 
 
 @use_case("claims.status", who=OPERATOR)
-def tell_status(node: MemberNode, request: AskStatus) -> StatusTold:
+def tell_status(node: MemberNode, request: AskClaimStatus) -> ClaimStatusTold:
     """Answer where claims stand: a 277 to a 276. A claim of another provider is not found."""
     state = node.ledger.read()
     told: dict[str, tuple[str, str, Status]] = {}
@@ -120,7 +120,7 @@ def tell_status(node: MemberNode, request: AskStatus) -> StatusTold:
     def answer(root: Loop, control: str, stamp: tuple[str, str]) -> list[Segment]:
         return status_answer(root, lambda asked: _found(told, asked), control, stamp)
 
-    return StatusTold(file=_answered(node, request.file, "276", ("HN", "005010X212"), answer))
+    return ClaimStatusTold(file=_answered(node, request.file, "276", ("HN", "005010X212"), answer))
 
 
 @use_case("claims.check", who=OPERATOR)
