@@ -5,10 +5,10 @@ from pathlib import Path
 from typing import Any
 
 # Percent of lines and branches together. The longest matching prefix counts.
-# Owed by the house: 100 in core and contracts, 90 elsewhere. Staged below that, to be raised as tests come: core 98, elsewhere 88.
+# Owed by the house: 100 in core and contracts, 90 elsewhere. Elsewhere is staged at 88, to be raised as tests come.
 FLOORS = {
     "src/salus/": 88,
-    "src/salus/core/": 98,
+    "src/salus/core/": 100,
     "src/salus/contracts/": 100,
 }
 

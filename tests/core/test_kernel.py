@@ -306,3 +306,15 @@ def test_one_workload_gives_one_digest():
         twin.block(decoded(twin, Put(b"a", 1)), decoded(twin, Speak(2), author=AUTHOR))
         digests.add(hashlib.sha256(twin.chain.app_hash).hexdigest())
     assert len(digests) == 1
+
+
+def test_the_door_asks_the_rules_of_the_next_block(twin):
+    """A version that comes into force with the block after the next is not asked yet."""
+    asked = []
+    twin.kernel = Kernel(
+        Registry(Put | Speak | Old, {1: VERSION_1}, lambda _, height: asked.append(height) or 1, found)
+    )
+    twin.block()
+    asked.clear()
+    twin.kernel.admit(decoded(twin, Put(b"", 1)), twin.committed(), 2_000)
+    assert asked == [twin.chain.height + 1]

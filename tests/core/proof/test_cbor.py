@@ -104,3 +104,12 @@ def test_the_deepest_value():
 def test_what_has_no_encoding(value: int):
     with pytest.raises(ValueError):
         cbor.encode(value)
+
+
+def test_a_map_comes_back_in_its_order_and_no_longer_than_its_bytes():
+    told = {1: b"x", 2: ("y", None), "name": {-1: 7}}
+    data = cbor.encode(told)
+    assert cbor.decode(data) == told
+    for end in range(len(data)):
+        with pytest.raises(MalformedProof):
+            cbor.decode(data[:end])
