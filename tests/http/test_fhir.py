@@ -43,6 +43,7 @@ def test_a_resource_comes_with_its_headers(http):
     assert http.get(f"/fhir/Patient/{own}", headers={"if-none-match": 'W/"1"'}).status_code == 304
     minimal = http.post("/fhir/Patient", json=PATIENT, headers={"prefer": "return=minimal"})
     assert (minimal.status_code, minimal.content) == (201, b"")
+    assert "content-type" not in minimal.headers
     assert b'\n  "id"' in http.get(f"/fhir/Patient/{own}?_pretty=true&_format=json").content
 
 

@@ -117,7 +117,8 @@ def _response(answer: Answer, http: HttpRequest, *, pretty: bool) -> Response:
         body = b""
     headers["cache-control"] = "no-store"
     headers |= dict(answer.extra)
-    return Response(body, status_code=answer.status, headers=headers, media_type=answer.media or MEDIA)
+    media = answer.media or (MEDIA if answer.body else None)
+    return Response(body, status_code=answer.status, headers=headers, media_type=media)
 
 
 def _refusal(error: EdgeError, *, pretty: bool) -> Response:
