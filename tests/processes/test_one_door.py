@@ -211,3 +211,27 @@ def lost_and_found(folder: Path, first: Member, new: Member) -> None:
     until(lambda: rotated["signing_key"] in {one["signing_key"] for one in first.told("network", "members")["members"]})
     new.serve()
     assert applied(new)["height"] > rotated["height"]
+    burnt_and_restored(folder, first, new)
+
+
+def burnt_and_restored(folder: Path, lost: Member, inviting: Member) -> None:
+    """A machine is lost: the backup brings the records back onto an empty one, the peers bring the ledger."""
+    data, safe = lost.home / "data", folder / "safe"
+    lost.told("backup", "make", str(folder / "backup"))
+    safe.mkdir()
+    for name in ("keys.salus", "passphrase", "backup.keys", "vault.erasures"):
+        shutil.copy(data / name, safe / name)
+    lost.end()
+    shutil.rmtree(data)
+    data.mkdir(mode=0o700)
+    for file in safe.iterdir():
+        shutil.copy(file, data / file.name)
+    lost.told("backup", "restore", str(folder / "backup"))
+    shutil.rmtree(data / "ledger")  # as old as the backup: the peers have a newer one
+    invitation = folder / "after-the-fire.json"
+    invitation.write_bytes(b64decode(inviting.told("network", "invite")["invitation"]))
+    told = lost.told("join", str(invitation))
+    lost.serve()
+    assert applied(lost)["height"] > told["height"]
+    found = lost.told("records", "find", "--identifier", f"urn:mrn:{lost.id}|4711")["patients"]
+    assert [one["name"] for one in found] == ["Ada Marigold"]

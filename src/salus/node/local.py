@@ -206,7 +206,10 @@ def _asked(case: UseCase[Any, Any, Any], request: msgspec.Struct, socket: Path) 
     if answer.is_success:
         told: msgspec.Struct = msgspec.json.decode(answer.content, type=case.response)
         return told
-    problem = msgspec.json.decode(answer.content)
+    try:
+        problem = msgspec.json.decode(answer.content)
+    except msgspec.DecodeError as error:  # it ended amid the answer
+        raise silent from error
     raise Told(
         problem["code"],
         problem["title"],

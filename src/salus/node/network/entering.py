@@ -8,6 +8,7 @@ import contextlib
 import json
 import os
 import shutil
+import threading
 import time
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
@@ -63,6 +64,7 @@ COMING: Final = "ledger.joining"
 ASKED: Final = 2  # CometBFT's light client compares two members
 STILL_SECONDS: Final = 300.0  # as long nothing comes, the joining is given up
 POLL_SECONDS: Final = 0.5
+BEYOND_SECONDS: Final = 45.0  # an idle chain adds a block every ten
 _log = structlog.get_logger()
 
 
@@ -122,8 +124,11 @@ def invite_member(node: MemberNode, request: InviteMember) -> MemberInvited:  # 
             "network.no-engine", "no consortium orders this ledger", todo="the new member runs `salus network join`"
         )
     shelf, head = Shelf(Path(config.data) / SNAPSHOTS), node.ledger.head()
-    if not any(height > head.height - EVERY for height in shelf.heights()):
-        shelf.add(store, store.height_of_size(head.log_size))
+    recent = [height for height in shelf.heights() if height > head.height - EVERY]
+    if not recent:
+        recent.append(store.height_of_size(head.log_size))
+        shelf.add(store, recent[-1])
+    _wait_beyond(node, min(recent))
     with contextlib.closing(Rpc(sockets_of(config).rpc)) as rpc:
         try:
             signed = rpc.call("commit")["signed_header"]
@@ -179,6 +184,25 @@ def join_consortium(node: Unfounded, request: JoinConsortium, *, progress: Progr
     finally:
         transport.close()
     return told
+
+
+def _wait_beyond(node: MemberNode, snapshot: int) -> None:
+    """Wait until the ledger is two blocks beyond a snapshot. Raises Unavailable.
+
+    CometBFT proves a snapshot with the headers of those two, and a node that asks too early never asks for it again.
+    """
+    news, wanted = threading.Event(), snapshot + 2
+    end = node.ledger.subscribe(lambda header: news.set() if header.height >= wanted else None)
+    try:
+        if node.ledger.head().height < wanted and not news.wait(BEYOND_SECONDS):
+            raise Unavailable(
+                "network.no-blocks",
+                "the ledger has not gone on since the snapshot",
+                expected=f"block {wanted}",
+                todo="see `salus network status`, and invite again",
+            )
+    finally:
+        end()
 
 
 def _read(text: bytes) -> Invitation:
