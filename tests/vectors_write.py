@@ -67,6 +67,7 @@ from salus.contracts.records.port import (
 from salus.contracts.research.port import (
     Answer,
     Apply,
+    Attest,
     Basis,
     Begin,
     Fail,
@@ -324,8 +325,9 @@ def research() -> None:
         fields = {"policy": Policy(6, (46,)), "ways": (Way.NOISY,), "permit_rho": 10_000_000}
         return sent(Offer(a, root, basis=Basis.CONSENT, **(fields | changes)))
 
-    def apply(by: str = uni, purpose: Purpose | None = None, ends: int = ends, sets: tuple[bytes, ...] = (a,)) -> Sent:
-        return sent(Apply(p, sets, purpose or Purpose((37,), commercial=False), "A study.", ends), by)
+    def apply(by: str = uni, purpose: Purpose | None = None, ends: int = ends, **more: Any) -> Sent:
+        study = purpose or Purpose((37,), commercial=False)
+        return sent(Apply(p, more.pop("sets", (a,)), study, "A study.", ends, **more), by)
 
     def register(by: str = uni, way: Way = Way.NOISY, noise: tuple[int, int] = (1, 50), id_: bytes = q) -> Sent:
         return sent(Register(id_, p, (a,), root, way, *noise), by)
@@ -382,9 +384,26 @@ def research() -> None:
         ("publish", "no-such-query", (*granted, publish)),
         ("publish", "not-entitled", (*begun, answer, sent(Publish(q, root)))),
     ]
+    rows = (offer(ways=(Way.EXTRACT,)), apply(records=True), sign, register(way=Way.EXTRACT, noise=(0, 0)), begin)
+    _research(place, (*steps, *_attests(q, a, (*rows, answer), (*begun, answer))))
+
+
+def _research(place: str, steps: tuple[tuple[str, str, tuple[Sent | int, ...]], ...]) -> None:
     for message, name, told in steps:
         about = f"A step of research: {message}, {name.replace('-', ' ')}."
         simple(f"research.{message}", name, place, about, *told)
+
+
+def _attests(
+    q: bytes, a: bytes, rows: tuple[Sent, ...], figures: tuple[Sent, ...]
+) -> tuple[tuple[str, str, tuple[Sent | int, ...]], ...]:
+    """Return the ends of an extract: after rows, by somebody else, and after figures."""
+    attest = sent(Attest(q, a), "university")
+    return (
+        ("attest", "applied", (*rows, attest)),
+        ("attest", "not-entitled", (*rows, sent(Attest(q, a)))),
+        ("attest", "wrong-status", (*figures, attest)),
+    )
 
 
 def _two_permits(granted: tuple[Sent, ...], a: bytes, root: bytes) -> tuple[Sent, ...]:

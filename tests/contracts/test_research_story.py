@@ -10,6 +10,7 @@ from salus.contracts.research.port import (
     PERMIT,
     Answer,
     Apply,
+    Attest,
     Basis,
     Begin,
     Fail,
@@ -69,10 +70,10 @@ def offer(id_=A, policy=None, **changes):
     return Offer(id_, bytes(32), policy or Policy(6, (46,)), Basis.CONSENT, **fields)
 
 
-def agreed(ledger, *, rho=1_000_000):
-    ledger.send(offer(A, permit_rho=rho))
-    ledger.send(offer(B, permit_rho=rho, co_signers=("body",)), "hospital-b")
-    ledger.send(Apply(PERMIT_ID, (A, B), STUDY, "A study.", ENDS), "university")
+def agreed(ledger, *, rho=1_000_000, ways=BOTH, records=False):
+    ledger.send(offer(A, permit_rho=rho, ways=ways))
+    ledger.send(offer(B, permit_rho=rho, ways=ways, co_signers=("body",)), "hospital-b")
+    ledger.send(Apply(PERMIT_ID, (A, B), STUDY, "A study.", ENDS, records=records), "university")
     ledger.send(Sign(PERMIT_ID, A))
     ledger.send(Sign(PERMIT_ID, B), "hospital-b")
     ledger.send(Sign(PERMIT_ID, B), "body")
@@ -220,6 +221,40 @@ def test_a_custodian_answers_only_what_was_begun(ledger):
     assert ledger.refuse(Begin(QUERY, A, ROOT), "hospital-b") is ResearchReason.NOT_ENTITLED
 
 
+EXTRACT = (Way.EXTRACT, 0, 0)
+
+
+def test_an_extract_needs_the_word_of_offer_and_permit(ledger):
+    agreed(ledger, ways=(Way.EXTRACT, Way.NOISY))
+    assert ledger.refuse(register(noise=EXTRACT), "university") is ResearchReason.NOT_OFFERED
+    other = founded()
+    agreed(other, records=True)
+    assert other.refuse(register(noise=EXTRACT), "university") is ResearchReason.NOT_OFFERED
+    both = founded()
+    agreed(both, ways=(Way.EXTRACT,), records=True)
+    assert permit(both.state, PERMIT_ID).records
+    assert both.refuse(register(noise=(Way.EXTRACT, 1, 50)), "university") is ResearchReason.WRONG_NOISE
+    both.send(register(noise=EXTRACT), "university")
+    assert query(both.state, QUERY).charge == 0
+
+
+def test_an_extract_is_attested_deleted_by_who_has_it_and_once(ledger):
+    agreed(ledger, ways=(Way.EXTRACT, Way.NOISY), records=True)
+    ledger.send(register(noise=EXTRACT), "university")
+    ledger.send(Begin(QUERY, A, ROOT))
+    assert ledger.refuse(Attest(QUERY, A), "university") is ResearchReason.WRONG_STATUS
+    ledger.send(Answer(QUERY, A, ANSWER))
+    assert ledger.refuse(Attest(QUERY, A)) is ResearchReason.NOT_ENTITLED
+    ledger.send(Attest(QUERY, A), "university")
+    assert query_part(ledger.state, QUERY, A).status is PartStatus.DELETED
+    assert ledger.refuse(Attest(QUERY, A), "university") is ResearchReason.WRONG_STATUS
+    noisy = bytes([6]) * 16
+    ledger.send(register(noisy), "university")
+    ledger.send(Begin(noisy, A, ROOT))
+    ledger.send(Answer(noisy, A, ANSWER))
+    assert ledger.refuse(Attest(noisy, A), "university") is ResearchReason.WRONG_STATUS
+
+
 def test_a_pool_that_does_not_add_up_breaks_the_invariant(ledger):
     for wrong in (Pool(POOL, POOL, 1, 0), Pool(POOL, POOL - 1, 0, 0)):
         overlay = Overlay(ledger.state)
@@ -232,7 +267,7 @@ def test_every_state_is_reached_and_left_by_the_tables():
     assert set(PERMIT.values()) == set(PermitStatus)
     assert set(PART.values()) == set(PartStatus)
     ends = set(PartStatus) - {start for (start, _), end in PART.items() if end is not start}
-    assert ends == {PartStatus.ANSWERED, PartStatus.WITHHELD, PartStatus.FAILED, PartStatus.RELEASED}
+    assert ends == {PartStatus.WITHHELD, PartStatus.FAILED, PartStatus.RELEASED, PartStatus.DELETED}
 
 
 @pytest.mark.parametrize(("step", "status"), [(Withhold, PartStatus.WITHHELD), (Fail, PartStatus.FAILED)])

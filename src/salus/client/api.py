@@ -2689,6 +2689,9 @@ class ApplyForPermit(msgspec.Struct, frozen=True, kw_only=True):
     duties: tuple[str, ...] = ()
     """Duties taken on, in DUO's classes."""
 
+    records: bool = False
+    """Whether extracts of persons' rows are asked for."""
+
 
 class PermitApplied(msgspec.Struct, frozen=True, kw_only=True):
     """The application fits every data set, and waits for signatures."""
@@ -2723,10 +2726,24 @@ class QuestionAsked(msgspec.Struct, frozen=True, kw_only=True):
     """Its id, hexadecimal."""
 
     way: str
-    """noisy or exact."""
+    """noisy, exact or extract."""
 
     charge: int
     """What it costs at each data set, micro-rho."""
+
+
+class AttestDeletion(msgspec.Struct, frozen=True, kw_only=True):
+    """Which extract."""
+
+    query: str
+    """The question, hexadecimal."""
+
+
+class DeletionAttested(msgspec.Struct, frozen=True, kw_only=True):
+    """The ledger holds the institution's word."""
+
+    data_sets: int
+    """Data sets whose extract is attested deleted."""
 
 
 class ShowBudget(msgspec.Struct, frozen=True, kw_only=True):
@@ -2823,6 +2840,35 @@ class PermitDecided(msgspec.Struct, frozen=True, kw_only=True):
     """Who has yet to sign."""
 
 
+class WriteExtract(msgspec.Struct, frozen=True, kw_only=True):
+    """Which extract, and where its files go."""
+
+    query: str
+    """The question, hexadecimal."""
+
+    output: str
+    """New folder for the files."""
+
+    format: str = 'parquet'
+    """parquet or ndjson."""
+
+
+class ExtractWritten(msgspec.Struct, frozen=True, kw_only=True):
+    """What was written."""
+
+    persons: int
+    """Persons whose rows are in the files."""
+
+    withdrawn: int
+    """Persons who were in the extract and have left it."""
+
+    tables: Any
+    """Rows by table."""
+
+    until: str
+    """When every copy must be deleted, UTC."""
+
+
 class RunQuery(msgspec.Struct, frozen=True, kw_only=True):
     """A question and one's own files."""
 
@@ -2862,7 +2908,7 @@ class OfferData(msgspec.Struct, frozen=True, kw_only=True):
     """Count who chose so; else whoever does not object."""
 
     ways: tuple[str, ...] | msgspec.UnsetType = msgspec.UNSET
-    """exact, noisy."""
+    """exact, extract, noisy."""
 
     smallest: int = 10
     """No exact result rests on fewer persons."""
@@ -2941,6 +2987,9 @@ class PermitLine(msgspec.Struct, frozen=True, kw_only=True):
 
     until: str
     """Until when, UTC."""
+
+    records: bool
+    """Whether extracts of persons' rows may be asked for."""
 
     status: str
     """applied, agreed, refused or suspended."""
@@ -3093,7 +3142,7 @@ class QuestionLine(msgspec.Struct, frozen=True, kw_only=True):
     """What the document calls itself."""
 
     way: str
-    """noisy or exact."""
+    """noisy, exact or extract."""
 
     charge: int
     """What it costs here, micro-rho."""
@@ -4317,7 +4366,7 @@ class Task(msgspec.Struct, frozen=True, kw_only=True):
     """Whether that has passed."""
 
     kind: str
-    """emergency, erasure, access, correction, delivery, proposal or lease."""
+    """emergency, erasure, access, correction, delivery, proposal, lease or extract."""
 
     subject: str
     """Id of the case, request, delivery, proposal or grant, hexadecimal."""
@@ -4866,7 +4915,7 @@ class ResearchCases:
         self._connection = connection
 
     def answer(self, request: AnswerQuestion) -> QuestionAnswered:
-        """Release a question: begin it, and answer it with noise, or let its exact run go on. For: operator."""
+        """Release a question: begin it, and answer it with noise, send an extract's rows, or let its exact run go on. For: operator."""
         return self._connection.ask('/api/research/answer', request, QuestionAnswered)
 
     def apply(self, request: ApplyForPermit) -> PermitApplied:
@@ -4876,6 +4925,10 @@ class ResearchCases:
     def ask(self, request: AskQuestion) -> QuestionAsked:
         """Put a question on record, by commitment, and send its document to the custodians asked. For: operator."""
         return self._connection.ask('/api/research/ask', request, QuestionAsked)
+
+    def attest(self, request: AttestDeletion) -> DeletionAttested:
+        """Say on the ledger that every copy of an extract is deleted, after deleting the node's own. Cannot be taken back. For: operator."""
+        return self._connection.ask('/api/research/attest', request, DeletionAttested)
 
     def budget(self, request: ShowBudget) -> Budget:
         """Show a custodian's privacy budget, and what each permit spent of it. A person known to several counts at each. For: operator."""
@@ -4888,6 +4941,10 @@ class ResearchCases:
     def decide(self, request: DecidePermit) -> PermitDecided:
         """Agree to a permit at a data set, or refuse it: the custodian's part, or that of a data-access body. For: operator."""
         return self._connection.ask('/api/research/decide', request, PermitDecided)
+
+    def extract(self, request: WriteExtract) -> ExtractWritten:
+        """Write an extract's rows to new files: a table for each view, the data dictionary, and the method. For: operator."""
+        return self._connection.ask('/api/research/extract', request, ExtractWritten)
 
     def local(self, request: RunQuery) -> QueryRun:
         """Run a query document on one's own files: exact tables and models, for oneself. For: operator."""

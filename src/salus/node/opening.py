@@ -46,6 +46,7 @@ from salus.node.exchange.withdrawal import WITHDRAWAL_KIND, take_withdrawal
 from salus.node.local import Bare
 from salus.node.member import BACKUP_KEYS, MemberNode, Ports
 from salus.node.network.cometbft import has_engine, initial_height, open_ledger, sockets_of
+from salus.node.research import receiving as research_receiving
 from salus.node.research import rounds
 from salus.node.research import wire as research_wire
 from salus.node.supply import exchange as supply_exchange
@@ -74,6 +75,7 @@ TAKERS: Final[Mapping[str, Taker]] = {
     **trials_exchange.TAKERS,
     **supply_exchange.TAKERS,
     **research_wire.TAKERS,
+    **research_receiving.TAKERS,
 }
 """What is taken under each kind of delivery; a domain adds its own line."""
 

@@ -1,4 +1,4 @@
-"""What a running node does by itself, on a thread of its own: anchor, deliver, purge, erase, send notices.
+"""What a running node does by itself, on a thread of its own: anchor, deliver, purge, erase, take people out of extracts, send notices.
 
 Anchors leave at the network's tick (`Parameters.anchor_tick`, 500 ms by default), so that what the own people read is
 anchored within 5 s. A failure is logged by its code and tried again; only a bug ends the thread, and `/health` says so.
@@ -21,6 +21,7 @@ from salus.node.fhir import importing
 from salus.node.mapping import edge_error
 from salus.node.member import MemberNode
 from salus.node.notices import post_of, send_due
+from salus.node.research import extracting, receiving
 from salus.node.upkeep.backups import expire
 
 _log = structlog.get_logger()
@@ -29,6 +30,7 @@ PURGE_SECONDS: Final = 1.0  # a revoked lease is gone within two seconds of the 
 EMERGENCY_SECONDS: Final = 5.0  # what was deferred is on the ledger well within a minute of its return
 ERASE_SECONDS: Final = 60.0  # deadlines of days
 EXPIRE_SECONDS: Final = 600.0  # keys of days
+EXTRACT_SECONDS: Final = 60.0  # who withdraws is taken out of extracts
 NOTICE_SECONDS: Final = 5.0
 IMPORT_SECONDS: Final = 1.0
 
@@ -73,6 +75,7 @@ class Ticker:
             ("erase", lambda: ERASE_SECONDS, lambda: erasing.advance(node)),
             ("expire", lambda: EXPIRE_SECONDS, lambda: expire(node)),
             ("import", lambda: IMPORT_SECONDS, lambda: importing.advance(node, self._end.is_set)),
+            ("extract", lambda: EXTRACT_SECONDS, lambda: (extracting.take_back(node), receiving.end_leases(node))),
         ]
         if post is not None:
             jobs.append(("notify", lambda: NOTICE_SECONDS, lambda: send_due(node, post)))

@@ -16,6 +16,7 @@ from salus.node.member import MemberNode
 from salus.node.notices import KIND
 from salus.node.patient.messages import Corrected
 from salus.node.records.charts import moment
+from salus.node.research import extracting, receiving
 from salus.node.usecase import OPERATOR, Message, person, use_case
 
 
@@ -28,7 +29,9 @@ class Task(Message, frozen=True):
 
     due: Annotated[str, Meta(description="By when, UTC; empty: as soon as may be.")]
     overdue: Annotated[bool, Meta(description="Whether that has passed.")]
-    kind: Annotated[str, Meta(description="emergency, erasure, access, correction, delivery, proposal or lease.")]
+    kind: Annotated[
+        str, Meta(description="emergency, erasure, access, correction, delivery, proposal, lease or extract.")
+    ]
     subject: Annotated[str, Meta(description="Id of the case, request, delivery, proposal or grant, hexadecimal.")]
     what: Annotated[str, Meta(description="What to do.")]
 
@@ -72,6 +75,7 @@ def worklist(node: MemberNode, request: AskWorklist) -> Worklist:  # noqa: ARG00
         *_deliveries(node),
         *_proposals(node),
         *_leases(node),
+        *_extracts(node),
     ]
     found.sort(key=lambda one: (one[0] or now, one[1]))
     return Worklist(
@@ -165,3 +169,10 @@ def _leases(node: MemberNode) -> Iterator[Found]:
         confirmed = max(held.confirmed, held.received)
         if held.ended is None and node.now() - confirmed > UNCONFIRMED_MS:
             yield 0, "lease", held.grant, "hidden: the ledger was not seen for a day; restore the connection"
+
+
+def _extracts(node: MemberNode) -> Iterator[Found]:
+    for due, query, what in receiving.duties(node):
+        yield due, "extract", query, what
+    for due, query, receiver in extracting.unattested(node):
+        yield due, "extract", query, f"{receiver} has not attested that the extract is deleted: ask there"

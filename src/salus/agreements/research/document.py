@@ -134,7 +134,23 @@ class Survival(Part, frozen=True, kw_only=True, tag="survival", tag_field="kind"
     event: Name
 
 
-Statistic: TypeAlias = Count | Tabulate | Histogram | Survival | Mean | Linear | Logistic | Cox
+class Extract(Part, frozen=True, kw_only=True, tag="extract", tag_field="kind"):
+    """Persons' rows, without what names them, to the institution of the permit: a lease, not a figure.
+
+    The rows of `persons` leave too; each of its columns counts as a quasi-identifier.
+    """
+
+    views: Names = ()
+    """Views whose rows leave besides."""
+    k: Annotated[int, Meta(ge=3, le=1000)] = 10
+    """Persons whose row of `persons` fewer than k share are left out."""
+    shift_days: Annotated[int, Meta(ge=30, le=3650)] = 365
+    """Dates move by at most so many days, each person's by the same number."""
+    units: Annotated[dict[Text, Text], Meta(max_length=256)] = {}
+    """UCUM unit by `view.column`, for the data dictionary."""
+
+
+Statistic: TypeAlias = Count | Tabulate | Histogram | Survival | Mean | Linear | Logistic | Cox | Extract
 
 
 class Query(Part, frozen=True, kw_only=True):
@@ -197,7 +213,7 @@ def _check(query: Query) -> None:
         known[column.name] = column
     if query.cohort:
         _binary("cohort", known, query.cohort)
-    _statistic(query.statistic, known)
+    _statistic(query, known)
 
 
 def _declared(path: str, column: Declared) -> None:
@@ -277,10 +293,20 @@ def _number(path: str, known: dict[str, Declared], name: str) -> None:
         raise QueryRefused(path, f"{name} is no column with bounds")
 
 
-def _statistic(statistic: Statistic, known: dict[str, Declared]) -> None:
+def _leaving(statistic: Extract, query: Query) -> None:
+    names = [view.get("name") for view in query.views]
+    for place, name in enumerate(statistic.views):
+        if name not in names or name == query.persons or name in statistic.views[:place]:
+            raise QueryRefused(f"statistic.views[{place}]", "a view besides `persons`, named once")
+
+
+def _statistic(query: Query, known: dict[str, Declared]) -> None:
+    statistic = query.statistic
     if isinstance(statistic, Tabulate):
         for name in statistic.by:
             _levels("statistic.by", known, name)
+    elif isinstance(statistic, Extract):
+        _leaving(statistic, query)
     elif isinstance(statistic, Histogram):
         _levels("statistic.of", known, statistic.of)
     elif isinstance(statistic, Survival):
@@ -307,7 +333,7 @@ def _model(statistic: Linear | Logistic | Cox, known: dict[str, Declared]) -> No
 
 def used(statistic: Statistic) -> tuple[str, ...]:
     """Return the columns that a statistic takes, each once, in order."""
-    if isinstance(statistic, Count):
+    if isinstance(statistic, Count | Extract):
         return ()
     if isinstance(statistic, Tabulate):
         names: tuple[str, ...] = statistic.by

@@ -21,8 +21,8 @@ class Offer(Message, frozen=True, tag="research.offer"):
     """What the data may be used for, in DUO's terms."""
     basis: Basis
     """1 persons are counted by consent, 2 unless they object."""
-    ways: Annotated[tuple[Way, ...], Meta(min_length=1, max_length=2)]
-    """The ways out, ascending: exact, noisy."""
+    ways: Annotated[tuple[Way, ...], Meta(min_length=1, max_length=3)]
+    """The ways out, ascending: exact, extract, noisy."""
     smallest: Annotated[int, Meta(ge=3, le=1000)] = 10
     """k: no exact result rests on fewer persons."""
     permit_rho: Rho = 1_000_000
@@ -46,6 +46,8 @@ class Apply(Message, frozen=True, tag="research.apply"):
     """Until when, ms."""
     ethics: Annotated[bytes, Meta(max_length=32)] = b""
     """SHA-256 of the ethics approval, or empty."""
+    records: bool = False
+    """Whether extracts of persons' rows are asked for: whoever signs the permit agrees to them."""
 
 
 class Sign(Message, frozen=True, tag="research.sign"):
@@ -143,6 +145,15 @@ class Release(Message, frozen=True, tag="research.release"):
     """The data set."""
 
 
+class Attest(Message, frozen=True, tag="research.attest"):
+    """Attest that every copy of an extract is deleted. Due when the permit ends; from then on whoever lacks it is overdue."""
+
+    query: CaseId
+    """The query."""
+    data_set: CaseId
+    """The data set."""
+
+
 class Publish(Message, frozen=True, tag="research.publish"):
     """Publish the result once every part has ended."""
 
@@ -167,6 +178,7 @@ EXAMPLES: Final[tuple[Message, ...]] = (
     Fail(_C, _A),
     Retry(_C, (_A,)),
     Release(_C, _A),
+    Attest(_C, _A),
     Publish(_C, bytes(range(32))),
 )
 """One example of each message, for the reference, `salus tx` and the tests."""

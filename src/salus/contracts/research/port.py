@@ -19,6 +19,7 @@ from salus.contracts.research.duo_table import CLASSES, DuoClass, Kind
 from salus.contracts.research.messages import (
     Answer,
     Apply,
+    Attest,
     Begin,
     Fail,
     Offer,
@@ -74,6 +75,7 @@ __all__ = [
     "Answer",
     "Applicant",
     "Apply",
+    "Attest",
     "Basis",
     "Begin",
     "DataSet",

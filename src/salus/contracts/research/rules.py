@@ -24,6 +24,7 @@ from salus.contracts.research.messages import (
     EXAMPLES,
     Answer,
     Apply,
+    Attest,
     Begin,
     Fail,
     Offer,
@@ -112,7 +113,15 @@ def apply(ctx: Context, message: Apply) -> bytes:
     if message.ends <= ctx.time:
         raise Rejected(ResearchReason.PERMIT_OVER, ends=message.ends, time=ctx.time)
 
-    permit = Permit(ctx.submitter, message.purpose, message.ethics, message.summary, message.data_sets, message.ends)
+    permit = Permit(
+        ctx.submitter,
+        message.purpose,
+        message.ethics,
+        message.summary,
+        message.data_sets,
+        message.ends,
+        message.records,
+    )
     ctx.put(PERMITS, message.permit, permit)
     for data_set in message.data_sets:
         ctx.put(PARTS, message.permit + data_set, Part(PERMIT[None, "apply"], (), 0, 0, ctx.height))
@@ -159,7 +168,7 @@ def register(ctx: Context, message: Register) -> bytes:
     if ctx.time >= permit.ends:
         raise Rejected(ResearchReason.PERMIT_OVER, ends=permit.ends, time=ctx.time)
     for id_, row, _ in asked:
-        if message.way not in row.ways:
+        if message.way not in row.ways or (message.way is Way.EXTRACT and not permit.records):
             raise Rejected(ResearchReason.NOT_OFFERED, data_set=id_.hex(), way=message.way.value)
     rho = _charge(message)
     pools, parts = _reserve(ctx, asked, rho)
@@ -280,6 +289,19 @@ def release(ctx: Context, message: Release) -> bytes:
     return _put(ctx, message, structs.replace(part, status=status, height=ctx.height), b"")
 
 
+def attest(ctx: Context, message: Attest) -> bytes:
+    """Attest that an extract is deleted. Returns query 16 | data set 16 | status u8 | analyst's member, ASCII."""
+    query, part = _query_part(ctx.state, message.query, message.data_set)
+    applicant = _permit(ctx.state, query.permit).applicant
+    if applicant != ctx.submitter:
+        raise Rejected(ResearchReason.NOT_ENTITLED, applicant=applicant)
+    status = _next(part, "attest")
+    if query.way is not Way.EXTRACT:
+        raise Rejected(ResearchReason.WRONG_STATUS, way=query.way.value)
+
+    return _put(ctx, message, structs.replace(part, status=status, height=ctx.height), b"")
+
+
 def publish(ctx: Context, message: Publish) -> bytes:
     """Publish a result. Returns query 16 | result 32 | analyst's member, ASCII."""
     query = ctx.get(QUERIES, message.query)
@@ -290,14 +312,18 @@ def publish(ctx: Context, message: Publish) -> bytes:
         raise Rejected(ResearchReason.NOT_ENTITLED, applicant=permit.applicant)
     parts = [_query_part(ctx.state, message.query, id_)[1] for id_ in query.data_sets]
     statuses = [part.status for part in parts]
-    if query.result or PartStatus.ANSWERED not in statuses or any(status not in ENDED for status in statuses):
+    if (
+        query.result
+        or not {PartStatus.ANSWERED, PartStatus.DELETED} & {*statuses}
+        or any(status not in ENDED for status in statuses)
+    ):
         raise Rejected(ResearchReason.WRONG_STATUS, open=sum(status not in ENDED for status in statuses))
 
     ctx.put(QUERIES, message.query, structs.replace(query, result=message.result))
     return message.query + message.result + ctx.submitter.encode("ascii")
 
 
-Step = Begin | Answer | Withhold | Fail | Release
+Step = Begin | Answer | Withhold | Fail | Release | Attest
 
 
 def _ascending(items: tuple[str, ...] | tuple[bytes, ...]) -> None:
@@ -417,6 +443,7 @@ RULES: Final[Mapping[type[Message], Rule]] = {
     Fail: Rule(fail, authored=False),
     Retry: Rule(retry, authored=False),
     Release: Rule(release, authored=False),
+    Attest: Rule(attest, authored=False),
     Publish: Rule(publish, authored=False),
 }
 CONTRACT: Final = Contract(

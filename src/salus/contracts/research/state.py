@@ -35,9 +35,10 @@ class Basis(IntEnum):
 
 
 class Way(StrEnum):
-    """How an answer leaves: with noise charged to the budget, or exact sums under the leverage rule."""
+    """How an answer leaves: with noise charged to the budget, as exact sums under the leverage rule, or as persons' rows."""
 
     EXACT = "exact"
+    EXTRACT = "extract"
     NOISY = "noisy"
 
 
@@ -59,6 +60,8 @@ class PartStatus(IntEnum):
     WITHHELD = 4
     FAILED = 5
     RELEASED = 6
+    DELETED = 7
+    """An extract whose receiver attested that every copy is deleted."""
 
 
 PERMIT: Final[Mapping[tuple[PermitStatus | None, str], PermitStatus]] = {
@@ -82,9 +85,16 @@ PART: Final[Mapping[tuple[PartStatus | None, str], PartStatus]] = {
     (PartStatus.BEGUN, "retry"): PartStatus.FAILED,
     (PartStatus.WITHHELD, "retry"): PartStatus.WITHHELD,
     (PartStatus.FAILED, "retry"): PartStatus.FAILED,
+    (PartStatus.ANSWERED, "attest"): PartStatus.DELETED,
 }
 """A query's life cycle at one data set: (status, step) → status. What was not begun returns its charge."""
-ENDED: Final = (PartStatus.ANSWERED, PartStatus.WITHHELD, PartStatus.FAILED, PartStatus.RELEASED)
+ENDED: Final = (
+    PartStatus.ANSWERED,
+    PartStatus.WITHHELD,
+    PartStatus.FAILED,
+    PartStatus.RELEASED,
+    PartStatus.DELETED,
+)
 
 
 class DataSet(Value, frozen=True):
@@ -98,7 +108,7 @@ class DataSet(Value, frozen=True):
     """What the data may be used for."""
     basis: Basis
     """Whether persons are counted by consent, or unless they object."""
-    ways: Annotated[tuple[Way, ...], Meta(min_length=1, max_length=2)]
+    ways: Annotated[tuple[Way, ...], Meta(min_length=1, max_length=3)]
     """The ways out, ascending."""
     smallest: Annotated[int, Meta(ge=3, le=1000)]
     """k: no exact result rests on fewer persons."""
@@ -126,7 +136,9 @@ class Permit(Value, frozen=True):
     data_sets: DataSets
     """The data sets asked for, ascending."""
     ends: Time
-    """From this block time nothing is registered or begun, ms."""
+    """From this block time nothing is registered or begun, and no extract may be kept, ms."""
+    records: bool
+    """Whether extracts of persons' rows may be asked for."""
 
 
 class Part(Value, frozen=True):

@@ -1,5 +1,6 @@
 """The questions of the research chapter: a noisy table, two models, attacks, who was counted, a replay. Needs the extra `research`."""
 
+import json
 import os
 import subprocess
 import sys
@@ -11,20 +12,36 @@ import numpy as np
 from salus.agreements.research import accounting, models
 from salus.contracts.research import port
 from salus.core.encoding import decode
-from salus.node.demo.research import CUSTODIANS, DELTA, FITTING, HOSPITALS, VARIANCE, Scene
+from salus.node.demo.research import CUSTODIANS, DELTA, FITTING, HOSPITALS, POLICY, VARIANCE, Scene, wallet_at
 from salus.node.demo.telling import Step
 from salus.node.errors import EdgeError, Refused
 from salus.node.exchange.wire import Answer
-from salus.node.research import publish_result, review, run_model
+from salus.node.research import (
+    ask_question,
+    attest_deletion,
+    decide_permit,
+    offer_data,
+    publish_result,
+    review,
+    run_model,
+    write_extract,
+)
 from salus.node.research.answering import ReviewQuestions, frame_of, persons_of
+from salus.node.research.asking import AskQuestion
 from salus.node.research.bundle import PublishResult
+from salus.node.research.extracting import take_back
 from salus.node.research.figures import Frame
+from salus.node.research.permits import DecidePermit, OfferData
+from salus.node.research.receiving import AttestDeletion, WriteExtract
 from salus.node.research.relaying import ModelRun, RunModel
 from salus.node.research.rounds import PATH
 from salus.node.research.wire import Held, checked, query_row
 from salus.node.wallet import studying
 
 SIXTY: Final = 21_915  # days
+ROWS: Final = 5
+"""Women of north who choose that their rows may leave; one more does not."""
+FEWEST: Final = 4
 FOLLOWED: Final[dict[str, Any]] = {
     "resourceType": "ViewDefinition",
     "name": "followed",
@@ -49,6 +66,7 @@ def tell(scene: Scene) -> None:
     _cox(scene)
     _attacks(scene)
     _opt_out(scene, table)
+    _extract(scene)
     _replay(scene, table)
     _budget(scene)
 
@@ -248,6 +266,73 @@ def _opt_out(scene: Scene, before: str) -> None:
         step.holds("counted in the table", seen[before])
         step.holds("not counted after", not seen[query])
         step.figure("proven lines in her list of studies", len(seen))
+
+
+def _extract(scene: Scene) -> None:
+    with scene.telling.step(
+        "Rows leave of those who chose so", "Without names, under a lease; who withdraws leaves them."
+    ) as step:
+        chosen = [wallet_at(scene, "north", scene.links["north"][one]) for one in scene.women[2 : 3 + ROWS]]
+        for place, holder in enumerate(chosen):
+            way = "extract" if place < ROWS else "exact"
+            studying.choose(holder, POLICY, (way,), days=365, through="north", members=("north",))
+        terms = OfferData(terms=b"Terms for rows", policy=POLICY, ways=("extract",), smallest=FEWEST)
+        data_set = offer_data(scene.node("north"), terms).data_set
+        plain, permit = (
+            scene.apply("What follows high blood pressure?", data_set=data_set, records=records)
+            for records in (False, True)
+        )
+        scene.level()
+        for one in (plain, permit):
+            decide_permit(scene.node("north"), DecidePermit(permit=one, data_set=data_set))
+        with step.refused("rows under a permit that does not say so", Refused):
+            _ask_rows(scene, data_set, plain)
+        query = _ask_rows(scene, data_set, permit)
+        scene.release(query, ("north",))
+        folder = scene.telling.folder / "extract"
+        request = WriteExtract(query=query, output=str(folder), format="ndjson")
+        told = write_extract(scene.node("university"), request)
+        step.figure("persons whose rows left", told.persons)
+        step.figure("persons at the hospital", len(scene.links["north"]))
+        step.holds("those who chose so, and nobody else", told.persons == ROWS)
+        text = "".join(one.read_text() for one in folder.iterdir())
+        step.holds("no id of the hospital is in them", not any(one in text for one in scene.links["north"]))
+        studying.object_(chosen[0], "north", objecting=True)
+        take_back(scene.node("north"))
+        (left,) = scene.result(query).lines
+        step.figure("after one withdrew", f"{left['persons']} persons, {left['withdrawn']} withdrawn")
+        step.holds("her rows are gone", (left["persons"], left["withdrawn"]) == (ROWS - 1, 1))
+        done = attest_deletion(scene.node("university"), AttestDeletion(query=query)).data_sets
+        step.holds("its deletion is attested on the ledger", done == 1)
+
+
+def _ask_rows(scene: Scene, data_set: str, permit: str) -> str:
+    """Ask for the conditions of those who chose so, with their gender."""
+    views = [one for one in scene.query["views"] if one["name"] == "conditions"]
+    document = {
+        "format": 1,
+        "title": "Conditions of women",
+        "persons": "people",
+        "views": [_people(), *views],
+        "columns": [],
+        "statistic": {"kind": "extract", "views": ["conditions"], "k": FEWEST},
+    }
+    scene.level()
+    request = AskQuestion(permit=permit, query=json.dumps(document).encode(), data_sets=(data_set,))
+    asked = ask_question(scene.node("university"), request)
+    scene.level()
+    return asked.query
+
+
+def _people() -> dict[str, Any]:
+    columns = [{"name": "patient", "path": "getResourceKey()"}, {"name": "gender", "path": "gender"}]
+    return {
+        "resourceType": "ViewDefinition",
+        "name": "people",
+        "resource": "Patient",
+        "status": "active",
+        "select": [{"column": columns}],
+    }
 
 
 def _replay(scene: Scene, query: str) -> None:

@@ -52,6 +52,8 @@ class Scene:
     links: dict[str, dict[str, bytes]] = field(default_factory=dict)
     """Link by patient, at each custodian."""
     data_sets: dict[str, str] = field(default_factory=dict)
+    women: list[str] = field(default_factory=list)
+    """Women among north's patients."""
     permit: str = ""
     wallets: list[Holder] = field(default_factory=list)
     """Of the clinic's patients who chose, then of two of north's."""
@@ -93,16 +95,25 @@ class Scene:
         """Return a custodian's budget."""
         return show_budget(self.node(member), ShowBudget())
 
-    def apply(self, summary: str, member: str = "university", *, commercial: bool = False) -> str:
-        """Apply for a permit at all data sets; return its id. Raises Refused."""
+    def apply(
+        self,
+        summary: str,
+        member: str = "university",
+        *,
+        commercial: bool = False,
+        data_set: str = "",
+        records: bool = False,
+    ) -> str:
+        """Apply for a permit at all data sets, or at one; return its id. Raises Refused."""
         self.level()
         request = ApplyForPermit(
-            data_sets=tuple(self.data_sets.values()),
+            data_sets=(data_set,) if data_set else tuple(self.data_sets.values()),
             investigations=("DUO:0000037",),
             summary=summary,
             days=300,
             ethics=b"Approved by the ethics board of the university",
             commercial=commercial,
+            records=records,
         )
         return apply_for_permit(self.node(member), request).permit
 
@@ -149,7 +160,7 @@ class Research:
             together.close()
         telling.notes += [
             "All members run in this process, each with its own folder, keys, vault and replica of the ledger.",
-            "Hospitals count whoever does not object; the clinic counts who chose so. An extract of rows is not part of it.",
+            "Hospitals count whoever does not object; the clinic counts who chose so. Rows leave of those alone who chose that.",
         ]
         telling.next_commands += ["salus research check --query samples/research/query.json"]
 
@@ -167,6 +178,8 @@ def _fill(scene: Scene, folder: Path) -> None:
             node = scene.node(name)
             opened = node.vault.open_links([(f"urn:mrn:{name}", one) for one in patients])
             scene.links[name] = dict(zip(patients, opened, strict=True))
+            if name == "north":
+                scene.women = [row["id"] for row in rows if row.get("gender") == "female"]
             node.vault.write_all([(_link(scene, name, row), _content(row)) for row in rows])
             anchor(node)
             node.catch_up()
@@ -189,20 +202,21 @@ def _choices(scene: Scene) -> None:
     with scene.telling.step("Patients choose", "A choice is a grant for research; an objection holds at once.") as step:
         clinic = list(scene.links["clinic"].values())
         for place in range(FITTING + 1):
-            holder = _wallet(scene, "clinic", clinic[place])
+            holder = wallet_at(scene, "clinic", clinic[place])
             policy = POLICY if place < FITTING else ("DUO:0000006", "DUO:0000016")
             studying.choose(holder, policy, ("noisy",), days=365, through="clinic", members=("clinic",))
             scene.wallets.append(holder)
         north = list(scene.links["north"].values())
         for link in north[:2]:
-            scene.wallets.append(_wallet(scene, "north", link))
+            scene.wallets.append(wallet_at(scene, "north", link))
         studying.object_(scene.wallets[-1], "north", objecting=True)
         step.figure("clinic: choices for health research", FITTING)
         step.figure("clinic: choices for genetic studies alone", 1)
         step.figure("north: objections", 1)
 
 
-def _wallet(scene: Scene, member: str, link: bytes) -> Holder:
+def wallet_at(scene: Scene, member: str, link: bytes) -> Holder:
+    """Return a new wallet of a patient, joined at a member."""
     holder = scene.together.holder()
     holder.join(member, scene.node(member).vault.invite(link))
     return holder

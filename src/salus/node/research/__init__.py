@@ -12,6 +12,7 @@ from salus.node.research.permits import (
     offer_data,
     show_budget,
 )
+from salus.node.research.receiving import attest_deletion, write_extract
 from salus.node.research.relaying import run_model
 from salus.node.research.replaying import replay_bundle
 
@@ -19,6 +20,7 @@ __all__ = [
     "answer_question",
     "apply_for_permit",
     "ask_question",
+    "attest_deletion",
     "check_query",
     "decide_permit",
     "list_offers",
@@ -33,4 +35,5 @@ __all__ = [
     "show_budget",
     "show_result",
     "withhold_question",
+    "write_extract",
 ]

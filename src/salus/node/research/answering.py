@@ -23,7 +23,7 @@ from salus.node.errors import Conflict, Malformed, Unavailable
 from salus.node.exchange.documents import seal_and_deliver
 from salus.node.member import MemberNode
 from salus.node.records.charts import moment
-from salus.node.research import choices, evidence
+from salus.node.research import choices, evidence, extracting
 from salus.node.research.alone import NEEDED
 from salus.node.research.permits import ID, ID_EXAMPLE, permit_row
 from salus.node.research.wire import (
@@ -64,7 +64,7 @@ class QuestionLine(Message, frozen=True):
     data_set: Annotated[str, Meta(description="The data set, hexadecimal.")]
     institution: Annotated[str, Meta(description="Who asks.")]
     title: Annotated[str, Meta(description="What the document calls itself.")]
-    way: Annotated[str, Meta(description="noisy or exact.")]
+    way: Annotated[str, Meta(description="noisy, exact or extract.")]
     charge: Annotated[int, Meta(description="What it costs here, micro-rho.")]
     status: Annotated[str, Meta(description="registered, begun, answered, withheld, failed or released.")]
     begin_by: Annotated[str, Meta(description="Last moment to begin, UTC.")]
@@ -154,7 +154,7 @@ def review(node: MemberNode, request: ReviewQuestions) -> Questions:  # noqa: AR
 
 @use_case("research.answer", who=OPERATOR)
 def answer_question(node: MemberNode, request: AnswerQuestion) -> QuestionAnswered:
-    """Release a question: begin it, and answer it with noise, or let its exact run go on.
+    """Release a question: begin it, and answer it with noise, send an extract's rows, or let its exact run go on.
 
     Goes on where it stopped. A question once begun is charged, whatever becomes of it.
     """
@@ -175,9 +175,12 @@ def _answered(node: MemberNode, query: bytes, *, few: bool) -> QuestionAnswered:
         if part.status is port.PartStatus.BEGUN and not kept.begun:
             kept = _confirm(node, row, data_set, kept, part)
             part = _part(node, query, data_set)
-        if part.status is port.PartStatus.BEGUN and row.way is port.Way.NOISY:
+        if part.status is port.PartStatus.BEGUN and row.way is not port.Way.EXACT:
             _commit(node, row, data_set, kept)
             part = _part(node, query, data_set)
+        if part.status is port.PartStatus.ANSWERED and row.way is port.Way.EXTRACT:
+            persons = _eligible(node, row, data_set, [row.height, node.ledger.head().height]).persons
+            extracting.send(node, data_set, kept, persons)
         if part.status is port.PartStatus.ANSWERED and row.way is port.Way.NOISY:
             _send(node, data_set, kept)
         status = part.status.name.lower()
@@ -215,10 +218,18 @@ def rerun_question(node: MemberNode, request: RerunQuestion) -> QuestionRerun:
         ):
             return QuestionRerun(same=False, why="records were added or changed since")
         root = choices.root_of(node, query, kept.counted, kept.salt)
-        own = frame_of(node, checked(kept.question.document, row), kept, found.persons)
-        if root != _part(node, query, data_set).population or _figures(own, row) != kept.exact:
+        if root != _part(node, query, data_set).population or not _again(node, row, data_set, kept, found):
             return QuestionRerun(same=False, why="records were added or changed since")
     return QuestionRerun(same=True, why="")
+
+
+def _again(node: MemberNode, row: port.Query, data_set: bytes, kept: Held, found: choices.Found) -> bool:
+    """Tell whether figures or rows come out as at the begin."""
+    if row.way is port.Way.EXTRACT:
+        made = extracting.prepared(node, row, kept, found.persons, _offer(node, data_set).smallest)
+        return made.chunks == kept.chunks
+    own = frame_of(node, checked(kept.question.document, row), kept, found.persons)
+    return _figures(own, row) == kept.exact
 
 
 def equipped() -> None:
@@ -268,12 +279,16 @@ def persons_of(node: MemberNode, kept: Held) -> Sequence[choices.Person]:
 
 
 def _eligible(node: MemberNode, row: port.Query, data_set: bytes, heights: Sequence[int]) -> choices.Found:
-    state = node.ledger.read()
-    offer = port.data_set(state, data_set)
+    permit = permit_row(node.ledger.read(), row.permit)
+    study = choices.Study(_offer(node, data_set), row.permit, permit, row.way.value, row.height)
+    return choices.find(node, study, heights)
+
+
+def _offer(node: MemberNode, data_set: bytes) -> port.DataSet:
+    offer = port.data_set(node.ledger.read(), data_set)
     if offer is None:
         raise Conflict("research.no-data-set", "the ledger has no such data set", got=data_set.hex())
-    permit = permit_row(state, row.permit)
-    return choices.find(node, choices.Study(offer, row.permit, permit, row.way.value, row.height), heights)
+    return offer
 
 
 def _part(node: MemberNode, query: bytes, data_set: bytes) -> port.QueryPart:
@@ -297,11 +312,16 @@ def _begin(node: MemberNode, row: port.Query, data_set: bytes, kept: Held, found
     counted = tuple(person.counted for person in found.persons)
     salt = kept.salt or node.entropy(32)
     kept = msgspec.structs.replace(kept, counted=counted, salt=salt, until=node.index.position())
-    own = frame_of(node, query, kept, found.persons)
-    kept = keep(node, data_set, msgspec.structs.replace(kept, exact=_figures(own, row)))
+    if row.way is port.Way.EXTRACT:
+        kept = keep(
+            node, data_set, extracting.prepared(node, row, kept, found.persons, _offer(node, data_set).smallest)
+        )
+    else:
+        own = frame_of(node, query, kept, found.persons)
+        kept = keep(node, data_set, msgspec.structs.replace(kept, exact=_figures(own, row)))
     if row.way is port.Way.NOISY:
         _drawn(node, row, kept)
-    root = choices.root_of(node, query_id, counted, salt)
+    root = choices.root_of(node, query_id, kept.counted, salt)
     outcome = node.submitter.submit(port.Begin(query_id, data_set, root))
     node.wait_for(outcome.height or 0)
     return kept
@@ -346,8 +366,8 @@ def _persons(counted: Sequence[Counted]) -> bytes:
 
 def _commit(node: MemberNode, row: port.Query, data_set: bytes, kept: Held) -> None:
     """Commit to the answer that is stored. The population is that of the begin: who leaves later is in later ones."""
-    values, salt = _drawn(node, row, kept)
-    node.submitter.submit(port.Answer(kept.question.query, data_set, answer_commitment(values, salt)))
+    told = extracting.committed(kept) if row.way is port.Way.EXTRACT else answer_commitment(*_drawn(node, row, kept))
+    node.submitter.submit(port.Answer(kept.question.query, data_set, told))
 
 
 def _send(node: MemberNode, data_set: bytes, kept: Held) -> None:

@@ -5,7 +5,7 @@ from typing import Annotated, Any, Final
 
 from msgspec import Meta
 
-from salus.agreements.research import noisy
+from salus.agreements.research import extract, noisy
 from salus.agreements.research.document import Query, QueryRefused, read
 from salus.contracts.research import port
 from salus.core.encoding import decode, encode
@@ -20,8 +20,11 @@ from salus.node.research.wire import (
     SentAnswer,
     SentQuestion,
     check_figures,
+    chunks,
     commitment,
     query_row,
+    sensitivity_of,
+    way_of,
 )
 from salus.node.usecase import OPERATOR, Message, use_case
 
@@ -49,7 +52,7 @@ class QuestionAsked(Message, frozen=True):
     """The question is on record, its charge reserved in all data sets, and its document on the way."""
 
     query: Annotated[str, Meta(description="Its id, hexadecimal.")]
-    way: Annotated[str, Meta(description="noisy or exact.")]
+    way: Annotated[str, Meta(description="noisy, exact or extract.")]
     charge: Annotated[int, Meta(description="What it costs at each data set, micro-rho.")]
 
 
@@ -100,12 +103,12 @@ def ask_question(node: MemberNode, request: AskQuestion) -> QuestionAsked:
     The charge is reserved in all data sets or in none. Models leave as exact sums and are not charged.
     """
     query = document_of(request.query)
-    noisily = noisy.is_noisy(query)
-    square = noisy.sensitivity(query) if noisily else 0
+    way, square = way_of(query), sensitivity_of(query)
+    if way is port.Way.EXTRACT:
+        extract.views_of(query)
     id_, salt = node.entropy(16), node.entropy(32)
     data_sets = tuple(sorted(bytes.fromhex(one) for one in request.data_sets))
-    way = port.Way.NOISY if noisily else port.Way.EXACT
-    variance = request.variance * (noisy.GRID**2 if square > 1 else 1) if noisily else 0
+    variance = request.variance * (noisy.GRID**2 if square > 1 else 1) if way is port.Way.NOISY else 0
     kept = SentQuestion(id_, salt, 0, request.query)
     node.desk.keep_research("asked", id_, encode(Asked(kept)))
     register = port.Register(
@@ -147,16 +150,31 @@ def result_of(node: MemberNode, query: bytes) -> Result:
         part = port.query_part(state, query, data_set)
         status = port.PartStatus.REGISTERED if part is None else part.status
         here = data_set in answers or (bool(asked.lines) and status is port.PartStatus.ANSWERED)
+        if row.way is port.Way.EXTRACT:
+            here = bool(chunks(node, query, data_set))
         ended &= status in port.ENDED and (here or status is not port.PartStatus.ANSWERED)
         custodian = data_set_row(state, data_set).custodian
         parts.append(PartLine(data_set=data_set.hex(), custodian=custodian, status=status.name.lower(), answered=here))
     document = document_of(asked.question.document)
     smallest = max(data_set_row(state, one).smallest for one in row.data_sets)
-    if row.way is port.Way.EXACT:
+    if row.way is port.Way.EXTRACT:
+        lines, notes = _standing(node, query, row), EXTRACT_NOTES
+    elif row.way is port.Way.EXACT:
         lines, notes = json.loads(asked.lines or b"[]"), EXACT_NOTES
     else:
         lines, notes = noisy_lines(document, row, list(answers.values()), smallest), NOISY_NOTES
     return Result(complete=ended and bool(lines), parts=tuple(parts), lines=tuple(lines), notes=notes)
+
+
+def _standing(node: MemberNode, query: bytes, row: port.Query) -> list[dict[str, Any]]:
+    """Return for each data set how many persons' rows are here, and how many have left."""
+    lines, state = [], node.ledger.read()
+    for data_set in row.data_sets:
+        here = chunks(node, query, data_set)
+        rows = sum(bool(one.body) for one in here)
+        custodian = data_set_row(state, data_set).custodian
+        lines.append({"custodian": custodian, "persons": rows, "withdrawn": len(here) - rows})
+    return lines
 
 
 def noisy_lines(document: Query, row: port.Query, answers: list[SentAnswer], smallest: int) -> list[noisy.Line]:
@@ -172,6 +190,10 @@ def noisy_lines(document: Query, row: port.Query, answers: list[SentAnswer], sma
 NOISY_NOTES: Final = (
     "Each custodian added noise of its own; low and high are the 95 % interval of the noise alone.",
     "A person known to several custodians counts at each, and the privacy bounds add up.",
+)
+EXTRACT_NOTES: Final = (
+    "Rows of persons who chose so, without what names them: `salus research extract` writes them to files.",
+    "Every copy must be deleted when the permit ends, and whoever withdraws before leaves the rows.",
 )
 EXACT_NOTES: Final = (
     "Exact results carry no differential privacy: no combination of what left rests on fewer than k persons.",

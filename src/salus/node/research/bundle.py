@@ -83,6 +83,8 @@ def publish_result(node: MemberNode, request: PublishResult) -> ResultPublished:
     if target.exists():
         raise Conflict("research.file", "the file for the bundle is there already", todo="name a new one")
     row = query_row(node, query)
+    if row.way is port.Way.EXTRACT:
+        raise Conflict("research.rows", "an extract is a lease and is not published", todo="publish figures from it")
     if not result_of(node, query).complete:
         raise Conflict(
             "research.incomplete", "a part has not ended, or an answer is not here", todo="see `salus research result`"

@@ -11,7 +11,7 @@ from salus.node.member import MemberNode
 
 Steps: Any = (
     port.Offer | port.Apply | port.Sign | port.Refuse | port.Register | port.Begin | port.Answer | port.Withhold
-    | port.Fail | port.Retry | port.Release | port.Publish
+    | port.Fail | port.Retry | port.Release | port.Attest | port.Publish
 )  # fmt: skip
 PREFIX: Final = b"research."
 

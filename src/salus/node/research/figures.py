@@ -13,6 +13,7 @@ from salus.agreements.research.document import (
     Count,
     Cox,
     Declared,
+    Extract,
     Histogram,
     Linear,
     Logistic,
@@ -22,6 +23,7 @@ from salus.agreements.research.document import (
     Survival,
     Tabulate,
 )
+from salus.agreements.research.extract import Field
 from salus.agreements.research.frame import compile_frame, table, views_needed
 from salus.interop.fhir.view import View, ViewMalformed
 
@@ -117,6 +119,8 @@ def _text(value: Any) -> str | None:
 def figures(own: Frame) -> list[Line]:
     """Return the statistic's exact figures, a line for each cell or term. Raises NoFit for a model without estimate."""
     statistic = own.query.statistic
+    if isinstance(statistic, Extract):
+        raise QueryRefused("statistic", "an extract is asked of members, not run on one's own files")
     if isinstance(statistic, Count):
         return [{"count": own.count}]
     if isinstance(statistic, Tabulate):
@@ -166,6 +170,25 @@ def _fit(own: Frame, statistic: Linear | Logistic | Cox) -> tuple[list[str], mod
     else:
         sums = models.logistic(design, own.numbers(statistic.outcome))
     return terms, models.newton(sums, len(terms))
+
+
+_TABLE_TYPES: Final = {
+    "boolean": "BOOLEAN", "decimal": "DOUBLE", "integer": "BIGINT", "positiveInt": "BIGINT", "unsignedInt": "BIGINT",
+}  # fmt: skip
+
+
+def write_table(rows: list[tuple[str | None, ...]], fields: list[Field], file: Path) -> None:
+    """Write an extract's table as Parquet or NDJSON, by the file's ending; columns of no number or truth value are text."""
+    kinds = {".parquet": "PARQUET", ".ndjson": "JSON"}
+    listed = ", ".join(f'"{one.name}" VARCHAR' for one in fields)
+    typed = ", ".join(
+        f'CAST("{one.name}" AS {_TABLE_TYPES.get(one.type, "VARCHAR")}) AS "{one.name}"' for one in fields
+    )
+    with duckdb.connect(":memory:") as database:
+        database.execute(f"CREATE TABLE rows ({listed})")
+        _fill(database, "rows", rows)
+        target = str(file).replace("'", "''")
+        database.execute(f"COPY (SELECT {typed} FROM rows) TO '{target}' (FORMAT {kinds[file.suffix]})")  # noqa: S608 -- names
 
 
 def write(lines: list[Line], file: Path) -> None:

@@ -45,7 +45,8 @@ class OfferData(Message, frozen=True):
         bool, Meta(description="Count who chose so; else whoever does not object.", examples=[True])
     ] = True
     ways: Annotated[
-        tuple[str, ...], Meta(min_length=1, max_length=2, description="exact, noisy.", examples=[["exact", "noisy"]])
+        tuple[str, ...],
+        Meta(min_length=1, max_length=3, description="exact, extract, noisy.", examples=[["exact", "noisy"]]),
     ] = ("exact", "noisy")
     smallest: Annotated[
         int, Meta(ge=3, le=1000, description="No exact result rests on fewer persons.", examples=[10])
@@ -124,6 +125,9 @@ class ApplyForPermit(Message, frozen=True):
         tuple[str, ...],
         Meta(max_length=4, description="Duties taken on, in DUO's classes.", examples=[["DUO:0000019"]]),
     ] = ()
+    records: Annotated[bool, Meta(description="Whether extracts of persons' rows are asked for.", examples=[False])] = (
+        False
+    )
 
 
 class PermitApplied(Message, frozen=True):
@@ -161,6 +165,7 @@ class PermitLine(Message, frozen=True):
     institution: Annotated[str, Meta(description="Who asks.")]
     study: Annotated[str, Meta(description="In plain words.")]
     until: Annotated[str, Meta(description="Until when, UTC.")]
+    records: Annotated[bool, Meta(description="Whether extracts of persons' rows may be asked for.")]
     status: Annotated[str, Meta(description="applied, agreed, refused or suspended.")]
     waiting: Annotated[str, Meta(description="Who has yet to sign.")]
 
@@ -227,7 +232,7 @@ def offer_data(node: MemberNode, request: OfferData) -> DataOffered:
     try:
         ways = tuple(sorted({port.Way(way) for way in request.ways}))
     except ValueError:
-        raise Malformed("research.way", "no such way out", expected="exact, noisy") from None
+        raise Malformed("research.way", "no such way out", expected="exact, extract, noisy") from None
     offer = port.Offer(
         data_set=data_set,
         terms=digest("salus/v1/research-terms", request.terms),
@@ -276,7 +281,7 @@ def apply_for_permit(node: MemberNode, request: ApplyForPermit) -> PermitApplied
     ids = tuple(sorted(bytes.fromhex(one) for one in request.data_sets))
     ethics = digest("salus/v1/research-ethics", request.ethics) if request.ethics else b""
     ends = node.ledger_time() + request.days * DAY_MS
-    node.submitter.submit(port.Apply(permit, ids, purpose, request.summary, ends, ethics))
+    node.submitter.submit(port.Apply(permit, ids, purpose, request.summary, ends, ethics, request.records))
     duties = {code for id_ in ids for code in data_set_row(state, id_).policy.modifiers} & {*port.DUTIES}
     return PermitApplied(permit=permit.hex(), duties=tuple(port.name_of(code) for code in sorted(duties)))
 
@@ -315,6 +320,7 @@ def list_permits(node: MemberNode, request: ListPermits) -> Permits:  # noqa: AR
                     institution=row.applicant,
                     study=row.summary,
                     until=moment(row.ends),
+                    records=row.records,
                     status=part.status.name.lower(),
                     waiting=" ".join(_waiting(offer, part)),
                 )

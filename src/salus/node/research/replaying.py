@@ -15,7 +15,6 @@ from typing import Annotated, Any, Final, NamedTuple, TypeVar
 import msgspec
 from msgspec import Meta
 
-from salus.agreements.research import noisy
 from salus.agreements.research.document import Query, QueryRefused, read
 from salus.agreements.research.errors import MalformedVector, NoFit
 from salus.contracts.membership.port import Keys, Member
@@ -33,7 +32,7 @@ from salus.node.research.bundle import Content, File, Item
 from salus.node.research.relaying import Rounds, estimate
 from salus.node.research.rounds import answer_commitment, signed_bytes
 from salus.node.research.wire import answer_commitment as noisy_commitment
-from salus.node.research.wire import commitment
+from salus.node.research.wire import commitment, sensitivity_of, way_of
 from salus.node.usecase import OPERATOR, Message, Node, use_case
 
 NEAR: Final = 1e-9
@@ -98,6 +97,8 @@ def replay_bundle(node: Node, request: ReplayBundle) -> BundleReplayed:  # noqa:
     content, citation = _decoded(file.content, Content), hashlib.sha256(file.content).digest()
     told = [_proven(believed, item) for item in content.items]
     query, register = _question(content, told)
+    if register.message.way is port.Way.EXTRACT:
+        raise _broken("an extract is no figure that can be replayed")
     _published(_proven(believed, file.publication), told, register, citation)
     offers = _permitted(believed, content, told, register)
     answered = _answered(told, register, offers)
@@ -146,9 +147,7 @@ def _question(content: Content, told: list[_Told]) -> tuple[Query, _Told]:
         query = read(question.document)
     except QueryRefused as wrong:
         raise _broken(str(wrong)) from None
-    noisily = noisy.is_noisy(query)
-    square = noisy.sensitivity(query) if noisily else 0
-    if (register.message.way is port.Way.NOISY) is not noisily or register.message.sensitivity != square:
+    if (register.message.way, register.message.sensitivity) != (way_of(query), sensitivity_of(query)):
         raise _broken("way or sensitivity are not those of the document")
     return query, register
 

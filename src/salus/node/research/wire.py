@@ -2,6 +2,7 @@
 
 question   analyst → custodian    the document and the salt that open the commitment on the ledger
 answer     custodian → analyst    figures with noise and the salt that open the commitment on the ledger
+extract    custodian → analyst    persons' rows under the commitment on the ledger, or the word that a person withdrew
 """
 
 from collections.abc import Mapping
@@ -9,7 +10,8 @@ from typing import Final, TypeVar
 
 from salus.agreements.grants import Presented
 from salus.agreements.research import noisy
-from salus.agreements.research.document import Query, QueryRefused, read
+from salus.agreements.research.document import Extract, Query, QueryRefused, read
+from salus.agreements.research.extract import Chunk
 from salus.contracts.research import port
 from salus.core.encoding import Value, decode, encode
 from salus.core.proof.digest import digest, mac
@@ -22,6 +24,8 @@ UNOPENED: Final = "research.envelope"
 QUESTION: Final = "research-question"
 ANSWER: Final = "research-answer"
 EXTRACT: Final = "research-extract"
+CHUNK: Final = "extract"
+"""Where persons of an extract lie on the desk."""
 V = TypeVar("V", bound=Value)
 
 
@@ -55,6 +59,17 @@ class SentAnswer(Value, frozen=True):
     salt: bytes
 
 
+class SentExtract(Value, frozen=True):
+    """Persons in an extract on their way to the institution; more of them, or their withdrawal, may follow."""
+
+    query: bytes
+    data_set: bytes
+    height: int
+    digests: tuple[bytes, ...]
+    """Of all persons in the extract: they open the commitment."""
+    chunks: tuple[Chunk, ...]
+
+
 class Choice(Value, frozen=True):
     """A patient's choice as a custodian keeps it: what the wallet showed, and the link key that signed it."""
 
@@ -83,6 +98,12 @@ class Held(Value, frozen=True):
     """The newest record that was read."""
     exact: tuple[int, ...] = ()
     """Noisy way: the figures before noise, so that what is drawn is of these."""
+    chunks: tuple[bytes, ...] = ()
+    """Extract: digests of the rows of those counted, in their order."""
+    sent: bool = False
+    """Extract: it was sent."""
+    gone: tuple[bytes, ...] = ()
+    """Extract: links of those whose rows did not leave, or were taken back."""
     begun: bytes = b""
     """Transaction of the begin."""
     reason: str = ""
@@ -113,15 +134,27 @@ def checked(document: bytes, row: port.Query) -> Query:
         query = read(document)
     except QueryRefused as wrong:
         raise Malformed("research.query", str(wrong), todo="`salus research check` tries it on the sample") from None
-    noisily = noisy.is_noisy(query)
-    if noisily is not (row.way is port.Way.NOISY) or (noisily and noisy.sensitivity(query) != row.sensitivity):
+    told = (way_of(query).value, sensitivity_of(query))
+    if told != (row.way.value, row.sensitivity):
         raise Conflict(
             "research.noise",
             "way or sensitivity on the ledger are not those of the document",
-            expected=str(noisy.sensitivity(query) if noisily else 0),
-            got=str(row.sensitivity),
+            expected=f"{told[0]} {told[1]}",
+            got=f"{row.way.value} {row.sensitivity}",
         )
     return query
+
+
+def way_of(query: Query) -> port.Way:
+    """Return how the answer of a document leaves."""
+    if isinstance(query.statistic, Extract):
+        return port.Way.EXTRACT
+    return port.Way.NOISY if noisy.is_noisy(query) else port.Way.EXACT
+
+
+def sensitivity_of(query: Query) -> int:
+    """Return Δ² of a document's answer, 0 where it is not charged."""
+    return noisy.sensitivity(query) if noisy.is_noisy(query) else 0
 
 
 def take_question(node: MemberNode, sender: str, envelope: bytes) -> None:
@@ -192,5 +225,10 @@ def keep(node: MemberNode, data_set: bytes, kept: Held) -> Held:
     return kept
 
 
+def chunks(node: MemberNode, query: bytes, data_set: bytes = b"") -> list[Chunk]:
+    """Return what is here of an extract, in the order of data sets and persons."""
+    return [decode(body, Chunk) for _, body in node.desk.research(CHUNK, query + data_set)]
+
+
 TAKERS: Final[Mapping[str, Taker]] = {QUESTION: take_question, ANSWER: take_answer}
-"""What is taken of research, by kind of delivery."""
+"""What is taken of questions and figures, by kind of delivery."""

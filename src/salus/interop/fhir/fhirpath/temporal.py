@@ -33,7 +33,7 @@ def month_days(year: int, month: int) -> int:
     return _MONTH_DAYS[month - 1]
 
 
-def _day_number(year: int, month: int, day: int) -> int:
+def day_number(year: int, month: int, day: int) -> int:
     """Count days from 1970-01-01 (Hinnant's days_from_civil)."""
     year -= month <= 2
     era = year // 400
@@ -42,8 +42,8 @@ def _day_number(year: int, month: int, day: int) -> int:
     return era * 146_097 + of_era * 365 + of_era // 4 - of_era // 100 + of_year - 719_468
 
 
-def _calendar_day(number: int) -> tuple[int, int, int]:
-    """Invert `_day_number`."""
+def calendar_day(number: int) -> tuple[int, int, int]:
+    """Invert `day_number`."""
     number += 719_468
     era = number // 146_097
     of_era = number - era * 146_097
@@ -84,17 +84,17 @@ class Temporal:
     def _compute_bounds(self) -> tuple[int, int]:
         low = self._nanoseconds()
         if self.precision == YEAR:
-            return low, _day_number(self.year + 1, 1, 1) * _UNIT_NS[DAY]
+            return low, day_number(self.year + 1, 1, 1) * _UNIT_NS[DAY]
         if self.precision == MONTH:
             following = (self.year + 1, 1) if self.month == 12 else (self.year, self.month + 1)
-            return low, _day_number(*following, 1) * _UNIT_NS[DAY]
+            return low, day_number(*following, 1) * _UNIT_NS[DAY]
         # seconds and fractions of a second are one precision (N1 6.2): such a value is an instant
         return low, low + _UNIT_NS.get(self.precision, 1)
 
     def _nanoseconds(self) -> int:
         seconds = self.hour * 3_600 + self.minute * 60 + self.second - (self.zone or 0) * 60
         fraction = int((self.fraction + "000000000")[:9]) if self.fraction else 0
-        return _day_number(self.year, self.month, self.day) * _UNIT_NS[DAY] + seconds * _SECOND_NS + fraction
+        return day_number(self.year, self.month, self.day) * _UNIT_NS[DAY] + seconds * _SECOND_NS + fraction
 
     def key(self) -> tuple[object, ...]:
         """Return equal keys for values that are equal (`=`)."""
@@ -288,7 +288,7 @@ def _shift(value: Temporal, nanoseconds: int) -> Temporal | None:
     days, rest = divmod(local, _UNIT_NS[DAY])
     if isinstance(value, Time):
         days = 0
-    year, month, day = _calendar_day(days)
+    year, month, day = calendar_day(days)
     if not 1 <= year <= 9999:
         return None
     seconds, fraction = divmod(rest, _SECOND_NS)
