@@ -3,8 +3,18 @@
 from pathlib import Path
 
 import pytest
+from hypothesis import HealthCheck, settings
 
 from tests import floors
+
+# How fast a machine is fails no property, and a run finds what the last one found; the long runs draw afresh.
+settings.register_profile("soak", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.register_profile("test", settings.get_profile("soak"), derandomize=True)
+
+
+def pytest_configure(config):
+    settings.load_profile("soak" if config.option.markexpr == "soak" else "test")
+
 
 # The folders and test files that belong to a domain, beside those of its own name.
 DOMAINS = {
