@@ -121,6 +121,9 @@ def test_a_server_without_export_is_searched_and_its_deletions_are_seen(clinic):
         second = attach.run(node, Attach(url=served.address))
         assert (second.since, second.deleted) == (first.until, 1)
         assert {one["resource"]["id"] for one in here.get("Observation")["entry"]} == {"o0", "o2"}
+        deleted.append("Observation/o0")  # and written again: the search finds it
+        assert attach.run(node, Attach(url=served.address)).deleted == 0
+        assert {one["resource"]["id"] for one in here.get("Observation")["entry"]} == {"o0", "o2"}
     finally:
         served.end()
 

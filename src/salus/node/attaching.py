@@ -7,6 +7,7 @@ What was fetched before is fetched again harmlessly: the same bytes are no new v
 
 import time
 from collections.abc import Iterable, Iterator
+from collections.abc import Set as AbstractSet
 from email.utils import parsedate_to_datetime
 from pathlib import Path
 from typing import Annotated, Any, Final
@@ -284,10 +285,12 @@ class Following:
         rest = [one for one in told.json().get("rest", ()) if one.get("mode") == "server"]
         known = [one["type"] for part in rest for one in part.get("resource", ()) if one.get("type") in TYPES]
         until = _date(told)
+        alive: set[tuple[str, str]] = set()  # deleted and written again since the last run: the search tells what holds
         for kind in sorted(set(self._types or known) & set(known)):
             condition = f"&_lastUpdated=ge{self._since}" if self._since else ""
             for page in self._server.pages(f"{self._server.base}/{kind}?_count=200{condition}"):
                 self._intake.take(_lines(page.entry))
+                alive |= _ids(page.entry) if self._since else set()
         codes = {one.get("code") for part in rest for one in part.get("interaction", ())}
         if "history-system" in codes:
             self.deletions = True
@@ -295,14 +298,20 @@ class Following:
             for page in (
                 self._server.pages(f"{self._server.base}/_history?_count=200{condition}") if self._since else ()
             ):
-                self._ended(page.entry)
+                self._ended(page.entry, alive)
         return until
 
-    def _ended(self, entries: list[_Entry]) -> None:
+    def _ended(self, entries: list[_Entry], alive: AbstractSet[tuple[str, str]] = frozenset()) -> None:
         for one in entries:
             *_, kind, own = ["", "", *str(one.request.get("url", "")).rstrip("/").split("/")]
-            if one.request.get("method") == "DELETE" and kind in TYPES and own:
+            if one.request.get("method") == "DELETE" and kind in TYPES and own and (kind, own) not in alive:
                 self._intake.gone(kind, own)
+
+
+def _ids(entries: Iterable[_Entry]) -> set[tuple[str, str]]:
+    """Return type and id of the resources of a page."""
+    found = [msgspec.json.decode(raw) for raw in (bytes(one.resource) for one in entries) if raw]
+    return {(str(one.get("resourceType")), str(one.get("id"))) for one in found if isinstance(one, dict)}
 
 
 def _lines(entries: Iterable[_Entry]) -> Iterator[bytes]:
