@@ -23,6 +23,8 @@ DOMAINS = {
     "trials": {"cdisc"},
     "fhir": {"ehr", "intake", "index", "hl7v2", "ccda", "terminology"},
 }
+LONGEST = {"processes", "faults", "cometbft", "test_demo", "test_network"}  # folders and files of tests that take a minute and more
+WORKERS = 3  # as `make test` has
 COVERAGE = Path(".coverage.json")
 
 
@@ -37,6 +39,22 @@ def pytest_ignore_collect(collection_path, config):
     names = {domain} | DOMAINS.get(domain, set())
     places = {*collection_path.relative_to(config.rootpath).parts, collection_path.stem.removeprefix("test_")}
     return None if places & names else True
+
+
+def pytest_collection_modifyitems(items):
+    """Begin with the tests that take longest, spread over the workers: one that begins last keeps everybody waiting."""
+    files = dict.fromkeys(item.path for item in items if LONGEST & {*item.path.parts, item.path.stem})
+    turn = {path: number % WORKERS for number, path in enumerate(files)}
+    others = [item for item in items if item.path not in turn]
+    share = -(-len(others) // WORKERS)
+    items[:] = [
+        item
+        for worker in range(WORKERS)
+        for item in (
+            *(one for one in items if turn.get(one.path) == worker),
+            *others[worker * share : (worker + 1) * share],
+        )
+    ]
 
 
 def owes_coverage(config):
