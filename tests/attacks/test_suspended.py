@@ -80,7 +80,8 @@ def _sends_nothing(town):
     with pytest.raises(Refused):
         anchor(south)
     assert town.north.ledger.head().height == head
-    waiting = deliver(south, "clinic", "grant", b"junk")
+    waiting = south.entropy(16)
+    deliver(south, "clinic", "grant", b"junk", id_=waiting)
     assert [one.id for one, _ in south.desk.waiting() if one.id == waiting] == [waiting]
     assert not town.clinic.desk.has("south", waiting)
     with pytest.raises(EdgeError, match=r"signature\.invalid"):

@@ -1,7 +1,7 @@
 """The member's side of every question a wallet asks. What a wallet may ask is proven by what it signed, nothing else."""
 
 from collections.abc import Callable, Mapping, Sequence
-from itertools import takewhile
+from itertools import islice, takewhile
 from typing import Any, Final
 
 from salus.agreements.grants import grant_id
@@ -150,13 +150,12 @@ def _chain(node: MemberNode, link: bytes, argument: bytes) -> m.Chain:
 def _records(node: MemberNode, link: bytes, argument: bytes) -> m.OwnRecords:
     """Hand the patient the own records: journalled and committed like every serving, not asked twice."""
     asked = _argument(argument, m.Records)
-    refs = list(
-        takewhile(lambda ref: node.vault.is_anchored(ref.number), node.vault.of_link(link, asked.after, m.MAX_RECORDS))
-    )
+    anchored = takewhile(lambda ref: node.vault.is_anchored(ref.number), node.vault.of_link(link, asked.after))
+    refs = list(islice((ref for ref in anchored if not ref.withdrawn), m.MAX_RECORDS))  # only the end has none
     refs = refs[: fitting([size for _, size in node.vault.sizes([ref.number for ref in refs])])]
     id_ = node.entropy(16)
     try:
-        pulled = node.vault.seal_for_pull([ref.number for ref in refs if not ref.withdrawn])
+        pulled = node.vault.seal_for_pull([ref.number for ref in refs])
         openings = Openings(tuple(Opening(one.data_key, one.salt) for one in pulled.records))
         envelope = seal_envelope(
             encode(openings), node.context(m.RECORDS_PURPOSE, id_), recipient=asked.receive, sign=node.signing_key

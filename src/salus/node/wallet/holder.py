@@ -367,7 +367,7 @@ class Holder:
                 if (one.writer, one.link) != (member, self.wallet.tied(member).link):
                     raise SealBroken(f"{member} answered with a record of another link")
                 found.append(one)
-            if own.after <= after:
+            if not own.records or own.after <= after:
                 return found
             after = own.after
 
