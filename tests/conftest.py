@@ -23,7 +23,13 @@ DOMAINS = {
     "trials": {"cdisc"},
     "fhir": {"ehr", "intake", "index", "hl7v2", "ccda", "terminology"},
 }
-LONGEST = {"processes", "faults", "cometbft", "test_demo", "test_network"}  # folders and files of tests that take a minute and more
+LONGEST = {
+    "processes",
+    "faults",
+    "cometbft",
+    "test_demo",
+    "test_network",
+}  # folders and files of tests that take a minute and more
 WORKERS = 3  # as `make test` has
 COVERAGE = Path(".coverage.json")
 
