@@ -1,2 +1,0 @@
-// The key usages for AEAD.
-export const AEAD_USAGES = ["encrypt", "decrypt"];

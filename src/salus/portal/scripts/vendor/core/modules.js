@@ -1,2 +1,0 @@
-export { Aes256Gcm } from "./src/aeads/aesGcm.js";
-export { CipherSuiteNative } from "./src/cipherSuiteNative.js";

@@ -1,1 +1,0 @@
-export { XWing } from "./src/xWing.js";
