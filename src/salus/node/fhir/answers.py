@@ -6,6 +6,7 @@ from typing import Any, Final
 import msgspec
 
 from salus.interop.fhir.refusal import Refused
+from salus.interop.fhir.tokens import LIMITS, decode
 from salus.interop.fhir.validation import Finding, outcome
 from salus.node.errors import EdgeError, Fault
 
@@ -101,6 +102,20 @@ def refused(refusal: Refused) -> FhirRefused:
         got=refusal.got,
         todo=refusal.todo,
     )
+
+
+def tree_of(body: bytes, most: int = LIMITS.resource_bytes) -> dict[str, Any]:
+    """Return a posted resource of at most so many bytes, decoded. Raises FhirRefused."""
+    try:
+        tree: dict[str, Any] = decode(body, most, LIMITS)
+    except Refused as refusal:
+        raise refused(refusal) from refusal
+    return tree
+
+
+def value_of(parameter: Mapping[str, Any]) -> Any:
+    """Return the value[x] of one parameter of Parameters, or None."""
+    return next((value for key, value in parameter.items() if key.startswith("value")), None)
 
 
 def outcome_of(error: EdgeError) -> dict[str, Any]:

@@ -7,11 +7,9 @@ from collections.abc import Mapping
 from typing import Any, Final
 
 from salus.interop.fhir.bundle import urn_of
-from salus.interop.fhir.refusal import Refused
 from salus.interop.fhir.terminology import Concept, Terminology
-from salus.interop.fhir.tokens import LIMITS, decode
 from salus.node.errors import Fault
-from salus.node.fhir.answers import BAD, Answer, FhirRefused, Request, refused
+from salus.node.fhir.answers import BAD, Answer, FhirRefused, Request, tree_of, value_of
 from salus.node.fhir.asking import Asking
 from salus.node.fhir.presenting import instant, raw
 
@@ -104,15 +102,12 @@ def _told(request: Request, needed: tuple[str, ...], others: tuple[str, ...] = (
 
 def _posted(body: bytes) -> list[tuple[str, str]]:
     """Return the parameters of a body, a `coding` as its system, code and display. Raises FhirRefused."""
-    try:
-        tree = decode(body, LIMITS.resource_bytes, LIMITS)
-    except Refused as refusal:
-        raise refused(refusal) from refusal
+    tree = tree_of(body)
     many = tree.get("parameter")
     pairs: list[tuple[str, str]] = []
     for one in many if isinstance(many, list) else ():
         name = one.get("name") if isinstance(one, dict) else None
-        value = next((value for key, value in one.items() if key.startswith("value")), None) if name else None
+        value = value_of(one) if name else None
         if name == "coding" and isinstance(value, dict):
             pairs += [(key, text) for key, text in value.items() if key != "version" and isinstance(text, str)]
         else:

@@ -14,12 +14,11 @@ import msgspec
 
 from salus.index.search import Hit, Slice
 from salus.index.search_scope import Scope
-from salus.interop.fhir.refusal import Refused
 from salus.interop.fhir.survey import TYPES
 from salus.interop.fhir.times import interval
-from salus.interop.fhir.tokens import ID, LIMITS, decode
+from salus.interop.fhir.tokens import ID
 from salus.node.errors import Fault
-from salus.node.fhir.answers import BAD, Answer, FhirRefused, Request, nothing_there, refused
+from salus.node.fhir.answers import BAD, Answer, FhirRefused, Request, nothing_there, tree_of, value_of
 from salus.node.fhir.asking import Asking
 from salus.node.fhir.paging import Paging
 from salus.node.fhir.presenting import instant, raw
@@ -139,15 +138,12 @@ def _scope(asking: Asking, asked: Request) -> Scope:
 
 def _posted(body: bytes) -> list[tuple[str, str]]:
     """Return the parameters of a kick-off's body as those of a URL. Raises FhirRefused."""
-    try:
-        tree = decode(body, LIMITS.resource_bytes, LIMITS)
-    except Refused as refusal:
-        raise refused(refusal) from refusal
+    tree = tree_of(body)
     many = tree.get("parameter")
     pairs = []
     for one in many if isinstance(many, list) and tree.get("resourceType") == "Parameters" else [None]:
         told = one if isinstance(one, dict) else {}
-        value = next((value for key, value in told.items() if key.startswith("value")), None)
+        value = value_of(told)
         if isinstance(value, dict):
             text = value.get("reference")
             value = "/".join(text.split("/")[-2:]).removeprefix("Patient/") if isinstance(text, str) else None

@@ -15,11 +15,9 @@ from urllib.parse import urlsplit
 import httpx
 import msgspec
 
-from salus.interop.fhir.refusal import Refused
 from salus.interop.fhir.survey import TYPES
-from salus.interop.fhir.tokens import LIMITS, decode
 from salus.node.errors import Fault, Forbidden, Unavailable
-from salus.node.fhir.answers import BAD, Answer, FhirRefused, Request, nothing_there, refused
+from salus.node.fhir.answers import BAD, Answer, FhirRefused, Request, nothing_there, tree_of, value_of
 from salus.node.fhir.asking import Asking
 from salus.node.fhir.exporting import FORMATS, NDJSON
 from salus.node.fhir.policy import ADMINISTRATION
@@ -149,10 +147,7 @@ def read_order(request: Request) -> tuple[str, tuple[Input, ...]]:
     """Return the source and the files of a kick-off's body. Raises FhirRefused."""
     if request.pairs:
         raise FhirRefused(BAD, "fhir.parameter", "$import takes no parameters in the URL", expected="Parameters")
-    try:
-        tree = decode(request.body, LIMITS.resource_bytes, LIMITS)
-    except Refused as refusal:
-        raise refused(refusal) from refusal
+    tree = tree_of(request.body)
     told = _of_parameters(tree) if tree.get("resourceType") == "Parameters" else tree
     source = told.get("inputSource") or SOURCE
     found = told.get("input", told.get("inputs", told.get("output")))
@@ -191,16 +186,12 @@ def _of_parameters(tree: dict[str, Any]) -> dict[str, Any]:
         if not isinstance(name, str):
             continue
         parts = one.get("part")
-        value = _of_parameters({"parameter": parts}) if isinstance(parts, list) else _value(one)
+        value = _of_parameters({"parameter": parts}) if isinstance(parts, list) else value_of(one)
         if name == "input":
             out.setdefault(name, []).append(value)
         else:
             out[name] = value
     return out
-
-
-def _value(one: dict[str, Any]) -> Any:
-    return next((value for key, value in one.items() if key.startswith("value")), None)
 
 
 def _input(one: Any) -> Input:

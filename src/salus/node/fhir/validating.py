@@ -14,7 +14,7 @@ from salus.interop.fhir.tokens import LIMITS, decode
 from salus.interop.fhir.validation import Validator, outcome
 from salus.interop.fhir.validation.profiles import Profiles
 from salus.node.errors import Malformed, NotFound
-from salus.node.fhir.answers import BAD, Answer, FhirRefused, Invalid, Request, refused
+from salus.node.fhir.answers import BAD, Answer, FhirRefused, Invalid, Request, tree_of
 from salus.node.fhir.presenting import instant, raw
 
 KEPT: Final = ("StructureDefinition-", "ValueSet-", "CodeSystem-")
@@ -75,7 +75,7 @@ class Validating:
         unknown = [name for name, _ in request.pairs if name not in {"profile", "mode"}]
         if unknown:
             raise FhirRefused(BAD, "fhir.parameter", "$validate has no such parameter", expected="profile, mode")
-        tree = _decoded(request.body)
+        tree = tree_of(request.body, LIMITS.bundle_bytes)
         if tree.get("resourceType") == "Parameters" and kind != "Parameters":
             tree, named = _unpacked(tree)
             asked += named
@@ -85,13 +85,6 @@ class Validating:
             )
         findings = self._validator.check(tree, profiles=asked, now=instant(now))
         return Answer(200, bytes(raw(outcome(findings))))
-
-
-def _decoded(body: bytes) -> dict[str, Any]:
-    try:
-        return decode(body, LIMITS.bundle_bytes, LIMITS)
-    except Refused as refusal:
-        raise refused(refusal) from refusal
 
 
 def _unpacked(tree: dict[str, Any]) -> tuple[dict[str, Any], list[str]]:

@@ -25,11 +25,11 @@ from salus.node.member import MemberNode
 from salus.node.patient import messages as m
 from salus.node.patient import news, wishes
 from salus.node.patient.proof import prove_member
-from salus.node.patient.telling import told_by_patient
+from salus.node.patient.telling import line_of_patient, told_by_patient
 from salus.node.research import patient as research
 from salus.vault.envelope import seal_envelope
 from salus.vault.errors import EnvelopeRefused, Erased, Refused, UnknownLink, UnknownWallet
-from salus.vault.journal import Disclosure, Line, Side
+from salus.vault.journal import Line, Side
 
 GRANT_BYTES: Final = 32
 MAX_LINES: Final = 1_000
@@ -165,16 +165,7 @@ def _records(node: MemberNode, link: bytes, argument: bytes) -> m.OwnRecords:
     except EnvelopeRefused as error:
         raise Malformed("records.receive", "the receive key is none", expected="an X-Wing public key") from error
     if refs:
-        own = Disclosure(
-            side=Side.CUSTODIAN,
-            subject=link,
-            member=node.member,
-            person="",
-            role="patient",
-            purpose="PATRQT",
-            action="export",
-            what=(f"records {len(refs)}",),
-        )
+        own = line_of_patient(node, link, "export", (f"records {len(refs)}",))
         with serving(node, [own]) as entries:
             commit(node, entries)
     return m.OwnRecords(

@@ -6,7 +6,14 @@ from salus.vault.journal import Disclosure, Side
 
 def told_by_patient(node: MemberNode, link: bytes, action: str, grant: bytes = b"") -> None:
     """Write it down: a line of the link's journal, anchored with the next batch."""
-    line = Disclosure(
+    node.vault.journal([line_of_patient(node, link, action, grant=grant)])
+
+
+def line_of_patient(
+    node: MemberNode, link: bytes, action: str, what: tuple[str, ...] = (), grant: bytes = b""
+) -> Disclosure:
+    """Return the line of what a patient did at this member."""
+    return Disclosure(
         side=Side.CUSTODIAN,
         subject=link,
         member=node.member,
@@ -14,7 +21,6 @@ def told_by_patient(node: MemberNode, link: bytes, action: str, grant: bytes = b
         role="patient",
         purpose="PATRQT",
         action=action,
-        what=(),
+        what=what,
         grant=grant,
     )
-    node.vault.journal([line])

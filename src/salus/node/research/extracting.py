@@ -24,6 +24,7 @@ from salus.node.exchange.documents import seal_and_deliver
 from salus.node.member import MemberNode
 from salus.node.records.charts import moment
 from salus.node.research import choices
+from salus.node.research.permits import data_set_row, permit_row
 from salus.node.research.wire import EXTRACT, Held, SentExtract, checked, keep, query_row
 from salus.vault.journal import Disclosure, Side
 from salus.vault.sealing import Kind
@@ -166,23 +167,8 @@ def _deliver(node: MemberNode, data_set: bytes, kept: Held, chunks: Sequence[Chu
 def take_back(node: MemberNode) -> int:
     """Tell receivers of extracts who has withdrawn since; return how many persons. A running node does so by itself."""
     told = 0
-    for id_, body in node.desk.research("part"):
-        kept = decode(body, Held)
-        if not kept.sent:
-            continue
-        state, query = node.ledger.read(), kept.question.query
-        row, part = port.query(state, query), port.query_part(state, query, id_[16:])
-        permit = None if row is None else port.permit(state, row.permit)
-        offer = port.data_set(state, id_[16:])
-        if (
-            row is None
-            or part is None
-            or permit is None
-            or offer is None
-            or part.status is not port.PartStatus.ANSWERED
-        ):
-            continue
-        study = choices.Study(offer, row.permit, permit, row.way.value, row.height)
+    for data_set, kept, row, permit in _standing(node):
+        study = choices.Study(data_set_row(node.ledger.read(), data_set), row.permit, permit, row.way.value, row.height)
         found = choices.find(node, study, [row.height, node.ledger.head().height])
         still = {person.counted for person in found.persons}
         left = [
@@ -191,22 +177,27 @@ def take_back(node: MemberNode) -> int:
             if one not in still and one.link not in kept.gone
         ]
         if left:
-            _deliver(node, id_[16:], kept, left)
+            _deliver(node, data_set, kept, left)
             links = tuple(kept.counted[one.place].link for one in left)
-            keep(node, id_[16:], msgspec.structs.replace(kept, gone=(*kept.gone, *links)))
+            keep(node, data_set, msgspec.structs.replace(kept, gone=(*kept.gone, *links)))
             told += len(left)
     return told
 
 
 def unattested(node: MemberNode) -> list[tuple[int, bytes, str]]:
     """Return the extracts of this member's whose receiver should have attested deletion: until when, question, receiver."""
-    found = []
-    state, now = node.ledger.read(), node.ledger_time()
+    now = node.ledger_time()
+    return [
+        (permit.ends, kept.question.query, kept.analyst) for _, kept, _, permit in _standing(node) if now > permit.ends
+    ]
+
+
+def _standing(node: MemberNode) -> Iterator[tuple[bytes, Held, port.Query, port.Permit]]:
+    """Yield the extracts that were sent and are not attested deleted: data set, what is kept, question, permit."""
+    state = node.ledger.read()
     for id_, body in node.desk.research("part"):
-        kept = decode(body, Held)
-        row, part = port.query(state, id_[:16]), port.query_part(state, id_[:16], id_[16:])
-        permit = None if row is None else port.permit(state, row.permit)
-        waiting = kept.sent and part is not None and part.status is port.PartStatus.ANSWERED
-        if waiting and permit is not None and now > permit.ends:
-            found.append((permit.ends, id_[:16], kept.analyst))
-    return found
+        kept, data_set = decode(body, Held), id_[16:]
+        part = port.query_part(state, kept.question.query, data_set)
+        if kept.sent and part is not None and part.status is port.PartStatus.ANSWERED:
+            row = query_row(node, kept.question.query)
+            yield data_set, kept, row, permit_row(state, row.permit)

@@ -26,7 +26,7 @@ from salus.node.records.charts import moment
 from salus.node.research.answering import QueryId
 from salus.node.research.asking import asked_of, document_of
 from salus.node.research.permits import permit_row
-from salus.node.research.wire import CHUNK, EXTRACT, UNOPENED, Asked, SentExtract, chunks, query_row
+from salus.node.research.wire import CHUNK, EXTRACT, UNOPENED, Asked, SentExtract, chunks, part_from, query_row
 from salus.node.usecase import OPERATOR, Message, use_case
 
 FORMATS: Final = ("parquet", "ndjson")
@@ -71,11 +71,7 @@ class DeletionAttested(Message, frozen=True):
 def take_extract(node: MemberNode, sender: str, envelope: bytes) -> None:
     """Take persons' rows that open the ledger's commitment, or the word that a person withdrew. Raises EdgeError."""
     sent = open_document(node, sender, EXTRACT, envelope, SentExtract, code=UNOPENED)
-    node.wait_for(sent.height)
-    state = node.ledger.read()
-    offer, part = port.data_set(state, sent.data_set), port.query_part(state, sent.query, sent.data_set)
-    if offer is None or part is None or offer.custodian != sender:
-        raise Forbidden("research.custodian", "the extract is of another custodian's data set")
+    part = part_from(node, sender, sent)
     query = document_of(asked_of(node, sent.query).question.document)
     if part.answer != extract.commitment(sent.digests):
         raise Conflict("research.commitment", "the extract is not the one that was committed")

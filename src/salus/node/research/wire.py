@@ -189,11 +189,7 @@ def own_sets(node: MemberNode, row: port.Query) -> list[bytes]:
 def take_answer(node: MemberNode, sender: str, envelope: bytes) -> None:
     """Take an answer that opens its commitment, from the custodian of the data set. Raises EdgeError."""
     sent = open_document(node, sender, ANSWER, envelope, SentAnswer, code=UNOPENED)
-    node.wait_for(sent.height)
-    state = node.ledger.read()
-    offer, part = port.data_set(state, sent.data_set), port.query_part(state, sent.query, sent.data_set)
-    if offer is None or part is None or offer.custodian != sender:
-        raise Forbidden("research.custodian", "the answer is of another custodian's data set")
+    part = part_from(node, sender, sent)
     asked = node.desk.research("asked", sent.query)
     if not asked:
         raise NotFound("research.not-asked", "this member has not asked", got=sent.query.hex())
@@ -201,6 +197,16 @@ def take_answer(node: MemberNode, sender: str, envelope: bytes) -> None:
         raise Conflict("research.commitment", "the answer is not the one that was committed")
     check_figures(read(decode(asked[0][1], Asked).question.document), sent)
     node.desk.keep_research("answer", sent.query + sent.data_set, encode(sent))
+
+
+def part_from(node: MemberNode, sender: str, sent: SentAnswer | SentExtract) -> port.QueryPart:
+    """Return the part that an answer is of, which must be of a data set of the sender's. Raises Unavailable, Forbidden."""
+    node.wait_for(sent.height)
+    state = node.ledger.read()
+    offer, part = port.data_set(state, sent.data_set), port.query_part(state, sent.query, sent.data_set)
+    if offer is None or part is None or offer.custodian != sender:
+        raise Forbidden("research.custodian", "the answer is of another custodian's data set")
+    return part
 
 
 def check_figures(document: Query, answer: SentAnswer) -> None:
