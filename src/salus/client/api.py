@@ -2811,10 +2811,10 @@ class QueryChecked(msgspec.Struct, frozen=True, kw_only=True):
     """Place in the document and what is expected there."""
 
     columns: tuple[str, ...]
-    """Columns that the statistic takes."""
+    """Columns that the statistic takes, or that leave in an extract."""
 
     lines: int
-    """Lines of figures on the synthetic sample; 0 if it gives none."""
+    """Lines of figures on the synthetic sample, or persons in an extract's cohort; 0 if it gives none."""
 
 
 class DecidePermit(msgspec.Struct, frozen=True, kw_only=True):

@@ -236,6 +236,20 @@ def test_a_sound_document_is_tried_on_the_sample(node):
     assert "sample" in no_fit.faults[0]
 
 
+def test_an_extract_is_checked_by_what_may_leave(node):
+    found = check_query(node, CheckQuery(query=asked({"kind": "extract", "views": ["conditions"]})))
+    leaving = ("persons.patient", "persons.gender", "persons.born", "conditions.patient", "conditions.code")
+    assert (found.sound, found.columns, found.lines) == (True, leaving, 400)
+    named = {**QUERY["views"][0], "select": [{"column": [
+        {"name": "patient", "path": "getResourceKey()"}, {"name": "name", "path": "name.family.first()"}
+    ]}]}  # fmt: skip
+    refused = check_query(node, CheckQuery(query=json.dumps(
+        QUERY | {"views": [named, *QUERY["views"][1:]], "columns": [], "statistic": {"kind": "extract"}}
+    ).encode()))  # fmt: skip
+    assert not refused.sound
+    assert "views[0].select[0].column[1].path" in refused.faults[0]
+
+
 def test_what_cannot_be_run_says_why(node, files, tmp_path, monkeypatch):
     with pytest.raises(Malformed, match=r"research\.output"):
         run(node, files, asked(), "out.xlsx")

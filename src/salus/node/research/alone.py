@@ -9,7 +9,8 @@ from typing import Annotated, Any, Final
 
 from msgspec import Meta
 
-from salus.agreements.research.document import Query, QueryRefused, read, used
+from salus.agreements.research import extract
+from salus.agreements.research.document import Extract, Query, QueryRefused, read, used
 from salus.agreements.research.errors import NoFit
 from salus.interop.fhir.view import ViewFailed
 from salus.node.demo.samples import samples_folder
@@ -53,8 +54,15 @@ class QueryChecked(Verdict, frozen=True):
 
     sound: Annotated[bool, Meta(description="Whether it can be asked.")]
     faults: Annotated[tuple[str, ...], Meta(description="Place in the document and what is expected there.")]
-    columns: Annotated[tuple[str, ...], Meta(description="Columns that the statistic takes.")]
-    lines: Annotated[int, Meta(description="Lines of figures on the synthetic sample; 0 if it gives none.")]
+    columns: Annotated[
+        tuple[str, ...], Meta(description="Columns that the statistic takes, or that leave in an extract.")
+    ]
+    lines: Annotated[
+        int,
+        Meta(
+            description="Lines of figures on the synthetic sample, or persons in an extract's cohort; 0 if it gives none."
+        ),
+    ]
 
 
 def resources(folder: Path) -> Iterator[Any]:
@@ -139,6 +147,9 @@ def check_query(node: Node, request: CheckQuery) -> QueryChecked:  # noqa: ARG00
     try:
         query = read(request.query)
         own = figures.frame(query, _of_file(samples_folder() / "research" / "north.ndjson.gz"))
+        if isinstance(query.statistic, Extract):
+            leaving = tuple(f"{one.table}.{one.name}" for one in extract.dictionary(query))
+            return QueryChecked(sound=True, faults=(), columns=leaving, lines=own.count)
         lines = len(figures.figures(own))
     except (QueryRefused, ViewFailed) as wrong:
         return QueryChecked(sound=False, faults=(str(wrong),), columns=(), lines=0)
