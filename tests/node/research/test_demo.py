@@ -4,7 +4,7 @@ import pytest
 
 from salus.agreements.research import gate
 from salus.node.demo import research
-from salus.node.demo.telling import StoryEnds, Telling
+from salus.node.demo.telling import Telling
 from salus.node.errors import Unavailable
 
 
@@ -19,9 +19,9 @@ def test_the_chapter_holds(tmp_path):
 def test_the_chapter_does_not_hold_without_the_gate(tmp_path, monkeypatch):
     monkeypatch.setattr(gate, "judge", lambda _base, _smallest: gate.Verdict(True, 0.0))
     telling = Telling(research.CHAPTER.title, tmp_path)
-    with pytest.raises(StoryEnds):
-        research.CHAPTER.tell(telling, None)
-    assert not telling.held
+    research.CHAPTER.tell(telling, None)
+    attacks = ("one person", "everybody but one", "a tracker over a cohort")
+    assert [one for step in telling.steps for one in step.failures] == [f"{attack} is withheld" for attack in attacks]
 
 
 def test_the_chapter_says_what_it_lacks(tmp_path, monkeypatch):
