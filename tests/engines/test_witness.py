@@ -4,7 +4,6 @@ import contextlib
 import json
 import os
 import signal
-import socket
 import subprocess
 import sys
 import time
@@ -25,6 +24,7 @@ from salus.engines.witness import Refused, Witness, key_in, present, write_durab
 from salus.http.witness import application, main
 from tests.engines import small
 from tests.engines.house import House, cosigning
+from tests.ports import free_port
 
 KEY = Ed25519PrivateKey.from_private_bytes(bytes([77]) * 32)
 
@@ -275,8 +275,7 @@ def test_the_program_says_why_it_cannot_start(tmp_path, capsys):
 
 def test_the_program_answers_until_it_is_told_to_end(house, tmp_path):
     (tmp_path / "trust.json").write_text(replace(house.cosigning.trust(), witnesses=()).to_json())
-    with socket.create_server(("127.0.0.1", 0)) as free:
-        port = free.getsockname()[1]
+    port = free_port()
     script = "import sys; from salus.http.witness import main; sys.exit(main(sys.argv[1:]))"
     command = [sys.executable, "-c", script, str(tmp_path / "w"), "--trust", str(tmp_path / "trust.json")]
     with subprocess.Popen(

@@ -31,7 +31,8 @@ from salus.node.errors import EdgeError
 from salus.node.network.directory import AskStatus, Status, status
 from salus.node.network.supervising import ask_node
 from salus.node.network.transacting import SendTransaction, send
-from tests.processes.members import COMMAND, certificate, free_port, member
+from tests.ports import free_port
+from tests.processes.members import COMMAND, certificate, member
 
 NAMES = ("north", "south", "lab", "payer")
 PATIENCE = 90.0

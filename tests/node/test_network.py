@@ -4,6 +4,7 @@ import contextlib
 import os
 import shutil
 import signal
+import socket
 import tempfile
 import time
 from pathlib import Path
@@ -14,7 +15,7 @@ from salus.cli.main import main
 from salus.node.config import Config
 from salus.node.errors import Conflict, Malformed, NotFound, Unavailable
 from salus.node.local import Bare, Told, call
-from salus.node.network import supervising
+from salus.node.network import ports, supervising
 from salus.node.network.directory import AskStatus, status
 from salus.node.network.supervising import (
     AskLogs,
@@ -134,5 +135,21 @@ def test_what_cannot_be_is_said(folder):
         start(BARE, AskNetwork(folder=folder))
     (home / "salus.toml").write_text((home / "salus.toml").read_text().replace('tls_cert = "x"\n', ""))
     (home / "data" / "passphrase").unlink()
-    with pytest.raises(Unavailable, match="ended at its start"):
+    with pytest.raises(Unavailable, match=r"ended at its start, saying: .*passphrase"):
         start(BARE, AskNetwork(folder=folder))
+
+
+def test_ports_are_none_that_the_system_hands_out(monkeypatch, tmp_path):
+    """A port of the system's own range may belong to any outgoing connection by the time its node starts again."""
+    told = tmp_path / "range"
+    monkeypatch.setattr(ports, "EPHEMERAL", told)
+    for text, last in (("32768\t60999\n", 32_767), ("24000\t60999\n", 23_999), ("1024\t65535\n", 32_767), ("", 32_767)):
+        told.write_text(text)
+        given = ports.free_ports(16)
+        assert len(set(given)) == 16
+        assert all(20_000 <= port <= last for port in given)
+    monkeypatch.setattr(ports, "FIRST", given[0])
+    told.write_text("")
+    monkeypatch.setattr(ports, "LAST", given[0])
+    with socket.create_server(("127.0.0.1", given[0])), pytest.raises(Unavailable, match="no port"):
+        ports.free_ports(1)

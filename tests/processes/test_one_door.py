@@ -11,7 +11,8 @@ from typing import Any
 
 from salus.core.proof.cli import main as verify
 from tests.needs import cometbft
-from tests.processes.members import Member, certificate, free_port, member
+from tests.ports import free_port
+from tests.processes.members import Member, certificate, member
 from tests.processes.test_three_members import FHIR
 
 LATEST_SECONDS = 60

@@ -3,7 +3,6 @@
 import itertools
 import os
 import shutil
-import socket
 import tempfile
 import time
 from pathlib import Path
@@ -26,20 +25,13 @@ from salus.engines.errors import Busy
 from salus.engines.store import lmdb_store
 from tests.contracts.ledger import genesis, key, public
 from tests.needs import cometbft
+from tests.ports import free_port
 
 NAMES = ("hospital-a", "hospital-b", "insurer-c", "lab-d")
 
 
 def now_ms():
     return time.time_ns() // 1_000_000
-
-
-def free_ports(count):
-    sockets = [socket.create_server(("127.0.0.1", 0)) for _ in range(count)]
-    ports = [one.getsockname()[1] for one in sockets]
-    for one in sockets:
-        one.close()
-    return ports
 
 
 class Member:
@@ -102,7 +94,7 @@ class Cluster:
         self.founded = now_ms() - 1000
         changes = tuple(ValidatorChange(name, votes[name].public_key().public_bytes_raw(), 10) for name in self.names)
         self.document = encode(genesis(*self.names, time=self.founded, validators=changes))
-        ports = dict(zip(self.names, free_ports(len(self.names)), strict=True))
+        ports = {name: free_port() for name in self.names}
         self.members = {}
         for name in self.names:
             home = self.folder / name

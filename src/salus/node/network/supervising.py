@@ -31,6 +31,7 @@ from salus.node.network.cometbft import has_engine, home_of, settings_of
 from salus.node.network.consortium import BFT_MEMBERS, POWER
 from salus.node.network.directory import AskStatus, status
 from salus.node.network.founding import RULES, MakeCard, candidate_of, made_keys
+from salus.node.network.ports import free_ports
 from salus.node.opening import KERNEL, LEDGER, Unfounded
 from salus.node.usecase import OPERATOR, Message, Node, UseCase, use_case
 from salus.vault.keystore import Keys
@@ -153,7 +154,7 @@ def create(node: Node, request: CreateNetwork) -> CreatedNetwork:
     now = node.now()
     authority, certificates = local_certificates(request.network, ids, now)
     (root / "authority.pem").write_bytes(authority)
-    ports = _free_ports(2 * len(ids))
+    ports = free_ports(2 * len(ids))
     seats = [Seat.take(root, name, ports[2 * at : 2 * at + 2]) for at, name in enumerate(ids)]
     genesis = Genesis(
         format=1,
@@ -329,13 +330,21 @@ def _all_running(folder: str, started: Mapping[str, "subprocess.Popen[bytes]"]) 
         for member, process in started.items():
             if process.poll() is not None:
                 raise Unavailable(
-                    "network.start", "a node ended at its start", got=member, todo="see `salus network logs`"
+                    "network.start",
+                    f"a node ended at its start, saying: {_last_line(Path(folder) / member / LOG)}",
+                    got=member,
+                    todo="see `salus network logs`",
                 )
         if time.monotonic() > deadline:
             raise Unavailable("network.start", "a node does not answer", todo="see `salus network nodes`")
         time.sleep(0.2)
         states = _states(folder)
     return states
+
+
+def _last_line(log: Path) -> str:
+    lines = log.read_text(errors="replace").splitlines() if log.exists() else []
+    return lines[-1] if lines else "nothing"
 
 
 def _answers(config: Config) -> bool:
@@ -386,11 +395,3 @@ def ask_node(config: Config, case: UseCase[Any, Q, R], request: Q) -> R:
 def _nobody(config: Config) -> Node:
     """Open no node: it ended between two questions."""
     raise Unavailable("node.ended", "the node does not run", got=config.member)
-
-
-def _free_ports(count: int) -> list[int]:
-    sockets = [socket.create_server(("127.0.0.1", 0)) for _ in range(count)]
-    ports = [int(one.getsockname()[1]) for one in sockets]
-    for one in sockets:
-        one.close()
-    return ports
