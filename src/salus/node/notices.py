@@ -24,6 +24,7 @@ GRANT_HELD: Final = "grant-held"
 ERASURE_OPENED: Final = "erasure-opened"
 EMERGENCY_READ: Final = "emergency-read"
 CORRECTION_ANSWERED: Final = "correction-answered"
+RESEARCH_BEGUN: Final = "research-begun"
 TEXTS: Final[Mapping[str, tuple[str, str]]] = {
     GRANT_HELD: (
         "A permission of yours has arrived",
@@ -45,6 +46,14 @@ TEXTS: Final[Mapping[str, tuple[str, str]]] = {
         (
             "An organisation that keeps records of yours has answered your request to correct one.\n"
             "Your wallet shows the answer under `corrections`.\n"
+        ),
+    ),
+    RESEARCH_BEGUN: (
+        "A study has begun that counts you",
+        (
+            "An organisation that keeps records of yours counts them in a study.\n"
+            "Your wallet shows which, and how the answer leaves, under `where-was-i`.\n"
+            "There you can also object, end your choice, or end these messages.\n"
         ),
     ),
     ERASURE_OPENED: (
@@ -124,12 +133,15 @@ def set_contact(node: MemberNode, link: bytes, address: str) -> None:
     node.desk.set_contact(link, address)
 
 
-def notify(node: MemberNode, link: bytes, notice: str) -> None:
-    """Put a notice to the patient of a link into the outbox; nothing where no address is known."""
+def notify(node: MemberNode, link: bytes, notice: str, *, once: bytes = b"") -> None:
+    """Put a notice to the patient of a link into the outbox; nothing where no address is known.
+
+    What is told under the same 16 bytes `once` a second time is not sent again.
+    """
     address = node.desk.contact(link)
     if address:
         now = node.now()
-        node.desk.send_later(Outgoing(node.entropy(16), KIND, address, notice.encode(), now, now, 0))
+        node.desk.send_later(Outgoing(once or node.entropy(16), KIND, address, notice.encode(), now, now, 0))
 
 
 def send_due(node: MemberNode, post: Post) -> int:

@@ -205,9 +205,9 @@ def ask(together: Together, permit_id: str, document: dict, data_sets: tuple[str
     return asked.query
 
 
-def answer(together: Together, query: str, *members: str, few: bool = False) -> list[str]:
+def answer(together: Together, query: str, *members: str, **allowed: bool) -> list[str]:
     """Let custodians answer; return how each then stands."""
-    told = [answer_question(together.nodes[one], AnswerQuestion(query=query, few=few)).status for one in members]
+    told = [answer_question(together.nodes[one], AnswerQuestion(query=query, **allowed)).status for one in members]
     level(together)
     return told
 

@@ -240,6 +240,23 @@ def test_an_extract_is_checked_by_what_may_leave(node):
     found = check_query(node, CheckQuery(query=asked({"kind": "extract", "views": ["conditions"]})))
     leaving = ("persons.patient", "persons.gender", "persons.born", "conditions.patient", "conditions.code")
     assert (found.sound, found.columns, found.lines) == (True, leaving, 400)
+    women = {"kind": "reduce", "name": "women", "view": "persons", "by": "exists", "levels": ["0", "1"]}
+    women["where"] = [{"column": "gender", "codes": ["female"]}]
+    older = {
+        "kind": "derive",
+        "name": "older",
+        "op": "bins",
+        "of": ["age_days"],
+        "edges": [14610],
+        "levels": ["0", "1"],
+    }
+    tried = {
+        one["name"]: check_query(node, CheckQuery(query=asked({"kind": "extract"}, [one], cohort=one["name"]))).lines
+        for one in (women, older)
+    }
+    assert 0 < tried["women"] < 400
+    assert own({"kind": "count"}, [older], cohort="older").count > 0
+    assert tried["older"] == 0  # of what may leave, no record tells a day of birth
     named = {**QUERY["views"][0], "select": [{"column": [
         {"name": "patient", "path": "getResourceKey()"}, {"name": "name", "path": "name.family.first()"}
     ]}]}  # fmt: skip

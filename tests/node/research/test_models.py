@@ -130,6 +130,25 @@ def test_cox_is_the_pooled_one_stratified_by_custodian(asked):
     close(told.lines, fit.params, fit.bse)
 
 
+def test_the_same_model_over_other_custodians_needs_each_checkers_word(asked):
+    together, granted, data_sets = asked
+    model = LINEAR | {"statistic": {"kind": "ols", "outcome": "years", "on": ["gender"]}}
+    first = ask(together, granted, model, tuple(data_sets.values()))
+    again = ask(together, granted, model, tuple(data_sets.values()))
+    fewer = tuple(id_ for name, id_ in data_sets.items() if name != "west")
+    without = ask(together, granted, model | {"title": "Renamed"}, fewer)
+    assert answer(together, first, "north") == ["begun"]
+    assert answer(together, again, "north") == ["begun"]
+    with pytest.raises(Conflict, match=r"research\.differing.*got east north south"):
+        answer(together, without, "north")
+    part = port.query_part(
+        together.nodes["north"].ledger.read(), bytes.fromhex(without), bytes.fromhex(data_sets["north"])
+    )
+    assert part.status is port.PartStatus.REGISTERED
+    assert answer(together, without, "east") == ["begun"]  # to whom nothing is known of the first
+    assert answer(together, without, "north", differing=True) == ["begun"]
+
+
 def test_a_model_that_rests_on_few_is_withheld_and_the_reason_stays_with_the_checker(asked):
     together, granted, data_sets = asked
     one_person = TABLE | {
@@ -226,11 +245,11 @@ def test_two_custodians_answer_only_if_their_checkers_allow_it(asked):
     together, granted, data_sets = asked
     two = tuple(data_sets[name] for name in ("east", "north"))
     query = ask(together, granted, LOGISTIC, two)
-    answer(together, query, "east", "north")
+    answer(together, query, "east", "north", differing=True)
     with pytest.raises(RemoteRefusal, match=r"research\.few"):
         run(together, query)
     allowed = ask(together, granted, LOGISTIC, two)
-    answer(together, allowed, "east", "north", few=True)
+    answer(together, allowed, "east", "north", few=True, differing=True)
     assert run(together, allowed).attempts == 1
 
 
@@ -246,7 +265,7 @@ def test_two_data_sets_of_one_member_are_one_custodian(asked):
         decide_permit(together.nodes[name], DecidePermit(permit=granted, data_set=data_set))
     level(together)
     query = ask(together, granted, LOGISTIC, ids)
-    answer(together, query, "east", "north")
+    answer(together, query, "east", "north", differing=True)
     with pytest.raises(RemoteRefusal, match=r"research\.few"):
         run(together, query)
 
@@ -254,7 +273,7 @@ def test_two_data_sets_of_one_member_are_one_custodian(asked):
 def test_a_vector_can_be_opened_to_an_auditor(asked):
     together, granted, data_sets = asked
     query = ask(together, granted, LOGISTIC, tuple(data_sets.values()))
-    answer(together, query, *HOSPITALS)
+    answer(together, query, *HOSPITALS, differing=True)
     run(together, query)
     told, unmasked = [], []
     for name in HOSPITALS:

@@ -8,6 +8,7 @@ from salus.contracts.research import port
 from salus.core.encoding import decode, encode
 from salus.node.errors import Conflict, Forbidden, Refused
 from salus.node.exchange.wire import RemoteRefusal
+from salus.node.notices import ToFolder, send_due, set_contact
 from salus.node.research import (
     answering,
     apply_for_permit,
@@ -17,6 +18,7 @@ from salus.node.research import (
     review,
     show_budget,
     show_result,
+    telling,
     wire,
     withhold_question,
 )
@@ -146,10 +148,44 @@ def test_choices_and_objections_decide_who_is_counted(together):
     assert seen == {first: False, second: False, third: True}
     (line, *_) = studying.where_was_i(wallets[0])
     assert (line.part.institution, line.part.summary, line.part.way) == ("university", "Who has gout?", "noisy")
+    assert line.part.investigations == (37,)
+    assert line.part.time in {block.time for block in north.ledger.blocks(1)}
     log = wallets[0].access_log()
     assert (log.lines, log.gaps) == ((), ())
     rerun = rerun_question(north, RerunQuestion(query=first))
     assert (rerun.same, rerun.why) == (False, "people have left since")
+
+
+def test_a_person_is_told_of_each_study_once_until_they_say_no(together, tmp_path):
+    north = together.nodes["north"]
+    links = fill(north, 3)
+    for number, link in enumerate(links[:2]):
+        set_contact(north, link, f"p{number}@example.org")
+    wallet = wallet_at(together, "north", links[1])
+    data_set = offer(together, "north")
+    granted = permit(together, {"north": data_set})
+    post = ToFolder(tmp_path / "post")
+
+    def told():
+        assert send_due(north, post) == len(list((tmp_path / "post").glob("*.eml")))
+        texts = [one.read_text() for one in (tmp_path / "post").glob("*.eml")]
+        for file in (tmp_path / "post").glob("*.eml"):
+            file.unlink()
+        assert all("where-was-i" in one and "gout" not in one.lower() for one in texts)
+        return sorted(word for one in texts for word in one.split() if word.endswith("@example.org"))
+
+    query = ask(together, granted, COUNT, (data_set,))
+    answer(together, query, "north")
+    assert told() == ["p0@example.org", "p1@example.org"]
+    kept = wire.held(north, bytes.fromhex(query), bytes.fromhex(data_set))
+    telling.tell(north, port.Begin(kept.question.query, bytes.fromhex(data_set), b""), kept)  # as after a crash
+    assert told() == []
+    studying.notices(wallet, "north", wanted=False)
+    answer(together, ask(together, granted, COUNT, (data_set,)), "north")
+    assert told() == ["p0@example.org"]
+    studying.notices(wallet, "north", wanted=True)
+    answer(together, ask(together, granted, COUNT, (data_set,)), "north")
+    assert told() == ["p0@example.org", "p1@example.org"]
 
 
 def people(node, query):

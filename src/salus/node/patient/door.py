@@ -269,6 +269,7 @@ _ACTIONS: Final[Mapping[str, Callable[[MemberNode, bytes, bytes], Value]]] = {
     "correct": wishes.correct,
     "corrections": wishes.corrections,
     "research-choose": research.choose,
+    "research-notices": research.notices,
     "research-object": research.object_,
     "research-where": research.where,
 }

@@ -1,6 +1,7 @@
 """One organisation alone: a query document over its own FHIR files, exact, in one command. Nothing leaves, nothing is stored."""
 
 import gzip
+import hashlib
 import importlib.util
 import json
 from collections.abc import Iterator
@@ -12,9 +13,11 @@ from msgspec import Meta
 from salus.agreements.research import extract
 from salus.agreements.research.document import Extract, Query, QueryRefused, read, used
 from salus.agreements.research.errors import NoFit
+from salus.interop.fhir import deidentified
 from salus.interop.fhir.view import ViewFailed
 from salus.node.demo.samples import samples_folder
 from salus.node.errors import Conflict, Malformed, NotFound, Unavailable
+from salus.node.records.charts import moment
 from salus.node.usecase import OPERATOR, Message, Node, Verdict, use_case
 
 ENDINGS: Final = (".parquet", ".ndjson", ".csv")
@@ -138,19 +141,25 @@ def _shown(value: str | float | None) -> str:
     return f"{value:.6g}" if isinstance(value, float) else str(value)
 
 
+def _pseudonym(what: str) -> str:
+    return hashlib.sha256(what.encode()).hexdigest()[:32]
+
+
 @use_case("research.check", who=OPERATOR)
-def check_query(node: Node, request: CheckQuery) -> QueryChecked:  # noqa: ARG001 -- a use case's shape
+def check_query(node: Node, request: CheckQuery) -> QueryChecked:
     """Check a query document and try it on the synthetic sample, at no cost."""
     _equipped()
     from salus.node.research import figures  # noqa: PLC0415 -- the extra may not be installed
 
     try:
         query = read(request.query)
-        own = figures.frame(query, _of_file(samples_folder() / "research" / "north.ndjson.gz"))
+        sample = _of_file(samples_folder() / "research" / "north.ndjson.gz")
         if isinstance(query.statistic, Extract):
+            changed = deidentified.Person(1, int(moment(node.now())[:4]), _pseudonym)
+            own = figures.frame(query, (deidentified.deidentified(one, changed) for one in sample))
             leaving = tuple(f"{one.table}.{one.name}" for one in extract.dictionary(query))
             return QueryChecked(sound=True, faults=(), columns=leaving, lines=own.count)
-        lines = len(figures.figures(own))
+        lines = len(figures.figures(figures.frame(query, sample)))
     except (QueryRefused, ViewFailed) as wrong:
         return QueryChecked(sound=False, faults=(str(wrong),), columns=(), lines=0)
     except NoFit as wrong:

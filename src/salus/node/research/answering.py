@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import msgspec
 from msgspec import Meta
 
-from salus.agreements.research.document import Query, QueryRefused
+from salus.agreements.research.document import Query, QueryRefused, read
 from salus.contracts.research import port
 from salus.core.encoding import decode
 from salus.core.proof.digest import digest
@@ -23,9 +23,9 @@ from salus.node.errors import Conflict, Malformed, Unavailable
 from salus.node.exchange.documents import seal_and_deliver
 from salus.node.member import MemberNode
 from salus.node.records.charts import moment
-from salus.node.research import choices, evidence, extracting
+from salus.node.research import choices, evidence, extracting, telling
 from salus.node.research.alone import NEEDED
-from salus.node.research.permits import ID, ID_EXAMPLE, permit_row
+from salus.node.research.permits import ID, ID_EXAMPLE, data_set_row, permit_row
 from salus.node.research.wire import (
     ANSWER,
     Counted,
@@ -85,6 +85,13 @@ class AnswerQuestion(Message, frozen=True):
         bool,
         Meta(
             description="Exact: also with fewer than three custodians, where figures of one can be told.",
+            examples=[True],
+        ),
+    ] = False
+    differing: Annotated[
+        bool,
+        Meta(
+            description="Exact: also where the same document ran over other custodians; the difference tells of them.",
             examples=[True],
         ),
     ] = False
@@ -160,15 +167,17 @@ def answer_question(node: MemberNode, request: AnswerQuestion) -> QuestionAnswer
     """
     equipped()
     with _ONE_AT_A_TIME:
-        return _answered(node, bytes.fromhex(request.query), few=request.few)
+        return _answered(node, bytes.fromhex(request.query), few=request.few, differing=request.differing)
 
 
-def _answered(node: MemberNode, query: bytes, *, few: bool) -> QuestionAnswered:
+def _answered(node: MemberNode, query: bytes, *, few: bool, differing: bool) -> QuestionAnswered:
     row, found, status = query_row(node, query), choices.Found((), {}), ""
     for data_set in own_sets(node, row):
         kept = held(node, query, data_set)
         part = _part(node, query, data_set)
         if part.status is port.PartStatus.REGISTERED:
+            if not differing:
+                _over_the_same(node, row, kept)
             found = _eligible(node, row, data_set, [row.height, node.ledger.head().height])
             kept = _begin(node, row, data_set, msgspec.structs.replace(kept, few=few), found)
             part = _part(node, query, data_set)
@@ -185,6 +194,33 @@ def _answered(node: MemberNode, query: bytes, *, few: bool) -> QuestionAnswered:
             _send(node, data_set, kept)
         status = part.status.name.lower()
     return QuestionAnswered(status=status, counted=len(found.persons), left_out=found.reasons)
+
+
+def _over_the_same(node: MemberNode, row: port.Query, kept: Held) -> None:
+    """Check that a model did not run here over other custodians: subtracted, the two tell figures of some. Raises Conflict."""
+    if row.way is not port.Way.EXACT:
+        return
+    model, who = _untitled(kept), _custodians(node, row)
+    for _, body in node.desk.research("part"):
+        other = decode(body, Held)
+        if other.begun and other.question.query != kept.question.query and _untitled(other) == model:
+            others = _custodians(node, query_row(node, other.question.query))
+            if others != who:
+                raise Conflict(
+                    "research.differing",
+                    "the same document ran over other custodians, whose figures the difference tells",
+                    expected=" ".join(sorted(others)),
+                    got=" ".join(sorted(who)),
+                    todo="release it with `--differing`, if they may be told",
+                )
+
+
+def _untitled(kept: Held) -> Query:
+    return msgspec.structs.replace(read(kept.question.document), title="")
+
+
+def _custodians(node: MemberNode, row: port.Query) -> frozenset[str]:
+    return frozenset(data_set_row(node.ledger.read(), one).custodian for one in row.data_sets)
 
 
 @use_case("research.withhold", who=OPERATOR)
@@ -330,17 +366,15 @@ def _begin(node: MemberNode, row: port.Query, data_set: bytes, kept: Held, found
 def _confirm(node: MemberNode, row: port.Query, data_set: bytes, kept: Held, part: port.QueryPart) -> Held:
     """Hold everybody counted against the block of the begin. What does not hold fails the part, and nothing leaves."""
     query_id = kept.question.query
-    begun = next(
-        one.tx_id
-        for one in evidence.steps(node, part.height, part.height)
-        if one.message == port.Begin(query_id, data_set, part.population)
-    )
+    step = port.Begin(query_id, data_set, part.population)
+    begun = next(one.tx_id for one in evidence.steps(node, part.height, part.height) if one.message == step)
     again = _eligible(node, row, data_set, [row.height, part.height])
     still = {*kept.counted} <= {person.counted for person in again.persons}
     same = still and choices.root_of(node, query_id, kept.counted, kept.salt) == part.population
     if not same:
         fail(node, data_set, kept, "somebody left, or was added, between counting and the begin")
         return kept
+    telling.tell(node, step, kept)
     return keep(node, data_set, msgspec.structs.replace(kept, begun=begun))
 
 

@@ -10,7 +10,7 @@ from salus.core.proof.statemap import MapProof
 from salus.engines.errors import NotKept
 from salus.node.errors import Malformed
 from salus.node.member import MemberNode
-from salus.node.research import choices
+from salus.node.research import choices, telling
 from salus.node.research.wire import Held
 
 V = TypeVar("V", bound=Value)
@@ -30,6 +30,12 @@ class Object(Value, frozen=True):
     objecting: bool
 
 
+class Notices(Value, frozen=True):
+    """Action `research-notices`: be told, or no longer, when a question begins that counts one's records."""
+
+    wanted: bool
+
+
 class Where(Value, frozen=True):
     """Action `research-where`: asks in which questions behind a number one was counted."""
 
@@ -43,7 +49,11 @@ class Part(Value, frozen=True):
     data_set: bytes
     institution: str
     summary: str
+    investigations: tuple[int, ...]
+    """What the study is for: numbers of DUO's investigations."""
     way: str
+    time: int
+    """Block time of the begin, ms, as the member says; 0 where the block is no longer kept."""
     height: int
     """Block of the newest step here."""
     result: bytes
@@ -80,6 +90,12 @@ def object_(node: MemberNode, link: bytes, argument: bytes) -> Done:
     return Done()
 
 
+def notices(node: MemberNode, link: bytes, argument: bytes) -> Done:
+    """Take whether a person wants to be told of each study."""
+    telling.want(node, link, wanted=_argument(argument, Notices).wanted)
+    return Done()
+
+
 def where(node: MemberNode, link: bytes, argument: bytes) -> Parts:
     """Tell in which questions the person was counted or not, each with its proof."""
     after = _argument(argument, Where).after
@@ -101,7 +117,9 @@ def _part(node: MemberNode, link: bytes, data_set: bytes, held: Held) -> Part:
         data_set=data_set,
         institution="" if permit is None else permit.applicant,
         summary="" if permit is None else permit.summary,
+        investigations=() if permit is None else permit.purpose.investigations,
         way="" if row is None else row.way.value,
+        time=_time(node, held.begun),
         height=0 if part is None else part.height,
         result=b"" if row is None else row.result,
         begun=held.begun,
@@ -109,6 +127,15 @@ def _part(node: MemberNode, link: bytes, data_set: bytes, held: Held) -> Part:
         siblings=proof.siblings,
         found=proof.found,
     )
+
+
+def _time(node: MemberNode, tx_id: bytes) -> int:
+    outcome = node.ledger.outcome(tx_id)
+    height = None if outcome is None else outcome.height
+    try:
+        return 0 if height is None else next(node.ledger.blocks(height)).time
+    except NotKept:
+        return 0
 
 
 def _receipt(node: MemberNode, tx_id: bytes) -> bytes:

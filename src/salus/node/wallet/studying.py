@@ -1,4 +1,4 @@
-"""`salus wallet research`, `research-object`, `where-was-i`: a patient's part in studies."""
+"""`salus wallet research`, `research-object`, `research-notices`, `where-was-i`: a patient's part in studies."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -8,11 +8,13 @@ from msgspec import Meta
 
 from salus.agreements.grants import FORMAT, Document, present
 from salus.agreements.research import population
+from salus.contracts.research.port import CLASSES
 from salus.core.proof.errors import Unproven
 from salus.node.errors import Forbidden
 from salus.node.patient.proof import check_receipt
+from salus.node.records.charts import moment
 from salus.node.research.choices import NOBODY, OPEN, PURPOSE, WAY
-from salus.node.research.patient import Choose, Done, Object, Part, Parts, Where, proof_of
+from salus.node.research.patient import Choose, Done, Notices, Object, Part, Parts, Where, proof_of
 from salus.node.research.policy import policy_of, tokens_of
 from salus.node.usecase import PATIENT, Message, use_case
 from salus.node.wallet.file import OpenWallet
@@ -66,6 +68,11 @@ def choose(
 def object_(holder: Holder, member: str, *, objecting: bool) -> None:
     """Have a member count one's records in nothing from now on, or no longer so."""
     holder.instruct(member, "research-object", Object(objecting), Done)
+
+
+def notices(holder: Holder, member: str, *, wanted: bool) -> None:
+    """Be told by a member, or no longer, when a question begins that counts one's records."""
+    holder.instruct(member, "research-notices", Notices(wanted), Done)
 
 
 def where_was_i(holder: Holder) -> list[Seen]:
@@ -152,6 +159,20 @@ class Objected(Message, frozen=True):
     member: Annotated[str, Meta(description="The member.")]
 
 
+class ResearchNotices(Message, frozen=True):
+    """At which member."""
+
+    member: MEMBER
+    end: Annotated[bool, Meta(description="Be told no longer.", examples=[True])] = False
+
+
+class NoticesSet(Message, frozen=True):
+    """Whether the member writes to the address that it was given, when a study begins that counts these records."""
+
+    member: Annotated[str, Meta(description="The member.")]
+    wanted: Annotated[bool, Meta(description="Whether it writes.")]
+
+
 class WhereWasI(Message, frozen=True):
     """Asks for nothing more."""
 
@@ -162,7 +183,11 @@ class StudyLine(Message, frozen=True):
     member: Annotated[str, Meta(description="Who counted.")]
     institution: Annotated[str, Meta(description="Who asked.")]
     study: Annotated[str, Meta(description="The study in plain words.")]
-    way: Annotated[str, Meta(description="How the answer leaves: noisy or exact.")]
+    purpose: Annotated[tuple[str, ...], Meta(description="What it is for: labels of the Data Use Ontology.")]
+    way: Annotated[str, Meta(description="How the answer leaves: noisy, exact or extract.")]
+    date: Annotated[
+        str, Meta(description="Day on which it began, UTC, as the member says; empty if it no longer knows.")
+    ]
     counted: Annotated[bool, Meta(description="Whether your records were counted, as proven.")]
     query: Annotated[str, Meta(description="The question, hexadecimal.")]
     result: Annotated[str, Meta(description="Digest of the published result; empty before.")]
@@ -199,6 +224,14 @@ def object_to_research(wallet: OpenWallet, request: ObjectToResearch) -> Objecte
     return Objected(member=request.member)
 
 
+@use_case("wallet.research-notices", who=PATIENT)
+def set_research_notices(wallet: OpenWallet, request: ResearchNotices) -> NoticesSet:
+    """Have a member write when a study begins that counts one's records, or no longer. It writes unless told otherwise."""
+    member = wallet.through(request.member)
+    notices(wallet.holder, member, wanted=not request.end)
+    return NoticesSet(member=member, wanted=not request.end)
+
+
 @use_case("wallet.where-was-i", who=PATIENT)
 def where_was_i_counted(wallet: OpenWallet, request: WhereWasI) -> Studies:  # noqa: ARG001 -- a use case
     """List the questions that members began, and whether one's records were counted, each proven by the ledger."""
@@ -207,7 +240,9 @@ def where_was_i_counted(wallet: OpenWallet, request: WhereWasI) -> Studies:  # n
             member=one.member,
             institution=one.part.institution,
             study=one.part.summary,
+            purpose=tuple(CLASSES[code].label for code in one.part.investigations if code in CLASSES),
             way=one.part.way,
+            date=moment(one.part.time)[:10] if one.part.time else "",
             counted=one.counted,
             query=one.part.query.hex(),
             result=one.part.result.hex(),
