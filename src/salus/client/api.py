@@ -2645,6 +2645,9 @@ class AnswerQuestion(msgspec.Struct, frozen=True, kw_only=True):
     few: bool = False
     """Exact: also with fewer than three custodians, where figures of one can be told."""
 
+    differing: bool = False
+    """Exact: also where the same document ran over other custodians; the difference tells of them."""
+
 
 class QuestionAnswered(msgspec.Struct, frozen=True, kw_only=True):
     """How the question stands here."""
