@@ -1308,6 +1308,190 @@ class FilesChecked(msgspec.Struct, frozen=True, kw_only=True):
     """File:line, severity, rule, FHIRPath of the element, what was expected; the first thousand."""
 
 
+class Compare(msgspec.Struct, frozen=True, kw_only=True):
+    """Which two links."""
+
+    one: str
+    """A patient's link."""
+
+    other: str
+    """Another one."""
+
+    purpose: str = 'HOPERAT'
+    """What it is read for: a code of v3-ActReason."""
+
+
+class Evidence(msgspec.Struct, frozen=True, kw_only=True):
+    """What one field says."""
+
+    field: str
+    """The field."""
+
+    says: str
+    """same, near or different."""
+
+    weight: int
+    """Its weight, tenths of a bit."""
+
+
+class PairLine(msgspec.Struct, frozen=True, kw_only=True):
+    """Two links, without who they are."""
+
+    pair: str
+    """The pair, hexadecimal."""
+
+    one: str
+    """A link, hexadecimal."""
+
+    other: str
+    """Another link, hexadecimal."""
+
+    standing: str
+    """waiting, same or different."""
+
+    score: int
+    """Evidence that they are one person, tenths of a bit."""
+
+    evidence: tuple[Evidence, ...]
+    """What makes the score."""
+
+
+class Side(msgspec.Struct, frozen=True, kw_only=True):
+    """One of the two, as it is compared."""
+
+    link: str
+    """Its link, hexadecimal."""
+
+    names: tuple[str, ...]
+    """Family names, then given names."""
+
+    birth_date: str
+    """Date of birth as written."""
+
+    gender: str
+    """Administrative gender."""
+
+    identifiers: tuple[str, ...]
+    """Identifiers, as SYSTEM|VALUE."""
+
+    contacts: tuple[str, ...]
+    """Telephone numbers (last nine figures), e-mail, addresses."""
+
+
+class Decided(msgspec.Struct, frozen=True, kw_only=True):
+    """One decision."""
+
+    standing: str
+    """waiting, same or different."""
+
+    by: str
+    """Subject of the person, `operator`, or `rule`."""
+
+    reason: str
+    """Why."""
+
+    at: str
+    """When, UTC."""
+
+
+class PairShown(msgspec.Struct, frozen=True, kw_only=True):
+    """A pair explained."""
+
+    line: PairLine
+    """What it is and what makes its score."""
+
+    sides: tuple[Side, ...]
+    """The two."""
+
+    decisions: tuple[Decided, ...]
+    """Oldest first."""
+
+    party: tuple[str, ...]
+    """All links joined with the first of them, itself included."""
+
+
+class Decide(msgspec.Struct, frozen=True, kw_only=True):
+    """Which pair is what."""
+
+    pair: str
+    """The pair, hexadecimal."""
+
+    standing: Literal['same', 'different']
+    """One patient, or two."""
+
+    reason: str
+    """Why, for whoever looks later."""
+
+    purpose: str = 'HOPERAT'
+    """What it is read for: a code of v3-ActReason."""
+
+
+class ListPairs(msgspec.Struct, frozen=True, kw_only=True):
+    """Which pairs."""
+
+    standing: Literal['waiting', 'same', 'different'] = 'waiting'
+    """What was found."""
+
+    limit: int = 100
+    """Pairs at most."""
+
+    purpose: str = 'HOPERAT'
+    """What it is read for: a code of v3-ActReason."""
+
+
+class PairList(msgspec.Struct, frozen=True, kw_only=True):
+    """Pairs, the likeliest first."""
+
+    pairs: tuple[PairLine, ...]
+    """The pairs."""
+
+
+class Match(msgspec.Struct, frozen=True, kw_only=True):
+    """How far back."""
+
+    anew: bool = False
+    """Compare all patients, as for the first time; decisions stand."""
+
+
+class Matched(msgspec.Struct, frozen=True, kw_only=True):
+    """What was compared and found."""
+
+    patients: int
+    """Patients that came or changed since the last time."""
+
+    compared: int
+    """Pairs compared."""
+
+    joined: int
+    """Pairs now the same by rule: one assigner's identifier, nothing against it."""
+
+    waiting: int
+    """Pairs that now wait for a person."""
+
+
+class ShowPair(msgspec.Struct, frozen=True, kw_only=True):
+    """Which pair."""
+
+    pair: str
+    """The pair, hexadecimal."""
+
+    purpose: str = 'HOPERAT'
+    """What it is read for: a code of v3-ActReason."""
+
+
+class Undo(msgspec.Struct, frozen=True, kw_only=True):
+    """Which decision to take back."""
+
+    pair: str
+    """The pair, hexadecimal."""
+
+    reason: str
+    """Why, for whoever looks later."""
+
+    purpose: str = 'HOPERAT'
+    """What it is read for: a code of v3-ActReason."""
+
+
 class JoinConsortium(msgspec.Struct, frozen=True, kw_only=True):
     """The way in."""
 
@@ -2338,7 +2522,7 @@ class ShowChart(msgspec.Struct, frozen=True, kw_only=True):
     """Whose chart, by own link or by grant, and which part of it."""
 
     link: str = ''
-    """The patient's link here; what is held under grants is shown with it."""
+    """The patient's link here; links joined with it and what is held under grants are shown with it."""
 
     grant: str = ''
     """A grant held."""
@@ -4369,7 +4553,7 @@ class Task(msgspec.Struct, frozen=True, kw_only=True):
     """Whether that has passed."""
 
     kind: str
-    """emergency, erasure, access, correction, delivery, proposal, lease or extract."""
+    """emergency, erasure, access, correction, delivery, proposal, lease, extract or identity."""
 
     subject: str
     """Id of the case, request, delivery, proposal or grant, hexadecimal."""
@@ -4637,6 +4821,37 @@ class FhirCases:
     def check(self, request: CheckFiles) -> FilesChecked:
         """Check files of FHIR R4 against the official definitions, and against the profiles of packages given. For: operator."""
         return self._connection.ask('/api/fhir/check', request, FilesChecked)
+
+
+class IdentityCases:
+    """Use cases about identity."""
+
+    def __init__(self, connection: Connection) -> None:
+        self._connection = connection
+
+    def compare(self, request: Compare) -> PairShown:
+        """Compare two links that no match has found, and keep the pair for a decision. Journalled in both patients' logs. For: registrar."""
+        return self._connection.ask('/api/identity/compare', request, PairShown)
+
+    def decide(self, request: Decide) -> PairLine:
+        """Say that two links are of one patient, or of two. Joined, their charts are shown as one, and denials of consent rule both. For: registrar."""
+        return self._connection.ask('/api/identity/decide', request, PairLine)
+
+    def list(self, request: ListPairs) -> PairList:
+        """List pairs of links that wait for a decision, or that were found to be of one patient or of two. For: registrar."""
+        return self._connection.ask('/api/identity/list', request, PairList)
+
+    def match(self, request: Match) -> Matched:
+        """Find links that are of one patient: those that came or changed since the last run, against all others. For: registrar."""
+        return self._connection.ask('/api/identity/match', request, Matched)
+
+    def show(self, request: ShowPair) -> PairShown:
+        """Show two patients side by side, what speaks for and against their being one, and what was decided. For: registrar."""
+        return self._connection.ask('/api/identity/show', request, PairShown)
+
+    def undo(self, request: Undo) -> PairLine:
+        """Take a decision back, whoever or whatever made it: the pair waits again, and no rule decides it any more. For: registrar."""
+        return self._connection.ask('/api/identity/undo', request, PairLine)
 
 
 class JournalCases:
@@ -5211,6 +5426,7 @@ class Salus:
         self.engine = EngineCases(connection)
         self.erasure = ErasureCases(connection)
         self.fhir = FhirCases(connection)
+        self.identity = IdentityCases(connection)
         self.journal = JournalCases(connection)
         self.ledger = LedgerCases(connection)
         self.link = LinkCases(connection)

@@ -2,7 +2,8 @@
 
 Each own link has the key of its *terms*, the consents that count under it: a digest of what they say, so that links
 whose consents say the same share it; empty for those without. The table is derived like everything here and changes with the row of the Consent in
-one commit: there is no moment at which a Consent is found and does not rule.
+one commit: there is no moment at which a Consent is found and does not rule. What a patient's consents deny under one link
+they deny under the links that are joined with it; what they permit they permit under their own.
 """
 
 from collections.abc import Collection, Iterable
@@ -12,7 +13,7 @@ import apsw
 import msgspec
 
 from salus.agreements.consent.decide import Provision
-from salus.agreements.consent.fhir import FhirConsent, read_consent
+from salus.agreements.consent.fhir import FhirConsent, narrowing, read_consent
 from salus.core.proof.digest import digest
 from salus.index.store import Store
 from salus.interop.fhir.tokens import Tree
@@ -24,20 +25,39 @@ _ONE: Final = msgspec.msgpack.Decoder(FhirConsent)
 
 
 def note(db: apsw.Connection, read: Iterable[tuple[int, int, Tree]], links: Collection[int]) -> None:
-    """Keep the consents (entry number, link, tree) and renew the terms of `links`, from which some came or went."""
+    """Keep the consents (entry number, link, tree) and renew the terms of `links`, from which some came or went.
+
+    The terms of links that are joined with one of these are renewed too.
+    """
     rows = [(entry, link, msgspec.msgpack.encode(read_consent(tree))) for entry, link, tree in read]
     db.executemany("INSERT OR REPLACE INTO consent VALUES (?,?,?)", rows)
-    for link in sorted(set(links)):
-        told = [
-            _ONE.decode(body)
-            for (body,) in db.execute(
-                "SELECT c.told FROM consent c JOIN link l ON l.number = c.link WHERE c.link = ? AND l.lease = 0",
-                (link,),
-            )
-        ]
+    concerned = {*links, *(other for one in links for other in partners(db, one))}
+    for link in sorted(concerned):
+        told = [_ONE.decode(body) for (body,) in db.execute(_OF_LINK.format(where="c.link = ?"), (link,))]
+        told += [narrowing(_ONE.decode(body)) for (body,) in db.execute(_OF_PARTNERS, (link,))]
         db.execute("UPDATE link SET terms = ? WHERE number = ?", (_key(db, told), link))
     if rows or links:
         drop_unused(db)
+
+
+def partners(db: apsw.Connection, link: int) -> list[int]:
+    """Return the numbers of the own links that are joined with one."""
+    sql = f"SELECT l.number FROM link s {_JOINED} WHERE s.number = ?"  # noqa: S608 -- constants
+    return [number for (number,) in db.execute(sql, (link,))]
+
+
+def join(db: apsw.Connection, parties: Iterable[Collection[bytes]]) -> None:
+    """Keep which links are of one patient, each party named by its first link, and renew the terms of those concerned."""
+    told = {link: min(party) for party in parties for link in party}
+    known = dict(db.execute("SELECT link, party FROM joined"))
+    if told == known:
+        return
+    db.execute("DELETE FROM joined")
+    db.executemany("INSERT INTO joined VALUES (?,?)", sorted(told.items()))
+    numbers = dict(db.execute("SELECT id, number FROM link WHERE lease = 0"))
+    changed = {link for link in {*told, *known} if told.get(link) != known.get(link)}
+    changed |= {link for link, party in known.items() if party in {known.get(one) for one in changed}}
+    note(db, (), [numbers[link] for link in sorted(changed) if link in numbers])
 
 
 def drop_unused(db: apsw.Connection) -> None:
@@ -74,6 +94,14 @@ def _pathless(provision: Provision) -> Provision:
     )
 
 
+_JOINED: Final = (
+    "JOIN joined sj ON sj.link = s.id JOIN joined j ON j.party = sj.party AND j.link <> sj.link "
+    "JOIN link l ON l.id = j.link AND l.lease = 0"
+)
+_OF_LINK: Final = "SELECT c.told FROM consent c JOIN link l ON l.number = c.link AND l.lease = 0 WHERE {where}"
+_OF_PARTNERS: Final = f"SELECT c.told FROM link s {_JOINED} JOIN consent c ON c.link = l.number WHERE s.number = ?"  # noqa: S608 -- constants
+
+
 class Consents:
     """Reads the terms in use; what a key stands for never changes.
 
@@ -96,9 +124,10 @@ class Consents:
         return {key: self._known[key] for key in keys if key in self._known}
 
     def of(self, link: bytes) -> tuple[FhirConsent, ...]:
-        """Return the consents of one own link, with their names."""
-        sql = "SELECT c.told FROM consent c JOIN link l ON l.number = c.link WHERE l.id = ? AND l.lease = 0"
-        found = [_ONE.decode(body) for (body,) in self._store.ask(sql, (link,))]
+        """Return the consents of one own link, with their names; of links joined with it, what they deny."""
+        found = [_ONE.decode(body) for (body,) in self._store.ask(_OF_LINK.format(where="l.id = ?"), (link,))]
+        sql = _OF_PARTNERS.replace("s.number = ?", "s.id = ?")
+        found += [narrowing(_ONE.decode(body)) for (body,) in self._store.ask(sql, (link,))]
         return tuple(sorted(found, key=lambda one: one.name))
 
     def teams(self) -> frozenset[str]:

@@ -4,7 +4,7 @@ Everything here is derived from the vault and may be dropped. Rows of hidden lea
 """
 
 import threading
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Iterable, Sequence
 from importlib import resources
 from pathlib import Path
 from typing import Any, Final, Self
@@ -14,9 +14,10 @@ import msgspec
 from salus.agreements.consent.conditions import NEVER, Condition
 from salus.agreements.consent.decide import Asker, Decision, PolicyClass, Provision, decide_within
 from salus.agreements.consent.fhir import in_force
-from salus.index import writing
+from salus.index import consents, writing
 from salus.index.consents import Consents
 from salus.index.errors import BadQuestion
+from salus.index.likely import Likely
 from salus.index.people import People, Who
 from salus.index.predicates import marks, sql_of
 from salus.index.search import Search
@@ -124,6 +125,7 @@ class Index:
         self.search = Search(self._store)
         self.consents = Consents(self._store)
         self.people = People(self._store)
+        self.likely = Likely(self._store)
 
     def __enter__(self) -> Self:
         return self
@@ -164,6 +166,14 @@ class Index:
         """Hide a lease's rows from every question, or show them: the node's, as its grant lives or not."""
         with self._store.transaction() as db:
             db.execute("UPDATE link SET hidden = ? WHERE id = ? AND lease = 1", (int(hidden), link))
+
+    def join(self, parties: Iterable[Collection[bytes]]) -> None:
+        """Keep which own links are of one patient: what a consent denies under one of them it denies under all.
+
+        The node's, from its people's decisions: it survives `rebuild`, and is told anew when the node opens.
+        """
+        with self._catching, self._store.transaction() as db:
+            consents.join(db, parties)
 
     def hide_leases(self) -> None:
         """Hide all leases: the ledger's head was not confirmed for too long."""

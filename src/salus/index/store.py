@@ -17,7 +17,7 @@ from salus.index.errors import TimedOut, Unusable
 from salus.index.search_tables import NAMES as SEARCH_NAMES
 from salus.index.search_tables import TABLES as SEARCH_TABLES
 
-SCHEMA: Final = 4
+SCHEMA: Final = 5
 STEPS: Final = 2_000
 """Virtual-machine steps between looks at the clock: about 0.1 ms."""
 READERS: Final = 4
@@ -56,6 +56,8 @@ TABLES: Final = (
     """CREATE INDEX name_word_entry ON name_word (entry)""",
     *SEARCH_TABLES,
 )
+JOINED: Final = "CREATE TABLE IF NOT EXISTS joined (link BLOB NOT NULL PRIMARY KEY, party BLOB NOT NULL) WITHOUT ROWID"
+"""Which links people have found to be of one patient: told by the node, not derived, so that it outlives `clear`."""
 NAMES: Final = (
     *SEARCH_NAMES,
     "state",
@@ -105,7 +107,7 @@ class Store:
         with self.transaction() as db:
             for name in NAMES:
                 db.execute(f"DROP TABLE IF EXISTS {name}")
-            for table in TABLES:
+            for table in (*TABLES, JOINED):
                 db.execute(table)
             db.execute("INSERT INTO state VALUES (0, '', 0)")
             db.pragma("user_version", SCHEMA)

@@ -93,6 +93,7 @@ class _Writer:
         self._db = db
         self._rules = rules
         self._links: dict[bytes, int] = dict(db.execute("SELECT id, number FROM link"))
+        self._fresh: set[int] = set()
         self._classes: dict[tuple[str, int, str, str], int] = {
             (kind, sensitivity, author, labels): number
             for number, kind, sensitivity, author, labels in db.execute("SELECT * FROM policy_class")
@@ -127,7 +128,9 @@ class _Writer:
         self._inherit([row[0] for row in rows])
         trees = [(entry.number, link, read.consent) for (link, _), (entry, read) in newest.items() if read]
         ruling = [(number, link, tree) for number, link, tree in trees if tree is not None]
-        consents.note(self._db, ruling, {link for link, name in newest if name.startswith("Consent/")})
+        told = {link for link, name in newest if name.startswith("Consent/")}
+        consents.note(self._db, ruling, told | {link for link in self._fresh if consents.partners(self._db, link)})
+        self._fresh.clear()
 
     def _versions(self, many: Sequence[tuple[Entry, _Read | None]], kept: dict[tuple[int, str], Row]) -> None:
         """Keep each version's policy facts, codes and references: history and vread are decided by them."""
@@ -170,6 +173,7 @@ class _Writer:
             values = (entry.link, int(entry.lease), int(entry.lease))
             self._db.execute("INSERT INTO link (id, lease, hidden, terms) VALUES (?,?,?,x'')", values)
             number = self._links[entry.link] = self._db.last_insert_rowid()
+            self._fresh.add(number)
         return number
 
     def _class_of(self, kind: str, sensitivity: int, author: str, labels: str) -> int:
@@ -257,8 +261,11 @@ def delete(db: apsw.Connection, numbers: Sequence[int], *, past: bool = True) ->
 def withdraw(store: Store, numbers: Sequence[int]) -> None:
     """Delete every row of versions that no longer open, and truncate the write-ahead log."""
     with store.transaction() as db:
+        sql = "SELECT link FROM consent WHERE entry = ?"
+        ruled = [link for number in numbers for (link,) in list(db.execute(sql, (number,)))]
         delete(db, numbers)
         db.executemany("DELETE FROM version WHERE number = ?", [(number,) for number in numbers])
+        consents.note(db, (), ruled)
     store.truncate()
 
 
@@ -272,7 +279,11 @@ def forget(store: Store, link: bytes) -> int:
         for table in ("code", "reference"):
             db.execute(f"DELETE FROM {table} WHERE entry IN (SELECT number {of_link})", (link,))  # noqa: S608 -- constants
         db.execute(f"DELETE {of_link}", (link,))
+        sql = "SELECT number FROM link WHERE id = ?"
+        others = [other for (number,) in list(db.execute(sql, (link,))) for other in consents.partners(db, number)]
+        db.execute("DELETE FROM joined WHERE link = ?", (link,))
         db.execute("DELETE FROM link WHERE id = ?", (link,))
+        consents.note(db, (), others)
         consents.drop_unused(db)
         db.execute("DELETE FROM policy_class WHERE number NOT IN (SELECT class FROM version)")
     store.truncate()

@@ -73,6 +73,15 @@ MIGRATIONS: Final = (
         id BLOB PRIMARY KEY, body BLOB NOT NULL, made INTEGER NOT NULL, told BLOB NOT NULL DEFAULT x'') WITHOUT ROWID;
     """,
     "CREATE TABLE ended_export (id BLOB PRIMARY KEY, made INTEGER NOT NULL) WITHOUT ROWID;",
+    """
+    CREATE TABLE identity_pair (
+        id BLOB PRIMARY KEY, one BLOB NOT NULL, other BLOB NOT NULL, standing TEXT NOT NULL, body BLOB NOT NULL)
+        WITHOUT ROWID;
+    CREATE INDEX identity_pair_standing ON identity_pair (standing);
+    CREATE INDEX identity_pair_one ON identity_pair (one);
+    CREATE INDEX identity_pair_other ON identity_pair (other);
+    CREATE TABLE identity_compared (number INTEGER NOT NULL);
+    """,
 )
 
 
@@ -326,6 +335,44 @@ class Desk(EncryptedFile):
         """Forget the requests to correct of a link that is erased."""
         with self._writing() as db:
             db.execute("DELETE FROM correction WHERE link = ?", (link,))
+
+    # Who is who -------------------------------------------------------------------------------------------------
+
+    def keep_pair(self, id_: bytes, links: tuple[bytes, bytes], standing: str, body: bytes) -> None:
+        """Keep what is known of two links that may be of one patient; the newest replaces what was."""
+        with self._writing() as db:
+            db.execute("INSERT OR REPLACE INTO identity_pair VALUES (?, ?, ?, ?, ?)", (id_, *links, standing, body))
+
+    def pair(self, id_: bytes) -> bytes | None:
+        """Return what is known of a pair."""
+        rows = self._rows("SELECT body FROM identity_pair WHERE id = ?", (id_,))
+        return rows[0][0] if rows else None  # type: ignore[return-value]
+
+    def pairs(self, standing: str) -> list[bytes]:
+        """Return the pairs in a standing, in order of ids."""
+        sql = "SELECT body FROM identity_pair WHERE standing = ? ORDER BY id"
+        return [body for (body,) in self._rows(sql, (standing,))]  # type: ignore[misc]
+
+    def drop_pair(self, id_: bytes) -> None:
+        """Forget a pair."""
+        with self._writing() as db:
+            db.execute("DELETE FROM identity_pair WHERE id = ?", (id_,))
+
+    def drop_pairs(self, link: bytes) -> None:
+        """Forget every pair of a link that is erased."""
+        with self._writing() as db:
+            db.execute("DELETE FROM identity_pair WHERE one = ? OR other = ?", (link, link))
+
+    def compared(self) -> int:
+        """Return the number of the last Patient that was compared with the others."""
+        rows = self._rows("SELECT number FROM identity_compared")
+        return int(rows[0][0]) if rows else 0  # type: ignore[arg-type]
+
+    def note_compared(self, number: int) -> None:
+        """Keep the number of the last Patient that was compared."""
+        with self._writing() as db:
+            db.execute("DELETE FROM identity_compared")
+            db.execute("INSERT INTO identity_compared VALUES (?)", (number,))
 
     # Emergencies ------------------------------------------------------------------------------------------------
 

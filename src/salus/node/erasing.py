@@ -24,6 +24,7 @@ from salus.contracts.records.port import (
     erasures,
     overdue,
 )
+from salus.node import pairs
 from salus.node.desk import Erasing
 from salus.node.errors import Conflict, Malformed, NotFound
 from salus.node.exchange.grantee import purge
@@ -199,6 +200,7 @@ def _delete_here(node: MemberNode, case: Case) -> None:
     node.vault.erase_link(subject, case=case.erasing.case)
     node.desk.set_contact(subject, "")
     node.desk.drop_corrections(subject)
+    pairs.forget(node, subject)
 
 
 def _case(node: MemberNode, case: bytes) -> Case:

@@ -98,6 +98,8 @@ class MemberNode:
         """Held while a lease is filled or purged: what arrives after the purge is not kept."""
         self.revising = threading.RLock()
         """Held while a FHIR resource's version is compared and the next one written: one step, whichever door it came by."""
+        self.identifying = threading.Lock()
+        """Held while it is decided which links are of one patient: each decision sees the one before."""
         self.taking = tuple(threading.Lock() for _ in range(TAKING))
         """By a delivery's id: held while it is taken."""
         self.sessions = Sessions(clock, entropy)

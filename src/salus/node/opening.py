@@ -26,7 +26,7 @@ from salus.engines.follower import Follower
 from salus.engines.ports import Ledger
 from salus.engines.store import LedgerStore, lmdb_store
 from salus.index.index import Index, shipped_rules
-from salus.node import emergency, erasing
+from salus.node import emergency, erasing, pairs
 from salus.node.accounts import Accounts
 from salus.node.claims import keeper as claims_keeper
 from salus.node.claims import takers as claims_takers
@@ -283,5 +283,6 @@ def assemble(config: Config, keys: Keys, on: OnLedger, ports: Ports, folder: Pat
             "the ledger tells of an erasure that neither this vault nor its list knows: restore with the newest list"
         )
     handlers[rounds.PATH] = rounds.Rounds(node).answer
+    pairs.tell_index(node)
     node.catch_up()
     return node

@@ -1,4 +1,4 @@
-"""What a running node does by itself, on a thread of its own: anchor, deliver, purge, erase, take people out of extracts, send notices.
+"""What a running node does by itself, on a thread of its own: anchor, deliver, purge, erase, match, send notices.
 
 Anchors leave at the network's tick (`Parameters.anchor_tick`, 500 ms by default), so that what the own people read is
 anchored within 5 s. A failure is logged by its code and tried again; only a bug ends the thread, and `/health` says so.
@@ -18,6 +18,7 @@ from salus.node.anchoring import anchor
 from salus.node.exchange.delivery import deliver_due
 from salus.node.exchange.grantee import confirm_and_purge
 from salus.node.fhir import importing
+from salus.node.identity.comparing import Match, match
 from salus.node.mapping import edge_error
 from salus.node.member import MemberNode
 from salus.node.notices import post_of, send_due
@@ -33,6 +34,7 @@ EXPIRE_SECONDS: Final = 600.0  # keys of days
 EXTRACT_SECONDS: Final = 60.0  # who withdraws is taken out of extracts
 NOTICE_SECONDS: Final = 5.0
 IMPORT_SECONDS: Final = 1.0
+MATCH_SECONDS: Final = 30.0  # who a new patient is, people decide within days
 
 
 class Ticker:
@@ -75,6 +77,7 @@ class Ticker:
             ("erase", lambda: ERASE_SECONDS, lambda: erasing.advance(node)),
             ("expire", lambda: EXPIRE_SECONDS, lambda: expire(node)),
             ("import", lambda: IMPORT_SECONDS, lambda: importing.advance(node, self._end.is_set)),
+            ("match", lambda: MATCH_SECONDS, lambda: match(node, Match())),
             ("extract", lambda: EXTRACT_SECONDS, lambda: (extracting.take_back(node), receiving.end_leases(node))),
         ]
         if post is not None:

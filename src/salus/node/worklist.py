@@ -8,7 +8,7 @@ from msgspec import Meta
 from salus.contracts.membership import port as membership
 from salus.contracts.records.port import EmergencyStatus, ErasureStatus, emergency
 from salus.core.encoding import decode
-from salus.node import erasing
+from salus.node import erasing, pairs
 from salus.node.access import AccessRequest
 from salus.node.exchange.delivery import PREFIX, failing
 from salus.node.exchange.grantee import UNCONFIRMED_MS
@@ -30,7 +30,7 @@ class Task(Message, frozen=True):
     due: Annotated[str, Meta(description="By when, UTC; empty: as soon as may be.")]
     overdue: Annotated[bool, Meta(description="Whether that has passed.")]
     kind: Annotated[
-        str, Meta(description="emergency, erasure, access, correction, delivery, proposal, lease or extract.")
+        str, Meta(description="emergency, erasure, access, correction, delivery, proposal, lease, extract or identity.")
     ]
     subject: Annotated[str, Meta(description="Id of the case, request, delivery, proposal or grant, hexadecimal.")]
     what: Annotated[str, Meta(description="What to do.")]
@@ -76,6 +76,10 @@ def worklist(node: MemberNode, request: AskWorklist) -> Worklist:  # noqa: ARG00
         *_proposals(node),
         *_leases(node),
         *_extracts(node),
+        *(
+            (0, "identity", one.id, "one patient or two: `salus identity show`, then decide")
+            for one in pairs.waiting(node)
+        ),
     ]
     found.sort(key=lambda one: (one[0] or now, one[1]))
     return Worklist(

@@ -6,7 +6,7 @@ import pytest
 
 from salus.agreements.consent.conditions import Row, holds
 from salus.agreements.consent.decide import Asker, PolicyClass, Provision, decide, decide_within
-from salus.agreements.consent.fhir import MAX_PROVISIONS, in_force, read_consent
+from salus.agreements.consent.fhir import MAX_PROVISIONS, in_force, narrowing, read_consent
 from salus.interop.fhir.facts import facts
 from salus.interop.fhir.gate import read_resource
 from tests.agreements.consent.oracle import CODES, ICD, REASONS, TYPES, answer, consent
@@ -335,3 +335,15 @@ def test_a_second_reading_agrees_and_nothing_widens(seed):
         assert permitted(*trees, more, asker=asker, row_class=row_class, row=row) <= permitted(
             *trees, asker=asker, row_class=row_class, row=row
         )
+
+
+@pytest.mark.parametrize("seed", range(2))
+def test_what_was_made_for_another_record_of_the_patient_only_denies(seed):
+    rnd = random.Random(seed)
+    for _ in range(300):
+        trees, other = [consent(rnd, "c", "p", DATA)], consent(rnd, "o", "p", DATA)
+        told, row_class, row = row_of(rnd)
+        asker = Asker("clinic", "physician", rnd.choice(("TREAT", "HPAYMT", "ETREAT")), 500, NAMES)
+        terms = in_force([read_consent(trees[0]), narrowing(read_consent(other))], asker)
+        expected = answer(trees, asker, told) == "permit" and answer([other], asker, told) != "deny"
+        assert holds(decide(terms, asker, row_class).residual, row) == expected

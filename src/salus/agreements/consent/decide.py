@@ -106,6 +106,7 @@ class Provision(msgspec.Struct, frozen=True):
     Of the row: periods [lo, hi) in Unix ms, codes and classes (system, code), instances ("Type/id"), encounters (ids),
     data.
     unread: it says something that this program does not understand, on axes that are left out here.
+    narrows: it was made for another record of the same patient: what it denies counts, what it permits does not.
     """
 
     path: str
@@ -128,6 +129,7 @@ class Provision(msgspec.Struct, frozen=True):
     classes: tuple[tuple[str, str], ...] = ()
     data: tuple[Datum, ...] = ()
     unread: bool = False
+    narrows: bool = False
 
 
 class Asker(msgspec.Struct, frozen=True):
@@ -161,7 +163,8 @@ class PolicyClass(msgspec.Struct, frozen=True):
 class Step(msgspec.Struct, frozen=True):
     """One line of an explanation: a provision, whether it applies, and if not, the first axis that keeps it from it.
 
-    kept_by "unread": it denies what it denies, and permits nothing, because not all of it is understood.
+    kept_by "unread", "narrows": it denies what it denies, and permits nothing, because not all of it is understood, or
+    because it was made for another record of the patient.
     """
 
     path: str
@@ -227,14 +230,15 @@ def _sides(provision: Provision, asker: Asker, row_class: PolicyClass, steps: li
     applies: Literal["always", "never", "for some rows"] = (
         "always" if scope == ALWAYS else "never" if scope == NEVER else "for some rows"
     )
-    if provision.unread and not kept_by:
-        kept_by = "unread"
+    silent = provision.unread or provision.narrows
+    if silent and not kept_by:
+        kept_by = "unread" if provision.unread else "narrows"
     steps.append(Step(provision.path, provision.effect, applies, kept_by))
     if scope == NEVER:
         return _Sides(NEVER, NEVER)
     if not provision.exceptions:
         permits, denies = (NEVER, scope) if provision.effect == "deny" else (scope, NEVER)
-        return _Sides(NEVER if provision.unread else permits, denies)
+        return _Sides(NEVER if silent else permits, denies)
     inner = [_sides(exception, asker, row_class, steps, levels - 1) for exception in provision.exceptions]
     permits = either(*(side.permits for side in inner))
     denies = either(*(side.denies for side in inner))
@@ -243,9 +247,7 @@ def _sides(provision: Provision, asker: Asker, row_class: PolicyClass, steps: li
         sides = _Sides(every(scope, either(every(permits, negated(denies)), rest)), every(scope, denies))
     else:
         sides = _Sides(every(scope, permits, negated(denies)), every(scope, either(denies, rest)))
-    return (
-        _Sides(NEVER, sides.denies) if provision.unread else sides
-    )  # its scope may be narrower than what is read of it
+    return _Sides(NEVER, sides.denies) if silent else sides  # unread: its scope may be narrower than what is read of it
 
 
 def _kept_by(provision: Provision, asker: Asker, row_class: PolicyClass) -> str:

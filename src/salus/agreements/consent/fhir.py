@@ -97,6 +97,12 @@ def read_consent(tree: Tree) -> FhirConsent:
     )
 
 
+def narrowing(consent: FhirConsent) -> FhirConsent:
+    """Return what a consent says for another record of the same patient: its denials alone."""
+    provisions = tuple(msgspec.structs.replace(one, narrows=True) for one in consent.provisions)
+    return msgspec.structs.replace(consent, provisions=provisions)
+
+
 def in_force(consents: Iterable[FhirConsent], asker: Asker) -> tuple[Provision, ...]:
     """Return the terms that some consents of one patient make for an asker, in an order that is theirs.
 

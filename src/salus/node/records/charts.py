@@ -8,6 +8,7 @@ from msgspec import Meta
 
 from salus.index.index import Choice, Found, Line
 from salus.interop.fhir.times import interval
+from salus.node import pairs
 from salus.node.errors import EdgeError, Malformed, NotFound
 from salus.node.member import MemberNode
 from salus.node.names import GRANT_EXAMPLE, LINK_EXAMPLE, split_system
@@ -73,7 +74,7 @@ class ShowChart(Message, frozen=True):
         str,
         Meta(
             pattern="^([0-9a-f]{32})?$",
-            description="The patient's link here; what is held under grants is shown with it.",
+            description="The patient's link here; links joined with it and what is held under grants are shown with it.",
             examples=[LINK_EXAMPLE],
         ),
     ] = ""
@@ -168,7 +169,8 @@ def whose(
 ) -> tuple[list[bytes], dict[bytes, bytes]]:
     """Return the own links, and the leases with their grants, that a caller reads of one patient.
 
-    By an own link, with the live grants about that patient, or by one grant. Raises Malformed, NotFound, Forbidden.
+    By an own link, with those that are joined with it and the live grants about that patient, or by one grant. Raises
+    Malformed, NotFound, Forbidden.
     """
     if bool(link) == bool(grant):
         raise Malformed("chart.whose", "it is not said whose chart", expected="either a link or a grant")
@@ -179,7 +181,10 @@ def whose(
     own = bytes.fromhex(link)
     if node.vault.link_info(own).kind is not LinkKind.PATIENT:
         raise NotFound("link.unknown", "no patient has this link here", todo="see `salus records find`")
-    return [own], {node.vault.open_lease(each): each for each in leases_of(node, own, caller, purpose)}
+    links = pairs.joined_with(node, own)
+    return links, {
+        node.vault.open_lease(each): each for link in links for each in leases_of(node, link, caller, purpose)
+    }
 
 
 def journal_lines(  # noqa: PLR0917 -- what a journal line says

@@ -1,0 +1,59 @@
+"""Which own patients are worth comparing: those that share an identifier, a birth date or two words of their names.
+
+What is found is compared elsewhere, resource by resource; what shares none of these is never looked at.
+"""
+
+from typing import Final
+
+import msgspec
+
+from salus.index.store import Store
+
+MOST: Final = 200
+"""Candidates by name of one patient: beyond that the words say nothing, and the birth date finds what is left."""
+_OWN: Final = "JOIN link l ON l.number = e.link AND l.lease = 0"
+
+
+class OwnPatient(msgspec.Struct, frozen=True):
+    """The newest version of a Patient under an own link: its number in the vault."""
+
+    number: int
+    link: bytes
+
+
+class Likely:
+    """Answers from the newest versions of the member's own Patients."""
+
+    def __init__(self, store: Store) -> None:
+        self._store = store
+
+    def after(self, number: int, limit: int) -> list[OwnPatient]:
+        """Return Patients behind a number, oldest first."""
+        sql = f"SELECT e.number, l.id FROM person p JOIN entry e ON e.number = p.entry {_OWN} "  # noqa: S608 -- constants
+        found = self._store.ask(sql + "WHERE p.entry > ? ORDER BY p.entry LIMIT ?", (number, limit))
+        return [OwnPatient(*row) for row in found]
+
+    def of_link(self, link: bytes) -> OwnPatient | None:
+        """Return a link's Patient, the newest if there are several; None without."""
+        sql = f"SELECT e.number, l.id FROM entry e {_OWN} WHERE l.id = ? AND e.type = 'Patient' "  # noqa: S608 -- constants
+        found = self._store.ask(sql + "ORDER BY e.number DESC LIMIT 1", (link,))
+        return OwnPatient(*found[0]) if found else None
+
+    def candidates(self, one: OwnPatient) -> list[OwnPatient]:
+        """Return the Patients of other links that may be the same person, ascending by number."""
+        found: set[tuple[int, bytes]] = set()
+        for told in (_SAME_IDENTIFIER, _SAME_BIRTH, _SAME_WORDS):
+            sql = f"SELECT e.number, l.id FROM ({told}) c JOIN entry e ON e.number = c.entry {_OWN} WHERE l.id <> ?"  # noqa: S608 -- constants
+            found |= {(number, link) for number, link in self._store.ask(sql, (one.number, one.link))}
+        return [OwnPatient(*row) for row in sorted(found)]
+
+
+_SAME_IDENTIFIER: Final = (
+    "SELECT DISTINCT o.entry FROM identifier i JOIN identifier o ON o.value = i.value AND o.system = i.system "
+    "JOIN person p ON p.entry = o.entry WHERE i.entry = ? AND i.system <> ''"
+)
+_SAME_BIRTH: Final = "SELECT o.entry FROM person p JOIN person o ON o.birth_lo = p.birth_lo WHERE p.entry = ? AND p.birth_hi > p.birth_lo"
+_SAME_WORDS: Final = (
+    "SELECT o.entry FROM name_word w JOIN name_word o ON o.word = w.word WHERE w.entry = ? "  # noqa: S608 -- constants
+    f"GROUP BY o.entry HAVING count(*) >= 2 LIMIT {MOST}"
+)
