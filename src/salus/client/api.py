@@ -3413,6 +3413,9 @@ class EventsChecked(msgspec.Struct, frozen=True, kw_only=True):
     faults: tuple[str, ...]
     """Document, element, rule and what was expected."""
 
+    findings: tuple[str, ...]
+    """What was taken in though it looks wrong: event by its place, element, rule."""
+
 
 class CommissionLots(msgspec.Struct, frozen=True, kw_only=True):
     """A maker's own events."""

@@ -7,13 +7,15 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from salus.agreements.supply.goods import replay
 from salus.interop.epcis import times
 from salus.interop.epcis.canonical import canonical_form, field_leaf, field_leaves, field_root, field_salt
 from salus.interop.epcis.document import read, write_json
+from salus.interop.epcis.findings import findings
 from salus.interop.epcis.refusal import EpcisRefused
 from salus.interop.epcis.xml_writer import write_xml
 
-from .documents import CASE, CREATED, MAKER, commissioning, document, event, packing, shipping, unit
+from .documents import CASE, CREATED, MAKER, WHOLESALER, commissioning, document, event, packing, shipping, unit
 
 REPACKED = event(
     "TransformationEvent", 11, inputEPCList=[unit(1)], outputEPCList=[unit(901), unit(902)], bizStep="repackaging"
@@ -219,3 +221,32 @@ def test_a_list_of_extensions_of_one_is_as_in_xml():
     many, one = shipping(**{"ex:a": ["7"]}), shipping(**{"ex:a": "7"})
     assert hashes(document(many)) == hashes(document(one))
     assert json.loads(write_json(read(document(one)), CREATED))["@context"][1] == {"ext1": "https://ex.example/ns/"}
+
+
+def test_what_the_standard_allows_and_looks_wrong_is_taken_in_and_told():
+    doubtful = shipping(
+        epcList=["https://maker.example/01/10614141073465/21/1", "https://maker.example/8003/952012200000001004"],
+        destinationList=[{"type": "cbv:some_party", "destination": WHOLESALER}],
+        persistentDisposition={"set": ["cbv:frozen"]},
+        errorDeclaration={"declarationTime": CREATED, "reason": "cbv:whim"},
+        disposition="cbv:lost",
+    )
+    events = read(document(shipping(disposition="cbv:Disp-in_transit"), doubtful))
+    assert [(each.rule, each.at.partition("/1/")[2]) for each in findings(events)] == [
+        ("gs1.csum", "epcList/0"),
+        ("gs1.zero", "epcList/1"),
+        ("epcis.word", "disposition"),
+        ("epcis.word", "destinationList/0/type"),
+        ("epcis.word", "persistentDisposition/set/0"),
+        ("epcis.word", "errorDeclaration/reason"),
+    ]
+    assert hashes(write_xml(events, CREATED)) == hashes(write_json(events, CREATED)) == [each.hash for each in events]
+    assert replay(events).contents == {}
+    assert "10614141073465" not in str(findings(events))
+
+
+@pytest.mark.parametrize("word", ["cbv:Disp-lost", "urn:epcglobal:cbv:disp:lost", "https://ns.gs1.org/cbv/lost"])
+def test_a_word_that_claims_a_list_of_the_standard_must_be_in_it(word):
+    with pytest.raises(EpcisRefused) as refused:
+        read(document(shipping(disposition=word)))
+    assert refused.value.rule == "epcis.word"

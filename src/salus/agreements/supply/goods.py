@@ -6,7 +6,7 @@ from typing import Any, Final
 
 from salus.interop.epcis.document import Event
 from salus.interop.epcis.vocabulary import EPC_LISTS, bare
-from salus.interop.gs1.identity import canonical
+from salus.interop.gs1.identity import canonical_uri
 
 MDA: Final = "{urn:epcglobal:cbv:mda}"
 MAX_DEPTH: Final = 6  # unit, inner pack, case, pallet, container, and one to spare
@@ -75,8 +75,8 @@ def replay(events: Iterable[Event]) -> Goods:
 def things(event: Event) -> list[str]:
     """Return every thing that an event names, its parent first."""
     fields = event.fields
-    parent = [canonical(fields["parentID"])] if "parentID" in fields else []
-    return parent + [canonical(epc) for name in EPC_LISTS for epc in fields.get(name, [])]
+    parent = [canonical_uri(fields["parentID"])] if "parentID" in fields else []
+    return parent + [canonical_uri(epc) for name in EPC_LISTS for epc in fields.get(name, [])]
 
 
 def step(event: Event) -> str:
@@ -90,7 +90,7 @@ def party(event: Event, name: str, *kinds: str) -> str:
     for kind in kinds:
         for item in event.fields.get(name, []):
             if bare("party", item["type"]) == kind:
-                return canonical(item[key])
+                return canonical_uri(item[key])
     return ""
 
 

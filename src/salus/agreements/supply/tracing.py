@@ -5,7 +5,7 @@ from typing import Final
 
 from salus.agreements.supply.goods import Goods, party, step, things
 from salus.interop.epcis.vocabulary import bare
-from salus.interop.gs1.identity import canonical
+from salus.interop.gs1.identity import canonical_uri
 
 MOVES: Final = frozenset(("shipping", "receiving", "accepting", "void_shipping"))
 
@@ -57,7 +57,7 @@ def trace(goods: Goods, thing: str) -> Trace:
                 step(event),
                 event.kind,
                 top,
-                canonical(place) if place else "",
+                canonical_uri(place) if place else "",
                 party(event, "sourceList", "owning_party", "possessing_party"),
                 party(event, "destinationList", "owning_party", "possessing_party"),
                 tuple(

@@ -20,13 +20,15 @@ from salus.interop.epcis.vocabulary import (
     WORDS,
     bare,
 )
-from salus.interop.gs1.identity import canonical
+from salus.interop.gs1.identity import canonical_uri
 from salus.interop.gs1.refusal import Gs1Refused
 
 Tree = Mapping[str, Any]
 MAX_EPCS: Final = 1_000_000  # of one event: a lot's commissioning
 OFFSET: Final = re.compile(r"[+-](0\d|1[0-3]):[0-5]\d\Z|[+-]14:00\Z")
 URI: Final = re.compile(r"[A-Za-z][A-Za-z0-9+.\-]*:\S+\Z")
+CBV: Final = ("urn:epcglobal:cbv", "http://ns.gs1.org/cbv/", "https://ns.gs1.org/cbv/")
+"""What the standard's JSON Schema keeps for the words of CBV."""
 UOM: Final = re.compile(r"[A-Z0-9]{2,3}\Z")
 
 
@@ -47,10 +49,10 @@ def check_event(kind: str, fields: Tree, at: str) -> None:
 
 
 def identifier(value: Any, at: str) -> str:
-    """Return an identifier in its one form (see `gs1.identity.canonical`). Raises EpcisRefused."""
+    """Return an identifier in its one form (see `gs1.identity.canonical_uri`). Raises EpcisRefused."""
     text = _uri(value, at)
     try:
-        return canonical(text)
+        return canonical_uri(text)
     except Gs1Refused as refused:
         raise EpcisRefused(refused.rule, at, refused.expected) from None
 
@@ -182,7 +184,7 @@ def _typed(name: str, item: Any, at: str) -> None:
 def _word(vocabulary: str, value: Any, at: str) -> None:
     words = WORDS[vocabulary][0]
     word = bare(vocabulary, value) if isinstance(value, str) else ""
-    if word not in words and (URI.match(word) is None or word.startswith(("urn:epcglobal:cbv", "cbv:"))):
+    if word not in words and (URI.match(word) is None or word.startswith(CBV)):
         raise EpcisRefused("epcis.word", at, "a word of CBV 2.0, or a URI of another vocabulary")
 
 

@@ -12,6 +12,7 @@ from salus.interop.gs1.refusal import Gs1Refused
 
 KEY_IN_PATH: Final = re.compile(r"/(00|01|253|255|401|402|414|417|8003|8004|8006|8010|8013|8017|8018)/")
 NDC: Final = re.compile(r"\d{10}\Z")
+RESOLVER: Final = re.compile(r"https?://id\.gs1\.org/", re.IGNORECASE)
 
 
 def read_identifier(text: str) -> Elements:
@@ -35,6 +36,20 @@ def canonical(text: str) -> str:
     elif re.match(r"[A-Za-z][A-Za-z0-9+.-]*:", text) and not (WEB.match(text) and KEY_IN_PATH.search(text)):
         return text
     return name_of(read_identifier(text))
+
+
+def canonical_uri(uri: str) -> str:
+    """Return the one form of a URI in an event, as `canonical` does.
+
+    EPCIS takes any URI for a name (CBV 2.0 section 8.2). So a web URI outside id.gs1.org that looks like a Digital Link
+    and breaks one of its rules is a name of its own domain, and comes back as it is. Raises Gs1Refused for the others.
+    """
+    try:
+        return canonical(uri)
+    except Gs1Refused:
+        if WEB.match(uri) is None or RESOLVER.match(uri) is not None:
+            raise
+        return uri
 
 
 def name_of(elements: Elements) -> str:

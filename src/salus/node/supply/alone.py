@@ -9,6 +9,7 @@ from salus.agreements.supply.matching import Difference, match
 from salus.agreements.supply.tracing import trace
 from salus.interop.epcis import times
 from salus.interop.epcis.document import Event, read
+from salus.interop.epcis.findings import findings
 from salus.interop.epcis.refusal import EpcisRefused
 from salus.interop.gs1.identity import canonical
 from salus.interop.gs1.refusal import Gs1Refused
@@ -89,6 +90,9 @@ class EventsChecked(Verdict, frozen=True):
     events: Annotated[int, Meta(description="Events in the documents that hold.")]
     hashes: Annotated[tuple[str, ...], Meta(description="Canonical hash of each event, equal for JSON and XML, hex.")]
     faults: Annotated[tuple[str, ...], Meta(description="Document, element, rule and what was expected.")]
+    findings: Annotated[
+        tuple[str, ...], Meta(description="What was taken in though it looks wrong: event by its place, element, rule.")
+    ]
 
 
 def _goods(files: tuple[bytes, ...]) -> Goods:
@@ -182,9 +186,15 @@ def check_events(node: Node, request: CheckEvents) -> EventsChecked:  # noqa: AR
     """Check EPCIS documents before they are sent or taken in, and give each event's canonical hash."""
     hashes: list[str] = []
     faults = []
+    noted: list[str] = []
     for place, data in enumerate(request.files, 1):
         try:
-            hashes.extend(event.hash.hex() for event in read(data))
+            events = read(data)
         except EpcisRefused as refused:
             faults.append(f"document {place}, {refused.at}: {refused.rule}, expected {refused.expected}")
-    return EventsChecked(sound=not faults, events=len(hashes), hashes=tuple(hashes), faults=tuple(faults))
+            continue
+        hashes.extend(event.hash.hex() for event in events)
+        noted.extend(f"document {place}, {each.at}: {each.rule}, {each.taken}" for each in findings(events))
+    return EventsChecked(
+        sound=not faults, events=len(hashes), hashes=tuple(hashes), faults=tuple(faults), findings=tuple(noted)
+    )
