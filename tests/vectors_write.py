@@ -15,6 +15,8 @@ from salus.contracts.claims.port import (
     Appeal,
     Ask,
     Clock,
+    Cross,
+    Crossing,
     Decide,
     Decided,
     Inform,
@@ -428,12 +430,18 @@ def claims() -> None:
     lost = sent(Appeal(CASE, digest), author="other")
     open_, advance = sent(OpenPlanYear(CASE, digest), "insurer-c"), AdvancePlanYear(CASE, digest, bytes(32))
     decided = (submit, accept, decide)
+    handed = Crossing(CASE, "hospital-a", one.payer, digest)
+    cross = sent(Cross(Clock.DAYS_3, Clock.DAYS_30, (handed,)), "insurer-d")
+    nobody = Cross(Clock.DAYS_3, Clock.DAYS_30, (Crossing(CASE, "insurer-c", one.payer, digest),))
     twice = sent(Submit(Kind.CLAIM, Clock.DAYS_3, Clock.DAYS_30, (one, one)))
     told_: list[tuple[str, str, str, tuple[Sent | int, ...]]] = [
         ("submit", "applied", "A claim is committed.", (submit,)),
         ("submit", "unordered", "A case stands once in a message.", (twice,)),
         ("submit", "not-provider", "A payer makes no claims.", (sent(submit[0], "insurer-c"),)),
         ("submit", "case-exists", "A case is submitted once.", (submit, submit)),
+        ("cross", "applied", "The first payer hands a claim on.", (cross,)),
+        ("cross", "not-provider", "In a provider's name alone.", (sent(nobody, "insurer-d"),)),
+        ("cross", "not-payer", "A hospital hands none on.", (sent(cross[0]),)),
         ("accept", "applied", "The payer takes it.", (submit, accept)),
         ("accept", "not-payer", "A hospital takes none.", (submit, sent(accept[0]))),
         ("accept", "not-the-payer", "It is another payer's.", (submit, sent(accept[0], "insurer-d"))),

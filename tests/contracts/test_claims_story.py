@@ -17,6 +17,8 @@ from salus.contracts.claims.port import (
     Ask,
     CaseStatus,
     Clock,
+    Cross,
+    Crossing,
     Decide,
     Decided,
     Inform,
@@ -64,8 +66,10 @@ def decided(key="appeal-1"):
 SUBMIT = Submit(Kind.CLAIM, Clock.DAYS_3, Clock.DAYS_30, (submission(),))
 OPENING = (Opening(CASE, SALT),)
 SAYS = (Statement(CASE, NEXT),)
+CROSS = Cross(Clock.DAYS_3, Clock.DAYS_30, (Crossing(CASE, CLINIC, payer_digest(SALT, CASE, PAYER), ONE),))
 STEPS = {
     "submit": (SUBMIT, CLINIC, ""),
+    "cross": (CROSS, OTHER, ""),
     "accept": (Accept(OPENING), PAYER, ""),
     "refuse": (Refuse(OPENING), PAYER, ""),
     "ask": (Ask(Clock.DAYS_45, (CASE,)), PAYER, ""),
@@ -114,7 +118,7 @@ def test_a_case_steps_as_its_table_says(ledger, status, step):
         assert case(ledger.state, CASE).status is after
         return
     reason = ledger.refuse(*STEPS[step])
-    if step == "submit":
+    if step in {"submit", "cross"}:
         assert reason is Reason.CASE_EXISTS
     elif status is None:
         assert reason is Reason.NO_SUCH_CASE
@@ -144,6 +148,26 @@ def test_a_claim_is_submitted_decided_and_remitted_in_time(ledger):
     assert case(ledger.state, CASE).due == 0
     assert not overdue(case(ledger.state, CASE), ledger.time + 1000 * DAY)
     assert [id_ for id_, _ in cases(ledger.state)] == [CASE]
+
+
+def test_a_first_payer_hands_a_claim_on_and_its_provider_is_a_party(ledger):
+    data = ledger.send(CROSS, OTHER)
+    assert data[43:] == OTHER.encode()
+    row = case(ledger.state, CASE)
+    assert (row.provider, row.payer, row.due) == (CLINIC, "", ledger.time + 3 * DAY)
+    assert ledger.refuse(Accept(OPENING), OTHER) is Reason.NOT_THE_PAYER
+    assert ledger.refuse(*STEPS["cross"]) is Reason.CASE_EXISTS
+    ledger.send(Withdraw((CASE,)), CLINIC)
+
+
+def test_only_a_payer_hands_on_and_only_in_a_providers_name(ledger):
+    assert ledger.refuse(CROSS, CLINIC) is Reason.NOT_PAYER
+    for named in (OTHER, "stranger"):
+        one = Crossing(CASE, named, payer_digest(SALT, CASE, PAYER), ONE)
+        assert ledger.refuse(Cross(Clock.DAYS_3, Clock.DAYS_30, (one,)), OTHER) is Reason.NOT_PROVIDER
+    twice = Cross(Clock.DAYS_3, Clock.DAYS_30, CROSS.cases * 2)
+    assert ledger.refuse(twice, OTHER) is Reason.UNORDERED
+    assert case(ledger.state, CASE) is None
 
 
 def test_who_is_late_is_read_from_the_row(ledger):
@@ -258,6 +282,8 @@ class Claims(LedgerMachine):
 
     def turn(self, step):
         owner = {CLINIC} if step in {"submit", "inform", "withdraw"} else {PAYER}
+        if step == "cross":
+            return {PAYER, OTHER}
         return owner | ({CLINIC} if step == "reopen" else set())
 
     @rule(step=st.sampled_from(sorted(STEPS)), by=st.sampled_from((CLINIC, PAYER, OTHER)), old=st.booleans())
@@ -280,8 +306,8 @@ class Claims(LedgerMachine):
 
     def take(self, step, after):
         self.status, time = after, self.ledger.time
-        days = {"submit": 3, "accept": 30, "ask": 45, "inform": 30, "reopen": 30, "appeal": 30}
-        if step in {"submit", "reopen", "appeal"}:
+        days = {"submit": 3, "cross": 3, "accept": 30, "ask": 45, "inform": 30, "reopen": 30, "appeal": 30}
+        if step in {"submit", "cross", "reopen", "appeal"}:
             self.round, self.key = self.round + 1, ""
         if step in {"accept", "refuse"}:
             self.payer = PAYER

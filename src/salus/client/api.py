@@ -676,6 +676,9 @@ class ClaimsDecided(msgspec.Struct, frozen=True, kw_only=True):
     remitted: int
     """Cases remitted now."""
 
+    crossed: int
+    """Claims handed on to the payer that comes after."""
+
     cents: int
     """Sum of the remittances, cents."""
 

@@ -1,9 +1,7 @@
 """A payer's process that dies at any point between accepting and remitting: paid once, one trace number, nothing lost."""
 
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
 import msgspec
 import pytest
@@ -20,44 +18,11 @@ from salus.node.exchange.delivery import deliver_due
 from salus.node.member import MemberNode
 from salus.node.together import Clock, Founder, Together, found_together
 from tests.agreements.claims.cases import MEMBERS, PLAN, RATES, claim, file_of, line
+from tests.node.claims.dying import dying
 
 JSON = msgspec.json.encode
 REQUEST = DecideClaims(plan=JSON(PLAN), rates=JSON([RATES]), members=JSON(MEMBERS))
 POINTS = 20
-
-
-class Died(BaseException):
-    """The process is gone: no handler of ours sees it."""
-
-
-@contextmanager
-def dying(node: MemberNode, after: int) -> Iterator[list[str]]:
-    """Let a node die after so many durable steps: desk, ledger, exchange. Only what was durable is left."""
-    left = after
-    seen: list[str] = []
-
-    def stop(name: str, step: Callable[..., Any]) -> Callable[..., Any]:
-        def stepped(*args: Any, **named: Any) -> Any:
-            nonlocal left
-            if left == 0:
-                raise Died
-            left -= 1
-            seen.append(name)
-            return step(*args, **named)
-
-        return stepped
-
-    places = ((node.desk, "keep_claims"), (node.desk, "send_later"), (node.desk, "sent"), (node.submitter, "submit"))
-    kept = [(owner, name, getattr(owner, name)) for owner, name in places]
-    for owner, name, step in kept:
-        setattr(owner, name, stop(name, step))
-    try:
-        yield seen
-    except Died:
-        seen.append("died")
-    finally:
-        for owner, name, _ in kept:
-            delattr(owner, name)
 
 
 @pytest.fixture

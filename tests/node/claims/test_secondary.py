@@ -1,23 +1,31 @@
 """Two payers in order: the published figure of 42 CFR 411.33(b) from the first 837 to the second 835."""
 
 from collections.abc import Iterator
-from pathlib import Path
 
 import msgspec
 import pytest
 
+from salus.agreements.claims.members import After
 from salus.agreements.claims.plan import Benefit, Plan
 from salus.agreements.claims.rates import Rate, Rates
+from salus.contracts.claims import port
 from salus.contracts.membership.port import Role
+from salus.core.encoding import decode
 from salus.interop.x12.examine import UnitSeen, examine
 from salus.interop.x12.findings import refused
 from salus.interop.x12.remittance import Payment, read_payment
 from salus.node.claims import decide_claims, dossiers, submit_claims, submit_secondary
+from salus.node.claims.crossing import CROSSING, Crossing, SentCrossing, take_crossing
 from salus.node.claims.deciding import DecideClaims
+from salus.node.claims.exchange import submission_commitment
 from salus.node.claims.submitting import SubmitClaims, SubmitSecondary
-from salus.node.errors import Conflict, NotFound
+from salus.node.errors import Conflict, Forbidden, NotFound
+from salus.node.exchange.delivery import deliver_due
+from salus.node.exchange.documents import seal_document
 from salus.node.together import Clock, Founder, Together, found_together
+from salus.vault.journal import Side
 from tests.agreements.claims.cases import MEMBERS, PLAN, RATES, claim, file_of, line
+from tests.node.claims.dying import dying
 
 JSON = msgspec.json.encode
 MBI = "1EG4TE5MK73"
@@ -55,14 +63,15 @@ FIRST = request(plan_of("HARBOR1", 2000, "standard"), rates_of("HARBOR1", 15000)
 SECOND = request(plan_of("MERID1", 2000, "medicare-secondary"), rates_of("MERID1", 12500), MBI)
 
 
-@pytest.fixture
-def together(tmp_path: Path) -> Iterator[Together]:
+@pytest.fixture(scope="module")
+def together(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Together]:
+    """One network for all tests: each has claims of days of its own."""
     founders = (
         Founder("cedar", "Cedar Clinic", (Role.PROVIDER,)),
         Founder("harbor", "Harbor Health", (Role.PAYER,)),
         Founder("meridian", "Meridian", (Role.PAYER,)),
     )
-    found = found_together(tmp_path, founders, clock=Clock(lambda: 1_741_608_000_000))
+    found = found_together(tmp_path_factory.mktemp("together"), founders, clock=Clock(lambda: 1_741_608_000_000))
     yield found
     found.close()
 
@@ -80,7 +89,7 @@ def payments(together: Together) -> list[Payment]:
             if isinstance(event, UnitSeen):
                 assert not refused(event.findings)
                 found.append(read_payment(event.loop, event.head.delimiters.component))
-    return found
+    return [one for one in found if one.identifier == "A1"]
 
 
 def after(case: str) -> SubmitSecondary:
@@ -111,9 +120,95 @@ def test_medicare_pays_thirty_dollars_after_the_first_payer(together: Together) 
     assert dossiers.dossier_of(cedar, bytes.fromhex(second)).last.difference == ""
 
 
+def on_file(member: str = "meridian") -> DecideClaims:
+    after = After(payer="MERID1", name="MERIDIAN", member=member, number=MBI, filing="MB")
+    members = msgspec.json.decode(FIRST.members, type=type(MEMBERS))
+    some = tuple(msgspec.structs.replace(one, after=after) for one in members.members)
+    return msgspec.structs.replace(FIRST, members=JSON(msgspec.structs.replace(members, members=some)))
+
+
+def crossed(together: Together, day: str) -> tuple[bytes, SentCrossing]:
+    """Have a claim of $175 decided by the first payer; return its case and what went on."""
+    cedar, harbor = together.nodes["cedar"], together.nodes["harbor"]
+    file = file_of(claim(line(1, charge=17500, day=day), identifier=f"X{day}"))
+    (case,) = submit_claims(cedar, SubmitClaims(payer="harbor", file=file)).cases
+    settle(together)
+    assert decide_claims(harbor, on_file()).crossed == 1
+    settle(together)
+    kept = decode(harbor.desk.claim_state(f"crossing/{case}"), Crossing)
+    height = together.owner.ledger.head().height
+    return bytes.fromhex(case), SentCrossing(
+        height, kept.case, kept.salt, kept.key, kept.file, kept.follows, kept.payer
+    )
+
+
+def test_the_first_payer_hands_a_claim_on_and_the_provider_recomputes_both(together: Together) -> None:
+    case, sent = crossed(together, "20250202")
+    cedar, harbor = together.nodes["cedar"], together.nodes["harbor"]
+    assert decide_claims(harbor, on_file()).crossed == 0
+    done = decide_claims(together.nodes["meridian"], SECOND)
+    settle(together)
+    assert (done.decided, done.cents) == (1, 3000)
+    for one in (case, sent.case):
+        last = dossiers.dossier_of(cedar, one).last
+        assert (last.difference, bool(last.remittance)) == ("", True)
+    link = harbor.vault.open_link("urn:payer:HARBOR1", "M1|19800101|JANE")
+    told = [one.disclosure.member for one in harbor.vault.lines(Side.CUSTODIAN, link)]
+    assert told[-2:] == ["meridian", "cedar"]
+    with pytest.raises(Conflict, match=r"claims\.crossed"):
+        submit_secondary(cedar, after(case.hex()))
+
+
+def test_a_crossing_is_made_once_wherever_the_first_payer_stops(together: Together) -> None:
+    cedar, harbor = together.nodes["cedar"], together.nodes["harbor"]
+    died, known = 0, [len(dossiers.kept_cases(one)) for one in (together.nodes["meridian"], cedar)]
+    for place in range(4):
+        file = file_of(claim(line(1, charge=17500, day=f"2025010{place + 1}"), identifier=f"A{place}"))
+        submit_claims(cedar, SubmitClaims(payer="harbor", file=file))
+        settle(together)
+        with dying(harbor, 5 + 2 * place) as seen:
+            decide_claims(harbor, on_file())
+        died += "died" in seen
+        decide_claims(harbor, on_file())
+        together.clock.advance(3_600_000)
+        deliver_due(harbor)
+        settle(together)
+        assert len(dossiers.kept_cases(together.nodes["meridian"])) == known[0] + place + 1
+    assert died == 4
+    assert len(dossiers.kept_cases(cedar)) == known[1] + 8
+
+
+def test_what_is_handed_on_falsely_is_refused_by_name(together: Together) -> None:
+    case, sent = crossed(together, "20250203")
+    cedar, harbor = together.nodes["cedar"], together.nodes["harbor"]
+    before = dossiers.kept_cases(cedar)
+    lie = sent.file.replace(b"SVD*HARBOR1*120", b"SVD*HARBOR1*20").replace(b"AMT*D*120", b"AMT*D*20")
+    lie = lie.replace(b"CAS*PR*2*30", b"CAS*PR*2*130")
+    assert lie != sent.file
+    key, id_ = bytes(32), b"n" * 16
+    one = port.Crossing(id_, "cedar", port.payer_digest(sent.salt, id_, "meridian"), submission_commitment(key, lie))
+    harbor.submitter.submit(port.Cross(port.Clock.DAYS_3, port.Clock.DAYS_30, (one,)))
+    settle(together)
+    height = together.owner.ledger.head().height
+    forged = SentCrossing(height, id_, sent.salt, key, lie, case, "meridian")
+    with pytest.raises(Conflict, match=r"claims\.crossing"):
+        take_crossing(cedar, "harbor", seal_document(harbor, "cedar", CROSSING, forged))
+    elsewhere = msgspec.structs.replace(forged, payer="harbor")
+    with pytest.raises(Forbidden, match=r"claims\.address"):
+        take_crossing(cedar, "harbor", seal_document(harbor, "cedar", CROSSING, elsewhere))
+    other = msgspec.structs.replace(forged, file=sent.file)
+    with pytest.raises(Conflict, match=r"claims\.commitment"):
+        take_crossing(together.nodes["meridian"], "harbor", seal_document(harbor, "meridian", CROSSING, other))
+    meridian = together.nodes["meridian"]
+    with pytest.raises(Forbidden, match=r"claims\.payer"):
+        take_crossing(cedar, "meridian", seal_document(meridian, "cedar", CROSSING, forged))
+    assert dossiers.kept_cases(cedar) == before
+
+
 def test_what_is_not_decided_or_not_covered_does_not_go_on(together: Together) -> None:
     cedar = together.nodes["cedar"]
-    (case,) = submit_claims(cedar, SubmitClaims(payer="harbor", file=file_of(claim()))).cases
+    file = file_of(claim(line(1, day="20250204"), identifier="A2"))
+    (case,) = submit_claims(cedar, SubmitClaims(payer="harbor", file=file)).cases
     settle(together)
     with pytest.raises(NotFound, match=r"claims\.undecided"):
         submit_secondary(cedar, after(case))

@@ -9,6 +9,21 @@ from salus.interop.x12.examine import Event, UnitSeen
 OPEN_END = "29991231"
 
 
+class After(Document, frozen=True, kw_only=True):
+    """The payer on file that comes after this one for a person, and how it knows the person."""
+
+    payer: Name
+    """Its identifier in claims."""
+    name: Name
+    """Its name in claims."""
+    member: Name
+    """Its member id on the ledger."""
+    number: Name
+    """The person's number there."""
+    filing: str = "CI"
+    """SBR09: MB Medicare part B, CI commercial."""
+
+
 class Member(Document, frozen=True, kw_only=True):
     """One covered person."""
 
@@ -23,6 +38,7 @@ class Member(Document, frozen=True, kw_only=True):
     until: Day = OPEN_END
     other_cover: bool = False
     """Whether another payer on file comes first."""
+    after: After | None = None
 
     @property
     def person(self) -> str:

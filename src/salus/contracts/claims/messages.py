@@ -5,7 +5,7 @@ from typing import Annotated, Final
 from msgspec import Meta
 
 from salus.contracts.claims.state import MAX_CASES, Clock, Kind, Salt
-from salus.contracts.fields import CaseId, Digest
+from salus.contracts.fields import CaseId, Digest, MemberId
 from salus.core.encoding import Message, Value
 
 Cases = Annotated[tuple[CaseId, ...], Meta(min_length=1, max_length=MAX_CASES)]
@@ -21,6 +21,19 @@ class Submission(Value, frozen=True):
     """Salted digest of the payer's member id."""
     commitment: Digest
     """Commitment to the claim's sealed bytes."""
+
+
+class Crossing(Value, frozen=True):
+    """One claim that its first payer hands on to the payer that comes after."""
+
+    case: CaseId
+    """16 random bytes, chosen by the first payer: nothing ties the case to the one that it follows."""
+    provider: MemberId
+    """Whose claim it is."""
+    payer: Digest
+    """Salted digest of the member id of the payer that comes after."""
+    commitment: Digest
+    """Commitment to the claim with the first payer's decision."""
 
 
 class Opening(Value, frozen=True):
@@ -62,6 +75,17 @@ class Submit(Message, frozen=True, tag="claims.submit"):
     decide: Clock
     """Days to decide, from acceptance, information or reopening."""
     cases: Annotated[tuple[Submission, ...], Meta(min_length=1, max_length=MAX_CASES)]
+    """The cases, ascending by id."""
+
+
+class Cross(Message, frozen=True, tag="claims.cross"):
+    """Hand claims on to the payer that comes after, as if their providers had submitted them. Sent by the first payer."""
+
+    answer: Clock
+    """Days to accept or refuse, from this block."""
+    decide: Clock
+    """Days to decide, from acceptance, information or reopening."""
+    cases: Annotated[tuple[Crossing, ...], Meta(min_length=1, max_length=MAX_CASES)]
     """The cases, ascending by id."""
 
 
@@ -157,6 +181,7 @@ _DIGEST: Final = bytes(range(32))
 _OPENING: Final = Opening(_CASE, bytes(16))
 EXAMPLES: Final[tuple[Message, ...]] = (
     Submit(Kind.CLAIM, Clock.DAYS_3, Clock.DAYS_30, (Submission(_CASE, _DIGEST, _DIGEST),)),
+    Cross(Clock.DAYS_3, Clock.DAYS_30, (Crossing(_CASE, "clinic-a", _DIGEST, _DIGEST),)),
     Accept((_OPENING,)),
     Refuse((_OPENING,)),
     Ask(Clock.DAYS_45, (_CASE,)),

@@ -11,7 +11,7 @@ class ClaimsReason(Reason):
     UNORDERED = 1
     """The cases of a message are not in ascending order of their ids, each once."""
     NOT_PROVIDER = 2
-    """The submitter has no role that claims are made in: provider, dispenser."""
+    """The submitter, or who is named as provider, has no role that claims are made in: provider, dispenser."""
     NOT_PAYER = 3
     """The submitter is not a payer."""
     CASE_EXISTS = 4

@@ -5,6 +5,7 @@ Attacks, and what stops each (`tests/contracts/test_claims_story.py` runs them):
     another payer takes, refuses or decides a claim   the address opens with a salt for one member id: NOT_THE_PAYER
     a member guesses whom a claim is addressed to     16 random bytes of salt
     a payer swallows an appeal                        any member submits it; the patient's one-time key authors it
+    a payer opens cases in a provider's name          the provider may withdraw it; no sealed claim opens it
     a payer decides again what nobody reopened        WRONG_STATUS
     a used appeal key appeals the next decision       each decision names a key of its own: NOT_APPEAL_KEY
     a clock is moved                                  only block time starts one; the list of durations is fixed
@@ -28,6 +29,8 @@ from salus.contracts.claims.messages import (
     AdvancePlanYear,
     Appeal,
     Ask,
+    Cross,
+    Crossing,
     Decide,
     Inform,
     Opening,
@@ -35,6 +38,7 @@ from salus.contracts.claims.messages import (
     Refuse,
     Remit,
     Reopen,
+    Submission,
     Submit,
     Withdraw,
 )
@@ -65,30 +69,25 @@ _CLAIMANTS: Final = (Role.PROVIDER, Role.DISPENSER)
 def submit(ctx: Context, message: Submit) -> bytes:
     """Open cases."""
     _ascending([one.case for one in message.cases])
-    if not _plays(ctx, _CLAIMANTS):
+    if not _plays(ctx, ctx.submitter, _CLAIMANTS):
         raise Rejected(ClaimsReason.NOT_PROVIDER, submitter=ctx.submitter)
-    for one in message.cases:
-        if ctx.get(CASES, one.case) is not None:
-            raise Rejected(ClaimsReason.CASE_EXISTS, case=one.case.hex())
-    due = ctx.time + message.answer * DAY
+    _new(ctx, [one.case for one in message.cases])
 
-    rows = [
-        Case(
-            kind=message.kind,
-            provider=ctx.submitter,
-            payer="",
-            payer_digest=one.payer,
-            status=TRANSITIONS[None, "submit"],
-            round=1,
-            submission=one.commitment,
-            decision=b"",
-            appeal_key=b"",
-            clock=message.decide,
-            due=due,
-            height=ctx.height,
-        )
-        for one in message.cases
-    ]
+    rows = [_opened(ctx, message.kind, ctx.submitter, message, one) for one in message.cases]
+    return _put(ctx, [one.case for one in message.cases], rows)
+
+
+def cross(ctx: Context, message: Cross) -> bytes:
+    """Open cases for the payer that comes after; their providers are parties from the start."""
+    _ascending([one.case for one in message.cases])
+    for provider in dict.fromkeys(one.provider for one in message.cases):
+        if not _plays(ctx, provider, _CLAIMANTS):
+            raise Rejected(ClaimsReason.NOT_PROVIDER, provider=provider)
+    if not _plays(ctx, ctx.submitter, (Role.PAYER,)):
+        raise Rejected(ClaimsReason.NOT_PAYER, submitter=ctx.submitter)
+    _new(ctx, [one.case for one in message.cases])
+
+    rows = [_opened(ctx, Kind.CLAIM, one.provider, message, one) for one in message.cases]
     return _put(ctx, [one.case for one in message.cases], rows)
 
 
@@ -201,7 +200,7 @@ def appeal(ctx: Context, message: Appeal) -> bytes:
 
 def open_plan_year(ctx: Context, message: OpenPlanYear) -> bytes:
     """Open a plan year. Returns year 16 | number u64 | root before 32, here zero | root 32 | keeper, ASCII."""
-    if not _plays(ctx, (Role.PAYER,)):
+    if not _plays(ctx, ctx.submitter, (Role.PAYER,)):
         raise Rejected(ClaimsReason.NOT_PAYER, submitter=ctx.submitter)
     if ctx.get(PLAN_YEARS, message.year) is not None:
         raise Rejected(ClaimsReason.YEAR_EXISTS, year=message.year.hex())
@@ -236,9 +235,32 @@ def _ascending(cases: Sequence[bytes]) -> None:
             raise Rejected(ClaimsReason.UNORDERED, place=place)
 
 
-def _plays(ctx: Context, roles: tuple[Role, ...]) -> bool:
-    row = member(ctx.state, ctx.submitter)
+def _plays(ctx: Context, id_: str, roles: tuple[Role, ...]) -> bool:
+    row = member(ctx.state, id_)
     return row is not None and any(role in row.roles for role in roles)
+
+
+def _new(ctx: Context, cases: Sequence[bytes]) -> None:
+    for case in cases:
+        if ctx.get(CASES, case) is not None:
+            raise Rejected(ClaimsReason.CASE_EXISTS, case=case.hex())
+
+
+def _opened(ctx: Context, kind: Kind, provider: str, message: Submit | Cross, one: Submission | Crossing) -> Case:
+    return Case(
+        kind=kind,
+        provider=provider,
+        payer="",
+        payer_digest=one.payer,
+        status=CaseStatus.SUBMITTED,
+        round=1,
+        submission=one.commitment,
+        decision=b"",
+        appeal_key=b"",
+        clock=message.decide,
+        due=ctx.time + message.answer * DAY,
+        height=ctx.height,
+    )
 
 
 def _step(ctx: Context, case: bytes, step: str) -> Case:
@@ -255,7 +277,7 @@ def _step(ctx: Context, case: bytes, step: str) -> Case:
 def _addressed(ctx: Context, openings: tuple[Opening, ...], step: str) -> list[Case]:
     """Return cases that open to the submitter, a payer."""
     _ascending([one.case for one in openings])
-    if not _plays(ctx, (Role.PAYER,)):
+    if not _plays(ctx, ctx.submitter, (Role.PAYER,)):
         raise Rejected(ClaimsReason.NOT_PAYER, submitter=ctx.submitter)
     rows = []
     for one in openings:
@@ -298,6 +320,7 @@ def _put(ctx: Context, cases: Sequence[bytes], rows: list[Case]) -> bytes:
 
 RULES: Final[Mapping[type[Message], Rule]] = {
     Submit: Rule(submit, authored=False),
+    Cross: Rule(cross, authored=False),
     Accept: Rule(accept, authored=False),
     Refuse: Rule(refuse, authored=False),
     Ask: Rule(ask, authored=False),

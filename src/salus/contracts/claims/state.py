@@ -55,6 +55,7 @@ class CaseStatus(IntEnum):
 
 TRANSITIONS: Final[Mapping[tuple[CaseStatus | None, str], CaseStatus]] = {
     (None, "submit"): CaseStatus.SUBMITTED,
+    (None, "cross"): CaseStatus.SUBMITTED,
     (CaseStatus.SUBMITTED, "accept"): CaseStatus.ACCEPTED,
     (CaseStatus.SUBMITTED, "refuse"): CaseStatus.REFUSED,
     (CaseStatus.SUBMITTED, "withdraw"): CaseStatus.WITHDRAWN,

@@ -23,6 +23,7 @@ from salus.interop.x12.envelope import Stamp
 from salus.interop.x12.tokens import Unreadable
 from salus.node.claims import documents
 from salus.node.claims.approvals import granted_here
+from salus.node.claims.crossing import cross_over
 from salus.node.claims.dossiers import (
     CONTESTED,
     DAY_MS,
@@ -73,6 +74,7 @@ class ClaimsDecided(Message, frozen=True):
     refused: Annotated[int, Meta(description="Cases refused at the door.")]
     waiting: Annotated[int, Meta(description="Cases that a person must look at.")]
     remitted: Annotated[int, Meta(description="Cases remitted now.")]
+    crossed: Annotated[int, Meta(description="Claims handed on to the payer that comes after.")]
     cents: Annotated[int, Meta(description="Sum of the remittances, cents.")]
 
 
@@ -113,6 +115,8 @@ class CorrectionOpened(Message, frozen=True):
 def decide_claims(node: MemberNode, request: DecideClaims) -> ClaimsDecided:
     """Accept, decide and remit what lies in the payer's inbox; EOBs become records of the patients, sealed and anchored.
 
+    What is paid for a person with a payer on file that comes after is handed on to it.
+
     Each part goes on where it stopped: what the ledger holds already is not done again.
     """
     plan = documents.plan(request.plan)
@@ -120,8 +124,11 @@ def decide_claims(node: MemberNode, request: DecideClaims) -> ClaimsDecided:
     inbox = Inbox(node, plan, rates, members, request.plan)
     refused = inbox.accept()
     decided, waiting = inbox.decide()
-    remitted, cents = Remitter(node, plan, request.plan).remit()
-    return ClaimsDecided(decided=decided, refused=refused, waiting=waiting, remitted=remitted, cents=cents)
+    remitted, cents = Remitter(node, plan, request.plan, members).remit()
+    crossed = cross_over(node)
+    return ClaimsDecided(
+        decided=decided, refused=refused, waiting=waiting, remitted=remitted, crossed=crossed, cents=cents
+    )
 
 
 @use_case("claims.rule", who=OPERATOR)

@@ -1,7 +1,7 @@
 """From committed decisions to EOBs, decisions sent and 835s: each part goes on where a crash left it.
 
-An 835 is fixed once: one commit of the desk keeps the file, the rounds that it pays, what payees owe afterwards and
-the last trace number. Only then the ledger is told, and only then it is sent. What a later run finds fixed it finishes.
+An 835 is fixed once: one commit of the desk keeps the file, the rounds that it pays, what payees owe afterwards, the
+last trace number and what goes on to a payer that comes after. Only then the ledger is told, and only then it is sent. What a later run finds fixed it finishes.
 """
 
 import contextlib
@@ -12,7 +12,7 @@ import msgspec
 
 from salus.agreements.claims.decision import Decision
 from salus.agreements.claims.eob import write_explanation
-from salus.agreements.claims.members import person_of
+from salus.agreements.claims.members import Members, person_of
 from salus.agreements.claims.plan import Plan, payer_of
 from salus.agreements.claims.remit import Forwarded, remit
 from salus.contracts.claims import port
@@ -22,6 +22,7 @@ from salus.interop.x12.calendar import date_of
 from salus.interop.x12.envelope import Stamp, Trader, interchange
 from salus.interop.x12.remittance import set_of
 from salus.node.anchoring import anchor
+from salus.node.claims.crossing import handed_on
 from salus.node.claims.dossiers import DAY_MS, Batch, Dossier, dossier_of, keep, kept_cases, plan_of, take_id
 from salus.node.claims.exchange import (
     DECISION,
@@ -47,8 +48,8 @@ _DONE: Final = (port.CaseStatus.DECIDED, port.CaseStatus.REMITTED)
 class Remitter:
     """A payer's decided cases under one plan, from the decision to the 835."""
 
-    def __init__(self, node: MemberNode, plan: Plan, document: bytes) -> None:
-        self._node, self._plan = node, plan
+    def __init__(self, node: MemberNode, plan: Plan, document: bytes, members: Members) -> None:
+        self._node, self._plan, self._members = node, plan, members
         self._digest = digest("salus/v1/claims-plan", document)
         self._today = date_of(node.ledger_time() // DAY_MS)
 
@@ -120,6 +121,7 @@ class Remitter:
             f"835/{name}": encode(batch),
             TRACE: str(trace).encode(),
             OWED: msgspec.msgpack.encode(owed),
+            **handed_on(node, self._members, cases),
         }
         keep(node, [(case, remitted(kept, name)) for case, kept in cases], states)
         return sum(one.paid for one in paid)

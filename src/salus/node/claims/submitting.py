@@ -7,16 +7,13 @@ import msgspec
 from msgspec import Meta
 
 from salus.agreements.claims.alone import sound_files
-from salus.agreements.claims.members import person_of
-from salus.agreements.claims.next_payer import claim_after
+from salus.agreements.claims.members import After, person_of
 from salus.contracts.claims import port
 from salus.interop.x12.calendar import date_of
-from salus.interop.x12.claim import Claim, Party
-from salus.interop.x12.claim_writer import set_of
-from salus.interop.x12.envelope import Stamp, Trader, interchange
-from salus.interop.x12.guides.claim import INSTITUTIONAL, PROFESSIONAL
+from salus.interop.x12.claim import Claim
 from salus.interop.x12.tokens import Unreadable
 from salus.node.claims import documents
+from salus.node.claims.crossing import CROSSED, file_after
 from salus.node.claims.dossiers import DAY_MS, Dossier, Round, Why, dossier_of, keep, kept_cases
 from salus.node.claims.exchange import (
     CLAIM,
@@ -136,12 +133,17 @@ def submit_secondary(node: MemberNode, request: SubmitSecondary) -> ClaimsSubmit
     if decision.status != "paid":
         told = "only what the first payer decided to cover goes on to the next"
         raise Conflict("claims.not-covered", told, got=decision.status, todo="send a claim of its own")
-    payer = Party(request.name, request.identifier)
-    made = claim_after(decision, payer, request.number, request.filing)
-    day = date_of(node.ledger_time() // DAY_MS)
-    version = PROFESSIONAL.version if made.kind == "P" else INSTITUTIONAL.version
-    ends = (Trader("ZZ", node.member[:15].upper()), Trader("ZZ", request.identifier[:15]))
-    file = interchange(ends, Stamp(day, "0000", 1), "HC", version, [set_of((made,), "0001", day, "0000")])
+    if node.desk.claim_state(CROSSED + request.case):
+        told = "the first payer has handed the claim on already"
+        raise Conflict("claims.crossed", told, todo="see `salus claims cases`")
+    after = After(
+        payer=request.identifier,
+        name=request.name,
+        member=request.payer,
+        number=request.number,
+        filing=request.filing,
+    )
+    file = file_after(node, decision, after)
     return submit_claims.run(node, SubmitClaims(payer=request.payer, file=file, link=kept.link.hex()))
 
 

@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from typing import Final
 
 from salus.node.claims.approving import ANSWER, REQUEST, SentAnswer, SentRequest, take_answer, take_request
+from salus.node.claims.crossing import CROSSING, SentCrossing, take_crossing
 from salus.node.claims.exchange import (
     CLAIM,
     DECISION,
@@ -31,6 +32,7 @@ TAKERS: Final[Mapping[str, Taker]] = {
     REMITTANCE: Disclosing(
         take_remittance, owed(REMITTANCE, SentRemittance, lambda sent: len(sent.cases), code=UNOPENED)
     ),
+    CROSSING: Disclosing(take_crossing, owed(CROSSING, SentCrossing, lambda _: 1, code=UNOPENED)),
     REFUSAL: take_refusal,
     QUESTION: Disclosing(take_question, owed(QUESTION, SentQuestion, lambda _: 1, code=UNOPENED)),
     APPEAL: take_appeal,

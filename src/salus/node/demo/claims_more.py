@@ -5,7 +5,7 @@ from typing import Final
 import msgspec
 
 from salus.agreements.claims.decision import Decision
-from salus.agreements.claims.members import Member, Members, person_of
+from salus.agreements.claims.members import After, Member, Members, person_of
 from salus.agreements.claims.plan import Benefit
 from salus.agreements.claims.rates import Rate, read_rates
 from salus.contracts.claims import port
@@ -20,9 +20,9 @@ from salus.node.claims import (
     open_year,
     rule_on_claim,
     share_year,
-    submit_secondary,
 )
 from salus.node.claims.approving import Approve, AskApproval
+from salus.node.claims.crossing import CROSSED
 from salus.node.claims.deciding import DecideClaims, RuleOnClaim
 from salus.node.claims.keeper import OpenYear, ShareYear
 from salus.node.claims.listing import ListCases
@@ -34,7 +34,6 @@ from salus.node.claims.objecting import (
     find_double_bills,
     list_eobs,
 )
-from salus.node.claims.submitting import SubmitSecondary
 from salus.node.demo.claims_scene import PAYER, TODAY, Scene, fresh, plan_of, written
 from salus.node.demo.serving import Hosted
 
@@ -138,13 +137,12 @@ def _second_payer(scene: Scene) -> None:
         (case,) = scene.submit("cedar", written(claim))
         scene.decide(first)
         step.figure("first payer, dollars", f"{scene.decision(case).paid / 100:.2f}")
-        made = submit_secondary(
-            scene.node("cedar"),
-            SubmitSecondary(case=case, payer="meridian", identifier="MERID1", name="MERIDIAN", number=MBI, filing="MB"),
-        )
-        scene.settle()
+        follows = scene.node("cedar").desk.claim_state(CROSSED + case)
+        step.holds("the first payer hands it on; its provider sends nothing", bool(follows))
         scene.decide(second, "meridian")
-        paid = scene.decision(made.cases[0], "meridian").paid
+        paid = scene.decision(follows.hex(), "meridian").paid
+        own = dossiers.dossier_of(scene.node("cedar"), follows).last
+        step.holds("the provider recomputes the second decision too", own.decided and not own.difference)
         step.figure("second payer, dollars", f"{paid / 100:.2f}")
         step.holds("the published figure: $120.00, then $30.00", (scene.decision(case).paid, paid) == (12_000, 3_000))
 
@@ -181,6 +179,7 @@ def _rules(scene: Scene, claim: Claim, payer: str, price: int) -> DecideClaims:
         first=patient.first,
         birth=patient.birth,
         since="20240101",
+        after=None if secondary else After(payer="MERID1", name="MERIDIAN", member="meridian", number=MBI, filing="MB"),
     )
     return DecideClaims(
         plan=msgspec.json.encode(plan),

@@ -1,0 +1,175 @@
+"""Crossover: the first payer hands a decided claim on to the payer that comes after, so that its provider need not.
+
+The members document names the payer that comes after a person's first one. What goes on is fixed with the 835, in one
+commit of the desk; a case of its own is then opened in the provider's name; the claim with the first payer's decision goes sealed to that payer, and to the provider, who
+holds it against the decision that it knows.
+"""
+
+from collections.abc import Sequence
+from typing import Final
+
+import msgspec
+
+from salus.agreements.claims.decision import Decision
+from salus.agreements.claims.members import After, Members, person_of
+from salus.agreements.claims.next_payer import claim_after
+from salus.contracts.claims import port
+from salus.contracts.membership.port import Role, member
+from salus.core.encoding import Value, decode, encode
+from salus.interop.x12.calendar import date_of
+from salus.interop.x12.claim import Claim, Party
+from salus.interop.x12.claim_writer import set_of
+from salus.interop.x12.envelope import Stamp, Trader, interchange
+from salus.interop.x12.guides.claim import INSTITUTIONAL, PROFESSIONAL
+from salus.interop.x12.tokens import Segment
+from salus.node.claims import documents
+from salus.node.claims.dossiers import DAY_MS, Dossier, Round, dossier_of, keep, kept_of
+from salus.node.claims.exchange import UNOPENED, day_at, line_of, parts, read_decision, row_of, submission_commitment
+from salus.node.errors import Conflict, Forbidden, Unavailable
+from salus.node.exchange.documents import Telling, disclose, open_document
+from salus.node.member import MemberNode
+
+CROSSING: Final = "claim-crossing"
+PREFIX: Final = "crossing/"
+CROSSED: Final = "crossed/"
+
+
+class SentCrossing(Value, frozen=True):
+    """A claim that its first payer hands on: to the payer that comes after, and to the provider."""
+
+    height: int
+    case: bytes
+    """The case opened for it."""
+    salt: bytes
+    key: bytes
+    file: bytes
+    """The 837 with the first payer's decision."""
+    follows: bytes = b""
+    """To the provider: the first payer's case."""
+    payer: str = ""
+    """To the provider: member id of the payer that comes after."""
+
+
+class Crossing(Value, frozen=True):
+    """What the first payer keeps of a claim that it hands on, under its own case."""
+
+    follows: bytes
+    case: bytes
+    salt: bytes
+    key: bytes
+    file: bytes
+    payer: str
+    provider: str
+    link: bytes
+    sent: bool = False
+
+
+def file_after(node: MemberNode, decision: Decision, after: After) -> bytes:
+    """Return the 837 for the payer that comes after a decision."""
+    made = claim_after(decision, Party(after.name, after.payer), after.number, after.filing)
+    day = date_of(node.ledger_time() // DAY_MS)
+    version = PROFESSIONAL.version if made.kind == "P" else INSTITUTIONAL.version
+    ends = (Trader("ZZ", node.member[:15].upper()), Trader("ZZ", after.payer[:15]))
+    return interchange(ends, Stamp(day, "0000", 1), "HC", version, [set_of((made,), "0001", day, "0000")])
+
+
+def handed_on(node: MemberNode, members: Members, cases: Sequence[tuple[bytes, Dossier]]) -> dict[str, bytes]:
+    """Return what is to be kept, with their 835, of those cases that go on to the payer on file that comes after.
+
+    A claim is handed on once, by the first decision that covers it; what is decided anew later is the provider's to
+    carry on.
+    """
+    after = {one.person: one for one in members.members if one.after is not None}
+    found = {}
+    for case, kept in cases if after else ():
+        if kept.last.decided is None or node.desk.claim_state(PREFIX + case.hex()):
+            continue
+        decision = read_decision(kept.last.decided)
+        claim = decision.claim
+        person = after.get(person_of(claim))
+        if person is None or person.after is None or decision.status != "paid" or claim.others:
+            continue
+        if person.since <= claim.first <= person.until:
+            sealed = (node.entropy(16), node.entropy(16), node.entropy(32), file_after(node, decision, person.after))
+            one = Crossing(case, *sealed, person.after.member, kept.other, kept.link)
+            found[PREFIX + case.hex()] = encode(one)
+    return found
+
+
+def cross_over(node: MemberNode) -> int:
+    """Commit and send what is to be handed on, each part where a crash left it; return how many claims went."""
+    waiting = [decode(body, Crossing) for _, body in node.desk.claim_states(PREFIX)]
+    waiting = sorted((one for one in waiting if not one.sent), key=lambda one: one.case)
+    state = node.ledger.read()
+    open_ = [
+        port.Crossing(
+            one.case,
+            one.provider,
+            port.payer_digest(one.salt, one.case, one.payer),
+            submission_commitment(one.key, one.file),
+        )
+        for one in waiting
+        if port.case(state, one.case) is None
+    ]
+    for some in parts(open_, port.MAX_CASES):
+        node.submitter.submit(port.Cross(port.Clock.DAYS_3, port.Clock.DAYS_30, tuple(some)))
+    height = node.ledger.head().height
+    for one in waiting:
+        sent = SentCrossing(height, one.case, one.salt, one.key, one.file)
+        told = msgspec.structs.replace(sent, follows=one.follows, payer=one.payer)
+        disclose(
+            node,
+            Telling(one.payer, CROSSING, sent, [line_of(one.link, one.payer, "Claim")]),
+            Telling(one.provider, CROSSING, told, [line_of(one.link, one.provider, "Claim")]),
+        )
+        keep(node, [], {PREFIX + one.follows.hex(): encode(msgspec.structs.replace(one, sent=True))})
+    return len(waiting)
+
+
+def take_crossing(node: MemberNode, sender: str, envelope: bytes) -> None:
+    """Take a claim that its first payer handed on. Raises Malformed, Forbidden, Conflict, NotFound, Unavailable."""
+    sent = open_document(node, sender, CROSSING, envelope, SentCrossing, code=UNOPENED)
+    node.wait_for(sent.height)
+    row = row_of(node, sent.case)
+    if kept_of(node, sent.case) is not None:
+        return
+    provider = row.provider == node.member
+    addressed = port.payer_digest(sent.salt, sent.case, sent.payer if provider else node.member) == row.payer_digest
+    known = member(node.ledger.read(), sender)
+    if not addressed or known is None or Role.PAYER not in known.roles:
+        raise Forbidden("claims.address", "the case is not addressed here, or not handed on by a payer")
+    if submission_commitment(sent.key, sent.file) != row.submission:
+        raise Conflict("claims.commitment", "the claim is not the one that was committed")
+    fresh = Round(sent.file, sent.key, day_at(node, row.height), 1, told=True)
+    if provider:
+        _agrees(node, sender, sent, fresh.received)
+        link = dossier_of(node, sent.follows).link
+        done = Dossier(False, sent.payer, link, sent.salt, (fresh,))
+        keep(node, [(sent.case, done)], {CROSSED + sent.follows.hex(): sent.case})
+    else:
+        keep(
+            node,
+            [(sent.case, Dossier(True, row.provider, b"", sent.salt, (msgspec.structs.replace(fresh, told=False),)))],
+        )
+
+
+def _agrees(node: MemberNode, sender: str, sent: SentCrossing, received: str) -> None:
+    """Require that a claim handed on tells the decision that the provider knows."""
+    kept = dossier_of(node, sent.follows)
+    if kept.payer_side or kept.other != sender:
+        raise Forbidden("claims.payer", "the case that it follows is another payer's")
+    decided = [read_decision(one.decided) for one in kept.rounds if one.decided is not None]
+    if not decided:
+        raise Unavailable("claims.undecided", "the decision that it follows is not here yet", todo="send it again")
+    claim = documents.claim_in(sent.file, received)
+    if claim is None or not any(_written(claim) == _written(_after(one, claim)) for one in decided):
+        told = "the claim handed on tells another decision than the one that was committed"
+        raise Conflict("claims.crossing", told, got=sender, todo="dispute it")
+
+
+def _after(decision: Decision, claim: Claim) -> Claim:
+    return claim_after(decision, claim.payer, claim.subscriber.member, claim.filing)
+
+
+def _written(claim: Claim) -> list[Segment]:
+    return set_of((claim,), "0001", claim.first, "0000")
