@@ -162,6 +162,7 @@ CANARIES: Mapping[str, Callable[[str], dict[str, Any]]] = {
     },
     "research.ask": lambda word: {"permit": LINK, "query": base64(f'{{"title": "{word}"}}'), "data_sets": [LINK]},
     "research.attest": lambda _: {"query": LINK},
+    "research.audit": lambda _: {"query": LINK, "data_set": LINK},
     "research.budget": lambda _: {},
     "research.decide": lambda _: {"permit": LINK, "data_set": LINK},
     "research.extract": lambda word: {"query": LINK, "output": f"/nowhere/{word}", "format": word},

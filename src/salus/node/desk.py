@@ -478,6 +478,14 @@ class Desk(EncryptedFile):
         with self._writing() as db:
             db.execute("DELETE FROM research WHERE kind = ? AND id = ?", (kind, id_))
 
+    def drop_choices(self, link: bytes) -> None:
+        """Drop what the patient of a link said of research."""
+        with self._writing() as db:
+            db.execute(
+                "DELETE FROM research WHERE kind IN ('choice', 'notices', 'objection') AND substr(id, 1, ?) = ?",
+                (len(link), link),
+            )
+
     # Trials -----------------------------------------------------------------------------------------------------
 
     def keep_trial(self, kind: str, key: bytes, body: bytes) -> None:

@@ -200,6 +200,7 @@ def _delete_here(node: MemberNode, case: Case) -> None:
     node.vault.erase_link(subject, case=case.erasing.case)
     node.desk.set_contact(subject, "")
     node.desk.drop_corrections(subject)
+    node.desk.drop_choices(subject)
     pairs.forget(node, subject)
 
 

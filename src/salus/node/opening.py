@@ -46,8 +46,8 @@ from salus.node.exchange.withdrawal import WITHDRAWAL_KIND, take_withdrawal
 from salus.node.local import Bare
 from salus.node.member import BACKUP_KEYS, MemberNode, Ports
 from salus.node.network.cometbft import has_engine, initial_height, open_ledger, sockets_of
+from salus.node.research import auditing, rounds
 from salus.node.research import receiving as research_receiving
-from salus.node.research import rounds
 from salus.node.research import wire as research_wire
 from salus.node.supply import exchange as supply_exchange
 from salus.node.trials import exchange as trials_exchange
@@ -283,6 +283,7 @@ def assemble(config: Config, keys: Keys, on: OnLedger, ports: Ports, folder: Pat
             "the ledger tells of an erasure that neither this vault nor its list knows: restore with the newest list"
         )
     handlers[rounds.PATH] = rounds.Rounds(node).answer
+    handlers[auditing.PATH] = lambda sender, body: auditing.answer(node, sender, body)
     pairs.tell_index(node)
     node.catch_up()
     return node

@@ -80,6 +80,11 @@ def salt_of(salt: bytes, link: bytes) -> bytes:
     return mac(salt, "salus/v1/research-salt", link)
 
 
+def drawn(block: bytes, query: bytes, data_set: bytes, number: int) -> bytes:
+    """Return the point (32 bytes) that a block's digest (32 bytes) draws: an auditor has the leaf that its way ends at opened."""
+    return digest("salus/v1/research-draw", block, query, data_set, number.to_bytes(4, "big"))
+
+
 def counted(proof: MapProof, place: bytes, root: bytes) -> bytes | None:
     """Return the value proven at a person's path under a root, or None: the person was not counted. Raises Unproven."""
     return statemap.verify(proof, place, root)

@@ -3,6 +3,7 @@
 from salus.node.research.alone import check_query, run_alone
 from salus.node.research.answering import answer_question, rerun_question, review, withhold_question
 from salus.node.research.asking import ask_question, show_result
+from salus.node.research.auditing import audit_population
 from salus.node.research.bundle import publish_result
 from salus.node.research.permits import (
     apply_for_permit,
@@ -21,6 +22,7 @@ __all__ = [
     "apply_for_permit",
     "ask_question",
     "attest_deletion",
+    "audit_population",
     "check_query",
     "decide_permit",
     "list_offers",

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import msgspec
 from msgspec import Meta
 
+from salus.agreements.research import population
 from salus.agreements.research.document import Query, QueryRefused, read
 from salus.contracts.research import port
 from salus.core.encoding import decode
@@ -253,7 +254,7 @@ def rerun_question(node: MemberNode, request: RerunQuestion) -> QuestionRerun:
             for number in choices.numbers(node, person)
         ):
             return QuestionRerun(same=False, why="records were added or changed since")
-        root = choices.root_of(node, query, kept.counted, kept.salt)
+        root = population.root_of(dict(kept.leaves))
         if root != _part(node, query, data_set).population or not _again(node, row, data_set, kept, found):
             return QuestionRerun(same=False, why="records were added or changed since")
     return QuestionRerun(same=True, why="")
@@ -357,7 +358,10 @@ def _begin(node: MemberNode, row: port.Query, data_set: bytes, kept: Held, found
         kept = keep(node, data_set, msgspec.structs.replace(kept, exact=_figures(own, row)))
     if row.way is port.Way.NOISY:
         _drawn(node, row, kept)
-    root = choices.root_of(node, query_id, kept.counted, salt)
+    kept = keep(
+        node, data_set, msgspec.structs.replace(kept, leaves=choices.leaves_of(node, query_id, kept.counted, salt))
+    )
+    root = population.root_of(dict(kept.leaves))
     outcome = node.submitter.submit(port.Begin(query_id, data_set, root))
     node.wait_for(outcome.height or 0)
     return kept
@@ -370,7 +374,7 @@ def _confirm(node: MemberNode, row: port.Query, data_set: bytes, kept: Held, par
     begun = next(one.tx_id for one in evidence.steps(node, part.height, part.height) if one.message == step)
     again = _eligible(node, row, data_set, [row.height, part.height])
     still = {*kept.counted} <= {person.counted for person in again.persons}
-    same = still and choices.root_of(node, query_id, kept.counted, kept.salt) == part.population
+    same = still and population.root_of(dict(kept.leaves)) == part.population
     if not same:
         fail(node, data_set, kept, "somebody left, or was added, between counting and the begin")
         return kept

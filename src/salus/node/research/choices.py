@@ -219,20 +219,21 @@ def _lapsed(node: MemberNode, link: bytes, grant: bytes, choice: Choice, states:
 
 def _matcher(node: MemberNode, study: Study) -> Callable[[tuple[str, ...]], str]:
     """Return what says why a choice does not match the study, deciding once for each distinct choice."""
-    applicant = membership.member(node.ledger.read(), study.permit.applicant)
-    jurisdiction = "" if applicant is None else applicant.jurisdiction
-    who = port.Applicant(study.permit.applicant, jurisdiction, study.permit_id, len(study.permit.ethics) == 32)
     known: dict[tuple[str, ...], str] = {}
 
     def matched(obligations: tuple[str, ...]) -> str:
         if obligations not in known:
-            known[obligations] = _misfit(study, who, obligations)
+            known[obligations] = misfit(node, study, obligations)
         return known[obligations]
 
     return matched
 
 
-def _misfit(study: Study, who: port.Applicant, obligations: tuple[str, ...]) -> str:
+def misfit(node: MemberNode, study: Study, obligations: tuple[str, ...]) -> str:
+    """Return why a choice's terms do not match a study, or an empty text."""
+    applicant = membership.member(node.ledger.read(), study.permit.applicant)
+    jurisdiction = "" if applicant is None else applicant.jurisdiction
+    who = port.Applicant(study.permit.applicant, jurisdiction, study.permit_id, len(study.permit.ethics) == 32)
     ways = [one.removeprefix(WAY) for one in obligations if one.startswith(WAY)]
     if study.way not in ways:
         return f"way {study.way} not chosen"
@@ -255,19 +256,14 @@ def numbers(node: MemberNode, person: Person) -> list[int]:
             return found
 
 
-def population_of(node: MemberNode, query: bytes, counted: Sequence[Counted], salt: bytes) -> population.Population:
-    """Return the map of those counted in a question, for proofs."""
-    return population.Population(_members(node, query, counted, salt))
-
-
-def root_of(node: MemberNode, query: bytes, counted: Sequence[Counted], salt: bytes) -> bytes:
-    """Return the root of those counted in a question, for the begin."""
-    return population.root_of(_members(node, query, counted, salt))
-
-
-def _members(node: MemberNode, query: bytes, counted: Sequence[Counted], salt: bytes) -> dict[bytes, bytes]:
-    label = population.LABEL
-    return {
-        node.vault.link_mac(one.link, label, query): population.value(population.salt_of(salt, one.link), one.choice)
+def leaves_of(
+    node: MemberNode, query: bytes, counted: Sequence[Counted], salt: bytes
+) -> tuple[tuple[bytes, bytes], ...]:
+    """Return the map of those counted in a question, (path, value) for each, while all their links are open."""
+    return tuple(
+        (
+            node.vault.link_mac(one.link, population.LABEL, query),
+            population.value(population.salt_of(salt, one.link), one.choice),
+        )
         for one in counted
-    }
+    )

@@ -109,9 +109,7 @@ def _part(node: MemberNode, link: bytes, data_set: bytes, held: Held) -> Part:
     state, query = node.ledger.read(), held.question.query
     row, part = port.query(state, query), port.query_part(state, query, data_set)
     permit = None if row is None else port.permit(state, row.permit)
-    proof = choices.population_of(node, query, held.counted, held.salt).prove(
-        node.vault.link_mac(link, population.LABEL, query)
-    )
+    proof = population.Population(dict(held.leaves)).prove(node.vault.link_mac(link, population.LABEL, query))
     return Part(
         query=query,
         data_set=data_set,

@@ -94,6 +94,8 @@ class Held(Value, frozen=True):
     counted: tuple[Counted, ...] = ()
     salt: bytes = b""
     """Of the population's leaves."""
+    leaves: tuple[tuple[bytes, bytes], ...] = ()
+    """The map of those counted, as (path, value) in their order: a link that is erased later can no longer give its path."""
     until: int = 0
     """The newest record that was read."""
     exact: tuple[int, ...] = ()

@@ -158,6 +158,7 @@ def restore_backup(node: Unfounded, request: RestoreBackup, *, progress: Progres
     for entry in erasures.read():
         desk.set_contact(entry.link, "")
         desk.drop_corrections(entry.link)
+        desk.drop_choices(entry.link)
     desk.close()
     return Restored(height=_replay(folder, source / BLOCKS, progress), erased=erased)
 
