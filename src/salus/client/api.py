@@ -2936,6 +2936,47 @@ class DeletionAttested(msgspec.Struct, frozen=True, kw_only=True):
     """Data sets whose extract is attested deleted."""
 
 
+class AuditPopulation(msgspec.Struct, frozen=True, kw_only=True):
+    """A question at one custodian."""
+
+    query: str
+    """The question, hexadecimal."""
+
+    data_set: str
+    """Its data set, hexadecimal."""
+
+
+class PopulationAudited(msgspec.Struct, frozen=True, kw_only=True):
+    """What the leaves say."""
+
+    sound: bool
+    """Whether nothing was found; if not, the command's exit code is 1."""
+
+    custodian: str
+    """Who counted."""
+
+    block: int
+    """Height of the block that drew the points."""
+
+    points: int
+    """How many were drawn."""
+
+    leaves: int
+    """Different leaves that they ended at, all opened."""
+
+    choices: int
+    """Of them, resting on a choice that held and fits the study."""
+
+    erased: int
+    """Of them, resting on a choice that held and whose terms were erased with the person's records."""
+
+    unobjected: int
+    """Of them, resting on no objection, where the offer allows it."""
+
+    faults: tuple[str, ...]
+    """What does not hold, by the number of its point."""
+
+
 class ShowBudget(msgspec.Struct, frozen=True, kw_only=True):
     """Whose budget."""
 
@@ -5153,6 +5194,10 @@ class ResearchCases:
     def attest(self, request: AttestDeletion) -> DeletionAttested:
         """Say on the ledger that every copy of an extract is deleted, after deleting the node's own. Cannot be taken back. For: operator."""
         return self._connection.ask('/api/research/attest', request, DeletionAttested)
+
+    def audit(self, request: AuditPopulation) -> PopulationAudited:
+        """Hold leaves of a question's population, drawn by the block after its begin, against choices on the ledger. For: operator."""
+        return self._connection.ask('/api/research/audit', request, PopulationAudited)
 
     def budget(self, request: ShowBudget) -> Budget:
         """Show a custodian's privacy budget, and what each permit spent of it. A person known to several counts at each. For: operator."""
