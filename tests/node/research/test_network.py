@@ -204,8 +204,8 @@ def test_a_member_cannot_tell_another_root_or_another_begin(together):
     ((id_, body),) = north.desk.research("part", bytes.fromhex(query))
     kept = decode(body, wire.Held)
     hidden = kept.leaves[: (own := [one.link for one in kept.counted].index(links[0]))] + kept.leaves[own + 1 :]
-    emptied = tuple((path, bytes(32)) for path, _ in kept.leaves)
-    for lie in ({"leaves": hidden}, {"begun": bytes(32)}, {"leaves": emptied}):
+    other = tuple((path, bytes(31) + b"x") for path, _ in kept.leaves)
+    for lie in ({"leaves": hidden}, {"begun": bytes(32)}, {"leaves": other}):
         north.desk.keep_research("part", id_, encode(replaced(kept, **lie)))
         with pytest.raises((Forbidden, RemoteRefusal)):
             studying.where_was_i(wallet)
