@@ -250,6 +250,8 @@ CANARIES: Mapping[str, Callable[[str], dict[str, Any]]] = {
     "supply.follow": lambda canary: {"identifier": canary, "purpose": canary},
     "supply.license": lambda _: {"member": "north", "kinds": ["maker"]},
     "supply.offer-addresses": lambda _: {"partner": "north"},
+    "supply.counts": lambda _: {},
+    "supply.open-count": lambda canary: {"gtin": "0" * 14, "lot": canary, "to": "north"},
     "supply.recall": lambda canary: {"gtin": "0" * 14, "lot": canary, "recall_class": 1},
     "supply.recalls": lambda _: {},
     "supply.receive": lambda canary: {"holding": GRANT, "scans": [canary]},

@@ -77,7 +77,12 @@ def _nested(world: World) -> Sent:
     inner = world.pack("m", world.at(0, 0, 0))
     for _ in range(5):
         inner = world.pack("m", explicit(inner))
-    return by("m", Pack((explicit(inner),)))
+    return by("m", Pack((explicit(inner),), D))
+
+
+def _packed_twice(world: World) -> Sent:
+    world.send(Pack((world.at(0, 0),), D), "m")
+    return by("m", Pack((world.at(0, 1),), D))
 
 
 def _many_lots(world: World) -> Sent:
@@ -179,12 +184,13 @@ SUPPLY += [
         "It was cold enough.",
         lambda w: by("m", ReportTemperature(w.whole, D, 278_150, 0)),
     ),
-    ("pack", "applied", "Two cases go into a tote.", lambda w: by("m", Pack(w.sorted((w.at(0, 0), w.at(1, 2)))))),
+    ("pack", "exists", "A container is packed once under its name.", _packed_twice),
+    ("pack", "applied", "Two cases go into a tote.", lambda w: by("m", Pack(w.sorted((w.at(0, 0), w.at(1, 2))), D))),
     (
         "pack",
         "unordered",
         "A case goes in once.",
-        lambda w: by("m", Pack((w.at(0, 0), w.at(0, 0)))),
+        lambda w: by("m", Pack((w.at(0, 0), w.at(0, 0)), D)),
     ),
     ("pack", "too-deep", "Six in each other, no more.", _nested),
     ("unpack", "applied", "A case comes out of a pallet.", lambda w: by("m", Unpack((w.at(0, 0),)))),

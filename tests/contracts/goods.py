@@ -18,6 +18,7 @@ from salus.contracts.supply.port import (
     find,
     holding_id,
     lot_id,
+    mix_id,
     owner_of,
     ticket_bytes,
 )
@@ -125,10 +126,12 @@ class World:
 
     def pack(self, by, *targets):
         """Pack goods; return the new container's id."""
-        before = {row for row, _ in self.rows()}
-        self.send(Pack(self.sorted(targets)), by)
-        (made,) = [id_ for id_, row in self.rows() if id_ not in before and row.kind == 2]
-        return made
+        packing = self.packing(*targets)
+        self.send(packing, by)
+        return mix_id(owner(by), packing.name)
+
+    def packing(self, *targets):
+        return Pack(self.sorted(targets), self.ledger.counter.to_bytes(32, "big"))
 
     def rows(self):
         return list(self.ledger.state.range(HOLDINGS))

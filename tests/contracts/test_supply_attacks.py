@@ -48,7 +48,7 @@ def test_nobody_moves_ends_packs_or_frees_anothers_goods(here):
         here.shipping(unit, "thief", "fence"),
         here.ending("thief", unit),
         here.ending("thief", unit, reason=Reason.STOLEN),
-        Pack((unit,)),
+        Pack((unit,), D),
         Unpack((unit,)),
         Transform((unit,), D, 1, D, 0, 0, here.ticket("thief")),
     ):
@@ -111,7 +111,11 @@ def test_a_unit_has_one_row_whatever_lies_around_it(here):
 
 def test_what_is_on_its_way_is_neither_opened_nor_sold_twice(here):
     here.ship(here.at(0), "m", "d")
-    for message in (here.ending("m", here.at(0, 0, 0)), here.shipping(here.at(0, 0), "m", "x"), Pack((here.at(0, 0),))):
+    for message in (
+        here.ending("m", here.at(0, 0, 0)),
+        here.shipping(here.at(0, 0), "m", "x"),
+        Pack((here.at(0, 0),), D),
+    ):
         assert here.refuse(message, "m") is SupplyReason.WRONG_STATUS
     assert here.refuse(Take(here.id(0), here.ticket("x")), "x") is SupplyReason.NOT_RECEIVER
     assert here.refuse(Settle(here.id(0), here.ticket("m")), "m") is SupplyReason.WRONG_STATUS
@@ -128,7 +132,7 @@ def test_what_lies_in_a_mix_does_not_move_by_itself(here):
 def test_goods_in_anothers_hands_are_not_packed(here):
     here.send(Hand(here.at(0), owner("t")), "m")
     here.send(Take(here.id(0), here.ticket("t")), "t")
-    assert here.refuse(Pack((here.at(0, 1),)), "m") is SupplyReason.NOT_CUSTODIAN
+    assert here.refuse(Pack((here.at(0, 1),), D), "m") is SupplyReason.NOT_CUSTODIAN
 
 
 def test_stolen_and_destroyed_goods_never_come_back(here):
@@ -221,7 +225,7 @@ def test_more_lots_than_a_container_tells(here):
         other = World(lot_of(1, 1, 1, secret=bytes([number + 1]) * 32), "m", here.ledger)
         other.commission()
         targets.append(explicit(other.whole))
-    assert here.refuse(Pack(here.sorted(targets)), "m") is SupplyReason.TOO_MANY_LOTS
+    assert here.refuse(Pack(here.sorted(targets), D), "m") is SupplyReason.TOO_MANY_LOTS
 
 
 def test_what_is_no_way_leads_nowhere(here):

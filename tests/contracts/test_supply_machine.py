@@ -102,7 +102,8 @@ class Goods(RuleBasedStateMachine):
     @rule(by=actors, some=st.lists(places, min_size=1, max_size=3), step=st.sampled_from([Pack, Unpack]))
     def pack(self, by, some, step):
         by = self.who(by, some[0])
-        self.tried(step(self.world.sorted([self.world.at(*one) for one in dict.fromkeys(some)])), by)
+        targets = [self.world.at(*one) for one in dict.fromkeys(some)]
+        self.tried(self.world.packing(*targets) if step is Pack else step(self.world.sorted(targets)), by)
         self.mixes = [id_ for id_, row in self.world.rows() if row.kind is Kind.MIX]
 
     @rule(by=actors, place=st.sampled_from(UNITS), reason=st.sampled_from([Reason.DISPENSED, *Reason]))

@@ -50,6 +50,7 @@ from salus.node.research import auditing, rounds
 from salus.node.research import receiving as research_receiving
 from salus.node.research import wire as research_wire
 from salus.node.supply import exchange as supply_exchange
+from salus.node.supply import takers as supply_takers
 from salus.node.trials import exchange as trials_exchange
 from salus.node.trials import unblinding
 from salus.vault.backup import DayKeys
@@ -73,7 +74,7 @@ TAKERS: Final[Mapping[str, Taker]] = {
     WITHDRAWAL_KIND: take_withdrawal,
     **claims_takers.TAKERS,
     **trials_exchange.TAKERS,
-    **supply_exchange.TAKERS,
+    **supply_takers.TAKERS,
     **research_wire.TAKERS,
     **research_receiving.TAKERS,
 }

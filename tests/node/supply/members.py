@@ -54,8 +54,8 @@ def lot_box(pallets=2, cases=3, units=5):
     )
 
 
-def traders(folder) -> Together:
-    together = found_together(folder, FOUNDERS, clock=Clock(lambda: START))
+def traders(folder, founders=FOUNDERS) -> Together:
+    together = found_together(folder, founders, clock=Clock(lambda: START))
     board = together.nodes["board"]
     for member, kinds in KINDS.items():
         give_licence(board, GiveLicence(member=member, kinds=kinds))

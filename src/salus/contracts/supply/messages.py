@@ -94,6 +94,8 @@ class Pack(Message, frozen=True, tag="supply.pack"):
 
     targets: Targets
     """What goes in, ascending by holding id."""
+    name: Digest
+    """Random: the container's id is `port.mix_id` of the author and this, so that one packing sent twice is one."""
 
 
 class Unpack(Message, frozen=True, tag="supply.unpack"):
@@ -299,7 +301,7 @@ _TICKET: Final = Ticket("regulator", (License.MAKER,), 1_767_225_600_000, bytes(
 EXAMPLES: Final[tuple[Message, ...]] = (
     Commission(_D, 5, _D, 0, 0, _TICKET),
     Transform((_TARGET,), _D, 5, _D, 0, 0, _TICKET),
-    Pack((_TARGET,)),
+    Pack((_TARGET,), _D),
     Unpack((_TARGET,)),
     Ship(_TARGET, _D, _D, back=False, ticket=_TICKET),
     Cancel(_D),

@@ -64,6 +64,7 @@ from salus.contracts.supply.state import (
     holding_id,
     license_key,
     lot_id,
+    mix_id,
     owner_of,
 )
 from salus.core.errors import Rejected
@@ -134,6 +135,7 @@ __all__ = [
     "license_key",
     "lot",
     "lot_id",
+    "mix_id",
     "owner_of",
     "recall_of",
     "terms",

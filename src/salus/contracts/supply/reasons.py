@@ -23,7 +23,7 @@ class SupplyReason(Reason):
     NOT_LICENSED = 7
     """The ticket's licence does not cover this step."""
     EXISTS = 8
-    """This lot was commissioned, or this leg reported, before."""
+    """This lot was commissioned, this container packed, or this leg reported, before."""
     NO_SUCH_LOT = 9
     """No lot has this id."""
     BAD_PROOF = 10

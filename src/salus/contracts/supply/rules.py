@@ -93,6 +93,7 @@ from salus.contracts.supply.state import (
     Status,
     Temperature,
     lot_id,
+    mix_id,
     owner_of,
 )
 from salus.core.encoding import Message
@@ -140,9 +141,12 @@ def transform(ctx: Context, message: Transform) -> bytes:
 
 
 def pack(ctx: Context, message: Pack) -> bytes:
-    """Put goods together. The new container's id is the transaction's."""
+    """Put goods together into a container of a new name."""
     ascending(id_of(target) for target in message.targets)
     shelf, owner = Shelf(ctx.state), owner_of(ctx.author)
+    new = mix_id(owner, message.name)
+    if ctx.get(HOLDINGS, new) is not None:
+        raise Rejected(SupplyReason.EXISTS, holding=new.hex())
     inside = [taken(shelf, target, ctx.author, "pack") for target in message.targets]
     for found in inside:
         if found.holding.custodian != owner:
@@ -154,11 +158,11 @@ def pack(ctx: Context, message: Pack) -> bytes:
         new_tree(NOWHERE, owner, ctx.height), kind=Kind.MIX, lots=mixed(f.holding for f in inside), level=level
     )
 
-    shelf.put(ctx.tx_id, mix)
+    shelf.put(new, mix)
     for found in inside:
-        shelf.put(found.id, structs.replace(found.holding, parent=ctx.tx_id, handed=NOWHERE))
+        shelf.put(found.id, structs.replace(found.holding, parent=new, handed=NOWHERE))
     shelf.write(ctx)
-    return _told([ctx.tx_id], mix)
+    return _told([new], mix)
 
 
 def unpack(ctx: Context, message: Unpack) -> bytes:

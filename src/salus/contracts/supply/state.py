@@ -114,7 +114,7 @@ class Share(Value, frozen=True):
 
 
 class Holding(Value, frozen=True):
-    """Goods that were touched. Key: `port.holding_id`, or for a mix the id of the transaction that packed it.
+    """Goods that were touched. Key: `port.holding_id`, or for a mix `port.mix_id`.
 
     Whatever was never touched has no row and stands as the nearest container above it that has one.
     """
@@ -255,6 +255,11 @@ def lot_id(key: bytes, maker: bytes) -> bytes:
 def holding_id(lot: bytes, key: bytes) -> bytes:
     """Return the id of goods of a lot: keys are seen in proofs, and another lot's tree may hold a copied one."""
     return digest("salus/v1/supply-holding", lot, key)
+
+
+def mix_id(owner: bytes, name: bytes) -> bytes:
+    """Return the id of a container packed later: of who packed it (`owner_of`) and its random name."""
+    return digest("salus/v1/supply-mix", owner, name)
 
 
 def license_key(issuer: str, member: str) -> bytes:

@@ -1,6 +1,7 @@
 """The supply chain at a node: use cases of one organisation on its own files, and of goods between members."""
 
 from salus.node.supply.alone import check_events, match_delivery, trace_pack
+from salus.node.supply.counting import list_counts, open_count
 from salus.node.supply.trading import (
     commission_lots,
     end_goods,
@@ -22,10 +23,12 @@ __all__ = [
     "end_goods",
     "follow_pack",
     "give_licence",
+    "list_counts",
     "list_recalls",
     "list_stock",
     "match_delivery",
     "offer",
+    "open_count",
     "recall_lot",
     "receive_goods",
     "ship_goods",

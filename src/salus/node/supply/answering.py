@@ -5,14 +5,17 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Final
 
+from msgspec import structs
+
 from salus.agreements.supply.packing import Packed
 from salus.agreements.supply.triage import Call, Scan, Verdict, judge
 from salus.contracts.supply import port
 from salus.core.encoding import Value, decode, encode
-from salus.core.proof.digest import digest, mac
+from salus.core.proof.digest import digest
 from salus.core.tables import View
 from salus.node.errors import Forbidden, NotFound
 from salus.node.member import MemberNode
+from salus.node.supply.commitments import Subject, committed, keep, tell_regulators
 from salus.node.supply.exchange import UnitTold, ask_unit, regulators, send
 from salus.node.supply.resuming import resume
 from salus.node.supply.stock import (
@@ -73,6 +76,7 @@ class RecalledHere:
     recall: int
     holding: bytes
     owner: bytes
+    product: bytes
     serials: tuple[str, ...]
     acknowledged: bool
 
@@ -147,7 +151,7 @@ def recall(node: MemberNode, gtin: str, lot: str, recall_class: int, serials: tu
 def recalled_here(node: MemberNode) -> list[RecalledHere]:
     """Return exactly the goods under recall that this member owns now and that have not ended."""
     state, index = node.ledger.read(), index_of(node)
-    found: dict[tuple[bytes, bytes, bytes], tuple[int, list[str]]] = {}
+    found: dict[tuple[bytes, bytes, bytes], tuple[int, bytes, list[str]]] = {}
     mine: dict[bytes, bool] = {}
     for stock in {stock.holding: stock for stock, _, _, _ in index.leaves}.values():
         for part in stock.parts:
@@ -157,11 +161,13 @@ def recalled_here(node: MemberNode) -> list[RecalledHere]:
                 if owner not in mine:
                     mine[owner] = one_time(node, owner) is not None
                 for lot in lots if mine[owner] else ():
-                    found.setdefault((lot, owner, standing.top), (class_, []))[1].append(serial.decode("ascii"))
+                    found.setdefault((lot, owner, standing.top), (class_, part.product, []))[2].append(
+                        serial.decode("ascii")
+                    )
     answered = {lot: {key for key, _ in port.acknowledgements(state, lot)} for lot in {lot for lot, _, _ in found}}
     return [
-        RecalledHere(lot, class_, top, owner, tuple(dict.fromkeys(names)), owner in answered[lot])
-        for (lot, owner, top), (class_, names) in sorted(found.items())
+        RecalledHere(lot, class_, top, owner, product, tuple(dict.fromkeys(names)), owner in answered[lot])
+        for (lot, owner, top), (class_, product, names) in sorted(found.items())
     ]
 
 
@@ -185,8 +191,10 @@ def acknowledge(node: MemberNode) -> int:
     count = 0
     for one in recalled_here(node):
         if not one.acknowledged:
-            told = mac(node.entropy(32), "salus/v1/supply-found", len(one.serials).to_bytes(8, "big"))
-            send(node, port.Acknowledge(one.lot, one.holding, told), one.owner)
+            told = committed(node, Subject.FOUND, len(one.serials), one.lot + one.owner, one.product)
+            keep(node, told)  # before the ledger is told: a commitment without its key could never be opened
+            done = send(node, port.Acknowledge(one.lot, one.holding, told.commitment), one.owner)
+            tell_regulators(node, structs.replace(told, height=done.height))
             count += len(one.serials)
     return count
 
@@ -212,9 +220,10 @@ def follow(node: MemberNode, identifier: str, purpose: str) -> list[SentHop]:
         raise Forbidden("supply.regulator", "only a regulator keeps the records of others' goods")
     records = {id_: decode(body, SentHop) for id_, body in node.desk.supply(HOP)}
     way = sorted(_way(node, records, identifier))
-    reason = mac(node.entropy(32), "salus/v1/supply-purpose", purpose.encode())
+    reason = committed(node, Subject.PURPOSE, purpose.encode(), way[0] + node.member.encode("ascii"))
+    keep(node, reason)
     for start in range(0, len(way), port.MAX_UNITS):
-        outcome = node.submitter.submit(port.Open(tuple(way[start : start + port.MAX_UNITS]), reason))
+        outcome = node.submitter.submit(port.Open(tuple(way[start : start + port.MAX_UNITS]), reason.commitment))
         node.wait_for(outcome.height or 0)
     for id_ in way:
         sent = records[id_]

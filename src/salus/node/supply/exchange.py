@@ -7,7 +7,7 @@ hop        sender → receiver, regulators   the sealed record of a shipment tha
 verify     any → maker         does this unit exist; answered with the proof that finds it on the asker's own ledger
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from typing import Final, TypeVar
 
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
@@ -19,7 +19,6 @@ from salus.core.encoding import MalformedBytes, Message, Value, decode, encode
 from salus.core.proof.goods import unit_key
 from salus.core.transaction import build_body, sign_as_author
 from salus.node.errors import Conflict, Forbidden, Malformed, NotFound, Unavailable
-from salus.node.exchange.delivery import Taker
 from salus.node.exchange.documents import open_document, seal_and_deliver
 from salus.node.exchange.wire import Handler, RemoteRefusal
 from salus.node.member import MemberNode
@@ -152,7 +151,7 @@ def send(node: MemberNode, message: Message, owner: bytes) -> Carried:
     """
     last: Unavailable | None = None
     for carrier in regulators(node):
-        question = authored(node, message, owner, carrier)
+        question = _authored(node, message, owner, carrier)
         try:
             carried = _carried(node, carrier, question)
         except Unavailable as error:
@@ -163,20 +162,13 @@ def send(node: MemberNode, message: Message, owner: bytes) -> Carried:
     raise last or Unavailable("supply.no-regulator", "no regulator carries or licenses on this network")
 
 
-def put(node: MemberNode, carrier: str, question: Carry) -> Carried:
-    """Have one regulator carry what was authored for it, and wait for its block. Raises as `send`."""
-    carried = _carried(node, carrier, question)
-    node.wait_for(carried.height)
-    return carried
-
-
-def authored(node: MemberNode, message: Message, owner: bytes, carrier: str, body: bytes = b"") -> Carry:
-    """Return a message of one of this member's keys for a carrier: a fresh body, or the one given. Raises NotFound."""
+def _authored(node: MemberNode, message: Message, owner: bytes, carrier: str) -> Carry:
+    """Return a message of one of this member's keys for a carrier. Raises NotFound."""
     own = one_time(node, owner)
     if own is None:
         raise NotFound("supply.not-ours", "these goods belong to another key", todo="see `salus supply stock`")
     key = Ed25519PrivateKey.from_private_bytes(own.seed)
-    body = body or build_body(
+    body = build_body(
         message,
         network=node.network,
         submitter=carrier,
@@ -327,20 +319,21 @@ def handlers(node: MemberNode) -> dict[str, Handler]:
     }
 
 
-TAKERS: Final[Mapping[str, Taker]] = {HOP_KIND: take_hop, ADDRESS_KIND: take_addresses}
-"""What is taken of goods, by kind of delivery."""
-
-
 def _ask_tickets(node: MemberNode, keys: list[bytes]) -> Sequence[port.Ticket]:
-    state = node.ledger.read()
+    state, question = node.ledger.read(), AskTickets(tuple(keys))
+    last: Unavailable | None = None
     for regulator in regulators(node):
         if port.licence_of(state, regulator, node.member) is None:
             continue
-        question = AskTickets(tuple(keys))
         if regulator == node.member:
             return tickets(node, regulator, encode(question)).tickets
-        return node.peers.ask(regulator, TICKETS_PATH, question, Tickets).tickets
-    raise NotFound("supply.unlicensed", "no regulator has licensed this member", todo="ask for `supply license`")
+        try:
+            return node.peers.ask(regulator, TICKETS_PATH, question, Tickets).tickets
+        except Unavailable as error:
+            last = error
+    raise last or NotFound(
+        "supply.unlicensed", "no regulator has licensed this member", todo="ask for `supply license`"
+    )
 
 
 def _decoded(body: bytes, type_: type[V]) -> V:

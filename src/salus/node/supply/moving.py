@@ -7,10 +7,10 @@ from typing import Final
 from salus.agreements.supply.packing import Box, packed
 from salus.contracts.supply import port
 from salus.core.encoding import decode
-from salus.core.proof.digest import mac
 from salus.core.tables import View
 from salus.node.errors import Conflict, Malformed, NotFound
 from salus.node.member import MemberNode
+from salus.node.supply.commitments import Subject, committed
 from salus.node.supply.exchange import address_of, new_keys, send, ticket_of
 from salus.node.supply.resuming import (
     MAKING,
@@ -110,13 +110,14 @@ def ship(
     if intent is None:
         previous = tuple(dict.fromkeys(hop for spot, _, _ in found for hop in hops_behind(node, spot.stock)))
         sources = tuple(dict.fromkeys(lot for part in parts for lot in _sources(node, part.lot)))
-        holding = found[0][2].id if len(found) == 1 else b""
+        name = node.entropy(32) if len(found) > 1 else b""
+        holding = port.mix_id(owner, name) if name else found[0][2].id
         now = node.now()
         hop = Hop(node.entropy(32), previous, node.member, to, holding, back, asked[2], now, parts, sources)
         targets = tuple(target for _, target, _ in found)
-        intent = Shipping(0, False, owner, hop, address_of(node, to), targets, "", b"", 0)
+        intent = Shipping(0, False, owner, hop, address_of(node, to), targets, name)
     done = carry_through(node, intent)
-    return decode(node.desk.supply(HOP, hop_commitment(done.record))[0][1], SentHop)
+    return decode(node.desk.supply(HOP, hop_commitment(done.hop))[0][1], SentHop)
 
 
 def inbound(node: MemberNode) -> list[SentHop]:
@@ -224,7 +225,7 @@ def _make(
     part = Part(port.lot_id(tree.key, owner), tree.key, product, secret, box)
     index_of(node).trees[part.id] = tree
     stock = Stock(part.id, (part,), b"")
-    count = mac(node.entropy(32), "salus/v1/supply-count", box.count().to_bytes(8, "big"))
+    count = committed(node, Subject.LOT, box.count(), part.lot, product)
     rest = (tree.root, tree.depth, count, minutes_out, mkt, of.targets, of.previous)
     intent = Making(0, False, owner, stock, *rest)
     return carry_through(node, intent).stock

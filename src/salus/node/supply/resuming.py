@@ -7,20 +7,21 @@
 A step that the ledger refused is not told again by itself. It stays until nothing sent for it can still be carried out.
 """
 
-import hashlib
 import threading
 import time
 from collections.abc import Callable
-from typing import ClassVar, Final, Self, TypeVar, cast
+from typing import ClassVar, Final, TypeVar, cast
 
 from msgspec import structs
 
 from salus.contracts.supply import port
 from salus.core.encoding import Value, decode, encode
-from salus.node.errors import THROTTLED, EdgeError, Unavailable
+from salus.node.errors import THROTTLED, EdgeError
 from salus.node.member import REPLICA_SECONDS, MemberNode
 from salus.node.submitting import LIFE_MS
-from salus.node.supply.exchange import Carry, authored, deliver_hop, put, regulators, send, ticket_of
+from salus.node.supply.commitments import Opened, tell_regulators
+from salus.node.supply.commitments import keep as keep_opened
+from salus.node.supply.exchange import deliver_hop, send, ticket_of
 from salus.node.supply.stock import ADDRESS, HOP, INBOUND, MADE, Hop, SentHop, Stock, hop_commitment, keep_stock
 
 MAKING: Final = "making"
@@ -50,7 +51,8 @@ class Making(Begun, frozen=True):
     stock: Stock
     root: bytes
     depth: int
-    count: bytes
+    count: Opened
+    """What opens the commitment to its units."""
     minutes_out: int
     mkt: int
     targets: tuple[port.Target, ...]
@@ -70,14 +72,17 @@ class Making(Begun, frozen=True):
     def tell(self, node: MemberNode) -> None:
         """Commission or transform."""
         ticket = ticket_of(node, self.owner)
-        rest = (self.root, self.depth, self.count, self.minutes_out, self.mkt, ticket)
+        rest = (self.root, self.depth, self.count.commitment, self.minutes_out, self.mkt, ticket)
         send(node, port.Transform(self.targets, *rest) if self.targets else port.Commission(*rest), self.owner)
 
     def finish(self, node: MemberNode) -> None:
-        """Keep the goods."""
+        """Keep the goods and what opens their count; tell that to the regulators."""
         if self.targets:
             node.desk.keep_supply(MADE, (self.id, encode(self.previous)))
         keep_stock(node, self.stock)
+        opened = structs.replace(self.count, height=node.ledger.head().height)
+        keep_opened(node, opened)
+        tell_regulators(node, opened)
 
 
 class Shipping(Begun, frozen=True):
@@ -86,81 +91,53 @@ class Shipping(Begun, frozen=True):
     kind: ClassVar[str] = SHIPPING
     owner: bytes
     hop: Hop
-    """Its record; the holding is empty if the goods are packed first."""
+    """Its record."""
     address: bytes
     targets: tuple[port.Target, ...]
-    carrier: str
-    """Who was last asked to carry the packing."""
-    pack: bytes
-    """Body of the packing. The same is sent again while it may still be carried out: a second one would empty the first."""
-    pack_until: int
-    """When it may not any more, ms."""
+    name: bytes
+    """Name of the container that they are packed into first; empty for goods that are shipped as they are."""
 
     @property
     def id(self) -> bytes:
         """The key of its record."""
         return self.hop.key
 
-    @property
-    def record(self) -> Hop:
-        """The record, with what is shipped."""
-        return structs.replace(self.hop, holding=self.hop.holding or hashlib.sha256(self.pack).digest())
-
     def stands(self, node: MemberNode) -> bool:
         """Tell whether these goods are on their way under this record, or were."""
-        record = self.record
-        commitment = hop_commitment(record)
-        found = port.find(node.ledger.read(), port.Target(b"", record.holding, ()))
+        commitment = hop_commitment(self.hop)
+        found = port.find(node.ledger.read(), port.Target(b"", self.hop.holding, ()))
         on_its_way = found is not None and found.holding.hop == commitment
         return on_its_way or bool(node.desk.supply(HOP, commitment))
 
     def tell(self, node: MemberNode) -> None:
         """Pack, if several, and ship."""
         node.desk.drop_supply(ADDRESS, self.address)
-        packed = self if self.hop.holding else self._packed(node)
-        record = packed.record
-        target = port.Target(b"", record.holding, ()) if packed.pack else packed.targets[0]
+        if self.name and not self._in_one(node):
+            self._pack(node)
+        target = port.Target(b"", self.hop.holding, ()) if self.name else self.targets[0]
         ticket = ticket_of(node, self.owner)
-        send(node, port.Ship(target, self.address, hop_commitment(record), record.back, ticket), self.owner)
+        send(node, port.Ship(target, self.address, hop_commitment(self.hop), self.hop.back, ticket), self.owner)
 
     def finish(self, node: MemberNode) -> None:
         """Keep the record, and send it to the receiver and the regulators: what comes twice is taken once."""
-        record = self.record
-        commitment = hop_commitment(record)
+        commitment = hop_commitment(self.hop)
         kept = node.desk.supply(HOP, commitment)
-        found = port.find(node.ledger.read(), port.Target(b"", record.holding, ()))
+        found = port.find(node.ledger.read(), port.Target(b"", self.hop.holding, ()))
         height = 0 if found is None else found.holding.height
-        sent = decode(kept[0][1], SentHop) if kept else SentHop(height, record)
+        sent = decode(kept[0][1], SentHop) if kept else SentHop(height, self.hop)
         node.desk.keep_supply(HOP, (commitment, encode(sent)))
         deliver_hop(node, sent)
 
-    def _packed(self, node: MemberNode) -> Self:
-        if self.pack and self._in_one(node):
-            return self
-        now = node.ledger_time()
-        packing = self
-        if not self.pack or now > self.pack_until:
-            carriers = regulators(node)
-            if not carriers:
-                raise Unavailable("supply.no-regulator", "no regulator carries or licenses on this network")
-            place = carriers.index(self.carrier) + 1 if self.carrier in carriers else 0
-            carrier = carriers[place % len(carriers)]
-            body = authored(node, port.Pack(self.targets), self.owner, carrier).body
-            packing = structs.replace(self, carrier=carrier, pack=body, pack_until=now + 2 * LIFE_MS)
-            keep(node, packing)
+    def _pack(self, node: MemberNode) -> None:
+        """Pack under the same name, through whichever regulator answers: the ledger takes it once."""
         try:
-            put(node, packing.carrier, packing.signed(node))
-        except EdgeError:
-            if not _seen(node, lambda: packing._in_one(node)):  # noqa: SLF001 -- of its own kind
+            send(node, port.Pack(self.targets, self.name), self.owner)
+        except EdgeError as error:
+            if not (_definite(error) and _seen(node, lambda: self._in_one(node))):
                 raise
-        return packing
-
-    def signed(self, node: MemberNode) -> Carry:
-        """Return the packing as it is sent: the same bytes each time."""
-        return authored(node, port.Pack(self.targets), self.owner, self.carrier, self.pack)
 
     def _in_one(self, node: MemberNode) -> bool:
-        return port.find(node.ledger.read(), port.Target(b"", self.record.holding, ())) is not None
+        return port.find(node.ledger.read(), port.Target(b"", self.hop.holding, ())) is not None
 
 
 class Receiving(Begun, frozen=True):
