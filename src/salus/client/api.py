@@ -3484,6 +3484,23 @@ class LotsCommissioned(msgspec.Struct, frozen=True, kw_only=True):
     """Units in them."""
 
 
+class ListCounts(msgspec.Struct, frozen=True, kw_only=True):
+    """Asks for nothing more."""
+
+
+class CountsListed(msgspec.Struct, frozen=True, kw_only=True):
+    """Units that open what the ledger holds, each held against it."""
+
+    lots: tuple[str, ...]
+    """Product, units, who told, units shipped as records here show."""
+
+    found: tuple[str, ...]
+    """Recalled product, units found, who told."""
+
+    exceeded: tuple[str, ...]
+    """Products of which more units were shipped than were made."""
+
+
 class EndGoods(msgspec.Struct, frozen=True, kw_only=True):
     """What is decommissioned and why."""
 
@@ -3591,6 +3608,26 @@ class AddressesOffered(msgspec.Struct, frozen=True, kw_only=True):
 
     count: int
     """How many."""
+
+
+class OpenCount(msgspec.Struct, frozen=True, kw_only=True):
+    """A lot, and who is to know its size."""
+
+    gtin: str
+    """GTIN-14."""
+
+    lot: str
+    """Lot number."""
+
+    to: str
+    """Member id."""
+
+
+class CountOpened(msgspec.Struct, frozen=True, kw_only=True):
+    """It is on its way, sealed."""
+
+    units: int
+    """Units that the lot was commissioned with."""
 
 
 class RecallLot(msgspec.Struct, frozen=True, kw_only=True):
@@ -5274,6 +5311,10 @@ class SupplyCases:
         """Bring lots into the world, packed as the maker's own events say: one transaction for each lot. For: operator."""
         return self._connection.ask('/api/supply/commission', request, LotsCommissioned)
 
+    def counts(self, request: ListCounts) -> CountsListed:
+        """List sizes of lots and findings under recalls that were told to this member; regulators are told all of them. For: operator."""
+        return self._connection.ask('/api/supply/counts', request, CountsListed)
+
     def end(self, request: EndGoods) -> GoodsEnded:
         """Decommission goods of this member, up to a hundred in one transaction. For: operator."""
         return self._connection.ask('/api/supply/end', request, GoodsEnded)
@@ -5293,6 +5334,10 @@ class SupplyCases:
     def offer_addresses(self, request: OfferAddresses) -> AddressesOffered:
         """Give a partner one-time keys to ship to, each for one shipment. For: operator."""
         return self._connection.ask('/api/supply/offer-addresses', request, AddressesOffered)
+
+    def open_count(self, request: OpenCount) -> CountOpened:
+        """Open the exact size of a lot of this member's making to a partner: it can hold it against the ledger. For: operator."""
+        return self._connection.ask('/api/supply/open-count', request, CountOpened)
 
     def recall(self, request: RecallLot) -> LotRecalled:
         """Recall a lot of this member's making, or a range of its serials; from the next block on none is dispensed. For: operator."""
