@@ -284,6 +284,9 @@ class Attached(msgspec.Struct, frozen=True, kw_only=True):
     refused: int
     """Resources that are no FHIR R4, or whose patient is unknown."""
 
+    resumed: bool
+    """Whether it went on with a run that had failed."""
+
 
 class AskDays(msgspec.Struct, frozen=True, kw_only=True):
     """Asks for nothing more."""

@@ -2,39 +2,34 @@
 
 By bulk export with `_since` where the server has it (Bulk Data Access 2.0), else by search for `_lastUpdated`, page by page;
 deletions from the export's list, else from the system's history. Signed in by SMART Backend Services when a client is named.
-What was fetched before is fetched again harmlessly: the same bytes are no new version.
+What was fetched before is fetched again harmlessly: the same bytes are no new version. A run that fails is gone on with by the
+next: the same export, from the first file that is not in; the same search, from the first page that is not.
 """
 
-import time
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from collections.abc import Set as AbstractSet
-from email.utils import parsedate_to_datetime
 from pathlib import Path
 from typing import Annotated, Any, Final
-from urllib.parse import urljoin, urlsplit
 
 import httpx
 import msgspec
-from joserfc import jwt
-from joserfc.errors import JoseError
-from joserfc.jwk import ECKey, RSAKey
 from msgspec import Meta
 
 from salus.interop.fhir.survey import TYPES
 from salus.interop.fhir.times import interval
-from salus.node.errors import Malformed, NotFound, Unavailable
+from salus.node.errors import NotFound, Unavailable
 from salus.node.fhir.presenting import instant
+from salus.node.followed import PAGE, Entry, Server, date_of, document, retry_after
 from salus.node.member import MemberNode
 from salus.node.records.intake import Intake, Report
 from salus.node.usecase import OPERATOR, Message, use_case
 
-FHIR: Final = "application/fhir+json"
 OVERLAP_MS: Final = 10_000  # asked for again: what another server had not yet indexed when it was asked
 EXPORT_SECONDS: Final = 3_600.0  # an export that takes longer is asked for anew next time
 PAUSE_SECONDS: Final = 60.0  # between two questions for an export's state, at most
-PAGES: Final = 100_000
-ANSWER_BYTES: Final = 64 << 20
-SCOPE: Final = "system/*.rs"
+GONE: Final = frozenset({400, 404, 410})  # what servers answer for a page that they no longer keep
+FIRST: Final = ("Organization", "Location", "Practitioner", "PractitionerRole", "Patient", "Encounter")
+"""Types that others refer to: fetched first, less waits in memory, and the place to go on from is kept."""
 
 
 class Attach(Message, frozen=True):
@@ -88,267 +83,191 @@ class Attached(Message, frozen=True):
     deleted: Annotated[int, Meta(description="Ended here because the server deleted them.")]
     deletions: Annotated[bool, Meta(description="Whether the server tells of deletions at all.")]
     refused: Annotated[int, Meta(description="Resources that are no FHIR R4, or whose patient is unknown.")]
+    resumed: Annotated[bool, Meta(description="Whether it went on with a run that had failed.")]
 
 
-class _Entry(msgspec.Struct):
-    resource: msgspec.Raw = msgspec.Raw(b"")
-    request: dict[str, Any] = {}
+class _Run(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """How far a run has come that has not ended.
 
+    export: address of the export's state, "" for a search. until: what the next run goes on from, told by the server. done:
+    files, or types. page: next of the type that is under way.
+    """
 
-class _Bundle(msgspec.Struct):
-    entry: list[_Entry] = []
-    link: list[dict[str, Any]] = []
-
-
-_BUNDLE: Final = msgspec.json.Decoder(_Bundle)
-
-
-class Server:
-    """A FHIR server that is followed. Only its own origin is asked and told the token."""
-
-    def __init__(self, base: str, client: httpx.Client) -> None:
-        parts = urlsplit(base)
-        local = parts.hostname in {"localhost", "127.0.0.1", "::1"}
-        if parts.scheme not in {"https", "http"} or not parts.hostname or (parts.scheme == "http" and not local):
-            raise Malformed("attach.url", "the server's URL is not safe", expected="https, or http on this machine")
-        self.base = base.rstrip("/")
-        self._origin = (parts.scheme, parts.netloc)
-        self._client = client
-        self._token = ""
-
-    def sign_in(self, client: str, key: Path, now: int) -> None:
-        """Fetch a token (SMART Backend Services). Raises Malformed for the key, Unavailable for the server."""
-        told = self.json(f"{self.base}/.well-known/smart-configuration")
-        endpoint = str(told.get("token_endpoint", ""))
-        try:
-            material = msgspec.json.decode(key.read_bytes())
-            private: ECKey | RSAKey = (
-                ECKey.import_key(material) if material.get("kty") == "EC" else RSAKey.import_key(material)
-            )
-            header = {
-                "alg": "ES384" if material.get("kty") == "EC" else "RS384",
-                "typ": "JWT",
-                "kid": material.get("kid", ""),
-            }
-            claims = {
-                "iss": client, "sub": client, "aud": endpoint, "exp": now // 1000 + 240, "jti": f"{now}-{time.monotonic_ns()}",
-            }  # fmt: skip
-            assertion = jwt.encode(header, claims, private, algorithms=["ES384", "RS384"])
-        except (OSError, ValueError, AttributeError, JoseError) as error:
-            raise Malformed(
-                "attach.key", "the private key cannot be read", expected="a JWK of ES384 or RS384"
-            ) from error
-        form = {
-            "grant_type": "client_credentials", "scope": SCOPE, "client_assertion": assertion,
-            "client_assertion_type": "urn:ietf:params:oauth:client-assertion-type:jwt-bearer",
-        }  # fmt: skip
-        answer = self._ask("POST", endpoint, data=form)
-        if answer.status_code != 200:
-            raise Unavailable("attach.refused", "the server gives no token", got=f"status {answer.status_code}")
-        self._token = str(answer.json().get("access_token", ""))
-
-    def get(self, url: str, **headers: str) -> httpx.Response:
-        """Ask for one document of the server. Raises Unavailable."""
-        return self._ask("GET", url, headers=headers)
-
-    def json(self, url: str) -> dict[str, Any]:
-        """Return a document. Raises Unavailable."""
-        answer = self.get(url)
-        if answer.status_code != 200:
-            raise Unavailable(
-                "attach.answer", "the server does not answer as FHIR does", got=f"status {answer.status_code}"
-            )
-        try:
-            return dict(answer.json())
-        except ValueError as error:
-            raise Unavailable("attach.answer", "the server answers with something that is no JSON") from error
-
-    def stream(self, url: str) -> Iterator[bytes]:
-        """Yield a file's pieces. Raises Unavailable."""
-        target = self._own(url)
-        headers = {"accept": "application/fhir+ndjson", **self._authorization()}
-        try:
-            with self._client.stream("GET", target, headers=headers) as answer:
-                if answer.status_code != 200:
-                    raise Unavailable("attach.answer", "a file cannot be fetched", got=f"status {answer.status_code}")
-                yield from answer.iter_bytes()
-        except httpx.HTTPError as error:
-            raise _away(error) from error
-
-    def pages(self, url: str) -> Iterator[_Bundle]:
-        """Yield the pages of a search or history. Raises Unavailable."""
-        seen: set[str] = set()
-        while url and url not in seen and len(seen) < PAGES:
-            seen.add(url)
-            answer = self.get(url)
-            if answer.status_code != 200:
-                raise Unavailable("attach.answer", "a page cannot be fetched", got=f"status {answer.status_code}")
-            try:
-                bundle = _BUNDLE.decode(answer.content)
-            except msgspec.DecodeError as error:
-                raise Unavailable("attach.answer", "a page is no Bundle") from error
-            yield bundle
-            url = next((str(one.get("url", "")) for one in bundle.link if one.get("relation") == "next"), "")
-
-    def _authorization(self) -> dict[str, str]:
-        return {"authorization": f"Bearer {self._token}"} if self._token else {}
-
-    def _own(self, url: str) -> str:
-        target = urljoin(self.base + "/", url)
-        parts = urlsplit(target)
-        if (parts.scheme, parts.netloc) != self._origin:
-            raise Unavailable(
-                "attach.elsewhere", "the server names an address of another host", todo="ask its operator"
-            )
-        return target
-
-    def _ask(self, method: str, url: str, headers: dict[str, str] | None = None, data: Any = None) -> httpx.Response:
-        told = {"accept": FHIR, **self._authorization(), **(headers or {})}
-        try:
-            with self._client.stream(method, self._own(url), headers=told, data=data) as answer:
-                body = bytearray()
-                for piece in answer.iter_bytes():
-                    body += piece
-                    if len(body) > ANSWER_BYTES:
-                        raise Unavailable(
-                            "attach.answer", "an answer is too large", got=f"more than {ANSWER_BYTES} bytes"
-                        )
-                return httpx.Response(answer.status_code, headers=_plain(answer.headers), content=bytes(body))
-        except (httpx.HTTPError, httpx.InvalidURL) as error:
-            raise _away(error) from error
-
-
-def _plain(headers: httpx.Headers) -> list[tuple[str, str]]:
-    """Return headers without those of an encoding that is undone already."""
-    return [(name, value) for name, value in headers.items() if name not in {"content-encoding", "content-length"}]
-
-
-def _away(error: Exception) -> Unavailable:
-    return Unavailable("attach.away", "the server cannot be reached", got=type(error).__name__, todo="try again")
+    since: str
+    types: tuple[str, ...]
+    export: str = ""
+    until: str = ""
+    done: tuple[str, ...] = ()
+    page: str = ""
 
 
 class Following:
-    """One run."""
+    """One run. `resumed` says whether it goes on with one that failed."""
 
-    def __init__(self, server: Server, intake: Intake, types: tuple[str, ...], since: str) -> None:
-        self._server = server
-        self._intake = intake
-        self._types = types
-        self._since = since
+    def __init__(self, node: MemberNode, server: Server, source: str, types: tuple[str, ...], *, anew: bool) -> None:
+        """Begin, or go on where a run of the same kind ended."""
+        self._node, self._server, self._source, self._types = node, server, source, types
+        self.since = "" if anew else node.desk.followed(source)
+        kept = b"" if anew else node.desk.run_of(source)
+        self._run = msgspec.json.decode(kept, type=_Run) if kept else _Run(self.since, types)
+        self.resumed = bool(kept) and (self._run.since, self._run.types) == (self.since, types)
+        if not self.resumed:
+            self._run = _Run(self.since, types)
+        self.intake = Intake(node, source)
         self.deletions = False
 
     def run(self) -> tuple[str, str]:
         """Fetch everything; return the way and the time that the next run goes on from. Raises Unavailable."""
-        manifest = self._export()
+        manifest = None if self._run.until and not self._run.export else self._export()
         if manifest is not None:
             return "export", self._exported(manifest)
         return "search", self._searched()
 
+    def _keep(self, **changed: Any) -> None:
+        """Keep how far it has come, if all that came lies sealed."""
+        self._run = msgspec.structs.replace(self._run, **changed)
+        if self.intake.flush():
+            self._node.desk.keep_run(self._source, msgspec.json.encode(self._run))
+
     def _export(self) -> dict[str, Any] | None:
-        """Ask for an export and wait for it; None where the server has none."""
+        """Ask for an export, or for the one that a run before began, and wait for it; None where the server has none."""
+        if self._run.export:
+            answer = self._server.get(self._run.export)
+            if answer.status_code in {200, 202}:
+                return self._awaited(self._run.export)
+            self._run, self.resumed = _Run(self.since, self._types), False  # it is kept there no longer
         query = [("_type", ",".join(self._types))] if self._types else []
-        query += [("_since", self._since)] if self._since else []
+        query += [("_since", self.since)] if self.since else []
         url = str(httpx.URL(f"{self._server.base}/$export", params=query))
         begun = self._server.get(url, prefer="respond-async")
         if begun.status_code != 202:
             return None
-        state, end = begun.headers.get("content-location", ""), time.monotonic() + EXPORT_SECONDS
-        while time.monotonic() < end:
+        state = begun.headers.get("content-location", "")
+        self._keep(export=state)
+        return self._awaited(state)
+
+    def _awaited(self, state: str) -> dict[str, Any]:
+        waited = 0.0
+        while waited < EXPORT_SECONDS:
             answer = self._server.get(state)
             if answer.status_code == 200:
-                return dict(answer.json())
+                return document(answer)
             if answer.status_code != 202:
                 raise Unavailable("attach.export", "the export failed", got=f"status {answer.status_code}")
-            asked = answer.headers.get("retry-after", "1")
-            time.sleep(min(PAUSE_SECONDS, max(1.0, float(asked) if asked.isdigit() else 1.0)))
+            seconds = min(PAUSE_SECONDS, max(1.0, retry_after(answer) or 1.0))
+            waited += seconds
+            self._server.pause(seconds)
         raise Unavailable("attach.export", "the export does not end", todo="try again later")
 
     def _exported(self, manifest: dict[str, Any]) -> str:
         until = str(manifest.get("transactionTime", ""))
         if interval(until) is None:
             raise Unavailable("attach.export", "the manifest names no time")
-        for file in manifest.get("output", ()):
-            self._intake.take(self._server.stream(str(file.get("url", ""))))
+        files = [(str(one.get("type", "")), str(one.get("url", ""))) for one in manifest.get("output", ())]
+        for _, url in sorted(files, key=lambda one: (_place(one[0]), one)):
+            if url in self._run.done:
+                continue
+            try:
+                self.intake.take(self._server.stream(url))
+            except Unavailable as error:
+                if error.code == "attach.answer":  # its time there is over: the next run asks for another export
+                    self._node.desk.keep_run(self._source, b"")
+                raise
+            self._keep(done=(*self._run.done, url))
         self.deletions = "deleted" in manifest
         for file in manifest.get("deleted", ()):
             for line in b"".join(self._server.stream(str(file.get("url", "")))).splitlines():
                 if line.strip():
-                    self._ended(_BUNDLE.decode(line).entry)
+                    self._ended(PAGE.decode(line).entry)
         return until
 
     def _searched(self) -> str:
-        told = self._server.get(f"{self._server.base}/metadata")
-        if told.status_code != 200:
-            raise Unavailable(
-                "attach.answer", "the server has no CapabilityStatement", got=f"status {told.status_code}"
-            )
-        rest = [one for one in told.json().get("rest", ()) if one.get("mode") == "server"]
+        answer = self._server.get(f"{self._server.base}/metadata")
+        rest = [one for one in document(answer).get("rest", ()) if one.get("mode") == "server"]
         known = [one["type"] for part in rest for one in part.get("resource", ()) if one.get("type") in TYPES]
-        until = _date(told)
+        until = self._run.until or _until(answer)
+        self._run = msgspec.structs.replace(self._run, until=until)
         alive: set[tuple[str, str]] = set()  # deleted and written again since the last run: the search tells what holds
-        for kind in sorted(set(self._types or known) & set(known)):
-            condition = f"&_lastUpdated=ge{self._since}" if self._since else ""
-            for page in self._server.pages(f"{self._server.base}/{kind}?_count=200{condition}"):
-                self._intake.take(_lines(page.entry))
-                alive |= _ids(page.entry) if self._since else set()
+        for kind in sorted(set(self._types or known) & set(known), key=lambda one: (_place(one), one)):
+            if kind not in self._run.done:
+                self._type(kind, alive)
         codes = {one.get("code") for part in rest for one in part.get("interaction", ())}
         if "history-system" in codes:
             self.deletions = True
-            condition = f"&_since={self._since}" if self._since else ""
-            for page in (
-                self._server.pages(f"{self._server.base}/_history?_count=200{condition}") if self._since else ()
-            ):
+            url = f"{self._server.base}/_history?_count=200&_since={self.since}"
+            for _, page in self._server.pages(url) if self.since else ():
                 self._ended(page.entry, alive)
         return until
 
-    def _ended(self, entries: list[_Entry], alive: AbstractSet[tuple[str, str]] = frozenset()) -> None:
+    def _type(self, kind: str, alive: set[tuple[str, str]]) -> None:
+        """Fetch what changed of one type, page by page."""
+        condition = f"&_lastUpdated=ge{self.since}" if self.since else ""
+        first = f"{self._server.base}/{kind}?_count=200{condition}"
+        if self._run.page and self._server.get(self._run.page).status_code in GONE:
+            self._run = msgspec.structs.replace(self._run, page="")
+        for following, page in self._server.pages(self._run.page or first):
+            self.intake.take(_lines(page.entry))
+            alive |= _ids(page.entry) if self.since else set()
+            self._keep(page=following)
+        self._keep(page="", done=(*self._run.done, kind))
+
+    def _ended(self, entries: list[Entry], alive: AbstractSet[tuple[str, str]] = frozenset()) -> None:
         for one in entries:
             *_, kind, own = ["", "", *str(one.request.get("url", "")).rstrip("/").split("/")]
-            if one.request.get("method") == "DELETE" and kind in TYPES and own and (kind, own) not in alive:
-                self._intake.gone(kind, own)
+            if one.request.get("method") != "DELETE" or kind not in TYPES or not own or (kind, own) in alive:
+                continue
+            if self.resumed and self._server.get(f"{self._server.base}/{kind}/{own}").status_code == 200:
+                continue  # what the run before found alive is not known any more
+            self.intake.gone(kind, own)
 
 
-def _ids(entries: Iterable[_Entry]) -> set[tuple[str, str]]:
+def _place(kind: str) -> int:
+    return FIRST.index(kind) if kind in FIRST else len(FIRST)
+
+
+def _ids(entries: Iterable[Entry]) -> set[tuple[str, str]]:
     """Return type and id of the resources of a page."""
     found = [msgspec.json.decode(raw) for raw in (bytes(one.resource) for one in entries) if raw]
     return {(str(one.get("resourceType")), str(one.get("id"))) for one in found if isinstance(one, dict)}
 
 
-def _lines(entries: Iterable[_Entry]) -> Iterator[bytes]:
+def _lines(entries: Iterable[Entry]) -> Iterator[bytes]:
     for one in entries:
         if bytes(one.resource):
             yield msgspec.json.format(bytes(one.resource), indent=0).replace(b"\n", b" ") + b"\n"
 
 
-def _date(answer: httpx.Response) -> str:
+def _until(answer: httpx.Response) -> str:
     """Return the server's own clock, a little before; what is asked again is the same bytes. Raises Unavailable."""
-    try:
-        moment = parsedate_to_datetime(answer.headers["date"])
-    except (KeyError, ValueError) as error:
-        raise Unavailable("attach.answer", "the server does not tell its time (Date)") from error
-    return instant(int(moment.timestamp() * 1000) - OVERLAP_MS)
+    moment = date_of(answer)
+    if moment is None:
+        raise Unavailable("attach.answer", "the server does not tell its time (Date)")
+    return instant(moment - OVERLAP_MS)
 
 
 @use_case("attach", who=OPERATOR)
 def attach(node: MemberNode, request: Attach) -> Attached:
     """Follow an existing FHIR server: take in what changed there since the last run.
 
-    Run it by a timer. It goes on from where it ended, and after a failure from where it had begun; nothing is taken twice.
+    Run it by a timer. It goes on from where it ended, and after a failure from what had come in; nothing is taken twice.
     """
-    source = request.source or request.url.rstrip("/")
-    since = "" if request.anew else node.desk.followed(source)
     with httpx.Client(timeout=60, follow_redirects=False) as client:
-        server = Server(request.url, client)
+        server = Server(request.url, client, node.now)
         if request.client:
             if not request.key:
                 raise NotFound("attach.key", "a client needs its private key", todo="name the file with --key")
-            server.sign_in(request.client, Path(request.key), node.now())
-        intake = Intake(node, source)
-        following = Following(server, intake, request.types, since)
-        way, until = following.run()
-    report: Report = intake.finish()
+            server.sign_in(request.client, Path(request.key))
+        return follow(node, server, request.source or request.url.rstrip("/"), request.types, anew=request.anew)
+
+
+def follow(node: MemberNode, server: Server, source: str, types: Sequence[str] = (), *, anew: bool = False) -> Attached:
+    """Take in what changed at a server. Raises Unavailable; the next run goes on with this one."""
+    following = Following(node, server, source, tuple(types), anew=anew)
+    way, until = following.run()
+    report: Report = following.intake.finish()
     node.desk.follow(source, until)
     return Attached(
-        way=way, since=since, until=until, resources=report.resources, stored=report.stored, unchanged=report.unchanged,
-        deleted=report.deleted, deletions=following.deletions, refused=sum(report.refused.values()),
+        way=way, since=following.since, until=until, resources=report.resources, stored=report.stored,
+        unchanged=report.unchanged, deleted=report.deleted, deletions=following.deletions,
+        refused=sum(report.refused.values()), resumed=following.resumed,
     )  # fmt: skip

@@ -82,6 +82,7 @@ MIGRATIONS: Final = (
     CREATE INDEX identity_pair_other ON identity_pair (other);
     CREATE TABLE identity_compared (number INTEGER NOT NULL);
     """,
+    "ALTER TABLE followed ADD COLUMN run BLOB NOT NULL DEFAULT x'';",
 )
 
 
@@ -527,9 +528,20 @@ class Desk(EncryptedFile):
         return str(rows[0][0]) if rows else ""
 
     def follow(self, source: str, since: str) -> None:
-        """Note from when on to ask next time."""
+        """Note from when on to ask next time; the run that told it has ended."""
         with self._writing() as db:
-            db.execute("INSERT OR REPLACE INTO followed VALUES (?, ?)", (source, since))
+            db.execute("INSERT OR REPLACE INTO followed VALUES (?, ?, x'')", (source, since))
+
+    def run_of(self, source: str) -> bytes:
+        """Return how far a run has come that did not end, b"" without."""
+        rows = self._rows("SELECT run FROM followed WHERE source = ?", (source,))
+        return rows[0][0] if rows else b""  # type: ignore[return-value]
+
+    def keep_run(self, source: str, run: bytes) -> None:
+        """Keep how far a run has come."""
+        with self._writing() as db:
+            db.execute("INSERT OR IGNORE INTO followed VALUES (?, '', x'')", (source,))
+            db.execute("UPDATE followed SET run = ? WHERE source = ?", (run, source))
 
     # Bulk imports ----------------------------------------------------------------------------------------------------
 

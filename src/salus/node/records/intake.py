@@ -116,6 +116,13 @@ class Intake:
             self._batch.append((hit.link, Content(kind, id_, b"", kind=Kind.TOMBSTONE)))
             self._report.deleted += 1
 
+    def flush(self) -> bool:
+        """Seal what can be placed by now; return whether nothing waits, so that what came need not come again."""
+        self._settle(refuse=False)
+        self._write()
+        self._node.catch_up()
+        return not self._waiting
+
     def finish(self) -> Report:
         """Place what waited, seal, index and anchor."""
         self._settle()
@@ -170,19 +177,20 @@ class Intake:
         if spliced.problems or not self._place(spliced, told):
             self._waiting.append(_Read(msgspec.structs.replace(resource, id=id_), rewriting))
 
-    def _settle(self) -> None:
-        """Place what waited; each round may make the next possible."""
+    def _settle(self, *, refuse: bool = True) -> None:
+        """Place what waited; each round may make the next possible. What is left at the end is refused."""
         while self._waiting:
             waiting, self._waiting = self._waiting, []
             for one in waiting:
                 spliced = splice(one.resource, one.rewriting, one.resource.id)
-                if not self._place(spliced, facts(one.resource, spliced.changed, spliced.id)):
+                early = spliced.problems and not refuse  # what it refers to may yet come
+                if early or not self._place(spliced, facts(one.resource, spliced.changed, spliced.id)):
                     self._waiting.append(one)
                 else:
                     self._report.unresolved += len(spliced.problems)
             if len(self._waiting) == len(waiting):
                 break
-        for one in self._waiting:
+        for one in self._waiting if refuse else ():
             spliced = splice(one.resource, one.rewriting, one.resource.id)
             try:
                 patient_of(one.resource, facts(one.resource, spliced.changed, spliced.id), spliced.changed, self._owner)
