@@ -32,6 +32,9 @@ class SampleNode:
     def trouble(self):
         return self.wrong
 
+    def withheld(self, *, ask):
+        return None
+
     def measures(self):
         return {"ledger_height": 7}
 

@@ -58,7 +58,7 @@ def founded(folder):
     config = Config(member="north", data=str(folder), http=Http(public_url="http://testserver"))
     place = open_node(config)
     made = founding.card(place, founding.MakeCard(name="North", roles=("provider",), jurisdiction="DE"))
-    founding.found_network(place, founding.Found(network="lake-county", card=made.card))
+    founding.found_network(place, founding.Found(network="lake-county", card=made.card, accept_forgetting=True))
     return open_node(config)
 
 

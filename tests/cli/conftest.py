@@ -54,7 +54,8 @@ def founded(tmp_path_factory: pytest.TempPathFactory) -> Path:
             == 0
         )
         text = json.loads(card.read_text())["card"]
-        assert program.main(["network", "found", "--network", "lake-county", "--card", text, "--json"]) == 0
+        found = ["network", "found", "--network", "lake-county", "--card", text, "--accept-forgetting", "--json"]
+        assert program.main(found) == 0
         (folder / "in.ndjson").write_text(FHIR)
         assert program.main(["records", "import", "in.ndjson", "--source", "urn:ehr:north", "--json"]) == 0
         (folder / "imported.json").write_text(card.read_text())

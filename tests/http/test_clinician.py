@@ -31,7 +31,7 @@ def node(tmp_path_factory: pytest.TempPathFactory) -> Iterator[MemberNode]:
     config = Config(member="north", data=str(folder), http=Http(public_url=URL))
     place: Any = open_node(config)
     made = founding.card(place, founding.MakeCard(name="North", roles=("provider",), jurisdiction="DE"))
-    founding.found_network(place, founding.Found(network="lake-county", card=made.card))
+    founding.found_network(place, founding.Found(network="lake-county", card=made.card, accept_forgetting=True))
     found = open_node(config)
     assert isinstance(found, MemberNode)
     (folder / "in.ndjson").write_text(FHIR)

@@ -34,7 +34,7 @@ def config(tmp_path: Path) -> Config:
     config = Config(member="north", data=str(tmp_path / "north"))
     Path(config.data).mkdir(mode=0o700)
     made = card(Unfounded(config), MakeCard(name="North", roles=(Role.PROVIDER,), jurisdiction="DE"))
-    found_network(Unfounded(config), Found(network="alone", card=made.card))
+    found_network(Unfounded(config), Found(network="alone", card=made.card, accept_forgetting=True))
     return config
 
 

@@ -1970,6 +1970,9 @@ class Found(msgspec.Struct, frozen=True, kw_only=True):
     agreement: str = ''
     """The agreement that all founders signed, as a file; its digest is founded."""
 
+    accept_forgetting: bool = False
+    """Accept, founding alone with the list of erasures in the data folder, that this node, put back from an old image of the folder, cannot know whom it erased since: nobody else holds the ledger that tells."""
+
 
 class Founded(msgspec.Struct, frozen=True, kw_only=True):
     """The ledger stands."""

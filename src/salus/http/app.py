@@ -13,7 +13,7 @@ from starlette.routing import BaseRoute, Route
 from salus import __version__
 from salus.http.derive import Authenticator, openapi, route
 from salus.http.metrics import CONTENT_TYPE, Metrics
-from salus.http.middleware import Guard
+from salus.http.middleware import Guard, Withhold
 from salus.http.problems import problem
 from salus.node.errors import NotFound, Unavailable
 from salus.node.usecase import LOCAL_OPERATOR, Caller, Node, UseCase
@@ -59,6 +59,6 @@ def application(
             *(route(case, node, authenticate, metrics) for case in cases),
             *more,
         ],
-        middleware=[Middleware(Guard)],
+        middleware=[Middleware(Guard), Middleware(Withhold, node=node)],
         exception_handlers={404: _nothing_here, 405: _nothing_here},
     )

@@ -1,12 +1,25 @@
-"""The outermost layer of the HTTP edge: whatever fails inside becomes an answer that tells nothing of its cause."""
+"""The outermost layers of the HTTP edge.
+
+Whatever fails inside becomes an answer that tells nothing of its cause; and a node that cannot know whom it erased says
+nothing about patients at any door.
+"""
+
+from typing import Final
 
 import structlog
+from starlette.concurrency import run_in_threadpool
+from starlette.responses import Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from salus.http.problems import BUG, problem
+from salus.http.problems import BUG, operation_outcome, problem
+from salus.node.errors import EdgeError
+from salus.node.exchange.wire import MEDIA_TYPE, refusal_of
 from salus.node.log import place
+from salus.node.usecase import Node
 
 _log = structlog.get_logger()
+OF_NO_PATIENT: Final = ("/health", "/metrics", "/exchange/ledger/", "/exchange/engine/", "/assets/", "/scripts/")
+ASKED_BELOW: Final = "/api/"  # a use case knows by itself whether it is about patients
 
 
 class Guard:
@@ -30,3 +43,31 @@ class Guard:
             _log.error("http.failed", type=type(error).__name__, where=place(error))
             if not begun:
                 await problem(BUG)(scope, receive, send)
+
+
+class Withhold:
+    """Answer what may be about patients with the node's refusal while it has one (`salus.node.confirming`)."""
+
+    def __init__(self, app: ASGIApp, node: Node) -> None:
+        self._app = app
+        self._node = node
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Pass a request on, or refuse it."""
+        if self._node.withheld(ask=False) is not None and scope["type"] == "http":
+            path = scope["path"]
+            refusal = None
+            if not path.startswith((*OF_NO_PATIENT, ASKED_BELOW)):
+                refusal = await run_in_threadpool(self._node.withheld, ask=True)
+            if refusal is not None:
+                await _answer(path, refusal)(scope, receive, send)
+                return
+        await self._app(scope, receive, send)
+
+
+def _answer(path: str, refusal: EdgeError) -> Response:
+    """Return a refusal in the words of whoever asks at a path: another node or a wallet, a FHIR client, anyone."""
+    if path.startswith(("/exchange/", "/patient/")):
+        told = refusal_of(refusal)
+        return Response(told.body, status_code=told.status, media_type=MEDIA_TYPE)
+    return operation_outcome(refusal) if path.startswith("/fhir") else problem(refusal)

@@ -209,7 +209,8 @@ class Config(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
         str,
         Meta(
             description="File of the list of erasures, which keeps a restored vault from bringing back whom it erased; "
-            "empty: beside the vault. Keep it on another disk, and out of every backup.",
+            "empty: beside the vault, and then the node says nothing about patients before other members have confirmed "
+            "that its ledger is the newest. Keep it on another disk, and out of every backup.",
             examples=["/var/lib/salus-erasures/list"],
         ),
     ] = ""

@@ -34,6 +34,7 @@ from salus.vault.links import Standing
 
 CASE_BYTES: Final = 16
 DAY_MS: Final = 24 * 3600 * 1000
+FORGOTTEN: Final = "the ledger tells of an erasure that neither this vault nor its list knows"
 BACKUP_MARGIN_MS: Final = 24 * 3600 * 1000  # backups are kept a day less than the ledger allows
 
 

@@ -60,6 +60,10 @@ class Bare:
         """Have none."""
         return ""
 
+    def withheld(self, *, ask: bool) -> EdgeError | None:  # noqa: ARG002 -- a Node
+        """Know no patients."""
+        return None
+
     def measures(self) -> Mapping[str, int | float]:
         """Measure nothing."""
         return {}

@@ -25,7 +25,7 @@ from salus.index.source import VaultSource
 from salus.node.accounts import Accounts
 from salus.node.config import Config
 from salus.node.desk import Desk
-from salus.node.errors import NotFound, Unavailable
+from salus.node.errors import EdgeError, NotFound, Unavailable
 from salus.node.exchange.derived import Writers
 from salus.node.exchange.wire import Door, Handler, Peers, Transport
 from salus.node.sessions import Sessions
@@ -74,6 +74,8 @@ class MemberNode:
     handlers: Mapping[str, Handler] = field(default_factory=dict)
     release: Callable[[], None] = lambda: None
     """Lets the ledger go, and what cosigns it."""
+    withholding: Callable[..., EdgeError | None] = lambda *, ask: None  # noqa: ARG005 -- a Confirming
+    """The refusal of whatever is about patients, or None (`salus.node.confirming`)."""
     stopped: str = ""
     """Why the node does not serve, or empty."""
     ticking: bool = False
@@ -197,6 +199,10 @@ class MemberNode:
     def trouble(self) -> str:
         """Return "" while the node serves, else the code of what keeps it from serving."""
         return self.stopped or self.ledger.stopped
+
+    def withheld(self, *, ask: bool) -> EdgeError | None:
+        """Return the refusal of whatever is about patients, or None; `ask`: ask the others first, a few seconds at most."""
+        return self.withholding(ask=ask)
 
     def measures(self) -> Mapping[str, int | float]:
         """Return the present value of each gauge: numbers about no person."""

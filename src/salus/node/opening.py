@@ -26,7 +26,7 @@ from salus.engines.follower import Follower
 from salus.engines.ports import Ledger
 from salus.engines.store import LedgerStore, lmdb_store
 from salus.index.index import Index, shipped_rules
-from salus.node import emergency, erasing, pairs
+from salus.node import confirming, emergency, erasing, pairs
 from salus.node.accounts import Accounts
 from salus.node.claims import keeper as claims_keeper
 from salus.node.claims import takers as claims_takers
@@ -155,6 +155,7 @@ def open_node(config: Config) -> MemberNode | Unfounded:
         node = _after_rotation(config, keys, ports)
     else:
         node = assemble(config, keys, _ledger_of(config, keys, ports), ports, folder)
+    node.withholding = confirming.Confirming(node)
     ledger_goes = node.release
 
     def release() -> None:
@@ -277,12 +278,11 @@ def assemble(config: Config, keys: Keys, on: OnLedger, ports: Ports, folder: Pat
     handlers.update(claims_keeper.handlers(node))
     handlers[unblinding.PATH] = unblinding.handler(node)
     handlers.update(supply_exchange.handlers(node))
+    handlers.update(confirming.handlers(node))
     handlers[delivery.PATH] = lambda sender, body: delivery.take(node, TAKERS, sender, body)
     if erasing.forgotten(node):
         node.close()
-        raise RestoreRefused(
-            "the ledger tells of an erasure that neither this vault nor its list knows: restore with the newest list"
-        )
+        raise RestoreRefused(f"{erasing.FORGOTTEN}: restore with the newest list")
     handlers[rounds.PATH] = rounds.Rounds(node).answer
     handlers[auditing.PATH] = lambda sender, body: auditing.answer(node, sender, body)
     pairs.tell_index(node)

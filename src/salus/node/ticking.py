@@ -33,6 +33,9 @@ ERASE_SECONDS: Final = 60.0  # deadlines of days
 EXPIRE_SECONDS: Final = 600.0  # keys of days
 EXTRACT_SECONDS: Final = 60.0  # who withdraws is taken out of extracts
 NOTICE_SECONDS: Final = 5.0
+CONFIRM_SECONDS: Final = 1.0
+OF_NO_PATIENT: Final = frozenset({"confirm", "anchor", "purge", "erase", "expire"})
+"""What goes on while the node cannot know whom it erased."""
 IMPORT_SECONDS: Final = 1.0
 MATCH_SECONDS: Final = 30.0  # who a new patient is, people decide within days
 
@@ -70,6 +73,7 @@ class Ticker:
     def _jobs(self, node: MemberNode) -> list["Job"]:
         post = post_of(node.config.notices)
         jobs: list[Job] = [
+            ("confirm", lambda: CONFIRM_SECONDS, lambda: node.withheld(ask=True)),
             ("anchor", lambda: _anchor_seconds(node), lambda: anchor(node)),
             ("deliver", lambda: DELIVER_SECONDS, lambda: deliver_due(node)),
             ("purge", lambda: PURGE_SECONDS, lambda: confirm_and_purge(node)),
@@ -91,6 +95,8 @@ class Ticker:
         ended = False
         try:
             while not self._end.wait(seconds()):
+                if name not in OF_NO_PATIENT and self._node.withheld(ask=False) is not None:
+                    continue
                 try:
                     work()
                     failed = ""

@@ -13,19 +13,23 @@ import inspect
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from enum import Enum
-from typing import Annotated, Any, Generic, Protocol, TypeVar, get_type_hints
+from typing import Annotated, Any, Final, Generic, Protocol, TypeVar, cast, get_type_hints
 
 import msgspec
 from msgspec import Meta
 
 from salus.node.config import Config
-from salus.node.errors import Conflict
+from salus.node.errors import Conflict, EdgeError
 from salus.node.fields import gaps
 from salus.node.smart.scopes import Access
 
 N = TypeVar("N")
 Q = TypeVar("Q", bound=msgspec.Struct)
 R = TypeVar("R", bound=msgspec.Struct)
+OF_NO_PATIENT: Final = frozenset(
+    {"about", "backup", "deliveries", "erasure", "export", "ledger", "network", "operator", "replay", "tx"}
+)
+"""Domains whose use cases say nothing about patients: they run while a node cannot know whom it erased."""
 
 
 class Message(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -53,6 +57,9 @@ class Node(Protocol):
 
     def trouble(self) -> str:
         """Return "" while it serves, else the code of what keeps it from serving."""
+
+    def withheld(self, *, ask: bool) -> EdgeError | None:
+        """Return why it says and takes nothing about patients now, or None; `ask`: find out anew, which may take seconds."""
 
     def measures(self) -> Mapping[str, int | float]:
         """Return the present value of each gauge that it keeps, by name (`ledger_height`): numbers about no person."""
@@ -170,6 +177,11 @@ class UseCase(Generic[N, Q, R]):
                     self.needs, "MADE_BY", "`salus network found` or `salus network join` makes a folder a node"
                 ),
             )
+        on_member = self.needs is not None and self.who.kind is not Kind.PATIENT  # else without a node, or on a wallet
+        if on_member and self.words[0] not in OF_NO_PATIENT:
+            refusal = cast("Node", node).withheld(ask=True)
+            if refusal is not None:
+                raise refusal
         offered = {"caller": caller, "progress": progress}
         return self.run(node, request, **{name: offered[name] for name in self.asks})
 

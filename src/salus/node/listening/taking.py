@@ -80,11 +80,14 @@ class Taking:
         control = message.control
         config = self._node.config.hl7
         try:
+            refusal = self._node.withheld(ask=True)
+            if refusal is not None:
+                raise refusal
             told = convert(message, naming_of(config, message), test_system=config.test_system)
             self._write(message, self._newer(told))
-        except MessageRefused as refusal:
-            self._hold(message, control, body, f"{refusal.place} {refusal.code}")
-            return self._answer(message, control, "AR" if refusal.code in REJECTED else "AE", refusal)
+        except MessageRefused as wrong:
+            self._hold(message, control, body, f"{wrong.place} {wrong.code}")
+            return self._answer(message, control, "AR" if wrong.code in REJECTED else "AE", wrong)
         except SalusError as error:
             edge = edge_error(error)
             if edge is None:

@@ -15,6 +15,7 @@ from salus.engines.embedded import found
 from salus.engines.errors import EngineError
 from salus.engines.follower import join
 from salus.engines.store import LedgerStore, lmdb_store
+from salus.node.confirming import lies_apart
 from salus.node.errors import Conflict, Malformed, Refused, Unavailable
 from salus.node.exchange.wire import OverHttp
 from salus.node.member import Ports
@@ -86,6 +87,15 @@ class Found(Message, frozen=True):
         ),
     ] = ""
 
+    accept_forgetting: Annotated[
+        bool,
+        Meta(
+            description="Accept, founding alone with the list of erasures in the data folder, that this node, put back from an "
+            "old image of the folder, cannot know whom it erased since: nobody else holds the ledger that tells.",
+            examples=[True],
+        ),
+    ] = False
+
 
 class Founded(Message, frozen=True):
     """The ledger stands."""
@@ -125,9 +135,17 @@ def found_network(node: Unfounded, request: Found) -> Founded:
     """Found a ledger that this member orders and all founders keep.
 
     One member alone can found one too. A ledger kept by one organisation can be rewritten by it: only checkpoints that
-    others hold, a witness's above all, show it.
+    others hold, a witness's above all, show it. Alone, nobody else knows whom it erased: the list of erasures must lie
+    in another place (`erasures_file`), or it is accepted that a node put back from an old image cannot know.
     """
     folder = Path(node.config.data)
+    if not request.others and not lies_apart(node.config) and not request.accept_forgetting:
+        raise Malformed(
+            "network.erasures",
+            "put back from an old image of its folder, this node could not know whom it erased",
+            expected="erasures_file outside the data folder, on another disk",
+            todo="set it, or found with --accept-forgetting",
+        )
     founders = sorted((read_card(text) for text in (request.card, *request.others)), key=lambda one: one.id)
     now = node.now()
     genesis = Genesis(

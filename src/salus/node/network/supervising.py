@@ -291,6 +291,7 @@ class Seat:
         lines = [
             f"member = {json.dumps(self.member)}",
             f"data = {json.dumps(self.config.data)}",
+            f"erasures_file = {json.dumps(str(self.home / 'erasures'))}",
             "[http]",
             f"port = {self.config.http.port}",
             f"public_url = {json.dumps(self.url)}",

@@ -17,6 +17,7 @@ from salus.engines.cometbft.binary import VERSION, find
 from salus.engines.errors import EngineError
 from salus.engines.replay import replay
 from salus.node.config import Config
+from salus.node.confirming import lies_apart
 from salus.node.local import Opener, owned
 from salus.node.mapping import edge_error
 from salus.node.member import MemberNode
@@ -110,6 +111,8 @@ def _erasures(config: Config, folder: Path) -> Finding:
     path = erasures_path(config, folder)
     apart = path.exists() and path.stat().st_dev != folder.stat().st_dev
     told = "on another disk than the vault" if apart else "on the same disk as the vault: an old image brings both back"
+    if not apart and lies_apart(config):
+        told = "outside the data folder, on the same disk: an image of the disk brings both back"
     if not path.exists() and (folder / VAULT).exists():
         told = "is not there: the vault does not open without it"
     return Finding("erasures", apart, told, "move the list to another disk and set erasures_file")
