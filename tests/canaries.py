@@ -42,7 +42,6 @@ CANARIES: Mapping[str, Callable[[str], dict[str, Any]]] = {
     "claims.ask-information": lambda canary: {"case": LINK, "question": canary},
     "claims.audit": lambda canary: {"file": base64(f"ISA*{canary}"), "rates": base64(f'[{{"payer": "{canary}"}}]')},
     "claims.check": lambda canary: {"file": base64(f"ISA*{canary}")},
-    "claims.check-plan": lambda canary: {"plan": base64(f'{{"name": "{canary}"}}')},
     "claims.cases": lambda _: {},
     "claims.correct": lambda _: {"case": LINK},
     "claims.decide": lambda canary: {
@@ -59,6 +58,7 @@ CANARIES: Mapping[str, Callable[[str], dict[str, Any]]] = {
     "claims.explain": lambda _: {"case": LINK},
     "claims.inform": lambda canary: {"case": LINK, "statement": canary, "attachment": base64(canary)},
     "claims.open-year": lambda canary: {"plan": base64(f'{{"name": "{canary}"}}'), "payers": []},
+    "claims.post": lambda canary: {"file": base64(f"ISA*{canary}")},
     "claims.recompute": lambda canary: {"case": LINK, "rates": base64(f'[{{"payer": "{canary}"}}]')},
     "claims.rule": lambda canary: {"case": LINK, "verdict": "uphold", "basis": canary},
     "claims.secondary": lambda canary: {
@@ -142,6 +142,17 @@ CANARIES: Mapping[str, Callable[[str], dict[str, Any]]] = {
     "person.dismiss": lambda word: {"subject": word},
     "person.issue": lambda word: {"subject": word, "role": word, "purposes": ["TREAT"], "key": GRANT},
     "person.sign-in": lambda word: {"subject": word, "role": word, "purposes": ["TREAT"]},
+    "plan.check": lambda canary: {"plan": base64(f'{{"name": "{canary}"}}')},
+    "plan.compare": lambda canary: {"plan": base64(f'{{"name": "{canary}"}}')},
+    "plan.publish": lambda canary: {"plan": base64(f'{{"name": "{canary}"}}')},
+    "plan.replay": lambda canary: {
+        "plan": base64(f'{{"name": "{canary}"}}'),
+        "old": base64("{}"),
+        "file": base64(f"ISA*{canary}"),
+        "rates": base64("[]"),
+        "members": base64(canary),
+        "day": "20250315",
+    },
     "records.anchor": lambda _: {},
     "records.chart": lambda word: {"link": LINK, "types": [word]},
     "records.check": lambda _: {},

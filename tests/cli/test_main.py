@@ -174,6 +174,6 @@ def test_what_is_checked_and_not_sound_ends_with_exit_code_1(monkeypatch, tmp_pa
     assert "sound: true" in capfd.readouterr().out
     assert program.main(["fhir", "check", "good.ndjson", "bad.ndjson", "--only", "good"]) == 1
     assert capfd.readouterr().out == "1\n"
-    assert program.main(["claims", "check-plan", "--plan", "bad.ndjson"]) == 1
+    assert program.main(["plan", "check", "--plan", "bad.ndjson"]) == 1
     assert program.main(["fhir", "check", "none.ndjson"]) == 1
     assert sorted(one.name for one in tmp_path.iterdir()) == ["bad.ndjson", "good.ndjson"]  # no data folder

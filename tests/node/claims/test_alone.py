@@ -5,8 +5,9 @@ from pathlib import Path
 import msgspec
 import pytest
 
-from salus.node.claims import adjudicate_claims, audit_remittance, check_plan_document
-from salus.node.claims.alone import AdjudicateClaims, AuditRemittance, CheckPlan
+from salus.node.claims import adjudicate_claims, audit_remittance, check_plan_document, replay_claims
+from salus.node.claims.alone import AdjudicateClaims, AuditRemittance
+from salus.node.claims.plans import CheckPlan, ReplayClaims
 from salus.node.config import Config
 from salus.node.errors import Conflict, Malformed
 from salus.node.local import Bare
@@ -93,6 +94,27 @@ def test_a_plan_is_checked(node: Bare) -> None:
     told = check_plan_document(node, CheckPlan(plan=JSON(gap)))
     assert told.faults == ("/benefits/2/limit: unknown-limit, expected a limit of /limits, got therapy",)
     assert not check_plan_document(node, CheckPlan(plan=b"no")).sound
+
+
+def test_old_claims_are_replayed_under_a_new_version(node: Bare) -> None:
+    dearer = msgspec.structs.replace(PLAN.benefits[2], coinsurance=3000)
+    new = msgspec.structs.replace(PLAN, version="2025.2", benefits=(*PLAN.benefits[:2], dearer, *PLAN.benefits[3:]))
+    ask = ReplayClaims(
+        plan=JSON(new),
+        old=JSON(PLAN),
+        file=file_of(claim(), claim(line(1, "S9129", 9000), identifier="A2")),
+        rates=JSON([RATES]),
+        members=JSON(MEMBERS),
+        day="20250315",
+    )
+    told = replay_claims(node, ask)
+    assert (told.replayed, told.cents) == (2, -800)
+    assert [(one.claim, one.status, one.paid, one.patient, one.lines) for one in told.changes] == [
+        ("C00000002", "paid", (6400, 5600), (1600, 2400), (1,))
+    ]
+    assert replay_claims(node, msgspec.structs.replace(ask, plan=ask.old)).changes == ()
+    with pytest.raises(Malformed, match=r"claims\.unreadable"):
+        replay_claims(node, msgspec.structs.replace(ask, file=b"no"))
 
 
 def test_the_sample_day_is_decided_as_its_page_says(node: Bare, tmp_path: Path) -> None:

@@ -6,6 +6,7 @@ import msgspec
 
 from salus.agreements.claims.decide import decide
 from salus.agreements.claims.decision import Decision, Facts
+from salus.agreements.claims.history import History
 from salus.agreements.claims.plan import Plan
 from salus.agreements.claims.rates import Rates
 from salus.interop.x12.claim import Claim
@@ -28,6 +29,20 @@ class Change(msgspec.Struct, frozen=True):
     after: tuple[str, int, int]
     lines: tuple[int, ...]
     """Numbers of the lines that differ."""
+
+
+def replayed(
+    claims: Iterable[Claim], plan: Plan, rates: Iterable[Rates], history: History, day: str
+) -> tuple[Case, ...]:
+    """Decide claims in turn under a plan, each in the history of the next; return each with what it was decided on."""
+    contracts = {part.provider: part for part in rates if part.payer == plan.payer}
+    cases: list[Case] = []
+    for number, claim in enumerate(claims, 1):
+        contract = contracts.get(claim.billing.identifier)
+        facts = history.draw(claim, plan, contract, received=day, decided=day, control=f"C{number:08d}")
+        history.record(decide(claim, plan, contract, facts))
+        cases.append(Case(claim, contract, facts))
+    return tuple(cases)
 
 
 def _told(decision: Decision) -> tuple[str, int, int]:

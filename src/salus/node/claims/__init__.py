@@ -1,12 +1,14 @@
 """Billing and claims at a node: one organisation on its own files, and a provider and a payer as two members."""
 
-from salus.node.claims.alone import adjudicate_claims, audit_remittance, check_plan_document
+from salus.node.claims.alone import adjudicate_claims, audit_remittance
 from salus.node.claims.approving import approve, ask_approval, list_approvals, timeliness
 from salus.node.claims.asking import ask_information, inform, list_answers, withdraw_claim
 from salus.node.claims.deciding import correct_claim, decide_claims, rule_on_claim
 from salus.node.claims.inquiring import check_claims, tell_eligibility, tell_status
 from salus.node.claims.keeper import open_year, share_year
 from salus.node.claims.listing import explain_case, list_cases, recompute_decision
+from salus.node.claims.plans import check_plan_document, compare_plans, publish_plan, replay_claims
+from salus.node.claims.posting import post_remittance
 from salus.node.claims.submitting import dispute_decision, submit_claims, submit_secondary
 
 __all__ = [
@@ -17,6 +19,7 @@ __all__ = [
     "audit_remittance",
     "check_claims",
     "check_plan_document",
+    "compare_plans",
     "correct_claim",
     "decide_claims",
     "dispute_decision",
@@ -26,7 +29,10 @@ __all__ = [
     "list_approvals",
     "list_cases",
     "open_year",
+    "post_remittance",
+    "publish_plan",
     "recompute_decision",
+    "replay_claims",
     "rule_on_claim",
     "share_year",
     "submit_claims",

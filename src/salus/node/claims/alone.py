@@ -1,4 +1,4 @@
-"""A file of claims decided, a remittance audited, a plan checked: from files in one command, without a network."""
+"""A file of claims decided, a remittance audited: from files in one command, without a network."""
 
 from pathlib import Path
 from typing import Annotated, Final
@@ -8,8 +8,6 @@ from msgspec import Meta
 from salus.agreements.claims.alone import Outcome, Settings, adjudicate
 from salus.agreements.claims.audit import audit
 from salus.agreements.claims.page import dollars
-from salus.agreements.claims.plan import DocumentRefused, read_plan
-from salus.agreements.claims.plan_check import check_plan
 from salus.interop.x12.calendar import date_of, is_date
 from salus.interop.x12.envelope import Stamp
 from salus.interop.x12.tokens import Unreadable
@@ -67,18 +65,6 @@ class RemittanceAudited(Verdict, frozen=True):
     shortfalls: Annotated[tuple[str, ...], Meta(description="Lines below the agreed price, with the clause.")]
     missing: Annotated[int, Meta(description="Sum below the agreed prices, cents.")]
     unpriced: Annotated[int, Meta(description="Lines for which the contract has no price.")]
-
-
-class CheckPlan(Message, frozen=True):
-    """A plan document."""
-
-    plan: Annotated[bytes, Meta(description="The plan document, JSON.", examples=[b"{}"])]
-
-
-class PlanChecked(Verdict, frozen=True):
-    """What is wrong with it."""
-
-    faults: Annotated[tuple[str, ...], Meta(description="JSON pointer, rule, what was expected, what stands there.")]
 
 
 def _day(node: Node, text: str) -> str:
@@ -159,16 +145,3 @@ def audit_remittance(node: Node, request: AuditRemittance) -> RemittanceAudited:
     return RemittanceAudited(
         sound=sound, faults=faults, shortfalls=short, missing=found.missing, unpriced=len(found.unpriced)
     )
-
-
-@use_case("claims.check-plan", who=OPERATOR)
-def check_plan_document(node: Node, request: CheckPlan) -> PlanChecked:  # noqa: ARG001 -- a use case's shape
-    """Check a plan document for gaps, overlaps, unknown codes and impossible amounts."""
-    try:
-        plan = read_plan(request.plan)
-    except DocumentRefused as wrong:
-        return PlanChecked(sound=False, faults=(str(wrong),))
-    faults = tuple(
-        f"{part.pointer}: {part.rule}, expected {part.expected}, got {part.got}" for part in check_plan(plan)
-    )
-    return PlanChecked(sound=not faults, faults=faults)

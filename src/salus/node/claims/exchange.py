@@ -35,6 +35,7 @@ from salus.node.claims.dossiers import (
     keep,
     kept_of,
 )
+from salus.node.claims.versions import PublishedPlan, take_version
 from salus.node.errors import Conflict, Forbidden, Malformed, NotFound
 from salus.node.exchange.documents import open_document
 from salus.node.member import MemberNode
@@ -84,6 +85,8 @@ class SentDecisions(Value, frozen=True):
     height: int
     plan: bytes
     decisions: tuple[SentDecision, ...]
+    published: PublishedPlan = PublishedPlan()
+    """Where the plan stands on the ledger, if it was published."""
 
 
 class SentRemittance(Value, frozen=True):
@@ -179,6 +182,7 @@ def take_decision(node: MemberNode, sender: str, envelope: bytes) -> None:
     sent = open_document(node, sender, DECISION, envelope, SentDecisions, code=UNOPENED)
     node.wait_for(sent.height)
     taken = [(one.case, _decided(node, sender, sent.plan, one)) for one in sent.decisions]
+    take_version(node, sender, sent.plan, sent.published)
     keep(node, taken, {f"plan/{digest('salus/v1/claims-plan', sent.plan).hex()}": sent.plan})
 
 

@@ -10,6 +10,7 @@ from salus.contracts.claims import port
 from salus.node.claims import documents
 from salus.node.claims.dossiers import Dossier, Round, dossier_of, kept_cases, plan_of
 from salus.node.claims.exchange import made_again, read_decision
+from salus.node.claims.versions import published
 from salus.node.errors import NotFound
 from salus.node.member import MemberNode
 from salus.node.records.charts import moment
@@ -69,6 +70,7 @@ class CaseExplained(Message, frozen=True):
     """The decision in plain words."""
 
     page: Annotated[str, Meta(description="Each line and what was taken off it: code, clause, remedy (Markdown).")]
+    published: Annotated[str, Meta(description="Since when the ledger holds the plan, UTC; empty if it does not.")]
     trace: Annotated[tuple[str, ...], Meta(description="Each step: rule, clause, cents payable before and after.")]
 
 
@@ -96,7 +98,10 @@ def explain_case(node: MemberNode, request: ExplainCase) -> CaseExplained:
         f"{one.step}{f' line {one.line}' if one.line else ''}: {one.rule} ({one.clause}): {one.before} -> {one.after}"
         for one in decision.trace
     )
-    return CaseExplained(page=page((decision,), documents.plan(plan_of(node, last)), ()), trace=trace)
+    document = plan_of(node, last)
+    known = published(node, document)
+    since = moment(node.ledger.store.header(known.height).time) if known is not None else ""
+    return CaseExplained(page=page((decision,), documents.plan(document), ()), published=since, trace=trace)
 
 
 def _decided(kept: Dossier) -> Round | None:

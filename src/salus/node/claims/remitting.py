@@ -35,6 +35,7 @@ from salus.node.claims.exchange import (
     remitted,
 )
 from salus.node.claims.keeper import accumulators_of
+from salus.node.claims.versions import PublishedPlan, published
 from salus.node.errors import Unavailable
 from salus.node.exchange.documents import Telling, disclose
 from salus.node.member import MemberNode
@@ -100,7 +101,15 @@ class Remitter:
                 sent = tuple(one.last.decided for _, one in some if one.last.decided is not None)
                 plan = plan_of(node, some[0][1].last)
                 lines = [line_of(links_by[case], provider, "Decision") for case, _ in some]
-                disclose(node, Telling(provider, DECISION, SentDecisions(height, plan, sent), lines))
+                disclose(
+                    node,
+                    Telling(
+                        provider,
+                        DECISION,
+                        SentDecisions(height, plan, sent, published(node, plan) or PublishedPlan()),
+                        lines,
+                    ),
+                )
                 keep(node, [(case, _told(one, links_by[case])) for case, one in some])
 
     def _fix(self, provider: str, cases: Sequence[tuple[bytes, Dossier]]) -> int:
