@@ -620,23 +620,6 @@ class ClaimsChecked(msgspec.Struct, frozen=True, kw_only=True):
     """Deviations that are read and lose nothing."""
 
 
-class CheckPlan(msgspec.Struct, frozen=True, kw_only=True):
-    """A plan document."""
-
-    plan: bytes
-    """The plan document, JSON."""
-
-
-class PlanChecked(msgspec.Struct, frozen=True, kw_only=True):
-    """What is wrong with it."""
-
-    sound: bool
-    """Whether nothing was found; if not, the command's exit code is 1."""
-
-    faults: tuple[str, ...]
-    """JSON pointer, rule, what was expected, what stands there."""
-
-
 class CorrectClaim(msgspec.Struct, frozen=True, kw_only=True):
     """A decided case that the payer decides again."""
 
@@ -736,6 +719,9 @@ class CaseExplained(msgspec.Struct, frozen=True, kw_only=True):
     page: str
     """Each line and what was taken off it: code, clause, remedy (Markdown)."""
 
+    published: str
+    """Since when the ledger holds the plan, UTC; empty if it does not."""
+
     trace: tuple[str, ...]
     """Each step: rule, clause, cents payable before and after."""
 
@@ -775,6 +761,63 @@ class YearOpened(msgspec.Struct, frozen=True, kw_only=True):
 
     year: str
     """Its id, hexadecimal: for the other payers."""
+
+
+class PostRemittance(msgspec.Struct, frozen=True, kw_only=True):
+    """A remittance, or none for all that this node has received; and the contract."""
+
+    file: bytes = b''
+    """An X12 835 file; default all that came through the network."""
+
+    claims: bytes = b''
+    """An 837 file with the claims; default those sent from here."""
+
+    rates: bytes = b'[]'
+    """One's own rates documents, a JSON list."""
+
+
+class PostedClaimLine(msgspec.Struct, frozen=True, kw_only=True):
+    """One claim after posting. charge = paid + written_off + patient + denied + open."""
+
+    claim: str
+    """The own number of the claim."""
+
+    charge: int
+    """Charged, cents."""
+
+    paid: int
+    """Paid by all payers, cents."""
+
+    written_off: int
+    """Taken by contract, cents."""
+
+    patient: int
+    """The patient's share by the latest decision, cents."""
+
+    denied: int
+    """Denied, neither written off nor the patient's share, cents."""
+
+    open: int
+    """What no decision told of, cents."""
+
+
+class RemittancePosted(msgspec.Struct, frozen=True, kw_only=True):
+    """What each claim got, and what a person must look at."""
+
+    sound: bool
+    """Whether nothing was found; if not, the command's exit code is 1."""
+
+    posted: tuple[PostedClaimLine, ...]
+    """Claims that a payment found."""
+
+    unmatched: tuple[str, ...]
+    """Trace number, payer's number, and why nothing of one's own is posted."""
+
+    faults: tuple[str, ...]
+    """What does not balance, by place and rule."""
+
+    missing: int
+    """Sum below the agreed prices, cents."""
 
 
 class RecomputeDecision(msgspec.Struct, frozen=True, kw_only=True):
@@ -2511,6 +2554,107 @@ class SignIn(msgspec.Struct, frozen=True, kw_only=True):
 
     passkey: bool = False
     """Whether the person may make a passkey, and come back with it in this role until dismissed."""
+
+
+class CheckPlan(msgspec.Struct, frozen=True, kw_only=True):
+    """A plan document."""
+
+    plan: bytes
+    """The plan document, JSON."""
+
+
+class PlanChecked(msgspec.Struct, frozen=True, kw_only=True):
+    """What is wrong with it."""
+
+    sound: bool
+    """Whether nothing was found; if not, the command's exit code is 1."""
+
+    faults: tuple[str, ...]
+    """JSON pointer, rule, what was expected, what stands there."""
+
+
+class ComparePlans(msgspec.Struct, frozen=True, kw_only=True):
+    """A new version of a plan."""
+
+    plan: bytes
+    """The new version, JSON."""
+
+
+class PlanChange(msgspec.Struct, frozen=True, kw_only=True):
+    """One decision that changes. Amounts in cents."""
+
+    claim: str
+    """The payer's number of the claim."""
+
+    status: str
+    """Status before and after."""
+
+    paid: tuple[int, ...]
+    """Paid before and after."""
+
+    patient: tuple[int, ...]
+    """The patient's share before and after."""
+
+    lines: tuple[int, ...]
+    """Numbers of the lines that change."""
+
+
+class PlansCompared(msgspec.Struct, frozen=True, kw_only=True):
+    """What a new version changes, each claim on the facts that it was decided on."""
+
+    replayed: int
+    """Claims decided under both versions."""
+
+    changes: tuple[PlanChange, ...]
+    """Every decision that changes."""
+
+    cents: int
+    """Sum of what is paid more, cents; negative for less."""
+
+
+class PublishPlan(msgspec.Struct, frozen=True, kw_only=True):
+    """A plan document that is to decide."""
+
+    plan: bytes
+    """The plan document, JSON."""
+
+
+class PlanPublished(msgspec.Struct, frozen=True, kw_only=True):
+    """The version stands on the ledger, by a salted digest that tells nothing of it."""
+
+    height: int
+    """Block that holds it."""
+
+    transaction: str
+    """Transaction that holds it, hexadecimal."""
+
+    since: str
+    """First day that it is for, CCYYMMDD."""
+
+    until: str
+    """Last day that it is for, CCYYMMDD."""
+
+
+class ReplayClaims(msgspec.Struct, frozen=True, kw_only=True):
+    """Old claims, and two versions of the plan that decides them."""
+
+    plan: bytes
+    """The new version, JSON."""
+
+    old: bytes
+    """The version before it, JSON."""
+
+    file: bytes
+    """The X12 837 file of old claims."""
+
+    rates: bytes
+    """The rates documents, a JSON list."""
+
+    members: bytes
+    """Who is covered: a members document or an 834."""
+
+    day: str
+    """Day the claims came and were decided, CCYYMMDD."""
 
 
 class AnchorRecords(msgspec.Struct, frozen=True, kw_only=True):
@@ -4758,10 +4902,6 @@ class ClaimsCases:
         """Check an X12 file as its receiver would: syntax, guide, balance, situation, codes. Nothing is sent or kept. For: operator."""
         return self._connection.ask('/api/claims/check', request, ClaimsChecked)
 
-    def check_plan(self, request: CheckPlan) -> PlanChecked:
-        """Check a plan document for gaps, overlaps, unknown codes and impossible amounts. For: operator."""
-        return self._connection.ask('/api/claims/check-plan', request, PlanChecked)
-
     def correct(self, request: CorrectClaim) -> CorrectionOpened:
         """Open a decided case for the payer's own correction: the same claim, decided again by the next `claims decide`. For: operator."""
         return self._connection.ask('/api/claims/correct', request, CorrectionOpened)
@@ -4789,6 +4929,10 @@ class ClaimsCases:
     def open_year(self, request: OpenYear) -> YearOpened:
         """Keep the accumulators of a plan year: on the ledger stands one root for each batch of moves. For: operator."""
         return self._connection.ask('/api/claims/open-year', request, YearOpened)
+
+    def post(self, request: PostRemittance) -> RemittancePosted:
+        """Post a received 835 to one's own claims and hold it against one's contract. Nothing is guessed, nothing stored. For: operator."""
+        return self._connection.ask('/api/claims/post', request, RemittancePosted)
 
     def recompute(self, request: RecomputeDecision) -> DecisionRecomputed:
         """Make a decision again from plan and facts as sent and one's own contract; name the step where the two part. For: operator."""
@@ -5177,6 +5321,29 @@ class PersonCases:
         return self._connection.ask('/api/person/sign-in', request, SignInLink)
 
 
+class PlanCases:
+    """Use cases about plan."""
+
+    def __init__(self, connection: Connection) -> None:
+        self._connection = connection
+
+    def check(self, request: CheckPlan) -> PlanChecked:
+        """Check a plan document for gaps, overlaps, unknown codes and impossible amounts. For: operator."""
+        return self._connection.ask('/api/plan/check', request, PlanChecked)
+
+    def compare(self, request: ComparePlans) -> PlansCompared:
+        """Decide the claims of this payer again under a new version of its plan, and list every decision that changes. For: operator."""
+        return self._connection.ask('/api/plan/compare', request, PlansCompared)
+
+    def publish(self, request: PublishPlan) -> PlanPublished:
+        """Commit a plan's version and its days before it decides: whoever is shown the plan later can prove since when it stood. For: operator."""
+        return self._connection.ask('/api/plan/publish', request, PlanPublished)
+
+    def replay(self, request: ReplayClaims) -> PlansCompared:
+        """Decide a file of old claims under two versions of a plan, and list every decision that changes. For: operator."""
+        return self._connection.ask('/api/plan/replay', request, PlansCompared)
+
+
 class RecordsCases:
     """Use cases about records."""
 
@@ -5536,6 +5703,7 @@ class Salus:
         self.network = NetworkCases(connection)
         self.operator = OperatorCases(connection)
         self.person = PersonCases(connection)
+        self.plan = PlanCases(connection)
         self.records = RecordsCases(connection)
         self.research = ResearchCases(connection)
         self.supply = SupplyCases(connection)
