@@ -228,13 +228,15 @@ CANARIES: Mapping[str, Callable[[str], dict[str, Any]]] = {
     },
     "trial.consent": lambda word: {"study": LINK, "assigner": "urn:mrn:north", "identifier": word, "language": "en"},
     "trial.deal": lambda _: {"study": LINK, "trustees": ["north"], "threshold": 1},
-    "trial.draft": lambda word: {
+    "trial.act": lambda word: {
         "study": LINK,
         "subject": LINK,
         "person": GRANT,
         "kind": "visit",
         "fields": [f"term={word}"],
     },
+    "trial.draft": lambda word: {"protocol": base64(f'{{"{word}": 1}}')},
+    "trial.design": lambda _: {"participants": 4},
     "trial.enrol": lambda word: {"study": LINK, "subject": LINK, "stratum": word},
     "trial.key": lambda _: {"study": LINK},
     "trial.lock": lambda _: {"study": LINK},

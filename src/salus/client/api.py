@@ -4006,6 +4006,35 @@ class TokenIssued(msgspec.Struct, frozen=True, kw_only=True):
     """When it ends, UTC."""
 
 
+class DraftAct(msgspec.Struct, frozen=True, kw_only=True):
+    """An act for a person to sign on their own device."""
+
+    study: str
+    """Id of the study."""
+
+    subject: str
+    """The participant at this site; empty: the site's delegations."""
+
+    person: str
+    """The acting person's public key."""
+
+    kind: str
+    """Kind of act."""
+
+    clinical: str = ''
+    """When it happened, ISO 8601."""
+
+    fields: tuple[str, ...] = ()
+    """NAME=VALUE."""
+
+
+class ActDrafted(msgspec.Struct, frozen=True, kw_only=True):
+    """What is to be signed: Ed25519 over the framed bytes, label `salus/v1/trial-act`."""
+
+    act: str
+    """The act's bytes, hexadecimal."""
+
+
 class AmendTrial(msgspec.Struct, frozen=True, kw_only=True):
     """A new version of the definition."""
 
@@ -4235,33 +4264,62 @@ class SharesDealt(msgspec.Struct, frozen=True, kw_only=True):
     """Dealings here so far, the own included."""
 
 
-class DraftAct(msgspec.Struct, frozen=True, kw_only=True):
-    """An act for a person to sign on their own device."""
+class DesignTrial(msgspec.Struct, frozen=True, kw_only=True):
+    """A scheme that a trial may draw by."""
 
-    study: str
-    """Id of the study."""
+    method: str = 'blocks'
+    """simple, blocks, big-stick."""
 
-    subject: str
-    """The participant at this site; empty: the site's delegations."""
+    ratio: tuple[int, ...] | msgspec.UnsetType = msgspec.UNSET
+    """Ratio of the arms."""
 
-    person: str
-    """The acting person's public key."""
+    sizes: tuple[int, ...] | msgspec.UnsetType = msgspec.UNSET
+    """Block sizes."""
 
-    kind: str
-    """Kind of act."""
+    bound: int = 3
+    """Bound of a big stick."""
 
-    clinical: str = ''
-    """When it happened, ISO 8601."""
-
-    fields: tuple[str, ...] = ()
-    """NAME=VALUE."""
+    participants: int = 240
+    """Participants of a stratum."""
 
 
-class ActDrafted(msgspec.Struct, frozen=True, kw_only=True):
-    """What is to be signed: Ed25519 over the framed bytes, label `salus/v1/trial-act`."""
+class TrialDesigned(msgspec.Struct, frozen=True, kw_only=True):
+    """How often the next arm can be guessed by who sees all arms before."""
 
-    act: str
-    """The act's bytes, hexadecimal."""
+    share: str
+    """Share of right guesses."""
+
+    blind: str
+    """Share of who sees no arm."""
+
+    others: tuple[str, ...]
+    """The share under other schemes for the same arms."""
+
+
+class DraftTrial(msgspec.Struct, frozen=True, kw_only=True):
+    """A protocol, and where its first definition goes."""
+
+    protocol: bytes
+    """The USDM 4.0 file, JSON, gzip or not."""
+
+    folder: str = ''
+    """Where terms.json and sap.ars.json go; nothing there is written over. Empty: they are told only."""
+
+
+class TrialDrafted(msgspec.Struct, frozen=True, kw_only=True):
+    """A first definition. It is refused at signing until its gaps are filled."""
+
+    terms: str
+    """The terms, JSON."""
+
+    analysis: str
+    """The analysis plan, JSON."""
+
+    forms: tuple[str, ...]
+    """What each activity collects, from biomedical concepts."""
+
+    gaps: tuple[str, ...]
+    """What is to be filled in, by JSON pointer."""
 
 
 class EnrolSubject(msgspec.Struct, frozen=True, kw_only=True):
@@ -5551,6 +5609,10 @@ class TrialCases:
     def __init__(self, connection: Connection) -> None:
         self._connection = connection
 
+    def act(self, request: DraftAct) -> ActDrafted:
+        """Draft the next act of a chain, for a person to sign with their own key. For: operator."""
+        return self._connection.ask('/api/trial/act', request, ActDrafted)
+
     def amend(self, request: AmendTrial) -> TrialAmended:
         """Propose an amendment as the sponsor, and send it to every party and site. For: operator."""
         return self._connection.ask('/api/trial/amend', request, TrialAmended)
@@ -5583,9 +5645,13 @@ class TrialCases:
         """Deal shares of a threshold key to its trustees, sealed to each. A share that does not fit names its dealer. For: operator."""
         return self._connection.ask('/api/trial/deal', request, SharesDealt)
 
-    def draft(self, request: DraftAct) -> ActDrafted:
-        """Draft the next act of a chain, for a person to sign with their own key. For: operator."""
-        return self._connection.ask('/api/trial/draft', request, ActDrafted)
+    def design(self, request: DesignTrial) -> TrialDesigned:
+        """Tell how often the next arm can be guessed under a scheme, in an open trial, beside other schemes. For: operator."""
+        return self._connection.ask('/api/trial/design', request, TrialDesigned)
+
+    def draft(self, request: DraftTrial) -> TrialDrafted:
+        """Write a first definition from a protocol: outcomes, criteria and arms as it names them, every gap marked. For: operator."""
+        return self._connection.ask('/api/trial/draft', request, TrialDrafted)
 
     def enrol(self, request: EnrolSubject) -> SubjectEnrolled:
         """Enrol a participant: the ledger gets a one-time key, a stratum tag and commitments; dispensers get the evidence. For: operator."""

@@ -13,7 +13,6 @@ from salus.agreements.trials.draws import (
     Simple,
     check_scheme,
     draw_message,
-    guessed_share,
     next_arm,
     number,
     replay,
@@ -76,27 +75,6 @@ def test_a_big_stick_keeps_its_bound(signatures):
     for arm in arms_of(BigStick(3), signatures):
         ahead += 1 - 2 * arm
         assert abs(ahead) <= 3
-
-
-@pytest.mark.parametrize(
-    ("scheme", "share"),
-    [
-        (Simple((1, 1)), 0.50),
-        (Blocks((1, 1), (2,), bytes(32)), 0.751),
-        (Blocks((1, 1), (4,), bytes(32)), 0.708),
-        (Blocks((1, 1), (6,), bytes(32)), 0.683),
-        (BLOCKS, 0.681),
-        (BigStick(3), 0.581),
-        (BigStick(4), 0.561),
-    ],
-)
-def test_how_often_the_next_arm_can_be_guessed(scheme, share):
-    source = random.Random(7)
-    twice = guesses = 0
-    for trial in range(40):
-        found = guessed_share(scheme, [source.getrandbits(512) for _ in range(240)], trial.to_bytes(2, "big"))
-        twice, guesses = twice + found[0], guesses + found[1]
-    assert abs(twice / 2 / guesses - share) < 0.01
 
 
 @pytest.mark.parametrize(

@@ -158,18 +158,3 @@ def replay(
         recorded = arms[stratum]
         wrong += [(stratum, place) for place, arm in enumerate(given) if arm != recorded[place]]
     return tuple(wrong)
-
-
-def guessed_share(scheme: Scheme, numbers: Sequence[int], stratum: bytes = b"") -> tuple[int, int]:
-    """Return (twice the expected right guesses, guesses) of one who sees all past arms and bets on the rarer one.
-
-    The convergence strategy of Blackwell and Hodges for two arms; a tie counts half a right guess.
-    """
-    before: list[int] = []
-    twice = 0
-    for drawn in numbers:
-        ahead = before.count(0) - before.count(1)
-        arm = next_arm(scheme, stratum, before, drawn)
-        twice += 1 if ahead == 0 else 2 * (arm == int(ahead > 0))
-        before.append(arm)
-    return twice, len(before)

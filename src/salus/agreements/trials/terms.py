@@ -32,8 +32,8 @@ class Randomisation(Part, frozen=True, kw_only=True):
     """How arms are drawn."""
 
     method: Literal["simple", "blocks", "big-stick", "external"]
-    arms: Annotated[tuple[Name, ...], Meta(min_length=2, max_length=16)]
-    """Ids of the protocol's arms; an allocation's number is the place in this list."""
+    arms: Annotated[tuple[Name, ...], Meta(max_length=16)]
+    """Ids of the protocol's arms; an allocation's number is the place in this list. At least two, unless `external`."""
     ratio: Annotated[tuple[Annotated[int, Meta(ge=1, le=100)], ...], Meta(max_length=16)] = ()
     size_commitment: Annotated[str, Meta(pattern=r"^([0-9a-f]{64})?$")] = ""
     """Digest of the hidden block sizes and their key, hexadecimal; blocks only."""
@@ -132,6 +132,8 @@ def check_terms(plan: Plan, terms: Terms, analyses: Sequence[str]) -> tuple[Find
     for place, criterion in enumerate(plan.criteria):
         if criterion.id not in named:
             found.append(Finding("criterion-unjudged", f"/criteria/{place}", f"who judges {criterion.id}"))
+    if not terms.consent_form.strip("0"):
+        found.append(Finding("placeholder", "/consent_form", "the digest of a form of informed consent"))
     known = {criterion.id for criterion in plan.criteria}
     found += [Finding("no-such-criterion", "/criteria", f"not {id_}") for id_ in sorted(named - known)]
     permilles = [look.permille for look in terms.looks]
@@ -154,6 +156,8 @@ def _randomisation(plan: Plan, terms: Randomisation) -> list[Finding]:
         found.append(Finding("scheme", "/randomisation", str(refused)))
     if terms.method not in {"big-stick", "external"} and len(terms.ratio) != len(terms.arms):
         found.append(Finding("ratio", "/randomisation/ratio", f"{len(terms.arms)} numbers"))
+    if terms.method == "big-stick" and len(terms.arms) != 2:
+        found.append(Finding("arms", "/randomisation/arms", "two arms: a big stick lies between two"))
     if (terms.method == "blocks") != bool(terms.size_commitment):
         found.append(Finding("sizes", "/randomisation/size_commitment", "for blocks, and for nothing else"))
     return found
@@ -171,8 +175,9 @@ def _outcomes(plan: Plan, terms: Terms, analyses: Sequence[str]) -> list[Finding
             found.append(Finding("no-such-endpoint", path, f"not {outcome.id}"))
         if outcome.analysis not in analyses:
             found.append(Finding("no-analysis", path, f"an analysis of the plan, not {outcome.analysis}"))
-        if any(word in outcome.measure.lower() for word in PLACEHOLDERS):
-            found.append(Finding("placeholder", path, "a measure"))
+        for what, text in (("measure", outcome.measure), ("time_frame", outcome.time_frame)):
+            if any(word in text.lower() for word in PLACEHOLDERS):
+                found.append(Finding("placeholder", f"{path}/{what}", f"a {what.replace('_', ' ')}"))
     for id_, endpoint in sorted(endpoints.items()):
         level = endpoint.level.lower()
         if ("primary" in level or "secondary" in level) and id_ not in told and id_ not in terms.excused:

@@ -20,6 +20,7 @@ from salus.node.trials.conducting import (
     take_consent,
     withdraw_consent,
 )
+from salus.node.trials.designing import design_trial, draft_trial
 from salus.node.trials.duties import list_payments, meet_clock, start_clock
 from salus.node.trials.founding import (
     amend_trial,
@@ -44,8 +45,10 @@ __all__ = [
     "commit_trial",
     "compare_outcomes",
     "deal_shares",
+    "design_trial",
     "do_work",
     "draft_act",
+    "draft_trial",
     "enrol_subject",
     "list_payments",
     "list_tasks",

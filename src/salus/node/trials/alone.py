@@ -82,7 +82,8 @@ def _opened(data: bytes, most: int) -> bytes:
     return opened
 
 
-def _plan(protocol: bytes) -> Plan:
+def plan_of(protocol: bytes) -> Plan:
+    """Return the plan of a protocol, gzip or not. Raises DocumentRefused, Malformed."""
     return compile_plan(read_usdm(_opened(protocol, MOST_BYTES)))
 
 
@@ -106,7 +107,7 @@ def _datasets(folder: Path) -> dict[str, Dataset]:
 def check_protocol(node: Node, request: CheckProtocol) -> ProtocolChecked:  # noqa: ARG001 -- a use case's shape
     """Compile a protocol and say what it becomes, or by rule and path why it does not."""
     try:
-        plan = _plan(request.protocol)
+        plan = plan_of(request.protocol)
     except DocumentRefused as wrong:
         faults = tuple(f"{each.rule} at {each.path or '/'}, expected {each.expected}" for each in wrong.findings)
         return ProtocolChecked(sound=False, faults=faults, visits=(), arms=0, criteria=0, endpoints=0, forms=0)
@@ -129,7 +130,7 @@ def check_trial(node: Node, request: CheckTrial) -> TrialChecked:  # noqa: ARG00
     the start and end dates of every other domain.
     """
     try:
-        plan = _plan(request.protocol)
+        plan = plan_of(request.protocol)
     except DocumentRefused as wrong:
         raise Malformed("trials.protocol", str(wrong), todo="`salus trial protocol` lists every finding") from None
     checked = check(plan, _datasets(Path(request.data)))

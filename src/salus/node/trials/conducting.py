@@ -1,4 +1,4 @@
-"""A site's work: `trial consent`, `withdraw`, `draft`, `record`, `enrol`, `send`, `tasks`; and `trial work` for all."""
+"""A site's work: `trial consent`, `withdraw`, `act`, `record`, `enrol`, `send`, `tasks`; and `trial work` for all."""
 
 from typing import Annotated, Final
 
@@ -272,7 +272,7 @@ def _chain(node: MemberNode, study: bytes, subject: bytes) -> tuple[bytes, list[
     return node.vault.house_link(), [Anchored(act, 0) for act in acts]
 
 
-@use_case("trial.draft", who=OPERATOR)
+@use_case("trial.act", who=OPERATOR)
 def draft_act(node: MemberNode, request: DraftAct) -> ActDrafted:
     """Draft the next act of a chain, for a person to sign with their own key."""
     study, subject = bytes.fromhex(request.study), bytes.fromhex(request.subject)

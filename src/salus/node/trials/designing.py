@@ -1,0 +1,128 @@
+"""Before a trial is committed: `trial draft` writes a first definition from a protocol, `trial design` compares schemes."""
+
+from pathlib import Path
+from typing import Annotated, Final
+
+import msgspec
+from msgspec import Meta
+
+from salus.agreements.trials.design import blind_share, guess_share
+from salus.agreements.trials.draft import draft
+from salus.agreements.trials.draws import BigStick, Blocks, DrawRefused, Scheme, Simple
+from salus.interop.cdisc.findings import DocumentRefused
+from salus.node.errors import Conflict, Malformed
+from salus.node.trials.alone import plan_of
+from salus.node.usecase import OPERATOR, Message, Node, use_case
+
+TERMS: Final = "terms.json"
+ANALYSIS: Final = "sap.ars.json"
+
+
+class DraftTrial(Message, frozen=True):
+    """A protocol, and where its first definition goes."""
+
+    protocol: Annotated[
+        bytes, Meta(description="The USDM 4.0 file, JSON, gzip or not.", examples=[b"{}"], extra={"positional": True})
+    ]
+    folder: Annotated[
+        str,
+        Meta(
+            description=f"Where {TERMS} and {ANALYSIS} go; nothing there is written over. Empty: they are told only.",
+            examples=["package"],
+            extra={"path": True},
+        ),
+    ] = ""
+
+
+class TrialDrafted(Message, frozen=True):
+    """A first definition. It is refused at signing until its gaps are filled."""
+
+    terms: Annotated[str, Meta(description="The terms, JSON.")]
+    analysis: Annotated[str, Meta(description="The analysis plan, JSON.")]
+    forms: Annotated[tuple[str, ...], Meta(description="What each activity collects, from biomedical concepts.")]
+    gaps: Annotated[tuple[str, ...], Meta(description="What is to be filled in, by JSON pointer.")]
+
+
+class DesignTrial(Message, frozen=True):
+    """A scheme that a trial may draw by."""
+
+    method: Annotated[
+        str, Meta(pattern="^(simple|blocks|big-stick)$", description="simple, blocks, big-stick.", examples=["blocks"])
+    ] = "blocks"
+    ratio: Annotated[
+        tuple[Annotated[int, Meta(ge=1, le=100)], ...],
+        Meta(min_length=2, max_length=16, description="Ratio of the arms.", examples=[[1, 1]]),
+    ] = (1, 1)
+    sizes: Annotated[
+        tuple[Annotated[int, Meta(ge=1, le=1000)], ...],
+        Meta(max_length=16, description="Block sizes.", examples=[[4, 6]]),
+    ] = (4, 6)
+    bound: Annotated[int, Meta(ge=1, le=100, description="Bound of a big stick.", examples=[3])] = 3
+    participants: Annotated[int, Meta(ge=1, le=1000, description="Participants of a stratum.", examples=[240])] = 240
+
+
+class TrialDesigned(Message, frozen=True):
+    """How often the next arm can be guessed by who sees all arms before."""
+
+    share: Annotated[str, Meta(description="Share of right guesses.")]
+    blind: Annotated[str, Meta(description="Share of who sees no arm.")]
+    others: Annotated[tuple[str, ...], Meta(description="The share under other schemes for the same arms.")]
+
+
+@use_case("trial.draft", who=OPERATOR)
+def draft_trial(node: Node, request: DraftTrial) -> TrialDrafted:  # noqa: ARG001 -- a use case's shape
+    """Write a first definition from a protocol: outcomes, criteria and arms as it names them, every gap marked."""
+    try:
+        plan = plan_of(request.protocol)
+    except DocumentRefused as wrong:
+        raise Malformed("trials.protocol", str(wrong), todo="`salus trial protocol` lists every finding") from None
+    drafted = draft(plan)
+    terms, analysis = (
+        msgspec.json.format(msgspec.json.encode(each), indent=1) for each in (drafted.terms, drafted.analysis)
+    )
+    if request.folder:
+        _write(Path(request.folder), {TERMS: terms, ANALYSIS: analysis})
+    names = {each.id: each.label or each.name for each in plan.activities}
+    return TrialDrafted(
+        terms=terms.decode(),
+        analysis=analysis.decode(),
+        forms=tuple(
+            f"{names.get(form.activity, form.activity)}: {', '.join(item.name for item in form.items)}"
+            for form in plan.forms
+        ),
+        gaps=tuple(f"{each.path}: {each.expected}" for each in drafted.gaps),
+    )
+
+
+def _write(folder: Path, files: dict[str, bytes]) -> None:
+    if any((folder / name).exists() for name in files):
+        raise Conflict("trials.package", "a definition is there already", todo="name another folder")
+    folder.mkdir(parents=True, exist_ok=True)
+    for name, text in files.items():
+        (folder / name).write_bytes(text + b"\n")
+
+
+@use_case("trial.design", who=OPERATOR)
+def design_trial(node: Node, request: DesignTrial) -> TrialDesigned:  # noqa: ARG001 -- a use case's shape
+    """Tell how often the next arm can be guessed under a scheme, in an open trial, beside other schemes."""
+    whole = sum(request.ratio)
+    others: dict[str, Scheme] = {"simple": Simple(request.ratio)}
+    others |= {f"blocks of {whole * times}": Blocks(request.ratio, (whole * times,), bytes(32)) for times in (1, 2, 3)}
+    if request.ratio == (1, 1):
+        others |= {f"big stick of {bound}": BigStick(bound) for bound in (3, 4)}
+    chosen: Scheme = Simple(request.ratio)
+    if request.method == "blocks":
+        chosen = Blocks(request.ratio, request.sizes, bytes(32))
+    elif request.method == "big-stick":
+        if len(request.ratio) != 2 or request.ratio[0] != request.ratio[1]:
+            raise Malformed("trials.scheme", "a big stick lies between two equal arms", expected="--ratio 1 --ratio 1")
+        chosen = BigStick(request.bound)
+    try:
+        share = guess_share(chosen, request.participants)
+    except DrawRefused as refused:
+        raise Malformed("trials.scheme", str(refused)) from None
+    return TrialDesigned(
+        share=f"{float(share):.3f}",
+        blind=f"{float(blind_share(request.ratio)):.3f}",
+        others=tuple(f"{name}: {float(guess_share(each, request.participants)):.3f}" for name, each in others.items()),
+    )
