@@ -2,6 +2,8 @@
 
 import contextlib
 import json
+import math
+from statistics import NormalDist
 
 import numpy as np
 import pytest
@@ -29,6 +31,25 @@ def test_the_error_is_that_of_the_theory():
 def test_the_charge_is_never_below_the_mechanisms_own(variance):
     for distance in (1, 2, 5):
         assert charge(distance**2, variance) / 1e6 >= mechanism(variance).map(distance) * (1 - 1e-12)
+
+
+@pytest.mark.parametrize(
+    ("variance", "errors"),
+    # of three standard errors one run in a thousand fails by luck
+    [(1, 5), pytest.param(1, 3, marks=pytest.mark.soak), pytest.param(4, 3, marks=pytest.mark.soak)],
+)
+def test_a_whole_permits_budget_tells_membership_no_better_than_the_bound(variance, errors):
+    """The best test there is on the mean of all answers that a permit pays for, of 4,000 persons in or out."""
+    permit = 2_000_000
+    questions, trials = permit // charge(1, variance), 4_000
+    draw = mechanism(variance)
+    means = np.array([[draw(0) for _ in range(questions)] for _ in range(trials)]).mean(axis=1)
+    inside, outside = means[: trials // 2] + 1 > 0.5, means[trials // 2 :] > 0.5
+    advantage = inside.mean() - outside.mean()
+    deviation = math.sqrt((inside.var() + outside.var()) / (trials // 2))
+    bound = 2 * NormalDist().cdf(math.sqrt(2 * permit / 1e6) / 2) - 1
+    assert questions * charge(1, variance) <= permit
+    assert bound / 2 < advantage <= bound + errors * deviation
 
 
 @pytest.fixture

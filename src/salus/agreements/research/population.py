@@ -82,7 +82,7 @@ def salt_of(salt: bytes, link: bytes) -> bytes:
 
 def drawn(block: bytes, query: bytes, data_set: bytes, number: int) -> bytes:
     """Return the point (32 bytes) that a block's digest (32 bytes) draws: an auditor has the leaf that its way ends at opened."""
-    return digest("salus/v1/research-draw", block, query, data_set, number.to_bytes(4, "big"))
+    return digest("salus/v1/research-point", block, query, data_set, number.to_bytes(4, "big"))
 
 
 def counted(proof: MapProof, place: bytes, root: bytes) -> bytes | None:
