@@ -177,6 +177,11 @@ CANARIES: Mapping[str, Callable[[str], dict[str, Any]]] = {
     "research.budget": lambda _: {},
     "research.decide": lambda _: {"permit": LINK, "data_set": LINK},
     "research.extract": lambda word: {"query": LINK, "output": f"/nowhere/{word}", "format": word},
+    "research.own": lambda word: {
+        "query": base64(f'{{"title": "{word}"}}'),
+        "output": f"/nowhere/{word}.csv",
+        "purpose": word,
+    },
     "research.offer": lambda word: {"terms": base64(word), "policy": [f"DUO:0000007={word}", word]},
     "research.offers": lambda _: {},
     "research.permits": lambda _: {},

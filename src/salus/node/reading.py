@@ -4,7 +4,7 @@ Own records are journalled per link, what is kept under a patient's grant per gr
 """
 
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Final
 
 from salus.agreements.consent.decide import Asker
@@ -103,6 +103,15 @@ def journal_own(
 ) -> None:
     """Journal a reading of own records, durably, and have it anchored."""
     _journal(node, [_line(node, caller, Side.CUSTODIAN, link, purpose, action, what)])
+
+
+def journal_owns(
+    node: MemberNode, caller: Caller, read: Mapping[bytes, Sequence[str]], *, purpose: str, action: str
+) -> None:
+    """Journal a reading of many patients' own records, {link: what}, durably, and have it anchored."""
+    _journal(
+        node, [_line(node, caller, Side.CUSTODIAN, link, purpose, action, what) for link, what in sorted(read.items())]
+    )
 
 
 def journal_lease(

@@ -5,6 +5,7 @@ from salus.node.research.answering import answer_question, rerun_question, revie
 from salus.node.research.asking import ask_question, show_result
 from salus.node.research.auditing import audit_population
 from salus.node.research.bundle import publish_result
+from salus.node.research.own import run_on_own
 from salus.node.research.permits import (
     apply_for_permit,
     decide_permit,
@@ -34,6 +35,7 @@ __all__ = [
     "review",
     "run_alone",
     "run_model",
+    "run_on_own",
     "show_budget",
     "show_result",
     "withhold_question",

@@ -4,9 +4,9 @@ import gzip
 import hashlib
 import importlib.util
 import json
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
-from typing import Annotated, Any, Final
+from typing import TYPE_CHECKING, Annotated, Any, Final
 
 from msgspec import Meta
 
@@ -19,6 +19,9 @@ from salus.node.demo.samples import samples_folder
 from salus.node.errors import Conflict, Malformed, NotFound, Unavailable
 from salus.node.records.charts import moment
 from salus.node.usecase import OPERATOR, Message, Node, Verdict, use_case
+
+if TYPE_CHECKING:
+    from salus.node.research.figures import Line
 
 ENDINGS: Final = (".parquet", ".ndjson", ".csv")
 FILES: Final = (".ndjson", ".ndjson.gz", ".json")
@@ -92,7 +95,9 @@ def _of_file(path: Path) -> Iterator[Any]:
                 yield json.loads(line)
 
 
-def _query(data: bytes) -> Query:
+def query_of(data: bytes) -> Query:
+    """Return a query document that can be run here. Raises Malformed, Unavailable."""
+    _equipped()
     try:
         return read(data)
     except QueryRefused as wrong:
@@ -114,27 +119,42 @@ def run_alone(node: Node, request: RunQuery) -> QueryRun:  # noqa: ARG001 -- a u
     Nothing is sent, and nothing is stored at the node. A table or a model of few persons can identify them: what is
     shown outside the organisation is the organisation's to decide.
     """
-    query = _query(request.query)
-    _equipped()
-    output = Path(request.output)
+    query, output = query_of(request.query), output_of(request.output)
+    if not Path(request.input).is_dir():
+        raise NotFound("research.input", "the folder is not there")
+    persons, lines = computed(query, (("", one) for one in resources(Path(request.input))))
+    return QueryRun(persons=persons, lines=len(lines), figures=written(lines, output))
+
+
+def output_of(name: str) -> Path:
+    """Return the new file that figures go to. Raises Malformed, Conflict."""
+    output = Path(name)
     if output.suffix not in ENDINGS:
         raise Malformed("research.output", "the file's ending names no format", expected=", ".join(ENDINGS))
     if output.exists():
         raise Conflict("research.output", "the file for the figures is there already", todo="name a new one")
-    if not Path(request.input).is_dir():
-        raise NotFound("research.input", "the folder is not there")
+    return output
+
+
+def computed(query: Query, owned: Iterable[tuple[str, Any]]) -> tuple[int, list["Line"]]:
+    """Return how many persons the figures over (owner, resource) rest on, and the figures. Raises Malformed."""
     from salus.node.research import figures  # noqa: PLC0415 -- the extra may not be installed
 
     try:
-        own = figures.frame(query, resources(Path(request.input)))
-        lines = figures.figures(own)
+        own = figures.owned_frame(query, owned)
+        return own.count, figures.figures(own)
     except QueryRefused as wrong:
         raise Malformed("research.query", str(wrong), todo="`salus research check` tries it on the sample") from None
     except (ViewFailed, NoFit) as wrong:
         raise Malformed("research.figures", str(wrong), todo="change the views or the statistic") from None
+
+
+def written(lines: list["Line"], output: Path) -> tuple[str, ...]:
+    """Write figures to their file, and return them for reading."""
+    from salus.node.research import figures  # noqa: PLC0415 -- the extra may not be installed
+
     figures.write(lines, output)
-    told = tuple(", ".join(f"{name} {_shown(value)}" for name, value in line.items()) for line in lines)
-    return QueryRun(persons=own.count, lines=len(lines), figures=told)
+    return tuple(", ".join(f"{name} {_shown(value)}" for name, value in line.items()) for line in lines)
 
 
 def _shown(value: str | float | None) -> str:
