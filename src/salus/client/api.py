@@ -3344,6 +3344,38 @@ class Offers(msgspec.Struct, frozen=True, kw_only=True):
     """In order of their ids."""
 
 
+class RunOnOwn(msgspec.Struct, frozen=True, kw_only=True):
+    """A question about the member's own records."""
+
+    query: bytes
+    """The query document, JSON."""
+
+    output: str
+    """New file for the figures: .parquet, .ndjson or .csv."""
+
+    purpose: str = 'HOPERAT'
+    """Purpose of use, v3-ActReason."""
+
+
+class OwnRun(msgspec.Struct, frozen=True, kw_only=True):
+    """What was counted. The figures are exact: they are for the organisation itself."""
+
+    persons: int
+    """Persons whose rows the statistic rests on."""
+
+    records: int
+    """Records read, each in its patient's access log."""
+
+    height: int
+    """Height of the ledger under which consents were decided."""
+
+    until: int
+    """Number of the newest record that could be read."""
+
+    figures: tuple[str, ...]
+    """The lines, for reading."""
+
+
 class ListPermits(msgspec.Struct, frozen=True, kw_only=True):
     """Asks for nothing more."""
 
@@ -5494,6 +5526,10 @@ class ResearchCases:
     def offers(self, request: ListOffers) -> Offers:
         """List the data sets of all members. For: operator."""
         return self._connection.ask('/api/research/offers', request, Offers)
+
+    def own(self, request: RunOnOwn) -> OwnRun:
+        """Run a query document on the member's own records: exact tables and models, for quality reports. For: operator."""
+        return self._connection.ask('/api/research/own', request, OwnRun)
 
     def permits(self, request: ListPermits) -> Permits:
         """List permits at the data sets that this member keeps, signs for or asks. For: operator."""
