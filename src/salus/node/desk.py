@@ -421,9 +421,12 @@ class Desk(EncryptedFile):
             db.executemany("INSERT OR REPLACE INTO claim_state VALUES (?, ?)", states)
 
     def claim_states(self, prefix: str) -> list[tuple[str, bytes]]:
-        """Return (name, body) of what stands beside the claims under names that begin so, in order of the names."""
-        sql = "SELECT name, body FROM claim_state WHERE substr(name, 1, ?) = ? ORDER BY name"
-        return self._rows(sql, (len(prefix), prefix))  # type: ignore[return-value]
+        """Return (name, body) of what stands beside the claims under names that begin so, in order of the names.
+
+        Names are of letters, digits and `/-`, so that `~` comes after each of them.
+        """
+        sql = "SELECT name, body FROM claim_state WHERE name >= ? AND name < ? ORDER BY name"
+        return self._rows(sql, (prefix, prefix + "~"))  # type: ignore[return-value]
 
     def claim_state(self, name: str) -> bytes:
         """Return the body of what stands beside the claims under a name, empty where there is nothing."""

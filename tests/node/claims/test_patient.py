@@ -9,28 +9,49 @@ import pytest
 from salus.contracts.claims import port
 from salus.contracts.membership.port import Role
 from salus.core.encoding import encode
-from salus.interop.x12.claim import Claim
-from salus.node.claims import decide_claims, dossiers, list_cases, patients, rule_on_claim, submit_claims
+from salus.interop.x12.claim import Claim, Party, Person
+from salus.interop.x12.envelope import interchange
+from salus.interop.x12.review import Asked, Review, request_set
+from salus.node.claims import (
+    ask_approval,
+    decide_claims,
+    dispute_decision,
+    dossiers,
+    lift_restriction,
+    list_cases,
+    list_restrictions,
+    patients,
+    rule_on_claim,
+    submit_claims,
+)
+from salus.node.claims.approving import AskApproval
 from salus.node.claims.deciding import DecideClaims, RuleOnClaim
+from salus.node.claims.exchange import read_decision
 from salus.node.claims.listing import ListCases
 from salus.node.claims.objecting import (
     AppealDecision,
     AskEobs,
+    AskRestrictions,
     AskSpending,
     EobLine,
     FindDoubleBills,
+    PayInFull,
     appeal_decision,
     find_double_bills,
     list_eobs,
+    list_own_restrictions,
+    pay_in_full,
     sum_spending,
 )
-from salus.node.claims.submitting import SubmitClaims
+from salus.node.claims.restricting import LiftRestriction, ListRestrictions
+from salus.node.claims.submitting import DisputeDecision, SubmitClaims
 from salus.node.demo.serving import Hosted
-from salus.node.errors import Conflict, Malformed
+from salus.node.errors import Conflict, Forbidden, Malformed, NotFound
 from salus.node.exchange.wire import RemoteRefusal
 from salus.node.together import Clock, Founder, Together, found_together
 from salus.vault.envelope import Context, seal_envelope
-from tests.agreements.claims.cases import MEMBERS, PAYER, PLAN, RATES, claim, file_of, line
+from salus.vault.journal import Side
+from tests.agreements.claims.cases import CLINIC, ENDS, MEMBERS, PAYER, PLAN, RATES, STAMP, claim, file_of, line
 
 JSON = msgspec.json.encode
 SECOND = msgspec.structs.replace(PAYER, identifier="OTHER1", name="OTHER PLAN")
@@ -82,6 +103,18 @@ def settle(together: Together) -> None:
     height = together.owner.ledger.head().height
     for node in together.nodes.values():
         node.wait_for(height)
+
+
+def review_of(code: str, day: str) -> bytes:
+    review = Review(
+        "SP",
+        Party(PAYER.name, PAYER.identifier),
+        Party(CLINIC.name, CLINIC.identifier),
+        Person("DOE", "JANE", "M1", "19800101", "F"),
+        ("J069",),
+        (Asked(code, 1000, day, day),),
+    )
+    return interchange(ENDS, STAMP, "HI", "005010X217", [request_set(review, "0001", ("20250310", "1200"))])
 
 
 def denied(wallet: Hosted) -> EobLine:
@@ -169,3 +202,68 @@ def test_a_statement_other_than_the_one_appealed_is_refused(together: Together, 
     with pytest.raises(Malformed, match=r"claims\.envelope"):
         patients.take_appeal(harbor, "cedar", envelope[:-1])
     assert dossiers.dossier_of(harbor, case) == kept
+
+
+def test_no_payer_is_told_of_a_service_that_was_paid_in_full(together: Together, wallet: Hosted) -> None:
+    cedar, harbor = together.nodes["cedar"], together.nodes["harbor"]
+    told = pay_in_full(wallet, PayInFull(member="cedar", first="20250306", codes=("S9129",))).restrictions
+    assert [(one.member, one.days, one.codes, one.lifted) for one in told] == [
+        ("cedar", "20250306 to 20250306", ("S9129",), "")
+    ]
+    assert pay_in_full(wallet, PayInFull(member="cedar", first="20250306", codes=("S9129",))).restrictions == told
+    link = cedar.vault.open_link("urn:payer:HARBOR1", PERSON)
+    before = (len(dossiers.kept_cases(harbor)), len(list(port.cases(cedar.ledger.read()))))
+    lines_before = len(cedar.vault.lines(Side.CUSTODIAN, link))
+
+    paid = claim(line(1, "S9129", 9000, "20250306"), line(2, "G0402", 15000, "20250306"), identifier="SP1")
+    with pytest.raises(Forbidden, match=r"claims\.self-pay"):
+        submit_claims(cedar, SubmitClaims(payer="harbor", file=file_of(paid)))
+    with pytest.raises(Forbidden, match=r"claims\.self-pay"):
+        ask_approval(cedar, AskApproval(payer="harbor", file=review_of("S9129", "20250306")))
+    assert (len(dossiers.kept_cases(harbor)), len(list(port.cases(cedar.ledger.read())))) == before
+    assert len(cedar.vault.lines(Side.CUSTODIAN, link)) == lines_before
+
+    free = claim(line(1, "G0402", 15000, "20250306"), identifier="SP2")
+    done = submit_claims(cedar, SubmitClaims(payer="harbor", file=file_of(paid, free)))
+    assert (len(done.cases), done.withheld) == (1, ("SP1",))
+
+
+def test_what_a_restriction_meets_on_its_way_stays_and_what_is_known_is_not_told_again(
+    together: Together, wallet: Hosted
+) -> None:
+    cedar, harbor = together.nodes["cedar"], together.nodes["harbor"]
+    one = claim(line(1, "S9129", 9000, "20250307"), identifier="SP3")
+    (case,) = submit_claims(cedar, SubmitClaims(payer="harbor", file=file_of(one))).cases
+    settle(together)
+    decide_claims(harbor, request("HARBOR1"))
+    settle(together)
+    kept = dossiers.dossier_of(cedar, bytes.fromhex(case))
+    pay_in_full(wallet, PayInFull(member="cedar", first="20250307", payer="harbor"))
+    with pytest.raises(Forbidden, match=r"claims\.self-pay"):
+        dispute_decision(cedar, DisputeDecision(case=case, statement="again"))
+    dossiers.keep(cedar, [(bytes.fromhex(case), kept.with_last(told=False))])
+    with pytest.raises(Forbidden, match=r"claims\.self-pay"):
+        submit_claims(cedar, SubmitClaims(payer="harbor", file=file_of(one)))  # sends first what a crash left
+    assert not dossiers.dossier_of(cedar, bytes.fromhex(case)).last.told
+    dossiers.keep(cedar, [(bytes.fromhex(case), kept)])
+    control = read_decision(kept.last.decided).control if kept.last.decided else ""
+    void = msgspec.structs.replace(one, frequency="8", original=control)
+    assert submit_claims(cedar, SubmitClaims(payer="harbor", file=file_of(void))).cases == (case,)
+
+
+def test_a_restriction_whose_condition_does_not_hold_is_lifted_with_a_reason(
+    together: Together, wallet: Hosted
+) -> None:
+    cedar = together.nodes["cedar"]
+    pay_in_full(wallet, PayInFull(member="cedar", first="20250308", last="20250309", payer="harbor"))
+    found = next(one for one in list_restrictions(cedar, ListRestrictions()).restrictions if one.last == "20250309")
+    lift_restriction(cedar, LiftRestriction(id=found.id, reason="half of it was paid"))
+    told = list_own_restrictions(wallet, AskRestrictions()).restrictions
+    assert [one.lifted for one in told if one.days == "20250308 to 20250309"] == ["half of it was paid"]
+    one = claim(line(1, "G0402", 15000, "20250308"), identifier="SP4")
+    assert len(submit_claims(cedar, SubmitClaims(payer="harbor", file=file_of(one))).cases) == 1
+    with pytest.raises(NotFound, match=r"claims\.no-restriction"):
+        lift_restriction(cedar, LiftRestriction(id="00" * 16, reason="nothing"))
+    with pytest.raises(RemoteRefusal) as refused:
+        pay_in_full(wallet, PayInFull(member="cedar", first="20250309", last="20250308"))
+    assert refused.value.code == "claims.self-pay-days"

@@ -9,6 +9,7 @@ from salus.node.claims.keeper import open_year, share_year
 from salus.node.claims.listing import explain_case, list_cases, recompute_decision
 from salus.node.claims.plans import check_plan_document, compare_plans, publish_plan, replay_claims
 from salus.node.claims.posting import post_remittance
+from salus.node.claims.restricting import lift_restriction, list_restrictions
 from salus.node.claims.submitting import dispute_decision, submit_claims, submit_secondary
 
 __all__ = [
@@ -25,9 +26,11 @@ __all__ = [
     "dispute_decision",
     "explain_case",
     "inform",
+    "lift_restriction",
     "list_answers",
     "list_approvals",
     "list_cases",
+    "list_restrictions",
     "open_year",
     "post_remittance",
     "publish_plan",

@@ -35,6 +35,7 @@ from salus.node.claims.approvals import (
 )
 from salus.node.claims.dossiers import DAY_MS
 from salus.node.claims.exchange import UNOPENED, line_of, row_of
+from salus.node.claims.restricting import require_told
 from salus.node.errors import Conflict, Forbidden, Malformed, NotFound
 from salus.node.exchange.documents import Telling, disclose, open_document
 from salus.node.member import MemberNode
@@ -150,6 +151,8 @@ def ask_approval(node: MemberNode, request: AskApproval) -> ApprovalAsked:
     node.keys_of(request.payer)
     case, salt, key = node.entropy(16), node.entropy(16), node.entropy(32)
     link = node.vault.open_link(f"urn:payer:{review.payer.identifier}", _person(review))
+    asked = [(one.procedure, one.first, one.last) for one in review.services]
+    require_told(node, link, lambda: asked, request.payer)
     kept = KeptRequest(False, request.payer, case, salt, key, request.file)
     keep_request(node, kept)
     clock = port.Clock.DAYS_3 if request.urgent else port.Clock.DAYS_7

@@ -6,6 +6,7 @@ claims withdraw          provider: takes back what is not decided
 claims answers           provider: what came back for a case, file by file
 """
 
+from functools import partial
 from typing import Annotated
 
 from msgspec import Meta
@@ -16,7 +17,8 @@ from salus.core.encoding import decode
 from salus.node.claims import documents
 from salus.node.claims.dossiers import Batch, Dossier, dossier_of, keep
 from salus.node.claims.exchange import QUESTION, SentQuestion, line_of, row_of, submitted_as
-from salus.node.claims.submitting import send_committed
+from salus.node.claims.restricting import require_told
+from salus.node.claims.submitting import send_committed, services_in
 from salus.node.errors import Conflict, NotFound
 from salus.node.exchange.documents import Telling, disclose
 from salus.node.member import MemberNode
@@ -110,6 +112,7 @@ def inform(node: MemberNode, request: Inform) -> CaseInformed:
     kept = _of(node, case, payer_side=False)
     if row_of(node, case).status is not port.CaseStatus.WAITING:
         raise Conflict("claims.not-asked", "the case waits for nothing from here", todo="see `salus claims cases`")
+    require_told(node, kept.link, partial(services_in, kept.last), kept.other)
     answer = {"statement": request.statement, "attachment": request.attachment}
     done = kept.with_last(key=node.entropy(32), informed=True, told=False, **answer)
     keep(node, [(case, done)])

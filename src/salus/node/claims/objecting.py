@@ -1,4 +1,4 @@
-"""`salus wallet eob`, `spending`, `double-bills`, `appeal`: what was billed, who pays, and how to object."""
+"""`salus wallet eob`, `spending`, `double-bills`, `self-pay`, `appeal`: what was billed, who pays, how to object."""
 
 import json
 from collections.abc import Iterator
@@ -24,6 +24,7 @@ from salus.node.claims.patients import (
     SentAppeal,
     appeal_commitment,
 )
+from salus.node.claims.restricting import Restrictions, SelfPay
 from salus.node.errors import Malformed, NotFound, Unavailable
 from salus.node.exchange.wire import RemoteRefusal
 from salus.node.patient.messages import Done, Send
@@ -112,6 +113,43 @@ class DoubleBills(Message, frozen=True):
     """What was found. No payer learns of another's claims but by the patient's word."""
 
     found: Annotated[tuple[DoubleBillLine, ...], Meta(description="By day.")]
+
+
+class PayInFull(Message, frozen=True):
+    """Services that the patient pays in full, and of which no payer is to be told."""
+
+    member: Annotated[str, Meta(description="Member id of the provider.", examples=["cedar"])]
+    first: Annotated[
+        str, Meta(pattern=r"^[0-9]{8}$", description="First day of service, CCYYMMDD.", examples=["20250301"])
+    ]
+    last: Annotated[
+        str, Meta(pattern=r"^([0-9]{8})?$", description="Last day; default the first.", examples=["20250301"])
+    ] = ""
+    codes: Annotated[
+        tuple[str, ...],
+        Meta(max_length=50, description="Procedure or revenue codes; none: every service.", examples=[["G0402"]]),
+    ] = ()
+    payer: Annotated[str, Meta(description="Member id of the payer; empty: every one.", examples=["harbor"])] = ""
+
+
+class AskRestrictions(Message, frozen=True):
+    """Asks for nothing more."""
+
+
+class OwnRestriction(Message, frozen=True):
+    """One request that no payer be told."""
+
+    member: Annotated[str, Meta(description="Member id of the provider.")]
+    days: Annotated[str, Meta(description="First and last day of service.")]
+    codes: Annotated[tuple[str, ...], Meta(description="Procedure or revenue codes; none: every service.")]
+    payer: Annotated[str, Meta(description="Member id of the payer; empty: every one.")]
+    lifted: Annotated[str, Meta(description="Why the provider holds to it no more; empty while it does.")]
+
+
+class OwnRestrictions(Message, frozen=True):
+    """What the providers joined hold to."""
+
+    restrictions: Annotated[tuple[OwnRestriction, ...], Meta(description="By provider, in the order they came.")]
 
 
 class AppealDecision(Message, frozen=True):
@@ -235,6 +273,38 @@ def appeal_decision(wallet: OpenWallet, request: AppealDecision) -> Appealed:
     )
     holder.instruct(through, "send", Send(request.payer, APPEAL, envelope), Done)
     return Appealed(height=carried.height)
+
+
+@use_case("wallet.self-pay", who=PATIENT)
+def pay_in_full(wallet: OpenWallet, request: PayInFull) -> OwnRestrictions:
+    """Ask a provider, by link-signed instruction, to tell no payer of services that the patient pays in full.
+
+    It is the patient's right (45 CFR 164.522(a)(1)(vi)). Raises RemoteRefusal, Unavailable.
+    """
+    asked = SelfPay(request.first, request.last or request.first, request.codes, request.payer)
+    return OwnRestrictions(restrictions=_restrictions(wallet.holder, request.member, asked))
+
+
+@use_case("wallet.restrictions", who=PATIENT)
+def list_own_restrictions(wallet: OpenWallet, request: AskRestrictions) -> OwnRestrictions:  # noqa: ARG001 -- a use case
+    """List of which services no payer is told, over all providers joined, and what they lifted and why."""
+    members = [tied.member for tied in wallet.holder.wallet.state.links]
+    return OwnRestrictions(
+        restrictions=tuple(one for member in members for one in _restrictions(wallet.holder, member, SelfPay()))
+    )
+
+
+def _restrictions(holder: Holder, member: str, asked: SelfPay) -> tuple[OwnRestriction, ...]:
+    return tuple(
+        OwnRestriction(
+            member=member,
+            days=f"{one.asked.first} to {one.asked.last}",
+            codes=one.asked.codes,
+            payer=one.asked.payer,
+            lifted=one.lifted,
+        )
+        for one in holder.instruct(member, "claim-self-pay", asked, Restrictions).restrictions
+    )
 
 
 def _keys(holder: Holder, member: str) -> tuple[AppealKey, ...]:

@@ -1,6 +1,7 @@
 """`claims submit`, `claims dispute`: a provider's side, each step journalled and committed before a byte leaves."""
 
 from collections.abc import Sequence
+from functools import partial
 from typing import Annotated, Final
 
 import msgspec
@@ -26,6 +27,7 @@ from salus.node.claims.exchange import (
     row_of,
     submitted_as,
 )
+from salus.node.claims.restricting import Service, require_told, services_of, withheld
 from salus.node.errors import Conflict, Malformed, NotFound
 from salus.node.exchange.documents import Telling, disclose
 from salus.node.member import MemberNode
@@ -58,6 +60,10 @@ class ClaimsSubmitted(Message, frozen=True):
 
     cases: Annotated[tuple[str, ...], Meta(description="Ids of the cases, hexadecimal, in the order of the file.")]
     refused: Annotated[int, Meta(description="Claims that the own check refused: they were not sent.")]
+    withheld: Annotated[
+        tuple[str, ...],
+        Meta(description="Own numbers of claims not sent: the patient paid in full and asked that no payer be told."),
+    ]
     due: Annotated[str, Meta(description="By when the payer accepts or refuses, UTC; empty if none is new.")]
 
 
@@ -97,8 +103,8 @@ class CaseReopened(Message, frozen=True):
 def submit_claims(node: MemberNode, request: SubmitClaims) -> ClaimsSubmitted:
     """Send claims to a payer: journalled and committed before their first byte leaves, in the patients' access logs.
 
-    A claim that the own check refuses is not sent, the others are. A replacement or void reopens the case whose
-    decision it names.
+    A claim that the own check refuses is not sent, nor one with a service that its patient paid in full and asked to
+    tell no payer of; the others are. A replacement or void reopens the case whose decision it names.
     """
     send_committed(node)
     node.keys_of(request.payer)
@@ -106,12 +112,17 @@ def submit_claims(node: MemberNode, request: SubmitClaims) -> ClaimsSubmitted:
     links = _links(node, request, [claim for claim, _ in found])
     decided = _decided(node, request.payer)
     made: list[tuple[bytes, Dossier]] = []
+    kept_back: list[str] = []
     for (claim, file), link in zip(found, links, strict=True):
-        if claim.frequency in AGAIN:
+        if withheld(node, link, partial(services_of, claim), request.payer):
+            kept_back.append(claim.identifier)
+        elif claim.frequency in AGAIN:
             made.append(_again(node, claim, file, decided))
         else:
             fresh = Round(file, node.entropy(32), "", 1)
             made.append((node.entropy(16), Dossier(False, request.payer, link, node.entropy(16), (fresh,))))
+    if not made:
+        require_told(node, links[0], partial(services_of, found[0][0]), request.payer)
     if len({case for case, _ in made}) < len(made):
         raise Conflict("claims.twice", "two claims of the file replace one decision", todo="send one of them")
     keep(node, made)
@@ -119,7 +130,10 @@ def submit_claims(node: MemberNode, request: SubmitClaims) -> ClaimsSubmitted:
     send_committed(node)
     due = [row_of(node, case).due for case, one in made if one.last.number == 1]
     return ClaimsSubmitted(
-        cases=tuple(case.hex() for case, _ in made), refused=refused, due=moment(min(due)) if due else ""
+        cases=tuple(case.hex() for case, _ in made),
+        refused=refused,
+        withheld=tuple(kept_back),
+        due=moment(min(due)) if due else "",
     )
 
 
@@ -155,6 +169,7 @@ def dispute_decision(node: MemberNode, request: DisputeDecision) -> CaseReopened
     if kept.payer_side or kept.last.decided is None:
         raise NotFound("claims.undecided", "no decision of this case is here to be disputed", got=request.case)
     last = kept.last
+    require_told(node, kept.link, partial(services_in, last), kept.other)
     again = Round(last.file, node.entropy(32), last.received, last.number + 1, "dispute", request.statement)
     made = [(case, msgspec.structs.replace(kept, rounds=(*kept.rounds, again)))]
     keep(node, made)
@@ -227,10 +242,17 @@ def _commit(node: MemberNode, made: Sequence[tuple[bytes, Dossier]]) -> None:
         node.submitter.submit(port.Reopen(tuple(again)))
 
 
+def services_in(one: Round) -> list[Service]:
+    """Return the services that sending a round's claim tells of."""
+    claim = documents.claim_in(one.file, one.received)
+    return [] if claim is None else services_of(claim)
+
+
 def send_committed(node: MemberNode) -> None:
     """Send every claim that the ledger holds and that is not in the outbox yet: a crash between leaves none behind.
 
-    Each stands in its patient's access log, committed, before its first byte leaves.
+    Each stands in its patient's access log, committed, before its first byte leaves. What its patient has asked meanwhile
+    to tell no payer of stays here: the case is to be withdrawn.
     """
     state = node.ledger.read()
     waiting: dict[str, list[tuple[bytes, Dossier]]] = {}
@@ -239,7 +261,8 @@ def send_committed(node: MemberNode) -> None:
         last = kept.last
         if row is None or last.told or not last.key:
             continue
-        if row.submission == submitted_as(last):
+        kept_back = withheld(node, kept.link, partial(services_in, last), kept.other)
+        if row.submission == submitted_as(last) and not kept_back:
             came = last.received or day_at(node, row.height)
             told = msgspec.structs.replace(last, told=True, received=came)
             done = msgspec.structs.replace(kept, rounds=(*kept.rounds[:-1], told))

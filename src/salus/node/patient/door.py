@@ -16,6 +16,7 @@ from salus.engines.errors import NotKept
 from salus.node import erasing
 from salus.node.anchoring import commit, serving
 from salus.node.claims import patients as claims
+from salus.node.claims import restricting
 from salus.node.errors import Forbidden, Malformed, NotFound, Unauthenticated
 from salus.node.exchange.delivery import deliver
 from salus.node.exchange.grantee import GRANT_KIND
@@ -265,6 +266,7 @@ _ACTIONS: Final[Mapping[str, Callable[[MemberNode, bytes, bytes], Value]]] = {
     "revoke": _revoke,
     "claim-keys": claims.tell_keys,
     "claim-notice": claims.take_notice,
+    "claim-self-pay": restricting.take_self_pay,
     "preview": wishes.preview,
     "correct": wishes.correct,
     "corrections": wishes.corrections,
