@@ -746,6 +746,20 @@ class CaseInformed(msgspec.Struct, frozen=True, kw_only=True):
     """By when the payer decides, UTC."""
 
 
+class LiftRestriction(msgspec.Struct, frozen=True, kw_only=True):
+    """A restriction whose condition does not hold."""
+
+    id: str
+    """Its id, hexadecimal."""
+
+    reason: str
+    """Why, for the patient."""
+
+
+class RestrictionLifted(msgspec.Struct, frozen=True, kw_only=True):
+    """It stands no more; the patient reads why."""
+
+
 class OpenYear(msgspec.Struct, frozen=True, kw_only=True):
     """A plan, and the other payers that take from its accumulators."""
 
@@ -843,6 +857,42 @@ class DecisionRecomputed(msgspec.Struct, frozen=True, kw_only=True):
     """What the payer decided, cents."""
 
 
+class ListRestrictions(msgspec.Struct, frozen=True, kw_only=True):
+    """Asks for nothing more."""
+
+
+class RestrictionLine(msgspec.Struct, frozen=True, kw_only=True):
+    """One restriction."""
+
+    id: str
+    """Its id, hexadecimal."""
+
+    link: str
+    """The patient's link, hexadecimal."""
+
+    first: str
+    """First day of service, CCYYMMDD."""
+
+    last: str
+    """Last day of service, CCYYMMDD."""
+
+    codes: tuple[str, ...]
+    """Procedure or revenue codes; none for every one."""
+
+    payer: str
+    """Member id of the payer; empty for every one."""
+
+    lifted: str
+    """Why it stands no more; empty while it does."""
+
+
+class RestrictionsListed(msgspec.Struct, frozen=True, kw_only=True):
+    """What no payer is told of."""
+
+    restrictions: tuple[RestrictionLine, ...]
+    """By link, in the order they came."""
+
+
 class RuleOnClaim(msgspec.Struct, frozen=True, kw_only=True):
     """A case that waits for a person, and what the person decided."""
 
@@ -899,6 +949,9 @@ class ClaimsSubmitted(msgspec.Struct, frozen=True, kw_only=True):
 
     refused: int
     """Claims that the own check refused: they were not sent."""
+
+    withheld: tuple[str, ...]
+    """Own numbers of claims not sent: the patient paid in full and asked that no payer be told."""
 
     due: str
     """By when the payer accepts or refuses, UTC; empty if none is new."""
@@ -5016,6 +5069,10 @@ class ClaimsCases:
         """Answer what a payer asked: committed before the first byte leaves, sealed to the payer. For: operator."""
         return self._connection.ask('/api/claims/inform', request, CaseInformed)
 
+    def lift_restriction(self, request: LiftRestriction) -> RestrictionLifted:
+        """End a restriction whose condition does not hold: the service was not paid in full. Raises NotFound. For: operator."""
+        return self._connection.ask('/api/claims/lift-restriction', request, RestrictionLifted)
+
     def open_year(self, request: OpenYear) -> YearOpened:
         """Keep the accumulators of a plan year: on the ledger stands one root for each batch of moves. For: operator."""
         return self._connection.ask('/api/claims/open-year', request, YearOpened)
@@ -5027,6 +5084,10 @@ class ClaimsCases:
     def recompute(self, request: RecomputeDecision) -> DecisionRecomputed:
         """Make a decision again from plan and facts as sent and one's own contract; name the step where the two part. For: operator."""
         return self._connection.ask('/api/claims/recompute', request, DecisionRecomputed)
+
+    def restrictions(self, request: ListRestrictions) -> RestrictionsListed:
+        """List the services that patients paid in full and of which no payer is told. For: operator."""
+        return self._connection.ask('/api/claims/restrictions', request, RestrictionsListed)
 
     def rule(self, request: RuleOnClaim) -> Ruled:
         """Keep what a person decided on a claim that waits, or that is contested; it shows in the decision. For: operator."""
