@@ -133,7 +133,7 @@ def test_a_stranger_cannot_tell_a_link_that_exists_from_one_that_does_not(town):
 
 def test_a_counter_beyond_what_can_be_counted_is_refused(town):
     holder, link = joined(town, "count")
-    instruction = Instruction(1, town.north.network, "north", link, 2**64 - 1, "log", encode(m.After(0)))
+    instruction = Instruction(1, town.north.network, "north", link, 2**64 - 1, "log", encode(m.AskLog(0, 0)))
     signed = sign_instruction(instruction, holder.wallet.link_key("north"))
 
     encode_answer(town, m.INSTRUCT, m.Instruct(signed))
@@ -154,8 +154,9 @@ def test_every_question_is_answered_whatever_it_holds(town):
         ("records", m.Records(0, b"no key")),
         ("records", m.Records(-1, bytes(1216))),
         ("records", m.Records(2**63, bytes(1216))),
-        ("log", m.After(-(2**63))),
-        ("log", m.After(2**64 - 1)),
+        ("log", m.AskLog(-(2**63), 0)),
+        ("log", m.AskLog(2**64 - 1, 0)),
+        ("log", m.AskLog(0, 2**64 - 1)),
         ("chain", m.After(2**64 - 1)),
         ("send", m.Send("nobody", "grant", b"junk")),
         ("send", m.Send("\ud7ff", "grant", b"")),

@@ -1,5 +1,6 @@
 """A wallet follows its ledger: the cosigners change, and what it believes goes on from its trust file."""
 
+import threading
 import time
 
 import pytest
@@ -8,6 +9,8 @@ from msgspec import structs
 from salus.contracts.membership.port import RotateKeys, possession_bytes
 from salus.core.encoding import decode, encode
 from salus.core.proof.trust import Trust
+from salus.engines.follower import LedgerSource
+from salus.node.anchoring import anchor
 from salus.node.errors import EdgeError
 from salus.node.exchange.wire import Answer
 from salus.node.patient import messages as m
@@ -137,3 +140,55 @@ def test_news_come_in_pages(town, monkeypatch):
     assert rounds > 1
     assert town.holder.trust.number == 4
     assert MAX_STEPS >= 2
+
+
+class Slow(LedgerSource):
+    """The owner's ledger as a member hears of it whom nobody tells what others cosigned, until two questions after `heard`."""
+
+    def __init__(self, owner):
+        super().__init__(owner.ledger, owner.cosigning)
+        self.heard, self.left = threading.Event(), 2
+
+    def checkpoints(self, from_size):
+        self.left -= self.heard.is_set()
+        return super().checkpoints(from_size) if self.left <= 0 else []
+
+
+class Hearing:
+    """Says when a member is asked at a path."""
+
+    def __init__(self, honest, member, path, heard):
+        self.honest, self.member, self.path, self.heard = honest, member, path, heard
+
+    def ask(self, member, path, body):
+        if (member, path) == (self.member, self.path):
+            self.heard.set()
+        return self.honest.ask(member, path, body)
+
+
+@pytest.mark.parametrize("path", [m.INSTRUCT, m.ABOUT])
+def test_a_member_that_is_behind_the_wallet_answers_when_it_has_caught_up(town, path):
+    slow = Slow(town.north)
+    town.together.followers["south"]._source = slow
+    grant = town.grant("south")
+    town.ask(town.pull(town.shown(grant, "south")), of="south")
+    anchor(town.north)
+    town.north.cosigning.covering(town.north.ledger.head().log_size - 1, 30)
+    town.south.wait_for(town.north.ledger.head().height)
+    assert town.holder.follow("north")
+    assert town.south.cosigning.newest().size < town.holder.trust.size
+
+    town.holder.members = Hearing(town.together, "south", path, slow.heard)
+    if path == m.INSTRUCT:
+        log = town.holder.access_log()
+        assert ([one.proven for one in log.lines if one.told_by == "south"], log.gaps) == ([True], ())
+    else:
+        town.holder.known.clear()
+        assert town.holder.member("south").member == "south"
+    assert town.south.cosigning.newest().size >= town.holder.trust.size
+
+
+def test_a_size_that_no_ledger_has_holds_no_thread(town):
+    beyond = town.north.ledger.head().log_size + 1
+    told = decode(town.together.ask("north", m.ABOUT, encode(m.About(beyond))).body, m.Member)
+    assert told.member == "north"

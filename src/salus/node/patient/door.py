@@ -40,15 +40,17 @@ PROOF_SECONDS: Final = 10  # for a checkpoint that enough members cosigned: due 
 SENDABLE: Final = frozenset({GRANT_KIND, claims.APPEAL})
 
 
-def _about(node: MemberNode, _question: m.About) -> m.Member:
-    return _member(node, node.member)
+def _about(node: MemberNode, question: m.About) -> m.Member:
+    return _member(node, node.member, question.pin)
 
 
 def _find(node: MemberNode, question: m.Find) -> m.Member:
-    return _member(node, question.member)
+    return _member(node, question.member, question.pin)
 
 
-def _member(node: MemberNode, id_: str) -> m.Member:
+def _member(node: MemberNode, id_: str, pin: int) -> m.Member:
+    if pin <= node.ledger.head().log_size:  # anyone may ask this: a made-up size must not hold a thread
+        _reach(node, pin)
     keys = node.keys_of(id_)
     row = membership.member(node.ledger.read(), id_)
     return m.Member(
@@ -120,14 +122,24 @@ def _send(node: MemberNode, _link: bytes, argument: bytes) -> m.Done:
 
 
 def _log(node: MemberNode, link: bytes, argument: bytes) -> m.Log:
-    lines = node.vault.lines(Side.CUSTODIAN, link, _argument(argument, m.After).after, MAX_LINES)
-    return _told(node, lines)
+    asked = _argument(argument, m.AskLog)
+    return _told(node, node.vault.lines(Side.CUSTODIAN, link, asked.after, MAX_LINES), asked.pin)
 
 
-def _told(node: MemberNode, lines: Sequence[Line]) -> m.Log:
+def _reach(node: MemberNode, pin: int) -> bool:
+    """Wait until a checkpoint here is as new as what a wallet knows; say whether it is. Before, it would prove nothing."""
+    try:
+        node.cosigning.covering(pin - 1, PROOF_SECONDS)
+    except NotKept:  # this replica is behind, or the wallet's ledger is not this one
+        return False
+    return True
+
+
+def _told(node: MemberNode, lines: Sequence[Line], pin: int) -> m.Log:
     told = tuple(_line(one) for one in lines)
     anchors = dict.fromkeys(one.tx_id for one in told if one.tx_id)
-    receipts, patience = [], float(PROOF_SECONDS)
+    receipts: list[tuple[bytes, bytes]] = []
+    patience = float(PROOF_SECONDS) if not anchors or _reach(node, pin) else 0.0
     for tx_id in anchors:
         try:
             receipts.append((tx_id, node.prover.receipt(tx_id, timeout=patience).encode()))
@@ -213,8 +225,8 @@ def _ask_grantee(node: MemberNode, question: m.AskGrantee) -> Value:
     if not node.desk.held(grant):
         raise NotFound("grant.not-held", "this member holds no such grant")
     if said.action == "log":
-        lines = node.vault.lines(Side.GRANTEE, grant, _argument(said.argument, m.After).after, MAX_LINES)
-        return _told(node, lines)
+        asked = _argument(said.argument, m.AskLog)
+        return _told(node, node.vault.lines(Side.GRANTEE, grant, asked.after, MAX_LINES), asked.pin)
     if said.action == "erase":
         erasing.begin_lease(node, grant, _argument(said.argument, m.Erase).case)
         return m.Done()

@@ -36,6 +36,9 @@ Number = Annotated[int, Meta(ge=0, le=2**63 - 1)]
 class About(Value, frozen=True):
     """Asks who a member is."""
 
+    pin: Number
+    """Log size that the wallet's trust is pinned to: a proof from before it would not hold there."""
+
 
 class Member(Value, frozen=True):
     """Who a member says it is; the wallet checks the keys against its trust file (`proof`)."""
@@ -54,6 +57,8 @@ class Find(Value, frozen=True):
     """Asks who another member is and where its node answers, as the ledger has it."""
 
     member: str
+    pin: Number
+    """Log size that the wallet's trust is pinned to."""
 
 
 class AskNews(Value, frozen=True):
@@ -155,9 +160,16 @@ class Send(Value, frozen=True):
 
 
 class After(Value, frozen=True):
-    """Action `log`, `chain`: asks for what lies behind a number."""
+    """Action `chain`: asks for what lies behind a number."""
 
     after: Number
+
+
+class AskLog(Value, frozen=True):
+    """Action `log`: asks for the lines behind a number, proven at the size that the wallet is pinned to or later."""
+
+    after: Number
+    pin: Number
 
 
 class LogLine(Value, frozen=True):

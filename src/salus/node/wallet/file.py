@@ -123,7 +123,7 @@ class OpenWallet:
         """Return where a member's node answers, as the ledger says, asked of the members that are known."""
         for known, url in list(self.urls.items()):
             try:
-                answer = self._post(known, url + m.FIND, encode(m.Find(member)))
+                answer = self._post(known, url + m.FIND, encode(m.Find(member, self.trust.size)))
                 told = decode(read_answer(known, answer), m.Member)
             except (Unavailable, MalformedBytes):
                 continue

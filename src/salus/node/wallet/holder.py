@@ -85,7 +85,7 @@ class Holder:
     def member(self, id_: str) -> m.Member:
         """Return a member with keys that hold under the trust file. Raises Forbidden, Unavailable."""
         if id_ not in self.known:
-            told = self._ask(id_, m.ABOUT, m.About(), m.Member)
+            told = self._ask(id_, m.ABOUT, m.About(self.trust.size), m.Member)
             if told.network != self.network or told.member != id_:
                 raise Forbidden("wallet.member", "the node is of another network or member", expected=id_)
             self._believed(id_, lambda: check_member(self.trust, id_, told.signing_key, told.receive_key, told.proof))
@@ -321,7 +321,7 @@ class Holder:
         ]
         return together(told)
 
-    def _told(self, member: str, side: str, subject: bytes, ask: Callable[[m.After], m.Log]) -> AccessLog:
+    def _told(self, member: str, side: str, subject: bytes, ask: Callable[[m.AskLog], m.Log]) -> AccessLog:
         heard = self.wallet.heard(member, subject)
         part = read_log(ask, self.trust, Told(member, side, subject), heard)
         if part.newest is not None and (heard is None or part.newest.number > heard.number):

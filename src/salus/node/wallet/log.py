@@ -90,12 +90,12 @@ def together(parts: Iterable[AccessLog]) -> AccessLog:
     return AccessLog(tuple(lines), tuple(one for part in parts for one in part.gaps))
 
 
-def read_log(ask: Callable[[m.After], m.Log], trust: Trust, told: Told, heard: Heard | None) -> AccessLog:
+def read_log(ask: Callable[[m.AskLog], m.Log], trust: Trust, told: Told, heard: Heard | None) -> AccessLog:
     """Return what a member tells of a link or grant; `heard` is the newest line that it told before."""
     found: list[Seen] = []
     gaps: list[Gap] = []
     try:
-        while (part := ask(m.After(found[-1].number if found else 0))).lines:
+        while (part := ask(m.AskLog(found[-1].number if found else 0, trust.size))).lines:
             for one in _seen(part, trust, told):
                 gaps += _between(found[-1].number if found else 0, one, told)
                 found.append(one)
