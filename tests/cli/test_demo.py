@@ -79,3 +79,13 @@ def test_a_refusal_is_told_by_its_code(told):
 )
 def test_a_command_can_be_typed_as_it_stands(on_path, started, typed):
     assert demo.spelled_out("salus --help", on_path, started) == typed
+
+
+def test_a_protocol_is_for_its_chapter_and_must_be_there(tmp_path, capfd):
+    report = ["--report", str(tmp_path / "report.html")]
+    (tmp_path / "protocol.json").write_bytes(b"{}")
+    for chapter, name in (("claims", "protocol.json"), ("trial", "nowhere.json"), ("trial", "protocol.json")):
+        assert main(["demo", chapter, "--protocol", str(tmp_path / name), *report])
+    assert not (tmp_path / "report.html").exists()
+    told = capfd.readouterr().err
+    assert [code in told for code in ("demo.protocol", "cli.unreadable", "trials.protocol")] == [True] * 3

@@ -13,8 +13,9 @@ from rich.panel import Panel
 from rich.table import Table
 from rich.text import Text
 
+from salus.cli.derive import Usage
 from salus.node.config import Config
-from salus.node.demo import claims, network, records, research, supply, trial
+from salus.node.demo import claims, network, records, research, supply, trial, trial_protocol
 from salus.node.demo.report import page
 from salus.node.demo.telling import Chapter, Step, StoryEnds, Telling
 from salus.node.errors import NotFound
@@ -30,6 +31,7 @@ def add_options(parser: argparse.ArgumentParser) -> None:
     """Declare the command's options."""
     parser.add_argument("chapter", nargs="?", choices=sorted(CHAPTERS), default=DEFAULT, help="which chapter to tell")
     parser.add_argument("--input", type=Path, metavar="DIR", help="tell it on the files in DIR instead of the samples")
+    parser.add_argument("--protocol", type=Path, metavar="FILE", help="tell the trial of a USDM 4.0 file of your own")
     add_report(parser)
 
 
@@ -44,7 +46,20 @@ def demo(config: Config, opener: Opener, given: argparse.Namespace) -> int:  # n
     """Tell a chapter of the product's story and prove it; 0 if every step held, else 1."""
     if given.input is not None and not given.input.is_dir():
         raise NotFound("demo.input", "the folder is not there", got=str(given.input))
+    if given.protocol is not None:
+        return _told(_of_protocol(given), None, given.report)
     return _told(CHAPTERS[given.chapter], given.input, given.report)
+
+
+def _of_protocol(given: argparse.Namespace) -> Chapter:
+    if given.chapter != trial.CHAPTER.name or given.input is not None:
+        raise Usage(
+            "demo.protocol", "a protocol is for the chapter `trial` alone", expected="salus demo trial --protocol FILE"
+        )
+    try:
+        return trial_protocol.ProtocolTrial(given.protocol.read_bytes())
+    except OSError as error:
+        raise Usage("cli.unreadable", "a file cannot be read", got=f"{given.protocol}: {error.strerror}") from error
 
 
 def network_demo(config: Config, opener: Opener, given: argparse.Namespace) -> int:  # noqa: ARG001 -- a Command

@@ -106,6 +106,8 @@ class Scene:
     sites: tuple[str, ...] = SITES
     trustees: tuple[str, ...] = TRUSTEES
     threshold: int = 3
+    package: tuple[bytes, bytes, bytes] | None = None
+    """Protocol, terms and analysis plan; None: the sample's."""
 
     @property
     def id(self) -> str:
@@ -143,12 +145,13 @@ class Scene:
         return show_key(self.node(self.trustees[0]), ShowKey(study=self.id)).key
 
     def commit(self, key: str, parties: Sequence[str] = PARTIES, terms: bytes = b"") -> TrialCommitted:
-        """Commit the sample trial."""
+        """Commit the trial."""
+        package = self.package or (sample("protocol-1"), sample("terms-1"), sample("analysis"))
         request = CommitTrial(
             study=self.id,
-            protocol=sample("protocol-1"),
-            terms=terms or sample("terms-1"),
-            analysis=sample("analysis"),
+            protocol=package[0],
+            terms=terms or package[1],
+            analysis=package[2],
             parties=tuple(parties),
             key=key,
         )
@@ -183,13 +186,14 @@ class Scene:
         ]
         self.say(site, "", told)
 
-    def supply(self, per_arm: int = 20) -> None:
-        """Bring kits to every site: half of each arm, numbers that tell none."""
+    def supply(self, per_arm: int = 20, arms: int = 2) -> None:
+        """Bring kits to every site: as many of each arm, numbers that tell none."""
         kits: dict[str, list[tuple[str, int]]] = {}
         for site in self.sites:
-            order = sorted(range(2 * per_arm), key=lambda at: hashlib.sha256(f"{site}-{at}".encode()).digest())
-            kits[site] = [(f"{site[0].upper()}-{number:03d}", at % 2) for number, at in enumerate(order)]
-        request = SupplyTrial(study=self.id, sizes=SIZES, size_key=SIZE_KEY.hex(), kits=json.dumps(kits).encode())
+            order = sorted(range(arms * per_arm), key=lambda at: hashlib.sha256(f"{site}-{at}".encode()).digest())
+            kits[site] = [(f"{site[0].upper()}-{number:03d}", at % arms) for number, at in enumerate(order)]
+        sizes = SIZES if self.package is None else (2 * arms,)
+        request = SupplyTrial(study=self.id, sizes=sizes, size_key=SIZE_KEY.hex(), kits=json.dumps(kits).encode())
         supply_trial(self.node("pharmacy-a"), request)
 
     def acts(self, site: str, subject: str, said: Sequence[Said], entered: int = 0) -> tuple[str, ...]:

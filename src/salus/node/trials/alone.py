@@ -69,7 +69,8 @@ class TrialChecked(Verdict, frozen=True):
     absent: Annotated[tuple[str, ...], Meta(description="Domains not there, and what was not checked for it.")]
 
 
-def _opened(data: bytes, most: int) -> bytes:
+def unpacked(data: bytes, most: int = MOST_BYTES) -> bytes:
+    """Return data as it is, or what its gzip holds. Raises Malformed for gzip that is cut off or holds more."""
     if data[:2] != b"\x1f\x8b":
         return data
     unpacking = zlib.decompressobj(16 + zlib.MAX_WBITS)
@@ -84,7 +85,7 @@ def _opened(data: bytes, most: int) -> bytes:
 
 def plan_of(protocol: bytes) -> Plan:
     """Return the plan of a protocol, gzip or not. Raises DocumentRefused, Malformed."""
-    return compile_plan(read_usdm(_opened(protocol, MOST_BYTES)))
+    return compile_plan(read_usdm(unpacked(protocol, MOST_BYTES)))
 
 
 def _datasets(folder: Path) -> dict[str, Dataset]:
@@ -93,7 +94,7 @@ def _datasets(folder: Path) -> dict[str, Dataset]:
     found: dict[str, Dataset] = {}
     for place, path in enumerate(sorted(each for each in folder.iterdir() if each.name.endswith(ENDINGS)), 1):
         try:
-            dataset = read_dataset(_opened(path.read_bytes(), MOST_BYTES))
+            dataset = read_dataset(unpacked(path.read_bytes(), MOST_BYTES))
         except DocumentRefused as wrong:
             raise Malformed("trials.dataset", f"file {place} of the folder: {wrong}") from None
         if found.setdefault(dataset.name.upper(), dataset) is not dataset:
