@@ -120,6 +120,7 @@ CANARIES: Mapping[str, Callable[[str], dict[str, Any]]] = {
     "network.card": lambda word: {"name": word, "roles": ["provider"], "jurisdiction": "DE"},
     "network.found": lambda word: {"network": "lake-county", "card": word},
     "network.members": lambda _: {},
+    "network.certify": lambda canary: {"certificate": base64(canary)},
     "network.move": lambda _: {"endpoint": "https://north.example"},
     "network.proposals": lambda _: {},
     "network.propose-admit": lambda word: {"card": word},

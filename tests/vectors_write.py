@@ -38,6 +38,7 @@ from salus.contracts.membership.port import (
     ActivateRules,
     Admit,
     Amend,
+    Certify,
     Genesis,
     Move,
     Parameters,
@@ -233,6 +234,12 @@ def membership() -> None:
     move = Move("https://salus.example")
     simple("membership.move", "applied", "two", "A node moves.", sent(move))
     simple("membership.move", "unknown-member", "one", "A stranger sends.", sent(move, "stranger"))
+    both = Certify(tuple(sorted((public("tls-old"), public("tls-new")))))
+    alone, none = sent(Certify((public("tls-new"),))), sent(Certify(()))
+    simple("membership.certify", "applied", "two", "A node is tied to a TLS key.", alone)
+    simple("membership.certify", "two", "two", "Two keys hold while one follows the other.", sent(both))
+    simple("membership.certify", "none", "two", "A node is tied to no key any longer.", alone, none)
+    simple("membership.certify", "unordered", "two", "A key twice.", sent(Certify(both.keys[::-1])))
 
 
 @case("membership.move", "not-active", "three")

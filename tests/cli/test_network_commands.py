@@ -7,6 +7,7 @@ import pytest
 
 from salus.cli import main as program
 from salus.core.proof.cli import main as verify
+from salus.node.network.certificates import local_certificates
 from tests.cli.conftest import Alone
 
 
@@ -40,10 +41,30 @@ def test_what_is_decided_by_one_passes_at_once(alone: Alone) -> None:
     assert alone.told("network", "move", "")["height"]
 
 
+def test_a_node_is_tied_to_its_tls_keys(alone: Alone, tmp_path: Path) -> None:
+    """While the next key waits both hold; none holds once the member says so."""
+    files = []
+    for name, (certificate, _) in local_certificates("lake-county", ("now", "next"), 1_800_000_000_000)[1].items():
+        files.append(tmp_path / f"{name}.pem")
+        files[-1].write_bytes(certificate)
+    one = alone.told("network", "certify", "--certificate", str(files[0]))["keys"]
+    assert alone.told("network", "members")["members"][0]["tls_keys"] == one[0]
+    both = alone.told("network", "certify", "--certificate", str(files[0]), "--also", str(files[1]))["keys"]
+    assert set(both) > set(one)
+    assert both == sorted(both)
+    told = alone.told("network", "certify", "--certificate", str(files[1]))["keys"]
+    assert set(told) == set(both) - set(one)
+    assert "keys certified" in alone.salus("doctor")[1]
+    alone.told("tx", "membership.certify", "--content", '{"keys": []}')
+    assert alone.told("network", "members")["members"][0]["tls_keys"] == ""
+    assert "no key certified" in alone.salus("doctor")[1]
+
+
 @pytest.mark.parametrize(
     ("line", "code"),
     [
         (["network", "receipt", "0" * 64], "ledger.not-kept"),
+        (["network", "certify"], "tls.certificate"),
         (["network", "propose-admit", "nonsense"], "network.card"),
         (["network", "propose-suspend", "nobody"], "membership.NO_SUCH_MEMBER"),
         (["network", "propose-remove", "north"], "membership.LAST_MEMBER"),

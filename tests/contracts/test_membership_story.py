@@ -7,6 +7,7 @@ from salus.contracts.membership.port import (
     ActivateRules,
     Admit,
     Amend,
+    Certify,
     Move,
     Parameters,
     ProposalStatus,
@@ -33,6 +34,7 @@ from salus.contracts.membership.port import (
     member_of_key,
     parameters,
     proposals,
+    tls_keys,
     validators,
 )
 from salus.contracts.membership.reasons import MembershipReason as Reason
@@ -193,6 +195,20 @@ def test_a_consortium_is_founded_with_its_validators():
     changes = tuple(ValidatorChange(id_, public(f"node-{id_}"), 10) for id_ in FOUR)
     ledger = Ledger.founded(*FOUR, validators=changes)
     assert [id_ for id_, _ in validators(ledger.state)] == list(FOUR)
+
+
+def test_a_member_ties_its_node_to_tls_keys_and_changes_them_with_an_overlap():
+    ledger = Ledger.founded("hospital-a", "hospital-b")
+    old, new = sorted((public("tls-old"), public("tls-new")))
+    assert tls_keys(ledger.state, "hospital-a") == ()
+    for keys in ((old,), (old, new), (new,), ()):
+        assert ledger.send(Certify(keys)) == b"".join(keys) + b"hospital-a"
+        assert tls_keys(ledger.state, "hospital-a") == keys
+    ledger.send(Certify((old,)), "hospital-b")
+    assert tls_keys(ledger.state, "hospital-a") == ()
+    for keys in ((new, old), (old, old)):
+        assert ledger.refuse(Certify(keys)) is Reason.UNORDERED
+    assert tls_keys(ledger.state, "hospital-a") == tls_keys(ledger.state, "stranger") == ()
 
 
 def test_parameters_change_by_ballot_and_stand_in_the_block_leaf():

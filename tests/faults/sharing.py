@@ -17,7 +17,7 @@ from salus.core.proof.trust import Trust
 from salus.node.demo.network import ByHttp
 from salus.node.exchange.custodian import MANIFEST_LABEL
 from salus.node.exchange.pull import PATH, Manifest, Pull, Pulled
-from salus.node.exchange.wire import MEDIA_TYPE, OverHttp, Peers
+from salus.node.exchange.wire import MEDIA_TYPE, Address, OverHttp, Peers
 from salus.node.invitation import read as read_invitation
 from salus.node.links import Invite, invite
 from salus.node.network.directory import AskTrust, trust_file
@@ -151,5 +151,5 @@ class Sharing:
         key = keys_of(self.fleet.config(READER)).signing_key()
         pull = structs.replace(decode(self.lying.asked[-1], Pull), id=os.urandom(16), cursor=b"", seen=0)
         with closing(OverHttp.with_timeout(SECONDS, str(self.fleet.tls[0]))) as transport:
-            peers = Peers(READER, key, transport, lambda _: self.lying.url, clock=now_ms, entropy=os.urandom)
+            peers = Peers(READER, key, transport, lambda _: Address(self.lying.url), clock=now_ms, entropy=os.urandom)
             peers.ask(LIAR, PATH, pull, Pulled)

@@ -16,7 +16,7 @@ from salus.node.config import Config
 from salus.node.errors import Conflict, Malformed, NotFound, Unavailable
 from salus.node.local import Bare, Told, call
 from salus.node.network import ports, supervising
-from salus.node.network.directory import AskStatus, status
+from salus.node.network.directory import AskStatus, ListMembers, list_members, status
 from salus.node.network.supervising import (
     AskLogs,
     AskNetwork,
@@ -106,6 +106,8 @@ def test_of_two_one_orders_and_both_cosign(folder):
     created = create(BARE, CreateNetwork(network="lake-county", members=("south", "north"), folder=folder))
     assert created.tolerated == 0
     start(BARE, AskNetwork(folder=folder))
+    told = asked(folder, "south", list_members, ListMembers()).members
+    assert [len(bytes.fromhex(one.tls_keys)) for one in told] == [32, 32]
     sent = anchored(folder, "north")
     told = until_all(folder, lambda one: one.height >= sent.height and len(one.cosigned_by) == 2)
     assert {one.orders for one in told} == {"south"}

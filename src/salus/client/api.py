@@ -2025,6 +2025,26 @@ class Card(msgspec.Struct, frozen=True, kw_only=True):
     """Ed25519 key, hexadecimal: read it to them over another channel."""
 
 
+class CertifyNode(msgspec.Struct, frozen=True, kw_only=True):
+    """Which certificates; without any, the one that the configuration names (`http.tls_certificate`)."""
+
+    certificate: bytes = b''
+    """The certificate in use, PEM, where a proxy in front has it."""
+
+    also: bytes = b''
+    """A second certificate, PEM, whose key holds too: the next, before it takes the first one's place."""
+
+
+class NodeCertified(msgspec.Struct, frozen=True, kw_only=True):
+    """They stand on the ledger: other members' nodes talk to a holder of one of these keys, and to nobody else."""
+
+    keys: tuple[str, ...]
+    """SHA-256 of each key's SubjectPublicKeyInfo (DER), hexadecimal."""
+
+    height: int
+    """Block that holds them."""
+
+
 class CreateNetwork(msgspec.Struct, frozen=True, kw_only=True):
     """The network to create on this machine."""
 
@@ -2178,6 +2198,9 @@ class MemberLine(msgspec.Struct, frozen=True, kw_only=True):
 
     signing_key: str
     """Its Ed25519 key in force, hexadecimal."""
+
+    tls_keys: str
+    """Keys with which its node answers, SHA-256 of each, hexadecimal; empty: any of an authority."""
 
 
 class Members(msgspec.Struct, frozen=True, kw_only=True):
@@ -5328,6 +5351,10 @@ class NetworkCases:
     def card(self, request: MakeCard) -> Card:
         """Make this member's keys, if it has none, and its public card. For: operator."""
         return self._connection.ask('/api/network/card', request, Card)
+
+    def certify(self, request: CertifyNode) -> NodeCertified:
+        """Say on the ledger with which TLS key this member's node answers; other members' nodes then refuse any other. For: operator."""
+        return self._connection.ask('/api/network/certify', request, NodeCertified)
 
     def create(self, request: CreateNetwork) -> CreatedNetwork:
         """Create a network whose members all run on this machine, each in a folder of its own with keys of its own. For: operator."""

@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Final
 
 from salus.contracts.membership import port as membership
 from salus.core.proof.digest import mac
+from salus.core.tables import View
 from salus.engines.checkpoints import Cosigning
 from salus.engines.cometbft.ledger import CometLedger
 from salus.engines.ports import Ledger
@@ -27,7 +28,7 @@ from salus.node.config import Config
 from salus.node.desk import Desk
 from salus.node.errors import EdgeError, NotFound, Unavailable
 from salus.node.exchange.derived import Writers
-from salus.node.exchange.wire import Door, Handler, Peers, Transport
+from salus.node.exchange.wire import Address, Door, Handler, Peers, Transport
 from salus.node.sessions import Sessions
 from salus.node.smart.programs import Programs
 from salus.node.submitting import Submitter
@@ -56,6 +57,12 @@ class Ports:
     """That many random bytes."""
     transport: Transport
     """How other members' nodes are reached."""
+
+
+def address_in(state: View, member: str) -> Address:
+    """Return where a member's node answers, as a state of the ledger has it."""
+    row = membership.member(state, member)
+    return Address("" if row is None else row.endpoint, frozenset(membership.tls_keys(state, member)))
 
 
 @dataclass
@@ -90,7 +97,7 @@ class MemberNode:
             self.ledger, self.network, self.member, self.signing_key, clock=clock, entropy=entropy
         )
         self.peers = Peers(
-            self.member, self.signing_key, self.ports.transport, self.endpoint_of, clock=clock, entropy=entropy
+            self.member, self.signing_key, self.ports.transport, self.address_of, clock=clock, entropy=entropy
         )
         self.writers = Writers(self.vault, self.desk)
         self.prover = Prover(self.ledger.store, self.cosigning)
@@ -177,6 +184,10 @@ class MemberNode:
         """Return where a member's node answers, or nothing."""
         row = membership.member(self.ledger.read(), member)
         return "" if row is None else row.endpoint
+
+    def address_of(self, member: str) -> Address:
+        """Return where a member's node answers, and under which TLS keys."""
+        return address_in(self.ledger.read(), member)
 
     def context(self, purpose: str, object_id: bytes, sender: str | bytes | None = None) -> Context:
         """Return what an envelope of a member or of a one-time key is bound to; by default one sent from here."""

@@ -41,10 +41,10 @@ from salus.node.exchange.following import LedgerDoor, RemoteSource
 from salus.node.exchange.grantee import GRANT_KIND, take_grant
 from salus.node.exchange.light import EngineDoor
 from salus.node.exchange.pull import PATH as PULL_PATH
-from salus.node.exchange.wire import Handler, OverHttp, Peers
+from salus.node.exchange.wire import Address, Handler, OverHttp, Peers
 from salus.node.exchange.withdrawal import WITHDRAWAL_KIND, take_withdrawal
 from salus.node.local import Bare
-from salus.node.member import BACKUP_KEYS, MemberNode, Ports
+from salus.node.member import BACKUP_KEYS, MemberNode, Ports, address_in
 from salus.node.network.cometbft import has_engine, initial_height, open_ledger, sockets_of
 from salus.node.research import auditing, rounds
 from salus.node.research import receiving as research_receiving
@@ -196,17 +196,23 @@ def now_ms() -> int:
     return time.time_ns() // 1_000_000
 
 
-def remote_source(config: Config, keys: Keys, ports: Ports) -> RemoteSource:
-    """Return the owner's ledger as the configuration names it."""
+def remote_source(config: Config, keys: Keys, ports: Ports, store: LedgerStore | None = None) -> RemoteSource:
+    """Return the owner's ledger as the configuration names it; the own replica, if there is one, knows its TLS keys."""
+    url, owner = config.ledger.url.rstrip("/"), config.ledger.owner
+
+    def address(_: str) -> Address:
+        known = () if store is None else membership.tls_keys(store.read(), owner)
+        return Address(url, frozenset(known))
+
     peers = Peers(
         keys.member,
         keys.signing_key(),
         ports.transport,
-        lambda _: config.ledger.url.rstrip("/"),
+        address,
         clock=ports.clock,
         entropy=ports.entropy,
     )
-    return RemoteSource(peers, config.ledger.owner)
+    return RemoteSource(peers, owner)
 
 
 def _ledger_of(config: Config, keys: Keys, ports: Ports) -> OnLedger:
@@ -222,7 +228,7 @@ def _ledger_of(config: Config, keys: Keys, ports: Ports) -> OnLedger:
     if not config.ledger.owner:
         ledger = Embedded(store, KERNEL, ports.clock)
         return OnLedger(ledger, cosigning, Cosigner(ledger, cosigning))
-    source = remote_source(config, keys, ports)
+    source = remote_source(config, keys, ports, store)
     follower = Follower(store, KERNEL, source, cosigning, ports.clock)
     follower.start()
     return OnLedger(follower, cosigning, source=source)
@@ -232,11 +238,10 @@ def _consortium(config: Config, keys: Keys, ports: Ports, store: LedgerStore, co
     """Open the ledger that CometBFT orders, with its engine and the exchange of cosignatures."""
     ledger, start = open_ledger(config, store, KERNEL, ports.clock)
 
-    def endpoint(member: str) -> str:
-        row = membership.member(ledger.read(), member)
-        return "" if row is None else row.endpoint
+    def address(member: str) -> Address:
+        return address_in(ledger.read(), member)
 
-    peers = Peers(keys.member, keys.signing_key(), ports.transport, endpoint, clock=ports.clock, entropy=ports.entropy)
+    peers = Peers(keys.member, keys.signing_key(), ports.transport, address, clock=ports.clock, entropy=ports.entropy)
     exchange = Cosignatures(ledger, cosigning, keys.member, lambda member: RemoteSource(peers, member))
     return OnLedger(ledger, cosigning, Cosigner(ledger, cosigning), beside=(exchange, start()))
 

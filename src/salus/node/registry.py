@@ -25,6 +25,7 @@ from salus.node import (
 from salus.node.claims import objecting
 from salus.node.fhir import checking
 from salus.node.network import (
+    certifying,
     consortium,
     directory,
     entering,
@@ -45,6 +46,7 @@ DOMAINS: Final[tuple[ModuleType, ...]] = (
     about,
     attaching,
     backups,
+    certifying,
     charts,
     checking,
     claims,

@@ -5,13 +5,12 @@ import threading
 from http.server import BaseHTTPRequestHandler, HTTPServer
 from typing import ClassVar
 
-import httpx
 import pytest
 
 from salus.core.proof.httpsig import HttpRequest
 from salus.node.errors import Unavailable
 from salus.node.exchange import wire
-from salus.node.exchange.wire import OverHttp
+from salus.node.exchange.wire import Address, OverHttp
 
 
 class Answering(BaseHTTPRequestHandler):
@@ -53,9 +52,11 @@ def server():
 
 
 def send(url):
-    transport = OverHttp(httpx.Client(timeout=5))
+    transport = OverHttp.with_timeout(5)
     try:
-        return transport.send(url, HttpRequest("POST", url + "/exchange/pull", {"content-type": "x/y"}, b"question"))
+        return transport.send(
+            Address(url), HttpRequest("POST", url + "/exchange/pull", {"content-type": "x/y"}, b"question")
+        )
     finally:
         transport.close()
 

@@ -79,12 +79,12 @@ def test_a_logistic_model_is_the_pooled_one_when_a_hospital_dies_on_the_way(aske
     assert answer(together, query, *HOSPITALS) == ["begun"] * 4
     send, turns = together.transport.send, []
 
-    def dying(endpoint, request):
-        if "west" in endpoint and request.target_uri.endswith(PATH):
+    def dying(address, request):
+        if "west" in address.url and request.target_uri.endswith(PATH):
             turns.append(1)
             if len(turns) > 2:
                 together.transport.down.add("https://west.example")
-        return send(endpoint, request)
+        return send(address, request)
 
     monkeypatch.setattr(together.transport, "send", dying)
     told = run(together, query)

@@ -13,6 +13,7 @@ MAX_MEMBERS: Final = 128  # a checkpoint carries two thirds of their cosignature
 MAX_POWER: Final = 1_000_000  # 128 of them stay far below CometBFT's limit on total power, MaxInt64 / 8
 MAX_NAME: Final = 128  # characters; fits a certificate's organisation name twice
 MAX_URL: Final = 256  # characters
+MAX_TLS_KEYS: Final = 2  # the one in use, and the next or the last
 
 
 class Role(StrEnum):
@@ -33,6 +34,8 @@ Name = Annotated[str, Meta(min_length=1, max_length=MAX_NAME)]
 Roles = Annotated[tuple[Role, ...], Meta(min_length=1, max_length=len(Role))]
 Jurisdiction = Annotated[str, Meta(pattern=r"^[A-Z]{2}(-[A-Z0-9]{1,3})?\Z")]
 Endpoint = Annotated[str, Meta(max_length=MAX_URL, pattern=r"^(https://[!-~]+)?\Z")]
+TlsKeys = Annotated[tuple[Digest, ...], Meta(max_length=MAX_TLS_KEYS)]
+"""TLS public keys, each as the SHA-256 of its SubjectPublicKeyInfo (RFC 7671 section 5.1: `3 1 1`)."""
 Power = Annotated[int, Meta(ge=0, le=MAX_POWER)]
 
 

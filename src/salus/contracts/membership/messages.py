@@ -1,4 +1,4 @@
-"""What a member may ask: to propose and to vote, and two acts that are its own affair.
+"""What a member may ask: to propose and to vote, and three acts that are its own affair.
 
 What can be proposed stands in `constitution.py`; how it is carried out in `acts.py`.
 """
@@ -6,7 +6,7 @@ What can be proposed stands in `constitution.py`; how it is carried out in `acts
 from typing import Final
 
 from salus.contracts.fields import Digest, ReceiveKey, Signature, SigningKey
-from salus.contracts.membership.constitution import ACT_EXAMPLES, Act, Admit, Endpoint
+from salus.contracts.membership.constitution import ACT_EXAMPLES, Act, Admit, Endpoint, TlsKeys
 from salus.core.encoding import Message
 
 
@@ -44,10 +44,21 @@ class Move(Message, frozen=True, tag="membership.move"):
     """An https URL, or empty."""
 
 
+class Certify(Message, frozen=True, tag="membership.certify"):
+    """Say with which TLS keys the submitter's own node answers: others then talk to no other, whatever certificate it shows.
+
+    During a rotation both keys stand here; the old one leaves with the next message.
+    """
+
+    keys: TlsKeys
+    """The keys, ascending, each once; none: others check the certificate by its authority alone."""
+
+
 EXAMPLES: Final[tuple[Message, ...]] = (
     Propose(ACT_EXAMPLES[Admit]),
     Vote(proposal=bytes(32), approve=True),
     RotateKeys(bytes(range(32)), bytes(1216), bytes(64)),
     Move("https://salus.hospital-b.example"),
+    Certify((bytes(range(32)),)),
 )
 """One example of each message, for the reference, `salus tx` and the tests."""

@@ -23,11 +23,12 @@ from salus.contracts.membership.constitution import (
     ValidatorChange,
 )
 from salus.contracts.membership.genesis import Genesis
-from salus.contracts.membership.messages import Move, Propose, RotateKeys, Vote
+from salus.contracts.membership.messages import Certify, Move, Propose, RotateKeys, Vote
 from salus.contracts.membership.reasons import MembershipReason
 from salus.contracts.membership.rules import authorise
 from salus.contracts.membership.state import (
     BALLOTS,
+    CERTIFIED,
     COSIGNERS,
     KEY_USES,
     KEYS,
@@ -38,6 +39,7 @@ from salus.contracts.membership.state import (
     SINGLE,
     VALIDATORS,
     Ballot,
+    Certified,
     Cosigner,
     Keys,
     Member,
@@ -52,6 +54,7 @@ from salus.core.tables import View
 
 __all__ = [
     "BALLOTS",
+    "CERTIFIED",
     "COSIGNERS",
     "KEYS",
     "KEY_USES",
@@ -67,6 +70,8 @@ __all__ = [
     "Amend",
     "Ballot",
     "Candidate",
+    "Certified",
+    "Certify",
     "Cosigner",
     "Genesis",
     "Keys",
@@ -104,6 +109,7 @@ __all__ = [
     "parameters",
     "possession_bytes",
     "proposals",
+    "tls_keys",
     "validators",
 ]
 
@@ -144,6 +150,12 @@ def member_of_key(state: View, signing_key: bytes) -> str | None:
     """Return the id of the member that has or had a signing key, or None."""
     use = state.get(KEY_USES, signing_key)
     return None if use is None else use.member
+
+
+def tls_keys(state: View, id_: str) -> tuple[bytes, ...]:
+    """Return the TLS keys that a member has certified, each the SHA-256 of its SubjectPublicKeyInfo; none: it has not."""
+    row = state.get(CERTIFIED, member_key(id_)) if id_.isascii() else None
+    return () if row is None else row.keys
 
 
 def cosigners(state: View) -> tuple[Cosigner, ...]:

@@ -31,7 +31,7 @@ class MembershipReason(Reason):
     OTHER_AGREEMENT = 11
     """The candidate accepts another consortium agreement than the one in force."""
     UNORDERED = 12
-    """Roles or changes are not ascending, or something stands twice."""
+    """Roles, changes or TLS keys are not ascending, or something stands twice."""
     KEY_USED = 13
     """The signing key serves, or served, a member."""
     NO_POSSESSION = 14

@@ -1,6 +1,7 @@
-"""The membership contract, rule version 1: who may submit, and the four messages of the constitution."""
+"""The membership contract, rule version 1: who may submit, and the messages of the constitution."""
 
 from collections.abc import Mapping
+from itertools import pairwise
 from typing import Final
 
 from msgspec import structs
@@ -21,10 +22,11 @@ from salus.contracts.membership.acts import (
     threshold,
 )
 from salus.contracts.membership.constitution import Act, ActivateRules, Admit, SetParameters, SetValidators
-from salus.contracts.membership.messages import EXAMPLES, Move, Propose, RotateKeys, Vote
+from salus.contracts.membership.messages import EXAMPLES, Certify, Move, Propose, RotateKeys, Vote
 from salus.contracts.membership.reasons import MembershipReason
 from salus.contracts.membership.state import (
     BALLOTS,
+    CERTIFIED,
     COSIGNERS,
     KEY_USES,
     KEYS,
@@ -36,6 +38,7 @@ from salus.contracts.membership.state import (
     SCHEDULE,
     VALIDATORS,
     Ballot,
+    Certified,
     Proposal,
     ProposalStatus,
     Standing,
@@ -158,17 +161,27 @@ def move(ctx: Context, message: Move) -> bytes:
     return message.endpoint.encode("ascii")
 
 
+def certify(ctx: Context, message: Certify) -> bytes:
+    """Tie the submitter's node to TLS keys. Returns the keys, 32 bytes each | member id, ASCII."""
+    if any(first >= second for first, second in pairwise(message.keys)):
+        raise Rejected(MembershipReason.UNORDERED, what="keys")
+
+    ctx.put(CERTIFIED, member_key(ctx.submitter), Certified(message.keys, ctx.height))
+    return b"".join(message.keys) + ctx.submitter.encode("ascii")
+
+
 RULES: Final[Mapping[type[Message], Rule]] = {
     Propose: Rule(propose, authored=False),
     Vote: Rule(vote, authored=False),
     RotateKeys: Rule(rotate_keys, authored=False),
     Move: Rule(move, authored=False),
+    Certify: Rule(certify, authored=False),
 }
 CONTRACT: Final = Contract(
     number=NUMBER,
     name="membership",
     rules=RULES,
-    tables=(MEMBERS, KEYS, KEY_USES, VALIDATORS, COSIGNERS, PROPOSALS, BALLOTS, PARAMETERS, SCHEDULE),
+    tables=(MEMBERS, KEYS, KEY_USES, VALIDATORS, COSIGNERS, PROPOSALS, BALLOTS, PARAMETERS, SCHEDULE, CERTIFIED),
     reasons=MembershipReason,
     examples=EXAMPLES,
 )

@@ -18,6 +18,7 @@ from salus.contracts.membership.constitution import (
     Parameters,
     Power,
     Roles,
+    TlsKeys,
 )
 from salus.core.encoding import Value
 from salus.core.tables import Invariant, Table, View
@@ -85,6 +86,15 @@ class KeyUse(Value, frozen=True):
     """Whose it is or was."""
     serial: Annotated[int, Meta(ge=1, le=MAX_SERIAL)]
     """Which of the member's keys, see `KEYS`."""
+
+
+class Certified(Value, frozen=True):
+    """With which TLS keys a member's node answers. Key: its id in ASCII."""
+
+    keys: TlsKeys
+    """The keys, ascending, each once; none any longer when empty."""
+    height: Height
+    """Height from which they are the ones."""
 
 
 class Validator(Value, frozen=True):
@@ -230,3 +240,4 @@ PARAMETERS: Final[Table[Parameters]] = Table(NUMBER * 256 + 8, "membership.param
 SCHEDULE: Final[Table[Scheduled]] = Table(
     NUMBER * 256 + 9, "membership.schedule", Scheduled, (Invariant("a schedule stays as it was", _never_changes),)
 )
+CERTIFIED: Final[Table[Certified]] = Table(NUMBER * 256 + 10, "membership.certified", Certified)

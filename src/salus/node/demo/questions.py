@@ -12,10 +12,11 @@ import numpy as np
 from salus.agreements.research import accounting, models
 from salus.contracts.research import port
 from salus.core.encoding import decode
+from salus.core.proof.httpsig import HttpRequest
 from salus.node.demo.research import CUSTODIANS, DELTA, FITTING, HOSPITALS, POLICY, VARIANCE, Scene, wallet_at
 from salus.node.demo.telling import Step
 from salus.node.errors import EdgeError, Refused
-from salus.node.exchange.wire import Answer
+from salus.node.exchange.wire import Address, Answer
 from salus.node.research import (
     ask_question,
     attest_deletion,
@@ -150,12 +151,12 @@ def _logistic(scene: Scene) -> None:
         transport, turns = scene.together.transport, []
         send = transport.send
 
-        def dying(endpoint: str, request: Any) -> Answer:
-            if "west" in endpoint and request.target_uri.endswith(PATH):
+        def dying(address: Address, request: HttpRequest) -> Answer:
+            if "west" in address.url and request.target_uri.endswith(PATH):
                 turns.append(1)
                 if len(turns) > 2:
-                    transport.down.add(endpoint)
-            return send(endpoint, request)
+                    transport.down.add(address.url)
+            return send(address, request)
 
         transport.send = dying  # type: ignore[method-assign]
         told = _run(scene, query)

@@ -6,6 +6,7 @@ key up in the state of its own ledger, so a suspended member's requests are refu
 
 import base64
 import ssl
+import threading
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
@@ -21,6 +22,7 @@ from salus.core.errors import SalusError
 from salus.core.proof.httpsig import HttpRequest, sign
 from salus.node.errors import EdgeError, Fault, Forbidden, Malformed, NotFound, Unavailable
 from salus.node.exchange.signatures import Nonces, verify
+from salus.node.exchange.tls import OTHER_KEY, KeyContext
 from salus.node.mapping import edge_error
 
 MEDIA_TYPE: Final = "application/vnd.salus.exchange+msgpack"
@@ -42,11 +44,21 @@ class Answer:
     body: bytes
 
 
+@dataclass(frozen=True, slots=True)
+class Address:
+    """Where a member's node answers, and how it is known there."""
+
+    url: str
+    """Its URL without a path; empty: it has no node."""
+    keys: frozenset[bytes] = frozenset()
+    """TLS keys that the member certified, see `tls`; none: its certificate is from an authority."""
+
+
 class Transport(Protocol):
     """Carries a request to a member's node. Raises Unavailable when the node cannot be reached."""
 
-    def send(self, endpoint: str, request: HttpRequest) -> Answer:
-        """Send the request; `endpoint` is the member's address on the ledger."""
+    def send(self, address: Address, request: HttpRequest) -> Answer:
+        """Send the request; `address` is the member's on the ledger."""
         ...
 
 
@@ -126,7 +138,7 @@ class Peers:
         member: str,
         key: Ed25519PrivateKey,
         transport: Transport,
-        endpoint_of: Callable[[str], str],
+        address_of: Callable[[str], Address],
         *,
         clock: Callable[[], int],
         entropy: Callable[[int], bytes],
@@ -134,7 +146,7 @@ class Peers:
         self._member = member
         self._key = key
         self._transport = transport
-        self._endpoint_of = endpoint_of
+        self._address_of = address_of
         self._clock = clock
         self._entropy = entropy
         self.faults: Counter[tuple[str, str]] = Counter()
@@ -148,16 +160,16 @@ class Peers:
 
     def ask(self, member: str, path: str, question: Value, answer: type[A]) -> A:
         """Send `question` to a member and return its answer. Raises RemoteRefusal or Unavailable."""
-        endpoint = self._endpoint_of(member)
-        if not endpoint:
+        address = self._address_of(member)
+        if not address.url:
             raise Unavailable("exchange.no-endpoint", "the member has no node on the network", got=member)
         fields = {"content-type": MEDIA_TYPE, "salus-receiver": member}
-        request = HttpRequest("POST", endpoint + path, fields, encode(question))
+        request = HttpRequest("POST", address.url + path, fields, encode(question))
         nonce = base64.urlsafe_b64encode(self._entropy(16)).rstrip(b"=").decode()
         signed = sign(request, self._key.sign, keyid=self._member, now=self._clock(), nonce=nonce, tag=TAG, also=ALSO)
         wire = HttpRequest("POST", request.target_uri, {**fields, **signed}, request.body)
         try:
-            return decode(read_answer(member, self._transport.send(endpoint, wire)), answer)
+            return decode(read_answer(member, self._transport.send(address, wire)), answer)
         except MalformedBytes as error:
             self.faulted(member, "exchange.answer")
             raise Unavailable("exchange.answer", "the other node answered what is no answer", got=member) from error
@@ -173,11 +185,11 @@ class InProcess:
         self.doors: dict[str, Door] = {}
         self.down: set[str] = set()
 
-    def send(self, endpoint: str, request: HttpRequest) -> Answer:
-        """Hand the request to the door of the endpoint. Raises Unavailable."""
-        door = self.doors.get(endpoint)
-        if door is None or endpoint in self.down:
-            raise Unavailable("exchange.unreachable", "the node cannot be reached", got=endpoint, todo="try again")
+    def send(self, address: Address, request: HttpRequest) -> Answer:
+        """Hand the request to the door of the address. Raises Unavailable."""
+        door = self.doors.get(address.url)
+        if door is None or address.url in self.down:
+            raise Unavailable("exchange.unreachable", "the node cannot be reached", got=address.url, todo="try again")
         return door.answer(request)
 
 
@@ -206,27 +218,47 @@ def post(client: httpx.Client, member: str, url: str, fields: Mapping[str, str],
 
 
 class OverHttp:
-    """Requests over HTTP."""
+    """Requests over HTTP, with one pool of connections for all members of an authority, and one for each set of keys."""
 
-    def __init__(self, client: httpx.Client) -> None:
-        """`client` holds timeouts and TLS settings."""
+    def __init__(self, client: httpx.Client, keyed: Callable[[ssl.SSLContext], httpx.Client]) -> None:
+        """`client` holds timeouts and TLS settings for an authority; `keyed` makes one with other TLS settings."""
         self._client = client
+        self._keyed = keyed
+        self._by_keys: dict[frozenset[bytes], httpx.Client] = {}
+        self._making = threading.Lock()
 
     @classmethod
     def with_timeout(cls, seconds: float, authorities: str = "") -> Self:
-        """Return a transport with a client of its own; `authorities` is a PEM file of more than the system trusts."""
+        """Return a transport with clients of its own; `authorities` is a PEM file of more than the system trusts."""
         trust = ssl.create_default_context()
         if authorities:
             trust.load_verify_locations(authorities)
-        return cls(httpx.Client(timeout=seconds, limits=httpx.Limits(max_connections=32), verify=trust))
+
+        def client(settings: ssl.SSLContext) -> httpx.Client:
+            return httpx.Client(timeout=seconds, limits=httpx.Limits(max_connections=32), verify=settings)
+
+        return cls(client(trust), client)
 
     def close(self) -> None:
         """Let every connection go."""
-        self._client.close()
+        for client in (self._client, *self._by_keys.values()):
+            client.close()
 
-    def send(self, endpoint: str, request: HttpRequest) -> Answer:
-        """Send the request. Raises Unavailable when the node cannot be reached, or answers too much."""
-        return post(self._client, endpoint, request.target_uri, request.fields, request.body)
+    def send(self, address: Address, request: HttpRequest) -> Answer:
+        """Send the request. Raises Unavailable when the node cannot be reached, is another, or answers too much."""
+        return post(self._to(address), address.url, request.target_uri, request.fields, request.body)
+
+    def _to(self, address: Address) -> httpx.Client:
+        """Return the client that knows the node. A pool serves one set of keys: a rotation leaves the old connections."""
+        if not address.keys:
+            return self._client
+        if not address.url.startswith("https://"):
+            raise Unavailable(OTHER_KEY, "the member certified a TLS key, and its node is asked without TLS")
+        with self._making:
+            client = self._by_keys.get(address.keys)
+            if client is None:
+                client = self._by_keys[address.keys] = self._keyed(KeyContext.of(address.keys))
+            return client
 
 
 def refusal_of(error: SalusError) -> Answer:

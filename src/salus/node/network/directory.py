@@ -29,6 +29,10 @@ class MemberLine(Message, frozen=True):
     endpoint: Annotated[str, Meta(description="Where its node answers.")]
     standing: Annotated[str, Meta(description="active, suspended or removed.")]
     signing_key: Annotated[str, Meta(description="Its Ed25519 key in force, hexadecimal.")]
+    tls_keys: Annotated[
+        str,
+        Meta(description="Keys with which its node answers, SHA-256 of each, hexadecimal; empty: any of an authority."),
+    ]
 
 
 class Members(Message, frozen=True):
@@ -127,6 +131,7 @@ def list_members(node: MemberNode, request: ListMembers) -> Members:  # noqa: AR
                 endpoint=row.endpoint,
                 standing=row.standing.value,
                 signing_key=keys.signing_key.hex() if keys else "",
+                tls_keys=" ".join(key.hex() for key in membership.tls_keys(state, id_)),
             )
         )
     return Members(members=tuple(lines))

@@ -20,7 +20,7 @@ import structlog
 from msgspec import Meta
 
 from salus import __version__
-from salus.contracts.membership.port import MEMBERS, Genesis, Standing, key_at
+from salus.contracts.membership.port import MEMBERS, Genesis, Standing, key_at, tls_keys
 from salus.core.encoding import decode
 from salus.core.errors import SalusError
 from salus.core.proof.digest import digest
@@ -51,7 +51,7 @@ from salus.node.config import Config
 from salus.node.errors import Conflict, EdgeError, Forbidden, Malformed, NotFound, Unavailable
 from salus.node.exchange.following import RemoteSource
 from salus.node.exchange.light import ask, relayed
-from salus.node.exchange.wire import OverHttp, Peers
+from salus.node.exchange.wire import Address, OverHttp, Peers
 from salus.node.member import MemberNode
 from salus.node.network.cometbft import SNAPSHOTS, has_engine, home_of, peers_of, settings_of, sockets_of
 from salus.node.network.consortium import Founding, met
@@ -79,6 +79,8 @@ class Invitation(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """Its hash, hexadecimal."""
     endpoints: dict[str, str]
     """Member → URL of its node."""
+    tls_keys: dict[str, list[str]] = {}
+    """Member → TLS keys that it has certified, hexadecimal."""
 
 
 class InviteMember(Message, frozen=True):
@@ -139,13 +141,15 @@ def invite_member(node: MemberNode, request: InviteMember) -> MemberInvited:  # 
     peers = {config.member: own, **peers_of(config)}
     genesis = json.loads((home / "config" / "genesis.json").read_text())
     founding = Founding(FORMAT, genesis, {member: f"{one.node_id}@{one.address}" for member, one in peers.items()})
+    state = node.ledger.read()
     endpoints = {
         key.decode("ascii"): row.endpoint.rstrip("/")
-        for key, row in node.ledger.read().range(MEMBERS)
+        for key, row in state.range(MEMBERS)
         if row.standing is Standing.ACTIVE and row.endpoint
     }
+    certified = {member: [key.hex() for key in tls_keys(state, member)] for member in endpoints}
     header = signed["commit"]["block_id"]["hash"]
-    made = Invitation(FORMAT, founding, int(signed["header"]["height"]), header, endpoints)
+    made = Invitation(FORMAT, founding, int(signed["header"]["height"]), header, endpoints, certified)
     text = msgspec.json.format(msgspec.json.encode(made), indent=1)
     return MemberInvited(invitation=text, network=node.network.hex(), header=header)
 
@@ -164,9 +168,12 @@ def join_consortium(node: Unfounded, request: JoinConsortium, *, progress: Progr
     keys, home, folder = keys_of(config), home_of(config), Path(config.data)
     transport = OverHttp.with_timeout(HTTP_SECONDS, config.http.tls_authorities)
     others = {member: url for member, url in invitation.endpoints.items() if member != config.member}
-    peers = Peers(
-        keys.member, keys.signing_key(), transport, lambda who: others.get(who, ""), clock=now_ms, entropy=os.urandom
-    )
+
+    def address(member: str) -> Address:
+        keys = (bytes.fromhex(key) for key in invitation.tls_keys.get(member, ()))
+        return Address(others.get(member, ""), frozenset(keys))
+
+    peers = Peers(keys.member, keys.signing_key(), transport, address, clock=now_ms, entropy=os.urandom)
     made_keys(home)
     forget_blocks(home)
     shutil.rmtree(folder / COMING, ignore_errors=True)

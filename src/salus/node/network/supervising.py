@@ -25,11 +25,12 @@ from salus.engines.embedded import found
 from salus.engines.store import lmdb_store
 from salus.node.config import Config, read
 from salus.node.errors import Conflict, Malformed, NotFound, Unavailable
-from salus.node.local import call, owned, socket_path
+from salus.node.local import Told, call, owned, socket_path
 from salus.node.network.certificates import local_certificates
+from salus.node.network.certifying import CertifyNode, certify
 from salus.node.network.cometbft import has_engine, home_of, settings_of
 from salus.node.network.consortium import BFT_MEMBERS, POWER
-from salus.node.network.directory import AskStatus, status
+from salus.node.network.directory import AskStatus, ListMembers, list_members, status
 from salus.node.network.founding import RULES, MakeCard, candidate_of, made_keys
 from salus.node.network.ports import free_ports
 from salus.node.opening import KERNEL, LEDGER, Unfounded
@@ -199,7 +200,9 @@ def start(node: Node, request: AskNetwork) -> NetworkState:  # noqa: ARG001 - a 
             (home / PROCESS).write_text(f"{process.pid}\n")
             started[config.member] = process
     try:
-        return NetworkState(members=_all_running(request.folder, started))
+        _all_running(request.folder, started)
+        _certify(request.folder)
+        return NetworkState(members=_states(request.folder))
     finally:
         for process in started.values():
             process.returncode = 0  # they outlive this command, on purpose
@@ -346,6 +349,22 @@ def _all_running(folder: str, started: Mapping[str, "subprocess.Popen[bytes]"]) 
 def _last_line(log: Path) -> str:
     lines = log.read_text(errors="replace").splitlines() if log.exists() else []
     return lines[-1] if lines else "nothing"
+
+
+def _certify(folder: str) -> None:
+    """Tie every node to its TLS key on the ledger, once. Raises what a node says when the ledger does not go on."""
+    deadline = time.monotonic() + START_SECONDS
+    for config in (config for config, _ in members_in(folder) if config.http.tls_certificate):
+        while True:
+            try:
+                known = {one.id: one for one in ask_node(config, list_members, ListMembers()).members}[config.member]
+                if known.standing == "active" and not known.tls_keys:
+                    ask_node(config, certify, CertifyNode())
+                break
+            except (Unavailable, Told):
+                if time.monotonic() > deadline:
+                    raise
+                time.sleep(0.2)  # its engine starts
 
 
 def _answers(config: Config) -> bool:

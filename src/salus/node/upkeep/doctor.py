@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
+from salus.contracts.membership.port import tls_keys
 from salus.core.errors import SalusError
 from salus.core.proof.errors import Unproven
 from salus.engines.cometbft.binary import VERSION, find
@@ -18,6 +19,8 @@ from salus.engines.errors import EngineError
 from salus.engines.replay import replay
 from salus.node.config import Config
 from salus.node.confirming import lies_apart
+from salus.node.errors import EdgeError
+from salus.node.exchange.tls import certified_key
 from salus.node.local import Opener, owned
 from salus.node.mapping import edge_error
 from salus.node.member import MemberNode
@@ -160,8 +163,26 @@ def _node(node: MemberNode) -> Iterator[Finding]:
     yield Finding("anchors", not unanchored, f"{unanchored} batches wait", "`salus records anchor`, or start the node")
     behind = len(node.vault.since(node.index.position(), 1))
     yield Finding("index", not behind, f"at record {node.index.position()}", "start the node: it catches up")
+    yield _tls(node)
     waiting = len(node.desk.waiting())
     yield Finding("deliveries", not waiting, f"{waiting} wait", "`salus deliveries waiting`")
+
+
+def _tls(node: MemberNode) -> Finding:
+    """Say whether the own certificate is one that other members' nodes take."""
+    certified, file = tls_keys(node.ledger.read(), node.member), node.config.http.tls_certificate
+    if not certified:
+        return Finding("TLS", True, "no key certified: others go by the certificate's authority alone")
+    if not file:
+        return Finding("TLS", True, f"{len(certified)} keys certified; a proxy in front must answer with one of them")
+    try:
+        answers = certified_key(Path(file).read_bytes()) in certified
+    except (OSError, EdgeError) as error:
+        return Finding(
+            "TLS", False, f"the certificate cannot be read: {type(error).__name__}", "see http.tls_certificate"
+        )
+    told = "the certificate's key is certified" if answers else "the certificate has another key than the certified one"
+    return Finding("TLS", answers, told, "`salus network certify`: no other member's node talks to this one")
 
 
 def _failed(what: str, error: Exception) -> Finding:
