@@ -171,10 +171,14 @@ class Follower(StoredLedger):
         self._thread = threading.Thread(target=self._run, name="ledger-follower", daemon=True)
         self._thread.start()
 
-    def close(self) -> None:
-        """Stop following and let go of the store."""
+    def stop(self) -> None:
+        """Begin to stop: a poll of the owner that is under way is the last. For who closes several, one after the other."""
         self._reason = self._reason or "the ledger is closed"
         self._ended.set()
+
+    def close(self) -> None:
+        """Stop following and let go of the store."""
+        self.stop()
         self._answer()
         if self._thread is not None:
             self._thread.join()

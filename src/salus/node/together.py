@@ -101,11 +101,16 @@ class Together:
         self.settle()
         return self.owner.cosigning.trust()
 
-    def settle(self) -> None:
-        """Wait until every replica has the newest block, cosigned by enough members. Raises Unavailable, NotKept."""
+    def abreast(self) -> None:
+        """Wait until every replica has the newest block; a second or two less than for its cosignatures. Raises Unavailable."""
         head = self.owner.ledger.head()
         for node in self.nodes.values():
             node.wait_for(head.height)
+
+    def settle(self) -> None:
+        """Wait until every replica has the newest block, cosigned by enough members. Raises Unavailable, NotKept."""
+        head = self.owner.ledger.head()
+        self.abreast()
         for node in self.nodes.values():  # each proves with the checkpoints that it has heard of itself
             node.cosigning.covering(head.log_size - 1, COSIGN_SECONDS)
 
@@ -115,6 +120,8 @@ class Together:
 
     def close(self) -> None:
         """Let go of everything: the followers before the owner."""
+        for follower in self.followers.values():
+            follower.stop()
         for node in reversed(self.nodes.values()):
             node.close()
 

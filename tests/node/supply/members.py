@@ -59,7 +59,7 @@ def traders(folder, founders=FOUNDERS) -> Together:
     board = together.nodes["board"]
     for member, kinds in KINDS.items():
         give_licence(board, GiveLicence(member=member, kinds=kinds))
-    together.settle()
+    together.abreast()
     for receiver, sender in (
         ("whole", "maker"),
         ("rival", "maker"),
@@ -75,13 +75,13 @@ def traders(folder, founders=FOUNDERS) -> Together:
 
 def brought(together, box=None, lot="A1", expiry="271231"):
     stock = moving.bring(together.nodes["maker"], product_of(GTIN, lot, expiry), box or lot_box())
-    together.settle()
+    together.abreast()
     return stock
 
 
 def moved(together, sender, receiver, *identifiers, scans=None, back=False):
     sent = moving.ship(together.nodes[sender], identifiers, receiver, ("po 1",), back=back)
-    together.settle()
+    together.abreast()
     done = moving.receive(together.nodes[receiver], sent.hop.holding, scans)
-    together.settle()
+    together.abreast()
     return done

@@ -26,7 +26,7 @@ def together(tmp_path):
     found = traders(tmp_path, TWO)
     for member, kinds in KINDS.items():
         give_licence(found.nodes["zstate"], GiveLicence(member=member, kinds=kinds))
-    found.settle()
+    found.abreast()
     yield found
     found.close()
 
@@ -83,9 +83,9 @@ def test_what_was_found_under_a_recall_and_why_a_record_was_opened_can_be_opened
     brought(together)
     moved(together, "maker", "whole", case_label(1000))
     recall(together.nodes["maker"], GTIN, "A1", 1)
-    together.settle()
+    together.abreast()
     assert acknowledge(together.nodes["whole"]) == 15
-    together.settle()
+    together.abreast()
     board = together.nodes["board"]
     assert list_counts(board, ListCounts()).found == (f"{GTIN}|A1|271231 15 whole",)
     assert list_counts(together.nodes["maker"], ListCounts()).found == ()
@@ -119,7 +119,7 @@ def test_with_one_of_two_regulators_away_packing_goes_on_and_it_learns_later(tog
     together.transport.down.clear()
     together.clock.advance(DAY)
     assert deliver_due(maker) == 2
-    together.settle()
+    together.abreast()
     assert [one.units for one in counts(board)] == [30]
     assert [one.hop.receiver for one in follow(board, label("S000001"), "inspection")] == ["whole"]
 

@@ -55,12 +55,12 @@ def test_a_pallet_goes_from_maker_to_pharmacy_and_a_pack_is_dispensed_once(toget
     brought(together)
     maker, whole, corner = (together.nodes[name] for name in ("maker", "whole", "corner"))
     sent = ship_goods(maker, ShipGoods(identifiers=(case_label(1000),), to="whole", documents=("po 1",)))
-    together.settle()
+    together.abreast()
     assert sent.units == 15
     assert [line.split()[1:] for line in list_stock(whole, ListStock()).inbound] == [["maker", "15"]]
     got = receive_goods(whole, ReceiveGoods(holding=sent.holding))
     assert (got.sender, got.units, got.missing) == ("maker", 15, ())
-    together.settle()
+    together.abreast()
     moved(together, "whole", "corner", case_label(0), label("S000007"))
     pack = label("S000002")
     assert verify_pack(corner, VerifyPack(identifier=pack)).code == ""
@@ -93,7 +93,7 @@ def test_a_rival_with_the_whole_ledger_and_goods_of_the_same_lot_names_nothing_o
     moved(together, "maker", "rival", case_label(1001))
     moved(together, "whole", "corner", case_label(0))
     end_goods(together.nodes["corner"], EndGoods(identifiers=(label("S000001"),)))
-    together.settle()
+    together.abreast()
     rival = together.nodes["rival"]
     assert answering.spots(answering.index_of(rival), label("S000001")) == []
     shown = {id_ for id_, _ in rival.ledger.read().range(port.HOLDINGS)}
@@ -125,7 +125,7 @@ def test_a_short_pallet_stays_the_senders_for_what_did_not_come(together):
     assert code(whole, label("S000000")) == ""
     assert code(maker, label("S000009")) == "SUSPECT"
     sent = moving.ship(maker, (case_label(1001),), "whole")
-    together.settle()
+    together.abreast()
     with pytest.raises(Conflict):
         moving.receive(whole, sent.hop.holding, [label("S000000")])
 
@@ -137,7 +137,7 @@ def test_clones_returns_and_stolen_packs(together):
     corner, whole, rival = (together.nodes[name] for name in ("corner", "whole", "rival"))
     end_goods(corner, EndGoods(identifiers=(label("S000001"),)))
     end_goods(corner, EndGoods(identifiers=(label("S000002"),), reason="stolen"))
-    together.settle()
+    together.abreast()
     assert code(rival, label("S000001")) == "DISPENSED"
     assert code(rival, label("S000002")) == "STOLEN"
     assert code(rival, label("S000003")) == "HOLDER_MISMATCH"
@@ -166,7 +166,7 @@ def test_a_recall_reaches_exactly_who_holds_the_lot(together):
     end_goods(corner, EndGoods(identifiers=(label("S000001"),)))
     done = recall_lot(together.nodes["maker"], RecallLot(gtin=GTIN, lot="A1", recall_class=1))
     assert done.units == 30
-    together.settle()
+    together.abreast()
     held = {name: sum(len(one.serials) for one in recalled_here(node)) for name, node in together.nodes.items()}
     assert held == {"board": 0, "maker": 15, "whole": 10, "corner": 4, "repack": 0, "rival": 0}
     with pytest.raises(RemoteRefusal) as refused:
@@ -177,7 +177,7 @@ def test_a_recall_reaches_exactly_who_holds_the_lot(together):
     assert [one.acknowledged for one in list_recalls(corner, ListRecalls(acknowledge=True)).recalls] == [True]
     recall(together.nodes["maker"], GTIN, "A1", 0)
     recall(together.nodes["maker"], GTIN, "A1", 2, ("S000003", "S000006"))
-    together.settle()
+    together.abreast()
     held = {name: [one.serials for one in recalled_here(node)] for name, node in together.nodes.items()}
     assert held["corner"] == [("S000003", "S000004")]
     assert held["whole"] == [("S000005", "S000006")]
@@ -191,14 +191,14 @@ def test_a_regulator_follows_a_repackaged_pack_from_end_to_end(together):
     moved(together, "maker", "repack", case_label(1000))
     repack = together.nodes["repack"]
     moving.repackage(repack, (case_label(0),), product_of(GTIN, "R1", "270630"), Box("", (), (b"R001", b"R002")))
-    together.settle()
+    together.abreast()
     moved(together, "repack", "corner", label("R001", lot="R1", expiry="270630"))
     board = together.nodes["board"]
     told = follow_pack(board, FollowPack(identifier=label("R001", lot="R1"), purpose="inspection 12"))
     assert [line.split(" ")[1:4] for line in told.hops] == [["maker", "to", "repack"], ["repack", "to", "corner"]]
     assert len(list(board.ledger.read().range(port.OPENINGS))) == 2
     recall(together.nodes["maker"], GTIN, "A1", 1)
-    together.settle()
+    together.abreast()
     assert sum(len(one.serials) for one in recalled_here(together.nodes["corner"])) == 1
     assert acknowledge(together.nodes["corner"]) == 1
     with pytest.raises(NotFound):
@@ -208,7 +208,7 @@ def test_a_regulator_follows_a_repackaged_pack_from_end_to_end(together):
 def test_who_is_not_licensed_gets_no_ticket_and_ships_nothing(together):
     brought(together)
     give_licence(together.nodes["board"], GiveLicence(member="whole", kinds=()))
-    together.settle()
+    together.abreast()
     with pytest.raises(RemoteRefusal):
         offer(together.nodes["whole"], OfferAddresses(partner="corner"))
     with pytest.raises(NotFound):
@@ -227,7 +227,7 @@ def test_a_partner_that_is_away_loses_nothing(together):
     together.clock.advance(86_400_000)
     assert deliver_due(maker) == 1
     assert deliver_due(maker) == 0
-    together.settle()
+    together.abreast()
     assert [one.hop.holding for one in moving.inbound(whole)] == [sent.hop.holding]
     assert moving.receive(whole, sent.hop.holding, None).units == 15
     with pytest.raises(NotFound):
@@ -245,7 +245,7 @@ def test_a_record_that_is_not_the_one_committed_is_refused(together):
     brought(together)
     maker, whole = together.nodes["maker"], together.nodes["whole"]
     sent = moving.ship(maker, (case_label(1000),), "whole")
-    together.settle()
+    together.abreast()
     lie = type(sent)(
         sent.height,
         type(sent.hop)(**{f: getattr(sent.hop, f) for f in sent.hop.__struct_fields__} | {"documents": ("po 2",)}),

@@ -126,7 +126,7 @@ def test_a_lot_is_made_of_others_once(together):
     moving.bring(maker, product_of(GTIN, "P", "271231"), Box("", (), tuple(b"P%03d" % n for n in range(MOST))))
     whole_lot = [label(f"P{n:03d}", lot="P") for n in range(MOST)]
     sent = moving.ship(maker, whole_lot, "repack")
-    together.settle()
+    together.abreast()
     moving.receive(repack, sent.hop.holding, None)
 
     def make(at):

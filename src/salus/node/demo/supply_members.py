@@ -103,9 +103,9 @@ def _moved(
     together: Together, sender: str, receiver: str, what: Sequence[str], scans: Sequence[str] | None = None
 ) -> int:
     sent = moving.ship(together.nodes[sender], what, receiver, ("po 4711",))
-    together.settle()
+    together.abreast()
     got = moving.receive(together.nodes[receiver], sent.hop.holding, scans)
-    together.settle()
+    together.abreast()
     return got.units
 
 
@@ -115,7 +115,7 @@ def _license(telling: Telling, together: Together) -> None:
     ) as step:
         for member, kinds in KINDS.items():
             give_licence(together.nodes["board"], GiveLicence(member=member, kinds=kinds))
-        together.settle()
+        together.abreast()
         for receiver, sender in PARTNERS:
             exchange.offer_addresses(together.nodes[receiver], sender, 4)
         step.figure("members", len(FOUNDERS))
@@ -130,7 +130,7 @@ def _commission(telling: Telling, together: Together) -> None:
         moving.bring(together.nodes["maker"], product_of(GTIN, LOT, EXPIRY), box)
         step.figure("packs", box.count())
         step.figure("seconds, with keys for all and kept durably", f"{time.perf_counter() - start:.1f}")
-        together.settle()
+        together.abreast()
         step.holds("the ledger holds one row", len(_rows(together)) == 1)
 
 
@@ -147,7 +147,7 @@ def _move(telling: Telling, together: Together) -> None:
         repack = together.nodes["repack"]
         again = Box("", (), tuple(b"R%04d" % number for number in range(50)))
         moving.repackage(repack, [_case(1, 0)], product_of(GTIN, "R1", EXPIRY), again)
-        together.settle()
+        together.abreast()
         _moved(together, "repack", "south", [_repacked(number) for number in range(3)])
         _moved(together, "south", "hospital", [_repacked(1)])
         step.figure("rows on the ledger", len(_rows(together)))
@@ -184,7 +184,7 @@ def _recall(telling: Telling, together: Together) -> None:
     with telling.step("A recall reaches who holds the lot", "Every holder and nobody else; dispensing stops.") as step:
         start = time.perf_counter()
         answering.recall(together.nodes["maker"], GTIN, LOT, 1)
-        together.settle()
+        together.abreast()
         step.figure("seconds until every replica has it", f"{time.perf_counter() - start:.2f}")
         held = {
             name: sum(len(one.serials) for one in answering.recalled_here(node))
