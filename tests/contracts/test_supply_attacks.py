@@ -42,6 +42,17 @@ def here():
     return world
 
 
+def test_a_pack_destroyed_out_of_a_quarantined_tote_leaves_the_tote_there():
+    """It stopped every node once: the tote, which lost a pack and nothing else, took a step that no table had."""
+    here = World()
+    here.commission()
+    tote = here.pack("m", here.at(0, 0, 0), here.at(0, 0, 1))
+    here.send(Quarantine(explicit(tote)), "m")
+    here.end("m", here.at(0, 0, 0), reason=Reason.DESTROYED)
+    assert here.row(0, 0, 0).status is Status.ENDED
+    assert here.row(0, 0, 1).status is Status.QUARANTINED
+
+
 def test_nobody_moves_ends_packs_or_frees_anothers_goods(here):
     unit = here.at(0, 0, 0)
     for message in (

@@ -112,6 +112,27 @@ def test_a_mixed_tote_stands_as_one_and_counts_its_lots():
     )
 
 
+def test_a_tote_packed_again_with_what_was_taken_out_of_it_counts_that_once():
+    here = world()
+    other = World(lot_of(secret=bytes([1]) * 32), "n", here.ledger)
+    other.commission("n")
+    mine = other.move(other.at(0, 0), "n", "m")
+    inner = next(
+        tote
+        for unit in range(5)
+        for tote in [here.pack("m", here.at(0, 0, unit), *([explicit(mine)] if unit == 0 else []))]
+        if tote < mine
+    )
+    if find(here.ledger.state, explicit(mine)).top != inner:
+        inner_holds = (explicit(inner), explicit(here.pack("m", explicit(mine))))
+    else:
+        inner_holds = (explicit(inner), explicit(mine))
+    outer = here.pack("m", *inner_holds)
+    assert find(here.ledger.state, explicit(outer)).holding.lots == tuple(
+        sorted((Share(here.lot, 1), Share(other.lot, 1)), key=lambda share: share.lot)
+    )
+
+
 def test_a_short_pallet_is_received_but_for_what_is_missing():
     here = world()
     here.ship(here.at(0), "m", "d")

@@ -63,6 +63,13 @@ class Shelf:
         """Return a row as this message has left it so far, or None."""
         return self._rows.get(id_) or self._view.get(HOLDINGS, id_)
 
+    def row(self, id_: bytes) -> Holding:
+        """Return a row that must be there. Raises InvariantBroken."""
+        row = self.get(id_)
+        if row is None:
+            raise InvariantBroken("goods named as there have no row")
+        return row
+
     def put(self, id_: bytes, row: Holding) -> None:
         """Keep a row for writing."""
         self._rows[id_] = row
@@ -79,7 +86,7 @@ class Shelf:
         base_id, base = (id_, row) if row is not None else self._climb(target)
         top_id, top = base_id, base
         while top.parent:
-            top_id, top = top.parent, self._mix(top.parent)
+            top_id, top = top.parent, self.row(top.parent)
         own = base if row is None else row
         return Found(id_, structs.replace(top, kind=own.kind, lots=own.lots, level=own.level, parent=NOWHERE), top_id)
 
@@ -90,7 +97,7 @@ class Shelf:
         if row is not None:
             gone, parent = tuple(share.lot for share in row.lots), row.parent
             while parent and gone:
-                mix = self._mix(parent)
+                mix = self.row(parent)
                 shares = tuple(_less(mix.lots, gone))
                 self.put(parent, structs.replace(mix, lots=shares))
                 gone = tuple(lot for lot in gone if lot not in [share.lot for share in shares])
@@ -110,12 +117,6 @@ class Shelf:
             if row is not None:
                 return id_, row
         raise Rejected(SupplyReason.NO_SUCH_HOLDING, holding=id_of(target).hex())
-
-    def _mix(self, id_: bytes) -> Holding:
-        row = self.get(id_)
-        if row is None:
-            raise InvariantBroken("a parent without a row")
-        return row
 
 
 def id_of(target: Target) -> bytes:

@@ -147,20 +147,21 @@ def pack(ctx: Context, message: Pack) -> bytes:
     new = mix_id(owner, message.name)
     if ctx.get(HOLDINGS, new) is not None:
         raise Rejected(SupplyReason.EXISTS, holding=new.hex())
-    inside = [taken(shelf, target, ctx.author, "pack") for target in message.targets]
-    for found in inside:
+    for target in message.targets:
+        found = taken(shelf, target, ctx.author, "pack")
         if found.holding.custodian != owner:
             raise Rejected(SupplyReason.NOT_CUSTODIAN, holding=found.id.hex())
-    level = 1 + max(found.holding.level for found in inside)
+    inside = {id_: shelf.row(id_) for id_ in (id_of(target) for target in message.targets)}  # once all are taken out
+    level = 1 + max(row.level for row in inside.values())
     if level > MAX_MIX:
         raise Rejected(SupplyReason.TOO_DEEP, most=MAX_MIX)
     mix = structs.replace(
-        new_tree(NOWHERE, owner, ctx.height), kind=Kind.MIX, lots=mixed(f.holding for f in inside), level=level
+        new_tree(NOWHERE, owner, ctx.height), kind=Kind.MIX, lots=mixed(inside.values()), level=level
     )
 
     shelf.put(new, mix)
-    for found in inside:
-        shelf.put(found.id, structs.replace(found.holding, parent=new, handed=NOWHERE))
+    for id_, row in inside.items():
+        shelf.put(id_, structs.replace(row, parent=new, handed=NOWHERE))
     shelf.write(ctx)
     return _told([new], mix)
 
@@ -192,9 +193,10 @@ def ship(ctx: Context, message: Ship) -> bytes:
 
 def cancel(ctx: Context, message: Cancel) -> bytes:
     """Call a shipment back."""
-    row = _own(ctx, message.holding, "cancel")
+    before = _row(ctx, message.holding)
+    row = _own(ctx, message.holding, "cancel warm" if before.warm else "cancel")
 
-    return _put(ctx, message.holding, structs.replace(row, to=NOWHERE, handed=NOWHERE, due=0))
+    return _put(ctx, message.holding, structs.replace(row, to=NOWHERE, handed=NOWHERE, due=0, warm=False))
 
 
 def receive(ctx: Context, message: Receive) -> bytes:
