@@ -155,9 +155,7 @@ def pack(ctx: Context, message: Pack) -> bytes:
     level = 1 + max(row.level for row in inside.values())
     if level > MAX_MIX:
         raise Rejected(SupplyReason.TOO_DEEP, most=MAX_MIX)
-    mix = structs.replace(
-        new_tree(NOWHERE, owner, ctx.height), kind=Kind.MIX, lots=mixed(inside.values()), level=level
-    )
+    mix = structs.replace(new_tree(NOWHERE, owner, ctx.height), kind=Kind.MIX, lots=mixed(inside.values()), level=level)
 
     shelf.put(new, mix)
     for id_, row in inside.items():
