@@ -16,7 +16,7 @@ import uvicorn
 from starlette.applications import Starlette
 
 from salus.cli.demo_pages import serve_demo
-from salus.http import fhir, smart
+from salus.http import epcis, fhir, smart
 from salus.http.app import application, as_operator
 from salus.http.exchange import routes
 from salus.http.mllp import MllpServer
@@ -160,13 +160,14 @@ def serve(config: Config, opener: Opener, given: argparse.Namespace) -> int:
                 *routes(member),
                 *smart.routes(AuthorisationServer(member)),
                 *fhir.routes(records, smart.BearerAuthenticator(member, people)),
+                *epcis.routes(member, people),
                 *pages(Pages(member, secure=secure)),
             ]
             if member and records
             else []
         )
         world = _server(application(node, cases, people, more=more), config)
-        here = fhir.routes(records, as_operator) if records else []
+        here = [*fhir.routes(records, as_operator), *epcis.routes(member, as_operator)] if member and records else []
         local = _server(application(node, cases, as_operator, more=here))
         messages = (config.hl7, Taking(member, records).take) if member and records and config.hl7.port else None
         port = tcp.getsockname()[1]

@@ -176,6 +176,18 @@ class Hl7(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True)
     ] = False
 
 
+class Supply(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """The EPCIS repository: whom this node may call of itself."""
+
+    webhooks: Annotated[
+        str,
+        Meta(
+            description="Beginnings of web addresses that subscriptions may name, between commas; empty: none.",
+            examples=["https://partner.example/epcis/"],
+        ),
+    ] = ""
+
+
 class Config(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """Everything that an operator may set."""
 
@@ -223,6 +235,7 @@ class Config(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
     oidc: Annotated[Oidc, Meta(description="Where staff sign in.")] = msgspec.field(default_factory=Oidc)
     hl7: Annotated[Hl7, Meta(description="HL7 v2.")] = msgspec.field(default_factory=Hl7)
     notices: Annotated[Notices, Meta(description="Notices to patients.")] = msgspec.field(default_factory=Notices)
+    supply: Annotated[Supply, Meta(description="The EPCIS repository.")] = msgspec.field(default_factory=Supply)
 
 
 def keys(struct: type[msgspec.Struct] = Config, path: tuple[str, ...] = ()) -> Iterator[tuple[tuple[str, ...], Field]]:

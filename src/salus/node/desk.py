@@ -10,7 +10,7 @@ from typing import Final
 
 import msgspec
 
-from salus.node.encrypted_file import EncryptedFile
+from salus.node.event_tables import EVENT_TABLES, EventTables
 
 MIGRATIONS: Final = (
     """
@@ -83,6 +83,7 @@ MIGRATIONS: Final = (
     CREATE TABLE identity_compared (number INTEGER NOT NULL);
     """,
     "ALTER TABLE followed ADD COLUMN run BLOB NOT NULL DEFAULT x'';",
+    EVENT_TABLES,
 )
 
 
@@ -157,7 +158,7 @@ class Letter(msgspec.Struct, frozen=True):
     body: bytes
 
 
-class Desk(EncryptedFile):
+class Desk(EventTables):
     """See the module's docstring. Methods that write are durable when they return. Thread-safe."""
 
     def __init__(self, path: Path, key: bytes) -> None:

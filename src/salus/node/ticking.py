@@ -23,6 +23,7 @@ from salus.node.mapping import edge_error
 from salus.node.member import MemberNode
 from salus.node.notices import post_of, send_due
 from salus.node.research import extracting, receiving
+from salus.node.supply import subscribing
 from salus.node.upkeep.backups import expire
 
 _log = structlog.get_logger()
@@ -37,6 +38,7 @@ CONFIRM_SECONDS: Final = 1.0
 OF_NO_PATIENT: Final = frozenset({"confirm", "anchor", "purge", "erase", "expire"})
 """What goes on while the node cannot know whom it erased."""
 IMPORT_SECONDS: Final = 1.0
+SUBSCRIBE_SECONDS: Final = 1.0
 MATCH_SECONDS: Final = 30.0  # who a new patient is, people decide within days
 
 
@@ -81,6 +83,7 @@ class Ticker:
             ("erase", lambda: ERASE_SECONDS, lambda: erasing.advance(node)),
             ("expire", lambda: EXPIRE_SECONDS, lambda: expire(node)),
             ("import", lambda: IMPORT_SECONDS, lambda: importing.advance(node, self._end.is_set)),
+            ("subscribe", lambda: SUBSCRIBE_SECONDS, lambda: subscribing.notify_due(node, subscribing.OverHttp())),
             ("match", lambda: MATCH_SECONDS, lambda: match(node, Match())),
             ("extract", lambda: EXTRACT_SECONDS, lambda: (extracting.take_back(node), receiving.end_leases(node))),
         ]

@@ -1,7 +1,7 @@
 """EPCIS documents: bytes in whichever form to events, and events to JSON-LD."""
 
 import json
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from decimal import Decimal
 from typing import Any, Final, NoReturn
@@ -37,18 +37,42 @@ class Event:
 
 def read(data: bytes) -> tuple[Event, ...]:
     """Return the events of an EPCIS document or query document: JSON-LD, XML 2.0 or XML 1.2. Raises EpcisRefused."""
-    if len(data) > MAX_BYTES:
-        raise EpcisRefused("epcis.limit", "the document", f"at most {MAX_BYTES} bytes")
-    found = events_of(data) if data.lstrip(b"\xef\xbb\xbf \t\r\n")[:1] == b"<" else _json_events(data)
     events = []
-    for place, (kind, fields) in enumerate(found):
-        check_event(kind, fields, f"eventList/{place}")
-        events.append(Event(kind, fields))
+    for each in read_each(data):
+        if isinstance(each, EpcisRefused):
+            raise each
+        events.append(each)
     return tuple(events)
 
 
-def write_json(events: Iterable[Event], created: str) -> bytes:
-    """Return a document in EPCIS 2.0 JSON-LD; `created` its creation time."""
+def read_each(data: bytes) -> Iterator[Event | EpcisRefused]:
+    """Yield each event of a document, or why it is refused. Raises EpcisRefused for a document that does not read."""
+    if len(data) > MAX_BYTES:
+        raise EpcisRefused("epcis.limit", "the document", f"at most {MAX_BYTES} bytes")
+    found = events_of(data) if data.lstrip(b"\xef\xbb\xbf \t\r\n")[:1] == b"<" else _json_events(data)
+    for place, (kind, fields) in enumerate(found):
+        try:
+            check_event(kind, fields, f"eventList/{place}")
+        except EpcisRefused as refused:
+            yield refused
+        else:
+            yield Event(kind, fields)
+
+
+def read_event(data: bytes) -> Event:
+    """Return one event that stands alone, in JSON-LD, with or without a context of its own. Raises EpcisRefused."""
+    if len(data) > MAX_BYTES:
+        raise EpcisRefused("epcis.limit", "the event", f"at most {MAX_BYTES} bytes")
+    kind, fields = _json_event(_load(data), NAMESPACES, "event")
+    check_event(kind, fields, "event")
+    return Event(kind, fields)
+
+
+def write_json(events: Iterable[Event], created: str, *, query: str = "", subscription: str = "") -> bytes:
+    """Return a document in EPCIS 2.0 JSON-LD; `created` its creation time.
+
+    With the name of a `query` it is that query's answer, an EPCISQueryDocument.
+    """
     prefixes: dict[str, str] = {uri: prefix for prefix, uri in NAMESPACES.items()}
     declared: dict[str, str] = {}
 
@@ -71,12 +95,14 @@ def write_json(events: Iterable[Event], created: str) -> bytes:
         return value
 
     body = [{"type": event.kind, **out(dict(event.fields))} for event in events]
+    told = {"subscriptionID": subscription} if subscription else {}
+    results = {"queryResults": {**told, "queryName": query, "resultsBody": {"eventList": body}}}
     document = {
         "@context": [CONTEXT, declared] if declared else [CONTEXT],
-        "type": "EPCISDocument",
+        "type": "EPCISQueryDocument" if query else "EPCISDocument",
         "schemaVersion": "2.0",
         "creationDate": created,
-        "epcisBody": {"eventList": body},
+        "epcisBody": results if query else {"eventList": body},
     }
     return json.dumps(document, ensure_ascii=False, separators=(",", ":")).encode()
 

@@ -14,12 +14,27 @@ WRAPPED: Final = ("quantityList", "childQuantityList", "sourceList", "destinatio
 """What EPCIS 1.2 puts into `extension`, except in a TransformationEvent, which is itself in one."""
 
 
-def write_xml(events: Iterable[Event], created: str, version: str = "2.0") -> bytes:
-    """Return a document in EPCIS XML `version` (2.0 or 1.2); `created` its creation time. Raises EpcisRefused."""
+def write_xml(
+    events: Iterable[Event], created: str, version: str = "2.0", *, query: str = "", subscription: str = ""
+) -> bytes:
+    """Return a document in EPCIS XML `version` (2.0 or 1.2); `created` its creation time. Raises EpcisRefused.
+
+    With the name of a `query` it is that query's answer, an EPCISQueryDocument.
+    """
     writer = _Writer(version == "1.2")
     body = "".join(writer.event(event, f"eventList/{place}") for place, event in enumerate(events))
     spaces = "".join(f" xmlns:{prefix}={quoteattr(uri)}" for uri, prefix in writer.prefixes.items())
-    main = "urn:epcglobal:epcis:xsd:" + ("1" if writer.old else "2")
+    number = "1" if writer.old else "2"
+    if query:
+        told = f"<subscriptionID>{escape(subscription)}</subscriptionID>" if subscription else ""
+        return (
+            f'<?xml version="1.0" encoding="UTF-8"?><epcisq:EPCISQueryDocument '
+            f'xmlns:epcisq="urn:epcglobal:epcis-query:xsd:{number}"{spaces} '
+            f'schemaVersion="{version}" creationDate={quoteattr(created)}><EPCISBody><epcisq:QueryResults>'
+            f"<queryName>{escape(query)}</queryName>{told}<resultsBody><EventList>{body}"
+            "</EventList></resultsBody></epcisq:QueryResults></EPCISBody></epcisq:EPCISQueryDocument>"
+        ).encode()
+    main = f"urn:epcglobal:epcis:xsd:{number}"
     return (
         f'<?xml version="1.0" encoding="UTF-8"?><epcis:EPCISDocument xmlns:epcis="{main}"{spaces} '
         f'schemaVersion="{version}" creationDate={quoteattr(created)}><EPCISBody><EventList>{body}'
