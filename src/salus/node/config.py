@@ -84,6 +84,16 @@ class Consensus(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields
             examples=["6e4f7a5b0c1d2e3f405162738495a6b7c8d9eaf0@salus.north.example:26656"],
         ),
     ] = ""
+    # 30 days: longer than an invitation lives (a week), so that whoever was away longer joins anew by one.
+    keep_days: Annotated[
+        int,
+        Meta(
+            ge=0,
+            le=36_600,
+            description="Days of blocks that the engine keeps for members that were away; 0 keeps all, for an archive.",
+            examples=[30, 0],
+        ),
+    ] = 30
 
 
 class Notices(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):

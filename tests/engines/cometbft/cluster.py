@@ -19,6 +19,7 @@ from salus.engines.checkpoints import Cosigner, Cosigning
 from salus.engines.cometbft.home import Peer, Settings, genesis_json, node_id, write_genesis, write_home
 from salus.engines.cometbft.ledger import CometLedger
 from salus.engines.cometbft.rpc import Rpc
+from salus.engines.cometbft.snapshotting import Snapshots
 from salus.engines.cometbft.unit import Unit
 from salus.engines.embedded import found
 from salus.engines.errors import Busy
@@ -48,12 +49,14 @@ class Member:
         if not store.founded:
             found(store, kernel, self.cluster.document, self.cluster.founded)
         self.told = []
+
+        def report(event, who):
+            self.told.append((event, who))
+
+        every, retain = self.cluster.every, self.cluster.retain
+        snapshots = Snapshots(store, self.home / "snapshots", every=every, report=report) if every else None
         self.ledger = CometLedger(
-            store,
-            kernel,
-            now_ms,
-            Rpc(self.home / "rpc.sock"),
-            report=lambda event, who: self.told.append((event, who)),
+            store, kernel, now_ms, Rpc(self.home / "rpc.sock"), snapshots, report=report, retain=retain
         )
         signing = key(self.name)
         self.cosigning = Cosigning(store, memory_book(self.ledger.network), keys={public(self.name): signing.sign})
@@ -82,9 +85,13 @@ class Member:
 
 
 class Cluster:
-    """`names` as members, all validators. Use as a context: everything ends with it."""
+    """`names` as members, all validators. Use as a context: everything ends with it.
 
-    def __init__(self, names=NAMES, version=None, alter=None):
+    `every` so many blocks each makes a snapshot, if told; `retain` names the lowest block that an engine keeps.
+    """
+
+    def __init__(self, names=NAMES, version=None, alter=None, every=0, retain=lambda _head: 0):
+        self.every, self.retain = every, retain
         self.binary = cometbft(version) if version else cometbft()
         # A short path: a unix socket's has at most 107 bytes.
         self.folder = Path(tempfile.mkdtemp(prefix="salus-"))
@@ -96,18 +103,20 @@ class Cluster:
         self.document = encode(genesis(*self.names, time=self.founded, validators=changes))
         ports = {name: free_port() for name in self.names}
         self.members = {}
+        self.peers = {name: Peer(node_id(node_keys[name]), f"127.0.0.1:{ports[name]}") for name in self.names}
         for name in self.names:
             home = self.folder / name
-            peers = tuple(
-                Peer(node_id(node_keys[other]), f"127.0.0.1:{ports[other]}") for other in self.names if other != name
-            )
+            peers = tuple(self.peers[other] for other in self.names if other != name)
             settings = Settings(name, home / "app.sock", home / "rpc.sock", f"127.0.0.1:{ports[name]}", peers)
             write_home(home, node_key=node_keys[name], vote_key=votes[name], settings=settings)
-            write_genesis(home, genesis_json(self.document, chain_id="test-net", time=self.founded + 1, validators=[]))
+            write_genesis(home, self.genesis())
             self.members[name] = Member(self, name, home, (alter or {}).get(name))
         self.numbers = itertools.count()
         self.key_names = {}
         """Member → the name that its key in force is made from, if not its own."""
+
+    def genesis(self):
+        return genesis_json(self.document, chain_id="test-net", time=self.founded + 1, validators=[])
 
     def __enter__(self):
         for member in self.members.values():

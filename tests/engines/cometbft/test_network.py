@@ -1,5 +1,6 @@
 """Four organisations with the real CometBFT: the same digest everywhere, through deaths, returns and a liar."""
 
+import contextlib
 import os
 import signal
 import time
@@ -9,6 +10,8 @@ import pytest
 from salus.contracts.consent.port import GRANTS, Grant, GrantStatus, Revoke, round_expiry
 from salus.contracts.records.port import Anchor
 from salus.engines.cometbft.binary import install
+from salus.engines.cometbft.rpc import Rpc
+from salus.engines.errors import EngineError
 from salus.engines.replay import replay
 from tests.contracts.ledger import DAY
 from tests.engines.cometbft.cluster import NAMES, Cluster, now_ms
@@ -64,6 +67,12 @@ def test_four_members_keep_one_ledger_while_one_is_killed_and_returns():
         stores = [member.ledger.store for member in cluster.members.values()]
         assert all(store.place(outcome.tx_id).height == outcome.height for store in stores for outcome in outcomes)
         replay(stores[0], cluster.members["hospital-a"].ledger._kernel)
+
+
+def engine(cluster, method, **parameters):
+    """Ask the first member's engine."""
+    with contextlib.closing(Rpc(cluster.members["hospital-a"].home / "rpc.sock")) as rpc:
+        return rpc.call(method, **parameters)
 
 
 class Altered:
@@ -125,10 +134,20 @@ def test_the_next_engine_is_served_by_the_same_application():
 
 
 def test_an_idle_chain_keeps_its_clock():
-    """One validator, no transactions: an empty block at most every ten seconds, and the digest rests."""
-    with Cluster(NAMES[:1]) as cluster:
-        outcome = cluster.send(anchor(), "hospital-a")
+    """One validator, no transactions: an empty block at most every ten seconds, and the digest rests.
+
+    Of what it is told not to keep, the engine lets go; the ledger has it all.
+    """
+    with Cluster(NAMES[:1], retain=lambda head: head.height - 1) as cluster:
+        first = cluster.send(anchor(), "hospital-a")
+        for _ in range(3):
+            outcome = cluster.send(anchor(), "hospital-a")
         ledger = cluster.members["hospital-a"].ledger
+        kept = engine(cluster, "status")["sync_info"]
+        assert 1 < int(kept["earliest_block_height"]) < int(kept["latest_block_height"])
+        with pytest.raises(EngineError):
+            engine(cluster, "block", height="1")
+        assert ledger.store.block(first.height).transactions
         wait(lambda: ledger.head().height > outcome.height + 1, 15)
         assert now_ms() - ledger.head().time < 15_000
         assert ledger.head().app_hash == ledger.store.header(outcome.height).app_hash

@@ -24,7 +24,7 @@ from salus.engines.cometbft.snapshotting import CHUNK_ABORT, OFFER_ABORT, Snapsh
 from salus.engines.door import Verdicts
 from salus.engines.embedded import found
 from salus.engines.errors import OtherLedger
-from salus.engines.store import LedgerStore
+from salus.engines.store import Header, LedgerStore
 
 APP_VERSION: Final = 1
 STALE_MS: Final = 15_000  # a proposal this far behind the proposer's clock follows a halt
@@ -68,12 +68,14 @@ class Application:
         on_refuse: Callable[[bytes, Rejected], None] = lambda _id, _refusal: None,
         on_fault: Callable[[Fault, bytes], None] = lambda _fault, _address: None,
         snapshots: Snapshots | None = None,
+        retain: Callable[[Header], int] = lambda _head: 0,
     ) -> None:
         """`clock` gives Unix ms and never enters a state transition; `verdicts` may be shared with the node's door.
 
         `on_commit` hears of what was persisted, `on_refuse` of the id of a transaction that CheckTx refused, and why,
         `on_fault` of what a validator, named by its address in CometBFT, did or left undone.
         `snapshots` answers what is asked about them; without it none is offered or taken.
+        `retain` names the lowest block that the engine keeps after a commit, 0 for all.
         `initial_height` is the genesis file's: the height of the first block that CometBFT orders.
         """
         self._kernel = kernel
@@ -86,6 +88,7 @@ class Application:
         self._on_refuse = on_refuse
         self._on_fault = on_fault
         self._snapshots = snapshots
+        self._retain = retain
         self._verdicts = verdicts or Verdicts()
         self._threads = ThreadPoolExecutor(VERIFYING_THREADS, thread_name_prefix="abci-verify")
         self._pending: Transition | None = None
@@ -279,9 +282,10 @@ class Application:
         self._store.commit(transition)
         self._settle(transition.block)
         self._on_commit(transition)
+        head = self._store.head()
         if self._snapshots:
-            self._snapshots.heard(self._store.head())
-        return MESSAGES["ResponseCommit"]()
+            self._snapshots.heard(head)
+        return MESSAGES["ResponseCommit"](retain_height=self._retain(head))
 
     def _settle(self, block: Block) -> None:
         """Let go of what waited for this block; of what waited too long, once more is known than the mempool holds."""

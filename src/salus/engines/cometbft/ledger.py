@@ -21,7 +21,7 @@ from salus.engines.cometbft.snapshotting import Snapshots
 from salus.engines.door import Door, Verdicts, refused
 from salus.engines.errors import Busy
 from salus.engines.ports import Outcome
-from salus.engines.store import LedgerStore
+from salus.engines.store import Header, LedgerStore
 
 SILENCE_MS: Final = 30_000  # three empty blocks: whoever hears none of them does not know the head
 SWEEP_MS: Final = 1000
@@ -59,11 +59,16 @@ class CometLedger(Door):
         snapshots: Snapshots | None = None,
         *,
         report: Callable[[str, str], None] = lambda _event, _who: None,
+        retain: Callable[[Header], int] = lambda _head: 0,
     ) -> None:
-        """`report` is told of the first of each kind of fault of each validator (`validator.proposal`, its member id)."""
+        """`retain` names the lowest block that the engine keeps, 0 for all.
+
+        `report` is told of the first of each kind of fault of each validator (`validator.proposal`, its member id).
+        """
         super().__init__(store, kernel, clock, Verdicts())
         self._snapshots = snapshots
         self._report = report
+        self._retain = retain
         self._mempool = mempool
         self._sent: dict[bytes, Transaction] = {}
         """What the mempool was given, by id."""
@@ -102,6 +107,7 @@ class CometLedger(Door):
             on_refuse=self._refused,
             on_fault=self._fault,
             snapshots=self._snapshots,
+            retain=self._retain,
         )
 
     def halt(self, error: SalusError) -> None:

@@ -64,6 +64,10 @@ class Snapshots:
         """Finish the snapshot under way."""
         self._maker.shutdown(cancel_futures=True)
 
+    def heights(self) -> list[int]:
+        """Return the heights of the snapshots that are handed out, the newest first."""
+        return self._shelf.heights()
+
     def heard(self, header: Header) -> None:
         """Make a snapshot of a block that was committed, if the chain selects it."""
         if selected(self._store, header, self._every):

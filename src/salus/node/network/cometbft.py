@@ -17,6 +17,7 @@ from salus.core.kernel import Kernel
 from salus.engines.cometbft.binary import find
 from salus.engines.cometbft.home import Peer, Settings, read_peers, write_config
 from salus.engines.cometbft.ledger import CometLedger
+from salus.engines.cometbft.pruning import Retention
 from salus.engines.cometbft.rpc import Rpc
 from salus.engines.cometbft.snapshotting import Snapshots
 from salus.engines.cometbft.unit import Unit
@@ -27,6 +28,7 @@ from salus.node.local import socket_path
 
 HOME: Final = "cometbft"
 SNAPSHOTS: Final = "snapshots"
+DAY_MS: Final = 86_400_000
 _log = structlog.get_logger()
 
 
@@ -93,7 +95,8 @@ def open_ledger(
         _log.warning(event, member=config.member, **{"type" if event == "snapshot.failed" else "peer": who})
 
     snapshots = Snapshots(store, Path(config.data) / SNAPSHOTS, report=heard)
-    ledger = CometLedger(store, kernel, clock, Rpc(sockets.rpc), snapshots, report=heard)
+    retain = Retention(store, snapshots.heights, config.consensus.keep_days * DAY_MS)
+    ledger = CometLedger(store, kernel, clock, Rpc(sockets.rpc), snapshots, report=heard, retain=retain)
 
     def report(event: str, facts: Mapping[str, str | int]) -> None:
         _log.info(event, member=config.member, type=facts.get("why", ""))
