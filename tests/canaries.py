@@ -218,6 +218,7 @@ CANARIES: Mapping[str, Callable[[str], dict[str, Any]]] = {
     "trial.assess": lambda word: {"case": LINK, "assessment": word},
     "trial.audit": lambda _: {"study": LINK},
     "trial.clock": lambda word: {"study": LINK, "kind": "15-days", "event": word},
+    "trial.offer": lambda word: {"study": LINK, "options": [word]},
     "trial.payments": lambda _: {"study": LINK},
     "trial.rehearse": lambda word: {
         "protocol": base64(word),

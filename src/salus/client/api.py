@@ -4487,6 +4487,29 @@ class TrialLocked(msgspec.Struct, frozen=True, kw_only=True):
     """Visits that no investigator signed; they are locked as such."""
 
 
+class OfferTrial(msgspec.Struct, frozen=True, kw_only=True):
+    """What is offered to a participant at this site."""
+
+    study: str
+    """Id of the study."""
+
+    languages: tuple[str, ...] | msgspec.UnsetType = msgspec.UNSET
+    """Languages that the form is there in."""
+
+    options: tuple[str, ...] = ()
+    """What may be agreed to beside."""
+
+
+class TrialOffered(msgspec.Struct, frozen=True, kw_only=True):
+    """A code for the participant's wallet, good for a day."""
+
+    code: str
+    """Text or QR for `salus wallet trial-consent`."""
+
+    form: str
+    """Digest of the form that it is a consent to."""
+
+
 class CompareOutcomes(msgspec.Struct, frozen=True, kw_only=True):
     """A report and the study it is of."""
 
@@ -4581,6 +4604,9 @@ class RecordActs(msgspec.Struct, frozen=True, kw_only=True):
 
     acts: tuple[str, ...]
     """ACT:SIGNATURE, hexadecimal."""
+
+    credential: str = ''
+    """Credential of who signs, renewed at most 5 minutes before; for acts of kind sign."""
 
     investigator: str = ''
     """The principal investigator's key, with the first delegation."""
@@ -5789,6 +5815,10 @@ class TrialCases:
         """Propose a lock as the statistician: one root over the rows that all chains tell, sent to those who sign it. For: operator."""
         return self._connection.ask('/api/trial/lock', request, TrialLocked)
 
+    def offer(self, request: OfferTrial) -> TrialOffered:
+        """Offer a trial to a participant's wallet, under the form of consent in force at this site. For: operator."""
+        return self._connection.ask('/api/trial/offer', request, TrialOffered)
+
     def outcomes(self, request: CompareOutcomes) -> OutcomesCompared:
         """Hold a report's outcomes against those registered before the first visit: as specified, changed, missing, added. For: operator."""
         return self._connection.ask('/api/trial/outcomes', request, OutcomesCompared)
@@ -5862,7 +5892,7 @@ class TrialCases:
         return self._connection.ask('/api/trial/unblind', request, Unblinded)
 
     def withdraw(self, request: WithdrawConsent) -> ConsentWithdrawn:
-        """End a consent on the ledger: nothing is sent from that block on. The act `withdraw` says from what. For: operator."""
+        """End a consent on paper on the ledger: nothing is sent from that block on. The act `withdraw` says from what. For: operator."""
         return self._connection.ask('/api/trial/withdraw', request, ConsentWithdrawn)
 
     def work(self, request: Work) -> WorkDone:

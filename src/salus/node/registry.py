@@ -39,7 +39,7 @@ from salus.node.records import charts, keeping, measures, refiling, taking
 from salus.node.smart import clients, trying
 from salus.node.upkeep import backups, replaying
 from salus.node.usecase import UseCase
-from salus.node.wallet import joining, reading, seeing, sharing, studying, wishing
+from salus.node.wallet import joining, reading, seeing, sharing, studying, trialling, wishing
 
 # A domain's module or package; its use cases are the UseCase values in its namespace.
 DOMAINS: Final[tuple[ModuleType, ...]] = (
@@ -83,7 +83,16 @@ DOMAINS: Final[tuple[ModuleType, ...]] = (
 
 
 # What a patient does with a wallet's file. No routes: nothing of it runs at a member.
-WALLET_DOMAINS: Final[tuple[ModuleType, ...]] = (joining, sharing, seeing, reading, studying, objecting, wishing)
+WALLET_DOMAINS: Final[tuple[ModuleType, ...]] = (
+    joining,
+    sharing,
+    seeing,
+    reading,
+    studying,
+    trialling,
+    objecting,
+    wishing,
+)
 
 
 def use_cases() -> dict[str, UseCase[Any, Any, Any]]:

@@ -208,6 +208,11 @@ class Wallet:
         )
         return made, grants.commitment_of(made.digests), key
 
+    def keep(self, made: Grant) -> None:
+        """Keep another form of the newest grant, which no ledger holds yet: one whose commitment has a part more."""
+        *before, last = self.state.grants
+        self.state = structs.replace(self.state, grants=(*before, structs.replace(last, grant=made)))
+
     def revoke(self, index: int) -> Ed25519PrivateKey:
         """Mark a grant revoked and return the key that says so on the ledger. Works for an index beyond the state."""
         self.state = structs.replace(

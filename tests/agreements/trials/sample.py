@@ -72,6 +72,8 @@ class Chain:
             self.time += 60_000
         when = self.time if entered is None else entered
         previous = act_digest(self.acts[-1].signed.act) if self.acts else FIRST
+        if kind == "sign":
+            fields = {"meaning": "reviewed", "renewed": str(when)} | fields
         told = tuple(sorted((name.replace("__", "."), value) for name, value in fields.items()))
         act = Act(STUDY, SITE, subject, len(self.acts) + 1, previous, when, clinical, kind, public(by), told)
         signed = SignedAct(encode(act), person(by).sign(signing_bytes(act)))

@@ -1,7 +1,6 @@
 """A trial among members: founded, drawn, conducted, opened, locked and reported, with what each attack meets."""
 
 import json
-from collections.abc import Iterator
 from concurrent.futures import Future
 
 import pytest
@@ -12,7 +11,7 @@ from salus.core.encoding import encode
 from salus.engines.errors import Busy
 from salus.engines.ports import Ledger, Outcome
 from salus.node import emergency
-from salus.node.demo.trial_scene import FOUNDERS, PARTIES, Scene, day_of, opened, sample
+from salus.node.demo.trial_scene import PARTIES, Scene, day_of, sample
 from salus.node.errors import Conflict, EdgeError, Forbidden, Malformed, NotFound, Refused
 from salus.node.exchange.delivery import deliver_due
 from salus.node.exchange.wire import RemoteRefusal
@@ -61,27 +60,6 @@ from salus.node.trials.sight import definition, states
 from salus.node.trials.unblinding import Assess, Unblind
 from salus.vault.envelope import seal_envelope
 from salus.vault.journal import Side
-
-SMALL = tuple(one for one in FOUNDERS if one.id not in {"south", "west", "trust-one", "trust-two"})
-
-
-@pytest.fixture(scope="module")
-def scene(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Scene]:
-    """A trial that is registered and open at one site, with three trustees of whom two draw."""
-    with opened(tmp_path_factory.mktemp("trial"), SMALL) as opened_:
-        opened_.sites, opened_.trustees, opened_.threshold = ("north",), ("authority", "ethics", "statistics"), 2
-        made = opened_.commit(opened_.deal())
-        assert made.labels == ()
-        assert opened_.sign_all(made.waiting) == "committed"
-        opened_.step("ethics", "approve")
-        assert opened_.step("authority", "approve") == "authorised"
-        with pytest.raises(Forbidden, match=r"trials\.unregistered"):
-            take_consent(opened_.node("north"), consent(opened_, 1))
-        opened_.step("sponsor", "register", "NCT00000000 A sample trial")
-        opened_.open_sites()
-        opened_.step("sponsor", "open")
-        opened_.supply()
-        yield opened_
 
 
 def consent(scene: Scene, number: int) -> TakeConsent:

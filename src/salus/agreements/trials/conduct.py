@@ -8,6 +8,8 @@ The site runs this before it accepts an act; whoever holds the chain runs it aga
     3 the person may: delegated, in a role of the kind      NOT_DELEGATED
     4 it is this kind's turn                                OUT_OF_ORDER, NO_CONSENT, WITHDRAWN, LOCKED
     5 what it names is there, and it says why               UNKNOWN, NO_REASON, WRONG_FORM, NOT_ELIGIBLE
+    6 a signature says what it means, by who signed in at   NO_MEANING, NOT_RENEWED
+      most 5 minutes before (21 CFR 11.50, 11.200)
 
 An act with such a verdict changes nothing. What is late, outside a window or after a deadline is taken, with a deviation.
 """
@@ -26,6 +28,8 @@ from salus.interop.cdisc.times import Moment, moment, shifted, written
 BACKDATING_MS: Final = 10 * 60 * 1000
 SKEW_MS: Final = 15_000  # what a block's time may lie behind a node's clock
 DAY_MS: Final = 86_400_000
+MOST_DIGITS: Final = 16  # of a time in ms
+RENEWED_MS: Final = 5 * 60 * 1000  # how old the credential of who signs may be
 LATE_ENTRY_DAYS: Final = 10  # a visit entered later than that after it happened is a deviation
 
 
@@ -276,7 +280,20 @@ def _unknown(state: State, act: Act, under: Conditions) -> tuple[str, str] | Non
         known = told.get("visit") == "unscheduled" or plan.visit(told.get("visit", "")) is not None
         if not known or moment(act.clinical) is None:
             return "UNKNOWN", "a visit of the protocol in force, with its date"
-    return _missing(state, act, told)
+    return _missing(state, act, told) or (_unsigned(act, told) if act.kind == "sign" else None)
+
+
+def _unsigned(act: Act, told: Mapping[str, str]) -> tuple[str, str] | None:
+    """Judge a signature: its meaning, and when its person last signed in (`renewed`, ms; the site holds the credential)."""
+    if not told.get("meaning"):
+        return "NO_MEANING", "a signature says what it means"
+    renewed = told.get("renewed", "")
+    if not (renewed.isascii() and renewed.isdigit() and len(renewed) <= MOST_DIGITS):
+        return "NOT_RENEWED", "a signature says when its credential was renewed"
+    age = act.entered - int(renewed)
+    if not -SKEW_MS <= age <= RENEWED_MS:
+        return "NOT_RENEWED", f"signed {age} ms after the credential was renewed, at most {RENEWED_MS}"
+    return None
 
 
 def _missing(state: State, act: Act, told: Mapping[str, str]) -> tuple[str, str] | None:

@@ -9,7 +9,9 @@ from any other grant.
 
 from typing import Final
 
-from salus.agreements.grants import GrantRefused, commitment_of
+from msgspec import structs
+
+from salus.agreements.grants import Grant, GrantRefused, commitment_of
 from salus.core.encoding import MalformedBytes, Value, decode, encode
 from salus.core.proof.digest import mac
 
@@ -59,6 +61,23 @@ def on_paper(grant: bytes, part: TrialPart, random: bytes) -> tuple[ConsentProof
     told = encode(part)
     digests = (pieces[0], part_digest(pieces[1], told), *pieces[2:])
     return ConsentProof(grant, told, pieces[1], 1, digests), commitment_of(digests)
+
+
+def with_part(grant: bytes, made: Grant, part: TrialPart, salt: bytes) -> tuple[Grant, ConsentProof, bytes]:
+    """Return a wallet's grant that also holds a trial part, its proof, and its commitment.
+
+    The part takes the place of the last padding digest. Raises GrantRefused(`too-many`) where slips leave none.
+    """
+    index = len(made.digests) - 1
+    if len(made.parts) >= index:
+        raise GrantRefused("too-many", "the slips leave no place for a trial part")
+    told = encode(part)
+    digests = (*made.digests[:index], part_digest(salt, told))
+    return (
+        structs.replace(made, digests=digests),
+        ConsentProof(grant, told, salt, index, digests),
+        commitment_of(digests),
+    )
 
 
 def check_consent(proof: ConsentProof, *, network: bytes, commitment: bytes, study: bytes, site: str) -> TrialPart:

@@ -17,6 +17,7 @@ from salus.contracts.membership.port import Role
 from salus.core.encoding import encode
 from salus.node.demo.samples import samples_folder
 from salus.node.member import MemberNode
+from salus.node.people import IssuePerson, issue_person
 from salus.node.together import Clock, Founder, Together, found_together
 from salus.node.trials import (
     amend_trial,
@@ -33,7 +34,15 @@ from salus.node.trials import (
     supply_trial,
     take_consent,
 )
-from salus.node.trials.conducting import EnrolSubject, RecordActs, SendActs, TakeConsent, Work, WorkDone
+from salus.node.trials.conducting import (
+    EnrolSubject,
+    RecordActs,
+    SendActs,
+    TakeConsent,
+    Work,
+    WorkDone,
+    credential_digest,
+)
 from salus.node.trials.founding import (
     AmendTrial,
     CommitTrial,
@@ -103,6 +112,8 @@ class Scene:
     study: bytes
     persons: dict[str, Ed25519PrivateKey] = field(default_factory=dict)
     chains: dict[tuple[str, str], Chained] = field(default_factory=dict)
+    credentials: dict[str, str] = field(default_factory=dict)
+    """The newest credential of each person who signed in."""
     sites: tuple[str, ...] = SITES
     trustees: tuple[str, ...] = TRUSTEES
     threshold: int = 3
@@ -202,28 +213,44 @@ class Scene:
         number, previous, made = chain.number, chain.previous, []
         for person, kind, clinical, fields in said:
             number += 1
+            when = entered or self.together.clock()
+            signed = {"meaning": "reviewed", **self.renewed(site, person)} if kind == "sign" else {}
             act = Act(
                 study=self.study,
                 site=site,
                 subject=bytes.fromhex(subject),
                 number=number,
                 previous=previous,
-                entered=entered or self.together.clock(),
+                entered=when,
                 clinical=clinical,
                 kind=kind,
                 by=self.public(person),
-                fields=tuple(sorted(fields.items())),
+                fields=tuple(sorted((signed | dict(fields)).items())),
             )
             data = encode(act)
             previous = act_digest(data)
             made.append(f"{data.hex()}:{self.person(person).sign(signing_bytes(act)).hex()}")
         return tuple(made)
 
+    def renewed(self, site: str, person: str) -> dict[str, str]:
+        """Let a person sign in anew; return what a signature says of it."""
+        node = self.node(site)
+        request = IssuePerson(
+            subject=person, role="investigator", purposes=("CLINTRCH",), key=self.public(person).hex(), hours=1
+        )
+        issued = issue_person(node, request)
+        self.credentials[person] = issued.credential
+        began = (issued.expires - 3600) * 1000
+        return {"credential": credential_digest(issued.credential), "renewed": str(began)}
+
     def say(self, site: str, subject: str, said: Sequence[Said], entered: int = 0) -> Any:
         """Record acts at a site. Raises EdgeError if one is refused; the chain is then as before."""
         made = self.acts(site, subject, said, entered)
         investigator = "" if subject else self.public(f"investigator-{site}").hex()
-        request = RecordActs(study=self.id, subject=subject, investigator=investigator, acts=made)
+        credential = next((self.credentials[person] for person, kind, _, _ in said if kind == "sign"), "")
+        request = RecordActs(
+            study=self.id, subject=subject, investigator=investigator, acts=made, credential=credential
+        )
         told = record_acts(self.node(site), request)
         chain = self.chains.setdefault((site, subject), Chained())
         chain.number += len(said)

@@ -28,6 +28,7 @@ from salus.node.patient import news, wishes
 from salus.node.patient.proof import prove_member
 from salus.node.patient.telling import line_of_patient, told_by_patient
 from salus.node.research import patient as research
+from salus.node.trials import offering as trials
 from salus.vault.envelope import seal_envelope
 from salus.vault.errors import EnvelopeRefused, Erased, Refused, UnknownLink, UnknownWallet
 from salus.vault.journal import Line, Side
@@ -282,6 +283,8 @@ _ACTIONS: Final[Mapping[str, Callable[[MemberNode, bytes, bytes], Value]]] = {
     "preview": wishes.preview,
     "correct": wishes.correct,
     "corrections": wishes.corrections,
+    "trial-consent": trials.take_wallet_consent,
+    "trial-withdraw": trials.take_withdrawal,
     "research-choose": research.choose,
     "research-notices": research.notices,
     "research-object": research.object_,

@@ -32,6 +32,7 @@ from salus.node.trials.founding import (
     step_site,
     step_trial,
 )
+from salus.node.trials.offering import offer_trial
 from salus.node.trials.rehearsing import rehearse_trial
 from salus.node.trials.supplying import supply_trial
 from salus.node.trials.unblinding import assess, unblind
@@ -54,6 +55,7 @@ __all__ = [
     "list_tasks",
     "lock_trial",
     "meet_clock",
+    "offer_trial",
     "post_result",
     "publish_draws",
     "record_acts",

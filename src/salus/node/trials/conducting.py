@@ -14,13 +14,14 @@ from salus.contracts.membership.port import parameters
 from salus.contracts.trials import port
 from salus.core.encoding import Message as LedgerMessage
 from salus.core.encoding import decode, encode
-from salus.core.proof.digest import mac
+from salus.core.proof.digest import digest, mac
 from salus.core.transaction import sign_as_author
 from salus.engines.ports import Outcome
 from salus.node.anchoring import anchor
 from salus.node.errors import Conflict, Forbidden, Malformed, NotFound
 from salus.node.exchange.documents import Telling, disclose
 from salus.node.member import MemberNode
+from salus.node.people import claims_of, thumbprint
 from salus.node.trials.exchange import ACTS, curve, send
 from salus.node.trials.founding import STUDY
 from salus.node.trials.kept import (
@@ -36,6 +37,7 @@ from salus.node.trials.kept import (
     one,
     site_key,
 )
+from salus.node.trials.offering import STAYS, form_in_force
 from salus.node.trials.sight import (
     ACT,
     MEDIA,
@@ -134,6 +136,14 @@ class RecordActs(Message, frozen=True):
         tuple[str, ...],
         Meta(min_length=1, max_length=50, description="ACT:SIGNATURE, hexadecimal.", examples=[["00:11"]]),
     ]
+    credential: Annotated[
+        str,
+        Meta(
+            max_length=4000,
+            description="Credential of who signs, renewed at most 5 minutes before; for acts of kind sign.",
+            examples=[""],
+        ),
+    ] = ""
     investigator: Annotated[
         str,
         Meta(
@@ -224,23 +234,14 @@ def authored(node: MemberNode, message: LedgerMessage, key: Ed25519PrivateKey) -
 def take_consent(node: MemberNode, request: TakeConsent) -> ConsentTaken:
     """Put a consent signed on paper with a witness on the ledger. The same person twice at one site is refused."""
     study = bytes.fromhex(request.study)
-    row, _ = study_of(node, study)
-    if not row.registered:
-        raise Forbidden("trials.unregistered", "no consent before the trial is registered", got=row.status.name)
-    site = port.site(node.ledger.read(), study, node.member)
-    if site is None or site.status is not port.SiteStatus.ACTIVE:
-        raise Forbidden("trials.site", "this member is no active site of the study")
+    form, _ = form_in_force(node, study)
     link = node.vault.open_link(request.assigner, request.identifier)
     if any(subject.link == link for _, subject in kept(node, Subject, study)):
         raise Conflict("trials.twice", "this person is in the study already", todo="see the site's participants")
-    _, terms = terms_of(node, study, site.version)
     subject, seed = node.entropy(16), node.entropy(32)
     key = Ed25519PrivateKey.from_private_bytes(seed)
     grant = consent_id(key)
-    form = bytes.fromhex(terms.consent_form)
-    part = TrialPart(
-        FORMAT, node.network, study, node.member, form, request.language, request.options, "collected-data", "paper"
-    )
+    part = TrialPart(FORMAT, node.network, study, node.member, form, request.language, request.options, STAYS, "paper")
     proof, commitment = on_paper(grant, part, node.entropy(8 * 32))
     in_force = parameters(node.ledger.read())
     longest = min(YEARS * YEAR_MS, in_force.grant_longest)
@@ -257,8 +258,14 @@ def consent_id(key: Ed25519PrivateKey) -> bytes:
 
 @use_case("trial.withdraw", who=OPERATOR)
 def withdraw_consent(node: MemberNode, request: WithdrawConsent) -> ConsentWithdrawn:
-    """End a consent on the ledger: nothing is sent from that block on. The act `withdraw` says from what."""
+    """End a consent on paper on the ledger: nothing is sent from that block on. The act `withdraw` says from what."""
     subject = one(node, Subject, bytes.fromhex(request.study + request.subject))
+    if not subject.seed:
+        raise Forbidden(
+            "trials.wallet-consent",
+            "the participant's wallet gave this consent and alone ends it",
+            todo="salus wallet trial-withdraw",
+        )
     outcome = authored(node, consent.Revoke(), Ed25519PrivateKey.from_private_bytes(subject.seed))
     return ConsentWithdrawn(height=outcome.height or 0)
 
@@ -304,6 +311,7 @@ def record_acts(node: MemberNode, request: RecordActs) -> ActsRecorded:
     link, chain = _chain(node, study, subject)
     if not subject:
         return _delegate(node, study, bytes.fromhex(request.investigator), [each.signed for each in chain], signed)
+    _check_renewed(node, request.credential, signed)
     anchored = node.ledger_time()  # when they would be anchored now
     state = judged(node, study, [*chain, *(Anchored(each, anchored) for each in signed)])
     refused = [one_ for one_ in state.verdicts if one_.number > len(chain)]
@@ -322,6 +330,29 @@ def record_acts(node: MemberNode, request: RecordActs) -> ActsRecorded:
         deviations=tuple(f"{each.code}: {each.told}" for each in state.deviations),
         tasks=tuple(f"{each.what} {each.first} to {each.last}".strip() for each in state.tasks),
     )
+
+
+def _check_renewed(node: MemberNode, credential: str, acts: list[SignedAct]) -> None:
+    """Check that each signature names the credential shown, bound to the key that signs. Raises Forbidden, Unauthenticated.
+
+    How old it may be, the conduct rules say, here and at everyone who judges the act again.
+    """
+    signing = [act for each in acts if (act := read(each)) is not None and act.kind == "sign"]
+    if not signing:
+        return
+    claims = claims_of(credential, node.member, node.signing_keys(node.member), node.now())
+    told = {"credential": credential_digest(credential), "renewed": str(claims.iat * 1000)}
+    for act in signing:
+        fields = dict(act.fields)
+        if claims.cnf.jkt != thumbprint(act.by) or any(fields.get(name) != value for name, value in told.items()):
+            raise Forbidden(
+                "trials.not-renewed", "the signature is not under the credential shown", todo="sign in again"
+            )
+
+
+def credential_digest(credential: str) -> str:
+    """Return how a signature names the credential that it was made under, hexadecimal."""
+    return digest("salus/v1/trial-credential", credential.encode()).hex()
 
 
 def judged(node: MemberNode, study: bytes, chain: list[Anchored]) -> State:
@@ -420,10 +451,15 @@ def list_tasks(node: MemberNode, request: ListTasks) -> Tasks:
     """List participants as their chains tell, at the site and at everyone the acts were sent to: verdicts, tasks."""
     study = bytes.fromhex(request.study)
     people, verdicts, deviations, tasks = [], [], [], []
+    own = {key[16:]: subject for key, subject in kept(node, Subject, study)}
     for site, subject, state in states(node, study):
         name = f"{site} {subject.hex()[:8]}"
         kit = f", kit {state.kit}" if state.kit else ""
-        people.append(f"{name}: {state.status.value}, {len(state.visits)} visits{kit}")
+        signed = own.get(subject) if site == node.member else None
+        way = "" if signed is None else f", consent: {signed.way}"
+        people.append(f"{name}: {state.status.value}, {len(state.visits)} visits{kit}{way}")
+        if signed is not None and signed.withdrawn and state.status is not Status.WITHDRAWN:
+            tasks.append(f"{name}: enter the withdrawal from {signed.withdrawn}, as the wallet said")
         verdicts += [f"{name}: act {each.number} {each.code}, {each.told}" for each in state.verdicts]
         deviations += [f"{name}: {each.code}, {each.told}" for each in state.deviations]
         tasks += [f"{name}: {each.what} {each.first} to {each.last}" for each in state.tasks]

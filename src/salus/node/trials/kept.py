@@ -74,7 +74,7 @@ class Subject(Value, frozen=True):
 
     link: bytes
     seed: bytes
-    """Of the one-time key that authored consent."""
+    """Of the one-time key that authored consent; empty where the participant's wallet holds it."""
     proof: ConsentProof
     way: str
     enrolment: bytes = b""
@@ -83,6 +83,15 @@ class Subject(Value, frozen=True):
     """Of the one-time key that authors the enrolment: kept first, so that a crash repeats it and draws nothing twice."""
     sent: int = 0
     """Acts sent so far."""
+    withdrawn: str = ""
+    """From what the wallet said it withdraws; empty if it did not."""
+
+
+class Superseded(Value, frozen=True):
+    """A consent that a later one took the place of. Key: study 16 | subject 16 | grant 32."""
+
+    proof: ConsentProof
+    way: str
 
 
 class Evidence(Value, frozen=True):
@@ -211,6 +220,7 @@ KINDS: Final = {
     "supply": Supply,
     "stratum-key": StratumKey,
     "subject": Subject,
+    "superseded": Superseded,
     "evidence": Evidence,
     "partials": SentPartials,
     "envelope": Envelope,

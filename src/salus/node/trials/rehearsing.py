@@ -5,7 +5,7 @@ Acts are NDJSON, one a line, in order:
     {"subject": "S1", "at": "2026-01-05T10:00:00Z", "role": "coordinator", "kind": "visit", "clinical": "2026-01-05",
      "fields": {"visit": "screen"}, "anchored": "2026-01-05T10:00:05Z"}
 
-`role` is whose key signs; `anchored` may be left out and is then the same time. The same rules judge as at a site.
+`role` is whose key signs; who signs a visit has signed in at that time, unless `renewed` (ms) says otherwise; `anchored` may be left out and is then the same time. The same rules judge as at a site.
 """
 
 import datetime as dt
@@ -114,6 +114,7 @@ def rehearse_trial(node: Node, request: RehearseTrial) -> TrialRehearsed:  # noq
 
 
 def _act(line: _Line, chain: list[Anchored]) -> Anchored:
+    signed = {"meaning": "reviewed", "renewed": str(_ms(line.at))} if line.kind == "sign" else {}
     act = Act(
         study=bytes(16),
         site="rehearsal",
@@ -124,6 +125,6 @@ def _act(line: _Line, chain: list[Anchored]) -> Anchored:
         clinical=line.clinical,
         kind=line.kind,
         by=_public(line.role),
-        fields=tuple(sorted(line.fields.items())),
+        fields=tuple(sorted((signed | line.fields).items())),
     )
     return Anchored(SignedAct(encode(act), _key(line.role).sign(signing_bytes(act))), _ms(line.anchored or line.at))

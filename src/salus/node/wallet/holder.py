@@ -13,7 +13,7 @@ from typing import Any, Final, Protocol, TypeVar
 
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
-from salus.agreements.grants import FORMAT, Document
+from salus.agreements.grants import FORMAT, Document, Grant, commitment_of
 from salus.contracts.consent.port import Grant as GrantMessage
 from salus.contracts.consent.port import Revoke, grant_id, round_expiry
 from salus.core.encoding import MalformedBytes, Message, Value, decode, encode
@@ -245,6 +245,24 @@ class Holder:
             members = tuple(part.custodian for part in given.grant.parts)
             found.append(Permission(grant_id(author), given.index, document.grantee, document, members, given.revoked))
         return found
+
+    def promise(
+        self, document: Document, shares: Sequence[Share], *, through: str, added: Callable[[bytes, Grant], Grant]
+    ) -> tuple[bytes, int]:
+        """Put a grant with a part of a domain's own on the ledger; return its id and the block that holds it.
+
+        `added` returns the grant with that part, given its id. It is handed to nobody: each custodian is shown its slip
+        by `instruct`. Raises as `grant`.
+        """
+        made, _, key = self.wallet.grant(document, shares)
+        id_ = grant_id(key.public_key().public_bytes_raw())
+        made = added(id_, made)
+        self.wallet.keep(made)
+        message = GrantMessage(
+            commitment=commitment_of(made.digests),
+            expiry=round_expiry(document.expiry, self.member(through).rounding),
+        )
+        return id_, self._author(through, message, self.wallet.state.next_index - 1).height
 
     def choose(self, document: Document, shares: Sequence[Share], *, through: str) -> tuple[bytes, int]:
         """Put a choice for research on the ledger; return the grant's id and the block that holds it.
