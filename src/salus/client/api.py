@@ -3693,6 +3693,17 @@ class QuestionWithheld(msgspec.Struct, frozen=True, kw_only=True):
     """withheld."""
 
 
+class CancelShipment(msgspec.Struct, frozen=True, kw_only=True):
+    """Goods on their way."""
+
+    identifier: str
+    """Label, Digital Link or URN of a pack or container."""
+
+
+class ShipmentCancelled(msgspec.Struct, frozen=True, kw_only=True):
+    """They are called back."""
+
+
 class CheckEvents(msgspec.Struct, frozen=True, kw_only=True):
     """EPCIS documents."""
 
@@ -3717,6 +3728,17 @@ class EventsChecked(msgspec.Struct, frozen=True, kw_only=True):
 
     findings: tuple[str, ...]
     """What was taken in though it looks wrong: event by its place, element, rule."""
+
+
+class ClearGoods(msgspec.Struct, frozen=True, kw_only=True):
+    """Goods in quarantine."""
+
+    identifier: str
+    """Label, Digital Link or URN of a pack or container."""
+
+
+class GoodsCleared(msgspec.Struct, frozen=True, kw_only=True):
+    """They are free again."""
 
 
 class CommissionLots(msgspec.Struct, frozen=True, kw_only=True):
@@ -3791,6 +3813,23 @@ class PackFollowed(msgspec.Struct, frozen=True, kw_only=True):
 
     hops: tuple[str, ...]
     """Each change of owner: time, sender, receiver, papers."""
+
+
+class HandGoods(msgspec.Struct, frozen=True, kw_only=True):
+    """Goods for another to carry or keep."""
+
+    identifier: str
+    """Label, Digital Link or URN of a pack or container."""
+
+    to: str
+    """Member id of the custodian."""
+
+
+class GoodsHanded(msgspec.Struct, frozen=True, kw_only=True):
+    """The custodian has to take them."""
+
+    holding: str
+    """Id by which the custodian knows them, hexadecimal."""
 
 
 class GiveLicence(msgspec.Struct, frozen=True, kw_only=True):
@@ -3888,6 +3927,17 @@ class CountOpened(msgspec.Struct, frozen=True, kw_only=True):
     """Units that the lot was commissioned with."""
 
 
+class QuarantineGoods(msgspec.Struct, frozen=True, kw_only=True):
+    """Suspect goods."""
+
+    identifier: str
+    """Label, Digital Link or URN of a pack or container."""
+
+
+class GoodsQuarantined(msgspec.Struct, frozen=True, kw_only=True):
+    """They are set aside: nothing ships, dispenses or packs them."""
+
+
 class RecallLot(msgspec.Struct, frozen=True, kw_only=True):
     """What is recalled."""
 
@@ -3953,6 +4003,9 @@ class ReceiveGoods(msgspec.Struct, frozen=True, kw_only=True):
     scans: tuple[str, ...] = ()
     """What was scanned; a container counts for what is in it. None: all."""
 
+    damaged: tuple[str, ...] = ()
+    """What came damaged: it stays the sender's (3-1)."""
+
 
 class GoodsReceived(msgspec.Struct, frozen=True, kw_only=True):
     """They are this member's now, but for what is missing."""
@@ -3966,8 +4019,59 @@ class GoodsReceived(msgspec.Struct, frozen=True, kw_only=True):
     missing: tuple[str, ...]
     """In the data, not scanned: the sender's, in dispute (2-1)."""
 
+    damaged: tuple[str, ...]
+    """Came damaged: the sender's, in dispute (3-1)."""
+
     over: tuple[str, ...]
     """Scanned, in no data of this shipment (1-1A)."""
+
+
+class RefuseShipment(msgspec.Struct, frozen=True, kw_only=True):
+    """A shipment of which nothing is taken."""
+
+    holding: str
+    """Id of a shipment."""
+
+    code: int = 12
+    """GS1 US code as tens and units: 12 is 1-2, wrong lot."""
+
+
+class ShipmentRefused(msgspec.Struct, frozen=True, kw_only=True):
+    """It stays its sender's, in dispute."""
+
+    sender: str
+    """Member id of the sender."""
+
+
+class RepackageGoods(msgspec.Struct, frozen=True, kw_only=True):
+    """What goes in, and what comes out."""
+
+    identifiers: tuple[str, ...]
+    """Labels, Digital Links or URNs of packs or containers."""
+
+    files: tuple[bytes, ...]
+    """EPCIS documents with commissioning and packing of the new lot."""
+
+
+class GoodsRepackaged(msgspec.Struct, frozen=True, kw_only=True):
+    """What went in has ended; recalls of it reach the new lot."""
+
+    units: int
+    """Units of the new lot."""
+
+
+class SettleDispute(msgspec.Struct, frozen=True, kw_only=True):
+    """Goods in dispute."""
+
+    identifier: str
+    """Label, Digital Link or URN of a pack or container."""
+
+
+class DisputeSettled(msgspec.Struct, frozen=True, kw_only=True):
+    """The dispute is over."""
+
+    received: bool
+    """Whether the goods are this member's now, which had missed them."""
 
 
 class ShipGoods(msgspec.Struct, frozen=True, kw_only=True):
@@ -4008,6 +4112,46 @@ class StockListed(msgspec.Struct, frozen=True, kw_only=True):
 
     alerts: tuple[str, ...]
     """Time, code and draft of each alarm."""
+
+
+class TakeGoods(msgspec.Struct, frozen=True, kw_only=True):
+    """Asks for nothing more."""
+
+
+class GoodsTaken(msgspec.Struct, frozen=True, kw_only=True):
+    """In this member's hands, another's as before."""
+
+    holdings: tuple[str, ...]
+    """Id of each, hexadecimal."""
+
+
+class ReportTemperatures(msgspec.Struct, frozen=True, kw_only=True):
+    """A leg of a journey."""
+
+    goods: str
+    """Label of own goods, or id of what is carried."""
+
+    readings: bytes
+    """Lines `time,celsius`, each until the next."""
+
+    low: int = 2
+    """Lowest degree Celsius of the label."""
+
+    high: int = 8
+    """Highest."""
+
+
+class TemperaturesReported(msgspec.Struct, frozen=True, kw_only=True):
+    """They stand on the ledger; the series is kept here and committed."""
+
+    mkt: int
+    """Mean kinetic temperature, millikelvin (USP 1160)."""
+
+    minutes_out: int
+    """Minutes out of range, rounded up."""
+
+    set_aside: bool
+    """Whether it is more than the lot bears: quarantined, or when it arrives."""
 
 
 class TracePack(msgspec.Struct, frozen=True, kw_only=True):
@@ -5684,9 +5828,17 @@ class SupplyCases:
     def __init__(self, connection: Connection) -> None:
         self._connection = connection
 
+    def cancel(self, request: CancelShipment) -> ShipmentCancelled:
+        """Call a shipment back, as long as it is on its way; what travelled too warm is set aside. For: operator."""
+        return self._connection.ask('/api/supply/cancel', request, ShipmentCancelled)
+
     def check(self, request: CheckEvents) -> EventsChecked:
         """Check EPCIS documents before they are sent or taken in, and give each event's canonical hash. For: operator."""
         return self._connection.ask('/api/supply/check', request, EventsChecked)
+
+    def clear(self, request: ClearGoods) -> GoodsCleared:
+        """Release goods of this member from quarantine. For: operator."""
+        return self._connection.ask('/api/supply/clear', request, GoodsCleared)
 
     def commission(self, request: CommissionLots) -> LotsCommissioned:
         """Bring lots into the world, packed as the maker's own events say: one transaction for each lot. For: operator."""
@@ -5704,6 +5856,10 @@ class SupplyCases:
         """Tell a pack's way from end to end, as a regulator; that it was opened stands on the ledger first. For: operator."""
         return self._connection.ask('/api/supply/follow', request, PackFollowed)
 
+    def hand(self, request: HandGoods) -> GoodsHanded:
+        """Hand goods to a carrier or keeper that offered an address: it has them in hand, they stay this member's. For: operator."""
+        return self._connection.ask('/api/supply/hand', request, GoodsHanded)
+
     def license(self, request: GiveLicence) -> LicenceGiven:
         """License a partner by name, as a regulator; its one-time keys get tickets under it. For: operator."""
         return self._connection.ask('/api/supply/license', request, LicenceGiven)
@@ -5720,6 +5876,10 @@ class SupplyCases:
         """Open the exact size of a lot of this member's making to a partner: it can hold it against the ledger. For: operator."""
         return self._connection.ask('/api/supply/open-count', request, CountOpened)
 
+    def quarantine(self, request: QuarantineGoods) -> GoodsQuarantined:
+        """Set suspect goods of this member aside. For: operator."""
+        return self._connection.ask('/api/supply/quarantine', request, GoodsQuarantined)
+
     def recall(self, request: RecallLot) -> LotRecalled:
         """Recall a lot of this member's making, or a range of its serials; from the next block on none is dispensed. For: operator."""
         return self._connection.ask('/api/supply/recall', request, LotRecalled)
@@ -5732,6 +5892,18 @@ class SupplyCases:
         """Take a shipment over: all of it, or what was scanned. For: operator."""
         return self._connection.ask('/api/supply/receive', request, GoodsReceived)
 
+    def refuse(self, request: RefuseShipment) -> ShipmentRefused:
+        """Take nothing of a shipment: it stays its sender's, in dispute, until one of the two settles. For: operator."""
+        return self._connection.ask('/api/supply/refuse', request, ShipmentRefused)
+
+    def repackage(self, request: RepackageGoods) -> GoodsRepackaged:
+        """End goods of this member and bring a lot made of them into the world, packed as its own events say. For: operator."""
+        return self._connection.ask('/api/supply/repackage', request, GoodsRepackaged)
+
+    def settle(self, request: SettleDispute) -> DisputeSettled:
+        """End a dispute by giving in: as sender keep the goods, as receiver say that they came after all. For: operator."""
+        return self._connection.ask('/api/supply/settle', request, DisputeSettled)
+
     def ship(self, request: ShipGoods) -> GoodsShipped:
         """Ship goods of this member: in transit on the ledger before the sealed record leaves for receiver and regulator. For: operator."""
         return self._connection.ask('/api/supply/ship', request, GoodsShipped)
@@ -5739,6 +5911,14 @@ class SupplyCases:
     def stock(self, request: ListStock) -> StockListed:
         """List what is on its way to this member, and the alarms of its scans. For: operator."""
         return self._connection.ask('/api/supply/stock', request, StockListed)
+
+    def take(self, request: TakeGoods) -> GoodsTaken:
+        """Take in hand all that others hand to this member. For: operator."""
+        return self._connection.ask('/api/supply/take', request, GoodsTaken)
+
+    def temperature(self, request: ReportTemperatures) -> TemperaturesReported:
+        """Report the temperatures of goods in this member's hands: beyond what their lot bears they are set aside. For: operator."""
+        return self._connection.ask('/api/supply/temperature', request, TemperaturesReported)
 
     def trace(self, request: TracePack) -> PackTraced:
         """Answer a tracing request from one's own EPCIS files: where a pack came from, was and went. For: operator."""

@@ -2,6 +2,17 @@
 
 from salus.node.supply.alone import check_events, match_delivery, trace_pack
 from salus.node.supply.counting import list_counts, open_count
+from salus.node.supply.handling import (
+    cancel_shipment,
+    clear_goods,
+    hand_goods,
+    quarantine_goods,
+    refuse_shipment,
+    repackage_goods,
+    report_temperatures,
+    settle_dispute,
+    take_goods,
+)
 from salus.node.supply.trading import (
     commission_lots,
     end_goods,
@@ -18,20 +29,29 @@ from salus.node.supply.trading import (
 )
 
 __all__ = [
+    "cancel_shipment",
     "check_events",
+    "clear_goods",
     "commission_lots",
     "end_goods",
     "follow_pack",
     "give_licence",
+    "hand_goods",
     "list_counts",
     "list_recalls",
     "list_stock",
     "match_delivery",
     "offer",
     "open_count",
+    "quarantine_goods",
     "recall_lot",
     "receive_goods",
+    "refuse_shipment",
+    "repackage_goods",
+    "report_temperatures",
+    "settle_dispute",
     "ship_goods",
+    "take_goods",
     "trace_pack",
     "undo_end",
     "verify_pack",

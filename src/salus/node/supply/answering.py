@@ -21,7 +21,6 @@ from salus.node.supply.resuming import resume
 from salus.node.supply.stock import (
     ALERT,
     HOP,
-    SALT_BYTES,
     Index,
     Part,
     SentHop,
@@ -33,6 +32,7 @@ from salus.node.supply.stock import (
     part_of,
     spots,
     target_of,
+    units_of,
 )
 
 YEAR_2000: Final = "20"
@@ -199,17 +199,6 @@ def acknowledge(node: MemberNode) -> int:
     return count
 
 
-def units_of(state: View, index: Index, part: Part) -> Iterator[tuple[bytes, port.Found]]:
-    """Yield (serial, how it stands) of every unit of a part, walking its tree once."""
-    top = port.find(state, port.Target(part.lot, part.key, ()))
-    if len(part.secret) == SALT_BYTES:
-        if top is not None:
-            yield part.box.serials[0], top
-        return
-    rows = {id_ for id_, _ in state.range(port.HOLDINGS)}
-    yield from _walk(state, rows, part.lot, index.tree(part), top)
-
-
 def follow(node: MemberNode, identifier: str, purpose: str) -> list[SentHop]:
     """Return the hops of a unit from end to end, the first one first, as a regulator.
 
@@ -303,19 +292,3 @@ def _under_recall(state: View, part: Part) -> Sequence[bytes]:
         if lot in marked or (told is not None and (told.recall or told.ordered)):
             found.append(lot)
     return found
-
-
-def _walk(
-    state: View, rows: set[bytes], lot: bytes, tree: Packed, above: port.Found | None
-) -> Iterator[tuple[bytes, port.Found]]:
-    """Yield how each unit of a container stands, given how the container does and which ids have rows."""
-    keys = tree.keys()
-    for place, key in enumerate(keys[: len(tree.box.serials) or len(tree.inside)]):
-        id_ = port.holding_id(lot, key)
-        found = port.find(state, port.Target(lot, key, ())) if id_ in rows else None
-        if found is None and above is not None:
-            found = port.Found(id_, above.holding, above.top)
-        if tree.inside:
-            yield from _walk(state, rows, lot, tree.inside[place], found)
-        elif found is not None:
-            yield tree.box.serials[place], found

@@ -31,6 +31,8 @@ class Subject(StrEnum):
     """Units of a lot. Its place is the lot's id."""
     FOUND = "found"
     """Units that an owner found under a recall. Its place is the lot's id and the owner's digest."""
+    SERIES = "series"
+    """Temperatures of a leg. Its place is the holding's id; the ledger has one for each report."""
     PURPOSE = "purpose"
     """Why a regulator opened a record. Its place is the record's commitment and the regulator's id."""
 
@@ -43,11 +45,11 @@ class Opened(Value, frozen=True):
     key: bytes
     """32 random bytes."""
     told: bytes
-    """Units as u64, or the words of a purpose."""
+    """Units as u64, readings, or the words of a purpose."""
     height: int
     """A height at which the ledger holds the commitment."""
     product: bytes
-    """GTIN, lot and expiry, joined by `|`, as the sender says; empty for a purpose."""
+    """GTIN, lot and expiry, joined by `|`, as the sender says; empty for readings and purposes."""
 
     @property
     def commitment(self) -> bytes:
@@ -120,7 +122,7 @@ def take_count(node: MemberNode, sender: str, envelope: bytes) -> None:
     """Keep units that open what the ledger holds. Raises Forbidden if they do not."""
     opened = open_document(node, sender, COUNT_KIND, envelope, Opened, code=UNOPENED)
     node.wait_for(opened.height)
-    if opened.subject is Subject.PURPOSE or not stands(node.ledger.read(), opened):
+    if opened.subject not in {Subject.LOT, Subject.FOUND} or not stands(node.ledger.read(), opened):
         raise Forbidden("supply.count", "the units are not those that were committed")
     keep(node, opened, sender)
 
@@ -133,6 +135,8 @@ def stands(state: View, opened: Opened) -> bool:
     if opened.subject is Subject.FOUND:
         answer = state.get(port.ACKNOWLEDGEMENTS, opened.place)
         return answer is not None and answer.count == opened.commitment
+    if opened.subject is Subject.SERIES:
+        return any(row.series == opened.commitment for _, row in state.range(port.TEMPERATURES, opened.place))
     opening = state.get(port.OPENINGS, opened.place)
     return opening is not None and opening.purpose == opened.commitment
 
@@ -153,7 +157,7 @@ def counts(node: MemberNode) -> list[Count]:
             len(shipped.get(one.opened.place, ())),
         )
         for one in _kept(node)
-        if one.opened.subject is not Subject.PURPOSE
+        if one.opened.subject in {Subject.LOT, Subject.FOUND}
     ]
 
 

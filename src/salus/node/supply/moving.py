@@ -41,10 +41,12 @@ from salus.node.supply.stock import (
     part_of,
     spots,
     target_of,
+    units_of,
 )
 
 MAX_LEVELS: Final = 4  # of containers inside a lot: with the lot and the unit, as many as a proof climbs
 MISSING: Final = 21  # GS1 US 2-1
+DAMAGED: Final = 31  # GS1 US 3-1
 Way = tuple[int, ...]
 """Positions from a part down."""
 _Asked = tuple[tuple[Part, ...], str, tuple[str, ...], bool]
@@ -63,6 +65,8 @@ class Received:
     """Serials and names in the data that did not come: they stay the sender's, in dispute."""
     over: tuple[str, ...]
     """Identifiers that came and are in no data of this shipment."""
+    damaged: tuple[str, ...] = ()
+    """Identifiers that came damaged: they stay the sender's, in dispute."""
 
 
 def bring(node: MemberNode, product: bytes, box: Box, *, minutes_out: int = 0, mkt: int = 0) -> Stock:
@@ -97,6 +101,8 @@ def ship(
     """
     resume(node)
     found = sorted((own_spot(node, one) for one in identifiers), key=lambda one: one[2].id)
+    if not back:
+        _nothing_recalled(node, found)
     owner = found[0][2].holding.owner
     if any(one.holding.owner != owner for _, _, one in found):
         raise Conflict("supply.owners", "these goods came under different keys", todo="ship them apart")
@@ -132,8 +138,10 @@ def inbound(node: MemberNode) -> list[SentHop]:
     return found
 
 
-def receive(node: MemberNode, holding: bytes, scans: Sequence[str] | None) -> Received:
+def receive(node: MemberNode, holding: bytes, scans: Sequence[str] | None, *, damaged: Sequence[str] = ()) -> Received:
     """Take a shipment over: all of it, or what was scanned; the rest stays the sender's, in dispute. Raises NotFound.
+
+    What came damaged stays the sender's under its own code, scanned or not.
 
     One that was begun and may stand on the ledger is brought to its end with the scans of then.
     """
@@ -153,16 +161,20 @@ def receive(node: MemberNode, holding: bytes, scans: Sequence[str] | None) -> Re
         raise NotFound("supply.no-shipment", "nothing with this id is on its way here any more")
     aside = Index()
     aside.add(Stock(holding, hop.parts, hop_commitment(hop)))
-    lacking, over = ([], []) if scans is None else _differences(aside, hop.parts, scans)
-    missing = [(spot, target_of(aside, spot), count) for spot, count in lacking]
-    missing = [one for one in missing if _lies_in(state, one[1], holding)]
-    if any(port.id_of(target) == holding for _, target, _ in missing):
-        raise Conflict("supply.nothing", "nothing of the shipment was scanned", todo="refuse it")
-    targets = sorted((target for _, target, _ in missing), key=port.id_of)
-    excepted = tuple(port.Excepted(target, MISSING) for target in targets)
-    units = counted(hop.parts) - sum(count for _, _, count in missing)
-    names = tuple(_name(spot) for spot, _, _ in missing)
-    intent = Receiving(0, False, standing.holding.to, sent, excepted, units, names, tuple(over))
+    lacking, over = ([], []) if scans is None else _differences(aside, hop.parts, [*scans, *damaged])
+    broken = [next(reversed(spots(aside, one)), None) for one in damaged]
+    apart = [(spot, count, MISSING) for spot, count in lacking]
+    apart += [(spot, part_of(aside, spot).box.count(), DAMAGED) for spot in broken if spot is not None]
+    found = [(spot, target_of(aside, spot), count, code) for spot, count, code in apart]
+    found = [one for one in found if _lies_in(state, one[1], holding)]
+    if any(port.id_of(target) == holding for _, target, _, _ in found):
+        raise Conflict("supply.nothing", "nothing of the shipment is taken over", todo="refuse it")
+    excepted = {port.id_of(target): port.Excepted(target, code) for _, target, _, code in found}
+    units = counted(hop.parts) - sum(count for _, _, count, _ in found)
+    names = tuple(_name(spot) for spot, _, _, code in found if code == MISSING)
+    rising = tuple(excepted[one] for one in sorted(excepted))
+    told = tuple(one for one, spot in zip(damaged, broken, strict=True) if spot is not None)
+    intent = Receiving(0, False, standing.holding.to, sent, rising, units, names, tuple(over), told)
     return _received(carry_through(node, intent))
 
 
@@ -170,6 +182,8 @@ def end(node: MemberNode, identifiers: Sequence[str], reason: port.Reason) -> in
     """Decommission goods of this member, a hundred in a transaction. Returns how many. Raises NotFound, Refused."""
     resume(node)
     found = sorted((own_spot(node, one) for one in identifiers), key=lambda one: one[2].id)
+    if reason in port.UNDOABLE:
+        _nothing_recalled(node, found)
     by_owner: dict[bytes, list[port.Target]] = {}
     for _, target, standing in found:
         by_owner.setdefault(standing.holding.owner, []).append(target)
@@ -239,6 +253,20 @@ def _made_before(node: MemberNode, product: bytes, box: Box) -> Stock | None:
     return None
 
 
+def _nothing_recalled(node: MemberNode, found: Sequence[tuple[Spot, port.Target, port.Found]]) -> None:
+    """Raise Conflict if a unit recalled by itself lies in goods: the ledger sees the mark when the unit is touched, not before."""
+    state, index = node.ledger.read(), index_of(node)
+    marked = {key for key, mark in state.range(port.MARKS) if mark.recall or mark.ordered}
+    lots = {key[:32] for key in marked}
+    for spot, _, standing in found:
+        if spot.unit or spot.part.lot not in lots:
+            continue
+        part = part_of(index, spot)
+        inside = units_of(state, index, part, standing)
+        if any(part.lot + unit.id in marked and unit.top == standing.top for _, unit in inside):
+            raise Conflict("supply.recalled-inside", "recalled packs lie in these goods", todo="take them out first")
+
+
 def _asked(hop: Hop) -> _Asked:
     return hop.parts, hop.receiver, hop.documents, hop.back
 
@@ -252,7 +280,7 @@ def _shipped_before(node: MemberNode, standing: port.Holding, asked: _Asked) -> 
 
 
 def _received(done: Receiving) -> Received:
-    return Received(done.id, done.sent.hop.sender, done.units, done.missing, tuple(done.over))
+    return Received(done.id, done.sent.hop.sender, done.units, done.missing, done.over, done.damaged)
 
 
 def _sources(node: MemberNode, lot: bytes) -> tuple[bytes, ...]:

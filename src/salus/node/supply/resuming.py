@@ -150,6 +150,7 @@ class Receiving(Begun, frozen=True):
     units: int
     missing: tuple[str, ...]
     over: tuple[str, ...]
+    damaged: tuple[str, ...]
 
     @property
     def id(self) -> bytes:

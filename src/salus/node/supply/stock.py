@@ -14,6 +14,7 @@ from salus.agreements.supply.packing import Box, Packed, lead_to, packed
 from salus.contracts.supply import port
 from salus.core.encoding import Value, decode, encode
 from salus.core.proof.digest import mac
+from salus.core.tables import View
 from salus.interop.gs1.elements import Elements
 from salus.interop.gs1.identity import read_identifier
 from salus.interop.gs1.refusal import Gs1Refused
@@ -234,6 +235,38 @@ def leaves_of(part: Part) -> Iterator[tuple[tuple[int, ...], bytes]]:
     for positions, box in _boxes(part.box, ()):
         for place, serial in enumerate(box.serials):
             yield (() if len(part.secret) == SALT_BYTES else (*positions, place)), serial
+
+
+def units_of(
+    state: View, index: Index, part: Part, standing: port.Found | None = None
+) -> Iterator[tuple[bytes, port.Found]]:
+    """Yield (serial, how it stands) of every unit of a part, walking its tree once.
+
+    A part without a row of its own stands as `standing` says.
+    """
+    top = standing or port.find(state, port.Target(part.lot, part.key, ()))
+    if len(part.secret) == SALT_BYTES:
+        if top is not None:
+            yield part.box.serials[0], top
+        return
+    rows = {id_ for id_, _ in state.range(port.HOLDINGS)}
+    yield from _walk(state, rows, part.lot, index.tree(part), top)
+
+
+def _walk(
+    state: View, rows: set[bytes], lot: bytes, tree: Packed, above: port.Found | None
+) -> Iterator[tuple[bytes, port.Found]]:
+    """Yield how each unit of a container stands, given how the container does and which ids have rows."""
+    keys = tree.keys()
+    for place, key in enumerate(keys[: len(tree.box.serials) or len(tree.inside)]):
+        id_ = port.holding_id(lot, key)
+        found = port.find(state, port.Target(lot, key, ())) if id_ in rows else None
+        if found is None and above is not None:
+            found = port.Found(id_, above.holding, above.top)
+        if tree.inside:
+            yield from _walk(state, rows, lot, tree.inside[place], found)
+        elif found is not None:
+            yield tree.box.serials[place], found
 
 
 def _boxes(box: Box, above: tuple[int, ...]) -> Iterator[tuple[tuple[int, ...], Box]]:

@@ -107,6 +107,9 @@ class ReceiveGoods(Message, frozen=True):
         tuple[str, ...],
         Meta(description="What was scanned; a container counts for what is in it. None: all.", examples=[[LABEL]]),
     ] = ()
+    damaged: Annotated[
+        tuple[str, ...], Meta(description="What came damaged: it stays the sender's (3-1).", examples=[[LABEL]])
+    ] = ()
 
 
 class GoodsReceived(Message, frozen=True):
@@ -115,6 +118,7 @@ class GoodsReceived(Message, frozen=True):
     sender: Annotated[str, Meta(description="Member id of the sender.")]
     units: Annotated[int, Meta(description="Units taken over.")]
     missing: Annotated[tuple[str, ...], Meta(description="In the data, not scanned: the sender's, in dispute (2-1).")]
+    damaged: Annotated[tuple[str, ...], Meta(description="Came damaged: the sender's, in dispute (3-1).")]
     over: Annotated[tuple[str, ...], Meta(description="Scanned, in no data of this shipment (1-1A).")]
 
 
@@ -245,7 +249,7 @@ def offer(node: MemberNode, request: OfferAddresses) -> AddressesOffered:
 @use_case("supply.commission", who=OPERATOR)
 def commission_lots(node: MemberNode, request: CommissionLots) -> LotsCommissioned:
     """Bring lots into the world, packed as the maker's own events say: one transaction for each lot."""
-    lots = _packed_lots(request.files)
+    lots = packed_lots(request.files)
     for product, box in lots.items():
         moving.bring(node, product, box, minutes_out=request.minutes_out, mkt=request.mkt)
     return LotsCommissioned(lots=len(lots), units=sum(box.count() for box in lots.values()))
@@ -261,8 +265,10 @@ def ship_goods(node: MemberNode, request: ShipGoods) -> GoodsShipped:
 @use_case("supply.receive", who=OPERATOR)
 def receive_goods(node: MemberNode, request: ReceiveGoods) -> GoodsReceived:
     """Take a shipment over: all of it, or what was scanned."""
-    done = moving.receive(node, bytes.fromhex(request.holding), request.scans or None)
-    return GoodsReceived(sender=done.sender, units=done.units, missing=done.missing, over=done.over)
+    done = moving.receive(node, bytes.fromhex(request.holding), request.scans or None, damaged=request.damaged)
+    return GoodsReceived(
+        sender=done.sender, units=done.units, missing=done.missing, damaged=done.damaged, over=done.over
+    )
 
 
 @use_case("supply.end", who=OPERATOR)
@@ -337,7 +343,7 @@ def list_stock(node: MemberNode, request: ListStock) -> StockListed:  # noqa: AR
     return StockListed(inbound=tuple(waiting), alerts=tuple(told))
 
 
-def _packed_lots(files: tuple[bytes, ...]) -> dict[bytes, Box]:
+def packed_lots(files: tuple[bytes, ...]) -> dict[bytes, Box]:
     """Return each lot's product and packing from a maker's events. Raises Malformed."""
     try:
         goods = replay(event for data in files for event in read(data))
