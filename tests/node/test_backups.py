@@ -116,6 +116,10 @@ def test_a_backup_is_refused_into_a_full_folder_or_without_list_or_when_altered(
     blocks.write_bytes(bytes(data))
     with pytest.raises((Malformed, EdgeError), match=r"backup\.blocks"):
         restore_backup(Unfounded(config), request)
+    assert sorted(one.name for one in Path(config.data).iterdir()) == sorted(KEPT)
+    data[-1] ^= 1
+    blocks.write_bytes(bytes(data))
+    restore_backup(Unfounded(config), request)
 
 
 def test_nothing_readable_lies_in_a_backup(config: Config, tmp_path: Path) -> None:

@@ -114,7 +114,7 @@ class DayKeys:
 
     def _write(self, keys: dict[int, bytes]) -> None:
         body = b"".join(day.to_bytes(4, "big") + wrap for day, wrap in sorted(keys.items()))
-        _write_file(self._path.with_name(self._path.name + ".new"), _MAGIC + body)
+        write_file(self._path.with_name(self._path.name + ".new"), _MAGIC + body)
         self._path.with_name(self._path.name + ".new").replace(self._path)
         sync_folder(self._path.parent)
 
@@ -139,12 +139,12 @@ def backup(store: Store, destination: Path, keys: DayKeys) -> Manifest:
             name = f"segments/{number:08d}.seg"
             files.append(_copy_segment(store, number, size, destination / name, name))
     sealed = seal_file(key, "vault.db", whole, store.entropy)
-    _write_file(destination / "vault.db.sealed", sealed)
+    write_file(destination / "vault.db.sealed", sealed)
     files.append(BackupFile("vault.db.sealed", len(sealed), digest("salus/v1/backup-file", sealed)))
     manifest = Manifest(1, store.member, day, tuple(files))
     named = day.to_bytes(4, "big") + seal_file(key, "manifest", encode(manifest), store.entropy)
     sync_folder(destination / "segments")
-    _write_file(destination / "manifest", named)
+    write_file(destination / "manifest", named)
     sync_folder(destination)
     return manifest
 
@@ -169,9 +169,9 @@ def restore(
     for file in manifest.files:
         data = _checked(source, file)
         if file.name == "vault.db.sealed":
-            _write_file(draft / "vault.db", open_file(day_key, "vault.db", data))
+            write_file(draft / "vault.db", open_file(day_key, "vault.db", data))
         else:
-            _write_file(draft / file.name, data)
+            write_file(draft / file.name, data)
     store = Store(
         draft, member=member, key=key, clock=lambda: 0, entropy=entropy, segments=FileSegments(draft / "segments")
     )
@@ -204,7 +204,7 @@ def _checked(source: Path, file: BackupFile) -> bytes:
 
 def _copy_segment(store: Store, number: int, size: int, path: Path, name: str) -> BackupFile:
     data = store.segments.read(number, 0, size)
-    _write_file(path, data)
+    write_file(path, data)
     return BackupFile(name, size, digest("salus/v1/backup-file", data))
 
 
@@ -224,7 +224,8 @@ def open_file(key: bytes, name: str, data: bytes) -> bytes:
         raise RestoreRefused(f"the backup's {name} was altered, or is another day's") from None
 
 
-def _write_file(path: Path, data: bytes) -> None:
+def write_file(path: Path, data: bytes) -> None:
+    """Write a file for its user alone, durably. Raises OSError."""
     handle = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, 0o600)
     with os.fdopen(handle, "wb") as file:
         file.write(data)

@@ -5,6 +5,8 @@ keep `keys.salus`, its passphrase and `backup.keys` elsewhere. A restored ledger
 follower's goes on from there. Backups open for 29 days; then the day's key is destroyed, and what was erased is erased.
 """
 
+import contextlib
+import shutil
 from pathlib import Path
 from typing import Annotated, Final
 
@@ -23,10 +25,14 @@ from salus.node.member import MemberNode
 from salus.node.opening import ACCOUNTS, DESK, KERNEL, LEDGER, VAULT, Unfounded, day_keys, erasures_path, keys_of
 from salus.node.records.charts import moment
 from salus.node.usecase import OPERATOR, Message, Progress, use_case
-from salus.vault.backup import open_file, restore, seal_file
+from salus.vault.backup import open_file, restore, seal_file, write_file
 from salus.vault.erasure import ErasureList
+from salus.vault.keystore import Keys
+from salus.vault.segments import sync_folder
 
 BLOCKS: Final = "ledger.blocks"
+RESTORING: Final = "ledger.restoring"
+"""The ledger while it is restored: where it lies, a restore is under way, or was cut off."""
 DESK_FILE: Final = "desk.db.sealed"
 ACCOUNTS_FILE: Final = "accounts.db.sealed"
 DAY_MS: Final = 24 * 3600 * 1000
@@ -117,7 +123,7 @@ def _written(node: MemberNode, folder: Path, progress: Progress) -> BackedUp:
     manifest = node.vault.backup(folder, keys)
     progress(1, 3, "backup")
     for name, file in ((DESK_FILE, node.desk), (ACCOUNTS_FILE, node.accounts)):
-        (folder / name).write_bytes(seal_file(keys.of(manifest.day), name, file.whole(), node.entropy))
+        write_file(folder / name, seal_file(keys.of(manifest.day), name, file.whole(), node.entropy))
     progress(2, 3, "backup")
     head = node.ledger.head()
     told = Blocks(
@@ -125,7 +131,9 @@ def _written(node: MemberNode, folder: Path, progress: Progress) -> BackedUp:
         node.ledger.store.header(0).time,
         tuple(node.ledger.store.block(height) for height in range(1, head.height + 1)),
     )
-    (folder / BLOCKS).write_bytes(encode(told))
+    write_file(folder / f"{BLOCKS}.new", encode(told))
+    (folder / f"{BLOCKS}.new").replace(folder / BLOCKS)  # last: a folder without it is no backup
+    sync_folder(folder)
     progress(3, 3, "backup")
     files = [path for path in folder.rglob("*") if path.is_file()]
     return BackedUp(
@@ -137,15 +145,32 @@ def _written(node: MemberNode, folder: Path, progress: Progress) -> BackedUp:
 def restore_backup(node: Unfounded, request: RestoreBackup, *, progress: Progress) -> Restored:
     """Put a backup back into a data folder that holds keys and the list of erasures, and nothing else.
 
-    Refuses without the list of erasures, with an older one, or after the backup's day key was destroyed.
+    Refuses without the list of erasures, with an older one, or after the backup's day key was destroyed; then, and when
+    it was cut off before, nothing of it stays.
     """
     folder, source = Path(node.config.data), Path(request.folder)
     keys = keys_of(node.config)
+    if (folder / RESTORING).exists():  # a restore was cut off
+        _drop(folder)
     for name in (VAULT, LEDGER, DESK, ACCOUNTS):
         if (folder / name).exists():
             raise Conflict("backup.not-empty", "the data folder is not empty", got=name, todo="restore into a new one")
     if not (source / BLOCKS).is_file():
         raise NotFound("backup.none", "the folder holds no backup", got=source.name)
+    (folder / RESTORING).mkdir(mode=0o700)
+    with contextlib.ExitStack() as undo:
+        undo.callback(_drop, folder)
+        erased = _put_back(node, keys, source)
+        height = _replay(folder / RESTORING, source / BLOCKS, progress)
+        (folder / RESTORING).replace(folder / LEDGER)  # last: what has no ledger is no node yet
+        sync_folder(folder)
+        undo.pop_all()
+    return Restored(height=height, erased=erased)
+
+
+def _put_back(node: Unfounded, keys: Keys, source: Path) -> int:
+    """Put vault, desk and accounts back; return how many links the list of erasures kept out."""
+    folder = Path(node.config.data)
     days = day_keys(node.config, keys, node.entropy)
     erasures = ErasureList(erasures_path(node.config, folder), keys.vault)
     erased = restore(
@@ -153,21 +178,30 @@ def restore_backup(node: Unfounded, request: RestoreBackup, *, progress: Progres
     )
     day = int.from_bytes((source / "manifest").read_bytes()[:4], "big")
     for name, sealed in ((DESK, DESK_FILE), (ACCOUNTS, ACCOUNTS_FILE)):
-        (folder / name).write_bytes(open_file(days.known(day), sealed, (source / sealed).read_bytes()))
+        write_file(folder / name, open_file(days.known(day), sealed, (source / sealed).read_bytes()))
     desk = Desk(folder / DESK, mac(keys.vault, "salus/v1/desk"))
     for entry in erasures.read():
         desk.set_contact(entry.link, "")
         desk.drop_corrections(entry.link)
-        desk.drop_choices(entry.link)
     desk.close()
-    return Restored(height=_replay(folder, source / BLOCKS, progress), erased=erased)
+    return erased
 
 
-def _replay(folder: Path, file: Path, progress: Progress) -> int:
+def _drop(folder: Path) -> None:
+    """Take away what a restore put into a folder that held nothing of it."""
+    for name in (VAULT, f"{VAULT}.restoring"):
+        shutil.rmtree(folder / name, ignore_errors=True)
+    for name in (DESK, ACCOUNTS):
+        for beside in ("", "-wal", "-shm"):  # SQLite's own files
+            (folder / f"{name}{beside}").unlink(missing_ok=True)
+    shutil.rmtree(folder / RESTORING, ignore_errors=True)  # last: it says that the others are to go
+
+
+def _replay(ledger: Path, file: Path, progress: Progress) -> int:
     """Execute a backup's blocks into a new store; return the height reached. Raises Malformed."""
     try:
         told = decode(file.read_bytes(), Blocks)
-        store = lmdb_store(folder / LEDGER)
+        store = lmdb_store(ledger)
         try:
             found(store, KERNEL, told.document, told.time)
             for stored in told.blocks:

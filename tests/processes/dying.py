@@ -1,0 +1,133 @@
+"""The program in processes that kill themselves with SIGKILL at a step, or have a clock set ahead.
+
+A step is a place between two durable acts of a use case. It is the test's process that dies there; the product has no
+such switch.
+"""
+
+import contextlib
+import json
+import os
+import signal
+import subprocess
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Final
+
+from salus.cli import main as program
+from salus.node import anchoring, erasing, opening
+from salus.node.desk import Desk
+from salus.node.exchange import custodian, delivery, grantee
+from salus.node.upkeep import backups
+from salus.vault import erasure
+from salus.vault.store import Store
+from salus.vault.vault import Vault
+from tests.processes.members import Member
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+BEFORE, AFTER = True, False
+STEPS: Final[dict[str, tuple[Any, str, bool]]] = {
+    "never": (None, "", BEFORE),
+    # records and their anchor
+    "sealed, not submitted": (anchoring, "_send", BEFORE),
+    "committed, not noted": (Vault, "anchored", BEFORE),
+    # erasure
+    "listed, not removed": (erasure, "_remove", BEFORE),
+    "removed, files left": (Store, "sweep_doomed", BEFORE),
+    "deleted, not attested": (erasing, "_delete_here", AFTER),
+    # backup
+    "vault copied, rest missing": (Vault, "backup", AFTER),
+    "desk copied, ledger missing": (backups, "encode", BEFORE),
+    "vault restored, ledger missing": (backups, "_replay", BEFORE),
+    # pull, at the custodian and at the grantee
+    "disclosure written, not committed": (custodian, "commit", BEFORE),
+    "disclosure committed, not answered": (custodian, "sealed_answer", BEFORE),
+    "answer verified, not kept": (grantee, "verify_pulled", AFTER),
+    "answer kept, place not noted": (Desk, "note_cursor", BEFORE),
+    # delivery, at the receiver and at the sender
+    "taken, not noted": (Desk, "take", BEFORE),
+    "noted, not acknowledged": (delivery, "take", AFTER),
+    "acknowledged, not noted": (Desk, "sent", BEFORE),
+}
+
+
+def armed(owner: Any, name: str, before: bool) -> None:
+    """Have the process die when the function is called, or when it has returned."""
+    honest: Callable[..., Any] = getattr(owner, name)
+
+    def dying(*arguments: Any, **named: Any) -> Any:
+        if not before:
+            honest(*arguments, **named)
+        os.kill(os.getpid(), signal.SIGKILL)
+
+    setattr(owner, name, dying)
+
+
+def serving(step: str) -> None:
+    """Be the program with the arguments of this process, a step armed, and end."""
+    armed(*STEPS[step])
+    sys.exit(program.main())
+
+
+def begin(told: dict[str, Any]) -> int:
+    """Run one command line of the program in this process, with a step armed."""
+    owner, name, before = STEPS[told["step"]]
+    if owner is not None:
+        armed(owner, name, before)
+    honest = opening.now_ms
+    opening.now_ms = lambda: honest() + told["ahead"]
+    os.environ.clear()
+    os.environ.update(told["environment"])
+    os.chdir(told["folder"])
+    sys.stdin = open(os.devnull)  # noqa: PTH123, SIM115 -- the commands of the parent are not its to read
+    return program.main(told["arguments"])
+
+
+def serve() -> None:
+    """Fork a process for each command read, one JSON object a line; write its exit code (below 0: the signal)."""
+    for line in sys.stdin:
+        child = os.fork()  # nothing runs beside this thread here
+        if not child:
+            code = 70
+            try:
+                with open(os.devnull, "w") as nowhere, contextlib.redirect_stdout(nowhere):  # noqa: PTH123
+                    code = begin(json.loads(line))
+            finally:
+                os._exit(code)
+        _, status = os.waitpid(child, 0)
+        sys.stdout.write(f"{os.waitstatus_to_exitcode(status)}\n")
+        sys.stdout.flush()
+
+
+class Dying:
+    """The process that forks them, which imports the program once. Close it."""
+
+    def __init__(self) -> None:
+        """Start it."""
+        root = Path(__file__).parents[2]
+        self._process = subprocess.Popen(
+            [sys.executable, "-m", "tests.processes.dying"],
+            env=os.environ | {"PYTHONPATH": f"{root / 'src'}{os.pathsep}{root}"},
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            text=True,
+        )
+
+    def run(self, one: Member, step: str, *arguments: str, ahead: int = 0) -> int:
+        """Run a member's command line in a process of its own; return its exit code."""
+        told = {"step": step, "arguments": arguments, "ahead": ahead}
+        line = json.dumps(told | {"environment": one.environment, "folder": str(one.home)})
+        assert self._process.stdin is not None
+        assert self._process.stdout is not None
+        self._process.stdin.write(line + "\n")
+        self._process.stdin.flush()
+        return int(self._process.stdout.readline())
+
+    def close(self) -> None:
+        """End it."""
+        self._process.communicate()
+
+
+if __name__ == "__main__":
+    serve()
