@@ -225,6 +225,12 @@ def test_a_line_is_not_passed_off_as_a_record_nor_another_receipt_as_an_anchor(n
     text = json.dumps(log | {"receipts": [receipt.encode().hex()], "lines": [one]}).encode()
     with pytest.raises(Unproven, match="not a journal line"):
         opening.check_access_log(text, lambda _: None)
+    short = msgspec.msgpack.encode((1, 1, b"s", 1, b"x" * 31))
+    receipt = anchored(net, [opening.disclosure_leaf(short, salt)])
+    one |= {"line": short.hex()}
+    text = json.dumps(log | {"receipts": [receipt.encode().hex()], "lines": [one]}).encode()
+    with pytest.raises(Unproven, match="not a journal line"):
+        opening.check_access_log(text, lambda _: None)
     odd_anchor = anchored(net, [b"x" * 32], b"\xff")
     with pytest.raises(Unproven, match="not that of an anchor"):
         opening.anchor_in(odd_anchor)
@@ -273,17 +279,23 @@ def wire(number: int, *, author: bool = False, network: bytes | None = None) -> 
     return msgspec.msgpack.encode((body, signature, second))
 
 
-def exported(blocks: list[list[tuple[bytes, int, bytes]]]) -> tuple[Consortium, list[cbor.Value]]:
-    """A ledger of these transactions (wire, code, data) and the items of its export."""
+def exported(
+    blocks: list[list[tuple[bytes, int, bytes]]], places: dict[int, tuple[int, int]] | None = None
+) -> tuple[Consortium, list[cbor.Value]]:
+    """A ledger of these transactions (wire, code, data) and the items of its export.
+
+    `places` are heights and times of blocks that have others than their own.
+    """
     net = Consortium(4, network=digest("salus/v1/network", DOCUMENT))
     items: list[cbor.Value] = [(export.LEDGER, DOCUMENT)]
-    for height, listed in enumerate([[], *blocks]):
+    for number, listed in enumerate([[], *blocks]):
+        height, time = (places or {}).get(number, (number, number * 10))
         for one, code, data in listed:
             body, first, second = msgspec.msgpack.decode(one)
             signatures = digest("salus/v1/signatures", first, second)
             net.add(TransactionLeaf(sha256(body), signatures, code, data).encode())
-        net.add(BlockLeaf(height, height * 10, b"r" * 32, b"p" * 32).encode())
-        items.append((height, height * 10, b"r" * 32, b"p" * 32, tuple(listed)))
+        net.add(BlockLeaf(height, time, b"r" * 32, b"p" * 32).encode())
+        items.append((height, time, b"r" * 32, b"p" * 32, tuple(listed)))
     items.append(net.checkpoint().to_cbor())
     return net, items
 
@@ -354,6 +366,31 @@ def test_a_ledger_altered_cut_reordered_or_grown_is_refused():
         export.check_ledger(together([*items[:-1], stranger.to_cbor()]))
 
 
+@pytest.mark.parametrize("place", [(1, 20), (0, 20), (2, 10), (2, 9)])
+def test_blocks_whose_heights_or_times_do_not_rise_are_refused_though_their_root_is_signed(place: tuple[int, int]):
+    _, items = exported(BLOCKS, {2: place})
+    with pytest.raises(Unproven, match="must rise"):
+        export.check_ledger(together(items))
+
+
+def test_a_ledger_whose_blocks_skip_heights_is_whole():
+    _, items = exported(BLOCKS, {1: (7, 1), 2: (2**63, 2**63)})
+    assert export.check_ledger(together(items)).blocks == 3
+
+
+def test_a_block_has_digests_and_transactions_unless_it_is_the_genesis():
+    _, items = exported(BLOCKS)
+    genesis, block = items[1], items[2]
+    for place, wrong in (
+        (2, (*block[:2], b"r" * 31, *block[3:])),
+        (2, (*block[:3], b"p" * 33, block[4])),
+        (2, (*block[:4], ())),
+        (1, (*genesis[:4], block[4])),
+    ):
+        with pytest.raises(Unproven, match="a block's digests"):
+            export.check_ledger(together([*items[:place], wrong, *items[place + 1 :]]))
+
+
 def test_a_ledger_holds_no_transaction_of_another_network():
     _, items = exported([[(wire(1, network=b"m" * 32), 0, b"")]])
     with pytest.raises(Unproven, match="of another network"):
@@ -387,6 +424,10 @@ def test_a_file_over_the_limit_is_not_read_whole(tmp_path: Path, net: Consortium
     monkeypatch.setattr(cli, "MAX_FILE", 4096)
     (file,) = saved(tmp_path, file=bytes(4097))
     assert run(capsys, file, "--trust", trusted)[0] == 2
+    receipt = net.receipt(0).encode()
+    (good,) = saved(tmp_path, good=receipt)
+    monkeypatch.setattr(cli, "MAX_FILE", max(len(receipt), trusted.stat().st_size))
+    assert run(capsys, good, "--trust", trusted)[0] == 0
 
 
 def test_it_runs_as_a_module_and_imports_no_more_than_it_says(tmp_path: Path, net: Consortium):

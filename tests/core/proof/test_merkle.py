@@ -175,3 +175,14 @@ def test_large_trees_agree_with_the_rfc():
         size = rnd.randrange(500, 1500)
         entries, hashes = some(size)
         assert merkle.root(hashes) == naive_root(entries)
+
+
+def test_sizes_and_nodes_of_a_consistency_path_have_bounds():
+    root, most = bytes(32), merkle.MAX_SIZE
+    merkle.verify_consistency(most, most, (), root, root)
+    for old, new in ((most + 1, most + 1), (-1, -1), (2, 1)):
+        with pytest.raises(MalformedProof, match="out of range"):
+            merkle.verify_consistency(old, new, (), root, root)
+    for size in (31, 33):
+        with pytest.raises(MalformedProof, match="not 32 bytes"):
+            merkle.verify_consistency(1, 2, (bytes(size),), root, root)

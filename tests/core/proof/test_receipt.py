@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from salus.core import checkpoint as checkpoints
 from salus.core import map as state_map
 from salus.core import receipt as receipts
-from salus.core.proof import cbor, cose
+from salus.core.proof import cbor, cose, merkle
 from salus.core.proof.checkpoint import Checkpoint, CosignerChange
 from salus.core.proof.errors import MalformedProof, ProofMismatch, Unproven
 from salus.core.proof.leaf import BlockLeaf
@@ -219,3 +219,15 @@ def test_each_part_out_of_range_is_malformed(decode, whole, place: int, items: l
 def test_a_map_proof_may_end_at_nothing():
     absent = StateProof(STATE.row_key, MapProof((), None), STATE.receipt)
     assert StateProof.decode(absent.encode()) == absent
+
+
+@pytest.mark.parametrize(("old", "new"), [(0, 0), (0, 1), (3, 3), (0, merkle.MAX_SIZE)])
+def test_a_path_between_any_two_sizes_comes_back_as_it_went(old: int, new: int):
+    path = ConsistencyPath(old, new, (b"n" * 32,))
+    assert ConsistencyPath.decode(path.encode()) == path
+
+
+@pytest.mark.parametrize(("old", "new"), [(1, 0), (0, merkle.MAX_SIZE + 1), (-1, 0)])
+def test_a_path_between_sizes_that_no_log_has_is_refused(old: int, new: int):
+    with pytest.raises(MalformedProof):
+        ConsistencyPath.decode(cbor.encode(("salus/v1/path", old, new, b"")))

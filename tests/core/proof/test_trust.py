@@ -301,3 +301,9 @@ def test_a_trust_file_has_a_size():
         trust.Trust.from_json(b" " * (trust.MAX_FILE + 1))
     with pytest.raises(MalformedProof):
         trust.Trust.from_json(b"[" * 50_000)
+
+
+def test_a_document_may_be_as_long_as_its_limit():
+    assert trust.parse_json(b"[1,2]", 5) == [1, 2]
+    with pytest.raises(MalformedProof, match="over 4 bytes"):
+        trust.parse_json(b"[1,2]", 4)

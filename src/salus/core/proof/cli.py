@@ -106,10 +106,10 @@ def _ledger(data: bytes, session: Session) -> Facts:
     checked = export.check_ledger(data)
     checkpoint = checked.checkpoint
     path = session.path_from(checkpoint.size)
-    if checkpoint.size < session.trust.size and path is not None:
-        session.trust.accept_older(checkpoint, path)
-    else:
+    if path is None:
         session.trust.accept_checkpoint(checkpoint)
+    else:
+        session.trust.accept_older(checkpoint, path)
     return {"blocks": checked.blocks, "transactions": checked.transactions, "size": checkpoint.size}
 
 

@@ -85,16 +85,10 @@ class _Reader:
         except UnicodeDecodeError:
             raise MalformedProof("text that is not UTF-8") from None
 
-    def _room(self, count: int) -> None:
-        if count > len(self._data) - self.at:  # every item takes a byte at least
-            raise MalformedProof("the MessagePack is cut short")
-
     def _array(self, count: int, depth: int) -> Value:
-        self._room(count)
         return tuple([self.value(depth + 1) for _ in range(count)])
 
     def _map(self, count: int, depth: int) -> Value:
-        self._room(count)
         items: dict[str, Value] = {}
         for _ in range(count):
             key = self.value(depth + 1)

@@ -136,8 +136,6 @@ def _anchors(receipts: list[Any], accept: AcceptReceipt) -> list[Anchor]:
 
 
 def _line(one: object, anchors: list[Anchor]) -> Line:
-    if not isinstance(one, dict):
-        raise MalformedProof("a line is an object")
     line, salt, anchor, check = _opened(one, "line", anchors)
     check(disclosure_leaf(line, salt))
     match msgpack.read(line):
@@ -146,9 +144,7 @@ def _line(one: object, anchors: list[Anchor]) -> Line:
     raise MalformedProof("not a journal line of format 1")
 
 
-def _opened(
-    one: dict[str, Any], name: str, anchors: list[Anchor]
-) -> tuple[bytes, bytes, Anchor, Callable[[bytes], None]]:
+def _opened(one: object, name: str, anchors: list[Anchor]) -> tuple[bytes, bytes, Anchor, Callable[[bytes], None]]:
     """Return what is opened, its salt, its anchor, and the check of a leaf against the anchor's root."""
     match one:
         case {"salt": str(salt), "receipt": int(place), "index": int(index), "size": int(size), "path": path, **rest}:
