@@ -11,6 +11,7 @@ from collections.abc import Sequence
 from enum import IntEnum
 from typing import Final, cast
 
+import apsw
 import msgspec
 
 from salus.core.encoding import MalformedBytes, Value, decode, encode
@@ -141,29 +142,33 @@ def append_lines(store: Store, disclosures: Sequence[Disclosure]) -> list[int]:
     """
     if not disclosures:
         return []
-    with store.lock:
-        numbers: dict[tuple[int, bytes], int] = {}
-        (entry,) = cast("tuple[int]", store.row("SELECT entries FROM counter"))
-        rows: list[Row] = []
-        for one in disclosures:
-            key = (int(one.side), one.subject)
-            numbers[key] = number = numbers.get(key, -1) + 1 if key in numbers else _lines(store, one) + 1
-            entry += 1
-            time = one.time or store.clock()
-            detail = encode(detail_of(one, number, time))
-            if len(detail) > MAX_LINE or len(one.answer) != ANSWER_BYTES:
-                raise TooLarge(f"a journal line has at most {MAX_LINE} bytes, its answer {ANSWER_BYTES}")
-            salt = store.entropy(32)
-            rows.append((entry, int(one.side), one.subject, number, time, detail, salt, disclosure_leaf(salt, detail)))
-        with store.transaction() as db:
-            db.executemany("INSERT INTO disclosure VALUES (?,?,?,?,?,?,?,?)", rows)
-            db.executemany("INSERT INTO pending VALUES (?, 1, ?)", [(row[0], row[7]) for row in rows])
-            db.executemany(
-                "UPDATE link SET lines = ? WHERE id = ?",
-                [(number, subject) for (side, subject), number in numbers.items() if side == Side.CUSTODIAN],
-            )
-            db.execute("UPDATE counter SET entries = ?", (entry,))
-        return [cast("int", row[0]) for row in rows]
+    with store.transaction() as db:
+        return insert_lines(store, db, disclosures)
+
+
+def insert_lines(store: Store, db: apsw.Connection, disclosures: Sequence[Disclosure]) -> list[int]:
+    """Write lines within a transaction of the store; return their entries. Raises UnknownLink, TooLarge."""
+    numbers: dict[tuple[int, bytes], int] = {}
+    ((entry,),) = cast("list[tuple[int]]", list(db.execute("SELECT entries FROM counter")))
+    rows: list[Row] = []
+    for one in disclosures:
+        key = (int(one.side), one.subject)
+        numbers[key] = number = numbers.get(key, -1) + 1 if key in numbers else _lines(db, one) + 1
+        entry += 1
+        time = one.time or store.clock()
+        detail = encode(detail_of(one, number, time))
+        if len(detail) > MAX_LINE or len(one.answer) != ANSWER_BYTES:
+            raise TooLarge(f"a journal line has at most {MAX_LINE} bytes, its answer {ANSWER_BYTES}")
+        salt = store.entropy(32)
+        rows.append((entry, int(one.side), one.subject, number, time, detail, salt, disclosure_leaf(salt, detail)))
+    db.executemany("INSERT INTO disclosure VALUES (?,?,?,?,?,?,?,?)", rows)
+    db.executemany("INSERT INTO pending VALUES (?, 1, ?)", [(row[0], row[7]) for row in rows])
+    db.executemany(
+        "UPDATE link SET lines = ? WHERE id = ?",
+        [(number, subject) for (side, subject), number in numbers.items() if side == Side.CUSTODIAN],
+    )
+    db.execute("UPDATE counter SET entries = ?", (entry,))
+    return [cast("int", row[0]) for row in rows]
 
 
 def line_of(store: Store, trees: Trees, entry: int) -> Line:
@@ -207,16 +212,17 @@ def check_lines(store: Store) -> tuple[int, list[str]]:
     return count, damage
 
 
-def _lines(store: Store, one: Disclosure) -> int:
+def _lines(db: apsw.Connection, one: Disclosure) -> int:
+    """Return how many lines a subject has."""
     if one.side == Side.CUSTODIAN:
-        row = store.row("SELECT lines FROM link WHERE id = ?", (one.subject,))
-        if row is None:
+        found = list(db.execute("SELECT lines FROM link WHERE id = ?", (one.subject,)))
+        if not found:
             raise UnknownLink("a custodian's line is about one of its links")
-        return cast("int", row[0])
+        return cast("int", found[0][0])
     if len(one.subject) != 32:
         raise TooLarge("a grantee's line is about a grant id of 32 bytes")
-    row = store.row("SELECT max(line) FROM disclosure WHERE side = ? AND subject = ?", (int(one.side), one.subject))
-    return cast("int", row[0]) if row and row[0] is not None else 0
+    sql = "SELECT coalesce(max(line), 0) FROM disclosure WHERE side = ? AND subject = ?"
+    return cast("int", next(iter(db.execute(sql, (int(one.side), one.subject))))[0])
 
 
 def detail_of(one: Disclosure, number: int, time: int) -> Detail:

@@ -1,11 +1,12 @@
 """Writing and reading records: seal, segment to disk, `vault.db` to disk, and only then an answer."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from typing import Final, cast
 
 import msgspec
 
 from salus.vault.errors import Damaged, Erased, SealBroken, TooLarge, UnknownRecord, VaultError
+from salus.vault.journal import Disclosure, insert_lines
 from salus.vault.links import LinkKind, Standing, Tie, tie_of
 from salus.vault.sealing import (
     RANDOM_BYTES,
@@ -111,9 +112,19 @@ class _Plan(msgspec.Struct):
     fresh: Fresh
 
 
-def write_all(store: Store, items: Sequence[tuple[bytes, Content]]) -> list[Ref]:
+Lines = Callable[[Sequence[Ref]], Sequence[Disclosure]]
+"""Which journal lines some new records make."""
+
+
+def no_lines(refs: Sequence[Ref]) -> Sequence[Disclosure]:  # noqa: ARG001 -- a `Lines`
+    """Return no journal line: what is written by its source's own word has none."""
+    return ()
+
+
+def write_all(store: Store, items: Sequence[tuple[bytes, Content]], lines: Lines = no_lines) -> list[Ref]:
     """Seal and store `items` = (link id, content), all or none, durable on return; refs in the order given.
 
+    `lines` says of what is stored as new which journal lines are written in the same commit.
     The same type and id under the same link with the same bytes is a no-op; other bytes are the next version.
     Raises UnknownLink, Erased, TooLarge, StorageFull, Stopped.
     """
@@ -127,7 +138,7 @@ def write_all(store: Store, items: Sequence[tuple[bytes, Content]]) -> list[Ref]
             return [place for place in places if isinstance(place, Ref)]
         segment, offset = store.append(b"".join(plan.fresh.sealed for plan in plans))
         try:
-            refs = _commit(store, plans, segment, offset, now)
+            refs = _commit(store, plans, (segment, offset), now, lines)
         except VaultError:
             store.cut_tail(segment)
             raise
@@ -193,7 +204,8 @@ def _newest(store: Store, ties: dict[bytes, Tie], identities: Sequence[_Identity
     return found
 
 
-def _commit(store: Store, plans: list[_Plan], segment: int, offset: int, now: int) -> list[Ref]:
+def _commit(store: Store, plans: list[_Plan], place: tuple[int, int], now: int, lines: Lines) -> list[Ref]:
+    segment, offset = place
     records, entries = cast("tuple[int, int]", store.row("SELECT records, entries FROM counter"))
     rows: list[Row] = []
     pending: list[Row] = []
@@ -226,6 +238,8 @@ def _commit(store: Store, plans: list[_Plan], segment: int, offset: int, now: in
         )
         db.execute("UPDATE counter SET records = ?, entries = ?", (records, entries))
         store.moved_end(segment, offset)
+        if told := lines(refs):
+            insert_lines(store, db, told)
     return refs
 
 

@@ -30,7 +30,7 @@ from salus.vault.erasure import ErasureList, ErasureReport, apply_list, erase, s
 from salus.vault.errors import Damaged, Erased, NotAnchored, SealBroken, VaultError
 from salus.vault.journal import Disclosure, Line, Side
 from salus.vault.links import LinkInfo, LinkKind, Standing
-from salus.vault.records import Record, Ref
+from salus.vault.records import Lines, Record, Ref, no_lines
 from salus.vault.sealing import Clock, Content, Entropy, Link, chain_start, chain_value, take_apart
 from salus.vault.segments import SegmentStore
 from salus.vault.served import Pulled, Served
@@ -153,9 +153,12 @@ class Vault:
         """
         return records.write_all(self.store, [(link, content) for content in contents])
 
-    def write_all(self, items: Sequence[tuple[bytes, Content]]) -> list[Ref]:
-        """As `write` for (link id, content) pairs of many links under one fdatasync and one commit."""
-        return records.write_all(self.store, items)
+    def write_all(self, items: Sequence[tuple[bytes, Content]], lines: Lines = no_lines) -> list[Ref]:
+        """As `write` for (link id, content) pairs of many links under one fdatasync and one commit.
+
+        `lines` says of what is stored as new which journal lines are written in the same commit.
+        """
+        return records.write_all(self.store, items, lines)
 
     def open(self, number: int) -> Record:
         """Return a record, verified byte by byte. For the member's own use; journal it first.

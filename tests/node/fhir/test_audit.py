@@ -41,8 +41,9 @@ def test_what_happened_is_found_by_patient(doctor, ada):
     doctor("GET", f"Observation/{beat}")
     doctor.found("Observation")
     found = audited(doctor, f"patient={ada}")
-    assert [one["subtype"][0]["code"] for one in found] == ["search-type", "read"]
-    search, read = found
+    assert [one["subtype"][0]["code"] for one in found] == ["search-type", "read", "create", "create"]
+    search, read, create, _ = found
+    assert (create["action"], named(create)) == ("C", [f"Patient/{ada}", f"Observation/{beat}"])
     assert named(read) == [f"Patient/{ada}", f"Observation/{beat}"]
     assert (read["action"], search["action"]) == ("R", "E")
     client, server = read["agent"][1:]
@@ -52,7 +53,7 @@ def test_what_happened_is_found_by_patient(doctor, ada):
     assert user["who"]["identifier"]["value"] == "s-1"
     assert user["purposeOfUse"][0]["coding"][0]["code"] == "TREAT"
     assert doctor.get(f"AuditEvent/{read['id']}") == read
-    assert [one["subtype"][0]["code"] for one in audited(doctor, f"patient=Patient/{ada}&_sort=-date")][-2:] == [
+    assert [one["subtype"][0]["code"] for one in audited(doctor, f"patient=Patient/{ada}&_sort=-date")][-4:-2] == [
         "search-type",
         "read",
     ]
@@ -62,13 +63,13 @@ def test_what_happened_is_found_by_patient(doctor, ada):
 def test_pages_do_not_shift_while_they_are_read(doctor, ada):
     for at in range(5):
         doctor("GET", f"Observation/{doctor.create(pulse(ada, at))['id']}")
-    assert len(audited(doctor, f"patient={ada}&_count=2")) == 5
+    assert len(audited(doctor, f"patient={ada}&_count=2")) == 11
 
 
 def test_a_line_about_what_is_hidden_is_not_there(doctor, operator, ada):
     beat = doctor.create(pulse(ada))["id"]
     doctor("GET", f"Observation/{beat}")
-    (line,) = audited(doctor, f"patient={ada}")
+    line, *_ = audited(doctor, f"patient={ada}")
     filed(operator, ada, NO_PULSE)
     assert all(f"Observation/{beat}" not in named(one) for one in audited(doctor, f"patient={ada}"))
     assert refusal(doctor, "GET", f"AuditEvent/{line['id']}") == (404, "fhir.not-found")

@@ -199,14 +199,20 @@ def test_every_read_is_journalled_with_person_and_purpose(doctor, server, togeth
     own = doctor.create(pulse(who))["id"]
     node = together.nodes["north"]
     link = node.index.search.own(f"Patient/{who}")[0].link
-    assert node.vault.lines(Side.CUSTODIAN, link) == []
     doctor.get(f"Observation/{own}")
     doctor.get("Observation")
     doctor.get(f"Observation/{own}/_history")
     assert refusal(doctor, "GET", "Observation/none") == (404, "fhir.not-found")
+    doctor("PUT", f"Observation/{own}", {**pulse(who, 80), "id": own})
+    doctor("DELETE", f"Observation/{own}")
     told = [line.disclosure for line in node.vault.lines(Side.CUSTODIAN, link)]
-    assert [(one.person, one.role, one.purpose, one.action, one.what) for one in told] == [
-        ("s-1", "physician", "TREAT", action, (f"Observation/{own}/1",)) for action in ("read", "search", "history")
+    assert {(one.person, one.role, one.purpose) for one in told} == {("s-1", "physician", "TREAT")}
+    assert [(one.action, *one.what) for one in told] == [
+        ("create", f"Patient/{who}/1"),
+        ("create", f"Observation/{own}/1"),
+        *((action, f"Observation/{own}/1") for action in ("read", "search", "history")),
+        ("update", f"Observation/{own}/2"),
+        ("delete", f"Observation/{own}/3"),
     ]
 
 

@@ -132,14 +132,14 @@ class Asking:
         """Decide anew: what was just written may be of policy classes that were not there before."""
         self._scope = None
 
-    def journal_audit(self, patient: Hit, ids: Sequence[str]) -> None:
+    def journal_audit(self, link: bytes, ids: Sequence[str]) -> None:
         """Note durably which AuditEvents of the journal are about to be shown: looking at the log is looking, too."""
         names = [f"AuditEvent/{own}/1" for own in ids]
         self._node.vault.journal(
             [
                 Disclosure(
                     side=Side.CUSTODIAN,
-                    subject=patient.link,
+                    subject=link,
                     member=self._node.member,
                     person=self.caller.subject,
                     role=self.role,
@@ -150,6 +150,28 @@ class Asking:
                 for at in range(0, len(names), LINE_NAMES // 2)
             ]
         )
+
+    def lines_written(self, written: Sequence[tuple[bytes, str, str]]) -> list[Disclosure]:
+        """Return the journal lines of what is written: (link, action, "Type/id/version") each."""
+        access = self.caller.access
+        program = (f"app {access.client}",) if access else ()
+        by_action: dict[tuple[bytes, str], list[str]] = {}
+        for link, action, name in written:
+            by_action.setdefault((link, action), []).append(name)
+        return [
+            Disclosure(
+                side=Side.CUSTODIAN,
+                subject=link,
+                member=self._node.member,
+                person=self.caller.subject,
+                role=self.role,
+                purpose=self.purpose,
+                action=action,
+                what=(*program, *names[at : at + LINE_NAMES // 2]),
+            )
+            for (link, action), names in by_action.items()
+            for at in range(0, len(names), LINE_NAMES // 2)
+        ]
 
     def journal(self, hits: Sequence[Hit], action: str) -> None:
         """Note durably what is about to be shown, per patient; resources of no patient disclose nobody."""

@@ -1,8 +1,9 @@
-"""The patient's journal as AuditEvents (IHE BALP): `AuditEvent?patient=…`, newest first, and each by its id.
+"""The journal as AuditEvents (IHE BALP): `AuditEvent?patient=…`, newest first, and each by its id.
 
 The journal is what it is; nothing is stored twice. Staff see of it what they may see of the records it names: a line about
 what is hidden would tell that it is there. The patient's own program and the operator see every line.
-AuditEvents that were filed as resources stand in the same list.
+AuditEvents that were filed as resources stand in the same list. Lines about no patient, such as tokens of programs that
+work for all, are the operator's: `AuditEvent?patient:missing=true`.
 """
 
 from collections.abc import Iterable, Sequence
@@ -31,10 +32,11 @@ PREFIX: Final = "journal-"
 JOURNAL: Final = "$journal"
 """Last part of a sealed path of a next page."""
 COUNT: Final = 100
+MISSING: Final = "patient:missing=true"
 
 
 class _Asked(msgspec.Struct, frozen=True):
-    """A question: of which patient, which time [lo, hi) in Unix ms, how many a page."""
+    """A question: of which patient ("": lines of no patient), which time [lo, hi) in Unix ms, how many a page."""
 
     patient: str
     lo: int
@@ -54,8 +56,8 @@ class Auditing:
     def search(self, asking: Asking, request: Request, cursor: Sequence[Any] = ()) -> Answer:
         """Return a page of a patient's AuditEvents. cursor: (newest entry and record, offset). Raises FhirRefused."""
         asked = _asked(request.pairs)
-        patient = self._reading.current(asking, asked.patient)
-        lines = self._visible(asking, patient)
+        link = self._link(asking, asked.patient)
+        lines = self._shown(asking, asking.node.vault.lines(Side.CUSTODIAN, link))
         stored = self._stored(asking, asked.patient)
         newest, last, offset = cursor or (
             max([line.entry for line, _ in lines], default=0),
@@ -71,12 +73,13 @@ class Auditing:
         page = found[offset : offset + asked.count]
         hits = [told for _, told, _ in page if isinstance(told, Hit)]
         bodies = iter(self._reading.bodies(asking, hits, "search"))
-        asking.journal_audit(patient, [self._id(told.entry) for _, told, _ in page if isinstance(told, Line)])
+        asking.journal_audit(link, [self._id(told.entry) for _, told, _ in page if isinstance(told, Line)])
         entries = [
             self._entry(self._body(told, what, asked.patient, asking) if isinstance(told, Line) else next(bodies))
             for _, told, what in page
         ]
-        links = [{"relation": "self", "url": f"{self._base}/{KIND}?patient={asked.patient}"}]
+        asked_for = f"patient={asked.patient}" if asked.patient else MISSING
+        links = [{"relation": "self", "url": f"{self._base}/{KIND}?{asked_for}"}]
         if offset + asked.count < len(found):
             told = msgspec.structs.replace(request, path=f"{KIND}/{JOURNAL}")
             sealed = self._paging.seal(asking, told, (newest, last, offset + asked.count))
@@ -89,19 +92,25 @@ class Auditing:
             line = asking.node.vault.line(self._entry_of(own))
         except (VaultError, ValueError):
             raise nothing_there() from None
-        patient = next((hit for hit in asking.node.index.search.patients(asking.scope, line.disclosure.subject)), None)
-        if patient is None or line.disclosure.side is not Side.CUSTODIAN:
+        link = line.disclosure.subject
+        patient = next((hit.name for hit in asking.node.index.search.patients(asking.scope, link)), "")
+        ours = asking.role == OPERATOR and link == asking.node.vault.house_link()
+        if line.disclosure.side is not Side.CUSTODIAN or not (patient or ours):
             raise nothing_there()
         what = self._shown(asking, [line])
         if not what:
             raise nothing_there()
-        asking.journal_audit(patient, [own])
-        return Answer(200, self._body(line, what[0][1], patient.name, asking), 1, line.disclosure.time)
+        asking.journal_audit(link, [own])
+        return Answer(200, self._body(line, what[0][1], patient, asking), 1, line.disclosure.time)
 
-    def _visible(self, asking: Asking, patient: Hit) -> list[tuple[Line, tuple[str, ...]]]:
-        if patient.lease:
+    def _link(self, asking: Asking, patient: str) -> bytes:
+        """Return the link whose lines are asked for. Raises FhirRefused (not found)."""
+        if not patient:
+            return asking.node.vault.house_link()
+        hit = self._reading.current(asking, patient)
+        if hit.lease:
             raise nothing_there()
-        return self._shown(asking, asking.node.vault.lines(Side.CUSTODIAN, patient.link))
+        return hit.link
 
     def _shown(self, asking: Asking, lines: Iterable[Line]) -> list[tuple[Line, tuple[str, ...]]]:
         """Return the lines that the asker may see, with what each may name."""
@@ -116,7 +125,8 @@ class Auditing:
 
     def _stored(self, asking: Asking, patient: str) -> list[Hit]:
         try:
-            query = read_query(KIND, [("patient", patient)], now=asking.node.now(), base=self._base)
+            asked = ("patient", patient) if patient else ("patient:missing", "true")
+            query = read_query(KIND, [asked], now=asking.node.now(), base=self._base)
         except Refused as refusal:
             raise refused(refusal) from refusal
         return [hit for hit in asking.node.index.search.numbers(query, asking.scope, MAX_COUNT) if not hit.lease]
@@ -137,6 +147,8 @@ class Auditing:
                         purpose=told.purpose,
                         patient=patient,
                         what=tuple(name for name in what if name != patient),
+                        program=next((text[4:] for text in told.what if text.startswith("app ")), ""),
+                        scopes=tuple(text[6:] for text in told.what if text.startswith("scope ")),
                     )
                 )
             )
@@ -163,7 +175,7 @@ class Auditing:
 
 def asks_journal(request: Request) -> bool:
     """Tell whether a search of AuditEvents is about one patient."""
-    return any(name == "patient" for name, _ in request.pairs)
+    return any(name == "patient" or f"{name}={value}" == MISSING for name, value in request.pairs)
 
 
 def _number(told: Line | Hit) -> int:
@@ -188,8 +200,10 @@ def _asked(pairs: Sequence[tuple[str, str]]) -> _Asked:
             hi = min(hi, {"eq": window[1], "le": window[1], "lt": window[0]}.get(prefix, hi))
         elif name == "_count" and number:
             count = max(1, min(int(value), MAX_COUNT))
-        elif name == "patient" and name not in told and value:
-            told[name] = f"Patient/{value.rpartition('/')[2]}"
+        elif name == "patient" and not told and value:
+            told["patient"] = f"Patient/{value.rpartition('/')[2]}"
+        elif f"{name}={value}" == MISSING and not told:
+            told["patient"] = ""
         elif (name, value) != ("_sort", "-date"):
             raise FhirRefused(
                 BAD,

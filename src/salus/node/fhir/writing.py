@@ -34,12 +34,14 @@ from salus.node.fhir.answers import (
     refused,
 )
 from salus.node.fhir.asking import Asking
+from salus.node.fhir.attributing import provenances
 from salus.node.fhir.patching import patched
 from salus.node.fhir.policy import ADMINISTRATION
 from salus.node.fhir.presenting import presented
 from salus.node.fhir.validating import Validating
 from salus.node.usecase import Kind
 from salus.vault.errors import TooLarge
+from salus.vault.journal import Disclosure
 from salus.vault.records import Ref
 from salus.vault.sealing import Content
 from salus.vault.sealing import Kind as Sealed
@@ -301,12 +303,24 @@ class Writing:
         """Seal and index, all or none. Raises FhirRefused when it is too much."""
         node = asking.node
         for one in many:
-            letter = "d" if one.content.kind is Sealed.TOMBSTONE else "c" if one.created else "u"
+            letter = _action(one)[0]
             if letter != "c" and node.index.people.binds(one.content.type, one.content.id):
                 self._operators(asking)
             asking.admit_write(one.content.type, letter, one.link)
+        written = [(one.link, _action(one), f"{one.content.type}/{one.content.id}") for one in many]
+        ids = (self.new_id(asking) for _ in written)
+        items = [*((one.link, one.content) for one in many), *provenances(asking, written, ids)]
+        house = node.vault.house_link()
+        actions = {(link, name): action for link, action, name in written if link != house}
+
+        def lines(fresh: Sequence[Ref]) -> list[Disclosure]:
+            told = [(one, actions.get((one.link, f"{one.type}/{one.id}"), "")) for one in fresh]
+            return asking.lines_written(
+                [(one.link, action, f"{one.type}/{one.id}/{one.version}") for one, action in told if action]
+            )
+
         try:
-            refs = node.vault.write_all([(one.link, one.content) for one in many])
+            refs = node.vault.write_all(items, lines)[: len(many)]
         except TooLarge as error:
             raise FhirRefused(Fault(413, "too-long"), "fhir.too-large", str(error)) from error
         for one in many:
@@ -344,6 +358,11 @@ class Writing:
     def location(self, name: str, version: int) -> str:
         """Return the URL of a version."""
         return f"{self._base}/{name}/_history/{version}"
+
+
+def _action(one: Prepared) -> str:
+    """Return what is done to a resource: create, update or delete."""
+    return "delete" if one.content.kind is Sealed.TOMBSTONE else "create" if one.created else "update"
 
 
 def _matching(hit: Hit, if_match: str) -> None:

@@ -28,6 +28,7 @@ from salus.node.smart.assertions import Assertions
 from salus.node.smart.clients import Client, client_of, own_scopes
 from salus.node.smart.programs import TOKEN_SECONDS, Allowed, Code, Launch, Question
 from salus.node.smart.scopes import Access, Asked, allowed, only, read_scopes, told
+from salus.node.smart.telling import Event, note, note_unknown
 from salus.node.smart.trying import CLIENT as TRYING
 from salus.node.usecase import Caller, Kind
 
@@ -286,13 +287,13 @@ class AuthorisationServer:
                     ends=kept.allowed.ends,
                 )
             )
-        return self._tokens(kept.allowed, refresh)
+        return self._tokens(kept.allowed, refresh, "token-issued")
 
     def _replayed(self, spent: bytes) -> None:
         """End what a code brought that comes a second time (RFC 6749 4.1.2)."""
         for known, authorisation in self.node.programs.spent.things():
             if compare_digest(known, spent):
-                self.end(authorisation)
+                self._reused(authorisation)
 
     def _by_refresh(self, form: dict[str, str]) -> Tokens:
         client = self._assertions.client(form)
@@ -307,7 +308,7 @@ class AuthorisationServer:
         reused = _bad_grant("the refresh token was used before: everything it brought has ended")
         before = digest(LABEL, id_, secret)
         if not compare_digest(before, row.refresh):
-            self.end(id_)
+            self._reused(id_)
             raise reused
         if not what.asked.rules:
             self.end(id_)
@@ -319,9 +320,9 @@ class AuthorisationServer:
             what = msgspec.structs.replace(what, asked=narrowed)
         refresh, after = self._refresh(id_)
         if not self.node.accounts.rotate(id_, before, after):
-            self.end(id_)
+            self._reused(id_)
             raise reused
-        return self._tokens(what, refresh)
+        return self._tokens(what, refresh, "token-refreshed")
 
     def _for_itself(self, form: dict[str, str]) -> Tokens:
         client = self._assertions.client(form, keyed=True)
@@ -329,9 +330,10 @@ class AuthorisationServer:
         if not client.role or not wanted.rules:
             raise Malformed("smart.invalid-scope", "nothing of this may be done without a person")
         caller = Caller(Kind.PERSON, self.node.member, f"app {client.id}", client.role, client.purposes)
-        return self._tokens(Allowed(self.node.entropy(16), client.id, caller, wanted), "")
+        return self._tokens(Allowed(self.node.entropy(16), client.id, caller, wanted), "", "token-issued")
 
-    def _tokens(self, what: Allowed, refresh: str) -> Tokens:
+    def _tokens(self, what: Allowed, refresh: str, event: Event) -> Tokens:
+        note(self.node, what, event)
         token = self.node.programs.tokens.put(what)
         return Tokens(
             access_token=token,
@@ -355,6 +357,7 @@ class AuthorisationServer:
         client = self._assertions.client(form, keyed=True)
         kept = self.node.programs.tokens.find(form.get("token", ""))
         if kept is None or kept[0].client != client.id:
+            note_unknown(self.node, client.id)
             return Told(active=False)
         what, ends = kept
         return Told(
@@ -382,8 +385,26 @@ class AuthorisationServer:
 
     def end(self, authorisation: bytes) -> None:
         """End an authorisation: no refresh, no token."""
+        what = self._allowed(authorisation)
         self.node.accounts.drop_authorisation(authorisation)
         self.node.programs.end(authorisation)
+        if what is not None:
+            note(self.node, what, "token-revoked")
+
+    def _reused(self, authorisation: bytes) -> None:
+        """End an authorisation of which a code or token came twice: one of the two who sent it stole it."""
+        what = self._allowed(authorisation)
+        if what is not None:
+            note(self.node, what, "token-reused")
+        self.end(authorisation)
+
+    def _allowed(self, authorisation: bytes) -> Allowed | None:
+        """Return what an authorisation allows that has not ended."""
+        row = self.node.accounts.authorisation(authorisation)
+        if row is not None:
+            return msgspec.msgpack.decode(row.body, type=Allowed)
+        tokens = self.node.programs.tokens.things()
+        return next((one for one in tokens if one.authorisation == authorisation), None)
 
 
 def caller_of_token(node: MemberNode, token: str) -> Caller:

@@ -13,6 +13,7 @@ from salus.node.records.charts import moment
 from salus.node.signing_in import caller_of
 from salus.node.smart.programs import TOKEN_SECONDS, Allowed
 from salus.node.smart.scopes import only, read_scopes, told
+from salus.node.smart.telling import note
 from salus.node.usecase import OPERATOR, Message, use_case
 
 CLIENT: Final = "salus-token"
@@ -79,7 +80,9 @@ def issue_token(node: MemberNode, request: AskToken) -> TokenIssued:
         raise Malformed("token.scope", "no scope opens anything", expected="user/Observation.rs …")
     link = _link(node, request.patient) if request.patient else b""
     caller, _ = caller_of(node, request.subject, role, purposes, 1)
-    token = node.programs.tokens.put(Allowed(node.entropy(16), CLIENT, caller, asked, link, request.patient))
+    what = Allowed(node.entropy(16), CLIENT, caller, asked, link, request.patient)
+    note(node, what, "token-issued")
+    token = node.programs.tokens.put(what)
     return TokenIssued(token=token, scope=told(asked), ends=moment(node.now() + TOKEN_SECONDS * 1000))
 
 
