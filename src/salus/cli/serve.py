@@ -16,7 +16,7 @@ import uvicorn
 from starlette.applications import Starlette
 
 from salus.cli.demo_pages import serve_demo
-from salus.http import epcis, fhir, smart
+from salus.http import epcis, fhir, smart, vrs
 from salus.http.app import application, as_operator
 from salus.http.exchange import routes
 from salus.http.mllp import MllpServer
@@ -161,6 +161,7 @@ def serve(config: Config, opener: Opener, given: argparse.Namespace) -> int:
                 *smart.routes(AuthorisationServer(member)),
                 *fhir.routes(records, smart.BearerAuthenticator(member, people)),
                 *epcis.routes(member, people),
+                *vrs.routes(member, people),
                 *pages(Pages(member, secure=secure)),
             ]
             if member and records

@@ -187,7 +187,16 @@ class Hl7(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True)
 
 
 class Supply(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """The EPCIS repository: whom this node may call of itself."""
+    """The supply chain: who answers verification requests, and whom the EPCIS repository may call of itself."""
+
+    gln: Annotated[
+        str,
+        Meta(
+            pattern="^([0-9]{13})?$",
+            description="Global location number told in verification answers; empty: none.",
+            examples=["0614141007776"],
+        ),
+    ] = ""
 
     webhooks: Annotated[
         str,
@@ -245,7 +254,7 @@ class Config(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
     oidc: Annotated[Oidc, Meta(description="Where staff sign in.")] = msgspec.field(default_factory=Oidc)
     hl7: Annotated[Hl7, Meta(description="HL7 v2.")] = msgspec.field(default_factory=Hl7)
     notices: Annotated[Notices, Meta(description="Notices to patients.")] = msgspec.field(default_factory=Notices)
-    supply: Annotated[Supply, Meta(description="The EPCIS repository.")] = msgspec.field(default_factory=Supply)
+    supply: Annotated[Supply, Meta(description="The supply chain.")] = msgspec.field(default_factory=Supply)
 
 
 def keys(struct: type[msgspec.Struct] = Config, path: tuple[str, ...] = ()) -> Iterator[tuple[tuple[str, ...], Field]]:
