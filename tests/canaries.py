@@ -60,6 +60,7 @@ CANARIES: Mapping[str, Callable[[str], dict[str, Any]]] = {
     "claims.open-year": lambda canary: {"plan": base64(f'{{"name": "{canary}"}}'), "payers": []},
     "claims.post": lambda canary: {"file": base64(f"ISA*{canary}")},
     "claims.recompute": lambda canary: {"case": LINK, "rates": base64(f'[{{"payer": "{canary}"}}]')},
+    "claims.request": lambda _: {"case": LINK},
     "claims.restrictions": lambda _: {},
     "claims.lift-restriction": lambda canary: {"id": LINK, "reason": canary},
     "claims.rule": lambda canary: {"case": LINK, "verdict": "uphold", "basis": canary},

@@ -492,6 +492,9 @@ class AskApproval(msgspec.Struct, frozen=True, kw_only=True):
     urgent: bool = False
     """72 hours instead of 7 days to decide."""
 
+    attachments: tuple[bytes, ...] = ()
+    """Documents in any format, 4 MB in all."""
+
 
 class ApprovalAsked(msgspec.Struct, frozen=True, kw_only=True):
     """The request is committed and on its way."""
@@ -855,6 +858,26 @@ class DecisionRecomputed(msgspec.Struct, frozen=True, kw_only=True):
 
     decided: int
     """What the payer decided, cents."""
+
+
+class ShowRequest(msgspec.Struct, frozen=True, kw_only=True):
+    """A request for prior authorisation."""
+
+    case: str
+    """Id of the case."""
+
+
+class RequestShown(msgspec.Struct, frozen=True, kw_only=True):
+    """What was asked, with what, and what was answered."""
+
+    request: bytes
+    """The 278 request."""
+
+    attachments: tuple[bytes, ...]
+    """The documents that came with it."""
+
+    answer: bytes
+    """The 278 response; empty before."""
 
 
 class ListRestrictions(msgspec.Struct, frozen=True, kw_only=True):
@@ -5277,6 +5300,10 @@ class ClaimsCases:
     def recompute(self, request: RecomputeDecision) -> DecisionRecomputed:
         """Make a decision again from plan and facts as sent and one's own contract; name the step where the two part. For: operator."""
         return self._connection.ask('/api/claims/recompute', request, DecisionRecomputed)
+
+    def request(self, request: ShowRequest) -> RequestShown:
+        """Show a request for prior authorisation with its documents, and its answer, at either party. Raises NotFound. For: operator."""
+        return self._connection.ask('/api/claims/request', request, RequestShown)
 
     def restrictions(self, request: ListRestrictions) -> RestrictionsListed:
         """List the services that patients paid in full and of which no payer is told. For: operator."""

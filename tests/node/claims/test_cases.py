@@ -81,7 +81,9 @@ def test_a_claim_is_submitted_decided_recomputed_and_remitted(together: Together
     assert decision is not None
     assert done.cents == decision.paid
     link = harbor.vault.open_link("urn:payer:HARBOR1", person_of(decision.claim))
-    (eob,) = harbor.vault.of_link(link)
+    found = {harbor.vault.open(one.number).content.type: one for one in harbor.vault.of_link(link)}
+    assert set(found) == {"Coverage", "ExplanationOfBenefit"}
+    eob = found["ExplanationOfBenefit"]
     assert harbor.vault.is_anchored(eob.number)
     told = [one.disclosure for one in harbor.vault.lines(Side.CUSTODIAN, link)]
     assert [(one.member, one.what) for one in told] == [("cedar", ("Decision 1",)), ("cedar", ("Remittance 1",))]

@@ -50,11 +50,10 @@ def _amounts(line: DecidedLine) -> list[tuple[str, str, int]]:
     ]
 
 
-def _item(line: Line, decided: DecidedLine) -> dict[str, Any]:
-    adjudication = [
-        {"category": concept(system, code), "amount": money(amount)} for system, code, amount in _amounts(decided)
-    ]
-    adjudication.extend(
+def adjudications(decided: DecidedLine) -> list[dict[str, Any]]:
+    """Return what was decided on a line, amount by amount, then each reason."""
+    found = [{"category": concept(system, code), "amount": money(amount)} for system, code, amount in _amounts(decided)]
+    found.extend(
         {
             "category": concept(CARIN, "denialreason"),
             "reason": concept(CAS_REASON, reason.code, reason.words),
@@ -62,6 +61,19 @@ def _item(line: Line, decided: DecidedLine) -> dict[str, Any]:
         }
         for reason in decided.reasons
     )
+    return found
+
+
+def totals(decision: Decision) -> list[dict[str, Any]]:
+    """Return the sums of a decision, amount by amount."""
+    sums: dict[tuple[str, str], int] = {}
+    for line in decision.lines:
+        for system, code, amount in _amounts(line):
+            sums[system, code] = sums.get((system, code), 0) + amount
+    return [{"category": concept(system, code), "amount": money(amount)} for (system, code), amount in sums.items()]
+
+
+def _item(line: Line, decided: DecidedLine) -> dict[str, Any]:
     product = concept(HCPCS, line.procedure) if line.procedure else concept(REVENUE, line.revenue)
     item: dict[str, Any] = {
         "sequence": line.number,
@@ -69,7 +81,7 @@ def _item(line: Line, decided: DecidedLine) -> dict[str, Any]:
         "servicedPeriod": period(line.first, line.last),
         "quantity": {"value": decimal(line.units, 3)},
         "net": money(line.charge),
-        "adjudication": adjudication,
+        "adjudication": adjudications(decided),
     }
     if line.place:
         item["locationCodeableConcept"] = concept(PLACE, line.place)
@@ -90,10 +102,6 @@ def explanation(decision: Decision) -> dict[str, Any]:
     if decision.status == "voided" and decision.reverses is not None:
         return explanation(decision.reverses) | {"status": "cancelled"}
     claim = decision.claim
-    totals: dict[tuple[str, str], int] = {}
-    for line in decision.lines:
-        for system, code, amount in _amounts(line):
-            totals[system, code] = totals.get((system, code), 0) + amount
     return {
         "resourceType": "ExplanationOfBenefit",
         "id": decision.control,
@@ -119,9 +127,7 @@ def explanation(decision: Decision) -> dict[str, Any]:
             {"focal": True, "coverage": {"identifier": {"value": claim.subscriber.member}, "display": decision.plan}}
         ],
         "item": [_item(line, decided) for line, decided in zip(claim.lines, decision.lines, strict=True)],
-        "total": [
-            {"category": concept(system, code), "amount": money(amount)} for (system, code), amount in totals.items()
-        ],
+        "total": totals(decision),
         "payment": {"date": day(decision.decided), "amount": money(decision.paid + decision.interest)},
     }
 

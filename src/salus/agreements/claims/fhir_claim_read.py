@@ -14,6 +14,8 @@ from salus.interop.x12.claim import NOBODY, SELF, Adjustment, Claim, Line, LineD
 from salus.interop.x12.review import Asked, Review
 
 Tree = Mapping[str, Any]
+MEMBER: Final = "urn:salus:member"
+"""System of a member's id on the ledger."""
 _KIND: Final = {name: letter for letter, name in KINDS.items()}
 _SEX: Final = {name: letter for letter, name in SEXES.items()}
 _RELATION: Final = {name: code for code, name in RELATIONS.items()}
@@ -91,6 +93,18 @@ def read_request(tree: Tree, others: Sequence[Tree] = ()) -> Review:
     return Review(claim.identifier, claim.payer, claim.billing, patient, claim.diagnoses, services)
 
 
+def insurer_member(tree: Tree, others: Sequence[Tree] = ()) -> tuple[str, str]:
+    """Return what an insurer is called on the ledger, if it says so, and in claims. Raises UnreadableClaim."""
+    told = _Told(tree, others)
+    reference = tree.get("insurer")
+    if not reference:
+        focal = next((one for one in _list(tree, "insurance") if one.get("focal") is True), _first(tree, "insurance"))
+        reference = _first(told.resource(focal.get("coverage"), "Claim.insurance.coverage"), "payor")
+    one = told.resource(reference, "Claim.insurer")
+    named = [str(each.get("value", "")) for each in _list(one, "identifier") if each.get("system") == MEMBER]
+    return (named[0] if named else ""), told.party(reference, "Claim.insurer").identifier
+
+
 class _Told:
     """One Claim with what it contains and what came beside it."""
 
@@ -131,7 +145,8 @@ class _Told:
             name = _first(one, "name")
             names, extra = name.get("family", ""), {"given": str((name.get("given") or [""])[0]), **extra}
         numbers = _list(one, "identifier")
-        own = [str(each.get("value", "")) for each in numbers if each.get("system") != X12 + "tax"]
+        aside = {X12 + "tax", MEMBER}
+        own = [str(each.get("value", "")) for each in numbers if each.get("system") not in aside]
         tax = [str(each.get("value", "")) for each in numbers if each.get("system") == X12 + "tax"]
         phones = [str(each.get("value", "")) for each in _list(one, "telecom") if each.get("system") == "phone"]
         return Party(

@@ -81,6 +81,18 @@ def read_review(root: Loop, component: str) -> Review:
     )
 
 
+def read_answers(root: Loop, component: str) -> tuple[Answered, ...]:
+    """Read the answers to the services of a request from a response's set, in its order. ValueError where it has none."""
+    events = [loop for loop in root.walk() if loop.name == "2000E"]
+    services = [loop for loop in root.walk() if loop.name == "2000F"]
+    if not events or not services:
+        raise ValueError("a response has an event and a service")
+    return tuple(
+        Answered(_asked(loop, events[0], component), loop.value("HCR", 1), loop.value("HCR", 2), loop.value("MSG", 1))
+        for loop in services
+    )
+
+
 def _asked(loop: Loop, event: Loop, component: str) -> Asked:
     service = loop.one("SV1") or loop.one("SV2")
     if service is None:

@@ -1,7 +1,7 @@
 """Billing and claims at a node: one organisation on its own files, and a provider and a payer as two members."""
 
 from salus.node.claims.alone import adjudicate_claims, audit_remittance
-from salus.node.claims.approving import approve, ask_approval, list_approvals, timeliness
+from salus.node.claims.approving import approve, ask_approval, list_approvals, show_request, timeliness
 from salus.node.claims.asking import ask_information, inform, list_answers, withdraw_claim
 from salus.node.claims.deciding import correct_claim, decide_claims, rule_on_claim
 from salus.node.claims.inquiring import check_claims, tell_eligibility, tell_status
@@ -38,6 +38,7 @@ __all__ = [
     "replay_claims",
     "rule_on_claim",
     "share_year",
+    "show_request",
     "submit_claims",
     "submit_secondary",
     "tell_eligibility",

@@ -26,6 +26,8 @@ class KeptRequest(Value, frozen=True):
     key: bytes
     file: bytes
     """The 278 request."""
+    attachments: tuple[bytes, ...] = ()
+    """Documents that go with it, whatever their formats."""
     answer_key: bytes = b""
     answer: bytes = b""
     """The 278 response."""
@@ -36,7 +38,7 @@ class KeptRequest(Value, frozen=True):
 
 def request_commitment(kept: KeptRequest) -> bytes:
     """Return the commitment to a request's bytes."""
-    return mac(kept.key, "salus/v1/claims-request", kept.file)
+    return mac(kept.key, "salus/v1/claims-request", kept.file, *kept.attachments)
 
 
 def answer_commitment(kept: KeptRequest) -> bytes:

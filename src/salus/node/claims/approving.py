@@ -2,6 +2,7 @@
 
 claims ask-approval   provider: sends a 278 request; a case of its own, with the clock of 42 CFR 422.122 (3 or 7 days)
 claims approvals      both: requests, what was decided, until when, who is late
+claims request        both: what was asked, its documents, its answer
 claims approve        payer: a person's decision on each service; a denial says why in words
 claims timeliness     anyone: decided in time and late, per payer, from the ledger alone
 """
@@ -44,6 +45,8 @@ from salus.node.usecase import ANYONE, OPERATOR, Message, use_case
 
 REQUEST: Final = "claim-approval-request"
 ANSWER: Final = "claim-approval"
+MAX_ATTACHMENTS: Final = 4 << 20
+"""They travel in one delivery."""
 COVERAGE: Final = "COVAUTH"  # v3-ActReason: coverage authorization
 
 
@@ -55,6 +58,7 @@ class SentRequest(Value, frozen=True):
     salt: bytes
     key: bytes
     file: bytes
+    attachments: tuple[bytes, ...] = ()
 
 
 class SentAnswer(Value, frozen=True):
@@ -73,6 +77,10 @@ class AskApproval(Message, frozen=True):
     payer: Annotated[str, Meta(description="Member id of the payer.", examples=["harbor"])]
     file: Annotated[bytes, Meta(description="An X12 278 request with one event.", examples=[b"ISA"])]
     urgent: Annotated[bool, Meta(description="72 hours instead of 7 days to decide.", examples=[True])] = False
+    attachments: Annotated[
+        tuple[bytes, ...],
+        Meta(max_length=16, description="Documents in any format, 4 MB in all.", examples=[[b"%PDF"]]),
+    ] = ()
 
 
 class ApprovalAsked(Message, frozen=True):
@@ -122,6 +130,20 @@ class Approvals(Message, frozen=True):
     approvals: Annotated[tuple[ApprovalLine, ...], Meta(description="By case id.")]
 
 
+class ShowRequest(Message, frozen=True):
+    """A request for prior authorisation."""
+
+    case: Annotated[str, Meta(pattern=r"^[0-9a-f]{32}$", description="Id of the case.", examples=["00" * 16])]
+
+
+class RequestShown(Message, frozen=True):
+    """What was asked, with what, and what was answered."""
+
+    request: Annotated[bytes, Meta(description="The 278 request.")]
+    attachments: Annotated[tuple[bytes, ...], Meta(description="The documents that came with it.")]
+    answer: Annotated[bytes, Meta(description="The 278 response; empty before.")]
+
+
 class AskTimeliness(Message, frozen=True):
     """Asks for nothing more."""
 
@@ -145,22 +167,25 @@ class Timeliness(Message, frozen=True):
 @use_case("claims.ask-approval", who=OPERATOR)
 def ask_approval(node: MemberNode, request: AskApproval) -> ApprovalAsked:
     """Ask a payer for prior authorisation: journalled and committed before the first byte leaves."""
-    review = _read(request.file)
+    review = review_in(request.file)
     if review is None:
         raise Malformed("claims.review", "the file is no sound 278 request with one event", todo="see the findings")
+    if sum(map(len, request.attachments)) > MAX_ATTACHMENTS:
+        raise Malformed("claims.attachments", "the documents are too large", expected=f"{MAX_ATTACHMENTS} bytes in all")
     node.keys_of(request.payer)
     case, salt, key = node.entropy(16), node.entropy(16), node.entropy(32)
-    link = node.vault.open_link(f"urn:payer:{review.payer.identifier}", _person(review))
+    link = node.vault.open_link(f"urn:payer:{review.payer.identifier}", person_in(review))
     asked = [(one.procedure, one.first, one.last) for one in review.services]
     require_told(node, link, lambda: asked, request.payer)
-    kept = KeptRequest(False, request.payer, case, salt, key, request.file)
+    kept = KeptRequest(False, request.payer, case, salt, key, request.file, request.attachments)
     keep_request(node, kept)
     clock = port.Clock.DAYS_3 if request.urgent else port.Clock.DAYS_7
     submission = port.Submission(case, port.payer_digest(salt, case, request.payer), request_commitment(kept))
     node.submitter.submit(port.Submit(port.Kind.AUTHORISATION, port.Clock.DAYS_3, clock, (submission,)))
     height = node.ledger.head().height
     line = line_of(link, request.payer, "Request", COVERAGE)
-    disclose(node, Telling(request.payer, REQUEST, SentRequest(height, case, salt, key, request.file), [line]))
+    sent = SentRequest(height, case, salt, key, request.file, request.attachments)
+    disclose(node, Telling(request.payer, REQUEST, sent, [line]))
     keep_request(node, msgspec.structs.replace(kept, sent=True))
     return ApprovalAsked(case=case.hex())
 
@@ -179,7 +204,7 @@ def approve(node: MemberNode, request: Approve) -> ApprovalDecided:
         raise Conflict("claims.decided", "the request is decided")
     if request.verdict == "deny" and not request.reason:
         raise Malformed("claims.reason", "a denial says why", expected="a specific reason (45 CFR 156.223(b))")
-    review = _read(kept.file)
+    review = review_in(kept.file)
     if review is None:
         raise Malformed("claims.review", "the request is not sound", todo="it is refused at the door")
     if not kept.answer:
@@ -190,7 +215,7 @@ def approve(node: MemberNode, request: Approve) -> ApprovalDecided:
     appeal = port.appeal_key_digest(node.entropy(32))
     node.submitter.submit(port.Decide((port.Decided(kept.case, answer_commitment(kept), appeal),)))
     height = node.ledger.head().height
-    link = node.vault.open_link(f"urn:payer:{review.payer.identifier}", _person(review))
+    link = node.vault.open_link(f"urn:payer:{review.payer.identifier}", person_in(review))
     told = SentAnswer(height, kept.case, kept.answer_key, kept.answer, kept.granted)
     disclose(node, Telling(kept.other, ANSWER, told, [line_of(link, kept.other, "Answer", COVERAGE)]))
     keep_request(node, msgspec.structs.replace(kept, sent=True))
@@ -216,6 +241,13 @@ def list_approvals(node: MemberNode, request: ListApprovals) -> Approvals:  # no
                 )
             )
     return Approvals(approvals=tuple(lines))
+
+
+@use_case("claims.request", who=OPERATOR)
+def show_request(node: MemberNode, request: ShowRequest) -> RequestShown:
+    """Show a request for prior authorisation with its documents, and its answer, at either party. Raises NotFound."""
+    kept = request_of(node, bytes.fromhex(request.case))
+    return RequestShown(request=kept.file, attachments=kept.attachments, answer=kept.answer)
 
 
 @use_case("claims.timeliness", who=ANYONE)
@@ -249,12 +281,12 @@ def take_request(node: MemberNode, sender: str, envelope: bytes) -> None:
     row = row_of(node, sent.case)
     if port.payer_digest(sent.salt, sent.case, node.member) != row.payer_digest or row.provider != sender:
         raise Forbidden("claims.address", "the case is not the sender's or not addressed here")
-    kept = KeptRequest(True, sender, sent.case, sent.salt, sent.key, sent.file)
+    kept = KeptRequest(True, sender, sent.case, sent.salt, sent.key, sent.file, sent.attachments)
     if request_commitment(kept) != row.submission:
         raise Conflict("claims.commitment", "the request is not the one that was committed")
     if not node.desk.claim_state(PREFIX + sent.case.hex()):
         keep_request(node, kept)
-        if _read(sent.file) is None:
+        if review_in(sent.file) is None:
             node.submitter.submit(port.Refuse((port.Opening(sent.case, sent.salt),)))
         else:
             node.submitter.submit(port.Accept((port.Opening(sent.case, sent.salt),)))
@@ -273,11 +305,12 @@ def take_answer(node: MemberNode, sender: str, envelope: bytes) -> None:
     keep_request(node, done)
 
 
-def _person(review: Review) -> str:
+def person_in(review: Review) -> str:
+    """Return the key of a request's patient."""
     return person_key(review.patient.member, review.patient.birth, review.patient.first)
 
 
-def _read(file: bytes) -> Review | None:
+def review_in(file: bytes) -> Review | None:
     """Return the one request of a file, or None where it is not sound."""
     try:
         events = list(examine(documents.chunks(file), keep=True))
@@ -306,7 +339,7 @@ def _answered(node: MemberNode, kept: KeptRequest, review: Review, request: Appr
         name = f"AP{number:08d}"
         answers.append(Answered(given, CERTIFIED if units == asked.units else MODIFIED, name, request.reason))
         approval = Approval(name, asked.procedure, review.provider.identifier, asked.first, asked.last, units)
-        given_.append(Granted(_person(review), approval))
+        given_.append(Granted(person_in(review), approval))
     node.desk.keep_claims([], [("approvals", str(first + len(answers) - 1).encode())])
     day = date_of(node.ledger_time() // DAY_MS)
     ends = (Trader("ZZ", review.payer.identifier[:15]), Trader("ZZ", kept.other[:15].upper()))

@@ -12,6 +12,7 @@ import msgspec
 
 from salus.agreements.claims.decision import Decision
 from salus.agreements.claims.eob import write_explanation
+from salus.agreements.claims.fhir_response import coverage
 from salus.agreements.claims.members import Members, person_of
 from salus.agreements.claims.plan import Plan, payer_of
 from salus.agreements.claims.remit import Forwarded, remit
@@ -81,14 +82,19 @@ class Remitter:
         return found
 
     def _tell(self) -> None:
-        """Make each decision's EOB a record of the patient, and send the decisions to their providers."""
+        """Make each decision's EOB, and what covers the patient, records of the patient, and send the decisions to their providers."""
         node = self._node
         waiting = [(case, kept) for case, kept in self._cases() if not kept.last.told]
         decisions = [read_decision(one.last.decided) for _, one in waiting if one.last.decided is not None]
         patients = [(f"urn:payer:{one.claim.payer.identifier}", person_of(one.claim)) for one in decisions]
         links = node.vault.open_links(patients)
         contents = [Content("ExplanationOfBenefit", one.control, write_explanation(one)) for one in decisions]
-        node.vault.write_all(list(zip(links, contents, strict=True)))
+        covers = {
+            link: Content("Coverage", cover["id"], msgspec.json.encode(cover))
+            for link, cover in zip(links, (coverage(one.claim, self._plan.name) for one in decisions), strict=True)
+            if node.vault.newest(link, "Coverage", cover["id"]) is None
+        }
+        node.vault.write_all([*covers.items(), *zip(links, contents, strict=True)])
         anchor(node)
         node.catch_up()
         links_by = {case: link for (case, _), link in zip(waiting, links, strict=True)}

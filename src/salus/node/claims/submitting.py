@@ -27,6 +27,7 @@ from salus.node.claims.exchange import (
     row_of,
     submitted_as,
 )
+from salus.node.claims.payers import payers_named
 from salus.node.claims.restricting import Service, require_told, services_of, withheld
 from salus.node.errors import Conflict, Malformed, NotFound
 from salus.node.exchange.documents import Telling, disclose
@@ -125,7 +126,7 @@ def submit_claims(node: MemberNode, request: SubmitClaims) -> ClaimsSubmitted:
         require_told(node, links[0], partial(services_of, found[0][0]), request.payer)
     if len({case for case, _ in made}) < len(made):
         raise Conflict("claims.twice", "two claims of the file replace one decision", todo="send one of them")
-    keep(node, made)
+    keep(node, made, payers_named({claim.payer.identifier: request.payer for claim, _ in found}))
     _commit(node, made)
     send_committed(node)
     due = [row_of(node, case).due for case, one in made if one.last.number == 1]

@@ -42,6 +42,10 @@ OPERATIONS: Final = {
         {"name": "fileConsent", "definition": f"{_FAST}/fileConsent"},
         {"name": "revokeConsent", "definition": f"{_FAST}/revokeConsent"},
     ],
+    "Claim": [
+        {"name": "submit", "definition": "http://hl7.org/fhir/OperationDefinition/Claim-submit"},
+        {"name": "inquire", "definition": "http://hl7.org/fhir/us/davinci-pas/OperationDefinition/Claim-inquiry"},
+    ],
     "AuditEvent": [
         {"name": "recordDisclosure", "definition": f"{_FAST}/recordDisclosure"},
     ],

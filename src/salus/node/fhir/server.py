@@ -4,6 +4,7 @@ from typing import Final
 
 from salus.interop.fhir.survey import TYPES
 from salus.interop.fhir.terminology import Terminology
+from salus.node.claims import fhir as claims
 from salus.node.errors import EdgeError, NotFound
 from salus.node.fhir.answers import NO_METHOD, Answer, FhirRefused, Request
 from salus.node.fhir.asking import Asking, Leases
@@ -71,6 +72,7 @@ class FhirServer:
             ("POST", "Consent", "$fileConsent"): filing.file,
             ("POST", "Consent", "$revokeConsent"): filing.revoke,
             ("POST", "AuditEvent", "$recordDisclosure"): filing.record,
+            **claims.OPERATIONS,
             ("GET", "Patient", EXPORT): self._exporting.kick_off,
             ("POST", "Patient", EXPORT): self._exporting.kick_off,
         }
