@@ -41,14 +41,27 @@ def hands() -> Hands:
     return Hands()
 
 
-@pytest.fixture
-def together(tmp_path: Path, hands: Hands) -> Iterator[Together]:
+def founded(folder: Path, hands: Hands) -> Together:
     founders = (
         Founder("cedar", "Cedar Clinic", (Role.PROVIDER,)),
         Founder("harbor", "Harbor Health", (Role.PAYER,)),
         Founder("other", "Other Payer", (Role.PAYER,)),
     )
-    found = found_together(tmp_path, founders, clock=Clock(lambda: hands.now))
+    return found_together(folder, founders, clock=Clock(lambda: hands.now))
+
+
+@pytest.fixture(scope="module")
+def shared(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Together]:
+    """One network for the tests that leave nothing open: each has claims of a day of its own."""
+    found = founded(tmp_path_factory.mktemp("asking"), Hands())
+    yield found
+    found.close()
+
+
+@pytest.fixture
+def together(tmp_path: Path, hands: Hands) -> Iterator[Together]:
+    """A network of its own for a test that moves the clock or leaves a case open."""
+    found = founded(tmp_path, hands)
     yield found
     found.close()
 
@@ -64,15 +77,15 @@ def status(together: Together, case: str) -> port.CaseStatus:
     return exchange.row_of(together.owner, bytes.fromhex(case)).status
 
 
-def test_a_case_that_the_door_refuses_gets_a_277ca_that_says_why(together: Together) -> None:
-    cedar, harbor = together.nodes["cedar"], together.nodes["harbor"]
-    case = submitted(together, file_of(claim()))
+def test_a_case_that_the_door_refuses_gets_a_277ca_that_says_why(shared: Together) -> None:
+    cedar, harbor = shared.nodes["cedar"], shared.nodes["harbor"]
+    case = submitted(shared, file_of(claim(line(day="20250211"))))
     kept = dossiers.dossier_of(harbor, bytes.fromhex(case))
     broken = kept.last.file.replace(b"CLM*A1*150", b"CLM*A1*151")  # as a provider's program without a check sends it
     dossiers.keep(harbor, [(bytes.fromhex(case), kept.with_last(file=broken))])
     assert decide_claims(harbor, REQUEST).refused == 1
-    settle(together)
-    assert status(together, case) is port.CaseStatus.REFUSED
+    settle(shared)
+    assert status(shared, case) is port.CaseStatus.REFUSED
     refusal = list_answers(cedar, ListAnswers(case=case)).refusal
     assert b"STC*A7:178*" in refusal
     assert b"2300 CLM02" in refusal
@@ -90,28 +103,30 @@ def test_the_door_answers_at_the_level_of_the_fault() -> None:
     assert b"STC*A7:464*" in again
 
 
-def test_a_claim_waits_for_information_and_is_decided_with_it(together: Together) -> None:
-    cedar, harbor = together.nodes["cedar"], together.nodes["harbor"]
-    case = submitted(together, file_of(claim(line(), line(2, charge=16000))))  # one line twice: a person must look
+def test_a_claim_waits_for_information_and_is_decided_with_it(shared: Together) -> None:
+    cedar, harbor = shared.nodes["cedar"], shared.nodes["harbor"]
+    case = submitted(
+        shared, file_of(claim(line(day="20250212"), line(2, charge=16000, day="20250212")))
+    )  # one line twice: a person must look
     assert decide_claims(harbor, REQUEST).waiting == 1
     ask_information(harbor, AskInformation(case=case, question="were there two visits?"))
-    assert status(together, case) is port.CaseStatus.WAITING
+    assert status(shared, case) is port.CaseStatus.WAITING
     assert list_answers(cedar, ListAnswers(case=case)).question == "were there two visits?"
     assert decide_claims(harbor, REQUEST).waiting == 0  # it is the provider's turn
 
     inform(cedar, Inform(case=case, statement="yes, morning and evening", attachment=b"%PDF visit notes"))
-    assert status(together, case) is port.CaseStatus.ACCEPTED
+    assert status(shared, case) is port.CaseStatus.ACCEPTED
     shown = list_answers(harbor, ListAnswers(case=case))
     assert (shown.statement, shown.attachment) == ("yes, morning and evening", b"%PDF visit notes")
     rule_on_claim(harbor, RuleOnClaim(case=case, step="duplicates", verdict="allow", basis="two visits in the notes"))
     done = decide_claims(harbor, REQUEST)
-    settle(together)
+    settle(shared)
     assert (done.decided, done.remitted) == (1, 1)
     kept = dossiers.dossier_of(cedar, bytes.fromhex(case))
     assert kept.last.decided is not None
     assert kept.last.difference == ""
     assert not exchange.read_facts(kept.last.decided).clean  # no interest on what needed development
-    ledger = (Path(together.owner.config.data) / "ledger" / "data.mdb").read_bytes()
+    ledger = (Path(shared.owner.config.data) / "ledger" / "data.mdb").read_bytes()
     assert b"visit notes" not in ledger
 
 
@@ -150,22 +165,25 @@ def test_a_question_left_unanswered_is_decided_without_it(together: Together, ha
     assert status(together, case) is port.CaseStatus.REMITTED
 
 
-def test_a_claim_is_withdrawn_before_it_is_decided_and_not_after(together: Together) -> None:
-    cedar, harbor = together.nodes["cedar"], together.nodes["harbor"]
-    case, other = submitted(together, file_of(claim())), submitted(together, file_of(claim(identifier="B1")))
+def test_a_claim_is_withdrawn_before_it_is_decided_and_not_after(shared: Together) -> None:
+    cedar, harbor = shared.nodes["cedar"], shared.nodes["harbor"]
+    case, other = (
+        submitted(shared, file_of(claim(line(day="20250213")))),
+        submitted(shared, file_of(claim(line(day="20250213"), identifier="B1"))),
+    )
     withdraw_claim(cedar, WithdrawClaim(case=case))
-    settle(together)
+    settle(shared)
     assert decide_claims(harbor, REQUEST).decided == 1
-    assert status(together, case) is port.CaseStatus.WITHDRAWN
+    assert status(shared, case) is port.CaseStatus.WITHDRAWN
     with pytest.raises(Conflict, match=r"claims\.decided"):
         withdraw_claim(cedar, WithdrawClaim(case=other))
     with pytest.raises(NotFound, match=r"claims\.side"):
         withdraw_claim(harbor, WithdrawClaim(case=other))
 
 
-def test_a_question_of_another_payer_is_not_taken(together: Together) -> None:
-    cedar, other = together.nodes["cedar"], together.nodes["other"]
-    case = bytes.fromhex(submitted(together, file_of(claim())))
+def test_a_question_of_another_payer_is_not_taken(shared: Together) -> None:
+    cedar, other = shared.nodes["cedar"], shared.nodes["other"]
+    case = bytes.fromhex(submitted(shared, file_of(claim(line(day="20250214")))))
     asked = exchange.SentQuestion(1, case, "your books, please")
     with pytest.raises(Forbidden, match=r"claims\.payer"):
         exchange.take_question(cedar, "other", sealed(other, "cedar", exchange.QUESTION, asked))

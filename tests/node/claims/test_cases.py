@@ -1,6 +1,7 @@
 """A provider and a payer as two members: from an 837 to an 835 that the provider has computed itself."""
 
 from collections.abc import Iterator
+from functools import partial
 from pathlib import Path
 
 import msgspec
@@ -12,14 +13,15 @@ from salus.agreements.claims.decision import Decision, Facts
 from salus.agreements.claims.members import person_of
 from salus.contracts.claims import port
 from salus.contracts.membership.port import Role
-from salus.core.encoding import Value, encode
+from salus.core.encoding import Message, Value, encode
+from salus.engines.ports import Outcome
 from salus.interop.x12.claim import Line
 from salus.node.anchoring import anchor
 from salus.node.claims import decide_claims, dossiers, exchange, list_cases, recompute_decision, submit_claims
 from salus.node.claims.deciding import DecideClaims
 from salus.node.claims.listing import ListCases, RecomputeDecision
 from salus.node.claims.submitting import SubmitClaims
-from salus.node.errors import Conflict, Forbidden
+from salus.node.errors import Conflict, Forbidden, Unavailable
 from salus.node.member import MemberNode
 from salus.node.together import Clock, Founder, Together, found_together
 from salus.vault.envelope import seal_envelope
@@ -171,3 +173,30 @@ def test_nothing_of_a_claim_is_in_the_ledger(together: Together) -> None:
     # Three letters alone stand in a megabyte of signatures by chance, once in sixteen runs.
     for word in (b"*DOE*", b'"DOE"', CLINIC.identifier.encode(), b"99213", b"HARBOR1", b"20100505"):
         assert word not in ledger
+
+
+def test_a_file_sent_again_after_the_ledger_went_away_is_committed_once(
+    together: Together, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    cedar, harbor = together.nodes["cedar"], together.nodes["harbor"]
+    request = SubmitClaims(payer="harbor", file=file_of(claim(), claim(identifier="A2")))
+    submit = cedar.submitter.submit
+
+    def lost(message: Message, *, then: bool) -> Outcome:
+        if then:
+            submit(message)
+        raise Unavailable("ledger.away", "the ledger does not answer")
+
+    for then in (False, True):  # nothing was committed; everything was, and nobody heard of it
+        with monkeypatch.context() as patch:
+            patch.setattr(cedar.submitter, "submit", partial(lost, then=then))
+            with pytest.raises(Unavailable, match=r"ledger\.away"):
+                submit_claims(cedar, request)
+        assert len(list(port.cases(cedar.ledger.read()))) == 2 * then
+        assert dossiers.kept_cases(harbor) == []
+    first = submit_claims(cedar, request)
+    assert submit_claims(cedar, request) == first
+    settle(together)
+    assert [case.hex() for case, _, _ in dossiers.kept_cases(cedar)] == list(first.cases)
+    assert sorted(case for case, _, _ in dossiers.kept_cases(harbor)) == sorted(bytes.fromhex(x) for x in first.cases)
+    assert len(list(port.cases(cedar.ledger.read()))) == 2

@@ -114,7 +114,9 @@ def inform(node: MemberNode, request: Inform) -> CaseInformed:
         raise Conflict("claims.not-asked", "the case waits for nothing from here", todo="see `salus claims cases`")
     require_told(node, kept.link, partial(services_in, kept.last), kept.other)
     answer = {"statement": request.statement, "attachment": request.attachment}
-    done = kept.with_last(key=node.entropy(32), informed=True, told=False, **answer)
+    again = (kept.last.statement, kept.last.attachment) == (request.statement, request.attachment)
+    key = kept.last.key if again and kept.last.informed else node.entropy(32)  # said again: what was lost may come yet
+    done = kept.with_last(key=key, informed=True, told=False, **answer)
     keep(node, [(case, done)])
     node.submitter.submit(port.Inform((port.Statement(case, submitted_as(done.last)),)))
     send_committed(node)

@@ -10,6 +10,8 @@ from msgspec import Meta
 from salus.agreements.claims.alone import sound_files
 from salus.agreements.claims.members import After, person_of
 from salus.contracts.claims import port
+from salus.core.encoding import Value, decode, encode
+from salus.core.proof.digest import digest
 from salus.interop.x12.calendar import date_of
 from salus.interop.x12.claim import Claim
 from salus.interop.x12.tokens import Unreadable
@@ -87,6 +89,14 @@ class SubmitSecondary(Message, frozen=True):
     ] = "CI"
 
 
+class SubmittedFile(Value, frozen=True):
+    """What a file became: asked again, it is answered alike, and what the ledger lacks is committed then."""
+
+    cases: tuple[bytes, ...]
+    refused: int
+    withheld: tuple[str, ...]
+
+
 class DisputeDecision(Message, frozen=True):
     """A decided case, and why its decision is contested."""
 
@@ -109,9 +119,35 @@ def submit_claims(node: MemberNode, request: SubmitClaims) -> ClaimsSubmitted:
     """
     send_committed(node)
     node.keys_of(request.payer)
+    name = _name_of(request)
+    known = node.desk.claim_state(name)
+    if not known:
+        _prepare(node, request, name)
+        known = node.desk.claim_state(name)
+    sent = decode(known, SubmittedFile)
+    made = [(case, dossier_of(node, case)) for case in sent.cases]
+    _commit(node, made)
+    send_committed(node)
+    due = [row_of(node, case).due for case, one in made if one.last.number == 1]
+    return ClaimsSubmitted(
+        cases=tuple(case.hex() for case in sent.cases),
+        refused=sent.refused,
+        withheld=sent.withheld,
+        due=moment(min(due)) if due else "",
+    )
+
+
+def _name_of(request: SubmitClaims) -> str:
+    """Return the name under which a file that was submitted is kept: the same for the same bytes to the same payer."""
+    parts = (request.payer.encode(), request.link.encode(), request.file)
+    return f"submitted/{digest('salus/v1/claims-submitted', *parts).hex()}"
+
+
+def _prepare(node: MemberNode, request: SubmitClaims, name: str) -> None:
+    """Fix what a file becomes, durably, before the ledger hears of it. Raises Malformed, Forbidden, Conflict."""
     found, refused = _sound(node, request)
     links = _links(node, request, [claim for claim, _ in found])
-    decided = _decided(node, request.payer)
+    decided = _decided(node, request.payer) if any(claim.frequency in AGAIN for claim, _ in found) else {}
     made: list[tuple[bytes, Dossier]] = []
     kept_back: list[str] = []
     for (claim, file), link in zip(found, links, strict=True):
@@ -126,16 +162,9 @@ def submit_claims(node: MemberNode, request: SubmitClaims) -> ClaimsSubmitted:
         require_told(node, links[0], partial(services_of, found[0][0]), request.payer)
     if len({case for case, _ in made}) < len(made):
         raise Conflict("claims.twice", "two claims of the file replace one decision", todo="send one of them")
-    keep(node, made, payers_named({claim.payer.identifier: request.payer for claim, _ in found}))
-    _commit(node, made)
-    send_committed(node)
-    due = [row_of(node, case).due for case, one in made if one.last.number == 1]
-    return ClaimsSubmitted(
-        cases=tuple(case.hex() for case, _ in made),
-        refused=refused,
-        withheld=tuple(kept_back),
-        due=moment(min(due)) if due else "",
-    )
+    sent = SubmittedFile(tuple(case for case, _ in made), refused, tuple(kept_back))
+    states = payers_named({claim.payer.identifier: request.payer for claim, _ in found})
+    keep(node, made, {name: encode(sent), **states})
 
 
 @use_case("claims.secondary", who=OPERATOR)
@@ -167,12 +196,13 @@ def dispute_decision(node: MemberNode, request: DisputeDecision) -> CaseReopened
     """Have a decision made again by a person at the payer: the case is reopened, the statement sent sealed."""
     case = bytes.fromhex(request.case)
     kept = dossier_of(node, case)
-    if kept.payer_side or kept.last.decided is None:
+    waits = (kept.last.why, kept.last.statement) == ("dispute", request.statement) and not kept.last.told
+    if kept.payer_side or (kept.last.decided is None and not waits):
         raise NotFound("claims.undecided", "no decision of this case is here to be disputed", got=request.case)
-    last = kept.last
+    last = kept.rounds[-2] if waits else kept.last
     require_told(node, kept.link, partial(services_in, last), kept.other)
     again = Round(last.file, node.entropy(32), last.received, last.number + 1, "dispute", request.statement)
-    made = [(case, msgspec.structs.replace(kept, rounds=(*kept.rounds, again)))]
+    made = [(case, kept if waits else msgspec.structs.replace(kept, rounds=(*kept.rounds, again)))]
     keep(node, made)
     _commit(node, made)
     send_committed(node)
@@ -228,9 +258,13 @@ def _again(
 
 
 def _commit(node: MemberNode, made: Sequence[tuple[bytes, Dossier]]) -> None:
-    """Open cases, or have them decided again, on the ledger."""
+    """Open cases, or have them decided again, on the ledger: those that it does not hold yet."""
+    state = node.ledger.read()
     submissions, statements = [], []
     for case, kept in sorted(made, key=lambda one: one[0]):
+        row = port.case(state, case)
+        if row is not None and row.round >= kept.last.number:
+            continue
         commitment = submitted_as(kept.last)
         if kept.last.number == 1:
             address = port.payer_digest(kept.salt, case, kept.other)
