@@ -3727,6 +3727,59 @@ class ShipmentCancelled(msgspec.Struct, frozen=True, kw_only=True):
     """They are called back."""
 
 
+class ShowCard(msgspec.Struct, frozen=True, kw_only=True):
+    """A device: its label, or the Device resource of a procedure."""
+
+    udi: str = ''
+    """The label: GS1, HIBC or ISBT 128; empty if a resource is given."""
+
+    device: bytes = b''
+    """A FHIR R4 Device with its udiCarrier, as JSON; empty if a label is given."""
+
+
+class ImplantCard(msgspec.Struct, frozen=True, kw_only=True):
+    """What an implant card says (MDR article 18), and the device's own way."""
+
+    device: str
+    """Device identifier (UDI-DI)."""
+
+    issuer: str
+    """Who issued it: gs1, hibcc, iccbba."""
+
+    name: str
+    """Brand; empty without master data."""
+
+    model: str
+    """Version or model."""
+
+    maker: str
+    """Its manufacturer."""
+
+    lot: str
+    """Lot."""
+
+    serial: str
+    """Serial number."""
+
+    expiry: str
+    """Last day of use before implantation."""
+
+    mri: str
+    """Whether its bearer may be examined by MRI, in the words of its label."""
+
+    latex: bool
+    """Whether it contains natural rubber latex."""
+
+    terms: tuple[str, ...]
+    """What it is, in GMDN's terms."""
+
+    recall: int
+    """Class of a recall in force on the ledger, 1 to 3; 0 for none."""
+
+    way: tuple[str, ...]
+    """Its own events, by time: when, step, where."""
+
+
 class CheckEvents(msgspec.Struct, frozen=True, kw_only=True):
     """EPCIS documents."""
 
@@ -3804,6 +3857,26 @@ class CountsListed(msgspec.Struct, frozen=True, kw_only=True):
     """Products of which more units were shipped than were made."""
 
 
+class ImportDevices(msgspec.Struct, frozen=True, kw_only=True):
+    """A release file of GUDID."""
+
+    file: bytes
+    """XML as AccessGUDID publishes it, plain or gzip."""
+
+
+class DevicesImported(msgspec.Struct, frozen=True, kw_only=True):
+    """What the file held."""
+
+    devices: int
+    """Device records kept; a record of the same identifier is replaced."""
+
+    identifiers: int
+    """Identifiers under which they are found, packages included."""
+
+    mri: Any
+    """How many are safe, conditional, unsafe or unsaid in MRI."""
+
+
 class EndGoods(msgspec.Struct, frozen=True, kw_only=True):
     """What is decommissioned and why."""
 
@@ -3853,6 +3926,26 @@ class GoodsHanded(msgspec.Struct, frozen=True, kw_only=True):
 
     holding: str
     """Id by which the custodian knows them, hexadecimal."""
+
+
+class CheckImplants(msgspec.Struct, frozen=True, kw_only=True):
+    """Nothing."""
+
+
+class ImplantsChecked(msgspec.Struct, frozen=True, kw_only=True):
+    """Numbers alone: nobody is named."""
+
+    devices: int
+    """Device resources of this member's patients."""
+
+    unread: int
+    """Of these, without a label that reads."""
+
+    recalled: int
+    """Of these, under a recall in force."""
+
+    told: int
+    """Patients told now: a Flag is in the record, a notice in the outbox."""
 
 
 class GiveLicence(msgspec.Struct, frozen=True, kw_only=True):
@@ -3928,6 +4021,54 @@ class AddressesOffered(msgspec.Struct, frozen=True, kw_only=True):
 
     count: int
     """How many."""
+
+
+class AskOffline(msgspec.Struct, frozen=True, kw_only=True):
+    """Packs in hand, without a line."""
+
+    snapshot: bytes
+    """What `salus supply snapshot` wrote."""
+
+    trust: bytes
+    """The network's trust file."""
+
+    identifiers: tuple[str, ...]
+    """Labels as scanned, element strings, Digital Links or bracketed text."""
+
+
+class OfflineAnswer(msgspec.Struct, frozen=True, kw_only=True):
+    """What to make of one pack."""
+
+    verified: bool
+    """Whether it is genuine and not ended."""
+
+    code: str
+    """Of GS1 verification messaging, or RECALLED, DISPENSED, NOT_IN_SNAPSHOT, ..."""
+
+    action: str
+    """What it calls for: nothing, warning, data, retry, set aside, alarm."""
+
+    proof: bytes
+    """What opens the pack and leads to its row; empty if it is not known."""
+
+
+class AnsweredOffline(msgspec.Struct, frozen=True, kw_only=True):
+    """An answer for each pack, in order."""
+
+    sound: bool
+    """Whether nothing is to be done about any of them."""
+
+    member: str
+    """Who made the snapshot."""
+
+    height: int
+    """Block at which the goods stood so."""
+
+    until: str
+    """Until when the snapshot is answered from, UTC."""
+
+    answers: tuple[OfflineAnswer, ...]
+    """One for each identifier."""
 
 
 class OpenCount(msgspec.Struct, frozen=True, kw_only=True):
@@ -4121,6 +4262,23 @@ class GoodsShipped(msgspec.Struct, frozen=True, kw_only=True):
 
     units: int
     """Units in it."""
+
+
+class MakeSnapshot(msgspec.Struct, frozen=True, kw_only=True):
+    """Nothing."""
+
+
+class SnapshotMade(msgspec.Struct, frozen=True, kw_only=True):
+    """A snapshot. Whoever has it can name this member's goods: keep it as the goods' own data."""
+
+    snapshot: bytes
+    """The file, for `salus supply offline`."""
+
+    height: int
+    """Newest block of the own replica."""
+
+    until: str
+    """Until when it is answered from, UTC."""
 
 
 class ListStock(msgspec.Struct, frozen=True, kw_only=True):
@@ -5859,6 +6017,10 @@ class SupplyCases:
         """Call a shipment back, as long as it is on its way; what travelled too warm is set aside. For: operator."""
         return self._connection.ask('/api/supply/cancel', request, ShipmentCancelled)
 
+    def card(self, request: ShowCard) -> ImplantCard:
+        """Show a device's implant card: master data, MRI safety, recall, and its own way through this member's events. For: operator."""
+        return self._connection.ask('/api/supply/card', request, ImplantCard)
+
     def check(self, request: CheckEvents) -> EventsChecked:
         """Check EPCIS documents before they are sent or taken in, and give each event's canonical hash. For: operator."""
         return self._connection.ask('/api/supply/check', request, EventsChecked)
@@ -5875,6 +6037,10 @@ class SupplyCases:
         """List sizes of lots and findings under recalls that were told to this member; regulators are told all of them. For: operator."""
         return self._connection.ask('/api/supply/counts', request, CountsListed)
 
+    def devices(self, request: ImportDevices) -> DevicesImported:
+        """Take in master data of devices from a release file of GUDID, record by record. For: operator."""
+        return self._connection.ask('/api/supply/devices', request, DevicesImported)
+
     def end(self, request: EndGoods) -> GoodsEnded:
         """Decommission goods of this member, up to a hundred in one transaction. For: operator."""
         return self._connection.ask('/api/supply/end', request, GoodsEnded)
@@ -5887,6 +6053,10 @@ class SupplyCases:
         """Hand goods to a carrier or keeper that offered an address: it has them in hand, they stay this member's. For: operator."""
         return self._connection.ask('/api/supply/hand', request, GoodsHanded)
 
+    def implants(self, request: CheckImplants) -> ImplantsChecked:
+        """Hold the implants of this member's patients against the recalls in force, and tell each patient concerned, once. For: operator."""
+        return self._connection.ask('/api/supply/implants', request, ImplantsChecked)
+
     def license(self, request: GiveLicence) -> LicenceGiven:
         """License a partner by name, as a regulator; its one-time keys get tickets under it. For: operator."""
         return self._connection.ask('/api/supply/license', request, LicenceGiven)
@@ -5898,6 +6068,10 @@ class SupplyCases:
     def offer_addresses(self, request: OfferAddresses) -> AddressesOffered:
         """Give a partner one-time keys to ship to, each for one shipment. For: operator."""
         return self._connection.ask('/api/supply/offer-addresses', request, AddressesOffered)
+
+    def offline(self, request: AskOffline) -> AnsweredOffline:
+        """Verify packs by a snapshot of the last 24 hours and a trust file, without a ledger and without a line. For: operator."""
+        return self._connection.ask('/api/supply/offline', request, AnsweredOffline)
 
     def open_count(self, request: OpenCount) -> CountOpened:
         """Open the exact size of a lot of this member's making to a partner: it can hold it against the ledger. For: operator."""
@@ -5934,6 +6108,10 @@ class SupplyCases:
     def ship(self, request: ShipGoods) -> GoodsShipped:
         """Ship goods of this member: in transit on the ledger before the sealed record leaves for receiver and regulator. For: operator."""
         return self._connection.ask('/api/supply/ship', request, GoodsShipped)
+
+    def snapshot(self, request: MakeSnapshot) -> SnapshotMade:
+        """Write down, signed and proven, how everything stands that this member can name: for 24 hours without a line. For: operator."""
+        return self._connection.ask('/api/supply/snapshot', request, SnapshotMade)
 
     def stock(self, request: ListStock) -> StockListed:
         """List what is on its way to this member, and the alarms of its scans. For: operator."""

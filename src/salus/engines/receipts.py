@@ -1,13 +1,15 @@
 """Proofs out of a store: receipts by transaction id, and what a row was, or that there was none, at a height."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from salus.core import receipt as make
 from salus.core.log import prove_consistency
-from salus.core.map import Root
+from salus.core.map import Root, prove
 from salus.core.proof.checkpoint import Checkpoint
 from salus.core.proof.receipt import Receipt, StateProof
+from salus.core.proof.statemap import MapProof, state_path
 from salus.core.tables import Table
 from salus.engines.checkpoints import Cosigning
 from salus.engines.errors import NotKept
@@ -73,6 +75,19 @@ class Prover:
         with self._store.nodes() as nodes:
             root = Root(header.state_version, header.state_root)
             return ProvenRow(value, make.state_proof(nodes, root, state_key, block))
+
+    def rows(
+        self, state_keys: Sequence[bytes], height: int, *, timeout: float = PATIENCE
+    ) -> tuple[list[MapProof], Receipt]:
+        """Return the proofs of many rows at `height`, and the receipt of the block's leaf that all stand under.
+
+        A state key is u16 number of the table, then the row's key. Raises NotKept.
+        """
+        header = self._store.header(height)
+        block = self.leaf_receipt(header.log_size - 1, timeout=timeout)
+        root = Root(header.state_version, header.state_root)
+        with self._store.nodes() as nodes:
+            return [prove(nodes, root, state_path(key)) for key in state_keys], block
 
     def _checkpoint(self, index: int, timeout: float) -> Checkpoint:
         return self._cosigning.trimmed(self._cosigning.covering(index, timeout))

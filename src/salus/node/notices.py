@@ -25,6 +25,7 @@ ERASURE_OPENED: Final = "erasure-opened"
 EMERGENCY_READ: Final = "emergency-read"
 CORRECTION_ANSWERED: Final = "correction-answered"
 RESEARCH_BEGUN: Final = "research-begun"
+DEVICE_RECALLED: Final = "device-recalled"
 TEXTS: Final[Mapping[str, tuple[str, str]]] = {
     GRANT_HELD: (
         "A permission of yours has arrived",
@@ -32,6 +33,13 @@ TEXTS: Final[Mapping[str, tuple[str, str]]] = {
             "A permission that you gave has arrived at the organisation it is for.\n"
             "Your wallet shows it under `grants`, and who has looked under `log`.\n"
             "If you gave none, stop it there and tell the organisation.\n"
+        ),
+    ),
+    DEVICE_RECALLED: (
+        "Something in your record needs your attention",
+        (
+            "An organisation that keeps records of yours has put a safety note into them.\n"
+            "Your wallet shows it in your record. Ask the organisation what to do; do not wait for another message.\n"
         ),
     ),
     EMERGENCY_READ: (

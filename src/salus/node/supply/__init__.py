@@ -2,6 +2,7 @@
 
 from salus.node.supply.alone import check_events, match_delivery, trace_pack
 from salus.node.supply.counting import list_counts, open_count
+from salus.node.supply.devices import check_implants, import_devices, show_card
 from salus.node.supply.handling import (
     cancel_shipment,
     clear_goods,
@@ -13,6 +14,7 @@ from salus.node.supply.handling import (
     settle_dispute,
     take_goods,
 )
+from salus.node.supply.offline import answer_offline, make_snapshot
 from salus.node.supply.trading import (
     commission_lots,
     end_goods,
@@ -29,17 +31,21 @@ from salus.node.supply.trading import (
 )
 
 __all__ = [
+    "answer_offline",
     "cancel_shipment",
     "check_events",
+    "check_implants",
     "clear_goods",
     "commission_lots",
     "end_goods",
     "follow_pack",
     "give_licence",
     "hand_goods",
+    "import_devices",
     "list_counts",
     "list_recalls",
     "list_stock",
+    "make_snapshot",
     "match_delivery",
     "offer",
     "open_count",
@@ -51,6 +57,7 @@ __all__ = [
     "report_temperatures",
     "settle_dispute",
     "ship_goods",
+    "show_card",
     "take_goods",
     "trace_pack",
     "undo_end",

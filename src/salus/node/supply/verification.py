@@ -22,7 +22,7 @@ from salus.core.tables import View
 from salus.interop.gs1.elements import Elements
 from salus.node.member import MemberNode
 from salus.node.supply.exchange import UnitTold
-from salus.node.supply.stock import SALT_BYTES, Index, Part, Spot, index_of, one_time
+from salus.node.supply.stock import SALT_BYTES, Index, Part, Spot, index_of
 
 CASES: Final = 1_024  # trees of cases of a hundred kept at hand: 8 KB each
 NOT_FOUND: Final = "GTIN_not_found"
@@ -136,7 +136,7 @@ def answer(
 
     `ours` tells whether a row is the asker's own; where nobody can tell, holders are not compared.
     """
-    spot = _spot(index, elements)
+    spot = spot_of(index, elements)
     if spot is None:
         code = "" if ways.knows(index, elements.get("01", "")) else NOT_FOUND
         verdict = _judged(known=False, ours=True)
@@ -184,11 +184,6 @@ def may_ask(node: MemberNode, member: str) -> bool:
     return False
 
 
-def owns(node: MemberNode, row: port.Holding) -> bool:
-    """Tell whether goods are this member's, or on their way to it."""
-    return one_time(node, row.owner) is not None or (bool(row.to) and one_time(node, row.to) is not None)
-
-
 def asked_digest(elements: Elements) -> bytes:
     """Return the digest of what was asked: GTIN, serial, lot, expiry; nothing for what was not given."""
     return digest("salus/v1/supply-asked", *(elements.get(ai, "").encode("ascii") for ai in ("01", "21", "10", "17")))
@@ -206,7 +201,7 @@ def is_over(expiry: str, now: int) -> bool:
     return len(expiry) == 6 and (day[:6] + ("99" if day.endswith("00") else day[6:])) < today
 
 
-def _spot(index: Index, elements: Elements) -> Spot | None:
+def spot_of(index: Index, elements: Elements) -> Spot | None:
     """Return where a unit is known to lie, in the newest stock that has it."""
     serial = elements.get("21", "").encode("ascii")
     for number in reversed(index.units.get((elements.get("01", ""), serial), ())):
