@@ -4384,6 +4384,9 @@ class VerifyPack(msgspec.Struct, frozen=True, kw_only=True):
     identifier: str
     """Label, Digital Link or URN of a pack or container."""
 
+    place: str = ''
+    """Where it is scanned, as in EPCIS; default unsaid."""
+
 
 class PackVerified(msgspec.Struct, frozen=True, kw_only=True):
     """The answer."""

@@ -68,6 +68,9 @@ def test_a_spike_hardly_moves_the_mean_and_its_minutes_tell():
         ({"recalled": True, "ours": False}, "RECALLED", Call.SET_ASIDE),
         ({"suspect": True, "ours": False}, "SUSPECT", Call.SET_ASIDE),
         ({"ours": False, "expired": True}, "HOLDER_MISMATCH", Call.ALARM),
+        ({"ours": False, "awaited": True}, "HOLDER_MISMATCH", Call.RETRY),
+        ({"far": True, "recalled": True}, "IMPOSSIBLE_TRAVEL", Call.ALARM),
+        ({"far": True, "ended": "DISPENSED"}, "DISPENSED", Call.ALARM),
         ({"expired": True}, "EXPIRED", Call.SET_ASIDE),
     ],
 )

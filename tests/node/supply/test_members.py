@@ -3,13 +3,14 @@
 import pytest
 
 from salus.agreements.supply.packing import Box
+from salus.agreements.supply.triage import PATIENCE_MS
 from salus.contracts.supply import port
 from salus.core.encoding import encode
 from salus.node.errors import Conflict, Forbidden, Malformed, NotFound, Refused, Unavailable
 from salus.node.exchange.delivery import deliver_due
 from salus.node.exchange.wire import RemoteRefusal
 from salus.node.supply import answering, exchange, moving
-from salus.node.supply.answering import acknowledge, alerts, follow, recall, recalled_here, verify
+from salus.node.supply.answering import acknowledge, follow, recall, recalled_here, verify
 from salus.node.supply.stock import product_of
 from salus.node.supply.trading import (
     EndGoods,
@@ -35,6 +36,7 @@ from salus.node.supply.trading import (
     undo_end,
     verify_pack,
 )
+from salus.node.supply.watching import alerts
 from salus.vault.envelope import seal_envelope
 
 from .members import GTIN, brought, case_label, label, moved, sscc, traders
@@ -144,7 +146,9 @@ def test_clones_returns_and_stolen_packs(together):
     assert code(rival, label("S000004", lot="B2")) == "No_match_GTIN_Serial_Lot"
     assert code(rival, label("S000004", expiry="280101")) == "No_match_GTIN_Serial_Expiry"
     assert code(rival, label("S777777")) == "No_match_GTIN_Serial"
-    assert [one.code for one in sorted(alerts(rival), key=lambda one: one.code)] == [
+    assert sorted(one.code for one in alerts(rival)) == ["DISPENSED", "STOLEN"]
+    together.clock.advance(PATIENCE_MS)
+    assert sorted(one.code for one in alerts(rival)) == [
         "DISPENSED",
         "HOLDER_MISMATCH",
         "STOLEN",

@@ -6,6 +6,11 @@ already inactive, 37 % lot or expiry). Those are told to whom they concern; what
 
 from dataclasses import dataclass
 from enum import StrEnum
+from typing import Final
+
+PATIENCE_MS: Final = (
+    4 * 3_600_000
+)  # data a few hours behind the goods are daily business; later it is somebody's question
 
 
 class Call(StrEnum):
@@ -16,8 +21,8 @@ class Call(StrEnum):
     """The own organisation did it: tell who scans."""
     DATA = "data"
     """Data and label differ: an exception to the maker."""
-    RETRY = "retry"
-    """Perhaps not uploaded yet: ask again before alarming."""
+    RETRY = "ask again before alarming"
+    """Perhaps not uploaded or shipped yet: set aside, and ask again before alarming."""
     SET_ASIDE = "set aside"
     """Known and in order, but not to be sold: recalled, expired."""
     ALARM = "alarm"
@@ -42,6 +47,10 @@ class Scan:
     """Whether the scanning organisation owns it, or it is on its way there."""
     ours_ended: bool
     """Whether the scanning organisation ended it itself."""
+    far: bool = False
+    """Whether it was scanned where nothing gets it from in time (`travel.impossible`)."""
+    awaited: bool = False
+    """Whether it may still be on its way in the data: never here before, and first seen less than `PATIENCE_MS` ago."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,14 +66,16 @@ class Verdict:
 def judge(scan: Scan) -> Verdict:
     """Return what to make of a scan; the first thing that is so, the gravest first."""
     wrong = ("" if scan.lot_agrees else "_Lot") + ("" if scan.expiry_agrees else "_Expiry")
-    again = Call.WARNING if scan.ours_ended else Call.ALARM
+    again = Call.WARNING if scan.ours_ended and not scan.far else Call.ALARM
+    elsewhere = Call.RETRY if scan.awaited else Call.ALARM
     ladder = (
         (not scan.known, Verdict(verified=False, code="No_match_GTIN_Serial", call=Call.RETRY)),
         (bool(scan.ended), Verdict(verified=False, code=scan.ended, call=again)),
         (bool(wrong), Verdict(verified=False, code=f"No_match_GTIN_Serial{wrong}", call=Call.DATA)),
+        (scan.far, Verdict(verified=True, code="IMPOSSIBLE_TRAVEL", call=Call.ALARM)),
         (scan.recalled, Verdict(verified=True, code="RECALLED", call=Call.SET_ASIDE)),
         (scan.suspect, Verdict(verified=True, code="SUSPECT", call=Call.SET_ASIDE)),
-        (not scan.ours, Verdict(verified=True, code="HOLDER_MISMATCH", call=Call.ALARM)),
+        (not scan.ours, Verdict(verified=True, code="HOLDER_MISMATCH", call=elsewhere)),
         (scan.expired, Verdict(verified=True, code="EXPIRED", call=Call.SET_ASIDE)),
     )
     return next((verdict for so, verdict in ladder if so), Verdict(verified=True, code="", call=Call.NOTHING))

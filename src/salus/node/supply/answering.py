@@ -8,18 +8,18 @@ from typing import Final
 from msgspec import structs
 
 from salus.agreements.supply.packing import Packed
-from salus.agreements.supply.triage import Call, Scan, Verdict, judge
+from salus.agreements.supply.travel import Place
+from salus.agreements.supply.triage import PATIENCE_MS, Call, Scan, Verdict, judge
 from salus.contracts.supply import port
-from salus.core.encoding import Value, decode, encode
-from salus.core.proof.digest import digest
+from salus.core.encoding import decode, encode
 from salus.core.tables import View
 from salus.node.errors import Forbidden, NotFound
 from salus.node.member import MemberNode
+from salus.node.supply import watching
 from salus.node.supply.commitments import Subject, committed, keep, tell_regulators
 from salus.node.supply.exchange import UnitTold, ask_unit, regulators, send
 from salus.node.supply.resuming import resume
 from salus.node.supply.stock import (
-    ALERT,
     HOP,
     Index,
     Part,
@@ -36,15 +36,6 @@ from salus.node.supply.stock import (
 )
 
 YEAR_2000: Final = "20"
-
-
-class Alert(Value, frozen=True):
-    """A scan that called for an alarm."""
-
-    time: int
-    code: str
-    draft: str
-    """What a person may send to the regulator: Form FDA 3911's fields in words."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,22 +72,26 @@ class RecalledHere:
     acknowledged: bool
 
 
-def verify(node: MemberNode, identifier: str) -> Answer:
-    """Answer for one unit, by the own replica; its maker is asked if the own data does not know it. Raises Malformed."""
+def verify(node: MemberNode, identifier: str, place: Place | None = None) -> Answer:
+    """Answer for one unit, by the own replica; its maker is asked if the own data does not know it. Raises Malformed.
+
+    `place` is where it was scanned: then a pack that cannot have come there in time is told. What calls for an alarm is
+    quarantined if it is this member's, and a notification is drafted.
+    """
     elements = elements_of(identifier)
     head = node.ledger.head().height
     state, index = node.ledger.read(head), index_of(node)
     own = [UnitTold(part_of(index, spot), target_of(index, spot)) for spot in spots(index, identifier) if spot.unit]
     responder, told = (node.member, own[-1]) if own else (ask_unit(node, identifier) or ("", None))
-    if told is None:
-        return Answer(judge(_unknown()), head, "", b"")
-    found = port.find(state, told.target)
-    if found is None:
+    found = None if told is None else port.find(state, told.target)
+    if told is None or found is None:
         return Answer(judge(_unknown()), head, "", b"")
     _, lot, expiry = told.part.product.decode("ascii").split("|")
     row = found.holding
     ended = row.reason.name if row.status is port.Status.ENDED else ""
     ours = one_time(node, row.owner) is not None
+    here = ours or (bool(row.to) and one_time(node, row.to) is not None)
+    seen = watching.seen(node, found.id, place, elsewhere=not here)
     verdict = judge(
         Scan(
             known=True,
@@ -106,18 +101,17 @@ def verify(node: MemberNode, identifier: str) -> Answer:
             recalled=bool(port.recall_of(state, found.id, row)),
             suspect=row.status in {port.Status.DISPUTED, port.Status.QUARANTINED},
             expired=_expired(expiry, node.now()),
-            ours=ours or (bool(row.to) and one_time(node, row.to) is not None),
+            ours=here,
             ours_ended=ours,
+            far=seen.far,
+            awaited=not own and seen.waited < PATIENCE_MS,
         )
     )
+    if verdict.call is Call.RETRY:
+        watching.wait(node, found.id, told)
     if verdict.call is Call.ALARM:
-        _alert(node, found.id, verdict.code)
+        watching.alarm(node, told, found, verdict.code)
     return Answer(verdict, head, responder, encode(told))
-
-
-def alerts(node: MemberNode) -> list[Alert]:
-    """Return the alarms of this member, one for each unit and code."""
-    return [decode(body, Alert) for _, body in node.desk.supply(ALERT)]
 
 
 def recall(node: MemberNode, gtin: str, lot: str, recall_class: int, serials: tuple[str, str] | None = None) -> int:
@@ -260,16 +254,6 @@ def _expired(expiry: str, now: int) -> bool:
     today = datetime.fromtimestamp(now // 1000, UTC).strftime("%Y%m%d")
     day = YEAR_2000 + expiry
     return len(expiry) == 6 and (day[:6] + ("99" if day.endswith("00") else day[6:])) < today
-
-
-def _alert(node: MemberNode, unit: bytes, code: str) -> None:
-    draft = (
-        "DRAFT, Form FDA 3911. 1 Type: initial. 2 Date of determination: to be filled in. "
-        f"3 Classification: suspect, code {code}. 4 Product, 5 NDC, 6 lot, 7 serial: see the alert's label. "
-        "8 Quantity: 1 package. 9 Company and contact: to be filled in."
-    )
-    key = digest("salus/v1/supply-alert", unit, code.encode())
-    node.desk.keep_supply(ALERT, (key, encode(Alert(node.now(), code, draft))))
 
 
 def _range(tree: Packed, first: str, last: str) -> Iterator[bytes]:

@@ -6,6 +6,7 @@ from msgspec import Meta
 
 from salus.agreements.supply.goods import replay
 from salus.agreements.supply.packing import Box
+from salus.agreements.supply.travel import place_of
 from salus.contracts.supply import port
 from salus.interop.epcis.document import read
 from salus.interop.epcis.refusal import EpcisRefused
@@ -14,7 +15,7 @@ from salus.interop.gs1.refusal import Gs1Refused
 from salus.node.errors import Malformed
 from salus.node.member import MemberNode
 from salus.node.records.charts import moment
-from salus.node.supply import answering, moving
+from salus.node.supply import answering, moving, watching
 from salus.node.supply.exchange import offer_addresses
 from salus.node.supply.stock import counted, product_of
 from salus.node.usecase import OPERATOR, Message, use_case
@@ -152,6 +153,9 @@ class VerifyPack(Message, frozen=True):
     """A label."""
 
     identifier: Identifier
+    place: Annotated[
+        str, Meta(description="Where it is scanned, as in EPCIS; default unsaid.", examples=["geo:48.2082,16.3738"])
+    ] = ""
 
 
 class PackVerified(Message, frozen=True):
@@ -287,7 +291,11 @@ def undo_end(node: MemberNode, request: UndoEnd) -> EndUndone:
 @use_case("supply.verify", who=OPERATOR)
 def verify_pack(node: MemberNode, request: VerifyPack) -> PackVerified:
     """Say whether a pack is genuine, in circulation, and this member's; its maker is asked if nothing here names it."""
-    answer = answering.verify(node, request.identifier)
+    try:
+        place = place_of(request.place) if request.place else None
+    except ValueError as error:
+        raise Malformed("supply.place", "the place cannot be read", expected=str(error)) from None
+    answer = answering.verify(node, request.identifier, place)
     verdict = answer.verdict
     return PackVerified(
         verified=verdict.verified,
@@ -339,7 +347,7 @@ def follow_pack(node: MemberNode, request: FollowPack) -> PackFollowed:
 def list_stock(node: MemberNode, request: ListStock) -> StockListed:  # noqa: ARG001 -- a use case's shape
     """List what is on its way to this member, and the alarms of its scans."""
     waiting = [f"{one.hop.holding.hex()} {one.hop.sender} {counted(one.hop.parts)}" for one in moving.inbound(node)]
-    told = [f"{moment(one.time)} {one.code}: {one.draft}" for one in answering.alerts(node)]
+    told = [f"{moment(one.time)} {one.code}: {one.draft}" for one in watching.alerts(node)]
     return StockListed(inbound=tuple(waiting), alerts=tuple(told))
 
 
