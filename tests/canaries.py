@@ -295,6 +295,8 @@ CANARIES: Mapping[str, Callable[[str], dict[str, Any]]] = {
     "supply.card": lambda canary: {"udi": canary},
     "supply.devices": lambda canary: {"file": base64(f"<data><device><{canary}/></device></data>")},
     "supply.implants": lambda _: {},
+    "supply.label": lambda canary: {"identifier": canary},
+    "supply.read": lambda canary: {"image": base64(canary)},
     "supply.offline": lambda canary: {"snapshot": base64(canary), "trust": base64(canary), "identifiers": [canary]},
     "supply.snapshot": lambda _: {},
     "supply.match": lambda canary: {"files": [base64(f"<{canary}/>")], "scans": base64(canary)},

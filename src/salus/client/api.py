@@ -3948,6 +3948,26 @@ class ImplantsChecked(msgspec.Struct, frozen=True, kw_only=True):
     """Patients told now: a Flag is in the record, a notice in the outbox."""
 
 
+class WriteLabel(msgspec.Struct, frozen=True, kw_only=True):
+    """What a label shall say."""
+
+    identifier: str
+    """Bracketed text, element string, Digital Link or EPC URN."""
+
+
+class LabelWritten(msgspec.Struct, frozen=True, kw_only=True):
+    """A label."""
+
+    svg: str
+    """The square GS1 DataMatrix symbol with its quiet zone, as SVG."""
+
+    text: str
+    """What stands beside it for people to read."""
+
+    modules: int
+    """Modules along a side."""
+
+
 class GiveLicence(msgspec.Struct, frozen=True, kw_only=True):
     """A partner and what it may do."""
 
@@ -4100,6 +4120,26 @@ class QuarantineGoods(msgspec.Struct, frozen=True, kw_only=True):
 
 class GoodsQuarantined(msgspec.Struct, frozen=True, kw_only=True):
     """They are set aside: nothing ships, dispenses or packs them."""
+
+
+class ReadLabels(msgspec.Struct, frozen=True, kw_only=True):
+    """A picture."""
+
+    image: bytes
+    """PNG or JPEG."""
+
+
+class LabelsRead(msgspec.Struct, frozen=True, kw_only=True):
+    """What the symbols in a picture say."""
+
+    sound: bool
+    """Whether a symbol was found, and every one holds."""
+
+    labels: tuple[str, ...]
+    """Each label that holds, as bracketed text."""
+
+    faults: tuple[str, ...]
+    """Each symbol that does not: element, rule, what was expected."""
 
 
 class RecallLot(msgspec.Struct, frozen=True, kw_only=True):
@@ -6060,6 +6100,10 @@ class SupplyCases:
         """Hold the implants of this member's patients against the recalls in force, and tell each patient concerned, once. For: operator."""
         return self._connection.ask('/api/supply/implants', request, ImplantsChecked)
 
+    def label(self, request: WriteLabel) -> LabelWritten:
+        """Write a label as a square GS1 DataMatrix and the text beside it. For: operator."""
+        return self._connection.ask('/api/supply/label', request, LabelWritten)
+
     def license(self, request: GiveLicence) -> LicenceGiven:
         """License a partner by name, as a regulator; its one-time keys get tickets under it. For: operator."""
         return self._connection.ask('/api/supply/license', request, LicenceGiven)
@@ -6083,6 +6127,10 @@ class SupplyCases:
     def quarantine(self, request: QuarantineGoods) -> GoodsQuarantined:
         """Set suspect goods of this member aside. For: operator."""
         return self._connection.ask('/api/supply/quarantine', request, GoodsQuarantined)
+
+    def read(self, request: ReadLabels) -> LabelsRead:
+        """Read the GS1 symbols in a picture, and check each as a scan: digits, lengths, dates, what must stand together. For: operator."""
+        return self._connection.ask('/api/supply/read', request, LabelsRead)
 
     def recall(self, request: RecallLot) -> LotRecalled:
         """Recall a lot of this member's making, or a range of its serials; from the next block on none is dispensed. For: operator."""

@@ -14,6 +14,7 @@ from salus.node.supply.handling import (
     settle_dispute,
     take_goods,
 )
+from salus.node.supply.labels import read_labels, write_label
 from salus.node.supply.offline import answer_offline, make_snapshot
 from salus.node.supply.trading import (
     commission_lots,
@@ -50,6 +51,7 @@ __all__ = [
     "offer",
     "open_count",
     "quarantine_goods",
+    "read_labels",
     "recall_lot",
     "receive_goods",
     "refuse_shipment",
@@ -62,4 +64,5 @@ __all__ = [
     "trace_pack",
     "undo_end",
     "verify_pack",
+    "write_label",
 ]
