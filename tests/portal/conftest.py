@@ -5,6 +5,7 @@ import re
 import socket
 import threading
 from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 
 import pytest
@@ -16,6 +17,7 @@ from starlette.testclient import TestClient
 from salus.contracts.membership.port import Role
 from salus.http import fhir, smart
 from salus.http.app import application
+from salus.http.exchange import routes as exchange_routes
 from salus.http.person import PersonAuthenticator
 from salus.node.demo.serving import Hosted
 from salus.node.fhir.server import FhirServer
@@ -32,6 +34,8 @@ SCRIPT = "<script>alert('canary')</script>"
 PATIENT = '{"resourceType":"Patient","id":"p1","identifier":[{"system":"urn:mrn:north","value":"4711"}],"name":[{"family":"Canary","given":["Ada"]}],"birthDate":"1970-05-05","gender":"female"}'
 OTHER = '{"resourceType":"Patient","id":"p2","identifier":[{"system":"urn:mrn:north","value":"4712"}],"name":[{"family":"Other","given":["Bob"]}],"birthDate":"1980-01-01"}'
 PULSE = '{"resourceType":"Observation","id":"o%d","status":"final","subject":{"reference":"Patient/p1"},"effectiveDateTime":"2026-0%d-02","code":{"coding":[{"system":"http://loinc.org","code":"8867-4"}],"text":"Heart rate"},"valueQuantity":{"value":7%d.50,"unit":"/min"}}'
+THIRD = '{"resourceType":"Patient","id":"p3","identifier":[{"system":"urn:mrn:north","value":"4713"}],"name":[{"family":"Third","given":["Cy"]}],"birthDate":"1990-01-01"}'
+SUGAR = '{"resourceType":"Observation","id":"s%d","status":"final","subject":{"reference":"Patient/p2"},"effectiveDateTime":"2026-0%d-03","code":{"text":"Glucose"},"valueQuantity":{"value":5.%d0,"unit":"mmol/L"}}'
 ALLERGY = '{"resourceType":"AllergyIntolerance","id":"a1","patient":{"reference":"Patient/p1"},"code":{"text":"%s"}}'
 FLAGS = ["--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking"]
 EIGHT_HOURS = 8 * 3600 * 1000
@@ -90,7 +94,7 @@ def together(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Together]:
     folder = tmp_path_factory.mktemp("pages")
     found = found_together(folder, founders, clock=Clock())
     file = folder / "north.ndjson"
-    file.write_text("\n".join([PATIENT, OTHER, ALLERGY % SCRIPT, *(PULSE % (n, n, n) for n in range(1, 4))]))
+    file.write_text("\n".join([PATIENT, OTHER, THIRD, ALLERGY % SCRIPT, *(PULSE % (n, n, n) for n in range(1, 4)), *(SUGAR % (n, n, n) for n in range(1, 4))]))
     Intake(found.nodes["north"], "urn:source:north").run([file])
     yield found
     found.close()
@@ -104,14 +108,16 @@ def sites(together: Together) -> Iterator[dict[str, Site]]:
     assert link is not None
     wallet.holder.join("north", north.vault.invite(link))
     made = {}
+    doors = {member: socket.create_server(("127.0.0.1", 0)) for member in together.nodes}
+    places = {member: f"http://localhost:{door.getsockname()[1]}" for member, door in doors.items()}
     for member, node in together.nodes.items():
         wallets = {"ada": wallet} if member == "north" else {}
-        listening = socket.create_server(("127.0.0.1", 0))
-        origin = f"http://localhost:{listening.getsockname()[1]}"
-        pages = Pages(node, secure=False, wallets=wallets, origin=origin)
+        listening, origin = doors[member], places[member]
+        pages = Pages(node, secure=False, wallets=wallets, origin=origin, places=places)
         people = PersonAuthenticator(node)
         server = FhirServer(node, origin)
         more = [
+            *exchange_routes(node),
             *smart.routes(pages.programs),
             *fhir.routes(server, smart.BearerAuthenticator(node, people)),
             *routes(pages),
@@ -123,15 +129,29 @@ def sites(together: Together) -> Iterator[dict[str, Site]]:
         site.listening.close()
 
 
-@pytest.fixture(scope="module")
-def address(sites: dict[str, Site]) -> Iterator[str]:
-    """Serve the first member's pages to a real browser."""
-    server = uvicorn.Server(uvicorn.Config(sites["north"].app, log_config=None, lifespan="off"))
-    thread = threading.Thread(target=server.run, kwargs={"sockets": [sites["north"].listening]})
+@contextmanager
+def served(site: Site) -> Iterator[str]:
+    """Serve a member's pages to a real browser; yield their address."""
+    server = uvicorn.Server(uvicorn.Config(site.app, log_config=None, lifespan="off"))
+    thread = threading.Thread(target=server.run, kwargs={"sockets": [site.listening]})
     thread.start()
-    yield sites["north"].origin
+    yield site.origin
     server.should_exit = True
     thread.join()
+
+
+@pytest.fixture(scope="module")
+def address(sites: dict[str, Site]) -> Iterator[str]:
+    """Serve the first member's pages."""
+    with served(sites["north"]) as place:
+        yield place
+
+
+@pytest.fixture(scope="module")
+def elsewhere(sites: dict[str, Site]) -> Iterator[str]:
+    """Serve the second member's pages."""
+    with served(sites["clinic"]) as place:
+        yield place
 
 
 @pytest.fixture(scope="module")

@@ -19,6 +19,7 @@ from salus.vault.enrolment import Claim, Instruction
 from salus.vault.envelope import Context, ReceiveKey, info_of, seal_envelope
 from salus.vault.journal import Disclosure, Side
 from salus.vault.keystore import Keys, save_keystore
+from salus.vault.opener import Opener, write_sheet
 from salus.vault.sealing import Content
 from salus.vault.wallet import Given, Share, State, Tied, Wallet
 
@@ -194,6 +195,25 @@ def keystore():
         return {"passphrase": "correct horse", "file": path.read_bytes(), "keys": encode(keys)}
 
 
+def opener():
+    code = Counting()(20)
+    sheet = write_sheet(code)
+    own = Opener.of_sheet(sheet)
+    file, signature = own.seal_root("north-hospital", ROOT, 1, entropy=Counting())
+    passkey = Opener.of_passkey(SECRET)
+    return {
+        "member": "north-hospital",
+        "root": ROOT,
+        "code": code,
+        "sheet": sheet,
+        "locator": own.locator("north-hospital"),
+        "file": file,
+        "signature": signature,
+        "prf": SECRET,
+        "passkey_locator": passkey.locator("north-hospital"),
+    }
+
+
 def all_vectors():
     """Return every vector by file name; bytes are written as hex."""
     granted, state = wallet()
@@ -205,6 +225,7 @@ def all_vectors():
         "enrolment": enrolled(),
         "envelope": envelope(),
         "keystore": keystore(),
+        "opener": opener(),
     }
 
 

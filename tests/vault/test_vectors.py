@@ -23,7 +23,7 @@ def load(name):
     return json.loads((FOLDER / f"{name}.json").read_text())
 
 
-@pytest.mark.parametrize("name", ["record", "disclosure", "grant", "wallet", "enrolment", "keystore"])
+@pytest.mark.parametrize("name", ["record", "disclosure", "grant", "wallet", "enrolment", "keystore", "opener"])
 def test_the_code_gives_the_vectors(name):
     assert hexed(all_vectors()[name]) == load(name)
 
@@ -123,6 +123,23 @@ def test_a_wallets_file_by_hand():
     assert v.file[66:] == AESGCM(key).encrypt(bytes(12), padded, v.locator + version)
     message = framed("salus/v1/wallet-put", v.locator, version, h("wallet-bytes", v.file))
     assert v.signature == Ed25519PrivateKey.from_private_bytes(m(v.root, "wallet-write", member)).sign(message)
+
+
+def test_a_wrapped_root_by_hand():
+    v = Bytes(load("opener"))
+    member, secret = v.member.encode(), h("sheet-opener", v.code)
+    assert v.passkey_locator == m(h("passkey-opener", v.prf), "opener-locator", member)
+    assert v.locator == m(secret, "opener-locator", member)
+    random, named = v.file[2:34], v.file[34:66]
+    assert (v.file[:2], named) == (b"\x01\x01", m(v.root, "opener-root"))
+    key = m(secret, "opener-key", member, random, named)
+    assert v.file[66:] == AESGCM(key).encrypt(bytes(12), v.root, v.locator)
+    message = framed("salus/v1/wallet-put", v.locator, (1).to_bytes(8, "big"), h("wallet-bytes", v.file))
+    assert v.signature == Ed25519PrivateKey.from_private_bytes(m(secret, "opener-write", member)).sign(message)
+    number = int.from_bytes(v.code + h("sheet-check", v.code)[:3], "big") >> 4
+    letters = "0123456789ABCDEFGHJKMNPQRSTVWXYZ"
+    told = "".join(letters[number >> 5 * at & 31] for at in range(35, -1, -1))
+    assert v["sheet"].replace("-", "") == told
 
 
 def test_an_enrolment_by_hand():

@@ -203,6 +203,7 @@ def _delete_here(node: MemberNode, case: Case) -> None:
     node.desk.drop_corrections(subject)
     node.desk.drop_choices(subject)
     pairs.forget(node, subject)
+    node.desk.drop_health_link(subject)
 
 
 def _case(node: MemberNode, case: bytes) -> Case:

@@ -39,7 +39,7 @@ from salus.node.records import charts, keeping, measures, refiling, taking
 from salus.node.smart import clients, trying
 from salus.node.upkeep import backups, replaying
 from salus.node.usecase import UseCase
-from salus.node.wallet import joining, reading, seeing, sharing, studying, trialling, wishing
+from salus.node.wallet import healthlink, joining, reading, restoring, seeing, sharing, studying, trialling, wishing
 
 # A domain's module or package; its use cases are the UseCase values in its namespace.
 DOMAINS: Final[tuple[ModuleType, ...]] = (
@@ -85,6 +85,7 @@ DOMAINS: Final[tuple[ModuleType, ...]] = (
 # What a patient does with a wallet's file. No routes: nothing of it runs at a member.
 WALLET_DOMAINS: Final[tuple[ModuleType, ...]] = (
     joining,
+    restoring,
     sharing,
     seeing,
     reading,
@@ -92,6 +93,7 @@ WALLET_DOMAINS: Final[tuple[ModuleType, ...]] = (
     trialling,
     objecting,
     wishing,
+    healthlink,
 )
 
 

@@ -4,7 +4,7 @@ from typing import Final
 
 from starlette.routing import BaseRoute, Route
 
-from salus.portal import apps, asking, charting, entering, giving, ledger, mine, operating, reviewing, wishing
+from salus.portal import apps, asking, charting, entering, giving, ledger, mine, operating, reviewing, walleting, wishing
 from salus.portal.visiting import Handler, Pages, endpoint
 
 GET: Final[tuple[tuple[str, Handler], ...]] = (
@@ -15,6 +15,7 @@ GET: Final[tuple[tuple[str, Handler], ...]] = (
     ("/sign-in/oidc", entering.to_provider),
     ("/sign-in/oidc/done", entering.from_provider),
     ("/passkeys", entering.passkeys),
+    ("/wallet", walleting.wallet),
     ("/patients", charting.patients),
     ("/chart/{name}", charting.summary),
     ("/chart/{name}/timeline", charting.timeline),

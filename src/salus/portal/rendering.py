@@ -151,11 +151,15 @@ def page(
     language: str = "en",
     script: str = "",
     answered: Iterable[str] = (),
+    origins: Iterable[str] = (),
     **values: Any,
 ) -> Response:
-    """Return a page; with the name of its script, if it needs one, and the programs that its forms end at."""
+    """Return a page; with its script, if it needs one, the programs that its forms end at, and whom the script asks."""
     told = _environment(language).get_template(f"{template}.html.jinja").render(script=script, **values)
     policy = SCRIPTED if script else POLICY
+    asked = " ".join(origins)
+    if asked:
+        policy = policy.replace("connect-src 'self'", f"connect-src 'self' {asked}")
     places = " ".join(sorted({_place(uri) for uri in answered}))
     if places:
         policy = policy.replace("form-action 'self'", f"form-action 'self' {places}")

@@ -59,6 +59,8 @@ class Pages:
     """Wallets that this member hosts, by name."""
     origin: str = ""
     """Where browsers reach them; empty: the node's public URL."""
+    places: Mapping[str, str] = field(default_factory=dict)
+    """Where browsers reach other members' nodes, if not at their address on the ledger."""
 
     @cached_property
     def passkeys(self) -> Passkeys:
@@ -153,15 +155,26 @@ class Visit:
         return _name(self.pages.node)
 
     def page(
-        self, template: str, status: int = 200, *, script: str = "", answered: Iterable[str] = (), **values: Any
+        self,
+        template: str,
+        status: int = 200,
+        *,
+        script: str = "",
+        answered: Iterable[str] = (),
+        reached: Iterable[str] = (),
+        **values: Any,
     ) -> Response:
-        """Return a page for whoever is there; with the name of its script, and the programs that its forms end at."""
+        """Return a page for whoever is there.
+
+        `script` is the name of its script, `answered` the programs that its forms end at, `reached` whom the script asks.
+        """
         return page(
             template,
             status,
             language=language_of(self.request.headers.get("accept-language", "")),
             script=script,
             answered=answered,
+            origins=reached,
             session=self.session,
             operator=self.caller.kind is Kind.OPERATOR,
             wallet=bool(self.session and self.session.wallet),

@@ -15,12 +15,13 @@ from salus.vault.envelope import ReceiveKey, context_of
 from salus.vault.errors import EnvelopeRefused, Refused, UnknownLink, UnknownWallet
 from salus.vault.links import LinkKind, link_info, secret_of
 from salus.vault.store import Store
-from salus.vault.wallet import put_message
+from salus.vault.opener import put_message
 
 MAX_WALLET: Final = 4 * 1024 * 1024
 """Bytes of one hosted file: thousands of grants."""
-MAX_LOCATORS: Final = 2
-"""Files of one link: the wallet's, and for the moment of a re-key the one at its new root's locator."""
+MAX_LOCATORS: Final = 10
+"""Files of one link: the wallet's, for the moment of a re-key the one at its new root's locator, and its root wrapped for
+passkeys and sheets: more devices than eight is not one person's."""
 MAX_DAY_WRITES: Final = 500
 MAX_DAY_BYTES: Final = 64 * 1024 * 1024
 """What one link may write in a day: a patient's day is a few dozen grants, each with one write of some 16 KB."""

@@ -25,9 +25,10 @@ from msgspec import structs
 from salus.agreements import grants
 from salus.agreements.grants import Document, Grant, Slip
 from salus.core.encoding import MalformedBytes, Value, decode, encode
-from salus.core.proof.digest import digest, framed, mac
+from salus.core.proof.digest import mac
 from salus.vault.enrolment import Instruction, Transcript, sign_instruction
 from salus.vault.errors import SealBroken, TooLarge, UnknownLink, UnknownRecord
+from salus.vault.opener import Opener, put_message
 from salus.vault.sealing import Clock, Entropy, Link, check_chain, padded_length
 
 FORMAT: Final = 1
@@ -286,6 +287,10 @@ class Wallet:
             raise SealBroken(f"the wallet's state is of format {state.format}")
         return state
 
+    def wrap_for(self, opener: Opener, member: str, version: int) -> tuple[bytes, bytes]:
+        """Return the root wrapped for a passkey or sheet, as a member's next version, and the signature of the write."""
+        return opener.seal_root(member, self._root, version, entropy=self._entropy)
+
     def absorb(self, other: State) -> None:
         """Merge another copy of the state: grants and links as a union, whatever is further along wins."""
         self.state = merge(self.state, other)
@@ -306,11 +311,6 @@ class Wallet:
     def _replace(self, tied: Tied) -> None:
         links = tuple(tied if one.member == tied.member else one for one in self.state.links)
         self.state = structs.replace(self.state, links=links)
-
-
-def put_message(locator: bytes, version: int, file: bytes) -> bytes:
-    """Return what the write key signs to put `file` as `version`; version 0 with an empty file deletes."""
-    return framed("salus/v1/wallet-put", (locator, version.to_bytes(8, "big"), digest("salus/v1/wallet-bytes", file)))
 
 
 def merge(one: State, other: State) -> State:

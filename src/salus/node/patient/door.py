@@ -24,7 +24,7 @@ from salus.node.exchange.pull import Opening, Openings, Rooted, fitting
 from salus.node.exchange.wire import Answer, refusal_of
 from salus.node.member import MemberNode
 from salus.node.patient import messages as m
-from salus.node.patient import news, wishes
+from salus.node.patient import healthlinks, news, wishes
 from salus.node.patient.proof import prove_member
 from salus.node.patient.telling import line_of_patient, told_by_patient
 from salus.node.research import patient as research
@@ -285,6 +285,9 @@ _ACTIONS: Final[Mapping[str, Callable[[MemberNode, bytes, bytes], Value]]] = {
     "corrections": wishes.corrections,
     "trial-consent": trials.take_wallet_consent,
     "trial-withdraw": trials.take_withdrawal,
+    "health-link": healthlinks.keep,
+    "health-links": healthlinks.links,
+    "end-health-link": healthlinks.end,
     "research-choose": research.choose,
     "research-notices": research.notices,
     "research-object": research.object_,

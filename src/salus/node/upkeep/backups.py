@@ -183,6 +183,8 @@ def _put_back(node: Unfounded, keys: Keys, source: Path) -> int:
     for entry in erasures.read():
         desk.set_contact(entry.link, "")
         desk.drop_corrections(entry.link)
+        desk.drop_choices(entry.link)
+        desk.drop_health_link(entry.link)
     desk.close()
     return erased
 

@@ -49,10 +49,10 @@ class NoWallet:
         self.path = path
         self.passphrase = passphrase
 
-    def make(self, trust: bytes) -> "OpenWallet":
-        """Make a wallet that starts from this trust file. Raises Malformed, OSError."""
+    def make(self, trust: bytes, root: bytes = b"") -> "OpenWallet":
+        """Make a wallet that starts from this trust file, with a fresh root or one brought back. Raises Malformed, OSError."""
         lock = Lock.new(MAGIC, self.passphrase, entropy=os.urandom)
-        root = os.urandom(32)
+        root = root or os.urandom(32)
         state = Wallet(root, clock=now_ms, entropy=os.urandom).state
         made = OpenWallet(self.path, lock, Kept(FORMAT, root, state, trust, ()))
         made.save()
@@ -89,8 +89,11 @@ class OpenWallet:
     def ask(self, member: str, path: str, body: bytes) -> Answer:
         """Carry a question to a member's node (`salus.node.wallet.holder.Members`). Raises Unavailable, NotFound."""
         self.save()
-        url = self.urls.get(member) or self._locate(member)
-        return self._post(member, url + path, body)
+        return self._post(member, self.place_of(member) + path, body)
+
+    def place_of(self, member: str) -> str:
+        """Return where a member's node answers. Raises NotFound, Unavailable."""
+        return self.urls.get(member) or self._locate(member)
 
     def through(self, member: str) -> str:
         """Return the member that submits for this wallet: the one named, else the first joined. Raises NotFound."""

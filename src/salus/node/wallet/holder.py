@@ -33,6 +33,7 @@ from salus.node.wallet.log import AccessLog, Told, read_log, together
 from salus.vault.enrolment import certificate_digest, open_welcome, seal_claim
 from salus.vault.envelope import Context, ReceiveKey, open_envelope, seal_envelope
 from salus.vault.errors import EnvelopeRefused, SealBroken
+from salus.vault.opener import Opener
 from salus.vault.served import Received, receive
 from salus.vault.wallet import Share, Wallet
 
@@ -436,6 +437,25 @@ class Holder:
         if returned.version:
             self.wallet.absorb(self.wallet.open_file(member, returned.version, returned.file))
         return returned.version
+
+    def leave(self, opener: Opener, members: Iterable[str] | None = None) -> list[str]:
+        """Leave the root, wrapped for a passkey or sheet, with linked members; return those that keep it."""
+        linked = [tied.member for tied in self.wallet.state.links]
+        return [member for member in (linked if members is None else members) if self._leave(opener, member)]
+
+    def _leave(self, opener: Opener, member: str) -> bool:
+        locator, write_key = opener.locator(member), opener.write_key(member).public_key().public_bytes_raw()
+        try:
+            for _ in range(TRIES):
+                version = self._ask(member, m.RETURN, m.Return(locator), m.Returned).version + 1
+                file, signature = self.wallet.wrap_for(opener, member, version)
+                enrolled = self.wallet.instruct(member, "keep", locator, network=self.network)
+                question = m.Keep(locator, write_key, version, file, signature, enrolled)
+                if isinstance(self._ask_any(member, m.KEEP, question, (m.Done, m.Refusing)), m.Done):
+                    return True
+        except Unavailable:
+            pass  # who keeps nothing is not among those returned
+        return False
 
     # Asking -----------------------------------------------------------------------------------------------------
 

@@ -1,5 +1,8 @@
 /** Bytes: the one way the scripts join, compare, write and read them. */
 
+/** Bytes or a text that are not of the form they should have. */
+export class Unreadable extends Error {}
+
 const ENCODER = new TextEncoder();
 const DECODER = new TextDecoder("utf-8", { fatal: true });
 
@@ -21,8 +24,14 @@ export function equal(one, two) {
 
 /** Return a text as UTF-8. */
 export const utf8 = (text) => ENCODER.encode(text);
-/** Return UTF-8 as a text; throws TypeError on what is none. */
-export const text = (bytes) => DECODER.decode(bytes);
+/** Return UTF-8 as a text. Throws Unreadable. */
+export function text(bytes) {
+  try {
+    return DECODER.decode(bytes);
+  } catch {
+    throw new Unreadable("text that is not UTF-8");
+  }
+}
 
 /** Return a whole number, big-endian, in `size` bytes. */
 export function big(number, size) {
@@ -45,9 +54,9 @@ export function number(bytes) {
 /** Return bytes in lower-case hexadecimal. */
 export const hex = (bytes) => Array.from(bytes, (byte) => byte.toString(16).padStart(2, "0")).join("");
 
-/** Return the bytes of lower-case hexadecimal; throws on anything else. */
+/** Return the bytes of lower-case hexadecimal; throws Unreadable on anything else. */
 export function unhex(told) {
-  if (!/^([0-9a-f]{2})*$/.test(told)) throw new TypeError("not lower-case hexadecimal");
+  if (!/^([0-9a-f]{2})*$/.test(told)) throw new Unreadable("not lower-case hexadecimal");
   return Uint8Array.from(told.match(/../g) ?? [], (pair) => parseInt(pair, 16));
 }
 
@@ -58,8 +67,9 @@ export function base64url(bytes) {
   return btoa(binary).replace(/\+/g, "-").replace(/\//g, "_").replace(/=+$/, "");
 }
 
-/** Return the bytes of base64url; throws on what is none. */
+/** Return the bytes of base64url. Throws Unreadable. */
 export function unbase64url(told) {
+  if (!/^[\w-]*$/.test(told) || told.length % 4 === 1) throw new Unreadable("not base64url");
   return Uint8Array.from(atob(told.replace(/-/g, "+").replace(/_/g, "/")), (letter) => letter.charCodeAt(0));
 }
 

@@ -1,6 +1,6 @@
 /** The part of CBOR that proofs are written in, deterministic (RFC 8949 section 4.2.1); nothing else is read. */
 
-import { big, concat, equal, number, text, utf8 } from "./bytes.js";
+import { big, concat, equal, number, text, Unreadable, utf8 } from "./bytes.js";
 
 /** Bytes that are not of the format. */
 export class Malformed extends Error {}
@@ -54,7 +54,7 @@ export function decode(data) {
   try {
     [value, end] = read(data, 0, 0);
   } catch (error) {
-    throw error instanceof Malformed ? error : new Malformed("text that is not UTF-8");
+    throw error instanceof Unreadable ? new Malformed(error.message) : error;
   }
   if (end !== data.length || !equal(encode(value), data)) throw new Malformed("not the one encoding of a value");
   return value;

@@ -1,6 +1,6 @@
 /** The drop zone for receipts: a file is read and judged here, and goes nowhere. */
 
-import { hex } from "./bytes.js";
+import { hex, Unreadable } from "./bytes.js";
 import { knowsEd25519 } from "./digest.js";
 import { Malformed, pathIn, receiptIn, Trust, Unproven } from "./proof.js";
 
@@ -50,7 +50,7 @@ async function show(file) {
   try {
     [verdict, facts] = await judged(file);
   } catch (error) {
-    if (!(error instanceof Malformed || error instanceof Unproven || error instanceof TypeError)) throw error;
+    if (!(error instanceof Malformed || error instanceof Unproven || error instanceof Unreadable)) throw error;
     verdict = error instanceof Unproven ? "fails" : "unreadable";
     why = error.message;
   }

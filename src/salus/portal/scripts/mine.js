@@ -1,0 +1,550 @@
+/** The patient's wallet: opened, kept and used in this page alone. Views by the part of the address behind `#`. */
+
+import { hex, Unreadable } from "./bytes.js";
+import { Malformed } from "./cbor.js";
+import { knowsEd25519 } from "./digest.js";
+import { csv, field, h, save, select, table } from "./elements.js";
+import { factsOf, resourceIn } from "./facts.js";
+import { exported, Forged, Holder, readInvitation, Refused, Unreachable } from "./holder.js";
+import { makePasskey, newSheet, NoPrf, Opener, usePasskey } from "./opener.js";
+import { Trust, Unproven } from "./proof.js";
+import { Broken } from "./records.js";
+import { Wallet } from "./wallet.js";
+
+const root = document.querySelector("#wallet");
+const told = JSON.parse(root.dataset.texts);
+const places = JSON.parse(root.dataset.places);
+const here = root.dataset.member;
+const view = root.querySelector("#view");
+const status = root.querySelector("[role=status]");
+const problem = root.querySelector("[role=alert]");
+const IDLE = 10 * 60 * 1000;
+const PINNED = "salus-trust";
+const DAYS = [1, 7, 30, 90, 365];
+const STANDING = ["AllergyIntolerance", "Condition", "MedicationRequest", "Immunization", "Procedure"];
+
+let holder = null;
+let known = null; // the own records, fetched once a session
+let asked = null; // the request that is being answered
+let busy = false;
+let moved = false; // to another view, while something ran
+
+/** Return a text of the catalogue with its facts put in. */
+export function t(key, facts = {}) {
+  return told[key].replace(/\{(\w+)\}/g, (_, name) => String(facts[name] ?? ""));
+}
+
+/** Return a code as words. */
+export function plain(word) {
+  const apart = word === word.toUpperCase() ? word : word.replace(/[A-Z]/g, (one) => ` ${one.toLowerCase()}`).trim().replace(/[-_]/g, " ");
+  return told[`words.${word}`] ?? apart.charAt(0).toUpperCase() + apart.slice(1);
+}
+
+/** Return a day (ISO) or a time (Unix ms) as a person reads it. */
+export function when(moment) {
+  if (!moment) return "";
+  const iso = typeof moment === "number" ? new Date(moment).toISOString() : moment;
+  const [year, month, day] = iso.slice(0, 10).split("-");
+  if (!day) return iso.slice(0, 10);
+  const words = t("date.day", { year, month: told["date.months"].split(" ")[month - 1], day: Number(day) });
+  return typeof moment === "number" ? `${words}, ${iso.slice(11, 16)} UTC` : words;
+}
+
+const nameOf = (member) => holder?.names[member] ?? member;
+const tabs = () => [
+  ["record", t("frame.my_record")], ["trends", t("wallet.trends")], ["sharing", t("frame.my_sharing")],
+  ["looked", t("frame.my_looked")], ["requests", t("frame.my_requests")], ["keys", t("wallet.keys")],
+];
+
+// What goes wrong is said in words: what happened, and what to do.
+
+function explain(error) {
+  if (error instanceof NoPrf) return t("wallet.no_prf");
+  if (error?.name === "NotAllowedError" || error?.name === "AbortError") return t("wallet.not_now");
+  if (error?.name === "InvalidStateError") return t("wallet.not_now");
+  if (error instanceof Unreachable) return t("wallet.unreachable", { member: nameOf(error.member) });
+  if (error instanceof Forged || error instanceof Broken || error instanceof Unproven)
+    return t("wallet.forged", { member: nameOf(error.member ?? here), what: error.message });
+  if (error instanceof Refused) return t("wallet.refused", { member: nameOf(error.member), what: error.message, code: error.code });
+  if (error instanceof Unreadable || error instanceof Malformed) return t("wallet.unreadable");
+  throw error;
+}
+
+/** Do one thing at a time: a second click while it runs does nothing. */
+async function act(doing) {
+  if (busy) return;
+  busy = true;
+  moved = false;
+  problem.hidden = true;
+  status.textContent = t("wallet.working");
+  root.setAttribute("aria-busy", "true");
+  try {
+    await doing();
+  } catch (error) {
+    problem.textContent = explain(error);
+    problem.hidden = false;
+    problem.scrollIntoView({ block: "nearest" });
+  } finally {
+    busy = false;
+    status.textContent = "";
+    root.removeAttribute("aria-busy");
+  }
+  if (moved) await act(route);
+}
+
+const button = (words, doing, kind) => h("button", { type: "button", class: kind, click: () => act(doing) }, words);
+const form = (doing, ...children) =>
+  h("form", { class: "card", submit: (event) => { event.preventDefault(); act(() => doing(event.target)); } }, ...children);
+const note = (words, kind = "") => h("div", { class: `note ${kind}` }, h("p", {}, words));
+const empty = (words) => h("p", { class: "empty" }, words);
+
+function show(title, ...children) {
+  const head = h("h1", { tabindex: "-1" }, title);
+  const own = holder && h("nav", { class: "tabs", "aria-label": t("wallet.parts") }, h("ul", {}, tabs().map(([name, words]) =>
+    h("li", {}, h("a", { href: `#${name}`, "aria-current": location.hash.slice(1).split("/")[0] === name ? "page" : undefined }, words)))));
+  view.replaceChildren(...[own, head, ...children].flat().filter(Boolean));
+  head.focus();
+}
+
+// Coming in
+
+function pinned() {
+  const offered = Trust.read(root.dataset.trust);
+  try {
+    const kept = Trust.read(localStorage.getItem(PINNED) ?? "");
+    if (hex(kept.network) === hex(offered.network)) return kept; // what was believed once is followed, never replaced
+  } catch (error) {
+    if (!(error instanceof Malformed)) throw error;
+  }
+  return offered;
+}
+
+function pin() {
+  try {
+    localStorage.setItem(PINNED, holder.trust.write());
+  } catch (error) {
+    if (error.name !== "QuotaExceededError" && error.name !== "SecurityError") throw error;
+  }
+}
+
+async function enter(opener) {
+  const found = await Holder.open(opener, here, pinned(), places);
+  if (!found) throw new Refused(here, ["wallet.none", t("wallet.none"), "", "", ""]);
+  holder = found;
+  await holder.follow(here);
+  await holder.member(here);
+  for (const member of holder.members) await holder.member(member).catch(() => {});
+  pin();
+  await go("record");
+}
+
+/** Go to a view, whether or not it is the one that the address names already. */
+async function go(name) {
+  if (location.hash === `#${name}`) return route();
+  location.hash = name; // what listens to that shows it
+}
+
+function start() {
+  show(
+    t("wallet.title"),
+    h("p", {}, t("wallet.lead")),
+    h("section", { class: "card" }, h("h2", {}, t("wallet.open_head")), h("p", {}, t("wallet.open_lead")),
+      button(t("wallet.open"), async () => enter(await usePasskey()))),
+    form(
+      async ({ elements }) => enter(Opener.ofSheet(elements.sheet.value)),
+      h("h2", {}, t("wallet.sheet_head")), h("p", {}, t("wallet.sheet_lead")),
+      field(t("wallet.sheet"), h("input", { name: "sheet", type: "password", autocomplete: "current-password", required: true, spellcheck: "false" }), t("wallet.sheet_hint")),
+      h("button", {}, t("wallet.open_sheet")),
+    ),
+    form(
+      ({ elements }) => create(elements.invitation.value, elements.how.value),
+      h("h2", {}, t("wallet.new_head")), h("p", {}, t("wallet.new_lead")),
+      field(t("wallet.invitation"), h("textarea", { name: "invitation", required: true, rows: "3", spellcheck: "false", autocomplete: "off" }), t("wallet.invitation_hint")),
+      h("fieldset", {}, h("legend", {}, t("wallet.how")),
+        [["passkey", t("wallet.how_passkey")], ["sheet", t("wallet.how_sheet")]].map(([value, words], at) =>
+          h("label", { class: "pick" }, h("input", { type: "radio", name: "how", value, checked: at === 0 }), words))),
+      h("button", {}, t("wallet.make")),
+    ),
+  );
+}
+
+async function create(typed, how) {
+  const invitation = readInvitation(typed);
+  const trust = pinned();
+  if (hex(invitation.network) !== hex(trust.network) || invitation.member !== here)
+    throw new Refused(here, ["wallet.network", t("wallet.elsewhere"), "", "", ""]);
+  const sheet = how === "sheet" ? newSheet() : "";
+  const opener = sheet ? Opener.ofSheet(sheet) : await makePasskey(t("wallet.passkey_name"));
+  const made = new Holder(new Wallet(), trust, places);
+  await made.follow(here);
+  await made.join(invitation);
+  holder = made;
+  await keepAll(opener);
+  pin();
+  if (sheet) return showSheet(sheet);
+  await go("keys");
+}
+
+async function keepAll(opener) {
+  await holder.keep();
+  const left = await holder.leave(opener);
+  if (!left.length) throw new Unreachable(here);
+  return left;
+}
+
+// The record
+
+async function own() {
+  if (!known) {
+    const found = await holder.records();
+    const records = found.records.map((one, at) => {
+      const resource = one.media.startsWith("application/fhir+json") ? resourceIn(one.body) : undefined;
+      return { ...one, at, resource, ...factsOf(resource) };
+    });
+    records.sort((a, b) => (a.date < b.date ? 1 : a.date > b.date ? -1 : a.type < b.type ? -1 : 1));
+    known = { ...found, records };
+    await holder.keep();
+  }
+  return known;
+}
+
+const missed = (missing) => missing.map(([member, error]) => note(`${nameOf(member)}: ${explain(error)}`, "warn"));
+
+async function record() {
+  const { records, missing } = await own();
+  const kinds = [...new Set(records.map((one) => one.type))].sort();
+  const list = h("div", {});
+  const fill = (kind) => {
+    const chosen = records.filter((one) => !kind || one.type === kind);
+    list.replaceChildren(chosen.length ? table(t("wallet.count", { count: chosen.length }), [
+      [t("timeline.date"), (one) => when(one.date), "day"],
+      [t("chart.what"), (one) => h("a", { href: `#record/${one.at}` }, one.label || t("chart.unlabelled"))],
+      [t("timeline.kind"), (one) => plain(one.type)],
+      [t("my.by"), (one) => nameOf(one.writer)],
+    ], chosen) : empty(t("my.empty")));
+  };
+  const chooser = select([["", t("my.all")], ...kinds.map((one) => [one, plain(one)])], "", { change: (event) => fill(event.target.value) });
+  fill("");
+  show(t("frame.my_record"), h("p", {}, t("my.lead")), missed(missing), field(t("my.kind"), chooser), list);
+}
+
+async function one(at) {
+  const found = (await own()).records.find((each) => each.at === Number(at));
+  if (!found) return record();
+  show(
+    found.label || t("chart.unlabelled"),
+    h("p", {}, h("a", { href: "#record" }, t("my.back"))),
+    h("dl", {}, [
+      [t("timeline.kind"), plain(found.type)], [t("timeline.date"), when(found.date) || t("my.no_date")],
+      [t("my.by"), nameOf(found.writer)], [t("chart.status"), found.status && plain(found.status)],
+    ].filter(([, value]) => value).map(([name, value]) => [h("dt", {}, name), h("dd", {}, value)])),
+    h("p", {}, t("my.checked")),
+    form(
+      async ({ elements }) => {
+        await holder.correct(found, elements.text.value);
+        await go("requests");
+      },
+      h("h2", {}, t("correct.head")), h("p", {}, t("correct.effect", { member: nameOf(found.writer) })),
+      field(t("correct.text"), h("textarea", { name: "text", required: true, maxlength: "4000", rows: "4" })),
+      h("button", {}, t("correct.ask", { member: nameOf(found.writer) })),
+    ),
+    h("details", {}, h("summary", {}, t("my.original")), h("pre", { tabindex: "0" }, new TextDecoder().decode(found.body))),
+  );
+}
+
+async function measured() {
+  const [{ records, missing }, { trends }] = [await own(), await import("./trends.js")];
+  show(t("wallet.trends"), h("p", {}, t("wallet.trends_lead")), missed(missing), trends(records, { t, when }));
+}
+
+// Sharing
+
+async function sharing() {
+  const all = await holder.wallet.permissions();
+  const now = Date.now();
+  const live = all.filter((one) => one.grantee && !one.revoked && now < one.expiry);
+  const past = all.filter((one) => one.grantee && !live.includes(one));
+  show(
+    t("frame.my_sharing"), h("p", {}, t("sharing.lead")), h("p", {}, h("a", { class: "button", href: "#share" }, t("share.open"))),
+    live.length ? [
+      h("div", { class: "cards" }, live.map((permission) => h("section", { class: "card" },
+        h("h2", {}, nameOf(permission.grantee)),
+        h("dl", {}, [
+          [t("sharing.since"), when(permission.notBefore)], [t("sharing.until"), when(permission.expiry)],
+          [t("access.purpose"), permission.purposes.map(plain).join(", ")],
+          [t("sharing.opens"), permission.classes.map(plain).join(", ")],
+          [t("sharing.who"), permission.roles.map(plain).join(", ") || t("sharing.anyone")],
+          [t("sharing.from"), permission.members.map(nameOf).join(", ")],
+        ].map(([name, value]) => [h("dt", {}, name), h("dd", {}, value)])),
+        button(t("sharing.stop", { member: nameOf(permission.grantee) }), async () => {
+          await holder.stop(permission);
+          await sharing();
+        }, "stop")))),
+      note(t("sharing.unread")),
+    ] : empty(t("sharing.empty")),
+    past.length > 0 && [h("h2", {}, t("sharing.past")), table("", [
+      [t("sharing.member"), (each) => nameOf(each.grantee)],
+      [t("sharing.until"), (each) => when(each.expiry), "day"],
+      [t("chart.status"), (each) => plain(each.revoked ? "stopped" : "ended")],
+    ], past)],
+  );
+}
+
+async function photo(file) {
+  const { default: decodeQR } = await import("./vendor/qr/decode.js");
+  const picture = await createImageBitmap(file);
+  const scale = Math.min(1, 1600 / Math.max(picture.width, picture.height));
+  const canvas = new OffscreenCanvas(Math.round(picture.width * scale), Math.round(picture.height * scale));
+  const drawing = canvas.getContext("2d");
+  drawing.drawImage(picture, 0, 0, canvas.width, canvas.height);
+  try {
+    return decodeQR(drawing.getImageData(0, 0, canvas.width, canvas.height));
+  } catch {
+    throw new Unreadable("no code in this picture");
+  }
+}
+
+function share() {
+  const code = h("textarea", { name: "code", required: true, rows: "3", spellcheck: "false", autocomplete: "off" });
+  const picture = h("input", { type: "file", accept: "image/*", capture: "environment", change: (event) => act(async () => {
+    code.value = await photo(event.target.files[0]);
+  }) });
+  asked = null;
+  show(
+    t("share.title"), h("p", {}, h("a", { href: "#sharing" }, t("share.back"))), h("p", {}, t("share.lead")),
+    form(
+      async () => {
+        asked = await holder.readRequest(code.value);
+        choose();
+      },
+      field(t("wallet.photo"), picture, t("wallet.photo_hint")), field(t("share.code"), code, t("share.code_hint")),
+      h("button", {}, t("share.read")),
+    ),
+  );
+}
+
+function chosenIn({ elements }) {
+  const all = (name) => [...elements].filter((one) => one.name === name && one.checked).map((one) => one.value);
+  const day = (name) => (elements[name].value ? Date.parse(`${elements[name].value}T00:00:00Z`) : 0);
+  const chosen = { classes: all("class"), members: all("from"), since: day("since"), until: day("until"), days: Number(elements.days.value) };
+  if (!chosen.classes.length || !chosen.members.length)
+    throw new Refused(here, ["share.nothing", t("wallet.choose_something"), "", "", ""]);
+  return chosen;
+}
+
+function choose() {
+  const others = holder.members.filter((one) => one !== asked.member);
+  const pick = (name, value, words) => h("label", { class: "pick" }, h("input", { type: "checkbox", name, value, checked: true }), words);
+  const seen = h("div", {});
+  const stale = () => seen.replaceChildren();
+  show(
+    t("share.asks", { name: asked.name }),
+    h("p", {}, h("a", { href: "#share", click: share }, t("share.other"))),
+    h("dl", {}, [
+      [t("access.purpose"), plain(asked.purpose)],
+      [t("sharing.who"), asked.roles.map(plain).join(", ") || t("sharing.anyone")],
+      [t("share.answer_by"), when(asked.expires)],
+    ].map(([name, value]) => [h("dt", {}, name), h("dd", {}, value)])),
+    h("form", { class: "card", change: stale, submit: (event) => { event.preventDefault(); act(() => preview(chosenIn(event.target), seen)); } },
+      h("fieldset", {}, h("legend", {}, t("share.kinds")), h("div", { class: "picks" }, asked.classes.map((one) => pick("class", one, plain(one))))),
+      h("fieldset", {}, h("legend", {}, t("share.from")), h("div", { class: "picks" }, others.map((one) => pick("from", one, nameOf(one))))),
+      h("div", { class: "row" },
+        field(t("share.since"), h("input", { type: "date", name: "since" })), field(t("share.until"), h("input", { type: "date", name: "until" })),
+        field(t("share.days"), select(DAYS.map((one) => [String(one), one === 1 ? t("share.day") : t("share.n_days", { count: one })]), "30", { name: "days" }))),
+      h("button", {}, t("share.preview"))),
+    seen,
+  );
+}
+
+async function preview(chosen, place) {
+  const { lines, more } = await holder.preview(asked, chosen);
+  const labels = new Map((await own()).records.map((one) => [`${one.writer} ${one.type}/${one.id}`, one]));
+  const rows = lines.map((line) => ({ ...line, record: labels.get(`${line.member} ${line.type}/${line.id}`) }));
+  const head = h("h2", { tabindex: "-1" }, t("share.seen"));
+  place.replaceChildren(
+    head,
+    rows.length ? table(t("share.seen_count", { count: rows.length }), [
+      [t("timeline.date"), (row) => when(row.record?.date), "day"],
+      [t("chart.what"), (row) => row.record?.label || t("chart.unlabelled")],
+      [t("timeline.kind"), (row) => plain(row.type)], [t("my.by"), (row) => nameOf(row.member)],
+    ], rows) : empty(t("share.seen_none")),
+    more ? h("p", { class: "soft" }, t("share.more")) : "",
+    note(t("share.later")),
+    button(t("share.give", { name: asked.name }), async () => {
+      const request = asked;
+      await holder.give(request, chosen);
+      asked = null;
+      await go("sharing");
+    }),
+  );
+  head.focus();
+}
+
+// Who has looked
+
+async function looked() {
+  const { lines, gaps } = await holder.accessLog();
+  await holder.keep();
+  pin();
+  const all = lines.reverse();
+  const members = [...new Set(all.map((one) => one.member))].sort();
+  const purposes = [...new Set(all.map((one) => one.purpose))].sort();
+  const list = h("div", {});
+  let shown = [];
+  const filter = h("form", { class: "row", change: () => fill(), submit: (event) => event.preventDefault() },
+    field(t("looked.by"), select([["", t("looked.everyone")], ...members.map((one) => [one, nameOf(one)])], "", { name: "by" })),
+    field(t("looked.why"), select([["", t("looked.all")], ...purposes.map((one) => [one, plain(one)])], "", { name: "why" })),
+    field(t("timeline.since"), h("input", { type: "date", name: "since" })), field(t("timeline.until"), h("input", { type: "date", name: "until" })),
+    h("label", { class: "pick field" }, h("input", { type: "checkbox", name: "own" }), t("looked.own")));
+  const chip = (words, kind = "") => h("span", { class: `chip ${kind}` }, words);
+  function fill() {
+    const { by, why, since, until, own: mine } = filter.elements;
+    shown = all.filter((one) => {
+      const day = new Date(one.time).toISOString().slice(0, 10);
+      const fits = (!by.value || one.member === by.value) && (!why.value || one.purpose === why.value);
+      return fits && (!since.value || day >= since.value) && (!until.value || day < until.value) && (mine.checked || one.purpose !== "PATRQT");
+    });
+    list.replaceChildren(shown.length ? table(t("looked.caption", { count: shown.length, total: all.length }), [
+      [t("looked.when"), (one_) => when(one_.time), "day"],
+      [t("looked.who"), (one_) => [nameOf(one_.member), h("br"), h("small", {}, [one_.person || t("looked.program"), one_.role && plain(one_.role)].filter(Boolean).join(", "))]],
+      [t("looked.what"), (one_) => [one_.purpose === "ETREAT" ? chip(plain(one_.purpose), "stop") : plain(one_.purpose), h("br"), h("small", {}, plain(one_.action), " ", one_.what.join(", "))]],
+      [t("looked.told"), (one_) => nameOf(one_.toldBy)],
+      [t("looked.proof"), (one_) => one_.txId && one_.proven ? h("a", { href: `/ledger/transactions/${one_.txId}` }, t("looked.proven")) : chip(t("looked.waiting"), "warn")],
+    ], shown) : empty(t("looked.empty")));
+  }
+  fill();
+  show(
+    t("frame.my_looked"), h("p", {}, t("looked.lead")),
+    gaps.map((gap) => h("p", {}, chip(t("wallet.gap", { member: nameOf(gap.member), what: told[`gap.${gap.code}`] ?? gap.code, from: gap.from, to: gap.to }), "warn"))),
+    filter, list,
+    button(t("looked.csv"), async () => save("who-has-looked.csv", "text/csv", csv([
+      ["time", "member", "person", "role", "purpose", "action", "what", "told_by", "proven", "transaction"],
+      ...shown.map((one_) => [new Date(one_.time).toISOString(), one_.member, one_.person, one_.role, one_.purpose, one_.action, one_.what.join(" "), one_.toldBy, one_.proven, one_.txId]),
+    ])), "quiet"), " ",
+    button(t("wallet.proofs"), async () => save("access-log.json", "application/json", exported(shown)), "quiet"),
+  );
+}
+
+// Correct, erase
+
+const erased = new Set();
+
+async function requests() {
+  const all = await holder.corrections();
+  show(
+    t("frame.my_requests"), h("h2", {}, t("correct.title")), h("p", {}, t("correct.lead")),
+    all.length ? h("div", { class: "cards" }, all.map((each) => h("section", { class: "card" },
+      h("h3", {}, `${plain(each.type)}, ${nameOf(each.member)}`), h("p", {}, each.text),
+      h("p", { class: "soft" }, t("correct.made", { time: when(each.made) }), " ", each.outcome ? "" : t("correct.due", { time: when(each.due) })),
+      h("p", {}, h("span", { class: "chip" }, each.outcome ? plain(each.outcome) : t("correct.waiting")), " ", each.reason)))) : empty(t("correct.empty")),
+    h("h2", {}, t("erase.title")), h("p", {}, t("erase.lead")),
+    note(t("erase.wait"), "warn"), h("p", {}, t("erase.law")), h("p", {}, t("erase.elsewhere")),
+    holder.members.map((member) => (erased.has(member) ? h("p", {}, h("span", { class: "chip" }, t("erase.asked")), " ", nameOf(member))
+      : h("details", {}, h("summary", {}, t("erase.sure", { member: nameOf(member) })),
+        button(t("erase.ask", { member: nameOf(member) }), async () => {
+          await holder.erase(member);
+          erased.add(member);
+          await requests();
+        }, "stop")))),
+  );
+}
+
+// Keys, taking along
+
+function showSheet(sheet) {
+  show(
+    t("wallet.sheet_made"), note(t("wallet.sheet_keep"), "warn"),
+    h("p", { class: "sheet mono", id: "sheet" }, sheet),
+    h("p", {}, t("wallet.sheet_where", { address: `${location.origin}${location.pathname}` })),
+    h("p", {}, h("button", { type: "button", class: "quiet", click: () => print() }, t("wallet.print")), " ", h("a", { class: "button", href: "#keys" }, t("wallet.sheet_done"))),
+  );
+}
+
+async function keys() {
+  show(
+    t("wallet.keys"), h("p", {}, t("wallet.keys_lead")),
+    h("div", { class: "cards" },
+      h("section", { class: "card" }, h("h2", {}, t("wallet.sheet_new_head")), h("p", {}, t("wallet.sheet_new")),
+        button(t("wallet.sheet_make"), async () => {
+          const sheet = newSheet();
+          await keepAll(Opener.ofSheet(sheet));
+          showSheet(sheet);
+        })),
+      h("section", { class: "card" }, h("h2", {}, t("wallet.passkey_head")), h("p", {}, t("wallet.passkey_lead")),
+        button(t("wallet.passkey_make"), async () => {
+          await keepAll(await makePasskey(t("wallet.passkey_name")));
+          status.textContent = t("wallet.passkey_made");
+          view.querySelector("#made").hidden = false;
+        }), h("p", { id: "made", hidden: true, role: "status" }, t("wallet.passkey_made"))),
+      form(
+        async ({ elements }) => {
+          const invitation = readInvitation(elements.invitation.value);
+          if (hex(invitation.network) !== hex(holder.network)) throw new Refused(here, ["wallet.network", t("wallet.elsewhere"), "", "", ""]);
+          await holder.join(invitation);
+          await holder.keep();
+          known = null;
+          await keys();
+        },
+        h("h2", {}, t("wallet.join_head")), h("p", {}, t("wallet.joined", { members: holder.members.map(nameOf).join(", ") })),
+        field(t("wallet.invitation"), h("textarea", { name: "invitation", required: true, rows: "3", spellcheck: "false", autocomplete: "off" }), t("wallet.invitation_hint")),
+        h("button", {}, t("wallet.join")),
+      ),
+      h("section", { class: "card" }, h("h2", {}, t("wallet.along_head")), h("p", {}, t("wallet.along")),
+        button(t("my.export"), async () => save("my-record.json", "application/fhir+json", bundle((await own()).records)), "quiet"), " ",
+        h("a", { class: "button quiet", href: "#summary" }, t("summary.open")), " ", h("a", { class: "button quiet", href: "#link" }, t("link.title"))),
+    ),
+  );
+}
+
+/** Return all records as a FHIR Bundle, each resource with the bytes that its writer received. */
+function bundle(records) {
+  const decoder = new TextDecoder();
+  const entries = records.filter((one_) => one_.resource).map((one_) => `{"resource":${decoder.decode(one_.body)}}`);
+  return `{"resourceType":"Bundle","type":"collection","entry":[${entries.join(",")}]}`;
+}
+
+async function summary() {
+  const { records, missing } = await own();
+  const results = records.filter((one_) => one_.type === "Observation").slice(0, 20);
+  const line = (one_) => h("li", {}, one_.label || t("chart.unlabelled"), one_.date ? `, ${when(one_.date)}` : "", one_.status ? ` (${plain(one_.status)})` : "");
+  show(
+    t("summary.title"), h("p", {}, t("summary.made", { time: when(Date.now()) }), " ", t("summary.print")), missed(missing),
+    [...STANDING, null].map((kind) => {
+      const chosen = kind ? records.filter((one_) => one_.type === kind) : results;
+      return [h("h2", {}, kind ? plain(kind) : t("summary.results")), chosen.length ? h("ul", {}, chosen.map(line)) : h("p", { class: "soft" }, t("summary.none"))];
+    }),
+    h("p", {}, h("button", { type: "button", class: "quiet", click: () => print() }, t("wallet.print"))),
+  );
+}
+
+async function link() {
+  const [{ records }, { healthLink }] = [await own(), await import("./link.js")];
+  const kinds = [...new Set(records.filter((one_) => one_.resource).map((one_) => one_.type))].sort();
+  await healthLink({ t, plain, when, show, field, form, holder, here, records, kinds, bundle, refuse: (words) => new Refused(here, ["link.nothing", words, "", "", ""]) });
+}
+
+// Where one is
+
+const VIEWS = { record, trends: measured, sharing, share, looked, requests, keys, summary, link };
+
+async function route() {
+  if (!holder) return start();
+  const [name, part] = location.hash.slice(1).split("/");
+  if (name === "record" && part) return one(part);
+  return (VIEWS[name] ?? record)();
+}
+
+let last = Date.now();
+for (const name of ["pointerdown", "keydown"]) addEventListener(name, () => { last = Date.now(); });
+setInterval(() => { if (holder && Date.now() - last > IDLE) location.reload(); }, 15_000);
+addEventListener("hashchange", () => {
+  moved = busy;
+  act(route);
+});
+root.querySelector("#lock").addEventListener("click", () => location.replace(location.pathname));
+
+if (window.PublicKeyCredential && (await knowsEd25519())) {
+  root.hidden = false;
+  document.querySelector("#without").hidden = true;
+  start();
+}

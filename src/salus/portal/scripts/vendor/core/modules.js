@@ -1,0 +1,2 @@
+export { Aes256Gcm } from "./src/aeads/aesGcm.js";
+export { CipherSuiteNative } from "./src/cipherSuiteNative.js";

@@ -1,0 +1,349 @@
+"""The wallet in the browser: made, opened, used and brought back in a real Chromium with a virtual authenticator."""
+
+import json
+from pathlib import Path
+
+import pytest
+from joserfc import jwe
+from joserfc.jwk import OctKey
+from playwright.sync_api import TimeoutError
+
+from salus.core.proof.cli import main as verify
+from salus.node.invitation import FORMAT, Invitation, write
+from salus.node.network.directory import AskTrust, trust_file
+from tests.portal.authenticator import data_of
+from tests.portal.conftest import form, links
+
+PATIENT = ("urn:mrn:north", "4712")
+AUTHENTICATOR = {
+    "protocol": "ctap2",
+    "ctap2Version": "ctap2_1",
+    "transport": "internal",
+    "hasResidentKey": True,
+    "hasUserVerification": True,
+    "isUserVerified": True,
+    "automaticPresenceSimulation": True,
+    "hasPrf": True,
+}
+
+
+def device(page, **options):
+    """Give a page's browser an authenticator; return how to speak to it."""
+    devtools = page.context.new_cdp_session(page)
+    devtools.send("WebAuthn.enable")
+    told = devtools.send("WebAuthn.addVirtualAuthenticator", {"options": {**AUTHENTICATOR, **options}})
+    return devtools, told["authenticatorId"]
+
+
+def invitation(site, patient=PATIENT):
+    node = site.node
+    link = node.vault.find_link(*patient)
+    return write(Invitation(FORMAT, node.network, node.member, site.origin, node.vault.invite(link)))
+
+
+def heading(page, words):
+    page.get_by_role("heading", name=words, exact=True, level=1).wait_for(timeout=15_000)
+
+
+class Phone:
+    """A patient's browser with the wallet's page of a member open."""
+
+    def __init__(self, chromium, address: str, **options) -> None:
+        self.context = chromium.new_context(accept_downloads=True)
+        self.page = self.context.new_page()
+        self.faults: list[str] = []
+        self.page.on("pageerror", lambda error: self.faults.append(str(error)))
+        self.devtools, self.authenticator = device(self.page, **options)
+        self.page.goto(f"{address}/wallet")
+
+    def press(self, name: str) -> None:
+        self.page.get_by_role("button", name=name).click()
+
+    def at(self, words: str) -> None:
+        try:
+            heading(self.page, words)
+        except TimeoutError:
+            pytest.fail(f"{words!r} was not reached: {self.faults} {self.text()}")
+
+    def to(self, tab: str) -> None:
+        self.page.get_by_role("navigation", name="Parts of my wallet").get_by_role("link", name=tab).click()
+        self.at(tab)
+
+    def problem(self) -> str:
+        told = self.page.get_by_role("alert")
+        told.wait_for(timeout=30_000)
+        return told.inner_text()
+
+    def text(self) -> str:
+        return self.page.locator("main").inner_text()
+
+
+@pytest.fixture(scope="module")
+def phone(chromium, address, elsewhere, sites):
+    """A patient who has just enrolled."""
+    made = Phone(chromium, address)
+    made.page.get_by_label("Invitation").fill(invitation(sites["north"]))
+    made.press("Make my wallet")
+    made.at("Keys")
+    yield made
+    assert made.faults == []
+    made.context.close()
+
+
+@pytest.fixture(scope="module")
+def sheet(phone):
+    """The patient's recovery sheet."""
+    phone.to("Keys")
+    phone.press("Make a recovery sheet")
+    phone.at("Your recovery sheet")
+    return phone.page.locator("#sheet").inner_text()
+
+
+def asked_of(clinic, chromium, **classes):
+    """Let a physician ask for access; return the physician, the code, and a picture of its QR."""
+    physician = clinic.staff()
+    page = physician.get("/access")
+    asked = {**form(page.text, "/access"), "purpose": "TREAT", "class": ["general", "laboratory"]}
+    shown = physician.post("/access", data=asked).text
+    code = shown.split('<pre tabindex="0">')[1].split("</pre>")[0]
+    context = chromium.new_context(viewport={"width": 700, "height": 700})
+    picture = context.new_page()
+    drawing = shown[shown.index("<svg", shown.index('class="code"')) : shown.rindex("</svg>") + 6]
+    picture.set_content(f"<style>svg {{ width: 600px }} body {{ background: #fff }}</style>{drawing}")
+    taken = picture.screenshot()
+    context.close()
+    return physician, code, taken
+
+
+def test_what_is_enrolled_opens_again_with_its_passkey(phone, sites) -> None:
+    phone.page.reload()
+    phone.press("Open with my passkey")
+    phone.at("My record")
+    assert "Glucose" in phone.text()
+    phone.to("Trends")
+    assert phone.page.locator("svg.trend").count() == 1
+    assert "5.30 mmol/L" in phone.text()
+    stored = phone.page.evaluate("[JSON.stringify(localStorage), JSON.stringify(sessionStorage), document.cookie]")
+    assert "salus-trust" in stored[0]
+    assert stored[1:] == ["{}", ""]
+
+
+def test_a_photo_of_the_code_is_shared_read_elsewhere_seen_stopped_and_refused(phone, clinic, chromium, sites) -> None:
+    physician, code, picture = asked_of(clinic, chromium)
+    phone.to("Who can see")
+    phone.page.get_by_role("link", name="Share with somebody new").click()
+    phone.at("Share")
+    phone.page.get_by_label("Photo of the code").set_input_files({"name": "qr.png", "mimeType": "image/png", "buffer": picture})
+    phone.page.wait_for_function("document.querySelector('[name=code]').value.startsWith('salus-access:')")
+    assert phone.page.locator("[name=code]").input_value() == code
+    phone.press("See who asks")
+    phone.at("Lake Clinic asks to see")
+    phone.press("Show what would be seen")
+    phone.page.get_by_role("heading", name="This is what they would see").wait_for(timeout=30_000)
+    assert "Glucose" in phone.text()
+    phone.press("Share this with Lake Clinic")
+    phone.at("Who can see")
+    assert "Stop Lake Clinic" in phone.text()
+    sites["north"].together.settle()
+
+    page = physician.get("/access")
+    pulled = physician.post("/access/pull", data=form(page.text, "/access/pull"))
+    assert "from: north" in pulled.text
+    chart = links(pulled.text, "/chart/")[0]
+    assert "5.30" in physician.get(f"{chart}/results").text
+
+    phone.to("Who has looked")
+    assert "physician-1" in phone.text()
+    assert "does not tell everything" not in phone.text()
+    phone.to("Who can see")
+    phone.press("Stop Lake Clinic")
+    phone.page.get_by_text("Nobody but those who wrote your record").wait_for(timeout=30_000)
+    sites["north"].together.settle()
+    refused = physician.get(f"{chart}/results")
+    assert (refused.status_code in {403, 404}, "5.30" in refused.text) == (True, False)
+
+
+def test_an_emergency_is_in_the_log_and_reviewed(phone, clinic) -> None:
+    physician = clinic.staff()
+    page = physician.get("/emergency")
+    asked = {"name": "bob other", "birth_date": "1980-01-01", "reason": "unconscious", "at": ["north"]}
+    assert "Glucose" in physician.post("/emergency", data={**form(page.text, "/emergency"), **asked}).text
+    phone.to("Who has looked")
+    phone.page.get_by_text("Emergency treatment").first.wait_for(timeout=30_000)
+    queue = physician.get("/reviews")
+    sent = physician.post("/emergency/review", data={**form(queue.text, "/emergency/review"), "findings": "in order"})
+    assert "Reviewed" in sent.text
+
+
+def test_a_correction_is_asked_for_and_answered(phone, north) -> None:
+    phone.to("My record")
+    phone.page.get_by_role("link", name="Glucose").first.click()
+    phone.at("Glucose")
+    phone.page.get_by_label("What is wrong, and how should it read?").fill("It was 5.0")
+    phone.press("Ask North Hospital")
+    phone.at("Correct or erase")
+    assert "not answered yet" in phone.text()
+    officer = north.staff("privacy-officer", ("TREAT", "HOPERAT"))
+    queue = officer.get("/reviews")
+    answer = {"outcome": "declined", "reason": "The laboratory confirms it."}
+    officer.post("/reviews/correction", data={**form(queue.text, "/reviews/correction"), **answer})
+    phone.to("Who can see")
+    phone.to("Correct or erase")
+    assert "The laboratory confirms it." in phone.text()
+
+
+def test_what_is_taken_along_is_verified_outside(phone, north, tmp_path, capsys) -> None:
+    phone.to("Keys")
+    with phone.page.expect_download() as saved:
+        phone.press("Take it along")
+    bundle = json.loads(Path(saved.value.path()).read_bytes())
+    assert {one["resource"]["id"] for one in bundle["entry"]} == {"p2", "s1", "s2", "s3"}
+    phone.to("Who has looked")
+    with phone.page.expect_download() as saved:
+        phone.press("Save the proofs")
+    (tmp_path / "trust.json").write_text(trust_file(north.node, AskTrust()).trust)
+    (tmp_path / "log.json").write_bytes(Path(saved.value.path()).read_bytes())
+    assert len(json.loads((tmp_path / "log.json").read_text())["lines"]) > 2
+    trust, log = str(tmp_path / "trust.json"), str(tmp_path / "log.json")
+    assert verify(["--trust", trust, log]) in {0, 1}
+    told = capsys.readouterr().out
+    assert "bad" not in told.lower()
+    with phone.page.expect_download() as saved:
+        phone.press("Save this list (CSV)")
+    assert b"physician-1" in Path(saved.value.path()).read_bytes()
+
+
+def test_a_health_link_is_sealed_here_fetched_by_anyone_and_ended(phone, north) -> None:
+    phone.to("Keys")
+    phone.page.get_by_role("link", name="Share by a link").click()
+    phone.at("Share by a link")
+    phone.page.get_by_role("checkbox", name="Patient").uncheck()
+    phone.press("Make the link")
+    phone.at("Show this code")
+    assert phone.page.locator(".code svg").count() == 1
+    shown = phone.page.locator("#shlink").inner_text()
+    told = json.loads(data_of(shown.removeprefix("shlink:/")))
+    assert (told["flag"], len(told["key"]), len(told["url"]) <= 128) == ("U", 43, True)
+    path = told["url"].removeprefix(north.origin)
+    stranger = north.browser()
+    assert stranger.get(path).status_code == 400
+    sent = stranger.get(path, params={"recipient": "Dr. Elsewhere"})
+    assert (sent.status_code, sent.headers["content-type"]) == (200, "application/jose")
+    found = json.loads(jwe.decrypt_compact(sent.text, OctKey.import_key(data_of(told["key"]))).plaintext)
+    assert {one["resource"]["id"] for one in found["entry"]} == {"s1", "s2", "s3"}
+    assert b"Glucose" not in sent.content
+    phone.to("Who has looked")
+    phone.page.get_by_label("Show your own visits too").check()
+    assert "Dr. Elsewhere" in phone.text()
+    phone.to("Keys")
+    phone.page.get_by_role("link", name="Share by a link").click()
+    phone.at("Share by a link")
+    assert "opened 1 times" in phone.text()
+    phone.press("End this link")
+    phone.page.get_by_text("You have no link.").wait_for(timeout=30_000)
+    assert stranger.get(path, params={"recipient": "Dr. Elsewhere"}).status_code == 404
+
+
+def test_a_new_device_brings_the_wallet_back_from_its_sheet(phone, sheet, chromium, address) -> None:
+    new = Phone(chromium, address)
+    new.press("Open with my passkey")
+    assert "did not give a passkey" in new.problem()
+    new.page.get_by_label("Code on the sheet").fill(sheet[:-1] + ("0" if sheet[-1] != "0" else "1"))
+    new.press("Open with this code")
+    assert "not what was asked for" in new.problem()
+    new.page.get_by_label("Code on the sheet").fill(sheet.lower().replace("-", " "))
+    new.press("Open with this code")
+    new.at("My record")
+    assert "Glucose" in new.text()
+    new.to("Who can see")
+    assert "Lake Clinic" in new.text()  # what the other device had given
+    new.to("Keys")
+    new.press("Make a passkey here")
+    new.page.locator("#made").wait_for(timeout=30_000)
+    new.page.reload()
+    new.press("Open with my passkey")
+    new.at("My record")
+    assert new.faults == []
+    new.context.close()
+
+
+def test_a_browser_without_prf_says_so_and_a_sheet_does_the_same(chromium, address, sites) -> None:
+    old = Phone(chromium, address, hasPrf=False)
+    text = invitation(sites["north"], ("urn:mrn:north", "4713"))
+    old.page.get_by_label("Invitation").fill(text)
+    old.press("Make my wallet")
+    assert "Use a code on paper instead" in old.problem()
+    old.page.get_by_label("with a code on paper").check()
+    old.press("Make my wallet")
+    old.at("Your recovery sheet")
+    sheet = old.page.locator("#sheet").inner_text()
+    old.page.reload()
+    old.page.get_by_label("Code on the sheet").fill(sheet)
+    old.press("Open with this code")
+    old.at("My record")
+    assert old.faults == []
+    old.context.close()
+
+
+def test_two_devices_at_once_lose_no_grant(phone, sheet, clinic, chromium, address) -> None:
+    other = Phone(chromium, address)
+    other.page.get_by_label("Code on the sheet").fill(sheet)
+    other.press("Open with this code")
+    other.at("My record")
+    for device_ in (phone, other):
+        _, code, _ = asked_of(clinic, chromium)
+        device_.to("Who can see")
+        device_.page.get_by_role("link", name="Share with somebody new").click()
+        device_.page.get_by_label("Code", exact=False).last.fill(code)
+        device_.press("See who asks")
+        device_.at("Lake Clinic asks to see")
+        device_.press("Show what would be seen")
+        device_.page.get_by_role("heading", name="This is what they would see").wait_for(timeout=30_000)
+        device_.page.get_by_role("button", name="Share this with Lake Clinic").dblclick()
+        device_.at("Who can see")
+    phone.page.reload()
+    phone.press("Open with my passkey")
+    phone.at("My record")
+    phone.to("Who can see")
+    assert phone.page.get_by_role("button", name="Stop Lake Clinic").count() == 2
+    other.context.close()
+
+
+def test_a_member_that_is_down_is_named_and_nothing_is_half_done(phone, clinic, chromium, sites) -> None:
+    _, code, _ = asked_of(clinic, chromium)
+    phone.to("Who can see")
+    before = phone.page.get_by_role("button", name="Stop Lake Clinic").count()
+    phone.page.get_by_role("link", name="Share with somebody new").click()
+    phone.page.get_by_label("Code", exact=False).last.fill(code)
+    phone.press("See who asks")
+    phone.at("Lake Clinic asks to see")
+    phone.press("Show what would be seen")
+    phone.page.get_by_role("heading", name="This is what they would see").wait_for(timeout=30_000)
+    phone.page.route("**/patient/**", lambda route: route.abort())
+    phone.press("Share this with Lake Clinic")
+    assert "does not answer" in phone.problem()
+    phone.page.unroute("**/patient/**")
+    phone.to("Who can see")
+    assert phone.page.get_by_role("button", name="Stop Lake Clinic").count() == before
+
+
+def test_what_the_page_asks_holds_nothing_in_clear(phone, north) -> None:
+    """The root, secrets and words of the record are in no request, address, title or log."""
+    sent = []
+    phone.page.on("request", lambda request: sent.append((request.url, request.post_data_buffer or b"")))
+    phone.to("My record")
+    phone.to("Who has looked")
+    phone.to("Keys")
+    assert len(sent) > 2
+    tied = [one for one in (b"Glucose", b"Canary", b"Bob", b"1980-01-01")]
+    assert [(url, word) for url, body in sent for word in tied if word in body or word.decode() in url] == []
+    assert "Glucose" not in phone.page.title() + phone.page.url
+
+
+def test_an_erasure_is_asked_for(phone, north) -> None:
+    phone.to("Correct or erase")
+    phone.page.get_by_text("Erase my record at North Hospital").click()
+    phone.press("Yes, ask North Hospital to erase it")
+    phone.page.get_by_text("You have asked for it.").wait_for(timeout=30_000)
+    link = north.node.vault.find_link(*PATIENT)
+    assert any(one.subject == link for one in north.node.desk.erasures())
