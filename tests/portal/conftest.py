@@ -94,7 +94,18 @@ def together(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Together]:
     folder = tmp_path_factory.mktemp("pages")
     found = found_together(folder, founders, clock=Clock())
     file = folder / "north.ndjson"
-    file.write_text("\n".join([PATIENT, OTHER, THIRD, ALLERGY % SCRIPT, *(PULSE % (n, n, n) for n in range(1, 4)), *(SUGAR % (n, n, n) for n in range(1, 4))]))
+    file.write_text(
+        "\n".join(
+            [
+                PATIENT,
+                OTHER,
+                THIRD,
+                ALLERGY % SCRIPT,
+                *(PULSE % (n, n, n) for n in range(1, 4)),
+                *(SUGAR % (n, n, n) for n in range(1, 4)),
+            ]
+        )
+    )
     Intake(found.nodes["north"], "urn:source:north").run([file])
     yield found
     found.close()

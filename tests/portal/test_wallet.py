@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 from joserfc import jwe
 from joserfc.jwk import OctKey
-from playwright.sync_api import TimeoutError
+from playwright.sync_api import TimeoutError, expect
 
 from salus.core.proof.cli import main as verify
 from salus.node.invitation import FORMAT, Invitation, write
@@ -133,8 +133,10 @@ def test_a_photo_of_the_code_is_shared_read_elsewhere_seen_stopped_and_refused(p
     phone.to("Who can see")
     phone.page.get_by_role("link", name="Share with somebody new").click()
     phone.at("Share")
-    phone.page.get_by_label("Photo of the code").set_input_files({"name": "qr.png", "mimeType": "image/png", "buffer": picture})
-    phone.page.wait_for_function("document.querySelector('[name=code]').value.startsWith('salus-access:')")
+    phone.page.get_by_label("Photo of the code").set_input_files(
+        {"name": "qr.png", "mimeType": "image/png", "buffer": picture}
+    )
+    expect(phone.page.locator("[name=code]")).to_have_value(code, timeout=30_000)
     assert phone.page.locator("[name=code]").input_value() == code
     phone.press("See who asks")
     phone.at("Lake Clinic asks to see")
@@ -169,7 +171,7 @@ def test_an_emergency_is_in_the_log_and_reviewed(phone, clinic) -> None:
     asked = {"name": "bob other", "birth_date": "1980-01-01", "reason": "unconscious", "at": ["north"]}
     assert "Glucose" in physician.post("/emergency", data={**form(page.text, "/emergency"), **asked}).text
     phone.to("Who has looked")
-    phone.page.get_by_text("Emergency treatment").first.wait_for(timeout=30_000)
+    phone.page.locator("td .chip.stop").first.wait_for(timeout=30_000)
     queue = physician.get("/reviews")
     sent = physician.post("/emergency/review", data={**form(queue.text, "/emergency/review"), "findings": "in order"})
     assert "Reviewed" in sent.text

@@ -4,7 +4,19 @@ from typing import Final
 
 from starlette.routing import BaseRoute, Route
 
-from salus.portal import apps, asking, charting, entering, giving, ledger, mine, operating, reviewing, walleting, wishing
+from salus.portal import (
+    apps,
+    asking,
+    charting,
+    entering,
+    giving,
+    ledger,
+    mine,
+    operating,
+    reviewing,
+    walleting,
+    wishing,
+)
 from salus.portal.visiting import Handler, Pages, endpoint
 
 GET: Final[tuple[tuple[str, Handler], ...]] = (

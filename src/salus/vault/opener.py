@@ -56,9 +56,7 @@ class Opener:
 
     def write_key(self, member: str) -> Ed25519PrivateKey:
         """Return the key that signs writes of the file."""
-        return Ed25519PrivateKey.from_private_bytes(
-            mac(self._secret, "salus/v1/opener-write", member.encode("ascii"))
-        )
+        return Ed25519PrivateKey.from_private_bytes(mac(self._secret, "salus/v1/opener-write", member.encode("ascii")))
 
     def seal_root(self, member: str, root: bytes, version: int, *, entropy: Entropy) -> tuple[bytes, bytes]:
         """Return the file for a member as its version, and the signature of the write."""

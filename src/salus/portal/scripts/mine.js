@@ -261,6 +261,7 @@ async function measured() {
 
 async function sharing() {
   const all = await holder.wallet.permissions();
+  for (const { grantee } of all) if (grantee && !holder.names[grantee]) await holder.member(grantee).catch(() => {});
   const now = Date.now();
   const live = all.filter((one) => one.grantee && !one.revoked && now < one.expiry);
   const past = all.filter((one) => one.grantee && !live.includes(one));
