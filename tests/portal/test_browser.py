@@ -21,6 +21,7 @@ STAFF = (
     "/ledger/members",
     "/ledger/blocks/2",
     "/ledger/verify",
+    "/wallet",
 )
 OPERATOR = ("/operator", "/operator/proposals", "/operator/waiting", "/operator/people")
 PATIENT = ("/passkeys", "/my/record", "/my/sharing", "/my/looked", "/my/share", "/my/requests", "/my/summary", "/apps")

@@ -6,7 +6,8 @@ from pathlib import Path
 import pytest
 from joserfc import jwe
 from joserfc.jwk import OctKey
-from playwright.sync_api import TimeoutError, expect
+from playwright.sync_api import TimeoutError as NotReached
+from playwright.sync_api import expect
 
 from salus.core.proof.cli import main as verify
 from salus.node.invitation import FORMAT, Invitation, write
@@ -62,7 +63,7 @@ class Phone:
     def at(self, words: str) -> None:
         try:
             heading(self.page, words)
-        except TimeoutError:
+        except NotReached:
             pytest.fail(f"{words!r} was not reached: {self.faults} {self.text()}")
 
     def to(self, tab: str) -> None:
@@ -81,6 +82,7 @@ class Phone:
 @pytest.fixture(scope="module")
 def phone(chromium, address, elsewhere, sites):
     """A patient who has just enrolled."""
+    assert address != elsewhere
     made = Phone(chromium, address)
     made.page.get_by_label("Invitation").fill(invitation(sites["north"]))
     made.press("Make my wallet")
@@ -99,7 +101,7 @@ def sheet(phone):
     return phone.page.locator("#sheet").inner_text()
 
 
-def asked_of(clinic, chromium, **classes):
+def asked_of(clinic, chromium):
     """Let a physician ask for access; return the physician, the code, and a picture of its QR."""
     physician = clinic.staff()
     page = physician.get("/access")
@@ -115,7 +117,7 @@ def asked_of(clinic, chromium, **classes):
     return physician, code, taken
 
 
-def test_what_is_enrolled_opens_again_with_its_passkey(phone, sites) -> None:
+def test_what_is_enrolled_opens_again_with_its_passkey(phone) -> None:
     phone.page.reload()
     phone.press("Open with my passkey")
     phone.at("My record")
@@ -246,7 +248,7 @@ def test_a_health_link_is_sealed_here_fetched_by_anyone_and_ended(phone, north) 
     assert stranger.get(path, params={"recipient": "Dr. Elsewhere"}).status_code == 404
 
 
-def test_a_new_device_brings_the_wallet_back_from_its_sheet(phone, sheet, chromium, address) -> None:
+def test_a_new_device_brings_the_wallet_back_from_its_sheet(sheet, chromium, address) -> None:
     new = Phone(chromium, address)
     new.press("Open with my passkey")
     assert "did not give a passkey" in new.problem()
@@ -311,7 +313,7 @@ def test_two_devices_at_once_lose_no_grant(phone, sheet, clinic, chromium, addre
     other.context.close()
 
 
-def test_a_member_that_is_down_is_named_and_nothing_is_half_done(phone, clinic, chromium, sites) -> None:
+def test_a_member_that_is_down_is_named_and_nothing_is_half_done(phone, clinic, chromium) -> None:
     _, code, _ = asked_of(clinic, chromium)
     phone.to("Who can see")
     before = phone.page.get_by_role("button", name="Stop Lake Clinic").count()
@@ -329,7 +331,7 @@ def test_a_member_that_is_down_is_named_and_nothing_is_half_done(phone, clinic, 
     assert phone.page.get_by_role("button", name="Stop Lake Clinic").count() == before
 
 
-def test_what_the_page_asks_holds_nothing_in_clear(phone, north) -> None:
+def test_what_the_page_asks_holds_nothing_in_clear(phone) -> None:
     """The root, secrets and words of the record are in no request, address, title or log."""
     sent = []
     phone.page.on("request", lambda request: sent.append((request.url, request.post_data_buffer or b"")))
@@ -337,7 +339,7 @@ def test_what_the_page_asks_holds_nothing_in_clear(phone, north) -> None:
     phone.to("Who has looked")
     phone.to("Keys")
     assert len(sent) > 2
-    tied = [one for one in (b"Glucose", b"Canary", b"Bob", b"1980-01-01")]
+    tied = (b"Glucose", b"Canary", b"Bob", b"1980-01-01")
     assert [(url, word) for url, body in sent for word in tied if word in body or word.decode() in url] == []
     assert "Glucose" not in phone.page.title() + phone.page.url
 

@@ -14,8 +14,8 @@ from salus.vault.enrolment import Claim, Instruction, Transcript
 from salus.vault.envelope import ReceiveKey, context_of
 from salus.vault.errors import EnvelopeRefused, Refused, UnknownLink, UnknownWallet
 from salus.vault.links import LinkKind, link_info, secret_of
-from salus.vault.store import Store
 from salus.vault.opener import put_message
+from salus.vault.store import Store
 
 MAX_WALLET: Final = 4 * 1024 * 1024
 """Bytes of one hosted file: thousands of grants."""

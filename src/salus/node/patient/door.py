@@ -23,8 +23,8 @@ from salus.node.exchange.grantee import GRANT_KIND
 from salus.node.exchange.pull import Opening, Openings, Rooted, fitting
 from salus.node.exchange.wire import Answer, refusal_of
 from salus.node.member import MemberNode
-from salus.node.patient import messages as m
 from salus.node.patient import healthlinks, news, wishes
+from salus.node.patient import messages as m
 from salus.node.patient.proof import prove_member
 from salus.node.patient.telling import line_of_patient, told_by_patient
 from salus.node.research import patient as research
