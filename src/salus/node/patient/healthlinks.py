@@ -104,8 +104,8 @@ def fetch(node: MemberNode, id_: bytes, recipient: str) -> bytes:
         action="health-link-fetched",
         what=(recipient,),
     )
-    with serving(node, told) as entry:
-        commit(node, [entry])
+    with serving(node, [told]) as entries:
+        commit(node, entries)
     node.desk.count_health_link(id_)
     return body
 
