@@ -283,7 +283,8 @@ def put(vault, wallet, member, version, *, link=LINK, file=None):
     vault.put_wallet(wallet.locator(member), key, version, file=sealed, signature=signature, link=link)
 
 
-def test_a_link_keeps_two_wallet_files_and_no_other_links(vault, wallet):
+def test_a_link_keeps_so_many_wallet_files_and_no_other_links(vault, wallet, monkeypatch):
+    monkeypatch.setattr(enrolled, "MAX_LOCATORS", 2)
     put(vault, wallet, "north", 1)
     put(vault, wallet, "elsewhere", 1)
     with pytest.raises(Refused, match="at most 2"):

@@ -137,7 +137,7 @@ export class Holder {
   /** Return a member with keys that the ledger proves. Throws Forged, Unreachable. */
   async member(id) {
     if (!this.known.has(id)) {
-      const found = MEMBER.of(await this.ask(id, "about", []));
+      const found = MEMBER.of(await this.ask(id, "about", [this.trust.size]));
       if (!equal(found.network, this.network) || found.member !== id) throw new Forged(id, "a node of another network");
       await this.believed(id, () => this.checkMember(id, found));
       this.known.set(id, found);
@@ -426,10 +426,10 @@ export class Holder {
   async accessLog() {
     for (const member of this.members) if (await this.follow(member).then(() => true, () => false)) break;
     const parts = this.wallet.state.links.map(({ member, link }) =>
-      this.readLog(member, "custodian", link, (after) => this.instruct(member, "log", [after])),
+      this.readLog(member, "custodian", link, (after) => this.instruct(member, "log", [after, this.trust.size])),
     );
     for (const one of await this.wallet.permissions())
-      if (one.grantee) parts.push(this.readLog(one.grantee, "grantee", one.id, (after) => this.askGrantee(one, "log", [after])));
+      if (one.grantee) parts.push(this.readLog(one.grantee, "grantee", one.id, (after) => this.askGrantee(one, "log", [after, this.trust.size])));
     const all = await Promise.all(parts);
     const lines = all.flatMap((part) => part.lines).sort((a, b) => a.time - b.time || a.number - b.number);
     return { lines, gaps: all.flatMap((part) => part.gaps) };
