@@ -36,7 +36,7 @@ def served(environment):
         [*COMMAND, "serve"], env=environment, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
     )
     try:
-        assert select.select([process.stdout], [], [], 20)[0], "the node did not start"
+        assert select.select([process.stdout], [], [], 60)[0], "the node did not start"
         yield process, int(process.stdout.readline().split("port ")[1].split(";")[0])
     finally:
         process.kill()
@@ -57,7 +57,7 @@ def test_a_command_asks_the_running_node_and_the_world_its_port(served, environm
     assert program.main(["serve"], never) == 1
     assert "node.owned" in capfd.readouterr().err
     process.send_signal(signal.SIGTERM)
-    _, err = process.communicate(timeout=20)
+    _, err = process.communicate(timeout=60)
     assert (process.returncode, "Traceback" in err) == (0, False)
     assert not list(Path(environment["SALUS_RUNTIME"]).rglob("*.sock"))
 
@@ -70,7 +70,7 @@ def test_after_a_kill_the_next_node_takes_the_socket_over(served, environment):
         [*COMMAND, "serve"], env=environment, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True
     )
     try:
-        assert select.select([second.stdout], [], [], 20)[0]
+        assert select.select([second.stdout], [], [], 60)[0]
         assert "serving st-anna" in second.stdout.readline()
     finally:
         second.kill()

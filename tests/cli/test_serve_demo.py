@@ -27,7 +27,7 @@ def test_the_demo_prints_its_addresses_serves_them_and_cleans_up(tmp_path) -> No
         sent = httpx.post(addresses[0], data={"who": "patient-1"})
         assert sent.headers["location"] == "/"
         cookie = {"cookie": sent.headers["set-cookie"].partition(";")[0]}
-        looked = httpx.get(addresses[0].replace("/sign-in", "/my/looked"), headers=cookie, timeout=20).text
+        looked = httpx.get(addresses[0].replace("/sign-in", "/my/looked"), headers=cookie, timeout=60).text
         assert "proven" in looked
         assert any(tmp_path.iterdir())
     finally:

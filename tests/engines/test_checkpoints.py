@@ -232,6 +232,6 @@ def test_a_cosigner_that_meets_a_fork_ends_and_says_so(alone):
         alone.cosigning.offer(theirs.signed([(alpha, cosign(theirs, alpha, small.KEYS["alpha"].sign))]))
     cosigner = Cosigner(alone.owner, alone.cosigning, quiet=0.01)
     alone.send()
-    cosigner._thread.join(5)
+    cosigner._thread.join(60)
     assert cosigner.failed
     cosigner.close()

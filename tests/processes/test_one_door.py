@@ -34,6 +34,7 @@ def founded(folder: Path) -> dict[str, Member]:
     members = {first.id: first, **{name: member(folder, name, first, tls) for name in NAMES[1:]}}
     for one in members.values():
         one.environment["SALUS_CONSENSUS_LISTEN"] = f"127.0.0.1:{free_port()}"
+        one.environment["SALUS_ERASURES_FILE"] = str(folder / f"{one.id}.erasures")  # nobody else answers yet
     cards = [
         one.told(
             *("network", "card", "--name", one.id, "--roles", "provider", "--jurisdiction", "DE"),
@@ -224,7 +225,7 @@ def burnt_and_restored(folder: Path, lost: Member, inviting: Member) -> None:
     data, safe = lost.home / "data", folder / "safe"
     lost.told("backup", "make", str(folder / "backup"))
     safe.mkdir()
-    for name in ("keys.salus", "passphrase", "backup.keys", "vault.erasures"):
+    for name in ("keys.salus", "passphrase", "backup.keys"):
         shutil.copy(data / name, safe / name)
     lost.end()
     shutil.rmtree(data)
