@@ -38,6 +38,8 @@ class Payers(RuleBasedStateMachine):
         self.number = 0
         self.views: dict[str, dict[CellName, int]] = {}
         self.stands: dict[bytes, tuple[str, int, str]] = {}
+        self.told: dict[tuple[CellName, int], int] = {}
+        self.roots: dict[bytes, dict[CellName, int]] = {}
 
     @rule(payer=st.sampled_from(("med", "drug", "eye")))
     def reads(self, payer: str) -> None:
@@ -77,6 +79,16 @@ class Payers(RuleBasedStateMachine):
         assert self.book.take(payer, again) == "no-such-take"
         del self.stands[id_]
         self.views.pop(person, None)
+
+    @invariant()
+    def forks_nothing(self) -> None:
+        """What was ever told of a cell's number stands; a root proves one value of each cell, the same to every payer."""
+        for cell, history in self.book.cells.items():
+            assert [one.number for one in history] == list(range(1, len(history) + 1))
+            for one in history:
+                assert self.told.setdefault((cell, one.number), one.cents) == one.cents
+        values = {cell: self.book.value(cell) for cell in self.book.cells}
+        assert self.roots.setdefault(self.book.root(), values) == values
 
     @invariant()
     def holds(self) -> None:
