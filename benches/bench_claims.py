@@ -1,23 +1,35 @@
 """Four-line professional claims: validated to level 5, decided with trace, and the whole path of bytes to bytes.
 
-Limits of the same run: the Ed25519 verify rate of one core for decisions and for the path; splitting the same bytes
+Limits of the same run: pyx12 and oxedi on the same bytes; the Ed25519 verify rate of one core for decisions and for the path; splitting the same bytes
 into segments and elements for validation. Figures are per CPU second of one core.
 """
 
+import tempfile
 import time
+from pathlib import Path
 
 import msgspec
+import oxedi
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from salus.agreements.claims.alone import adjudicate
 from salus.agreements.claims.audit import audit
 from salus.agreements.claims.decide import decide
 from salus.agreements.claims.members import Members
+from salus.contracts.membership.port import Role
 from salus.interop.x12.claim import read_claim
-from salus.interop.x12.examine import UnitSeen, examine
-from tests.agreements.claims.cases import JANE, MEMBERS, PLAN, RATES, SETTINGS, claim, facts, file_of, line
+from salus.interop.x12.envelope import interchange
+from salus.interop.x12.examine import SetSeen, UnitSeen, examine
+from salus.interop.x12.remittance import read_remittance, set_of
+from salus.node.claims import decide_claims, submit_claims
+from salus.node.claims.deciding import DecideClaims
+from salus.node.claims.submitting import SubmitClaims
+from salus.node.together import Clock, Founder, found_together
+from tests.agreements.claims.cases import ENDS, JANE, MEMBERS, PLAN, RATES, SETTINGS, STAMP, claim, facts, file_of, line
+from tests.interop.x12.oracles import pyx12_accepts
 
 CLAIMS = 2_000
+PATH = 800
 ROUNDS = 3
 PEOPLE = [msgspec.structs.replace(JANE, member=f"M{number}") for number in range(CLAIMS // 4)]
 COVERED = Members(
@@ -49,13 +61,66 @@ def run():
     path = _best(lambda: adjudicate([data], PLAN, [RATES], COVERED, SETTINGS), CLAIMS)
     paid = adjudicate([data], PLAN, [RATES], COVERED, SETTINGS).remittance
     audited = _best(lambda: audit([paid], [RATES], PLAN.cuts), CLAIMS)
+    remittance = next(_remittances(paid))
+    written = _best(lambda: _written_and_checked(remittance), CLAIMS)
     return [
+        _figure("claims: validated, against pyx12", validated, _pyx12(claims), 25),
+        _figure(
+            "claims: 835 written and checked, against oxedi", written, _best(lambda: oxedi.parse(paid), CLAIMS), 0.1
+        ),
+        _figure("claims: a payer's whole path, EOBs sealed and anchored", _payer(claims), verify, 0.15),
         _figure("claims: 837P validated to level 5", validated, split),
         _figure("claims: 837P validated and read into types", read, split),
         _figure("claims: decided with trace", decided, verify, 0.7),
         _figure("claims: 837 to 999, 277CA, 835, EOBs and page", path, verify),
         _figure("claims: 835 validated and audited", audited, split),
     ]
+
+
+def _pyx12(claims):
+    """Return what pyx12 validates, its maps loaded; it is too slow for all of them."""
+    some = file_of(*claims[:100])
+    pyx12_accepts(some)
+    start = time.process_time()
+    if pyx12_accepts(some) is not True:
+        raise ValueError("pyx12 refuses what is measured")
+    return 100 / (time.process_time() - start)
+
+
+def _remittances(paid):
+    for event in examine([paid], keep=True):
+        if isinstance(event, SetSeen):
+            yield read_remittance(event.root, event.head.delimiters.component)
+
+
+def _written_and_checked(remittance):
+    text = interchange(ENDS, STAMP, "HP", "005010X221A1", [set_of(remittance, "0001")])
+    for event in examine([text]):
+        if isinstance(event, UnitSeen | SetSeen) and event.findings:
+            raise ValueError("what was written does not balance")
+
+
+def _payer(claims):
+    """Return the rate from sealed 837s at the payer to 835s sent, on the embedded engine; sealing at the provider aside."""
+    founders = (Founder("cedar", "Cedar", (Role.PROVIDER,)), Founder("harbor", "Harbor", (Role.PAYER,)))
+    with tempfile.TemporaryDirectory() as folder:
+        together = found_together(Path(folder), founders, clock=Clock(lambda: 1_741_608_000_000))
+        try:
+            some = claims[:PATH]
+            submit_claims(together.nodes["cedar"], SubmitClaims(payer="harbor", file=file_of(*some)))
+            harbor = together.nodes["harbor"]
+            harbor.wait_for(together.owner.ledger.head().height)
+            together.transport.down.add("https://cedar.example")  # the provider's own work is not the payer's
+            json = msgspec.json.encode
+            request = DecideClaims(plan=json(PLAN), rates=json([RATES]), members=json(COVERED))
+            start = time.process_time()
+            done = decide_claims(harbor, request)
+            spent = time.process_time() - start
+            if done.remitted != len(some):
+                raise ValueError("not all were remitted")
+            return len(some) / spent
+        finally:
+            together.close()
 
 
 def _best(work, count):

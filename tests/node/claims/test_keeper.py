@@ -6,7 +6,7 @@ from pathlib import Path
 import msgspec
 import pytest
 
-from salus.agreements.claims.keeping import CellName, Entry
+from salus.agreements.claims.keeping import Amount, CellName, Entry, Take
 from salus.contracts.claims import port
 from salus.contracts.membership.port import Role
 from salus.core.encoding import decode, encode
@@ -15,10 +15,12 @@ from salus.node.claims import decide_claims, dossiers, keeper, list_cases, open_
 from salus.node.claims.deciding import DecideClaims, Inbox
 from salus.node.claims.exchange import read_decision
 from salus.node.claims.keeper import OpenYear, ShareYear
+from salus.node.claims.keeper_lines import disclosing, require_lines, subjects_of
 from salus.node.claims.listing import ListCases
 from salus.node.claims.submitting import SubmitClaims
-from salus.node.errors import Forbidden
+from salus.node.errors import Forbidden, Malformed
 from salus.node.together import Clock, Founder, Together, found_together
+from salus.vault.journal import Side
 from tests.agreements.claims.cases import MEMBERS, PAYER, PLAN, RATES, claim, file_of, line
 
 JSON = msgspec.json.encode
@@ -183,3 +185,46 @@ def test_a_member_that_is_no_payer_of_the_plan_learns_nothing(together: Together
     with pytest.raises(Forbidden, match=r"claims\.year"):
         handler("remedy", encode(keeper.AskCells(bytes(16), ("M1",))))
     assert cedar.desk.claim_states("said/") == []
+
+
+def test_what_names_a_patient_is_taken_only_with_its_line(together: Together) -> None:
+    harbor, remedy = together.nodes["harbor"], together.nodes["remedy"]
+    send(together, "remedy", claim(line(1, "G0404", 30000)))
+    run(together, "remedy")
+    person = DEDUCTIBLE.holder
+    asker = remedy.vault.open_link("urn:payer:REMEDY1", person)
+    told = [one.disclosure for one in remedy.vault.lines(Side.CUSTODIAN, asker) if one.disclosure.member == "harbor"]
+    assert [one.what for one in told] == [("Accumulators 1",)] * 2  # the cells asked for, the take
+    before, year = kept(together), _years(together)[0]
+    handlers = keeper.handlers(harbor)
+
+    bare = keeper.AskCells(year, (person, "M1"))
+    with pytest.raises(Forbidden, match=r"delivery\.undisclosed"):
+        handlers[keeper.CELLS]("remedy", encode(bare))
+    ((_, kept_, _),) = dossiers.kept_cases(remedy, payer_side=True)
+    amount = Amount(DEDUCTIBLE, 100)
+    takes = keeper.AskTakes(year, (Take(bytes(16), b"", (amount,), (amount,)),))
+    with pytest.raises(Forbidden, match=r"delivery\.undisclosed"):
+        handlers[keeper.TAKES]("remedy", encode(takes))
+    with disclosing(remedy, "harbor", "REMEDY1", (person,), bare) as lines:
+        settle(together)
+    with pytest.raises(Malformed, match=r"delivery\.disclosure"):  # the line is about another request
+        handlers[keeper.TAKES]("remedy", encode(msgspec.structs.replace(takes, lines=lines)))
+    assert kept(together) == before
+    assert kept_.last.taken
+
+    answered = decode(
+        encode(handlers[keeper.CELLS]("remedy", encode(msgspec.structs.replace(bare, lines=lines)))), keeper.CellsTold
+    )
+    settle(together)
+    link = harbor.vault.open_link("urn:payer:HARBOR1", person)
+    told = [one.disclosure for one in harbor.vault.lines(Side.CUSTODIAN, link) if one.disclosure.member == "remedy"]
+    assert told[-1].what == ("Accumulators 1",)
+    holders = [one.name.holder for one in answered.cells]
+    require_lines(remedy, "harbor", answered, answered.lines, holders)
+    with pytest.raises(Forbidden, match=r"delivery\.undisclosed"):
+        require_lines(remedy, "harbor", answered, (), holders)
+
+
+def test_a_family_is_owed_a_line_where_no_person_of_it_is_named() -> None:
+    assert subjects_of(["M1", "M1|19800101|JANE", "M2", "M2"]) == ["M1|19800101|JANE", "M2"]

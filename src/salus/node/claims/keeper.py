@@ -5,9 +5,11 @@ claims share-year   another payer of the plan says who keeps it; from then on it
 /exchange/claims/cells   the cells of persons and families, each signed, with its path under the newest root
 /exchange/claims/takes   takes of decided claims: each carried out whole or not at all
 /exchange/claims/settle  takes that an 835 paid
+
+Requests and answers that name patients show, for each, a line of their sender that was committed before (ADR 248).
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import Annotated, Final, Protocol, TypeVar
 
 import msgspec
@@ -31,7 +33,9 @@ from salus.core.encoding import MalformedBytes, Value, decode, encode
 from salus.core.proof import ed25519
 from salus.core.proof.statemap import MapProof
 from salus.node.claims import documents
+from salus.node.claims.keeper_lines import disclosing, holders_in, require_lines
 from salus.node.errors import Forbidden, Malformed, NotFound
+from salus.node.exchange.disclosed import Disclosed
 from salus.node.exchange.wire import Handler
 from salus.node.member import MemberNode
 from salus.node.usecase import OPERATOR, Message, use_case
@@ -50,6 +54,8 @@ class KeptYear(Value, frozen=True):
     secret: bytes
     payers: tuple[str, ...]
     limits: tuple[tuple[str, str, str, int], ...]
+    payer: str
+    """The keeper's identifier in claims: whose number a holder has."""
 
 
 class SharedYear(Value, frozen=True):
@@ -64,6 +70,8 @@ class AskCells(Value, frozen=True):
 
     year: bytes
     holders: tuple[str, ...]
+    lines: tuple[Disclosed, ...] = ()
+    """The asker's lines that disclose whom it asks about."""
 
 
 class CellTold(Value, frozen=True):
@@ -81,6 +89,8 @@ class CellsTold(Value, frozen=True):
 
     height: int
     cells: tuple[CellTold, ...]
+    lines: tuple[Disclosed, ...] = ()
+    """The keeper's lines that disclose what is told."""
 
 
 class AskTakes(Value, frozen=True):
@@ -88,6 +98,8 @@ class AskTakes(Value, frozen=True):
 
     year: bytes
     takes: tuple[Take, ...]
+    lines: tuple[Disclosed, ...] = ()
+    """The asker's lines that disclose whose takes these are."""
 
 
 class Verdicts(Value, frozen=True):
@@ -164,7 +176,9 @@ def open_year(node: MemberNode, request: OpenYear) -> YearOpened:
     for payer in request.payers:
         node.keys_of(payer)
     limits = tuple((*key, cents) for key, cents in sorted(limits_of(plan).items()))
-    year = KeptYear(node.entropy(16), node.entropy(32), tuple(sorted({*request.payers, node.member})), limits)
+    year = KeptYear(
+        node.entropy(16), node.entropy(32), tuple(sorted({*request.payers, node.member})), limits, plan.payer
+    )
     node.submitter.submit(port.OpenPlanYear(year.year, _book(node, year).root()))
     node.desk.keep_claims([], [(f"keep/{name}", encode(year)), (f"kept/{year.year.hex()}", name.encode())])
     return YearOpened(year=year.year.hex())
@@ -192,7 +206,7 @@ def accumulators_of(node: MemberNode, plan: Plan) -> Accumulators | None:
     if kept:
         return _Own(node, decode(kept, KeptYear))
     shared = node.desk.claim_state(f"share/{_named(plan)}")
-    return _Remote(node, decode(shared, SharedYear)) if shared else None
+    return _Remote(node, decode(shared, SharedYear), plan.payer) if shared else None
 
 
 class _Own:
@@ -218,14 +232,21 @@ class _Own:
 class _Remote:
     """A keeper at another member. What it signs is kept: another value for the same number is a proof of a fork."""
 
-    def __init__(self, node: MemberNode, year: SharedYear) -> None:
-        self._node, self._year = node, year
+    def __init__(self, node: MemberNode, year: SharedYear, payer: str) -> None:
+        self._node, self._year, self._payer = node, year, payer
+
+    def _ask(self, path: str, asked: AskCells | AskTakes, holders: Iterable[str], kind: type[V]) -> V:
+        """Ask the keeper; that it is told of these patients is committed before."""
+        node, keeper = self._node, self._year.keeper
+        with disclosing(node, keeper, self._payer, holders, asked) as lines:
+            return node.peers.ask(keeper, path, msgspec.structs.replace(asked, lines=lines), kind)
 
     def cells(self, holders: Sequence[str]) -> list[tuple[CellName, int]]:
         """Return what each cell of the holders has taken; refuse what is not signed, not proven, or a fork."""
         node = self._node
-        told = node.peers.ask(self._year.keeper, CELLS, AskCells(self._year.year, tuple(holders)), CellsTold)
+        told = self._ask(CELLS, AskCells(self._year.year, tuple(holders)), holders, CellsTold)
         node.wait_for(told.height)
+        require_lines(node, self._year.keeper, told, told.lines, [one.name.holder for one in told.cells])
         row = port.plan_year(node.ledger.read(told.height), self._year.year)
         key = node.keys_of(self._year.keeper).signing_key
         kept: list[tuple[str, bytes]] = []
@@ -249,7 +270,7 @@ class _Remote:
     def take(self, takes: Sequence[Take]) -> list[Verdict]:
         """Have takes carried out."""
         asked = AskTakes(self._year.year, tuple(takes))
-        answered = self._node.peers.ask(self._year.keeper, TAKES, asked, Verdicts).verdicts
+        answered = self._ask(TAKES, asked, holders_in(takes), Verdicts).verdicts
         if len(answered) != len(takes):
             raise Forbidden("claims.takes", "the keeper answered other takes", got=self._year.keeper)
         return list(answered)
@@ -320,6 +341,7 @@ def _answer_cells(node: MemberNode, sender: str, body: bytes) -> CellsTold:
     if len(asked.holders) > MAX_HOLDERS:
         raise Malformed("claims.holders", "too many at once", expected=f"at most {MAX_HOLDERS}")
     year = _year_of(node, asked.year, sender)
+    require_lines(node, sender, asked, asked.lines, asked.holders)
     with node.anchoring:
         book = _book(node, year)
         _advance(node, year, book)
@@ -332,12 +354,16 @@ def _answer_cells(node: MemberNode, sender: str, body: bytes) -> CellsTold:
         said = Statement(year.year, book.path(name), last.number, last.cents)
         said = msgspec.structs.replace(said, signature=node.signing_key.sign(said.signed()))
         told.append(CellTold(name, said, book.salt(name), proof.siblings, proof.found))
-    return CellsTold(height, tuple(told))
+    cells = CellsTold(height, tuple(told))
+    with disclosing(node, sender, year.payer, [one.name.holder for one in told], cells) as lines:
+        return msgspec.structs.replace(cells, lines=lines)
 
 
 def _answer_takes(node: MemberNode, sender: str, body: bytes) -> Verdicts:
     asked = _read(body, AskTakes)
-    return Verdicts(tuple(_take(node, _year_of(node, asked.year, sender), sender, asked.takes)))
+    year = _year_of(node, asked.year, sender)
+    require_lines(node, sender, asked, asked.lines, holders_in(asked.takes))
+    return Verdicts(tuple(_take(node, year, sender, asked.takes)))
 
 
 def _answer_settle(node: MemberNode, sender: str, body: bytes) -> Settled:
