@@ -219,6 +219,12 @@ CANARIES: Mapping[str, Callable[[str], dict[str, Any]]] = {
     "trial.assess": lambda word: {"case": LINK, "assessment": word},
     "trial.audit": lambda _: {"study": LINK},
     "trial.clock": lambda word: {"study": LINK, "kind": "15-days", "event": word},
+    "trial.ask-opening": lambda word: {"study": LINK, "kind": word, "reason": "safety-report", "enrolment": GRANT},
+    "trial.openings": lambda _: {"study": LINK},
+    "trial.agree": lambda _: {"case": LINK},
+    "trial.opened": lambda _: {"case": LINK},
+    "trial.unlock": lambda word: {"study": LINK, "reason": word},
+    "trial.look": lambda word: {"study": LINK, "number": 1, "step": "cut", "evidence": word},
     "trial.offer": lambda word: {"study": LINK, "options": [word]},
     "trial.payments": lambda _: {"study": LINK},
     "trial.rehearse": lambda word: {

@@ -4511,6 +4511,23 @@ class ActDrafted(msgspec.Struct, frozen=True, kw_only=True):
     """The act's bytes, hexadecimal."""
 
 
+class AgreeToOpening(msgspec.Struct, frozen=True, kw_only=True):
+    """The opening that a trustee agrees to."""
+
+    case: str
+    """Id in the register."""
+
+
+class OpeningAgreed(msgspec.Struct, frozen=True, kw_only=True):
+    """What stands after it."""
+
+    status: str
+    """requested while trustees are missing, then opened."""
+
+    agreed: int
+    """Trustees that agreed."""
+
+
 class AmendTrial(msgspec.Struct, frozen=True, kw_only=True):
     """A new version of the definition."""
 
@@ -4541,6 +4558,38 @@ class TrialAmended(msgspec.Struct, frozen=True, kw_only=True):
 
     after_unblinding: bool
     """Whether outcomes or analysis changed after an opening."""
+
+
+class AskOpening(msgspec.Struct, frozen=True, kw_only=True):
+    """Whose arm is to be known, and why."""
+
+    study: str
+    """Id of the study."""
+
+    kind: str
+    """susar (regulator, ethics board), board (safety board), agreed (any party), inadvertent (somebody learned an arm by mishap)."""
+
+    reason: str
+    """One of error, other, overdose, planned-look, pregnancy, safety-report, treatment."""
+
+    enrolment: str = ''
+    """The enrolment, or:"""
+
+    subject: str = ''
+    """the participant at this site."""
+
+
+class OpeningAsked(msgspec.Struct, frozen=True, kw_only=True):
+    """The register shows that it is asked for."""
+
+    case: str
+    """Id in the register."""
+
+    status: str
+    """requested, or opened for a mishap."""
+
+    needed: int
+    """Trustees that must agree."""
 
 
 class Assess(msgspec.Struct, frozen=True, kw_only=True):
@@ -4855,6 +4904,35 @@ class TrialLocked(msgspec.Struct, frozen=True, kw_only=True):
     """Visits that no investigator signed; they are locked as such."""
 
 
+class StepTrialLook(msgspec.Struct, frozen=True, kw_only=True):
+    """A step of an interim look."""
+
+    study: str
+    """Id of the study."""
+
+    number: int
+    """The look."""
+
+    step: str
+    """cut, continue, modify, stop, follow, not-follow."""
+
+    evidence: str = ''
+    """Advice or answer; only a commitment is public."""
+
+
+class TrialLookStepped(msgspec.Struct, frozen=True, kw_only=True):
+    """The look as it stands, with what was signed of it before the first participant."""
+
+    status: str
+    """Its status."""
+
+    data: str
+    """Root of the data cut."""
+
+    planned: str
+    """Fraction, boundary of z, cumulative alpha."""
+
+
 class OfferTrial(msgspec.Struct, frozen=True, kw_only=True):
     """What is offered to a participant at this site."""
 
@@ -4876,6 +4954,40 @@ class TrialOffered(msgspec.Struct, frozen=True, kw_only=True):
 
     form: str
     """Digest of the form that it is a consent to."""
+
+
+class ReadOpening(msgspec.Struct, frozen=True, kw_only=True):
+    """An opening that this member asked for."""
+
+    case: str
+    """Id in the register."""
+
+
+class OpeningRead(msgspec.Struct, frozen=True, kw_only=True):
+    """One participant's arm and kit. No other follows from it."""
+
+    arm: str
+    """Id of the arm."""
+
+    kit: str
+    """The kit."""
+
+    wrong: tuple[str, ...]
+    """Trustees whose signatures do not hold."""
+
+
+class ListOpenings(msgspec.Struct, frozen=True, kw_only=True):
+    """The study whose openings this member is asked to agree to."""
+
+    study: str
+    """Id of the study."""
+
+
+class OpeningsListed(msgspec.Struct, frozen=True, kw_only=True):
+    """What waits for this trustee."""
+
+    openings: tuple[str, ...]
+    """Case, kind, reason, who asks, enrolment."""
 
 
 class CompareOutcomes(msgspec.Struct, frozen=True, kw_only=True):
@@ -5262,6 +5374,26 @@ class Unblinded(msgspec.Struct, frozen=True, kw_only=True):
 
     deferred: bool
     """Whether the ledger was away and learns of it later."""
+
+
+class UnlockTrial(msgspec.Struct, frozen=True, kw_only=True):
+    """The study whose data is to be unlocked, and why."""
+
+    study: str
+    """Id of the study."""
+
+    reason: str
+    """Why; only a commitment is public."""
+
+
+class TrialUnlocked(msgspec.Struct, frozen=True, kw_only=True):
+    """The lock as it stands: the second party to ask unlocks it."""
+
+    status: str
+    """locked or unlocked."""
+
+    asked: int
+    """Parties that asked."""
 
 
 class WithdrawConsent(msgspec.Struct, frozen=True, kw_only=True):
@@ -6199,9 +6331,17 @@ class TrialCases:
         """Draft the next act of a chain, for a person to sign with their own key. For: operator."""
         return self._connection.ask('/api/trial/act', request, ActDrafted)
 
+    def agree(self, request: AgreeToOpening) -> OpeningAgreed:
+        """Agree, as a trustee, to open one allocation. Committed first; then this one's partial signature goes to who asked. For: operator."""
+        return self._connection.ask('/api/trial/agree', request, OpeningAgreed)
+
     def amend(self, request: AmendTrial) -> TrialAmended:
         """Propose an amendment as the sponsor, and send it to every party and site. For: operator."""
         return self._connection.ask('/api/trial/amend', request, TrialAmended)
+
+    def ask_opening(self, request: AskOpening) -> OpeningAsked:
+        """Ask the trustees to open one allocation, or enter a mishap. The register shows it before anybody agrees. For: operator."""
+        return self._connection.ask('/api/trial/ask-opening', request, OpeningAsked)
 
     def assess(self, request: Assess) -> Assessed:
         """Say, as the sponsor, that an opening was assessed. For: operator."""
@@ -6251,9 +6391,21 @@ class TrialCases:
         """Propose a lock as the statistician: one root over the rows that all chains tell, sent to those who sign it. For: operator."""
         return self._connection.ask('/api/trial/lock', request, TrialLocked)
 
+    def look(self, request: StepTrialLook) -> TrialLookStepped:
+        """Take a step of an interim look. The cut's root is over the rows known here, as a lock's would be. For: operator."""
+        return self._connection.ask('/api/trial/look', request, TrialLookStepped)
+
     def offer(self, request: OfferTrial) -> TrialOffered:
         """Offer a trial to a participant's wallet, under the form of consent in force at this site. For: operator."""
         return self._connection.ask('/api/trial/offer', request, TrialOffered)
+
+    def opened(self, request: ReadOpening) -> OpeningRead:
+        """Open the one allocation that enough trustees agreed to open. Who sent a wrong signature is named. For: operator."""
+        return self._connection.ask('/api/trial/opened', request, OpeningRead)
+
+    def openings(self, request: ListOpenings) -> OpeningsListed:
+        """List the openings that this trustee is asked to agree to. For: operator."""
+        return self._connection.ask('/api/trial/openings', request, OpeningsListed)
 
     def outcomes(self, request: CompareOutcomes) -> OutcomesCompared:
         """Hold a report's outcomes against those registered before the first visit: as specified, changed, missing, added. For: operator."""
@@ -6326,6 +6478,10 @@ class TrialCases:
     def unblind(self, request: Unblind) -> Unblinded:
         """Learn one participant's arm in an emergency. The register shows it; the sponsor assesses it. For: operator."""
         return self._connection.ask('/api/trial/unblind', request, Unblinded)
+
+    def unlock(self, request: UnlockTrial) -> TrialUnlocked:
+        """Ask to unlock the data; the second party to ask does. What is locked next has the next number. For: operator."""
+        return self._connection.ask('/api/trial/unlock', request, TrialUnlocked)
 
     def withdraw(self, request: WithdrawConsent) -> ConsentWithdrawn:
         """End a consent on paper on the ledger: nothing is sent from that block on. The act `withdraw` says from what. For: operator."""

@@ -52,7 +52,7 @@ from salus.node.research import wire as research_wire
 from salus.node.supply import exchange as supply_exchange
 from salus.node.supply import takers as supply_takers
 from salus.node.trials import exchange as trials_exchange
-from salus.node.trials import unblinding
+from salus.node.trials import openings, unblinding
 from salus.vault.backup import DayKeys
 from salus.vault.errors import RestoreRefused
 from salus.vault.keystore import Keys, load_credential, load_keystore
@@ -282,6 +282,7 @@ def assemble(config: Config, keys: Keys, on: OnLedger, ports: Ports, folder: Pat
     handlers[emergency.PATH] = lambda sender, body: emergency.answer(node, sender, body)
     handlers.update(claims_keeper.handlers(node))
     handlers[unblinding.PATH] = unblinding.handler(node)
+    handlers[openings.PATH] = openings.handler(node)
     handlers.update(supply_exchange.handlers(node))
     handlers.update(confirming.handlers(node))
     handlers[delivery.PATH] = lambda sender, body: delivery.take(node, TAKERS, sender, body)

@@ -4,7 +4,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from salus.node.demo.trial_scene import FOUNDERS, Scene, opened
+from salus.node.demo.trial_scene import FOUNDERS, PARTIES, Scene, opened
 from salus.node.errors import Forbidden
 from salus.node.trials import take_consent
 from salus.node.trials.conducting import TakeConsent
@@ -17,7 +17,7 @@ def scene(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Scene]:
     """A trial that is registered and open at one site, with three trustees of whom two draw."""
     with opened(tmp_path_factory.mktemp("trial"), SMALL) as opened_:
         opened_.sites, opened_.trustees, opened_.threshold = ("north",), ("authority", "ethics", "statistics"), 2
-        made = opened_.commit(opened_.deal())
+        made = opened_.commit(opened_.deal(), [*PARTIES, "BOARD=authority"])
         assert made.labels == ()
         assert opened_.sign_all(made.waiting) == "committed"
         opened_.step("ethics", "approve")

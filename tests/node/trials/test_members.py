@@ -33,11 +33,22 @@ from salus.node.trials import (
     sign_lock,
     sign_trial,
     start_clock,
+    step_look,
     take_consent,
     unblind,
+    unlock_trial,
     withdraw_consent,
 )
-from salus.node.trials.closing import AuditDraws, CompareOutcomes, LockTrial, PostResult, PublishDraws, ShowRegistry
+from salus.node.trials.closing import (
+    AuditDraws,
+    CompareOutcomes,
+    LockTrial,
+    PostResult,
+    PublishDraws,
+    ShowRegistry,
+    StepTrialLook,
+    UnlockTrial,
+)
 from salus.node.trials.conducting import DraftAct, ListTasks, TakeConsent, WithdrawConsent, kit_of
 from salus.node.trials.drawing import check_evidence
 from salus.node.trials.duties import ListPayments, MeetSafetyClock, StartSafetyClock
@@ -338,11 +349,31 @@ def test_an_amendment_is_adopted_and_the_lock_the_draws_and_the_report_follow(sc
     scene.send("north")
     tasks = list_tasks(scene.node("statistics"), ListTasks(study=scene.id))
     assert not tasks.verdicts
+    for member, step, status in (
+        ("statistics", "cut", "cut"),
+        ("authority", "continue", "continue"),
+        ("sponsor", "follow", "followed"),
+    ):
+        assert step_look(scene.node(member), StepTrialLook(study=scene.id, number=1, step=step)).status == status
+    with pytest.raises(Refused, match=r"trials\.NO_SUCH_CASE"):  # one look more than was signed
+        step_look(scene.node("statistics"), StepTrialLook(study=scene.id, number=2, step="cut"))
+    with pytest.raises(Malformed, match=r"trials\.step"):
+        step_look(scene.node("statistics"), StepTrialLook(study=scene.id, number=1, step="peek"))
     for member, step in (("sponsor", "close-recruitment"), ("sponsor", "last-visit"), ("sponsor", "clean")):
         scene.step(member, step)
     scene.step("statistics", "soft-lock")
     lock = LockTrial(study=scene.id)
     assert lock_trial(scene.node("statistics"), lock).status == "proposed"
+    sign_lock(scene.node("sponsor"), lock)
+    assert sign_lock(scene.node("north"), lock).status == "locked"
+    asking = UnlockTrial(study=scene.id, reason="a form was missed")
+    assert unlock_trial(scene.node("sponsor"), asking).status == "locked"
+    with pytest.raises(Refused, match=r"trials\.ALREADY_SIGNED"):
+        unlock_trial(scene.node("sponsor"), asking)
+    assert unlock_trial(scene.node("statistics"), asking).asked == 2
+    if show_trial(scene.node("sponsor"), ShowTrial(study=scene.id)).status != "soft_lock":
+        scene.step("statistics", "soft-lock")
+    lock_trial(scene.node("statistics"), lock)
     sign_lock(scene.node("sponsor"), lock)
     assert sign_lock(scene.node("north"), lock).status == "locked"
     subject = next(key[16:].hex() for key, _ in kept(scene.node("north"), Subject, scene.study))

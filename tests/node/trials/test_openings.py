@@ -1,24 +1,64 @@
-"""Consents by the participant's own wallet, and signatures under a credential renewed just before."""
+"""Consents by the participant's own wallet, signatures under a fresh credential, openings by trustees, and thieves."""
 
 import base64
+from pathlib import Path
 
 import pytest
 from msgspec import structs
 
+from salus.agreements.threshold import interpolate
+from salus.agreements.trials.allocation import open_allocation
 from salus.agreements.trials.consenting import TrialPart
+from salus.agreements.trials.draws import DrawRefused
 from salus.contracts.consent import port as consent_port
 from salus.contracts.trials import port
 from salus.core.encoding import decode, encode
-from salus.node.demo.trial_scene import Scene, sample
-from salus.node.errors import EdgeError, Forbidden, Malformed, Unauthenticated
+from salus.node.demo.trial_scene import PARTIES, Scene, sample
+from salus.node.errors import EdgeError, Forbidden, Malformed, NotFound, Refused, Unauthenticated
+from salus.node.exchange.delivery import deliver_due
 from salus.node.exchange.wire import RemoteRefusal
-from salus.node.trials import list_tasks, offer_trial, withdraw_consent
+from salus.node.trials import (
+    agree_to_opening,
+    ask_opening,
+    assess,
+    list_openings,
+    list_tasks,
+    offer_trial,
+    read_opening,
+    show_trial,
+    withdraw_consent,
+)
 from salus.node.trials.conducting import ListTasks, WithdrawConsent
 from salus.node.trials.drawing import check_evidence
-from salus.node.trials.kept import Subject, Superseded, kept, one
+from salus.node.trials.founding import ShowTrial
+from salus.node.trials.kept import (
+    KINDS,
+    AskedOpening,
+    Envelope,
+    OpeningPartial,
+    Subject,
+    Superseded,
+    Supply,
+    keep,
+    kept,
+    one,
+)
 from salus.node.trials.offering import Consent, Consented, OfferTrial, read_offer
+from salus.node.trials.openings import (
+    PATH,
+    AgreeToOpening,
+    AskCiphertext,
+    AskOpening,
+    CiphertextTold,
+    ListOpenings,
+    ReadOpening,
+)
+from salus.node.trials.unblinding import Assess
 from salus.node.wallet import trialling
 from salus.node.wallet.holder import Holder
+from tests.node.trials.test_members import taken
+
+PARTY_MEMBERS = {each.partition("=")[2] for each in PARTIES}
 
 
 def joined(scene: Scene, number: int) -> Holder:
@@ -147,6 +187,146 @@ def test_a_signature_is_under_a_credential_renewed_just_before(scene: Scene) -> 
         with pytest.raises(Unauthenticated):
             scene.say("north", subject, [said])
     assert scene.say("north", subject, [said]).acts == 5
+
+
+@pytest.fixture(scope="module")
+def allocated(scene: Scene) -> tuple[bytes, bytes]:
+    """Two enrolments with allocations."""
+    found = [scene.enrol("north", scene.screen("north", number), "under-65") for number in (140, 141)]
+    scene.work()
+    return found[0], found[1]
+
+
+def asked(scene: Scene, member: str, enrolment: bytes, kind: str = "susar") -> str:
+    request = AskOpening(study=scene.id, kind=kind, reason="safety-report", enrolment=enrolment.hex())
+    return ask_opening(scene.node(member), request).case
+
+
+def arm_of(scene: Scene, enrolment: bytes) -> tuple[str, str]:
+    envelope = one(scene.node("pharmacy-a"), Envelope, enrolment)
+    return ("arm-placebo", "arm-active")[envelope.arm], envelope.kit
+
+
+def test_two_of_three_trustees_open_one_allocation_for_the_regulator(
+    scene: Scene, allocated: tuple[bytes, bytes]
+) -> None:
+    enrolment, other = allocated
+    authority = scene.node("authority")
+    case = asked(scene, "authority", enrolment)
+    assert asked(scene, "authority", enrolment) == case
+    waiting = list_openings(scene.node("ethics"), ListOpenings(study=scene.id)).openings
+    assert [each.split(", ")[0] for each in waiting] == [case]
+    first = agree_to_opening(scene.node("ethics"), AgreeToOpening(case=case))
+    assert (first.status, first.agreed) == ("requested", 1)
+    with pytest.raises(Forbidden, match=r"trials\.not-opened"):
+        read_opening(authority, ReadOpening(case=case))
+    assert agree_to_opening(scene.node("statistics"), AgreeToOpening(case=case)).status == "opened"
+    told = read_opening(authority, ReadOpening(case=case))
+    assert ((told.arm, told.kit), told.wrong) == (arm_of(scene, enrolment), ())
+    row = port.opening(scene.node("sponsor").ledger.read(), bytes.fromhex(case))
+    assert row is not None
+    assert enrolment not in encode(row)
+    partials = {each.trustee: each.seal for _, each in kept(authority, OpeningPartial, bytes.fromhex(case))}
+    ciphertext = one(scene.node("pharmacy-a"), Envelope, other).ciphertext
+    with pytest.raises(DrawRefused):
+        open_allocation(other, ciphertext, interpolate(partials))
+    for member in ("sponsor", "north", "ethics"):
+        with pytest.raises((Forbidden, NotFound)):
+            read_opening(scene.node(member), ReadOpening(case=case))
+    shown = show_trial(scene.node("sponsor"), ShowTrial(study=scene.id)).openings
+    assert "susar, safety_report, opened, authority" in shown
+    assert assess(scene.node("sponsor"), Assess(case=case, assessment="sound")).status == "assessed"
+
+
+def test_an_opening_goes_on_where_it_stopped_and_none_is_opened_twice(
+    scene: Scene, allocated: tuple[bytes, bytes]
+) -> None:
+    enrolment, authority, ethics = allocated[1], scene.node("authority"), scene.node("ethics")
+    lost = AskedOpening(scene.study, b"c" * 16, enrolment, bytes(32), int(port.Kind.BOARD), "authority", 0)
+    keep(authority, lost.case, lost)  # killed before the ledger heard of it
+    case = asked(scene, "authority", enrolment, "board")
+    assert case == lost.case.hex()
+    scene.node("ethics").submitter.submit(port.GrantOpening(lost.case, 2))  # killed before its signature was sent
+    assert not list(kept(authority, OpeningPartial, lost.case))
+    assert agree_to_opening(ethics, AgreeToOpening(case=case)).agreed == 1
+    assert agree_to_opening(ethics, AgreeToOpening(case=case)).agreed == 1
+    assert len(list(kept(authority, OpeningPartial, lost.case))) == 1
+    scene.together.transport.down.add("https://authority.example")
+    assert agree_to_opening(scene.node("statistics"), AgreeToOpening(case=case)).status == "opened"
+    with pytest.raises(NotFound, match=r"trials\.partials"):
+        read_opening(authority, ReadOpening(case=case))
+    scene.together.transport.down.clear()
+    scene.together.clock.advance(3_600_000)
+    deliver_due(scene.node("statistics"))
+    told = read_opening(authority, ReadOpening(case=case))
+    assert (told.arm, told.kit) == arm_of(scene, enrolment)
+    rows = [row for _, row in port.openings(authority.ledger.read(), scene.study) if row.kind is port.Kind.BOARD]
+    assert len(rows) == 1
+
+
+def test_attack_openings_by_who_may_not_and_signatures_that_do_not_hold(
+    scene: Scene, allocated: tuple[bytes, bytes]
+) -> None:
+    enrolment, other = allocated
+    with pytest.raises(Refused, match=r"trials\.NOT_PARTY"):
+        asked(scene, "sponsor", enrolment)
+    with pytest.raises(NotFound, match=r"trials\.not-allocated"):
+        asked(scene, "authority", bytes(32))
+    with pytest.raises(Malformed):
+        asked(scene, "authority", enrolment, "curiosity")
+    with pytest.raises(Malformed, match=r"trials\.enrolment"):
+        ask_opening(scene.node("north"), AskOpening(study=scene.id, kind="agreed", reason="other"))
+    case = bytes.fromhex(asked(scene, "ethics", enrolment, "agreed"))
+    sound = one(scene.node("statistics"), AskedOpening, case)
+    swapped = structs.replace(sound, enrolment=other)
+    with pytest.raises(Malformed, match=r"trials\.other-opening"):
+        taken(scene, "ethics", "statistics", "opening", swapped)
+    with pytest.raises(Forbidden, match=r"trials\.sender"):
+        taken(scene, "sponsor", "statistics", "opening", sound)
+    keep(scene.node("statistics"), case, swapped)
+    with pytest.raises(Forbidden, match=r"trials\.other-opening"):
+        agree_to_opening(scene.node("statistics"), AgreeToOpening(case=case.hex()))
+    keep(scene.node("statistics"), case, sound)
+    height = scene.node("ethics").ledger.head().height
+    early = OpeningPartial(case, 3, height, bytes(48))
+    with pytest.raises(Malformed, match=r"trials\.no-event"):
+        taken(scene, "statistics", "ethics", "partial", early)
+    agree_to_opening(scene.node("statistics"), AgreeToOpening(case=case.hex()))
+    with pytest.raises(Forbidden, match=r"trials\.sender"):
+        taken(scene, "sponsor", "ethics", "partial", early)
+    taken(scene, "statistics", "ethics", "partial", early)  # its own trustee sends a wrong one
+    agree_to_opening(scene.node("authority"), AgreeToOpening(case=case.hex()))
+    with pytest.raises(NotFound, match="statistics"):
+        read_opening(scene.node("ethics"), ReadOpening(case=case.hex()))
+    agree_to_opening(scene.node("statistics"), AgreeToOpening(case=case.hex()))
+    assert read_opening(scene.node("ethics"), ReadOpening(case=case.hex())).wrong == ()
+    mishap = AskOpening(study=scene.id, kind="inadvertent", reason="error", enrolment=enrolment.hex())
+    assert ask_opening(scene.node("north"), mishap).status == "opened"
+    ask = AskCiphertext(enrolment)
+    outsider = next((name for name in scene.together.nodes if name not in {"north", *PARTY_MEMBERS}), "")
+    assert outsider == ""
+    with pytest.raises(RemoteRefusal):
+        scene.node("sponsor").peers.ask("pharmacy-a", PATH, AskCiphertext(bytes(32)), CiphertextTold)
+    assert scene.node("sponsor").peers.ask("pharmacy-a", PATH, ask, CiphertextTold).ciphertext
+
+
+def test_attack_a_thief_with_all_files_but_the_dispensers_learns_no_arm(
+    scene: Scene, allocated: tuple[bytes, bytes]
+) -> None:
+    """Everything that the other members keep, opened with their own keys, and the raw bytes of their folders."""
+    for enrolment in allocated:
+        envelope = one(scene.node("pharmacy-a"), Envelope, enrolment)
+        for member, node in scene.together.nodes.items():
+            if member.startswith("pharmacy"):
+                continue
+            values = [value for kind in KINDS.values() for _, value in kept(node, kind)]
+            assert not any(isinstance(value, Envelope | Supply) for value in values)
+            secret = (envelope.draw, envelope.seal, envelope.ciphertext)
+            assert not any(piece in encode(value) for value in values for piece in secret)
+            folder = Path(node.config.data)
+            raw = b"".join(path.read_bytes() for path in folder.rglob("*") if path.is_file())
+            assert not any(piece in raw for piece in secret)
+            assert len(raw) > 100_000
 
 
 def test_a_newer_form_supersedes_the_consent_before_and_overwrites_nothing(scene: Scene) -> None:

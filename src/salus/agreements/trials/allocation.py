@@ -87,6 +87,26 @@ def combined(
     return signed, {}
 
 
+def sealed_by(
+    place: Place, partials: Mapping[int, bytes], shares: Mapping[int, bytes], threshold: int
+) -> tuple[bytes, dict[int, str]]:
+    """Return the seal's signature from partials of it alone, or empty if too few hold, and whose do not, with why."""
+    sound: dict[int, bytes] = {}
+    wrong: dict[int, str] = {}
+    for trustee, seal in sorted(partials.items()):
+        try:
+            if trustee not in shares:
+                raise ThresholdRefused("no such trustee", trustee)
+            verify(shares[trustee], place.seal, seal, trustee=trustee)
+        except ThresholdRefused as refused:
+            wrong[trustee] = str(refused)
+        else:
+            sound[trustee] = seal
+    if len(sound) < threshold:
+        return b"", wrong
+    return interpolate(dict(sorted(sound.items())[:threshold])), wrong
+
+
 def _of(partials: Mapping[int, Partials]) -> Signed:
     return Signed(
         interpolate({trustee: one.draw for trustee, one in partials.items()}),

@@ -10,7 +10,9 @@ from salus.node.demo.trial_scene import DAY, SIZE_KEY, SIZES, Said, Scene, day_o
 from salus.node.demo.trial_story import Story, anchor_all, visit_all
 from salus.node.errors import EdgeError
 from salus.node.trials import (
+    agree_to_opening,
     amend_trial,
+    ask_opening,
     assess,
     audit_draws,
     compare_outcomes,
@@ -20,6 +22,7 @@ from salus.node.trials import (
     meet_clock,
     post_result,
     publish_draws,
+    read_opening,
     show_registry,
     show_trial,
     sign_lock,
@@ -31,6 +34,7 @@ from salus.node.trials.conducting import ListTasks
 from salus.node.trials.duties import ListPayments, MeetSafetyClock, StartSafetyClock
 from salus.node.trials.founding import AmendTrial, ShowTrial
 from salus.node.trials.kept import Draws, Envelope, Rows, keep, kept, one
+from salus.node.trials.openings import AgreeToOpening, AskOpening, ReadOpening
 from salus.node.trials.sight import in_order, place_of
 from salus.node.trials.unblinding import Assess, Unblind
 
@@ -88,6 +92,7 @@ def _safety(telling: Telling, story: Story) -> None:
         step.holds("the sponsor's clock of 15 days is overdue, the site's was met", len(shown.overdue) == 1)
         late = meet_clock(scene.node("sponsor"), MeetSafetyClock(case=second.case, acknowledgement=b"authority"))
         step.holds("told too late stays late", late.status == "late")
+    _susar(telling, story)
     with telling.step("One emergency, one arm", "The register shows that it happened, not whose arm it was.") as step:
         told = unblind(scene.node(site), Unblind(study=scene.id, subject=subject, reason="treatment"))
         story.opening = told.case
@@ -113,6 +118,32 @@ def _safety(telling: Telling, story: Story) -> None:
         shown = show_trial(scene.node("ethics"), ShowTrial(study=scene.id))
         step.figure("flagged versions", ", ".join(map(str, shown.flagged)))
         step.holds("the amendment carries the flag", made.after_unblinding and made.number in shown.flagged)
+
+
+def _susar(telling: Telling, story: Story) -> None:
+    """Let the authority learn the arm of one participant by three of five trustees."""
+    scene = story.scene
+    with telling.step(
+        "A safety report opened for the authority",
+        "Three trustees open one seal; two open nothing; the sponsor stays blind.",
+    ) as step:
+        _, subject = story.subjects[2]
+        enrolment = story.enrolments[subject]
+        request = AskOpening(study=scene.id, kind="susar", reason="safety-report", enrolment=enrolment.hex())
+        with step.refused("the sponsor asks", EdgeError):
+            ask_opening(scene.node("sponsor"), request)
+        asked = ask_opening(scene.node("authority"), request)
+        agree = AgreeToOpening(case=asked.case)
+        for name in scene.trustees[1:3]:
+            agree_to_opening(scene.node(name), agree)
+        with step.refused("read after two of three agreed", EdgeError):
+            read_opening(scene.node("authority"), ReadOpening(case=asked.case))
+        agreed = agree_to_opening(scene.node(scene.trustees[3]), agree)
+        told = read_opening(scene.node("authority"), ReadOpening(case=asked.case))
+        step.figure("trustees that agreed", f"{agreed.agreed} of {len(scene.trustees)}")
+        step.holds("it is the participant's kit", told.kit == one(scene.node("pharmacy-a"), Envelope, enrolment).kit)
+        status = assess(scene.node("sponsor"), Assess(case=asked.case, assessment="reported")).status
+        step.holds("assessed by the sponsor, who learned no arm", status == "assessed")
 
 
 def _thief(telling: Telling, story: Story) -> None:

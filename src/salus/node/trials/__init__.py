@@ -9,6 +9,8 @@ from salus.node.trials.closing import (
     publish_draws,
     show_registry,
     sign_lock,
+    step_look,
+    unlock_trial,
 )
 from salus.node.trials.conducting import (
     do_work,
@@ -33,12 +35,15 @@ from salus.node.trials.founding import (
     step_trial,
 )
 from salus.node.trials.offering import offer_trial
+from salus.node.trials.openings import agree_to_opening, ask_opening, list_openings, read_opening
 from salus.node.trials.rehearsing import rehearse_trial
 from salus.node.trials.supplying import supply_trial
 from salus.node.trials.unblinding import assess, unblind
 
 __all__ = [
+    "agree_to_opening",
     "amend_trial",
+    "ask_opening",
     "assess",
     "audit_draws",
     "check_protocol",
@@ -51,6 +56,7 @@ __all__ = [
     "draft_act",
     "draft_trial",
     "enrol_subject",
+    "list_openings",
     "list_payments",
     "list_tasks",
     "lock_trial",
@@ -58,6 +64,7 @@ __all__ = [
     "offer_trial",
     "post_result",
     "publish_draws",
+    "read_opening",
     "record_acts",
     "rehearse_trial",
     "send_acts",
@@ -67,10 +74,12 @@ __all__ = [
     "sign_lock",
     "sign_trial",
     "start_clock",
+    "step_look",
     "step_site",
     "step_trial",
     "supply_trial",
     "take_consent",
     "unblind",
+    "unlock_trial",
     "withdraw_consent",
 ]

@@ -11,7 +11,7 @@ from salus.agreements.trials.outcomes import Registered, compare
 from salus.agreements.trials.terms import registered_outcomes, scheme_of
 from salus.contracts.trials import port
 from salus.core.proof.batch import batch_root
-from salus.core.proof.digest import digest
+from salus.core.proof.digest import digest, mac
 from salus.node.errors import Conflict, Malformed, NotFound
 from salus.node.member import MemberNode
 from salus.node.records.charts import moment
@@ -35,6 +35,41 @@ class TrialLocked(Message, frozen=True):
     rows: Annotated[int, Meta(description="Rows.")]
     status: Annotated[str, Meta(description="proposed or locked.")]
     unsigned: Annotated[int, Meta(description="Visits that no investigator signed; they are locked as such.")]
+
+
+class UnlockTrial(Message, frozen=True):
+    """The study whose data is to be unlocked, and why."""
+
+    study: STUDY
+    reason: Annotated[
+        str, Meta(min_length=1, max_length=2000, description="Why; only a commitment is public.", examples=["error"])
+    ]
+
+
+class TrialUnlocked(Message, frozen=True):
+    """The lock as it stands: the second party to ask unlocks it."""
+
+    status: Annotated[str, Meta(description="locked or unlocked.")]
+    asked: Annotated[int, Meta(description="Parties that asked.")]
+
+
+class StepTrialLook(Message, frozen=True):
+    """A step of an interim look."""
+
+    study: STUDY
+    number: Annotated[int, Meta(ge=1, le=65_535, description="The look.", examples=[1])]
+    step: Annotated[str, Meta(description="cut, continue, modify, stop, follow, not-follow.", examples=["cut"])]
+    evidence: Annotated[
+        str, Meta(max_length=4000, description="Advice or answer; only a commitment is public.", examples=[""])
+    ] = ""
+
+
+class TrialLookStepped(Message, frozen=True):
+    """The look as it stands, with what was signed of it before the first participant."""
+
+    status: Annotated[str, Meta(description="Its status.")]
+    data: Annotated[str, Meta(description="Root of the data cut.")]
+    planned: Annotated[str, Meta(description="Fraction, boundary of z, cumulative alpha.")]
 
 
 class PublishDraws(Message, frozen=True):
@@ -163,6 +198,39 @@ def sign_lock(node: MemberNode, request: LockTrial) -> TrialLocked:
     root = batch_root([digest("salus/v1/trial-row", row) for row in told.rows])
     node.submitter.submit(port.SignLock(study, root))
     return _locked(node, study, told.rows, found)
+
+
+@use_case("trial.unlock", who=OPERATOR)
+def unlock_trial(node: MemberNode, request: UnlockTrial) -> TrialUnlocked:
+    """Ask to unlock the data; the second party to ask does. What is locked next has the next number."""
+    study = bytes.fromhex(request.study)
+    reason = mac(node.entropy(32), "salus/v1/trial-unlock", request.reason.encode())
+    node.submitter.submit(port.Unlock(study, reason))
+    row, _ = study_of(node, study)
+    lock = port.lock(node.ledger.read(), study, row.locks)
+    if lock is None:
+        raise NotFound("trials.no-lock", "the study has no lock")
+    return TrialUnlocked(status=lock.status.name.lower(), asked=len(lock.unlocking))
+
+
+@use_case("trial.look", who=OPERATOR)
+def step_look(node: MemberNode, request: StepTrialLook) -> TrialLookStepped:
+    """Take a step of an interim look. The cut's root is over the rows known here, as a lock's would be."""
+    study = bytes.fromhex(request.study)
+    try:
+        step = port.LookStep[request.step.upper().replace("-", "_")]
+    except KeyError:
+        raise Malformed("trials.step", "there is no such step", got=request.step[:32]) from None
+    evidence = mac(node.entropy(32), "salus/v1/trial-look", request.evidence.encode())
+    if step is port.LookStep.CUT:
+        evidence = batch_root([digest("salus/v1/trial-row", row) for row in rows_of(states(node, study))])
+    node.submitter.submit(port.StepLook(study, request.number, step, evidence))
+    row = port.look(node.ledger.read(), study, request.number)
+    if row is None:
+        raise NotFound("trials.no-look", "the study has no such look")
+    plan = row.planned
+    told = f"{plan.permille} of 1000, {plan.boundary} ten-thousandths of z, {plan.alpha} millionths"
+    return TrialLookStepped(status=row.status.name.lower(), data=row.data.hex(), planned=told)
 
 
 @use_case("trial.publish", who=OPERATOR)

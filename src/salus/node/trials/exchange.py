@@ -8,11 +8,13 @@ from salus.agreements.trustees import ThresholdRefused
 from salus.contracts.records.port import read_anchor
 from salus.contracts.trials import port
 from salus.core.encoding import MalformedBytes, Value, decode
+from salus.core.proof.digest import mac
 from salus.node.errors import Conflict, Forbidden, Malformed, Unavailable
 from salus.node.exchange.delivery import Disclosing, Taker, deliver
 from salus.node.exchange.documents import open_document, owed, seal_document
 from salus.node.member import MemberNode
 from salus.node.trials.kept import (
+    AskedOpening,
     Dealing,
     Definition,
     Delegated,
@@ -22,6 +24,7 @@ from salus.node.trials.kept import (
     KeptAct,
     KitBatch,
     KitGiven,
+    OpeningPartial,
     PartialsBatch,
     Rows,
     SentActs,
@@ -135,6 +138,34 @@ def _partials(node: MemberNode, sender: str, told: PartialsBatch) -> None:
     keep_all(node, [(one.enrolment + bytes((one.trustee,)), one) for one in told.partials])
 
 
+def _opening(node: MemberNode, sender: str, told: AskedOpening) -> None:
+    """Take, as a trustee, which allocation an opening is of: only as the register's commitment says."""
+    node.wait_for(told.height)
+    row = port.opening(node.ledger.read(), told.case)
+    if row is None or row.requester != sender or told.requester != sender or row.study != told.study:
+        raise Forbidden("trials.sender", "the register has no such opening of that member", got=sender)
+    if row.commitment != register_commitment(told.salt, told.enrolment, sender):
+        raise Malformed("trials.other-opening", "the register's opening is of another allocation", got=sender)
+    keep(node, told.case, told)
+
+
+def _partial(node: MemberNode, sender: str, told: OpeningPartial) -> None:
+    """Take a trustee's signature for an opening that this member asked for and the trustee agreed to."""
+    node.wait_for(told.height)
+    row = port.opening(node.ledger.read(), told.case)
+    if row is None or row.requester != node.member or told.trustee not in row.granted:
+        raise Malformed("trials.no-event", "no opening on the ledger asks for this signature", got=sender)
+    _, roster = study_of(node, row.study)
+    if roster.trustees[told.trustee - 1].member != sender:
+        raise Forbidden("trials.sender", "the signature is not that trustee's", got=sender)
+    keep(node, told.case + bytes((told.trustee,)), told)
+
+
+def register_commitment(salt: bytes, enrolment: bytes, who: str) -> bytes:
+    """Return what the register says of an opening: neither enrolment nor who can be told from it without the salt."""
+    return mac(salt, "salus/v1/trial-opening", enrolment, who.encode("ascii"))
+
+
 def _envelope(node: MemberNode, sender: str, told: EnvelopeBatch) -> None:
     _from(node, told.study, sender, port.Part.DISPENSER)
     keep_all(node, [(one.enrolment, one) for one in told.envelopes if one.study == told.study])
@@ -223,6 +254,8 @@ TAKERS: Final[Mapping[str, Taker]] = dict(
         _taker("stratum-key", StratumKey, _stratum_key),
         _taker("evidence", Evidence, _evidence),
         _taker("partials", PartialsBatch, _partials),
+        _taker("opening", AskedOpening, _opening),
+        _taker("partial", OpeningPartial, _partial),
         _taker("envelope", EnvelopeBatch, _envelope),
         _taker("kit", KitBatch, _kit),
         _taker("rows", Rows, _rows),

@@ -7,6 +7,8 @@ stratum key  dispenser → site                    what stratum tags are made wi
 evidence     site → dispensers                   consent and eligibility behind an enrolment
 partials     trustee → dispensers                signatures for one draw and its seal
 kit          dispenser → site                    the kit of an enrolment, not its arm
+opening      who asks → trustees                 which allocation is to be opened
+partial      trustee → who asked                 its signature of that one seal
 envelope     dispenser → emergency service       what opens one allocation
 acts         site → sponsor, statistician        anchored acts of a participant
 rows         statistician → sponsor, coordinator what is locked
@@ -128,6 +130,30 @@ class PartialsBatch(Value, frozen=True):
     partials: tuple[SentPartials, ...]
 
 
+class AskedOpening(Value, frozen=True):
+    """An opening as who asks tells the trustees, and as both keep it. Key: case 16."""
+
+    study: bytes
+    case: bytes
+    enrolment: bytes
+    salt: bytes
+    """Of the register's commitment."""
+    kind: int
+    requester: str
+    height: int
+    """Height at which the requester's ledger holds the case; 0 before."""
+
+
+class OpeningPartial(Value, frozen=True):
+    """A trustee's signature of the seal of one allocation, for who asked. Key: case 16 | trustee u8."""
+
+    case: bytes
+    trustee: int
+    height: int
+    """Height at which the trustee's ledger holds that it agreed."""
+    seal: bytes
+
+
 class Envelope(Value, frozen=True):
     """One allocation with what opens it. Key: enrolment 32."""
 
@@ -223,6 +249,8 @@ KINDS: Final = {
     "superseded": Superseded,
     "evidence": Evidence,
     "partials": SentPartials,
+    "asked": AskedOpening,
+    "opening": OpeningPartial,
     "envelope": Envelope,
     "kit": KitGiven,
     "act": KeptAct,

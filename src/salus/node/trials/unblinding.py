@@ -14,7 +14,7 @@ from salus.core.proof.digest import mac
 from salus.node.errors import Forbidden, Malformed, NotFound, Unavailable
 from salus.node.exchange.wire import Handler
 from salus.node.member import MemberNode
-from salus.node.trials.exchange import curve
+from salus.node.trials.exchange import curve, register_commitment
 from salus.node.trials.founding import STUDY
 from salus.node.trials.kept import Envelope, Subject, kept, one
 from salus.node.trials.sight import compiled, definition, members_of, study_of
@@ -24,7 +24,7 @@ from salus.vault.errors import EnvelopeRefused
 
 PATH: Final = "/exchange/trial-emergency"
 PURPOSE: Final = "trial-emergency"
-_REASONS: Final = {reason.name.lower().replace("_", "-"): reason for reason in port.ReasonClass}
+REASONS: Final = {reason.name.lower().replace("_", "-"): reason for reason in port.ReasonClass}
 
 
 class AskArm(Value, frozen=True):
@@ -57,7 +57,7 @@ class Unblind(Message, frozen=True):
 
     study: STUDY
     subject: Annotated[str, Meta(pattern=r"^[0-9a-f]{32}$", description="The participant.", examples=["0b" * 16])]
-    reason: Annotated[str, Meta(description=f"One of {', '.join(sorted(_REASONS))}.", examples=["treatment"])] = (
+    reason: Annotated[str, Meta(description=f"One of {', '.join(sorted(REASONS))}.", examples=["treatment"])] = (
         "treatment"
     )
 
@@ -89,9 +89,9 @@ class Assessed(Message, frozen=True):
 @use_case("trial.unblind", who=OPERATOR)
 def unblind(node: MemberNode, request: Unblind) -> Unblinded:
     """Learn one participant's arm in an emergency. The register shows it; the sponsor assesses it."""
-    study, reason = bytes.fromhex(request.study), _REASONS.get(request.reason)
+    study, reason = bytes.fromhex(request.study), REASONS.get(request.reason)
     if reason is None:
-        raise Malformed("trials.reason", "no such reason", expected=", ".join(sorted(_REASONS)))
+        raise Malformed("trials.reason", "no such reason", expected=", ".join(sorted(REASONS)))
     subject = one(node, Subject, study + bytes.fromhex(request.subject))
     if not subject.enrolment:
         raise NotFound("trials.not-enrolled", "this participant is not enrolled")
@@ -117,11 +117,6 @@ def unblind(node: MemberNode, request: Unblind) -> Unblinded:
         name = terms.randomisation.arms[arm.arm]
         return Unblinded(arm=name, kit=arm.kit, case=ask.id.hex(), deferred=arm.deferred)
     raise NotFound("trials.no-service", "the study names no emergency service")
-
-
-def register_commitment(salt: bytes, enrolment: bytes, who: str) -> bytes:
-    """Return what the register says of an opening: neither enrolment nor who can be told from it without the salt."""
-    return mac(salt, "salus/v1/trial-opening", enrolment, who.encode("ascii"))
 
 
 def answer(node: MemberNode, sender: str, body: bytes) -> ArmTold:
