@@ -336,6 +336,33 @@ def test_attack_terms_that_do_not_compile_or_parties_that_meet(scene: Scene) -> 
         other.commit("")
 
 
+def test_a_look_is_taken_as_it_was_planned_and_none_beside(scene: Scene) -> None:
+    for member, step, status in (
+        ("statistics", "cut", "cut"),
+        ("authority", "continue", "continue"),
+        ("sponsor", "follow", "followed"),
+    ):
+        assert step_look(scene.node(member), StepTrialLook(study=scene.id, number=1, step=step)).status == status
+    with pytest.raises(Refused, match=r"trials\.NO_SUCH_CASE"):  # one look more than was signed
+        step_look(scene.node("statistics"), StepTrialLook(study=scene.id, number=2, step="cut"))
+    with pytest.raises(Malformed, match=r"trials\.step"):
+        step_look(scene.node("statistics"), StepTrialLook(study=scene.id, number=1, step="peek"))
+
+
+def unlocked_and_locked_again(scene: Scene) -> None:
+    lock = LockTrial(study=scene.id)
+    asking = UnlockTrial(study=scene.id, reason="a form was missed")
+    assert unlock_trial(scene.node("sponsor"), asking).status == "locked"
+    with pytest.raises(Refused, match=r"trials\.ALREADY_SIGNED"):
+        unlock_trial(scene.node("sponsor"), asking)
+    assert unlock_trial(scene.node("statistics"), asking).asked == 2
+    if show_trial(scene.node("sponsor"), ShowTrial(study=scene.id)).status != "soft_lock":
+        scene.step("statistics", "soft-lock")
+    lock_trial(scene.node("statistics"), lock)
+    sign_lock(scene.node("sponsor"), lock)
+    assert sign_lock(scene.node("north"), lock).status == "locked"
+
+
 def test_an_amendment_is_adopted_and_the_lock_the_draws_and_the_report_follow(scene: Scene) -> None:
     for number in (90, 91):
         scene.enrol("north", scene.screen("north", number), "under-65")
@@ -349,16 +376,6 @@ def test_an_amendment_is_adopted_and_the_lock_the_draws_and_the_report_follow(sc
     scene.send("north")
     tasks = list_tasks(scene.node("statistics"), ListTasks(study=scene.id))
     assert not tasks.verdicts
-    for member, step, status in (
-        ("statistics", "cut", "cut"),
-        ("authority", "continue", "continue"),
-        ("sponsor", "follow", "followed"),
-    ):
-        assert step_look(scene.node(member), StepTrialLook(study=scene.id, number=1, step=step)).status == status
-    with pytest.raises(Refused, match=r"trials\.NO_SUCH_CASE"):  # one look more than was signed
-        step_look(scene.node("statistics"), StepTrialLook(study=scene.id, number=2, step="cut"))
-    with pytest.raises(Malformed, match=r"trials\.step"):
-        step_look(scene.node("statistics"), StepTrialLook(study=scene.id, number=1, step="peek"))
     for member, step in (("sponsor", "close-recruitment"), ("sponsor", "last-visit"), ("sponsor", "clean")):
         scene.step(member, step)
     scene.step("statistics", "soft-lock")
@@ -366,16 +383,7 @@ def test_an_amendment_is_adopted_and_the_lock_the_draws_and_the_report_follow(sc
     assert lock_trial(scene.node("statistics"), lock).status == "proposed"
     sign_lock(scene.node("sponsor"), lock)
     assert sign_lock(scene.node("north"), lock).status == "locked"
-    asking = UnlockTrial(study=scene.id, reason="a form was missed")
-    assert unlock_trial(scene.node("sponsor"), asking).status == "locked"
-    with pytest.raises(Refused, match=r"trials\.ALREADY_SIGNED"):
-        unlock_trial(scene.node("sponsor"), asking)
-    assert unlock_trial(scene.node("statistics"), asking).asked == 2
-    if show_trial(scene.node("sponsor"), ShowTrial(study=scene.id)).status != "soft_lock":
-        scene.step("statistics", "soft-lock")
-    lock_trial(scene.node("statistics"), lock)
-    sign_lock(scene.node("sponsor"), lock)
-    assert sign_lock(scene.node("north"), lock).status == "locked"
+    unlocked_and_locked_again(scene)
     subject = next(key[16:].hex() for key, _ in kept(scene.node("north"), Subject, scene.study))
     with pytest.raises(Forbidden, match=r"trials\.locked"):
         scene.say("north", subject, [("nurse-north", "adverse", "", {"term": "late"})])
