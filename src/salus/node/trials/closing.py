@@ -223,7 +223,10 @@ def step_look(node: MemberNode, request: StepTrialLook) -> TrialLookStepped:
         raise Malformed("trials.step", "there is no such step", got=request.step[:32]) from None
     evidence = mac(node.entropy(32), "salus/v1/trial-look", request.evidence.encode())
     if step is port.LookStep.CUT:
-        evidence = batch_root([digest("salus/v1/trial-row", row) for row in rows_of(states(node, study))])
+        rows = rows_of(states(node, study))
+        if not rows:
+            raise Conflict("trials.no-rows", "no data was sent here to cut", todo="let the sites send it")
+        evidence = batch_root([digest("salus/v1/trial-row", row) for row in rows])
     node.submitter.submit(port.StepLook(study, request.number, step, evidence))
     row = port.look(node.ledger.read(), study, request.number)
     if row is None:
