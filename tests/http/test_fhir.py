@@ -1,5 +1,7 @@
 """The FHIR routes: what a client sees of status, headers and forms."""
 
+import json
+
 import pytest
 from starlette.testclient import TestClient
 
@@ -7,6 +9,8 @@ from salus.contracts.membership.port import Role
 from salus.http.app import application, as_operator
 from salus.http.fhir import routes
 from salus.http.person import PersonAuthenticator
+from salus.interop.fhir.xml_reader import to_json
+from salus.interop.fhir.xml_writer import to_xml
 from salus.node.fhir.server import FhirServer
 from salus.node.together import Clock, Founder, found_together
 
@@ -61,7 +65,7 @@ def test_refusals_are_operation_outcomes(http):
     assert (answer.status_code, told["resourceType"]) == (400, "OperationOutcome")
     assert told["issue"][0]["code"] == "not-supported"
     assert "family" in told["issue"][0]["diagnostics"]
-    assert http.get("/fhir/Patient", headers={"accept": "application/fhir+xml"}).status_code == 406
+    assert http.get("/fhir/Patient", headers={"accept": "text/turtle"}).status_code == 406
     assert http.post("/fhir/Patient", content=b"a: b", headers={"content-type": "text/turtle"}).status_code == 415
     assert http.put("/fhir/metadata", json={}).status_code in {404, 405}
     bad = http.post("/fhir/Patient", json={**PATIENT, "gendr": "x"})
@@ -134,3 +138,43 @@ def test_hostile_xml_is_refused_and_nothing_is_stored(http):
         assert (answer.status_code, answer.json()["resourceType"]) == (400, "OperationOutcome")
         assert "root:" not in answer.text
     assert http.get("/fhir/Patient").json()["total"] == 0
+
+
+@pytest.mark.parametrize(
+    ("accept", "form"),
+    [
+        ("application/fhir+xml", "xml"),
+        ("text/xml", "xml"),
+        ("application/fhir+json;q=0.5, application/fhir+xml", "xml"),
+        ("application/fhir+xml;q=0.5, application/fhir+json", "json"),
+        ("application/xml;q=0, */*", "json"),
+        ("text/turtle, application/fhir+xml;q=0.2", "xml"),
+        ("*/*", "json"),
+    ],
+)
+def test_answers_are_in_the_form_that_is_asked_for(http, accept, form):
+    own = http.post("/fhir/Patient", json=PATIENT).json()["id"]
+    for path in (f"Patient/{own}", "Patient", "metadata", "Patient/nothing"):
+        told = http.get(f"/fhir/{path}", headers={"accept": accept})
+        assert told.headers["content-type"] == f"application/fhir+{form}"
+        tree = json.loads(to_json(told.content)) if form == "xml" else told.json()
+        plain = http.get(f"/fhir/{path}?_format=json", headers={"accept": "application/fhir+xml"}).json()
+        for one in (tree, plain):
+            one.pop("date", None)
+            one.pop("timestamp", None)
+            one.pop("meta", None)
+            one.pop("link", None)
+        assert tree == plain
+
+
+def test_what_is_taken_in_xml_is_answered_in_xml(http):
+    body = to_xml(json.dumps({**PATIENT, "multipleBirthInteger": 2}).encode())
+    both = {"content-type": "application/fhir+xml", "accept": "application/fhir+xml"}
+    made = http.post("/fhir/Patient", content=body, headers=both)
+    assert made.status_code == 201
+    told = http.get(f"/fhir/Patient/{json.loads(to_json(made.content))['id']}?_format=xml")
+    assert told.content == made.content
+    assert told.headers["etag"] == 'W/"1"'
+    assert http.get("/fhir/metadata").json()["format"] == ["application/fhir+json", "application/fhir+xml"]
+    bad = http.post("/fhir/Patient", content=b"<Patient/>", headers=both)
+    assert (bad.status_code, json.loads(to_json(bad.content))["resourceType"]) == (400, "OperationOutcome")

@@ -1,5 +1,6 @@
 """FHIR R4 over HTTP: content negotiation, ETag, Location, Prefer, forms; what it means is the node's to say."""
 
+import re
 from email.utils import formatdate
 from typing import Final
 from urllib.parse import parse_qsl
@@ -16,6 +17,7 @@ from salus.core.errors import SalusError
 from salus.http.derive import Authenticator, body_of
 from salus.interop.fhir.refusal import Refused
 from salus.interop.fhir.xml_reader import to_json
+from salus.interop.fhir.xml_writer import to_xml
 from salus.node.errors import UNSIGNED, EdgeError, Malformed
 from salus.node.fhir.answers import NOT_ACCEPTABLE, UNKNOWN_FORM, Answer, FhirRefused, Request, outcome_of, refused
 from salus.node.fhir.exporting import FORMATS
@@ -25,8 +27,8 @@ from salus.node.usecase import Caller
 
 MEDIA: Final = "application/fhir+json"
 JSON: Final = ("application/fhir+json", "application/json", "text/json", "json")
-XML: Final = ("application/fhir+xml", "application/xml", "text/xml")
-"""Of what is sent; answers are JSON."""
+XML: Final = ("application/fhir+xml", "application/xml", "text/xml", "xml")
+_WEIGHT: Final = re.compile(r"0(\.[0-9]{0,3})?|1(\.0{0,3})?")
 FORM: Final = "application/x-www-form-urlencoded"
 PURPOSE: Final = "salus-purpose"
 METHODS: Final = ("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS")
@@ -47,17 +49,17 @@ def routes(server: FhirServer, authenticate: Authenticator) -> list[BaseRoute]:
     """Return the routes of a node's FHIR server."""
 
     async def endpoint(http: HttpRequest) -> Response:
-        pretty = False
+        pretty, xml = http.query_params.get("_pretty") == "true", False
         try:
-            pretty = _negotiated(http)
+            xml = _negotiated(http)
             body = await body_of(http, MAX_BODY)
             caller = authenticate(http, body)
-            answer = await run_in_threadpool(_answered, server, caller, http, body)
+            answer = await run_in_threadpool(_answered, server, caller, http, body, xml=xml)
         except SalusError as error:
             told = edge_error(error)
             if told is None:
                 raise
-            return _refusal(told, pretty=pretty)
+            return _refusal(told, pretty=pretty, xml=xml)
         return _response(answer, http, pretty=pretty)
 
     return [
@@ -66,19 +68,40 @@ def routes(server: FhirServer, authenticate: Authenticator) -> list[BaseRoute]:
     ]
 
 
-def _answered(server: FhirServer, caller: Caller, http: HttpRequest, body: bytes) -> Answer:
-    return server.answer(caller, http.headers.get(PURPOSE, ""), _request(http, body))
+def _answered(server: FhirServer, caller: Caller, http: HttpRequest, body: bytes, *, xml: bool) -> Answer:
+    answer = server.answer(caller, http.headers.get(PURPOSE, ""), _request(http, body))
+    if not xml or answer.media or not answer.body:
+        return answer
+    try:
+        return msgspec.structs.replace(answer, body=to_xml(answer.body), media=XML[0])
+    except Refused as refusal:
+        raise refused(refusal) from refusal
 
 
 def _negotiated(http: HttpRequest) -> bool:
-    """Return whether the answer shall be pretty. Raises FhirRefused for a form that is not spoken here."""
-    asked = http.query_params.get("_format")
-    accepted = (
-        [asked] if asked else [part.partition(";")[0].strip() for part in http.headers.get("accept", "*/*").split(",")]
-    )
-    if not any(one in {*JSON, *FORMATS, "*/*", "application/*", ""} for one in accepted):
-        raise FhirRefused(NOT_ACCEPTABLE, "fhir.not-acceptable", "no such form of answer", expected=MEDIA)
-    return http.query_params.get("_pretty") == "true"
+    """Return whether the answer shall be XML. Raises FhirRefused for a form that is not spoken here.
+
+    `_format` before Accept (R4 3.1.0.1.11); of Accept the form of highest weight (RFC 9110 12.5.1), of equal ones the first.
+    """
+    asked = http.query_params.get("_format", "").replace(" ", "+")
+    accepted = [asked] if asked else _by_weight(http.headers.get("accept", ""))
+    spoken = {**dict.fromkeys(XML, True), **dict.fromkeys((*JSON, *FORMATS, "*/*", "application/*", ""), False)}
+    for one in accepted:
+        if one in spoken:
+            return spoken[one]
+    raise FhirRefused(NOT_ACCEPTABLE, "fhir.not-acceptable", "no such form of answer", expected=f"{MEDIA} or {XML[0]}")
+
+
+def _by_weight(accept: str) -> list[str]:
+    """Return the media types of an Accept header, the heaviest first; those of weight 0 and unreadable weights left out."""
+    weighed: list[tuple[int, str]] = []
+    for part in accept.split(","):
+        media, *parameters = (one.strip().lower() for one in part.split(";"))
+        told = next((one[2:] for one in parameters if one.startswith("q=")), "1")
+        weight = _WEIGHT.fullmatch(told)
+        thousandths = int((told.replace(".", "") + "000")[:4]) if weight else 0
+        weighed.append((thousandths, media))
+    return [media for weight, media in sorted(weighed, key=lambda one: -one[0]) if weight]
 
 
 def _request(http: HttpRequest, body: bytes) -> Request:
@@ -121,8 +144,8 @@ def _response(answer: Answer, http: HttpRequest, *, pretty: bool) -> Response:
     return Response(body, status_code=answer.status, headers=headers, media_type=media)
 
 
-def _refusal(error: EdgeError, *, pretty: bool) -> Response:
+def _refusal(error: EdgeError, *, pretty: bool, xml: bool) -> Response:
     body = msgspec.json.encode(outcome_of(error))
-    told = msgspec.json.format(body, indent=2) if pretty else body
+    told = to_xml(body) if xml else msgspec.json.format(body, indent=2) if pretty else body
     headers = {"www-authenticate": "Bearer"} if error.fault.status == UNSIGNED.status else {}
-    return Response(told, status_code=error.fault.status, headers=headers, media_type=MEDIA)
+    return Response(told, status_code=error.fault.status, headers=headers, media_type=XML[0] if xml else MEDIA)

@@ -26,6 +26,7 @@ _ISSUES: Final = {
     "no-patient": Fault(422, "business-rule"),
     "several-patients": Fault(422, "business-rule"),
     "unresolved-reference": Fault(422, "not-found"),
+    "no-xml": Fault(406, "not-supported"),
     "unknown-element": Fault(400, "structure"),
     "wrong-kind": Fault(400, "structure"),
     "element-order": Fault(400, "structure"),

@@ -71,12 +71,12 @@ def capability_statement(base: str, now: int) -> dict[str, Any]:
             "url": base,
         },
         "fhirVersion": "4.0.1",
-        "format": ["application/fhir+json"],
+        "format": ["application/fhir+json", "application/fhir+xml"],
         "patchFormat": [MEDIA],
         "rest": [
             {
                 "mode": "server",
-                "documentation": "Resources are taken in JSON or XML and answered in JSON.",
+                "documentation": "Resources are taken and answered in JSON or XML; patches are JSON Patch.",
                 "security": _security(base),
                 "resource": list(_resources()),
                 "interaction": [{"code": code} for code in SYSTEM],
