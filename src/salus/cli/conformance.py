@@ -13,14 +13,14 @@ def lines() -> Iterator[str]:
     """Return the page's lines below its title."""
     yield "What `GET /fhir/metadata` says, in short; a parameter that is not listed is refused with this list. `GET /fhir/openapi.json` describes it in OpenAPI."
     yield ""
-    yield f"- FHIR 4.0.1, in JSON and XML. Of every type: {', '.join(INTERACTIONS)}. Of the server: {', '.join(SYSTEM)}. `Patient/$everything`, `Patient/$summary`, `$validate`, `$export`, `$import`; `$expand`, `$validate-code`, `$lookup`, `$subsumes` on what is at hand."
+    yield f"- FHIR 4.0.1, in JSON and XML. Of every type: {', '.join(INTERACTIONS)}. Of the server: {', '.join(SYSTEM)}. `Patient/$everything`, `Patient/$summary`, `$validate`, `$export`, `$import`; `$expand`, `$validate-code`, `$lookup`, `$subsumes`, `$translate` on what is at hand."
     yield f"- Prefixes: {', '.join(PREFIXES)}. Joins: chains, `_has`, `_include`, `_revinclude`, `:iterate`."
     yield f"- Result parameters: {', '.join(f'`{one}`' for one in RESULT)}. `Bundle.total` is always told and exact."
     for kind, modifiers in sorted(MODIFIERS.items()):
         told = ", ".join(f"`:{one}`" for one in modifiers)
         yield f"- Modifiers of {kind} parameters: {told}{', `:Type`' if kind == 'reference' else ''}."
-    yield "- Not answered: `_text`, `_content`, `_query`, `_filter`, `_list`, `near`, `phonetic`, `:in`, `:not-in`; `:above`"
-    yield "  and `:below` of codes; FHIRPath Patch; units converted in quantities; searches over several types."
+    yield "- Not answered: `_text`, `_content`, `_query`, `_filter`, `_list`, `near`, `phonetic`;"
+    yield "  export of groups; FHIRPath Patch; units converted in quantities; searches over several types."
     yield ""
     yield "| type | search parameters |"
     yield "|---|---|"

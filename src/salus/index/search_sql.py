@@ -4,6 +4,7 @@ Each test has two forms: a *set* (`SELECT entry ...`) that a query can start fro
 that another test has found. Tests through references are sets that see permitted rows only.
 """
 
+from collections.abc import Sequence
 from typing import Any, Final, assert_never
 
 from salus.index.predicates import marks
@@ -11,6 +12,7 @@ from salus.index.search_scope import Scope
 from salus.interop.fhir.search.definitions import IDENTIFIER, OF_TYPE, Parameter
 from salus.interop.fhir.search.query import AnyOf, Chain, Criterion, Reverse, Test
 from salus.interop.fhir.search.terms import (
+    CodesTerm,
     CompositeTerm,
     RangeTerm,
     ReferenceTerm,
@@ -159,6 +161,8 @@ def _matching(parameter: Parameter, modifier: str, term: Term) -> Sql:
     match term:
         case TokenTerm():
             told = _token(number, modifier, term)
+        case CodesTerm(codes):
+            told = _codes(number, codes)
         case StringTerm(text):
             told = _string(number, modifier, text)
         case RangeTerm():
@@ -192,6 +196,15 @@ def _token(number: int, modifier: str, term: TokenTerm) -> Sql:
     elif term.system == "":
         text += " AND v.system = ''"
     return text, told
+
+
+def _codes(number: int, codes: Sequence[tuple[str, tuple[str, ...]]]) -> Sql:
+    """Return the rows whose code is one of some, by system; codes without a system of their own ("*") count."""
+    parts, values = [], []
+    for system, among in codes:
+        parts.append(f"(v.system IN (?, '*') AND v.code IN ({marks(len(among))}))")
+        values += [system, *among]
+    return f"s_token v WHERE v.param = ? AND ({' OR '.join(parts) or '1 = 0'})", [number, *values]
 
 
 def _between(table: str, column: str, number: int, text: str) -> Sql:

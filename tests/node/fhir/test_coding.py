@@ -41,6 +41,26 @@ LIMBS = {
 SOME = {"resourceType": "ValueSet", "url": "urn:some", "status": "active"}
 SOME["compose"] = {"include": [{"system": PARTS, "filter": [{"property": "concept", "op": "is-a", "value": "arm"}]}]}
 
+MAP = {
+    "resourceType": "ConceptMap",
+    "url": "urn:parts-to-sites",
+    "status": "active",
+    "group": [
+        {
+            "source": PARTS,
+            "target": "urn:sites",
+            "element": [
+                {
+                    "code": "arm",
+                    "display": "Arm",
+                    "target": [{"code": "A1", "display": "Upper limb", "equivalence": "wider"}],
+                },
+                {"code": "leg", "target": [{"equivalence": "unmatched"}, {"code": "L1", "equivalence": "disjoint"}]},
+            ],
+        }
+    ],
+}
+
 
 @pytest.fixture
 def asked(together, tmp_path):
@@ -48,7 +68,7 @@ def asked(together, tmp_path):
     node = together.nodes["north"]
     folder = tmp_path / "packages"
     folder.mkdir()
-    package(folder, BODY, LIMBS, SOME)
+    package(folder, BODY, LIMBS, SOME, MAP)
     node.config = msgspec.structs.replace(
         node.config, fhir=msgspec.structs.replace(node.config.fhir, packages=str(folder))
     )
@@ -128,3 +148,65 @@ def test_what_is_not_at_hand_is_404_and_what_is_not_understood_400(asked):
     assert (
         refusal(asked, "POST", "ValueSet/$expand", {"resourceType": "Parameters", "parameter": [{"x": 1}, 3]})[0] == 400
     )
+
+
+def translated(asked, query):
+    told = asked.get(f"ConceptMap/$translate?{query}")["parameter"]
+    matches = [{one["name"]: one for one in part["part"]} for part in told if part["name"] == "match"]
+    return told[0]["valueBoolean"], [
+        (one["equivalence"]["valueCode"], one["concept"]["valueCoding"]["code"]) for one in matches
+    ]
+
+
+def test_a_map_translates_both_ways_and_says_how_well(asked):
+    url = "url=urn:parts-to-sites"
+    assert translated(asked, f"{url}&system={PARTS}&code=arm") == (True, [("wider", "A1")])
+    assert translated(asked, f"{url}&system={PARTS}&code=arm&targetsystem=urn:other") == (False, [])
+    assert translated(asked, f"{url}&system={PARTS}&code=leg") == (False, [("disjoint", "L1")])
+    assert translated(asked, f"{url}&system={PARTS}&code=hand") == (False, [])
+    assert translated(asked, f"{url}&system=urn:sites&code=A1&reverse=true") == (True, [("wider", "arm")])
+    assert refusal(asked, "GET", f"ConceptMap/$translate?url=urn:none&system={PARTS}&code=arm")[0] == 404
+    assert refusal(asked, "GET", f"ConceptMap/$translate?{url}&code=arm")[0] == 400
+    coding = {"name": "coding", "valueCoding": {"system": "urn:sites", "code": "A1"}}
+    posted = [{"name": "url", "valueUri": "urn:parts-to-sites"}, coding, {"name": "reverse", "valueBoolean": True}]
+    answer = asked("POST", "ConceptMap/$translate", {"resourceType": "Parameters", "parameter": posted})
+    assert json.loads(answer.body)["parameter"][0] == {"name": "result", "valueBoolean": True}
+
+
+@pytest.fixture
+def sites(asked):
+    """Conditions at some sites of the body, and one that says nothing of a site."""
+    who = asked.create({"resourceType": "Patient"})["id"]
+    made = {}
+    for code in ("limb", "arm", "hand", "leg", "prosthesis", "elsewhere", ""):
+        body = {"resourceType": "Condition", "subject": {"reference": f"Patient/{who}"}}
+        body |= {"bodySite": [{"coding": [{"system": PARTS, "code": code}]}]} if code else {}
+        made[asked.create(body)["id"]] = code
+    return lambda query: {made[own] for own in asked.found(f"Condition?{query}")}
+
+
+def test_a_search_follows_value_sets_and_branches(asked, sites):
+    inside = {"limb", "arm", "hand", "leg", "prosthesis"}
+    assert sites("body-site:in=urn:limbs") == inside
+    assert sites("body-site:not-in=urn:limbs") == {"elsewhere", ""}
+    assert sites(f"body-site:below={PARTS}|arm") == {"arm", "hand"}
+    assert sites(f"body-site:above={PARTS}|prosthesis") == {"limb", "leg", "prosthesis"}
+    assert sites(f"body-site:below={PARTS}|hand,{PARTS}|leg") == {"hand", "leg", "prosthesis"}
+    assert asked.found("Patient?_has:Condition:patient:body-site:in=urn:limbs")
+
+
+@pytest.mark.parametrize(
+    "query",
+    [
+        "body-site:in=urn:none", "body-site:not-in=urn:some", "body-site:below=urn:none|x", f"body-site:below={PARTS}|none",
+        "body-site:above=arm", "_id:in=urn:limbs", "subject:in=urn:limbs",
+    ],
+)  # fmt: skip
+def test_codes_that_are_not_here_whole_are_refused(asked, query):
+    assert refusal(asked, "GET", f"Condition?{query}")[0] == 400
+
+
+def test_a_conditional_write_and_a_scope_are_not_told_by_terminology(asked):
+    body = {"resourceType": "Organization", "name": "x"}
+    answer = refusal(asked, "PUT", "Organization?type:in=urn:limbs", body)
+    assert answer == (400, "fhir.search-modifier")

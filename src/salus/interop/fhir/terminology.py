@@ -3,7 +3,7 @@
 Nothing is guessed: a value set that filters, excludes or draws on a code system that is not here has no expansion.
 """
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from typing import Any, Final, NamedTuple
 
 from salus.interop.fhir.validation.profiles import Profiles, bare
@@ -15,6 +15,13 @@ class Concept(NamedTuple):
     system: str
     code: str
     display: str
+
+
+class Match(NamedTuple):
+    """What a map makes of a code. equivalence: of R4's concept-map-equivalence, from the source's to the target's meaning."""
+
+    equivalence: str
+    concept: Concept
 
 
 class Terminology:
@@ -67,6 +74,37 @@ class Terminology:
         if a in _above(known, b):
             return "subsumes"
         return "subsumed-by" if b in _above(known, a) else "not-subsumed"
+
+    def among(self, url: str) -> Mapping[str, Collection[str]] | None:
+        """Return a value set's codes by system; None where it is not here, or not whole."""
+        return self._profiles.expand(bare(url))
+
+    def branch(self, system: str, code: str, *, below: bool) -> Collection[str] | None:
+        """Return a code and those below, or above, it; None where the system is not here whole, or has no such code."""
+        known = self._of(system)
+        if not self.whole(system) or code not in known:
+            return None
+        if not below:
+            return {code, *_above(known, code)} & known.keys()
+        return {one for one in known if one == code or code in _above(known, one)}
+
+    def translate(self, url: str, system: str, code: str, *, reverse: bool = False) -> list[Match] | None:
+        """Return what a concept map makes of a code, or, reverse, what becomes that code; None for a map that is not here."""
+        told = self._profiles.concept_map(bare(url))
+        if not told:
+            return None
+        found: list[Match] = []
+        for group in told.get("group", ()):
+            source, target = group.get("source", ""), group.get("target", "")
+            for element in group.get("element", ()):
+                for one in element.get("target", ()):
+                    ends = (source, element.get("code")), (target, one.get("code"))
+                    given, other = (ends[1], ends[0]) if reverse else ends
+                    shown = element if reverse else one
+                    if given == (system, code) and other[1]:
+                        concept = Concept(other[0], other[1], shown.get("display", ""))
+                        found.append(Match(one.get("equivalence", "equivalent"), concept))
+        return found
 
     def _of(self, system: str) -> dict[str, tuple[dict[str, Any], str]]:
         """Return a code system's concepts with their parents' codes."""

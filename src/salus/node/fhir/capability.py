@@ -38,6 +38,9 @@ OPERATIONS: Final = {
         {"name": "validate-code", "definition": "http://hl7.org/fhir/OperationDefinition/CodeSystem-validate-code"},
         {"name": "subsumes", "definition": "http://hl7.org/fhir/OperationDefinition/CodeSystem-subsumes"},
     ],
+    "ConceptMap": [
+        {"name": "translate", "definition": "http://hl7.org/fhir/OperationDefinition/ConceptMap-translate"},
+    ],
     "Consent": [
         {"name": "fileConsent", "definition": f"{_FAST}/fileConsent"},
         {"name": "revokeConsent", "definition": f"{_FAST}/revokeConsent"},

@@ -1,4 +1,4 @@
-"""Terminology operations (R4 4.7 to 4.9) on what is at hand: `$expand`, `$validate-code`, `$lookup`, `$subsumes`.
+"""Terminology operations (R4 4.7 to 4.9) on what is at hand: expand, validate-code, lookup, subsumes, translate.
 
 What is not at hand is 404, never an empty expansion and never a guess. Nothing of a patient is looked at.
 """
@@ -15,6 +15,8 @@ from salus.node.fhir.presenting import instant, raw
 
 MOST: Final = 1_000
 """Concepts of one answer; `offset` goes on."""
+UNLIKE: Final = frozenset({"unmatched", "disjoint"})
+"""Equivalences that say that there is no translation."""
 NOT_HERE: Final = Fault(404, "not-found")
 
 
@@ -81,6 +83,27 @@ class Coding:
             raise _not_here("the code system is not here whole, or has no such code")
         return _answer({"resourceType": "Parameters", "parameter": [{"name": "outcome", "valueCode": outcome}]})
 
+    def translate(self, asking: Asking, request: Request) -> Answer:  # noqa: ARG002 -- an operation's shape
+        """Answer ConceptMap/$translate: url, system, code, targetsystem, reverse. Raises FhirRefused."""
+        told = _told(request, ("url", "system", "code"), ("targetsystem", "reverse"))
+        if told.get("reverse", "false") not in {"true", "false"}:
+            raise FhirRefused(BAD, "fhir.parameter", "reverse is true or false")
+        url, target = told["url"], told.get("targetsystem")
+        found = self._known.translate(url, told["system"], told["code"], reverse=told.get("reverse") == "true")
+        if found is None:
+            raise _not_here("the concept map is not here")
+        matches = [one for one in found if target in {None, one.concept.system}]
+        result = any(one.equivalence not in UNLIKE for one in matches)
+        parts: list[dict[str, Any]] = [{"name": "result", "valueBoolean": result}]
+        if not result:
+            parts.append({"name": "message", "valueString": "the map has nothing of the same meaning"})
+        for one in matches:
+            concept = {"name": "concept", "valueCoding": _contained(one.concept)}
+            equivalence = {"name": "equivalence", "valueCode": one.equivalence}
+            source = {"name": "source", "valueUri": url.partition("|")[0]}
+            parts.append({"name": "match", "part": [equivalence, concept, source]})
+        return _answer({"resourceType": "Parameters", "parameter": parts})
+
     def _value_set(self, url: str) -> tuple[Concept, ...]:
         found = self._known.expand(url)
         if found is None:
@@ -110,6 +133,8 @@ def _posted(body: bytes) -> list[tuple[str, str]]:
         value = value_of(one) if name else None
         if name == "coding" and isinstance(value, dict):
             pairs += [(key, text) for key, text in value.items() if key != "version" and isinstance(text, str)]
+        elif isinstance(value, bool):
+            pairs.append((str(name), str(value).lower()))
         else:
             pairs.append((str(name), str(value) if isinstance(value, str | int) else ""))
     return pairs

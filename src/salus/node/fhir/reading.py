@@ -11,7 +11,7 @@ from salus.index.search import Found, Hit
 from salus.interop.fhir.gate import read_resource
 from salus.interop.fhir.refusal import Refused
 from salus.interop.fhir.search.definitions import patient_compartment
-from salus.interop.fhir.search.query import MAX_COUNT, Query, in_compartment, read_query
+from salus.interop.fhir.search.query import MAX_COUNT, Codes, Query, in_compartment, read_query
 from salus.interop.fhir.splice import Rewriting, splice
 from salus.interop.fhir.times import interval
 from salus.node.errors import Conflict, Fault
@@ -31,9 +31,10 @@ FORMS: Final = frozenset({"_format", "_pretty"})
 class Reading:
     """Reads for one server. `base` is the URL of its FHIR root, without a slash at the end."""
 
-    def __init__(self, base: str, paging: Paging) -> None:
+    def __init__(self, base: str, paging: Paging, codes: Codes) -> None:
         self._base = base
         self._paging = paging
+        self._codes = codes
 
     # One resource -------------------------------------------------------------------------------------------------
 
@@ -121,7 +122,7 @@ class Reading:
 
     def _query(self, asking: Asking, request: Request, kind: str, compartment: str) -> Query:
         try:
-            query = read_query(kind, request.pairs, now=asking.node.now(), base=self._base)
+            query = read_query(kind, request.pairs, now=asking.node.now(), base=self._base, codes=self._codes)
             if compartment:
                 if kind not in patient_compartment():
                     raise nothing_there()

@@ -42,10 +42,11 @@ class FhirServer:
         self.base = (base or node.config.http.public_url).rstrip("/") + ROOT
         self._leases = Leases(node)
         self._paging = Paging(node.secret(LABEL))
-        self._reading = Reading(self.base, self._paging)
-        self._summarising = Summarising(self.base, self._reading)
         told = node.config.fhir
         self._validating = Validating(validator_of(told.packages), enforced=told.validate_writes)
+        known = Terminology(self._validating.profiles)
+        self._reading = Reading(self.base, self._paging, known)
+        self._summarising = Summarising(self.base, self._reading)
         self._writing = Writing(self.base, self._validating, node.revising)
         self._bundles = Bundles(self._writing, self.dispatch)
         self._exporting = Exporting(self.base, self._paging, self._reading)
@@ -59,13 +60,14 @@ class FhirServer:
             ("POST", EXPORT): self._exporting.kick_off,
             ("POST", IMPORT): self._importing.kick_off,
         }
-        coding = Coding(Terminology(self._validating.profiles))
+        coding = Coding(known)
         terminology = {
             ("ValueSet", "$expand"): coding.expand,
             ("ValueSet", "$validate-code"): coding.validate_in_set,
             ("CodeSystem", "$validate-code"): coding.validate_in_system,
             ("CodeSystem", "$lookup"): coding.look_up,
             ("CodeSystem", "$subsumes"): coding.subsumes,
+            ("ConceptMap", "$translate"): coding.translate,
         }
         self._operations = {
             **{(method, *asked): answer for method in ("GET", "POST") for asked, answer in terminology.items()},

@@ -17,7 +17,7 @@ from salus.node.errors import Malformed, NotFound
 from salus.node.fhir.answers import BAD, Answer, FhirRefused, Invalid, Request, tree_of
 from salus.node.fhir.presenting import instant, raw
 
-KEPT: Final = ("StructureDefinition-", "ValueSet-", "CodeSystem-")
+KEPT: Final = ("StructureDefinition-", "ValueSet-", "CodeSystem-", "ConceptMap-")
 LARGEST: Final = 256 << 20  # bytes of one package unpacked; hl7.fhir.r4.core has 49 MB
 
 

@@ -4,14 +4,14 @@ What is not understood is refused with what exists, even under `handling=lenient
 returns everybody.
 """
 
-from collections.abc import Mapping, Sequence
-from typing import Final, Literal
+from collections.abc import Collection, Mapping, Sequence
+from typing import Final, Literal, Protocol
 
 import msgspec
 
 from salus.interop.fhir.refusal import Refused
 from salus.interop.fhir.search.definitions import Parameter, parameters
-from salus.interop.fhir.search.terms import ReferenceTerm, Term, read_terms
+from salus.interop.fhir.search.terms import CodesTerm, ReferenceTerm, Term, read_terms, split, unescaped
 from salus.interop.fhir.survey import TYPES
 
 MAX_PARAMETERS: Final = 100
@@ -22,13 +22,15 @@ MAX_LENGTH: Final = 65_536
 """Characters of one question."""
 MAX_CHAIN: Final = 4
 """Steps of a chain: each is a join over everything of a type."""
+MAX_CODES: Final = 10_000
+"""Codes that a value set or a branch may bring into one question: a third of what SQLite takes values."""
 MAX_COUNT: Final = 1_000
 DEFAULT_COUNT: Final = 50
 MAX_SORT: Final = 4
 
 Summary = Literal["", "true", "text", "data", "count", "false"]
 MODIFIERS: Final[Mapping[str, tuple[str, ...]]] = {
-    "token": ("not", "text", "of-type", "missing"),
+    "token": ("not", "text", "of-type", "missing", "in", "not-in", "above", "below"),
     "string": ("exact", "contains", "missing"),
     "uri": ("above", "below", "contains", "missing"),
     "reference": ("identifier", "missing"),
@@ -37,11 +39,22 @@ MODIFIERS: Final[Mapping[str, tuple[str, ...]]] = {
     "quantity": ("missing",),
     "composite": ("missing",),
 }
+TOLD_BY_CODES: Final = frozenset({"in", "not-in", "above", "below"})
 RESULT: Final = (
     "_count", "_elements", "_format", "_include", "_pretty", "_revinclude", "_sort", "_summary", "_total",
     "_totalMethod",  # what fhirpy asks for a count by; the total is the same by any method
 )  # fmt: skip
 _SUMMARIES: Final = ("true", "text", "data", "count", "false")
+
+
+class Codes(Protocol):
+    """Terminology at hand: codes by system; None of what is not here whole."""
+
+    def among(self, url: str) -> Mapping[str, Collection[str]] | None:
+        """Return the codes of a value set."""
+
+    def branch(self, system: str, code: str, *, below: bool) -> Collection[str] | None:
+        """Return a code with those below, or above, it."""
 
 
 class Criterion(msgspec.Struct, frozen=True):
@@ -113,9 +126,12 @@ class Query(msgspec.Struct, frozen=True):
     includes: tuple[Include, ...] = ()
 
 
-def read_query(kind: str, pairs: Sequence[tuple[str, str]], *, now: int, base: str = "") -> Query:
+def read_query(
+    kind: str, pairs: Sequence[tuple[str, str]], *, now: int, base: str = "", codes: Codes | None = None
+) -> Query:
     """Read a question's (name, value) pairs. `now` (Unix ms) widens `ap`; `base` is the server's own URL.
 
+    codes: what `:in`, `:not-in`, `:above` and `:below` of tokens are told by; without, they are refused.
     Raises `Refused`: search-parameter, search-modifier, search-value, search-size; each lists what is understood.
     """
     if len(pairs) > MAX_PARAMETERS or sum(len(name) + len(value) for name, value in pairs) > MAX_LENGTH:
@@ -129,7 +145,7 @@ def read_query(kind: str, pairs: Sequence[tuple[str, str]], *, now: int, base: s
     tests: list[Test] = []
     includes: list[Include] = []
     results: dict[str, str] = {}
-    reader = _Reader(now, base)
+    reader = _Reader(now, base, codes)
     for name, value in pairs:
         head = name.partition(":")[0]
         if head in {"_include", "_revinclude"}:
@@ -160,9 +176,10 @@ def in_compartment(kind: str, codes: Sequence[str], name: str) -> AnyOf:
 class _Reader:
     """Reads tests, with what their values depend on."""
 
-    def __init__(self, now: int, base: str) -> None:
+    def __init__(self, now: int, base: str, codes: Codes | None) -> None:
         self._now = now
         self._base = base
+        self._codes = codes
 
     def test(self, kind: str, name: str, value: str, depth: int) -> Test:
         if depth > MAX_CHAIN:
@@ -180,8 +197,12 @@ class _Reader:
             if parameter.targets and modifier not in parameter.targets:
                 raise _bad_modifier(kind, parameter)
             return self._criterion(kind, parameter, "", value, only=modifier)
-        if colon and modifier not in MODIFIERS[parameter.type]:
+        known = colon == "" or modifier in MODIFIERS[parameter.type]
+        coded = parameter.type == "token" and modifier in TOLD_BY_CODES
+        if not known or (coded and self._codes is None) or (coded and parameter.code == "_id"):
             raise _bad_modifier(kind, parameter)
+        if coded and self._codes is not None:
+            return _coded(kind, parameter, modifier, value, self._codes)
         return self._criterion(kind, parameter, modifier, value)
 
     def _criterion(self, kind: str, parameter: Parameter, modifier: str, value: str, *, only: str = "") -> Criterion:
@@ -222,6 +243,27 @@ class _Reader:
         if parameter.type != "reference" or (parameter.targets and kind not in parameter.targets):
             raise _bad_value(kind, "_has", f"a reference parameter that leads to {kind}")
         return Reverse(parts[1], parameter, self.test(parts[1], parts[3], value, depth + 1))
+
+
+def _coded(kind: str, parameter: Parameter, modifier: str, value: str, codes: Codes) -> Criterion:
+    """Return the test of a token against a value set (`:in`, `:not-in`) or a branch of a code system."""
+    terms: list[Term] = []
+    for part in split(value, ","):
+        told = unescaped(part)
+        if modifier in {"in", "not-in"}:
+            found = codes.among(told)
+        else:
+            system, _, code = told.rpartition("|")
+            branch = codes.branch(system, code, below=modifier == "below") if system else None
+            found = None if branch is None else {system: branch}
+        if found is None:
+            expected = "system|code of" if modifier in {"above", "below"} else "the address of"
+            what = "a code system" if modifier in {"above", "below"} else "a value set"
+            raise _bad_value(kind, parameter.code, f"{expected} {what} that is here whole")
+        terms.append(CodesTerm(tuple((system, tuple(sorted(among))) for system, among in sorted(found.items()))))
+    if sum(len(among) for term in terms if isinstance(term, CodesTerm) for _, among in term.codes) > MAX_CODES:
+        raise _bad_value(kind, parameter.code, f"at most {MAX_CODES} codes")
+    return Criterion(parameter, "not" if modifier == "not-in" else "", tuple(terms))
 
 
 def parameter_of(kind: str, code: str) -> Parameter:

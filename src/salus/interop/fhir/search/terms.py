@@ -29,6 +29,12 @@ class TokenTerm(msgspec.Struct, frozen=True):
     text: str = ""
 
 
+class CodesTerm(msgspec.Struct, frozen=True):
+    """Any of some codes, by system: what a value set or a branch of a code system holds."""
+
+    codes: tuple[tuple[str, tuple[str, ...]], ...]
+
+
 class StringTerm(msgspec.Struct, frozen=True):
     """The text, folded unless `:exact`."""
 
@@ -68,7 +74,7 @@ class CompositeTerm(msgspec.Struct, frozen=True):
     parts: tuple["Term", ...]
 
 
-Term = TokenTerm | StringTerm | RangeTerm | ReferenceTerm | UriTerm | CompositeTerm
+Term = TokenTerm | CodesTerm | StringTerm | RangeTerm | ReferenceTerm | UriTerm | CompositeTerm
 
 
 def split(text: str, mark: str) -> list[str]:

@@ -88,7 +88,13 @@ class Profiles:
         self._value_sets: dict[str, dict[str, Any]] = {}
         self._systems: dict[str, dict[str, Any]] = {}
         self._read: dict[str, Part] = {}
-        by_type = {"StructureDefinition": self._structures, "ValueSet": self._value_sets, "CodeSystem": self._systems}
+        self._maps: dict[str, dict[str, Any]] = {}
+        by_type = {
+            "StructureDefinition": self._structures,
+            "ValueSet": self._value_sets,
+            "CodeSystem": self._systems,
+            "ConceptMap": self._maps,
+        }
         for one in resources:
             held = by_type.get(one.get("resourceType", ""))
             if held is not None and isinstance(one.get("url"), str):
@@ -111,6 +117,10 @@ class Profiles:
     def system(self, url: str) -> dict[str, Any]:
         """Return a code system's definition, empty when it is not at hand."""
         return self._systems.get(url, {})
+
+    def concept_map(self, url: str) -> dict[str, Any]:
+        """Return a concept map, empty when it is not at hand."""
+        return self._maps.get(url, {})
 
     def get(self, url: str) -> Part | None:
         """Return a profile, None for one that is not at hand. Raises ProfileUnusable."""
