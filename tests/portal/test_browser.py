@@ -94,7 +94,7 @@ def test_by_keyboard_alone_and_without_javascript_a_patient_is_found(chromium, a
     page.get_by_label("Name", exact=True).focus()
     page.keyboard.type("canary")
     page.keyboard.press("Enter")
-    page.get_by_role("link", name="Ada Canary").wait_for(timeout=10_000)
+    page.get_by_role("link", name="Ada Canary").wait_for(timeout=60_000)
     assert "canary" not in page.url.lower()
     context.close()
 

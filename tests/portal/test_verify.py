@@ -48,7 +48,7 @@ def told(page, data: bytes, trust: bytes | None = None) -> str:
     page.set_input_files("#trust", files)
     page.evaluate("document.querySelector('#receipts [role=status]').replaceChildren()")
     page.set_input_files("#receipt", {"name": "a.receipt", "mimeType": "application/octet-stream", "buffer": data})
-    page.locator("#receipts h2").wait_for(timeout=30_000)
+    page.locator("#receipts h2").wait_for(timeout=60_000)
     return page.locator("#receipts h2").inner_text()
 
 

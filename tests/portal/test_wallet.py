@@ -43,7 +43,7 @@ def invitation(site, patient=PATIENT):
 
 
 def heading(page, words):
-    page.get_by_role("heading", name=words, exact=True, level=1).wait_for(timeout=15_000)
+    page.get_by_role("heading", name=words, exact=True, level=1).wait_for(timeout=60_000)
 
 
 class Phone:
@@ -72,7 +72,7 @@ class Phone:
 
     def problem(self) -> str:
         told = self.page.get_by_role("alert")
-        told.wait_for(timeout=30_000)
+        told.wait_for(timeout=60_000)
         return told.inner_text()
 
     def text(self) -> str:
@@ -138,12 +138,12 @@ def test_a_photo_of_the_code_is_shared_read_elsewhere_seen_stopped_and_refused(p
     phone.page.get_by_label("Photo of the code").set_input_files(
         {"name": "qr.png", "mimeType": "image/png", "buffer": picture}
     )
-    expect(phone.page.locator("[name=code]")).to_have_value(code, timeout=30_000)
+    expect(phone.page.locator("[name=code]")).to_have_value(code, timeout=60_000)
     assert phone.page.locator("[name=code]").input_value() == code
     phone.press("See who asks")
     phone.at("Lake Clinic asks to see")
     phone.press("Show what would be seen")
-    phone.page.get_by_role("heading", name="This is what they would see").wait_for(timeout=30_000)
+    phone.page.get_by_role("heading", name="This is what they would see").wait_for(timeout=60_000)
     assert "Glucose" in phone.text()
     phone.press("Share this with Lake Clinic")
     phone.at("Who can see")
@@ -161,7 +161,7 @@ def test_a_photo_of_the_code_is_shared_read_elsewhere_seen_stopped_and_refused(p
     assert "does not tell everything" not in phone.text()
     phone.to("Who can see")
     phone.press("Stop Lake Clinic")
-    phone.page.get_by_text("Nobody but those who wrote your record").wait_for(timeout=30_000)
+    phone.page.get_by_text("Nobody but those who wrote your record").wait_for(timeout=60_000)
     sites["north"].together.settle()
     refused = physician.get(f"{chart}/results")
     assert (refused.status_code in {403, 404}, "5.30" in refused.text) == (True, False)
@@ -173,7 +173,7 @@ def test_an_emergency_is_in_the_log_and_reviewed(phone, clinic) -> None:
     asked = {"name": "bob other", "birth_date": "1980-01-01", "reason": "unconscious", "at": ["north"]}
     assert "Glucose" in physician.post("/emergency", data={**form(page.text, "/emergency"), **asked}).text
     phone.to("Who has looked")
-    phone.page.locator("td .chip.stop").first.wait_for(timeout=30_000)
+    phone.page.locator("td .chip.stop").first.wait_for(timeout=60_000)
     queue = physician.get("/reviews")
     sent = physician.post("/emergency/review", data={**form(queue.text, "/emergency/review"), "findings": "in order"})
     assert "Reviewed" in sent.text
@@ -244,7 +244,7 @@ def test_a_health_link_is_sealed_here_fetched_by_anyone_and_ended(phone, north) 
     phone.at("Share by a link")
     assert "opened 1 times" in phone.text()
     phone.press("End this link")
-    phone.page.get_by_text("You have no link.").wait_for(timeout=30_000)
+    phone.page.get_by_text("You have no link.").wait_for(timeout=60_000)
     assert stranger.get(path, params={"recipient": "Dr. Elsewhere"}).status_code == 404
 
 
@@ -263,7 +263,7 @@ def test_a_new_device_brings_the_wallet_back_from_its_sheet(sheet, chromium, add
     assert "Lake Clinic" in new.text()  # what the other device had given
     new.to("Keys")
     new.press("Make a passkey here")
-    new.page.locator("#made").wait_for(timeout=30_000)
+    new.page.locator("#made").wait_for(timeout=60_000)
     new.page.reload()
     new.press("Open with my passkey")
     new.at("My record")
@@ -302,7 +302,7 @@ def test_two_devices_at_once_lose_no_grant(phone, sheet, clinic, chromium, addre
         device_.press("See who asks")
         device_.at("Lake Clinic asks to see")
         device_.press("Show what would be seen")
-        device_.page.get_by_role("heading", name="This is what they would see").wait_for(timeout=30_000)
+        device_.page.get_by_role("heading", name="This is what they would see").wait_for(timeout=60_000)
         device_.page.get_by_role("button", name="Share this with Lake Clinic").dblclick()
         device_.at("Who can see")
     phone.page.reload()
@@ -322,7 +322,7 @@ def test_a_member_that_is_down_is_named_and_nothing_is_half_done(phone, clinic, 
     phone.press("See who asks")
     phone.at("Lake Clinic asks to see")
     phone.press("Show what would be seen")
-    phone.page.get_by_role("heading", name="This is what they would see").wait_for(timeout=30_000)
+    phone.page.get_by_role("heading", name="This is what they would see").wait_for(timeout=60_000)
     phone.page.route("**/patient/**", lambda route: route.abort())
     phone.press("Share this with Lake Clinic")
     assert "does not answer" in phone.problem()
@@ -348,6 +348,6 @@ def test_an_erasure_is_asked_for(phone, north) -> None:
     phone.to("Correct or erase")
     phone.page.get_by_text("Erase my record at North Hospital").click()
     phone.press("Yes, ask North Hospital to erase it")
-    phone.page.get_by_text("You have asked for it.").wait_for(timeout=30_000)
+    phone.page.get_by_text("You have asked for it.").wait_for(timeout=60_000)
     link = north.node.vault.find_link(*PATIENT)
     assert any(one.subject == link for one in north.node.desk.erasures())

@@ -1,13 +1,18 @@
 """Three members in three processes, a patient's wallet on the command line, and what each can prove afterwards."""
 
+import base64
 import json
+import ssl
 import stat
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import httpx
 import pytest
+from joserfc import jwe
+from joserfc.jwk import OctKey
 
 from salus.core.proof.cli import main as verify
 from tests.processes.members import Member, certificate, member
@@ -82,6 +87,57 @@ def until(holds: Callable[[], bool]) -> None:
         time.sleep(0.3)
 
 
+def a_sheet_brings_the_wallet_back(wallet: Wallet, north: Member, south: Member) -> None:
+    made = wallet.told("sheet")
+    assert made["members"] == ["north", "south"]
+    again = ("restore", "--trust", "trust.json", "--wallet", "new.salus", "south", "--url", url_of(south))
+    wrong = made["sheet"].translate(str.maketrans("0123456789", "1032547698"))
+    for code in (made["sheet"][:-5], wrong):
+        (wallet.folder / "sheet").write_text(code)
+        refused = wallet.run(*again, "--sheet", "sheet")
+        assert (refused.returncode, refused.stderr.partition(":")[0]) in {
+            (1, "wallet.sheet"),
+            (1, "wallet.sheet-unknown"),
+        }
+        assert not (wallet.folder / "new.salus").exists()
+    (wallet.folder / "sheet").write_text(made["sheet"] + "\n")
+    back = wallet.told(*again, "--sheet", "sheet")
+    assert (back["members"], back["grants"]) == (["north", "south"], 1)
+    assert wallet.told("grants", "--wallet", "new.salus") == wallet.told("grants")
+    assert made["sheet"] not in south.log.read_text() + north.log.read_text()
+
+
+def a_health_link_opens_for_who_has_it(wallet: Wallet, north: Member, chain: Path) -> None:
+    with httpx.Client(verify=ssl.create_default_context(cafile=chain)) as client:
+        fetched_by_a_pharmacy(wallet, north, client)
+
+
+def fetched_by_a_pharmacy(wallet: Wallet, north: Member, client: httpx.Client) -> None:
+    made = wallet.told("health-link", "--types", "Observation", "--days", "1", "--member", "north")
+    told = json.loads(unbase64(made["link"].removeprefix("shlink:/")))
+    assert (made["records"], told["flag"]) == (2, "U")
+    assert client.get(told["url"]).status_code == 400  # who asks has to say who it is
+    for count in (1, 2):
+        fetched = client.get(told["url"], params={"recipient": "A pharmacy"})
+        (line,) = wallet.told("health-links")["links"]
+        assert (fetched.status_code, line["member"], line["fetched"]) == (200, "north", count)
+    opened = jwe.decrypt_compact(fetched.text, OctKey.import_key(unbase64(told["key"])))
+    shared = json.loads(opened.plaintext)
+    assert {one["resource"]["resourceType"] for one in shared["entry"]} == {"Observation"}
+    assert wallet.told("end-health-link", line["id"]) == {"member": "north"}
+    assert client.get(told["url"], params={"recipient": "A pharmacy"}).status_code == 404
+    assert wallet.run("end-health-link", line["id"]).stderr.startswith("health-link.none:")
+    assert "A pharmacy" not in north.log.read_text()
+
+
+def unbase64(text: str) -> bytes:
+    return base64.urlsafe_b64decode(text + "=" * (-len(text) % 4))
+
+
+def url_of(one: Member) -> str:
+    return one.environment["SALUS_HTTP_PUBLIC_URL"]
+
+
 def test_a_patient_shares_reads_the_log_and_stops(network: dict[str, Member], tmp_path: Path) -> None:
     north, south, clinic = network.values()
     for one in (north, south):
@@ -112,6 +168,8 @@ def test_a_patient_shares_reads_the_log_and_stops(network: dict[str, Member], tm
     assert b'"value":72.50' in (wallet.folder / "mine.json").read_bytes()
     assert all(line["kept"] for line in wallet.told("keep")["members"])
     assert wallet.told("bring-back", "south")["grants"] == 1
+    a_sheet_brings_the_wallet_back(wallet, north, south)
+    a_health_link_opens_for_who_has_it(wallet, north, tmp_path / "tls.pem")
 
     wallet.told("stop", grant)
     until(lambda: [one["standing"] for one in clinic.told("access", "list")["grants"]] == ["ended"])

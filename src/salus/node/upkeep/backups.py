@@ -184,6 +184,7 @@ def _put_back(node: Unfounded, keys: Keys, source: Path) -> int:
         desk.set_contact(entry.link, "")
         desk.drop_corrections(entry.link)
         desk.drop_choices(entry.link)
+        desk.drop_pairs(entry.link)
         desk.drop_health_link(entry.link)
     desk.close()
     return erased

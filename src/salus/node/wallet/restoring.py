@@ -46,7 +46,14 @@ class RestoreWallet(Message, frozen=True):
             examples=["https://north.example"],
         ),
     ]
-    sheet: Annotated[str, Meta(max_length=100, description="The code.", examples=[SHEET_EXAMPLE])]
+    sheet: Annotated[
+        bytes,
+        Meta(
+            max_length=100,
+            description="What is written on the sheet: no argument, which other users of the machine could see.",
+            examples=[SHEET_EXAMPLE.encode()],
+        ),
+    ]
 
 
 class WalletRestored(Message, frozen=True):
@@ -73,7 +80,7 @@ def sheet(wallet: OpenWallet, request: MakeSheet) -> SheetMade:  # noqa: ARG001 
 def restore(place: NoWallet, request: RestoreWallet) -> WalletRestored:
     """Bring a lost wallet back from its recovery sheet and a member that it had joined."""
     try:
-        opener = Opener.of_sheet(request.sheet)
+        opener = Opener.of_sheet(request.sheet.decode(errors="replace"))
     except SealBroken as error:
         raise Malformed("wallet.sheet", str(error), todo="look at the sheet again") from error
     url = request.url.rstrip("/")
