@@ -36,7 +36,8 @@ class Member:
         self._key = Ed25519PrivateKey.from_private_bytes(key)
         self._public = self._key.public_key().public_bytes_raw()
         store, kernel = lmdb_store(home / "ledger"), Kernel(REGISTRY)
-        found(store, kernel, document, founded)
+        if not store.founded:
+            found(store, kernel, document, founded)
         self.ledger = CometLedger(store, kernel, now, Rpc(home / "rpc.sock"))
         cosigning = Cosigning(store, memory_book(self.ledger.network), keys={self._public: self._key.sign})
         self._cosigner = Cosigner(self.ledger, cosigning)

@@ -2,9 +2,11 @@
 
 import itertools
 import threading
+from types import SimpleNamespace
 
 import pytest
 
+from salus.engines.cometbft import unit
 from salus.engines.cometbft.unit import Unit
 
 
@@ -39,25 +41,25 @@ class Told:
 def running(tmp_path):
     """Return a function that starts a unit over an engine that lives and does nothing."""
     program = tmp_path / "engine"
-    program.write_text("#!/bin/sh\nexec sleep 600\n")
-    program.chmod(0o700)
     units = []
 
-    def start(told, **options):
+    def start(told, script="exec sleep 600", **options):
+        program.write_text(f"#!/bin/sh\n{script}\n")
+        program.chmod(0o700)
         sockets = {"socket": tmp_path / "app", "rpc": tmp_path / "rpc"}
         units.append(Unit(Idle, binary=program, home=tmp_path, report=told, **sockets, **options))
         return units[-1]
 
     yield start
-    for unit in units:
-        unit.close()
+    for one in units:
+        one.close()
 
 
 def test_an_engine_that_lives_and_commits_nothing_is_started_anew(running):
     told = Told()
-    unit = running(told, height=lambda: 7, stalled_seconds=0.1)
+    life = running(told, height=lambda: 7, stalled_seconds=0.1)
     told.wait("engine.restarting", "EngineStalled")
-    assert unit.restarts >= 1
+    assert life.restarts >= 1
 
 
 def test_an_engine_that_adds_blocks_is_left_alone(running):
@@ -69,6 +71,25 @@ def test_an_engine_that_adds_blocks_is_left_alone(running):
             enough.set()
         return newest
 
-    unit = running(told, height=height, stalled_seconds=1.0)
+    life = running(told, height=height, stalled_seconds=1.0)
     assert enough.wait(30)
-    assert (unit.restarts, [event for event, _ in told.events]) == (0, ["engine.started"])
+    assert (life.restarts, [event for event, _ in told.events]) == (0, ["engine.started"])
+
+
+def test_an_engine_that_says_that_its_consensus_has_failed_is_started_anew_at_once(running, tmp_path):
+    told = Told()
+    running(told, script='echo "E[2026] CONSENSUS FAILURE!!! err=..."\nexec sleep 600')
+    told.wait("engine.restarting", "EngineStalled")
+    assert b"CONSENSUS FAILURE" in (tmp_path / "cometbft.log").read_bytes()
+
+
+def test_on_a_full_disk_it_waits_for_room(running, monkeypatch):
+    told, free = Told(), [0]
+    monkeypatch.setattr(unit.shutil, "disk_usage", lambda _: SimpleNamespace(free=free[0]))
+    monkeypatch.setattr(unit, "ROOM_POLL_SECONDS", 0.01)
+    started = running(told, script="exit 1")
+    told.wait("engine.waiting", "StoreFull")
+    assert (started.restarts, started.process_id) == (1, 0)
+    free[0] = unit.ROOM_BYTES
+    with told.changed:
+        assert told.changed.wait_for(lambda: started.restarts >= 2, 30)

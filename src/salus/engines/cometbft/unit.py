@@ -3,10 +3,13 @@
 CometBFT ends when its application does, and shakes hands only when it starts. So the application comes first and goes
 last: start it, then the engine; end the engine and wait, then the application. If either ends by itself, both are
 started anew, after a pause that grows; unless the application failed in a way that a restart does not mend. So is an
-engine that commits nothing: CometBFT lives on when its consensus has failed, on a full disk for one.
+engine that commits nothing. CometBFT lives on when its consensus has failed, on a full disk for one, and says so in its
+log: then it is started anew at once, and on a full disk as soon as there is room.
 """
 
 import asyncio
+import contextlib
+import shutil
 import subprocess
 import threading
 import time
@@ -29,6 +32,9 @@ STALLED_SECONDS: Final = 60.0  # six empty blocks; nobody else may be up, so tha
 LONGEST_STALL: Final = 960.0
 LOG_BYTES: Final = 16 * 1024 * 1024
 LOG: Final = "cometbft.log"
+FAILED: Final = b"CONSENSUS FAILURE!!!"  # what CometBFT logs when its consensus has ended and its process has not
+ROOM_BYTES: Final = 1 << 20  # an engine starts on less, and fails at its first block
+ROOM_POLL_SECONDS: Final = 0.5
 _LETHAL: Final = (InvariantBroken, UnsupportedRules, StoreFailed, StoreDamaged, OtherLedger)
 
 
@@ -97,6 +103,8 @@ class Unit:
         self._changed = threading.Condition()
         self._closing = False
         self._process: subprocess.Popen[bytes] | None = None
+        self._failed = False
+        """Whether this life's engine said that its consensus has ended."""
         self.restarts = 0
         """How often it was started anew."""
         self._thread = threading.Thread(target=self._run, name="engine-unit", daemon=True)
@@ -129,10 +137,24 @@ class Unit:
                 return
             self._report("engine.restarting", {"why": type(failure).__name__})
             self.restarts += 1
-            pause = FIRST_PAUSE if time.monotonic() - began > STEADY_SECONDS else min(2 * pause, LONGEST_PAUSE)
-            with self._changed:
-                if self._changed.wait_for(lambda: self._closing, pause):
-                    return
+            steady = time.monotonic() - began > STEADY_SECONDS
+            full = shutil.disk_usage(self._home).free < ROOM_BYTES
+            pause = FIRST_PAUSE if steady or full else min(2 * pause, LONGEST_PAUSE)
+            if self._closed_within(pause) or self._closed_before_room():
+                return
+
+    def _closed_within(self, seconds: float) -> bool:
+        with self._changed:
+            return self._changed.wait_for(lambda: self._closing, seconds)
+
+    def _closed_before_room(self) -> bool:
+        """Wait for room on the disk; return whether the unit was closed meanwhile."""
+        if shutil.disk_usage(self._home).free < ROOM_BYTES:
+            self._report("engine.waiting", {"why": "StoreFull"})
+            while shutil.disk_usage(self._home).free < ROOM_BYTES:
+                if self._closed_within(ROOM_POLL_SECONDS):
+                    return True
+        return False
 
     def _live(self) -> BaseException | None:
         """Run application and engine until either ends or the unit is closed. Returns why, if neither was asked to."""
@@ -147,7 +169,10 @@ class Unit:
             process = self._spawn()
             watching = threading.Thread(target=self._watch, args=(process,), name="engine-watch", daemon=True)
             watching.start()
-            stalled = self._stalled(lambda: self._closing or process.poll() is not None or not serving.is_alive())
+            over = self._stalled(
+                lambda: self._closing or self._failed or process.poll() is not None or not serving.is_alive()
+            )
+            stalled = over or (self._failed and process.poll() is None)
             self._end(process)
             watching.join()
         finally:
@@ -182,6 +207,15 @@ class Unit:
             self._tell()
 
     def _watch(self, process: subprocess.Popen[bytes]) -> None:
+        """Keep what the engine says until it ends; what finds no room is heard all the same."""
+        if process.stdout is not None:
+            with process.stdout as said:
+                for line in said:
+                    with contextlib.suppress(OSError), (self._home / LOG).open("ab") as log:
+                        log.write(line)
+                    if FAILED in line:
+                        self._failed = True
+                        self._tell()
         process.wait()
         self._tell()
 
@@ -194,14 +228,14 @@ class Unit:
         if log.exists() and log.stat().st_size > LOG_BYTES:
             log.replace(log.with_suffix(".log.1"))
         self._rpc.unlink(missing_ok=True)  # a killed engine leaves it, and the next would refuse to start over it
-        with log.open("ab") as out:
-            self._process = subprocess.Popen(  # noqa: S603 - the binary that was found and checked
-                [self._binary, "start", "--home", self._home],
-                stdin=subprocess.DEVNULL,
-                stdout=out,
-                stderr=subprocess.STDOUT,
-                start_new_session=True,  # an interrupt at the terminal is ours to pass on, in order
-            )
+        self._failed = False
+        self._process = subprocess.Popen(  # noqa: S603 - the binary that was found and checked
+            [self._binary, "start", "--home", self._home],
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            start_new_session=True,  # an interrupt at the terminal is ours to pass on, in order
+        )
         self._report("engine.started", {"process": self._process.pid})
         return self._process
 
