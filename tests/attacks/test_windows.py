@@ -16,6 +16,7 @@ from salus.node.errors import EdgeError, Malformed
 from salus.node.exchange import delivery, grantee
 from salus.node.exchange.delivery import Delivery, Taken
 from salus.node.records.charts import ShowChart, show_chart
+from salus.node.records.intake import Intake
 from salus.vault.journal import Side
 from salus.vault.links import Standing
 from tests.attacks.scene import DAY, patient, taken_in, vitals
@@ -176,7 +177,7 @@ def test_with_a_full_ledger_nothing_is_served_and_own_people_read_on(town, monke
         raise StoreFull("the ledger's map is full")
 
     monkeypatch.setattr(store, "commit", full)
-    with pytest.raises(EdgeError, match=r"ledger\.busy"):
+    with pytest.raises(EdgeError, match=r"ledger\.full"):
         town.ask(town.pull(shown))
     chart = show_chart(town.north, ShowChart(link=town.links["north"].hex(), purpose="TREAT"), caller=NURSE)
     assert chart.lines
@@ -202,3 +203,35 @@ def test_a_custodian_whose_clock_is_years_off_serves_nothing_it_should_not(town,
         with pytest.raises(EdgeError, match=r"pull\.(ended|active)"):
             town.ask(town.pull(shown))
     assert town.served() == before
+
+
+def test_a_grantee_whose_clock_is_years_ahead_hides_what_it_pulled_and_purges_nothing(town, monkeypatch):
+    grant = town.grant("north")
+    grantee.fetch(town.clinic, grant, "TREAT")
+    lease, kept = town.clinic.vault.open_lease(grant), town.leased(grant)
+    right = town.together.clock
+    monkeypatch.setattr(town.clinic, "now", lambda: right() + 5 * 365 * DAY)
+
+    grantee.confirm_and_purge(town.clinic)
+    with pytest.raises(EdgeError, match=r"lease\.ended"):
+        grantee.require_live(town.clinic, grant)
+    assert town.clinic.index.count_by_type([lease]) == {}
+    monkeypatch.undo()
+
+    grantee.confirm_and_purge(town.clinic)
+    assert grantee.require_live(town.clinic, grant)
+    assert town.leased(grant) == kept
+
+
+def test_records_taken_in_by_a_clock_years_off_are_kept_and_anchored_once_it_is_right(town, tmp_path):
+    clock = town.together.clock
+    (tmp_path / "in.ndjson").write_text('{"resourceType":"Patient","id":"p9"}')
+    clock.advance(3 * 365 * DAY)
+    with pytest.raises(EdgeError, match=r"ledger\.clock"):
+        Intake(town.north, "urn:off").run([tmp_path])
+    link = town.north.vault.find_link("urn:off", "p9")
+    assert len(town.north.vault.of_link(link)) == 1
+    clock.advance(-3 * 365 * DAY)
+
+    again = Intake(town.north, "urn:off").run([tmp_path])
+    assert (again.stored, again.unchanged, town.north.vault.unanchored()) == (0, 1, [])

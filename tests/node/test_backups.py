@@ -8,11 +8,16 @@ import pytest
 from msgspec import structs
 
 from salus.contracts.membership.port import Role
-from salus.contracts.records.port import ErasureStatus
+from salus.contracts.records.port import Anchor, ErasureStatus
+from salus.engines.embedded import day_of
+from salus.engines.errors import ClockJumped
 from salus.node import erasing, opening
 from salus.node.accounts import STAFF
-from salus.node.config import Config
-from salus.node.errors import Conflict, EdgeError, Malformed, NotFound
+from salus.node.anchoring import anchor
+from salus.node.config import Config, LedgerAt
+from salus.node.errors import Conflict, EdgeError, Malformed, NotFound, Unavailable
+from salus.node.mapping import edge_error
+from salus.node.member import MemberNode
 from salus.node.network.founding import Found, MakeCard, card, found_network
 from salus.node.opening import Unfounded, open_node
 from salus.node.records.intake import Intake
@@ -232,4 +237,51 @@ def test_day_keys_expire_without_a_new_backup_and_by_no_wrong_clock(
     clock.ahead = 29 * DAY_MS
     assert expire(node) == 1
     assert "expire" in [name for name, _, _ in Ticker._jobs(None, node)]
+    node.close()
+
+
+@pytest.mark.parametrize("days", [400, -400])
+def test_a_node_whose_clock_is_years_off_starts_once_its_day_is_named(config: Config, clock: Moved, days: int) -> None:
+    clock.ahead = days * DAY_MS
+    with pytest.raises(ClockJumped) as refused:
+        open_node(config)
+    told = edge_error(refused.value)
+    assert told is not None
+    assert (told.code, told.fault.status) == ("ledger.clock", 503)
+
+    named = structs.replace(config, ledger=LedgerAt(accept_clock=day_of(clock())))
+    node = open_node(named)
+    assert isinstance(node, MemberNode)
+    assert node.vault.house_link()
+    node.close()
+    clock.ahead += 2 * DAY_MS
+    if days > 0:  # the day has passed, and no block was written on it
+        with pytest.raises(ClockJumped):
+            open_node(named)
+
+
+def test_a_full_ledger_takes_nothing_more_until_it_may_grow(config: Config, tmp_path: Path) -> None:
+    small = structs.replace(config, ledger=LedgerAt(map_bytes=1 << 20))
+    node = open_node(small)
+    assert isinstance(node, MemberNode)
+
+    def fill(most: int) -> None:
+        while node.ledger.head().height < most:
+            node.submitter.submit(Anchor(node.entropy(32), 1, deferred=False))
+
+    with pytest.raises(Unavailable, match=r"ledger\.full"):
+        fill(1000)
+    (tmp_path / "in.ndjson").write_text(LINES[0])
+    with pytest.raises(Unavailable, match=r"ledger\.full"):
+        Intake(node, "urn:in").run([tmp_path / "in.ndjson"])
+    height, kept = node.ledger.head().height, node.vault.check().records
+    assert height > 0
+    assert len(node.vault.unanchored()) == 1
+    node.close()
+
+    node = open_node(config)
+    assert isinstance(node, MemberNode)
+    assert (node.ledger.head().height, node.vault.check().records) == (height, kept)
+    anchor(node)
+    assert node.vault.unanchored() == []
     node.close()

@@ -255,5 +255,5 @@ def test_amid_a_delivery(pair: tuple[Member, Member, Path], who: str, step: str)
 
     grant = wallet(folder, north, "grants")["grants"][0]["grant"]
     until(lambda: held(clinic) == [grant])
-    until(lambda: north.told("deliveries", "waiting")["waiting"] == [])
+    until(lambda: north.told("deliveries", "waiting")["deliveries"] == [])
     assert clinic.told("access", "pull", grant)["records"] == 2

@@ -4,6 +4,7 @@ Behind the door (see `door`) one writer takes whatever waits, as one block: alon
 under load, blocks grow while the disk is busy. Nothing waits for company.
 """
 
+import time as clocks
 from collections.abc import Callable
 from typing import Final
 
@@ -19,6 +20,11 @@ from salus.engines.store import Header, LedgerStore
 BLOCK_TRANSACTIONS: Final = 1_000  # a larger block saves little more in the map and lets its first sender wait longer
 MAX_CLOCK_JUMP_MS: Final = 30 * 24 * 3600 * 1000
 _LETHAL = (InvariantBroken, UnsupportedRules, StoreFailed, StoreDamaged, OtherLedger)
+
+
+def day_of(now: int) -> str:
+    """Return the day (UTC) of a time in Unix milliseconds, as ISO 8601 writes it."""
+    return clocks.strftime("%Y-%m-%d", clocks.gmtime(now // 1000))
 
 
 def found(store: LedgerStore, kernel: Kernel, document: bytes, time: int) -> Header:
@@ -86,7 +92,7 @@ class Embedded(Door):
         if abs(jump) > MAX_CLOCK_JUMP_MS and not accept:
             raise ClockJumped(
                 f"the clock is {abs(jump) // 86_400_000} days {'ahead of' if jump > 0 else 'behind'} the ledger. "
-                "Set it right, or start the ledger once with --accept-clock"
+                f"Set it right, or say that it is: set ledger.accept_clock to its day, {day_of(now)}"
             )
         self._told = now
         return now

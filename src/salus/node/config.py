@@ -68,6 +68,24 @@ class LedgerAt(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
         str,
         Meta(description="URL of the owner's node; empty when this node orders.", examples=["https://north.example"]),
     ] = ""
+    accept_clock: Annotated[
+        str,
+        Meta(
+            pattern=r"^([0-9]{4}-[0-9]{2}-[0-9]{2})?$",
+            description="Day (UTC) on which the clock is believed though it is more than 30 days from the ledger's newest "
+            "block: for a node that stood still as long. Empty: never.",
+            examples=["2026-11-26"],
+        ),
+    ] = ""
+    map_bytes: Annotated[
+        int,
+        Meta(
+            ge=1 << 20,
+            le=1 << 46,
+            description="Bytes to which the ledger's file may grow; a full one takes nothing more until this is raised.",
+            examples=[137438953472],
+        ),
+    ] = 64 << 30
 
 
 class Consensus(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):

@@ -106,12 +106,19 @@ TOLD: Final[dict[type[Exception], Told]] = {
         Unavailable, "ledger.locked", "another process owns the ledger's folder", "stop it first"
     ),
     engines.StoreDamaged: Told(Unavailable, "ledger.damaged", "the ledger's files are not what was written", DOCTOR),
-    engines.StoreFull: Told(Unavailable, "ledger.full", "there is no room for the block", "free some space"),
+    engines.StoreFull: Told(
+        Unavailable, "ledger.full", "there is no room for the block", "free some space, or raise ledger.map_bytes"
+    ),
     engines.OtherLedger: Told(Conflict, "ledger.other", "the folder, or the other side, holds another ledger"),
     engines.NotFounded: Told(Conflict, "ledger.not-founded", "the folder holds no ledger", "run `salus network found`"),
     engines.NotKept: Told(NotFound, "ledger.not-kept", "the ledger has no such height, transaction or checkpoint"),
     engines.Busy: Told(Unavailable, "ledger.busy", "too many transactions wait", AGAIN),
-    engines.ClockJumped: Told(Unavailable, "ledger.clock", "the clock cannot be believed", "set the machine's clock"),
+    engines.ClockJumped: Told(
+        Unavailable,
+        "ledger.clock",
+        "the clock is more than 30 days from the ledger's newest block",
+        "set the machine's clock; if it is right, set ledger.accept_clock to today (UTC)",
+    ),
     engines.Diverged: Told(
         Unavailable, "ledger.diverged", "two roots for one size of the log", "stop, and call the other members"
     ),

@@ -18,10 +18,10 @@ from salus.contracts.membership import port as membership
 from salus.contracts.registry import REGISTRY
 from salus.core.kernel import Kernel
 from salus.core.proof.digest import mac
-from salus.engines.book import lmdb_book
+from salus.engines.book import CheckpointBook, lmdb_book
 from salus.engines.checkpoints import Cosigner, Cosigning
 from salus.engines.door import Door
-from salus.engines.embedded import Embedded
+from salus.engines.embedded import Embedded, day_of
 from salus.engines.follower import Follower
 from salus.engines.ports import Ledger
 from salus.engines.store import LedgerStore, lmdb_store
@@ -170,7 +170,7 @@ def _after_rotation(config: Config, old: Keys, ports: Ports) -> MemberNode:
     """Open a node that ended amid a rotation: with the keys that the ledger has in force, cosigning with both."""
     folder = Path(config.data)
     new = load_keystore(folder / NEXT_KEYSTORE, passphrase(config))
-    with contextlib.closing(lmdb_store(folder / LEDGER)) as store:
+    with contextlib.closing(lmdb_store(folder / LEDGER, map_bytes=config.ledger.map_bytes)) as store:
         row = membership.key_at(store.read(), old.member)
     taken = row is not None and row.signing_key == new.signing_key().public_key().public_bytes_raw()
     keys, other = (new, old) if taken else (old, new)
@@ -216,17 +216,26 @@ def remote_source(config: Config, keys: Keys, ports: Ports, store: LedgerStore |
 
 
 def _ledger_of(config: Config, keys: Keys, ports: Ports) -> OnLedger:
-    """Open the ledger: ordered here, or followed."""
+    """Open the ledger: ordered here, or followed. What cannot be opened whole is let go."""
     folder = Path(config.data)
-    store = lmdb_store(folder / LEDGER)
+    with contextlib.ExitStack() as undo:
+        store = lmdb_store(folder / LEDGER, map_bytes=config.ledger.map_bytes)
+        undo.callback(store.close)
+        book = lmdb_book(folder / CHECKPOINTS, store.chain().network)
+        undo.callback(book.close)
+        found = _on_ledger(config, keys, ports, store, book)
+        undo.pop_all()
+    return found
+
+
+def _on_ledger(config: Config, keys: Keys, ports: Ports, store: LedgerStore, book: CheckpointBook) -> OnLedger:
     signing = keys.signing_key()
-    network = store.chain().network
-    book = lmdb_book(folder / CHECKPOINTS, network)
     cosigning = Cosigning(store, book, keys={signing.public_key().public_bytes_raw(): signing.sign})
     if has_engine(config):
         return _consortium(config, keys, ports, store, cosigning)
     if not config.ledger.owner:
-        ledger = Embedded(store, KERNEL, ports.clock)
+        told = config.ledger.accept_clock == day_of(ports.clock())
+        ledger = Embedded(store, KERNEL, ports.clock, accept_clock=told)
         return OnLedger(ledger, cosigning, Cosigner(ledger, cosigning))
     source = remote_source(config, keys, ports, store)
     follower = Follower(store, KERNEL, source, cosigning, ports.clock)

@@ -77,8 +77,12 @@ class Submitter:
             outcome = self._ledger.submit(wire).result(WAIT_SECONDS)
         except Timeout as error:
             raise Unavailable("ledger.timeout", "the ledger did not answer", todo="try again") from error
-        except (Busy, ClockJumped, StoreFull) as error:
+        except Busy as error:
             raise Unavailable("ledger.busy", str(error), todo="try again") from error
+        except ClockJumped as error:
+            raise Unavailable("ledger.clock", str(error)) from error
+        except StoreFull as error:
+            raise Unavailable("ledger.full", str(error)) from error
         except EngineError as error:
             raise Unavailable("ledger.stopped", str(error), todo="see `salus doctor`") from error
         if outcome.refusal is not None:

@@ -327,20 +327,26 @@ def _keep(node: MemberNode, pulled: Disclosure, received: Sequence[Received]) ->
 
 
 def confirm_and_purge(node: MemberNode) -> int:
-    """Confirm the grants that the ledger shows live, purge the leases of the others; return how many were purged."""
+    """Confirm the grants that the ledger shows live, purge the leases of the others; return how many were purged.
+
+    What has ended by a clock alone that is a month from the ledger's is hidden: a wrong clock must purge nothing.
+    """
     state, now, purged = node.ledger.read(), node.ledger_time(), 0
+    sound = max(node.sound_time(), node.ledger.head().time)
     for held in node.desk.held():
         if held.ended is not None:
             continue
         document = decode(decode(held.body, Grant).document, Document)
-        if consent.live(state, held.grant, now) and now < document.expiry:
+        if not consent.live(state, held.grant, sound) or sound >= document.expiry:
+            purge(node, held.grant)
+            purged += 1
+        elif consent.live(state, held.grant, now) and now < document.expiry:
             if node.ledger.reachable:
                 node.desk.confirm(held.grant, node.now())
             seen = node.ledger.reachable or _confirmed(node, held)
             node.index.hide(node.vault.open_lease(held.grant), hidden=not seen)
-            continue
-        purge(node, held.grant)
-        purged += 1
+        else:
+            node.index.hide(node.vault.open_lease(held.grant), hidden=True)
     return purged
 
 
