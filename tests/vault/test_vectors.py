@@ -118,7 +118,7 @@ def test_a_wallets_file_by_hand():
     padded = len(v.state).to_bytes(4, "big") + v.state
     padded += bytes(16 * 1024 - len(padded))
     random, named = v.file[2:34], v.file[34:66]
-    assert (v.file[:2], named) == (b"\x01\x01", m(v.root, "wallet-state", padded))
+    assert (v.file[:2], named) == (b"\x01\x01", m(v.root, "wallet-state", member, padded))
     key = m(v.root, "wallet-file", member, version, random, named)
     assert v.file[66:] == AESGCM(key).encrypt(bytes(12), padded, v.locator + version)
     message = framed("salus/v1/wallet-put", v.locator, version, h("wallet-bytes", v.file))
@@ -131,7 +131,7 @@ def test_a_wrapped_root_by_hand():
     assert v.passkey_locator == m(h("passkey-opener", v.prf), "opener-locator", member)
     assert v.locator == m(secret, "opener-locator", member)
     random, named = v.file[2:34], v.file[34:66]
-    assert (v.file[:2], named) == (b"\x01\x01", m(v.root, "opener-root"))
+    assert (v.file[:2], named) == (b"\x01\x01", m(v.root, "opener-root", member))
     key = m(secret, "opener-key", member, random, named)
     assert v.file[66:] == AESGCM(key).encrypt(bytes(12), v.root, v.locator)
     message = framed("salus/v1/wallet-put", v.locator, (1).to_bytes(8, "big"), h("wallet-bytes", v.file))

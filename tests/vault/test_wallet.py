@@ -1,3 +1,5 @@
+import os
+
 import pytest
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from hypothesis import given
@@ -21,6 +23,7 @@ from salus.vault.errors import (
     UnknownRecord,
     UnknownWallet,
 )
+from salus.vault.opener import Opener, write_sheet
 from salus.vault.wallet import Share, State, Tied, Wallet, merge, put_message
 from tests.vault.conftest import Seeded, anchor, observation
 
@@ -313,6 +316,17 @@ def test_a_link_writes_its_wallet_file_so_often_and_so_much_a_day(vault, wallet,
     with pytest.raises(Refused, match="a day"):
         put(vault, wallet, "north", 5, file=bytes(100_001))
     assert vault.get_wallet(wallet.locator("north"))[0] == 4
+
+
+def test_two_members_that_lay_what_they_keep_side_by_side_find_nothing_alike(wallet):
+    opener = Opener.of_sheet(write_sheet(bytes(range(20))))
+    kept = {}
+    for member in ("north", "south"):
+        file, signature = wallet.seal_for(member, 1)
+        root, wrapped = opener.seal_root(member, bytes(range(32)), 1, entropy=os.urandom)
+        shown = [file[2:], signature, wallet.locator(member), root[2:], wrapped, opener.locator(member)]
+        kept[member] = {part[at : at + 16] for part in shown for at in range(len(part) - 15)}
+    assert not kept["north"] & kept["south"]
 
 
 def test_the_file_is_bound_to_root_member_and_version_and_hides_its_size(wallet, hands):

@@ -5,12 +5,13 @@
     locator    mac(opener, "salus/v1/opener-locator", member id)
     write key  Ed25519 of seed mac(opener, "salus/v1/opener-write", member id)
     file       u8 format = 1 | u8 algorithm = 1 | random 32 | AES-256-GCM(key, 12 zeros, root), bound to the locator
-    key        mac(opener, "salus/v1/opener-key", member id, random, mac(root, "salus/v1/opener-root"))
+    key        mac(opener, "salus/v1/opener-key", member id, random, mac(root, "salus/v1/opener-root", member id))
     sheet      "salus-sheet" of 36 characters: Crockford's base32 of code 20 | first 20 bits of
                digest("salus/v1/sheet-check", code); read without case, hyphens and spaces, O as 0, I and L as 1
 
 The file lies where a wallet's state lies, under the same rules: who hosts it sees a locator, a version and a fixed size.
-The key depends on the root as well: no key meets two roots, even if randomness repeats; so the file carries the root's mac.
+The key depends on the root as well: no key meets two roots, even if randomness repeats; so the file carries the root's mac,
+which is another at each member: two members that lay their files side by side find nothing alike.
 """
 
 from typing import Final, Self
@@ -60,7 +61,7 @@ class Opener:
 
     def seal_root(self, member: str, root: bytes, version: int, *, entropy: Entropy) -> tuple[bytes, bytes]:
         """Return the file for a member as its version, and the signature of the write."""
-        head = bytes((FORMAT, 1)) + entropy(32) + mac(root, "salus/v1/opener-root")
+        head = bytes((FORMAT, 1)) + entropy(32) + mac(root, "salus/v1/opener-root", member.encode("ascii"))
         locator = self.locator(member)
         file = head + AESGCM(self._key(member, head)).encrypt(bytes(12), root, locator)
         return file, self.write_key(member).sign(put_message(locator, version, file))

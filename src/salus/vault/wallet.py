@@ -6,7 +6,8 @@
     link key   Ed25519 of seed mac(root, "salus/v1/link-key", member id, u64 generation)
     file       u8 format = 1 | u8 algorithm = 1 | random 32 | sealed digest 32 | AES-256-GCM(file key, 12 zeros, state)
     file key   mac(root, "salus/v1/wallet-file", member id, u64 version, random, sealed digest)
-    sealed digest  mac(root, "salus/v1/wallet-state", padded state): no key meets two states, even if randomness repeats
+    sealed digest  mac(root, "salus/v1/wallet-state", member id, padded state): no key meets two states, even if randomness
+               repeats, and two members that lay their files side by side find nothing alike
     state      u32 length | msgpack state | zeros up to PADMÉ, at least 16 KB; associated data = locator | u64 version
 
 A host sees a locator, a version and a padded size. It can withhold or show an old version: the wallet reads the
@@ -264,7 +265,11 @@ class Wallet:
         data = encode(self.state)
         size = 4 + len(data)
         padded = len(data).to_bytes(4, "big") + data + bytes(max(FLOOR, padded_length(size)) - size)
-        head = bytes((FORMAT, 1)) + self._entropy(32) + mac(self._root, "salus/v1/wallet-state", padded)
+        head = (
+            bytes((FORMAT, 1))
+            + self._entropy(32)
+            + mac(self._root, "salus/v1/wallet-state", member.encode("ascii"), padded)
+        )
         key = self._file_key(member, version, head)
         sealed = AESGCM(key).encrypt(bytes(12), padded, self._bound(member, version))
         file = head + sealed

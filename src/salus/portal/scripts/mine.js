@@ -108,10 +108,13 @@ function show(title, ...children) {
 
 // Coming in
 
+/** Where the trust in a network is kept: another network does not push it out. */
+const placeOf = ({ network }) => `${PINNED}-${hex(network)}`;
+
 function pinned() {
   const offered = Trust.read(root.dataset.trust);
   try {
-    const kept = Trust.read(localStorage.getItem(PINNED) ?? "");
+    const kept = Trust.read(localStorage.getItem(placeOf(offered)) ?? "");
     if (hex(kept.network) === hex(offered.network)) return kept; // what was believed once is followed, never replaced
   } catch (error) {
     if (!(error instanceof Malformed)) throw error;
@@ -121,7 +124,7 @@ function pinned() {
 
 function pin() {
   try {
-    localStorage.setItem(PINNED, holder.trust.write());
+    localStorage.setItem(placeOf(holder.trust), holder.trust.write());
   } catch (error) {
     if (error.name !== "QuotaExceededError" && error.name !== "SecurityError") throw error;
   }

@@ -30,7 +30,7 @@ export class Opener {
 
   /** Return the file for a member. */
   async sealRoot(member, root) {
-    const head = concat(Uint8Array.of(1, 1), random(32), mac(root, "salus/v1/opener-root"));
+    const head = concat(Uint8Array.of(1, 1), random(32), mac(root, "salus/v1/opener-root", utf8(member)));
     return concat(head, await seal(this.key(member, head), root, this.locator(member)));
   }
 

@@ -200,7 +200,7 @@ export class Wallet {
     const data = stateOut(this.state);
     const padded = new Uint8Array(paddedLength(4 + data.length, FLOOR));
     padded.set(concat(big(data.length, 4), data));
-    const head = concat(Uint8Array.of(1, 1), random(32), seedOf(this.root, "wallet-state", padded));
+    const head = concat(Uint8Array.of(1, 1), random(32), seedOf(this.root, "wallet-state", utf8(member), padded));
     const file = concat(head, await seal(this.fileKey(member, version, head), padded, this.bound(member, version)));
     const key = await this.writeKey(member);
     return { file, key, signature: await key.sign(putMessage(this.locator(member), version, file)) };
