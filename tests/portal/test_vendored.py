@@ -1,11 +1,14 @@
 """What was taken from elsewhere is what it was taken as, under its licence, and goes into the wheel."""
 
+import re
 import tomllib
 from hashlib import sha256
 from importlib import resources
+from posixpath import dirname, join, normpath
 
 from salus.portal.rendering import scripts
 
+IMPORTED = re.compile(r"""^(?!\s*\*).*?(?:\bfrom\s*|\bimport\s*\(?\s*)["']([^"']+)["']""", re.MULTILINE)
 VENDOR = resources.files("salus.portal") / "scripts" / "vendor"
 
 
@@ -25,3 +28,16 @@ def test_no_script_evaluates_text_or_writes_html() -> None:
     for path, body in scripts().items():
         for word in (b"eval(", b"new Function", b"innerHTML", b"document.write", b"insertAdjacentHTML"):
             assert word not in body, (path, word)
+
+
+def test_of_what_was_vendored_only_what_a_page_imports_is_kept() -> None:
+    """A page's own modules and whatever they import, at once or when it is needed."""
+    found: set[str] = set()
+    waiting = [name for name in scripts() if not name.startswith("vendor/")]
+    while waiting:
+        path = waiting.pop()
+        if path not in found:
+            found.add(path)
+            told = IMPORTED.findall(scripts()[path].decode())
+            waiting += [normpath(join(dirname(path), one)) for one in told if one.startswith(".")]
+    assert set(scripts()) == found

@@ -1,6 +1,8 @@
 """The wallet in the browser: made, opened, used and brought back in a real Chromium with a virtual authenticator."""
 
 import json
+import os
+from base64 import b64encode, urlsafe_b64encode
 from pathlib import Path
 
 import pytest
@@ -12,8 +14,11 @@ from playwright.sync_api import expect
 from salus.core.proof.cli import main as verify
 from salus.node.invitation import FORMAT, Invitation, write
 from salus.node.network.directory import AskTrust, trust_file
+from salus.vault.opener import Opener, read_sheet
+from salus.vault.wallet import Wallet
 from tests.portal.authenticator import data_of
 from tests.portal.conftest import form, links
+from tests.portal.test_browser import PAINT, TAGS, look
 
 PATIENT = ("urn:mrn:north", "4712")
 AUTHENTICATOR = {
@@ -46,13 +51,32 @@ def heading(page, words):
     page.get_by_role("heading", name=words, exact=True, level=1).wait_for(timeout=60_000)
 
 
+YIELDED = """for (const name of ["create", "get"]) {
+  const asked = navigator.credentials[name].bind(navigator.credentials);
+  navigator.credentials[name] = async (options) => {
+    const found = await asked(options);
+    const first = found.getClientExtensionResults().prf?.results?.first;
+    if (first) await tellPrf(Array.from(new Uint8Array(first)));
+    return found;
+  };
+}"""
+SENT: list[tuple[str, bytes]] = []
+"""Address and body of whatever a browser sent, and what it wrote to its console."""
+PRF: list[bytes] = []
+"""What passkeys yielded to a page."""
+
+
 class Phone:
     """A patient's browser with the wallet's page of a member open."""
 
     def __init__(self, chromium, address: str, **options) -> None:
         self.context = chromium.new_context(accept_downloads=True)
+        self.context.expose_binding("tellPrf", lambda _source, told: PRF.append(bytes(told)))
+        self.context.add_init_script(YIELDED)
         self.page = self.context.new_page()
         self.faults: list[str] = []
+        self.page.on("request", lambda request: SENT.append((request.url, request.post_data_buffer or b"")))
+        self.page.on("console", lambda line: SENT.append(("console", line.text.encode())))
         self.page.on("pageerror", lambda error: self.faults.append(str(error)))
         self.devtools, self.authenticator = device(self.page, **options)
         self.page.goto(f"{address}/wallet")
@@ -342,6 +366,108 @@ def test_what_the_page_asks_holds_nothing_in_clear(phone) -> None:
     tied = (b"Glucose", b"Canary", b"Bob", b"1980-01-01")
     assert [(url, word) for url, body in sent for word in tied if word in body or word.decode() in url] == []
     assert "Glucose" not in phone.page.title() + phone.page.url
+
+
+def written(secret: bytes) -> list[bytes]:
+    """Return a secret in every spelling that it could leave in."""
+    return [secret, secret.hex().encode(), b64encode(secret).rstrip(b"="), urlsafe_b64encode(secret).rstrip(b"=")]
+
+
+def test_no_secret_left_a_browser_or_stayed_in_it(phone, sheet, north) -> None:
+    """What was made, opened, shared and brought back above sent neither root nor link secret nor what opens them."""
+    vault, opener = north.node.vault, Opener.of_sheet(sheet)
+    root = opener.open_root("north", vault.get_wallet(opener.locator("north"))[1])
+    wallet = Wallet(root, clock=north.node.now, entropy=os.urandom)
+    state = wallet.open_file("north", *vault.get_wallet(wallet.locator("north")))
+    secrets = [root, state.links[0].secret, read_sheet(sheet), *PRF]
+    told = [word for one in secrets for word in written(one)] + [sheet.encode(), sheet.replace("-", "").encode()]
+    assert (len(PRF) > 2, len(SENT) > 100) == (True, True)
+    assert [url for url, body in SENT if any(word in body or word in url.encode() for word in told)] == []
+    kept = phone.page.evaluate(
+        """async () => JSON.stringify([Object.entries(localStorage), Object.entries(sessionStorage), document.cookie,
+        await indexedDB.databases(), await caches.keys(), history.state, name])"""
+    )
+    assert [key for key, _ in json.loads(kept)[0]] == [f"salus-trust-{north.node.network.hex()}"]
+    assert json.loads(kept)[1:] == [[], "", [], [], None, ""]
+    assert [word for word in told if word in kept.encode()] == []
+
+
+def test_what_was_closed_does_not_come_back_by_the_back_button(phone, address) -> None:
+    phone.to("My record")
+    phone.to("Trends")
+    phone.page.go_back()
+    phone.at("My record")
+    phone.page.goto(f"{address}/ledger")
+    phone.page.go_back()
+    phone.at("My wallet")
+    assert "Glucose" not in phone.text()
+    phone.press("Open with my passkey")
+    phone.at("My record")
+    phone.press("Close my wallet")
+    phone.at("My wallet")
+    phone.page.go_back()
+    phone.at("My wallet")
+    assert "Glucose" not in phone.page.content()
+    phone.press("Open with my passkey")
+    phone.at("My record")
+
+
+def focused(page) -> str:
+    """Return the words of what has the focus; fail if nothing shows that it has it."""
+    name, seen = page.evaluate(
+        """() => { const one = document.activeElement, style = getComputedStyle(one);
+        return [one.innerText || one.getAttribute("aria-label") || "", style.outlineStyle !== "none" && parseFloat(style.outlineWidth) >= 2]; }"""
+    )
+    assert seen or page.evaluate("document.activeElement.tabIndex < 0 || document.activeElement === document.body"), (
+        name
+    )
+    return name
+
+
+def reach(page, words: str) -> None:
+    """Press Tab until something of these words has the focus."""
+    for _ in range(60):
+        page.keyboard.press("Tab")
+        if focused(page).strip() == words:
+            return
+    pytest.fail(f"{words!r} is not reached by keyboard")
+
+
+def test_by_keyboard_alone_with_its_focus_seen(phone) -> None:
+    phone.page.reload()
+    phone.at("My wallet")
+    reach(phone.page, "Open with my passkey")
+    phone.page.keyboard.press("Enter")
+    phone.at("My record")
+    before = phone.page.locator("tbody tr").count()
+    assert before > 0
+    reach(phone.page, "Who can see")
+    phone.page.keyboard.press("Enter")
+    phone.at("Who can see")
+    live = phone.page.get_by_role("button", name="Stop Lake Clinic").count()
+    reach(phone.page, "Stop Lake Clinic")
+    phone.page.keyboard.press("Enter")
+    expect(phone.page.get_by_role("button", name="Stop Lake Clinic")).to_have_count(live - 1, timeout=30_000)
+    reach(phone.page, "Who has looked")
+    phone.page.keyboard.press("Enter")
+    phone.at("Who has looked")
+
+
+VIEWS = ("#record", "#record/0", "#trends", "#sharing", "#share", "#looked", "#requests", "#keys", "#summary", "#link")
+
+
+def test_no_view_of_the_wallet_breaks_a_rule_of_access_or_scrolls_sideways(phone) -> None:
+    wrong = []
+    for scheme, width, rules in (("light", 320, TAGS), ("dark", 1280, PAINT)):
+        phone.page.emulate_media(color_scheme=scheme)
+        phone.page.set_viewport_size({"width": width, "height": 900})
+        for view in VIEWS:
+            phone.page.evaluate(
+                "view => { document.querySelector('#view').replaceChildren(); location.hash = view; }", view
+            )
+            phone.page.locator("#view h1").wait_for(timeout=30_000)
+            wrong += [(scheme, width, view, one) for one in look(phone.page, rules)]
+    assert wrong == []
 
 
 def test_an_erasure_is_asked_for(phone, north) -> None:

@@ -207,3 +207,15 @@ def kept(body: bytes, media: str, accepted: str) -> Response:
 @cache
 def _packed(body: bytes) -> bytes:
     return gzip.compress(body, mtime=0)
+
+
+def packed(answer: Response, accepted: str) -> Response:
+    """Return a page packed for whoever takes gzip: only one that repeats nothing of an address or form.
+
+    Where a page repeats what somebody else chose, the packed length would tell of its tokens.
+    """
+    if "gzip" in accepted:
+        answer.body = gzip.compress(bytes(answer.body), mtime=0)
+        answer.headers.update({"content-encoding": "gzip", "content-length": str(len(answer.body))})
+    answer.headers["vary"] = "accept-language, accept-encoding"
+    return answer

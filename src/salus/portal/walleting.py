@@ -7,6 +7,7 @@ import msgspec
 from starlette.responses import Response
 
 from salus.node.network.directory import list_members, trust_file
+from salus.portal.rendering import packed
 from salus.portal.visiting import Visit
 
 # What an address may be to stand in a policy: a member writes its own, and a `;`, `,` or `*` there would write policy.
@@ -19,13 +20,14 @@ def wallet(visit: Visit) -> Response:
     places = {one.id: one.endpoint.rstrip("/") for one in visit.call(list_members).members if origin(one.endpoint)}
     places |= {**visit.pages.places, own: ""}
     others = sorted({origin(place) for place in places.values() if place})
-    return visit.page(
+    answer = visit.page(
         "wallet",
         script="mine.js",
         reached=others,
         trust=visit.call(trust_file).trust,
         places=msgspec.json.encode(places).decode(),
     )
+    return packed(answer, visit.request.headers.get("accept-encoding", ""))
 
 
 def origin(place: str) -> str:

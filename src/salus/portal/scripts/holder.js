@@ -6,7 +6,6 @@
 
 import { concat, equal, hex, random, unbase64url, Unreadable, utf8 } from "./bytes.js";
 import { digest, framed, mac, sha256, verifies } from "./digest.js";
-import { openEnvelope, receiveKey, sealEnvelope } from "./envelope.js";
 import { decode, encode, shape } from "./msgpack.js";
 import { changeIn, checkpointIn, checkRow, nodesIn, receiptIn, Unproven } from "./proof.js";
 import * as cbor from "./cbor.js";
@@ -14,6 +13,7 @@ import { putMessage } from "./opener.js";
 import { Broken, LINK, receive, rootOf } from "./records.js";
 import { Wallet } from "./wallet.js";
 
+const sealing = () => import("./envelope.js"); // not before it is needed: it is the heaviest part
 const TRIES = 3;
 const DAY = 24 * 3600 * 1000;
 const NONE = new Uint8Array();
@@ -200,6 +200,7 @@ export class Holder {
 
   /** Enrol at a member with the invitation that it handed over. */
   async join({ member, code }) {
+    const { openEnvelope, receiveKey, sealEnvelope } = await sealing();
     const { signingKey: memberKey, receiveKey: recipient } = await this.member(member);
     const [receiver, linkKey] = [await receiveKey(), await this.wallet.linkKey(member)];
     const certificate = digest("salus/v1/revocation-certificate", this.wallet.certificate(member));
@@ -324,6 +325,7 @@ export class Holder {
       format: 1, network: this.network, grantee: request.member, roles: request.roles, purposes: [request.purpose],
       notBefore: now, expiry: now + days * DAY, obligations: [],
     };
+    const { sealEnvelope } = await sealing();
     const made = await this.wallet.grant(document, members.map((member) => ({ member, classes, since, until })));
     try {
       if (!(await this.keepAt(through))) throw new Unreachable(through);
@@ -390,6 +392,7 @@ export class Holder {
 
   async *recordsAt(member) {
     const { signingKey } = await this.member(member);
+    const { openEnvelope, receiveKey } = await sealing();
     for (let after = 0, last = -1; after > last; ) {
       const key = await receiveKey();
       const [id, records, , envelope, next] = await this.instruct(member, "records", [after, key.public]);

@@ -4,7 +4,6 @@ import { hex, Unreadable } from "./bytes.js";
 import { Malformed } from "./cbor.js";
 import { knowsEd25519 } from "./digest.js";
 import { csv, field, h, save, select, table } from "./elements.js";
-import { factsOf, resourceIn } from "./facts.js";
 import { exported, Forged, Holder, readInvitation, Refused, Unreachable } from "./holder.js";
 import { makePasskey, newSheet, NoPrf, Opener, usePasskey } from "./opener.js";
 import { Trust, Unproven } from "./proof.js";
@@ -199,7 +198,7 @@ async function keepAll(opener) {
 
 async function own() {
   if (!known) {
-    const found = await holder.records();
+    const [found, { factsOf, resourceIn }] = [await holder.records(), await import("./facts.js")];
     const records = found.records.map((one, at) => {
       const resource = one.media.startsWith("application/fhir+json") ? resourceIn(one.body) : undefined;
       return { ...one, at, resource, ...factsOf(resource) };
