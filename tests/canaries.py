@@ -302,6 +302,7 @@ CANARIES: Mapping[str, Callable[[str], dict[str, Any]]] = {
     "supply.devices": lambda canary: {"file": base64(f"<data><device><{canary}/></device></data>")},
     "supply.implants": lambda _: {},
     "supply.label": lambda canary: {"identifier": canary},
+    "supply.scan": lambda canary: {"identifier": canary},
     "supply.read": lambda canary: {"image": base64(canary)},
     "supply.offline": lambda canary: {"snapshot": base64(canary), "trust": base64(canary), "identifiers": [canary]},
     "supply.snapshot": lambda _: {},

@@ -4264,6 +4264,35 @@ class GoodsRepackaged(msgspec.Struct, frozen=True, kw_only=True):
     """Units of the new lot."""
 
 
+class ScanPack(msgspec.Struct, frozen=True, kw_only=True):
+    """What a scanner sent."""
+
+    identifier: str
+    """An element string with or without symbology identifier, bracketed text or a Digital Link."""
+
+
+class PackScanned(msgspec.Struct, frozen=True, kw_only=True):
+    """What to do with it."""
+
+    kind: str
+    """good: go on; wait: look at it; stop: set it aside."""
+
+    verified: bool
+    """Whether it is genuine and not ended."""
+
+    code: str
+    """Why, as `supply verify` has it; empty when all is in order."""
+
+    action: str
+    """What it calls for."""
+
+    label: str
+    """The label as people read it."""
+
+    height: int
+    """Block of the own replica that was asked."""
+
+
 class SettleDispute(msgspec.Struct, frozen=True, kw_only=True):
     """Goods in dispute."""
 
@@ -6283,6 +6312,10 @@ class SupplyCases:
     def repackage(self, request: RepackageGoods) -> GoodsRepackaged:
         """End goods of this member and bring a lot made of them into the world, packed as its own events say. For: operator."""
         return self._connection.ask('/api/supply/repackage', request, GoodsRepackaged)
+
+    def scan(self, request: ScanPack) -> PackScanned:
+        """Judge one pack in hand: go on, look, or set it aside. As `supply verify`, for people at the dock or counter. For: logistics or pharmacist."""
+        return self._connection.ask('/api/supply/scan', request, PackScanned)
 
     def settle(self, request: SettleDispute) -> DisputeSettled:
         """End a dispute by giving in: as sender keep the goods, as receiver say that they came after all. For: operator."""

@@ -14,6 +14,7 @@ from salus.portal import (
     mine,
     operating,
     reviewing,
+    scanning,
     walleting,
     wishing,
 )
@@ -43,6 +44,7 @@ GET: Final[tuple[tuple[str, Handler], ...]] = (
     ("/emergency", asking.emergency),
     ("/emergency/{name}", asking.emergency_summary),
     ("/worklist", asking.todo),
+    ("/scan", scanning.form),
     ("/reviews", reviewing.reviews),
     ("/operator", operating.overview),
     ("/operator/proposals", operating.proposals),
@@ -94,6 +96,7 @@ POST: Final[tuple[tuple[str, Handler], ...]] = (
     ("/my/share/preview", giving.show),
     ("/my/share/give", giving.give),
     ("/reviews/correction", reviewing.answer),
+    ("/scan", scanning.scan),
     ("/operator/vote", operating.cast),
     ("/operator/dismiss", operating.dismiss_person),
 )

@@ -16,6 +16,7 @@ from salus.node.supply.handling import (
 )
 from salus.node.supply.labels import read_labels, write_label
 from salus.node.supply.offline import answer_offline, make_snapshot
+from salus.node.supply.scanning import scan_pack
 from salus.node.supply.trading import (
     commission_lots,
     end_goods,
@@ -57,6 +58,7 @@ __all__ = [
     "refuse_shipment",
     "repackage_goods",
     "report_temperatures",
+    "scan_pack",
     "settle_dispute",
     "ship_goods",
     "show_card",
