@@ -4066,7 +4066,7 @@ class OfflineAnswer(msgspec.Struct, frozen=True, kw_only=True):
     """Of GS1 verification messaging, or RECALLED, DISPENSED, NOT_IN_SNAPSHOT, ..."""
 
     action: str
-    """What it calls for: nothing, warning, data, retry, set aside, alarm."""
+    """What it calls for, as `supply verify` has it."""
 
     proof: bytes
     """What opens the pack and leads to its row; empty if it is not known."""

@@ -8,6 +8,7 @@ import msgspec
 import pytest
 
 from salus.agreements.supply.packing import Box
+from salus.agreements.supply.triage import Call
 from salus.core.encoding import decode, encode
 from salus.core.proof.errors import ProofMismatch, Unproven, Untrusted
 from salus.core.proof.trust import Trust
@@ -60,11 +61,11 @@ def test_each_pack_is_answered_with_code_action_height_and_proof(together, files
         label("S000009"),
     )
     assert [(each.code, each.action) for each in told.answers] == [
-        ("", "nothing"),
-        ("DISPENSED", "alarm"),
-        ("STOLEN", "alarm"),
-        ("No_match_GTIN_Serial_Lot", "data"),
-        ("NOT_IN_SNAPSHOT", "retry"),
+        ("", Call.NOTHING),
+        ("DISPENSED", Call.WARNING),
+        ("STOLEN", Call.WARNING),
+        ("No_match_GTIN_Serial_Lot", Call.DATA),
+        ("NOT_IN_SNAPSHOT", Call.RETRY),
     ]
     assert (told.sound, told.member, told.until) == (False, "corner", "2026-01-02T00:00:00.000Z")
     assert 0 < told.height <= together.nodes["corner"].ledger.head().height

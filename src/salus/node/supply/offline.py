@@ -48,7 +48,7 @@ class OfflineAnswer(Message, frozen=True):
     code: Annotated[
         str, Meta(description="Of GS1 verification messaging, or RECALLED, DISPENSED, NOT_IN_SNAPSHOT, ...")
     ]
-    action: Annotated[str, Meta(description="What it calls for: nothing, warning, data, retry, set aside, alarm.")]
+    action: Annotated[str, Meta(description="What it calls for, as `supply verify` has it.")]
     proof: Annotated[bytes, Meta(description="What opens the pack and leads to its row; empty if it is not known.")]
 
 

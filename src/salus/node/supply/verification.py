@@ -130,11 +130,11 @@ def answer(
     elements: Elements,
     *,
     now: int,
-    ours: Callable[[port.Holding], bool] = lambda _: True,
+    ours: Callable[[port.Holding], bool] | None = None,
 ) -> tuple[Verdict, UnitTold | None]:
     """Return what to make of a pack, and what opens it; None where nothing here knows it.
 
-    `ours` tells whether a row is the asker's own; where nobody can tell, holders are not compared.
+    `ours` tells whether a row is the asker's own; without it nobody can tell, and holders are not compared.
     """
     spot = spot_of(index, elements)
     if spot is None:
@@ -147,7 +147,7 @@ def answer(
         return _judged(known=False, ours=True), None
     _, lot, expiry = spot.part.product.decode("ascii").split("|")
     row = found.holding
-    own = ours(row)
+    own = ours is not None and ours(row)
     return _judged(
         known=True,
         lot_agrees=elements.get("10", lot) == lot,
@@ -156,7 +156,8 @@ def answer(
         recalled=bool(port.recall_of(state, found.id, row)),
         suspect=row.status in {port.Status.DISPUTED, port.Status.QUARANTINED},
         expired=is_over(expiry, now),
-        ours=own,
+        ours=own or ours is None,
+        ours_ended=own,
     ), told
 
 
@@ -215,6 +216,7 @@ def _judged(
     *,
     known: bool,
     ours: bool,
+    ours_ended: bool = False,
     lot_agrees: bool = True,
     expiry_agrees: bool = True,
     ended: str = "",
@@ -232,6 +234,6 @@ def _judged(
             suspect=suspect,
             expired=expired,
             ours=ours,
-            ours_ended=False,
+            ours_ended=ours_ended,
         )
     )
