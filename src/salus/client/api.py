@@ -3799,6 +3799,9 @@ class EventsChecked(msgspec.Struct, frozen=True, kw_only=True):
     hashes: tuple[str, ...]
     """Canonical hash of each event, equal for JSON and XML, hex."""
 
+    cbv_hashes: tuple[str, ...]
+    """CBV 2.0 hash of each event, for partners that know events by it."""
+
     faults: tuple[str, ...]
     """Document, element, rule and what was expected."""
 

@@ -8,6 +8,7 @@ from salus.agreements.supply.goods import Goods, replay
 from salus.agreements.supply.matching import Difference, match
 from salus.agreements.supply.tracing import trace
 from salus.interop.epcis import times
+from salus.interop.epcis.cbv_hash import cbv_hash
 from salus.interop.epcis.document import Event, read
 from salus.interop.epcis.findings import findings
 from salus.interop.epcis.refusal import EpcisRefused
@@ -89,6 +90,9 @@ class EventsChecked(Verdict, frozen=True):
     sound: Annotated[bool, Meta(description="Whether every document holds.")]
     events: Annotated[int, Meta(description="Events in the documents that hold.")]
     hashes: Annotated[tuple[str, ...], Meta(description="Canonical hash of each event, equal for JSON and XML, hex.")]
+    cbv_hashes: Annotated[
+        tuple[str, ...], Meta(description="CBV 2.0 hash of each event, for partners that know events by it.")
+    ]
     faults: Annotated[tuple[str, ...], Meta(description="Document, element, rule and what was expected.")]
     findings: Annotated[
         tuple[str, ...], Meta(description="What was taken in though it looks wrong: event by its place, element, rule.")
@@ -187,6 +191,7 @@ def check_events(node: Node, request: CheckEvents) -> EventsChecked:  # noqa: AR
     hashes: list[str] = []
     faults = []
     noted: list[str] = []
+    by_cbv: list[str] = []
     for place, data in enumerate(request.files, 1):
         try:
             events = read(data)
@@ -194,7 +199,13 @@ def check_events(node: Node, request: CheckEvents) -> EventsChecked:  # noqa: AR
             faults.append(f"document {place}, {refused.at}: {refused.rule}, expected {refused.expected}")
             continue
         hashes.extend(event.hash.hex() for event in events)
+        by_cbv.extend(cbv_hash(event) for event in events)
         noted.extend(f"document {place}, {each.at}: {each.rule}, {each.taken}" for each in findings(events))
     return EventsChecked(
-        sound=not faults, events=len(hashes), hashes=tuple(hashes), faults=tuple(faults), findings=tuple(noted)
+        sound=not faults,
+        events=len(hashes),
+        hashes=tuple(hashes),
+        cbv_hashes=tuple(by_cbv),
+        faults=tuple(faults),
+        findings=tuple(noted),
     )
