@@ -5105,6 +5105,32 @@ class DrawsPublished(msgspec.Struct, frozen=True, kw_only=True):
     """Draws."""
 
 
+class ReadItem(msgspec.Struct, frozen=True, kw_only=True):
+    """An item to be read from a record."""
+
+    study: str
+    """Id of the study."""
+
+    subject: str
+    """The participant at this site."""
+
+    record: str
+    """TYPE/ID."""
+
+    expression: str
+    """FHIRPath."""
+
+    item: str
+    """Name of the item."""
+
+
+class ItemRead(msgspec.Struct, frozen=True, kw_only=True):
+    """The value with its source: put the fields into an act `form`."""
+
+    fields: tuple[str, ...]
+    """NAME=VALUE."""
+
+
 class RecordActs(msgspec.Struct, frozen=True, kw_only=True):
     """Signed acts of one chain, in order."""
 
@@ -5207,6 +5233,32 @@ class ResultPosted(msgspec.Struct, frozen=True, kw_only=True):
 
     status: str
     """posted, not_done or post_hoc."""
+
+
+class ScreenSubject(msgspec.Struct, frozen=True, kw_only=True):
+    """Whose records are read."""
+
+    study: str
+    """Id of the study."""
+
+    subject: str
+    """The participant at this site."""
+
+
+class SubjectScreened(msgspec.Struct, frozen=True, kw_only=True):
+    """What the records say. Nothing is entered: put the fields into an act `screen`."""
+
+    fields: tuple[str, ...]
+    """NAME=VALUE: each answer, and the digest of its evidence."""
+
+    undecided: tuple[str, ...]
+    """Criteria that the records do not decide, and why."""
+
+    attested: tuple[str, ...]
+    """Criteria that a person attests."""
+
+    records: int
+    """Records read."""
 
 
 class SendActs(msgspec.Struct, frozen=True, kw_only=True):
@@ -5377,6 +5429,50 @@ class SafetyClockMet(msgspec.Struct, frozen=True, kw_only=True):
 
     status: str
     """met or late."""
+
+
+class TraceItem(msgspec.Struct, frozen=True, kw_only=True):
+    """A value in a participant's chain."""
+
+    study: str
+    """Id of the study."""
+
+    subject: str
+    """The participant at this site."""
+
+    item: str
+    """VISIT/ACTIVITY/REPEAT/ITEM."""
+
+
+class ItemTraced(msgspec.Struct, frozen=True, kw_only=True):
+    """Where a value was read from, computed again."""
+
+    sound: bool
+    """Whether the record still gives the value that was read."""
+
+    value: str
+    """The value as entered."""
+
+    read: str
+    """The value that the record gave; another one where it was typed over."""
+
+    expression: str
+    """FHIRPath, with its conversion of units."""
+
+    record: str
+    """TYPE/ID and version at this site."""
+
+    leaf: str
+    """The record's leaf."""
+
+    root: str
+    """Root of its batch, anchored by this site."""
+
+    path: tuple[str, ...]
+    """INDEX/SIZE, then siblings from leaf to root (RFC 9162)."""
+
+    transaction: str
+    """What anchored the root: `salus proof` shows its receipt."""
 
 
 class Unblind(msgspec.Struct, frozen=True, kw_only=True):
@@ -6459,6 +6555,10 @@ class TrialCases:
         """Send, as a dispenser, all draws with their signatures to statistician and regulator, after the unblinding. For: operator."""
         return self._connection.ask('/api/trial/publish', request, DrawsPublished)
 
+    def read_item(self, request: ReadItem) -> ItemRead:
+        """Read an item from a participant's record by an expression, with its source. For: operator."""
+        return self._connection.ask('/api/trial/read-item', request, ItemRead)
+
     def record(self, request: RecordActs) -> ActsRecorded:
         """Take signed acts of one chain, each judged by the conduct rules first; all are taken, or none. For: operator."""
         return self._connection.ask('/api/trial/record', request, ActsRecorded)
@@ -6474,6 +6574,10 @@ class TrialCases:
     def result(self, request: PostResult) -> ResultPosted:
         """Commit a result as the statistician, or why there is none. An outcome that was never registered is marked. For: operator."""
         return self._connection.ask('/api/trial/result', request, ResultPosted)
+
+    def screen(self, request: ScreenSubject) -> SubjectScreened:
+        """Evaluate the criteria by expression on a participant's records at this site, with evidence for each. For: operator."""
+        return self._connection.ask('/api/trial/screen', request, SubjectScreened)
 
     def send(self, request: SendActs) -> ActsSent:
         """Send anchored acts to sponsor and statistician, each participant's line in the access log committed first. For: operator."""
@@ -6510,6 +6614,10 @@ class TrialCases:
     def told(self, request: MeetSafetyClock) -> SafetyClockMet:
         """Say that an event was told, with the acknowledgement's digest; block time decides whether in time. For: operator."""
         return self._connection.ask('/api/trial/told', request, SafetyClockMet)
+
+    def trace(self, request: TraceItem) -> ItemTraced:
+        """Trace a value to the record it was read from: the record's leaf under an anchored root, the value computed again. For: operator."""
+        return self._connection.ask('/api/trial/trace', request, ItemTraced)
 
     def unblind(self, request: Unblind) -> Unblinded:
         """Learn one participant's arm in an emergency. The register shows it; the sponsor assesses it. For: operator."""

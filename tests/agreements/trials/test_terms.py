@@ -201,3 +201,16 @@ def test_outcome_switching_in_two_hundred_reports_is_found_exactly():
             expected["added"] = Told.ADDED
         source.shuffle(reported)
         assert {one.id: one.told for one in compare(REGISTERED, reported)} == expected
+
+
+def test_expressions_of_criteria_compile_or_are_named():
+    from salus.agreements.trials.terms import check_terms, read_terms  # noqa: PLC0415
+
+    plan = sample.ONE[0]
+    terms = json.loads(sample.part("terms-1"))
+    analyses = [each["analysis"] for each in terms["outcomes"]]
+    wrongs = ({"by": "fhirpath"}, {"expression": "true"}, {"by": "fhirpath", "expression": "Patient.("})
+    for wrong in ({"by": "fhirpath", "expression": "Patient.active"}, *wrongs):
+        changed = terms | {"criteria": [terms["criteria"][0] | wrong, *terms["criteria"][1:]]}
+        found = [each.rule for each in check_terms(plan, read_terms(json.dumps(changed).encode()), analyses)]
+        assert found == (["expression"] if wrong in wrongs else [])

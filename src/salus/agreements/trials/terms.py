@@ -15,6 +15,7 @@ from msgspec import Meta
 from salus.agreements.trials.draws import BigStick, Blocks, DrawRefused, Scheme, Simple, check_scheme
 from salus.agreements.trials.outcomes import Registered
 from salus.agreements.trials.plan import Plan
+from salus.agreements.trials.sourcing import NotEvaluated, compiled
 from salus.core.proof.batch import batch_root
 from salus.core.proof.digest import digest
 from salus.interop.cdisc.findings import DocumentRefused, Finding
@@ -57,8 +58,10 @@ class CriterionTerm(Part, frozen=True, kw_only=True):
     """Who says whether a criterion holds."""
 
     id: Name
-    by: Literal["attest"]
-    """`attest`: an investigator."""
+    by: Literal["attest", "fhirpath"]
+    """`attest`: an investigator; `fhirpath`: the site's records of the participant."""
+    expression: Annotated[str, Meta(max_length=2000)] = ""
+    """FHIRPath over all of them together; true where the criterion holds."""
 
 
 class EditCheck(Part, frozen=True, kw_only=True):
@@ -127,11 +130,15 @@ def check_terms(plan: Plan, terms: Terms, analyses: Sequence[str]) -> tuple[Find
 
     `analyses` are the ids of the analysis plan.
     """
-    found = [*_randomisation(plan, terms.randomisation), *_outcomes(plan, terms, analyses)]
+    found = [
+        *_randomisation(plan, terms.randomisation),
+        *_outcomes(plan, terms, analyses),
+        *_expressions(terms.criteria),
+    ]
     named = {one.id for one in terms.criteria}
-    for place, criterion in enumerate(plan.criteria):
-        if criterion.id not in named:
-            found.append(Finding("criterion-unjudged", f"/criteria/{place}", f"who judges {criterion.id}"))
+    for place, planned in enumerate(plan.criteria):
+        if planned.id not in named:
+            found.append(Finding("criterion-unjudged", f"/criteria/{place}", f"who judges {planned.id}"))
     if not terms.consent_form.strip("0"):
         found.append(Finding("placeholder", "/consent_form", "the digest of a form of informed consent"))
     known = {criterion.id for criterion in plan.criteria}
@@ -143,6 +150,19 @@ def check_terms(plan: Plan, terms: Terms, analyses: Sequence[str]) -> tuple[Find
         if plan.visit(payment.visit) is None:
             found.append(Finding("no-such-visit", f"/payments/{place}", f"not {payment.visit}"))
     return tuple(found)
+
+
+def _expressions(criteria: Sequence[CriterionTerm]) -> list[Finding]:
+    found = []
+    for place, criterion in enumerate(criteria):
+        if bool(criterion.expression) is not (criterion.by == "fhirpath"):
+            found.append(Finding("expression", f"/criteria/{place}/expression", "one for fhirpath, none for attest"))
+        elif criterion.expression:
+            try:
+                compiled(criterion.expression)
+            except NotEvaluated as error:
+                found.append(Finding("expression", f"/criteria/{place}/expression", f"FHIRPath: {error}"))
+    return found
 
 
 def _randomisation(plan: Plan, terms: Randomisation) -> list[Finding]:

@@ -37,6 +37,7 @@ from salus.node.trials.founding import (
 from salus.node.trials.offering import offer_trial
 from salus.node.trials.openings import agree_to_opening, ask_opening, list_openings, read_opening
 from salus.node.trials.rehearsing import rehearse_trial
+from salus.node.trials.sourcing import read_item, screen_subject, trace_item
 from salus.node.trials.supplying import supply_trial
 from salus.node.trials.unblinding import assess, unblind
 
@@ -64,9 +65,11 @@ __all__ = [
     "offer_trial",
     "post_result",
     "publish_draws",
+    "read_item",
     "read_opening",
     "record_acts",
     "rehearse_trial",
+    "screen_subject",
     "send_acts",
     "show_key",
     "show_registry",
@@ -79,6 +82,7 @@ __all__ = [
     "step_trial",
     "supply_trial",
     "take_consent",
+    "trace_item",
     "unblind",
     "unlock_trial",
     "withdraw_consent",

@@ -49,6 +49,7 @@ from salus.node.trials.sight import (
     study_of,
     terms_of,
 )
+from salus.node.trials.sourcing import check_sources
 from salus.node.usecase import OPERATOR, Message, use_case
 from salus.vault.journal import Disclosure, Side
 from salus.vault.sealing import Content, Kind
@@ -312,6 +313,9 @@ def record_acts(node: MemberNode, request: RecordActs) -> ActsRecorded:
     if not subject:
         return _delegate(node, study, bytes.fromhex(request.investigator), [each.signed for each in chain], signed)
     _check_renewed(node, request.credential, signed)
+    for each in signed:
+        if (act := read(each)) is not None:
+            check_sources(node, study, link, act)
     anchored = node.ledger_time()  # when they would be anchored now
     state = judged(node, study, [*chain, *(Anchored(each, anchored) for each in signed)])
     refused = [one_ for one_ in state.verdicts if one_.number > len(chain)]
