@@ -7,7 +7,7 @@ Unknown keys are errors in both. Configuration never changes a state transition:
 import tomllib
 from collections.abc import Iterator, Mapping
 from pathlib import Path
-from typing import Annotated, Any, Final, get_type_hints
+from typing import Annotated, Any, Final, Literal, get_type_hints
 
 import msgspec
 from msgspec import Meta
@@ -144,6 +144,14 @@ class Fhir(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True
         Meta(
             description="Folder of FHIR packages (.tgz) whose profiles are checked; empty: the core of R4 alone.",
             examples=["/etc/salus/fhir-packages"],
+        ),
+    ] = ""
+    without_consent: Annotated[
+        Literal["", "basic-normal", "all-normal", "break-glass-only", "deny"],
+        Meta(
+            description="Default policy of IHE PCF: what is read of own patients where no consent on file says anything, within the "
+            "member's policy; empty: that policy alone.",
+            examples=["basic-normal"],
         ),
     ] = ""
 

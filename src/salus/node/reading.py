@@ -10,11 +10,11 @@ from typing import Final
 from salus.agreements.consent.decide import Asker
 from salus.agreements.grants import Document, Grant
 from salus.core.encoding import decode
-from salus.index.search_scope import Realm, Scope
+from salus.index.search_scope import Scope
 from salus.node.anchoring import anchor_reading
 from salus.node.errors import EdgeError, Forbidden
 from salus.node.exchange.grantee import require_live
-from salus.node.fhir.policy import ADMINISTRATION, OWN_TERMS, permits_unread
+from salus.node.fhir.policy import ADMINISTRATION, own_realm, permits_unread
 from salus.node.member import MemberNode
 from salus.node.usecase import Caller, Kind
 from salus.vault.errors import UnknownRecord
@@ -47,7 +47,7 @@ def own_scope(node: MemberNode, caller: Caller, purpose: str) -> Scope:
     now = node.ledger_time()
     who = node.index.who(node.member, caller.subject, home=True, at=now)
     asker = Asker(node.member, role_of(caller), purpose, now, who.names, known=who.known)
-    return node.index.search.scope([Realm(OWN_TERMS, consented=purpose != ADMINISTRATION)], asker)
+    return node.index.search.scope([own_realm(purpose, node.config.fhir.without_consent)], asker)
 
 
 def require_own(node: MemberNode, caller: Caller, ref: Ref, purpose: str) -> None:
@@ -60,7 +60,7 @@ def require_own(node: MemberNode, caller: Caller, ref: Ref, purpose: str) -> Non
     if found and found[0].number == ref.number:
         return
     unread = all(one.number != ref.number for one in search.own_versions(name))
-    ruled = any(one.counts for one in node.index.consents.of(ref.link))
+    ruled = node.config.fhir.without_consent or any(one.counts for one in node.index.consents.of(ref.link))
     if not unread or (ruled and purpose != ADMINISTRATION) or not permits_unread(role_of(caller), purpose):
         raise UnknownRecord(f"no record {ref.number}")
 

@@ -2,6 +2,7 @@
 
 import json
 
+import msgspec
 import pytest
 
 from salus.contracts.membership.port import Role
@@ -101,3 +102,40 @@ def test_a_purpose_that_no_policy_names_opens_nothing(node, take):
     assert seen(node, caller, "HMARKT") == set()
     with pytest.raises(EdgeError, match="not for this purpose"):
         seen(node, caller, "TREAT")
+
+
+def permit(*purposes):
+    told = consent()
+    told["provision"] = (
+        {"type": "permit", "purpose": [{"code": one} for one in purposes]} if purposes else {"type": "permit"}
+    )
+    return told
+
+
+EVERYTHING = {"Patient", "Observation", "Condition"}
+NORMAL = {"Patient", "Observation"}
+
+
+@pytest.mark.parametrize(
+    ("without_consent", "seen_by"),
+    [
+        ("", (EVERYTHING, NORMAL, EVERYTHING)),
+        ("basic-normal", (NORMAL, NORMAL, EVERYTHING)),
+        ("all-normal", (NORMAL, NORMAL, EVERYTHING)),
+        ("break-glass-only", (set(), set(), EVERYTHING)),
+        ("deny", (set(), set(), set())),
+    ],
+)
+def test_the_default_policy_stands_where_no_consent_speaks(node, take, without_consent, seen_by):
+    treated, office, emergency = seen_by
+    fhir = msgspec.structs.replace(node.config.fhir, without_consent=without_consent)
+    node.config = msgspec.structs.replace(node.config, fhir=fhir)
+    assert seen(node, DOCTOR, "TREAT") == treated
+    assert seen(node, CLERK, "HPAYMT") == office
+    assert seen(node, DOCTOR, "ETREAT") == emergency
+    assert seen(node, LOCAL_OPERATOR, "HSYSADMIN") == EVERYTHING
+    take(permit("TREAT"))
+    assert seen(node, DOCTOR, "TREAT") == EVERYTHING | {"Consent"}
+    assert seen(node, CLERK, "HPAYMT") == (office | {"Consent"} if office else set())
+    take(consent())
+    assert seen(node, DOCTOR, "TREAT") == set()

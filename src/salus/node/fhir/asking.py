@@ -14,7 +14,7 @@ from salus.node.errors import Forbidden, Malformed, Unauthenticated
 from salus.node.exchange.grantee import UNCONFIRMED_MS
 from salus.node.fhir import narrowing
 from salus.node.fhir.answers import Request
-from salus.node.fhir.policy import ADMINISTRATION, OPERATOR, OWN_TERMS, PATIENT_TERMS, lease_terms
+from salus.node.fhir.policy import ADMINISTRATION, OPERATOR, PATIENT_TERMS, lease_terms, own_realm
 from salus.node.member import MemberNode
 from salus.node.smart.scopes import Access
 from salus.node.usecase import Caller, Kind
@@ -87,7 +87,7 @@ class Asking:
             if access is not None and access.own:
                 self._scope = self._narrowed(self._node.index.search.scope([self._of_patient(access)], asker))
                 return self._scope
-            realms = [Realm(OWN_TERMS, consented=self.purpose != ADMINISTRATION)]
+            realms = [own_realm(self.purpose, self._node.config.fhir.without_consent)]
             by_terms: dict[tuple[Provision, ...], list[bytes]] = {}
             for grant, link, document in self._leases.live():
                 self._grants[link] = grant

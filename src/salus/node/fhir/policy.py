@@ -5,10 +5,12 @@ staff do reads the classes that every office handles. Leases: what the patient's
 the custodian has already left out what its slip does not open.
 """
 
+from collections.abc import Mapping
 from typing import Final
 
 from salus.agreements.consent.decide import Provision
 from salus.agreements.grants import Document
+from salus.index.search_scope import Realm
 from salus.interop.fhir.sensitivity import Sensitivity
 
 OPERATOR: Final = "operator"
@@ -38,10 +40,39 @@ OWN_TERMS: Final = (
         sensitivities=EVERY_CLASS,
     ),
 )
+_PCF: Final = "https://profiles.ihe.net/ITI/PCF/Policy-"
+_EMERGENCY: Final = ("ETREAT", "BTG")
+WITHOUT_CONSENT: Final[Mapping[str, tuple[Provision, ...]]] = {
+    "basic-normal": (
+        Provision(
+            f"{_PCF}basic-normal", "permit", purposes=("TREAT", "HPAYMT", "HOPERAT"), sensitivities=OFFICE_CLASSES
+        ),
+        Provision(f"{_PCF}break-glass-only", "permit", purposes=_EMERGENCY, sensitivities=EVERY_CLASS),
+    ),
+    "all-normal": (
+        Provision(f"{_PCF}all-normal", "permit", sensitivities=OFFICE_CLASSES),
+        Provision(f"{_PCF}break-glass-only", "permit", purposes=_EMERGENCY, sensitivities=EVERY_CLASS),
+    ),
+    "break-glass-only": (
+        Provision(f"{_PCF}break-glass-only", "permit", purposes=_EMERGENCY, sensitivities=EVERY_CLASS),
+    ),
+    "deny": (),
+}
+"""What stands where no consent says anything (IHE PCF 1.1, volume 1, default policies); normal: what every office handles.
+
+Emergencies are among the normal ones, too: only `deny` leaves them out. A consent that permits opens more, within OWN_TERMS.
+"""
 PATIENT_TERMS: Final = (
     Provision("policy.patient", "permit", roles=("patient",), purposes=("PATRQT",), sensitivities=EVERY_CLASS),
 )
 """The terms of a patient's own program, over that patient's records alone."""
+
+
+def own_realm(purpose: str, without_consent: str) -> Realm:
+    """Return the member's own records as they are read for a purpose, under the default policy that is configured."""
+    if purpose == ADMINISTRATION:
+        return Realm(OWN_TERMS)
+    return Realm(OWN_TERMS, consented=True, default=WITHOUT_CONSENT.get(without_consent))
 
 
 def lease_terms(document: Document) -> tuple[Provision, ...]:
