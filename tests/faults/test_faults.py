@@ -9,6 +9,7 @@ from contextlib import closing
 from pathlib import Path
 
 import pytest
+from prometheus_client.openmetrics.parser import text_string_to_metric_families
 
 from salus.node.errors import EdgeError
 from salus.node.records.charts import FindPatients, find_patients
@@ -90,6 +91,7 @@ def lied_to(fleet: Fleet, sharing: Sharing, lying: Lying) -> None:
     named = {line["code"] for line in fleet.log(READER) if line["event"] == "peer.fault" and line["peer"] == LIAR}
     assert set(codes.values()) <= named
     measured = fleet.metrics(READER)
+    assert all(family.documentation for family in text_string_to_metric_families(measured))
     assert all(f'salus_peer_faults{{member="{LIAR}",code="{code}"}}' in measured for code in codes.values())
 
 

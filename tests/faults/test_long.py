@@ -20,6 +20,7 @@ from salus.node.records.charts import FindPatients, find_patients
 from tests.faults.fleet import NAMES, Fleet, Ground, until
 from tests.faults.namespaces import OBSERVER, Namespaces, possible
 from tests.faults.relay import Relay
+from tests.faults.sections import JOINING, PAGE, section
 from tests.faults.sharing import KEEPERS, LIAR, LIES, READER, Lying, Sharing
 from tests.faults.test_faults import others, unanchored
 from tests.needs import cometbft
@@ -27,7 +28,6 @@ from tests.processes.members import certificate
 
 SECONDS = float(os.environ.get("SALUS_FAULT_SECONDS", "900"))
 SEED = int(os.environ.get("SALUS_FAULT_SEED", "1"))
-PAGE = Path(__file__).parents[2] / "docs" / "reference" / "reliability.md"
 DISK_MB = 160
 FULL = "lab"
 """Whose folder is a small file system of its own, where that can be made."""
@@ -327,6 +327,6 @@ starts are not part of it. For the kill of an engine it runs from the kill.
 - What was read while nobody could commit stood on the ledger {found["deferred"]:.1f} s after the healing at worst (60 s are owed).
 - A grant revoked while a custodian was cut off opened nothing at it: not during the cut, and not after.
 
-## What is not tested
+{section(JOINING)}## What is not tested
 
 {UNTESTED}"""

@@ -157,6 +157,8 @@ def test_metrics_are_openmetrics_with_and_without_labels():
     assert families["salus_requests"].type == "counter"
     assert families["salus_request_duration_seconds"].type == "histogram"
     assert [sample.value for sample in families["salus_ledger_height"].samples] == [7]
+    assert families["salus_ledger_head_age_seconds"].unit == "seconds"
+    assert all(family.documentation for family in families.values())
     with pytest.raises(ValueError, match="EOF"):
         list(text_string_to_metric_families(text.removesuffix("# EOF\n")))
 

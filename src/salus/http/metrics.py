@@ -8,6 +8,17 @@ from typing import Final
 CONTENT_TYPE: Final = "application/openmetrics-text; version=1.0.0; charset=utf-8"
 # Seconds; from a cached read to the longest answer a browser waits for.
 BUCKETS: Final = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0)
+HELP: Final[Mapping[str, str]] = {
+    "batches_unanchored": "Batches of records and disclosures that the ledger does not hold yet.",
+    "ledger_head_age_seconds": "Age of the newest block, by the node's clock.",
+    "ledger_height": "Height of the newest block.",
+    "ledger_log_size": "Leaves of the ledger's log.",
+    "ledger_reachable": "Whether a block was heard of lately: 1, or 0.",
+    "outgoing_waiting": "Deliveries to other members that none has acknowledged yet.",
+    "peer_faults": "Times since the start that a member did not answer, or answered what does not hold, by code.",
+    "validator_faults": "Times since the start that a validator did not sign, or proposed or signed what is refused.",
+}
+"""What each gauge of a node is, by its family's name without the prefix."""
 
 
 class Metrics:
@@ -27,7 +38,10 @@ class Metrics:
             self._sums[use_case] = self._sums.get(use_case, 0.0) + seconds
 
     def text(self, gauges: Mapping[str, int | float]) -> str:
-        """Return the exposition of all metrics and the node's gauges (name without prefix, labels behind it: value)."""
+        """Return the exposition of all metrics and the node's gauges (name without prefix, labels behind it: value).
+
+        Each gauge's family stands in `HELP`.
+        """
         with self._lock:
             lines = [*self._requests(), *self._durations()]
         family = ""
@@ -35,6 +49,8 @@ class Metrics:
             if name.partition("{")[0] != family:
                 family = name.partition("{")[0]
                 lines.append(f"# TYPE salus_{family} gauge")
+                lines += [f"# UNIT salus_{family} seconds"] if family.endswith("_seconds") else []
+                lines.append(f"# HELP salus_{family} {HELP[family]}")
             lines.append(f"salus_{name} {value}")
         return "\n".join([*lines, "# EOF"]) + "\n"
 
