@@ -14,7 +14,7 @@ from salus.portal.app import routes
 from salus.portal.visiting import Pages
 from tests.node.supply.members import brought, case_label, label, moved, traders
 from tests.portal.conftest import form
-from tests.portal.test_browser import _look
+from tests.portal.test_browser import look
 
 ELEMENTS = "010950600013435221S000000\x1d10A1\x1d17271231"
 AGAIN = 30_000
@@ -147,5 +147,5 @@ def test_nothing_breaks_a_rule_of_access(chromium, origin, corner):
             scan(page, text)
             page.locator(f"#verdict .note.{kind}").wait_for(timeout=AGAIN)
             if scheme == "light" or kind == "stop":
-                assert _look(page) == []
+                assert look(page) == []
         context.close()
