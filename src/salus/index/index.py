@@ -175,6 +175,11 @@ class Index:
         with self._catching, self._store.transaction() as db:
             consents.join(db, parties)
 
+    def joined_with(self, link: bytes) -> list[bytes]:
+        """Return the links of a link's patient: itself first, then those joined with it, ascending."""
+        sql = "SELECT j.link FROM joined s JOIN joined j ON j.party = s.party WHERE s.link = ? AND j.link <> ? ORDER BY j.link"
+        return [link, *(other for (other,) in self._store.ask(sql, (link, link)))]
+
     def hide_leases(self) -> None:
         """Hide all leases: the ledger's head was not confirmed for too long."""
         with self._store.transaction() as db:

@@ -80,10 +80,7 @@ def pair_of(node: MemberNode, id_: bytes) -> Pair:
 
 def joined_with(node: MemberNode, link: bytes) -> list[bytes]:
     """Return the links of a link's patient: itself first, then those joined with it."""
-    for party in parties(in_standing(node, "same")):
-        if link in party:
-            return [link, *(one for one in party if one != link)]
-    return [link]
+    return node.index.joined_with(link)
 
 
 def parties(same: Iterable[Pair]) -> list[tuple[bytes, ...]]:
@@ -107,7 +104,8 @@ def parties(same: Iterable[Pair]) -> list[tuple[bytes, ...]]:
 def note(node: MemberNode, links: tuple[bytes, bytes], likeness: Likeness, *, asked: bool = False) -> Standing | None:
     """Keep what a comparison of two links says and what follows by rule; return a new standing, None without.
 
-    asked: a person asks for it; it is kept however unlikely it is. A person's decision stands whatever the evidence; the evidence is kept up with. The caller holds `identifying`.
+    asked: a person asks for it; it is kept however unlikely it is. A person's decision stands whatever the evidence; the evidence is kept up with. The caller holds `identifying`
+    and tells the index.
     """
     one, other = sorted(links)
     body = node.desk.pair(pair_id(one, other))
@@ -159,6 +157,7 @@ def settle(node: MemberNode, pair: Pair, standing: Standing, by: str, reason: st
     turn = Turn(standing, by, reason, node.now())
     told = msgspec.structs.replace(pair, standing=standing, turns=(*pair.turns, turn))
     _keep(node, told)
+    tell_index(node)
     return told
 
 
@@ -170,7 +169,10 @@ def forget(node: MemberNode, link: bytes) -> None:
 
 
 def tell_index(node: MemberNode) -> None:
-    """Tell the index which links are joined: after each decision, and when the node opens."""
+    """Tell the index which links are joined: after each decision, and when the node opens. From then on it is so everywhere.
+
+    Charts and consents follow the index alone, which takes both up in one commit.
+    """
     node.index.join(parties(in_standing(node, "same")))
 
 
@@ -184,9 +186,11 @@ def _by_rule(node: MemberNode, pair: Pair) -> Pair:
 
 def _apart(node: MemberNode, pair: Pair) -> Pair | None:
     """Return a pair found different that "same" of this one would put into one party."""
+    apart = [one for one in in_standing(node, "different") if one.id != pair.id]
+    if not apart:
+        return None
     others = [one for one in in_standing(node, "same") if one.id != pair.id]
     party = next(set(party) for party in parties([*others, pair]) if pair.one in party)
-    apart = [one for one in in_standing(node, "different") if one.id != pair.id]
     return next((one for one in apart if {one.one, one.other} <= party), None)
 
 
@@ -196,8 +200,4 @@ def _together(node: MemberNode, pair: Pair) -> bool:
 
 
 def _keep(node: MemberNode, pair: Pair) -> None:
-    before = node.desk.pair(pair.id)
     node.desk.keep_pair(pair.id, (pair.one, pair.other), pair.standing, encode(pair))
-    was = None if before is None else decode(before, Pair).standing
-    if "same" in {was, pair.standing} and was != pair.standing:
-        tell_index(node)

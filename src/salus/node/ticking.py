@@ -18,7 +18,7 @@ from salus.node.anchoring import anchor
 from salus.node.exchange.delivery import deliver_due
 from salus.node.exchange.grantee import confirm_and_purge
 from salus.node.fhir import importing
-from salus.node.identity.comparing import Match, match
+from salus.node.identity.comparing import match_new
 from salus.node.mapping import edge_error
 from salus.node.member import MemberNode
 from salus.node.notices import post_of, send_due
@@ -84,7 +84,7 @@ class Ticker:
             ("expire", lambda: EXPIRE_SECONDS, lambda: expire(node)),
             ("import", lambda: IMPORT_SECONDS, lambda: importing.advance(node, self._end.is_set)),
             ("subscribe", lambda: SUBSCRIBE_SECONDS, lambda: subscribing.notify_due(node, subscribing.OverHttp())),
-            ("match", lambda: MATCH_SECONDS, lambda: match(node, Match())),
+            ("match", lambda: MATCH_SECONDS, lambda: match_new(node, self._end.is_set)),
             ("extract", lambda: EXTRACT_SECONDS, lambda: (extracting.take_back(node), receiving.end_leases(node))),
         ]
         if post is not None:

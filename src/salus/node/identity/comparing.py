@@ -1,5 +1,6 @@
 """`identity match`: compare the patients that came, or changed, since the last time with all others."""
 
+from collections.abc import Callable
 from typing import Annotated, Any, Final
 
 from msgspec import Meta
@@ -83,11 +84,18 @@ def match(node: MemberNode, request: Match, *, progress: Progress = unheard) -> 
     Where one assigner gave both the same identifier, the birth date is the same and nothing speaks against it, they are joined; what
     is likely waits for a person. No demographic match joins by itself. A running node does it by itself.
     """
+    return match_new(node, anew=request.anew, progress=progress)
+
+
+def match_new(
+    node: MemberNode, stopped: Callable[[], bool] = lambda: False, *, anew: bool = False, progress: Progress = unheard
+) -> Matched:
+    """Compare what came since the last time, batch by batch until `stopped`; what is left is the next run's."""
     node.catch_up()
     known, patients, compared = _Known(node), 0, 0
     new = {"same": 0, "waiting": 0}
-    at = 0 if request.anew else node.desk.compared()
-    while batch := node.index.likely.after(at, BATCH):
+    at = 0 if anew else node.desk.compared()
+    while not stopped() and (batch := node.index.likely.after(at, BATCH)):
         progress(patients, 0, "patients")
         for one in batch:
             for candidate in node.index.likely.candidates(one):
@@ -102,6 +110,8 @@ def match(node: MemberNode, request: Match, *, progress: Progress = unheard) -> 
                     standing = pairs.note(node, (one.link, candidate.link), weighed)
                 if standing in new:
                     new[standing] += 1
+        with node.identifying:
+            pairs.tell_index(node)
         patients, at = patients + len(batch), batch[-1].number
         node.desk.note_compared(at)
     return Matched(patients=patients, compared=compared, joined=new["same"], waiting=new["waiting"])

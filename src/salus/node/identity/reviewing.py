@@ -9,7 +9,7 @@ from salus.node.errors import Malformed, NotFound
 from salus.node.identity.comparing import NOBODY, description, likeness
 from salus.node.member import MemberNode
 from salus.node.names import LINK_EXAMPLE, LINK_PATTERN
-from salus.node.pairs import Pair, in_standing, joined_with, pair_id, pair_of, settle
+from salus.node.pairs import Pair, in_standing, pair_id, pair_of, settle
 from salus.node.pairs import note as note_pair
 from salus.node.reading import journal_own, own_scope, require_purpose
 from salus.node.records.charts import PURPOSE, moment
@@ -221,7 +221,7 @@ def _shown(node: MemberNode, pair: Pair, caller: Caller, purpose: str) -> PairSh
         decisions=tuple(
             Decided(standing=turn.standing, by=turn.by, reason=turn.reason, at=moment(turn.at)) for turn in pair.turns
         ),
-        party=tuple(link.hex() for link in joined_with(node, pair.one)),
+        party=tuple(link.hex() for link in node.index.joined_with(pair.one)),
     )
 
 

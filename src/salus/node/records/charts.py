@@ -8,7 +8,6 @@ from msgspec import Meta
 
 from salus.index.index import Choice, Found, Line
 from salus.interop.fhir.times import interval
-from salus.node import pairs
 from salus.node.errors import EdgeError, Malformed, NotFound
 from salus.node.member import MemberNode
 from salus.node.names import GRANT_EXAMPLE, LINK_EXAMPLE, split_system
@@ -181,7 +180,7 @@ def whose(
     own = bytes.fromhex(link)
     if node.vault.link_info(own).kind is not LinkKind.PATIENT:
         raise NotFound("link.unknown", "no patient has this link here", todo="see `salus records find`")
-    links = pairs.joined_with(node, own)
+    links = node.index.joined_with(own)
     return links, {
         node.vault.open_lease(each): each for link in links for each in leases_of(node, link, caller, purpose)
     }
