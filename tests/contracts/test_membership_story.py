@@ -170,6 +170,14 @@ def test_the_others_replace_keys_that_were_lost():
     ledger.send(Move(""), "lab-d")
 
 
+def test_keys_that_are_used_or_not_held_are_not_even_proposed():
+    ledger = Ledger.founded(*FOUR)
+    used = ReplaceKeys("lab-d", *new_keys("lab-d", "hospital-a"))
+    unheld = ReplaceKeys("lab-d", public("found"), receive_key("found"), possession("hospital-b", "found"))
+    assert ledger.refuse(Propose(used)) is Reason.KEY_USED
+    assert ledger.refuse(Propose(unheld)) is Reason.NO_POSSESSION
+
+
 def test_a_member_is_amended():
     ledger = Ledger.founded("hospital-a")
     ledger.send(Propose(Amend("hospital-a", "Hospital A SE", (Role.PAYER, Role.PROVIDER), "FR-75")))

@@ -3,6 +3,7 @@
 import pytest
 
 from salus.contracts.records.port import (
+    MAX_BUCKET,
     Anchor,
     Anchored,
     CancelErasure,
@@ -27,7 +28,7 @@ from salus.contracts.records.port import (
 )
 from salus.contracts.records.reasons import RecordsReason as Reason
 
-from .ledger import DAY, Ledger
+from .ledger import DAY, SECOND, Ledger
 
 CASE = bytes(range(16))
 
@@ -89,6 +90,28 @@ def test_records_are_deleted_after_a_week_and_erased_with_the_last_backup(ledger
     ledger.send(ConfirmErasure(CASE))
     assert erasure(ledger.state, CASE).status is ErasureStatus.ERASED
     assert not overdue(erasure(ledger.state, CASE), ledger.time + 10_000 * DAY)
+
+
+def test_records_may_be_deleted_at_the_very_time_that_the_wait_ends_and_not_before(ledger):
+    ledger.send(OpenErasure(CASE, Rank.LINK_KEY))
+    wait = erasure(ledger.state, CASE).earliest - ledger.time
+    ledger.pass_time(wait - 2 * SECOND - 2)
+    assert ledger.refuse(ConfirmDeletion(CASE)) is Reason.TOO_EARLY
+    left = erasure(ledger.state, CASE).earliest - ledger.time
+    assert left == SECOND + 2
+    ledger.pass_time(2)
+    ledger.send(ConfirmDeletion(CASE))
+    assert erasure(ledger.state, CASE).status is ErasureStatus.DELETED
+
+
+@pytest.mark.parametrize("short", [0, 32, 33, 34])
+def test_too_few_bytes_are_no_anchor(short):
+    assert not is_anchor(bytes(short))
+
+
+def test_the_last_bucket_is_an_anchor_s_and_a_name_in_other_letters_is_not():
+    assert is_anchor(b"\7" * 32 + bytes((MAX_BUCKET, 0)) + b"hospital-b")
+    assert not is_anchor(b"\7" * 32 + bytes((5, 0)) + "höspital-b".encode())
 
 
 def test_a_step_that_is_not_taken_is_overdue_when_it_is_read(ledger):
