@@ -2,7 +2,12 @@
 
 import io
 import json
+import os
+import subprocess
+import sys
+from pathlib import Path
 
+import msgspec
 import pytest
 from rich.console import Console
 
@@ -116,6 +121,28 @@ def test_an_interrupt_ends_quietly(salus):
         raise KeyboardInterrupt
 
     assert salus("shape", "find", opener=interrupted)[0] == 130
+
+
+def test_an_id_in_a_table_is_on_one_line(tmp_path):
+    class Row(msgspec.Struct):
+        link: str
+        name: str
+
+    class Rows(msgspec.Struct):
+        rows: tuple[Row, ...]
+
+    out = io.StringIO()
+    render.response(Rows((Row("0123456789abcdef" * 2, "a name of many words " * 4),)), Console(file=out, width=80))
+    assert "0123456789abcdef" * 2 in out.getvalue()
+
+
+def test_who_has_read_enough_gets_no_bug_report(tmp_path):
+    command = [sys.executable, "-c", "import sys; from salus.cli.main import main; sys.exit(main(['config']))"]
+    environment = os.environ | {"PYTHONPATH": str(Path(__file__).parents[2] / "src")}
+    pipe = subprocess.PIPE
+    with subprocess.Popen(command, cwd=tmp_path, env=environment, stdout=pipe, stderr=pipe) as process:
+        process.stdout.close()
+        assert (process.stderr.read(), process.wait()) == (b"", 141)
 
 
 def test_the_configuration_is_found_in_the_order_option_variable_folder(salus, tmp_path, monkeypatch):

@@ -33,6 +33,7 @@ from salus.node.usecase import Kind, Verdict
 Command = Callable[[Config, Opener, argparse.Namespace], int]
 OPENER: Final[Opener] = open_node
 DEFAULT_FILE: Final = "salus.toml"
+ENOUGH: Final = 141  # as a shell says of a program that SIGPIPE ended
 
 
 def config_show(config: Config, opener: Opener, given: argparse.Namespace) -> int:  # noqa: ARG001 -- a Command
@@ -132,11 +133,20 @@ def run(arguments: Sequence[str], opener: Opener) -> int:
     return 1 if isinstance(answer, Verdict) and not answer.sound else 0
 
 
+def _said(code: int) -> int:
+    """Return an exit code once everything that was printed has left."""
+    sys.stdout.flush()
+    return code
+
+
 def main(arguments: Sequence[str] | None = None, opener: Opener = OPENER) -> int:
     """Run the command line of this process and return its exit code."""
     log.configure()
     try:
-        return run(sys.argv[1:] if arguments is None else arguments, opener)
+        return _said(run(sys.argv[1:] if arguments is None else arguments, opener))
+    except BrokenPipeError:  # who read the output has enough: `salus config | head`
+        os.dup2(os.open(os.devnull, os.O_WRONLY), 1)  # nothing more is said at the end of the process either
+        return ENOUGH
     except Usage as error:
         print(error.told(), file=sys.stderr)
         return 2

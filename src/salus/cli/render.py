@@ -1,9 +1,10 @@
 """Responses and refusals on a terminal."""
 
+import re
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import Any
+from typing import Any, Final
 
 import msgspec
 from rich.console import Console
@@ -14,6 +15,9 @@ from rich.text import Text
 from salus.cli.derive import shown
 from salus.node.fields import fields
 from salus.node.usecase import Progress
+
+ID: Final = re.compile("[0-9a-f]{32}")
+"""An id that the next command takes: it must not break over two lines where it is copied from."""
 
 
 def response(answer: msgspec.Struct, console: Console) -> None:
@@ -31,10 +35,12 @@ def response(answer: msgspec.Struct, console: Console) -> None:
     for name, rows in tables:
         table = Table(title=name.replace("_", " "), title_justify="left")
         columns = [field.name for field in fields(type(rows[0]))]
-        for column in columns:
-            table.add_column(column.replace("_", " "), overflow="fold")
-        for row in rows:
-            table.add_row(*(Text(cell(getattr(row, column))) for column in columns))
+        cells = [[cell(getattr(row, column)) for column in columns] for row in rows]
+        for at, column in enumerate(columns):
+            ids = max((len(row[at]) for row in cells if ID.fullmatch(row[at])), default=0)
+            table.add_column(column.replace("_", " "), overflow="fold", min_width=ids or None)
+        for row in cells:
+            table.add_row(*map(Text, row))
         console.print(table)
 
 
