@@ -83,8 +83,11 @@ def test_a_patient_shares_what_two_hospitals_hold_and_sees_who_read(together: To
     holder, grant = shared(together, tmp_path)
     clinic = together.nodes["clinic"]
 
-    fetched = grantee.fetch(clinic, grant, "TREAT")
+    heard: list[int] = []
+    fetched = grantee.fetch(clinic, grant, "TREAT", told=heard.append)
 
+    assert heard[-1] == 7
+    assert heard == sorted(heard)
     assert (fetched.records, fetched.custodians, fetched.failures) == (7, ("north", "south"), ())
     anchor(clinic)
     log = holder.access_log().lines

@@ -1,5 +1,6 @@
 """`access ask`, `access list`, `access pull`: from a patient's permission to the record, at the member that reads."""
 
+from functools import partial
 from typing import Annotated
 
 from msgspec import Meta
@@ -15,7 +16,7 @@ from salus.node.member import MemberNode
 from salus.node.names import GRANT_EXAMPLE, GRANT_PATTERN
 from salus.node.reading import require_lease, require_purpose
 from salus.node.records.charts import PURPOSE, moment
-from salus.node.usecase import Caller, Message, person, use_case
+from salus.node.usecase import Caller, Message, Progress, person, use_case
 
 Roles = Annotated[
     tuple[Annotated[str, Meta(min_length=1, max_length=64)], ...],
@@ -138,7 +139,7 @@ def list_access(node: MemberNode, request: ListAccess) -> Access:  # noqa: ARG00
 
 
 @use_case("access.pull", who=person())
-def pull_access(node: MemberNode, request: PullAccess, *, caller: Caller) -> PulledAccess:
+def pull_access(node: MemberNode, request: PullAccess, *, caller: Caller, progress: Progress) -> PulledAccess:
     """Pull what a grant opens and was not pulled yet, from every custodian it names; verify and index it.
 
     Every custodian commits the disclosure to the ledger before it answers. Who refuses or cannot be reached is listed;
@@ -148,7 +149,8 @@ def pull_access(node: MemberNode, request: PullAccess, *, caller: Caller) -> Pul
     grant = bytes.fromhex(request.grant)
     if caller.role:
         require_lease(node, caller, grant, request.purpose)
-    fetched = fetch(node, grant, request.purpose, request.credential or caller.credential)
+    told = partial(progress, total=0, what="records")
+    fetched = fetch(node, grant, request.purpose, request.credential or caller.credential, told)
     anchor_reading(node)
     return PulledAccess(
         records=fetched.records,

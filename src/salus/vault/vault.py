@@ -10,7 +10,7 @@
 A vault belongs to one process. Its methods may be called from any thread; writes are serial.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from contextlib import suppress
 from pathlib import Path
 from typing import Final, Self
@@ -365,8 +365,11 @@ class Vault:
 
     # Itself
 
-    def check(self) -> Report:
-        """Verify every byte stored: records, leaves, chains, journal lines, batches, the database's pages."""
+    def check(self, heard: Callable[[int], None] = lambda _: None) -> Report:
+        """Verify every byte stored: records, leaves, chains, journal lines, batches, the database's pages.
+
+        `heard` is told how many records are checked, a thousand at a time.
+        """
         damage: list[str] = []
         count = 0
         heads: dict[bytes, tuple[int, bytes]] = {}
@@ -378,6 +381,7 @@ class Vault:
                 count += len(rows)
                 for row in rows:
                     damage += self._check_record(row, heads, keys)
+                heard(count)
             lines, broken_lines = journal.check_lines(self.store)
             made, broken_batches = batches.check_batches(self.store)
             for (told,) in self.store.rows("PRAGMA integrity_check"):

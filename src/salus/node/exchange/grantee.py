@@ -4,7 +4,7 @@ The lease is tested at each read against the own replica and is purged on revoca
 """
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Final
 
@@ -127,12 +127,17 @@ def _confirmed(node: MemberNode, held: Held) -> bool:
     return abs(node.now() - max(held.confirmed, held.received)) <= UNCONFIRMED_MS
 
 
-def fetch(node: MemberNode, id_: bytes, purpose: str, credential: str = "") -> Fetched:
-    """Pull everything that a grant opens and was not pulled yet. Raises NotFound, Forbidden, Unavailable."""
+def fetch(
+    node: MemberNode, id_: bytes, purpose: str, credential: str = "", told: Callable[[int], None] = lambda _: None
+) -> Fetched:
+    """Pull everything that a grant opens and was not pulled yet; `told` hears how many records have come.
+
+    Raises NotFound, Forbidden, Unavailable.
+    """
     grant, _document = require_live(node, id_)
     person = claims_of(credential, node.member, node.signing_keys(node.member), node.now()) if credential else None
-    reading = _Reading(id_, grant, purpose, credential, person)
     records = size = 0
+    reading = _Reading(id_, grant, purpose, credential, person, lambda more: told(records + more))
     reached, failures = [], []
     for part in grant.parts:
         try:
@@ -155,6 +160,8 @@ class _Reading:
     credential: str
     person: PersonClaims | None
     """Whom the credential is of; None for the member's own program."""
+    told: Callable[[int], None]
+    """Hears how many records have come from the custodian that answers now."""
 
 
 def _fetch_from(node: MemberNode, reading: _Reading, custodian: str) -> tuple[int, int]:
@@ -183,6 +190,7 @@ def _fetch_from(node: MemberNode, reading: _Reading, custodian: str) -> tuple[in
         cursor = pulled.cursor
         node.desk.note_cursor(id_, custodian, cursor)
         count += len(received)
+        reading.told(count)
         size += sum(len(one.content.body) for one in received)
         if not manifest.more or not received:
             return count, size

@@ -6,7 +6,7 @@ from msgspec import Meta
 
 from salus.node.anchoring import anchor
 from salus.node.member import MemberNode
-from salus.node.usecase import OPERATOR, Message, Verdict, use_case
+from salus.node.usecase import OPERATOR, Message, Progress, Verdict, use_case
 
 
 class AnchorRecords(Message, frozen=True):
@@ -45,9 +45,10 @@ def anchor_records(node: MemberNode, request: AnchorRecords) -> AnchoredRecords:
 
 
 @use_case("records.check", who=OPERATOR)
-def check_records(node: MemberNode, request: CheckRecords) -> CheckedRecords:  # noqa: ARG001 -- a use case
+def check_records(node: MemberNode, request: CheckRecords, *, progress: Progress) -> CheckedRecords:  # noqa: ARG001
     """Verify every byte that the vault keeps: records, chains, journal, batches, database pages."""
-    report = node.vault.check()
+    total = node.index.position()  # the newest record's number: as many, or a few more
+    report = node.vault.check(lambda checked: progress(checked, total, "records"))
     return CheckedRecords(
         sound=not report.damage,
         records=report.records,
