@@ -9,14 +9,14 @@ proof is asked for.
 """
 
 import hashlib
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Final
 
 from salus.core.encoding import Value
 from salus.core.proof.digest import framed, mac
 from salus.core.proof.goods import MAX_DEPTH, SALT_BYTES, container_key
-from salus.core.proof.merkle import inclusion_path, root
+from salus.core.proof.merkle import inclusion_path, levels, root
 
 UNIT_LABEL: Final = "salus/v1/supply-unit"
 SECRET_BYTES: Final = 32
@@ -88,15 +88,25 @@ def packed(box: Box, product: bytes, secret: bytes) -> Packed:
     return Packed(box, product, secret, container_key(top, depth), depth, top, inside)
 
 
-def lead_to(top: Packed, positions: Sequence[int]) -> tuple[bytes, list[tuple[int, tuple[bytes, ...]]]]:
-    """Return a thing's key and its way up to `top`, (position, path) from below, by positions from above."""
+def levels_of(container: Packed) -> list[list[bytes]]:
+    """Return every level of a container's tree of places, the keys first."""
+    return levels(container.keys())
+
+
+def lead_to(
+    top: Packed, positions: Sequence[int], trees: Callable[[Packed], list[list[bytes]]] = levels_of
+) -> tuple[bytes, list[tuple[int, tuple[bytes, ...]]]]:
+    """Return a thing's key and its way up to `top`, (position, path) from below, by positions from above.
+
+    `trees` gives a container's levels; who asks often remembers them.
+    """
     way: list[tuple[int, tuple[bytes, ...]]] = []
     here = top
     key = top.key
     for place in positions:
-        keys = here.keys()
-        key = keys[place]
-        way.append((place, tuple(inclusion_path(keys, place))))
+        tree = trees(here)
+        key = tree[0][place]
+        way.append((place, tuple(level[(place >> height) ^ 1] for height, level in enumerate(tree[:-1]))))
         if here.inside:
             here = here.inside[place]
     way.reverse()

@@ -31,6 +31,7 @@ from salus.node.supply.stock import (
     one_time,
     part_of,
     spots,
+    spots_of,
     target_of,
     units_of,
 )
@@ -81,7 +82,8 @@ def verify(node: MemberNode, identifier: str, place: Place | None = None) -> Ans
     elements = elements_of(identifier)
     head = node.ledger.head().height
     state, index = node.ledger.read(head), index_of(node)
-    own = [UnitTold(part_of(index, spot), target_of(index, spot)) for spot in spots(index, identifier) if spot.unit]
+    newest = [spot for spot in spots_of(index, elements) if spot.unit][-1:]
+    own = [UnitTold(part_of(index, spot), target_of(index, spot)) for spot in newest]
     responder, told = (node.member, own[-1]) if own else (ask_unit(node, identifier) or ("", None))
     found = None if told is None else port.find(state, told.target)
     if told is None or found is None:

@@ -10,7 +10,7 @@ from typing import Final
 
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
-from salus.agreements.supply.packing import Box, Packed, lead_to, packed
+from salus.agreements.supply.packing import Box, Packed, lead_to, levels_of, packed
 from salus.contracts.supply import port
 from salus.core.encoding import Value, decode, encode
 from salus.core.proof.digest import mac
@@ -29,6 +29,7 @@ ADDRESS: Final = "address"
 ALERT: Final = "alert"
 MADE: Final = "made"
 SALT_BYTES: Final = 16
+MAX_HASHED: Final = 1_000  # containers; of a hundred packs each they take 25 MB
 
 
 class OneTime(Value, frozen=True):
@@ -113,6 +114,8 @@ class Index:
     """Trees of hashes by holding id of the part: what proofs are made from."""
     stocks: dict[bytes, Stock] = field(default_factory=dict)
     """What was taken in, by holding, the newest of each."""
+    hashed: dict[bytes, list[list[bytes]]] = field(default_factory=dict)
+    """Levels of containers asked for of late, by key, the latest last."""
 
     def add(self, stock: Stock) -> None:
         """Take a stock in; the same again changes nothing."""
@@ -129,6 +132,14 @@ class Index:
                     self.leaves.append((stock, part, positions, box))
                     for serial in box.serials:
                         self.units.setdefault((gtin, serial), []).append(number)
+
+    def levels(self, container: Packed) -> list[list[bytes]]:
+        """Return a container's levels; those asked for of late are remembered."""
+        found = self.hashed.pop(container.key, None) or levels_of(container)
+        self.hashed[container.key] = found
+        if len(self.hashed) > MAX_HASHED:
+            del self.hashed[next(iter(self.hashed))]
+        return found
 
     def tree(self, part: Part) -> Packed:
         """Return the tree of a part that is a container."""
@@ -184,7 +195,11 @@ def elements_of(identifier: str) -> Elements:
 
 def spots(index: Index, identifier: str) -> list[Spot]:
     """Return where a unit or container is known to lie, the newest stock last. Raises Malformed."""
-    elements = elements_of(identifier)
+    return spots_of(index, elements_of(identifier))
+
+
+def spots_of(index: Index, elements: Elements) -> list[Spot]:
+    """Return the same of a label's elements."""
     if "21" not in elements:
         return [Spot(*one, unit=False) for one in index.names.get(elements.get("00", ""), ())]
     serial = elements["21"].encode("ascii")
@@ -200,7 +215,7 @@ def target_of(index: Index, spot: Spot) -> port.Target:
     """Return the target of something named, with its proof up to the stock's own row."""
     if not spot.positions:
         return port.Target(spot.part.lot, spot.part.key, ())
-    key, way = lead_to(index.tree(spot.part), spot.positions)
+    key, way = lead_to(index.tree(spot.part), spot.positions, index.levels)
     return port.Target(spot.part.lot, key, tuple(port.Place(place, path) for place, path in way))
 
 
@@ -226,7 +241,7 @@ def part_of(index: Index, spot: Spot) -> Part:
     if not spot.unit:
         return Part(spot.part.lot, here.key, spot.part.product, here.secret, here.box)
     place = spot.positions[-1]
-    key, salt = here.keys()[place], here.salt(place)
+    key, salt = index.levels(here)[0][place], here.salt(place)
     return Part(spot.part.lot, key, spot.part.product, salt, Box("", (), (here.box.serials[place],)))
 
 
