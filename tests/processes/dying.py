@@ -17,6 +17,7 @@ from salus.cli import main as program
 from salus.node import anchoring, erasing, opening
 from salus.node.desk import Desk
 from salus.node.exchange import custodian, delivery, grantee
+from salus.node.supply import resuming
 from salus.node.upkeep import backups
 from salus.vault import erasure
 from salus.vault.store import Store
@@ -45,6 +46,11 @@ STEPS: Final[dict[str, tuple[Any, str, bool]]] = {
     "disclosure committed, not answered": (custodian, "sealed_answer", BEFORE),
     "answer verified, not kept": (grantee, "verify_pulled", AFTER),
     "answer kept, place not noted": (Desk, "note_cursor", BEFORE),
+    # goods: captured, on the ledger, kept
+    "lot meant, not told": (resuming, "_told", BEFORE),
+    "lot told, not kept": (resuming, "_told", AFTER),
+    "lot kept, count not told": (resuming, "tell_regulators", BEFORE),
+    "lot kept, still meant": (resuming, "tell_regulators", AFTER),
     # delivery, at the receiver and at the sender
     "taken, not noted": (Desk, "take", BEFORE),
     "noted, not acknowledged": (delivery, "take", AFTER),

@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 
 from salus.node.demo import supply, supply_members
+from salus.node.demo.report import page
 from salus.node.demo.samples import samples_folder
 from salus.node.demo.telling import StoryEnds, Telling
 from salus.node.errors import NotFound
@@ -28,7 +29,12 @@ def told(folder: Path, source: Path | None) -> Telling:
 def test_every_step_holds_on_the_samples(tmp_path: Path) -> None:
     telling = told(tmp_path, None)
     assert telling.held, [step.failures for step in telling.steps]
-    assert len(telling.steps) == 11
+    assert len(telling.steps) == 12
+    assert [stop.name for stop in telling.way] == ["Maker", "Repackager", "South Wholesale", "City Hospital"]
+    drawn = page(telling, 1.0)
+    assert drawn.count("<rect") >= 4
+    assert "repackaged into lot R1" in drawn
+    assert "http" not in drawn.split("<svg")[1].split("</svg>")[0]
 
 
 def test_a_difference_that_nobody_planted_fails_the_chapter(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -51,6 +57,8 @@ def test_a_folder_of_ones_own(tmp_path: Path) -> None:
     telling = told(tmp_path, tmp_path)
     assert telling.held
     assert telling.steps[1].figures["verdict"] == "50 received, 50 in the data, 0 exceptions"
+    assert telling.steps[-4].figures == {"lots": "1", "packs": "50"}
+    assert len(telling.way) == 3
     (tmp_path / "b.xml").write_bytes(b"<a/>")
     with pytest.raises(StoryEnds):
         told(tmp_path, tmp_path)

@@ -43,6 +43,8 @@ class Supply:
         _refuse(telling, events)
         if source is None:
             supply_members.tell(telling)
+        else:
+            supply_members.tell_own(telling, files)
         telling.notes.append(
             "One firm's files say what that firm was told; between members the ledger says whose goods are."
         )

@@ -2,19 +2,22 @@
 
 import time
 from collections.abc import Mapping, Sequence
+from itertools import islice
 from typing import Final, Literal
 
 from salus.agreements.supply.packing import Box
-from salus.agreements.supply.triage import PATIENCE_MS
+from salus.agreements.supply.triage import PATIENCE_MS, Call
 from salus.contracts.membership.port import Role
 from salus.contracts.supply import port
 from salus.interop.gs1.digits import check_digit
-from salus.node.demo.telling import Telling
-from salus.node.errors import Forbidden
+from salus.node.demo.telling import Stop, Telling
+from salus.node.errors import Forbidden, NotFound
+from salus.node.exchange.delivery import deliver_due
 from salus.node.exchange.wire import RemoteRefusal
+from salus.node.records.charts import moment
 from salus.node.supply import answering, exchange, moving, watching
-from salus.node.supply.stock import product_of
-from salus.node.supply.trading import GiveLicence, give_licence
+from salus.node.supply.stock import SentHop, product_of
+from salus.node.supply.trading import DAY_MS, CommissionLots, GiveLicence, commission_lots, give_licence, packed_lots
 from salus.node.together import Clock, Founder, Together, found_together
 
 GTIN: Final = "09506000134352"
@@ -51,6 +54,65 @@ PARTNERS: Final = (
 )
 
 
+def tell_own(telling: Telling, files: tuple[bytes, ...]) -> None:
+    """Tell it with the lots that files commission: made, shipped, verified, recalled and followed. Raises StoryEnds."""
+    lots = packed_lots(files)
+    if not lots:
+        telling.notes.append("No event of these files commissions a lot: there was nothing to tell between members.")
+        return
+    together = found_together(telling.folder / "members", FOUNDERS, clock=Clock())
+    try:
+        _license(telling, together)
+        _own_lots(telling, together, files, lots)
+    finally:
+        together.close()
+
+
+def _own_lots(telling: Telling, together: Together, files: tuple[bytes, ...], lots: Mapping[bytes, Box]) -> None:
+    maker, south = together.nodes["maker"], together.nodes["south"]
+    product, box = next(iter(lots.items()))
+    gtin, lot, expiry = product.decode("ascii").split("|")
+    serials = [serial.decode("ascii") for serial in islice(box.units(), 2)]
+    labels = [f"(01){gtin}(21){serial}(10){lot}" + (f"(17){expiry}" if expiry else "") for serial in serials]
+    with telling.step("The lots of these files, one transaction each", "Packed as their events say.") as step:
+        made = commission_lots(maker, CommissionLots(files=files))
+        step.figure("lots", made.lots)
+        step.figure("packs", made.units)
+        together.abreast()
+        step.holds("the ledger holds a row for each lot", len(_rows(together)) == made.lots)
+    with telling.step("A pack goes from owner to owner", "Each owner is one that signed to receive.") as step:
+        _moved(together, "maker", "north", labels[:1])
+        _moved(together, "north", "corner", labels[:1])
+        moving.end(together.nodes["corner"], labels[:1], port.Reason.DISPENSED)
+        together.abreast()
+        verdict = answering.verify(south, labels[0]).verdict
+        step.figure("its clone at another wholesaler", f"{verdict.code}: {verdict.call.value}")
+        step.holds("the clone is an alarm", verdict.call is Call.ALARM)
+    with telling.step("A recall reaches who holds the lot", "Every holder and nobody else.") as step:
+        answering.recall(maker, gtin, lot, 1)
+        together.abreast()
+        for name, node in together.nodes.items():
+            count = sum(len(one.serials) for one in answering.recalled_here(node))
+            step.figure(f"packs under recall at {name}", count)
+            step.holds(f"{name} has what it should", count == (box.count() - 1 if name == "maker" else 0))
+    with telling.step("The regulator follows the pack", "From end to end, on record.") as step:
+        hops = answering.follow(together.nodes["board"], labels[0], "inspection")
+        step.figure("hops", len(hops))
+        step.holds("the way is whole", [one.hop.receiver for one in hops] == ["north", "corner"])
+        _map(telling, hops, {"maker": f"commissioned in lot {lot}", "corner": "dispensed"})
+
+
+def _map(telling: Telling, hops: Sequence[SentHop], what: Mapping[str, str]) -> None:
+    """Draw the way of a pack for the report."""
+    names = {one.id: one.name for one in FOUNDERS}
+    first = hops[0].hop.sender
+    telling.way.append(Stop(names[first], what.get(first, ""), ""))
+    for sent in hops:
+        hop = sent.hop
+        came = " ".join((moment(hop.time), f"block {sent.height}", *hop.documents))
+        telling.way.append(Stop(names[hop.receiver], what.get(hop.receiver, "received and shipped on"), came))
+
+
 def tell(telling: Telling) -> None:
     """Tell it in the chapter's folder. Raises StoryEnds."""
     together = found_together(telling.folder / "members", FOUNDERS, clock=Clock())
@@ -58,6 +120,7 @@ def tell(telling: Telling) -> None:
         _license(telling, together)
         _commission(telling, together)
         _move(telling, together)
+        _away(telling, together)
         _catch(telling, together)
         _recall(telling, together)
         _follow(telling, together)
@@ -158,6 +221,25 @@ def _repacked(number: int) -> str:
     return f"(01){GTIN}(21)R{number:04d}(10)R1(17){EXPIRY}"
 
 
+def _away(telling: Telling, together: Together) -> None:
+    hospital, north = together.nodes["hospital"], together.nodes["north"]
+    with telling.step(
+        "A partner is away for a day", "The record waits with its sender; nothing is counted twice."
+    ) as step:
+        endpoint = north.endpoint_of("hospital")
+        together.transport.down.add(endpoint)
+        sent = moving.ship(north, [_case(0, 25)], "hospital", ("po 4712",))
+        together.abreast()
+        step.holds("the hospital knows of nothing", moving.inbound(hospital) == [])
+        together.clock.advance(DAY_MS)
+        together.transport.down.discard(endpoint)
+        step.figure("records delivered a day later", deliver_due(north))
+        step.holds("nothing is delivered twice", deliver_due(north) == 0)
+        step.figure("packs received", moving.receive(hospital, sent.hop.holding, None).units)
+        with step.refused("the same shipment received again", NotFound):
+            moving.receive(hospital, sent.hop.holding, None)
+
+
 def _catch(telling: Telling, together: Together) -> None:
     corner, hospital, south = (together.nodes[name] for name in ("corner", "hospital", "south"))
     with telling.step("A clone, a stolen and a returned pack", "A scan is judged before anyone is alarmed.") as step:
@@ -199,7 +281,7 @@ def _recall(telling: Telling, together: Together) -> None:
         outside = dispensed + stolen + UNITS  # a case was repackaged: fifty packs of another lot
         step.holds("every pack is found once", sum(held.values()) == PALLETS * CASES * UNITS - outside + 50)
         step.holds("the regulator holds none", held["board"] == 0)
-        expected = {"corner": 101 - 11, "south": 2, "repack": 47, "hospital": 998 - 1 + 1}
+        expected = {"corner": 101 - 11, "south": 2, "repack": 47, "hospital": 998 - 1 + 1 + UNITS}
         step.holds("each holder has what it should", all(held[name] == count for name, count in expected.items()))
         with step.refused("a recalled pack dispensed", RemoteRefusal):
             moving.end(together.nodes["corner"], [_pack(0, 20, 70)], port.Reason.DISPENSED)
@@ -215,6 +297,8 @@ def _follow(telling: Telling, together: Together) -> None:
             step.figure(f"hop {place}", f"{sent.hop.sender} to {sent.hop.receiver}")
         way = [(sent.hop.sender, sent.hop.receiver) for sent in hops]
         step.holds("the way is whole", way == [("maker", "repack"), ("repack", "south"), ("south", "hospital")])
+        what = {"maker": f"commissioned in lot {LOT}", "repack": "repackaged into lot R1", "hospital": "under recall"}
+        _map(telling, hops, what)
         openings = list(together.nodes["board"].ledger.read().range(port.OPENINGS))
         step.holds("each opening stands on the ledger", len(openings) == len(hops))
         with step.refused("a wholesaler that asks the same", Forbidden):

@@ -60,6 +60,8 @@ class Telling:
     steps: list[Step] = field(default_factory=list)
     holders: list["Holding"] = field(default_factory=list)
     """Who holds and read what, for the report's picture."""
+    way: list["Stop"] = field(default_factory=list)
+    """One thing's way, for the report's map."""
     notes: list[str] = field(default_factory=list)
     """What a reader must know to judge the steps."""
     next_commands: list[str] = field(default_factory=list)
@@ -85,6 +87,17 @@ class Telling:
         finally:
             step.seconds = time.perf_counter() - start
             self.heard(step)
+
+
+@dataclass(frozen=True, slots=True)
+class Stop:
+    """A station of something on its way, in the report's map."""
+
+    name: str
+    what: str
+    """What became of it here."""
+    came: str
+    """How and when it came; empty at the first."""
 
 
 @dataclass(frozen=True, slots=True)
