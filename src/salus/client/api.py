@@ -3809,6 +3809,26 @@ class EventsChecked(msgspec.Struct, frozen=True, kw_only=True):
     """What was taken in though it looks wrong: event by its place, element, rule."""
 
 
+class CheckNotice(msgspec.Struct, frozen=True, kw_only=True):
+    """A partner's ship notice and its events."""
+
+    files: tuple[bytes, ...]
+    """EPCIS documents: 2.0 JSON-LD, 2.0 XML or 1.2 XML."""
+
+    notice: bytes
+    """X12 856."""
+
+
+class NoticeChecked(msgspec.Struct, frozen=True, kw_only=True):
+    """Whether both count the same."""
+
+    sound: bool
+    """Whether every lot in every container has one count."""
+
+    differences: tuple[str, ...]
+    """Product, lot, container, both counts."""
+
+
 class ClearGoods(msgspec.Struct, frozen=True, kw_only=True):
     """Goods in quarantine."""
 
@@ -3895,6 +3915,20 @@ class GoodsEnded(msgspec.Struct, frozen=True, kw_only=True):
 
     count: int
     """How many."""
+
+
+class ExpirePapers(msgspec.Struct, frozen=True, kw_only=True):
+    """Asks for nothing more."""
+
+
+class PapersExpired(msgspec.Struct, frozen=True, kw_only=True):
+    """What is older than six years is gone."""
+
+    papers: int
+    """Documents let go."""
+
+    cases: int
+    """Answered cases let go."""
 
 
 class FollowPack(msgspec.Struct, frozen=True, kw_only=True):
@@ -4029,6 +4063,55 @@ class DeliveryMatched(msgspec.Struct, frozen=True, kw_only=True):
     """What the files said twice, took back or contradict."""
 
 
+class WriteNotices(msgspec.Struct, frozen=True, kw_only=True):
+    """Shipments."""
+
+    files: tuple[bytes, ...]
+    """EPCIS documents: 2.0 JSON-LD, 2.0 XML or 1.2 XML."""
+
+    sender: str
+    """ISA06 of this firm."""
+
+    receiver: str
+    """ISA08 of the partner."""
+
+    control: int = 1
+    """First interchange control number."""
+
+
+class NoticesWritten(msgspec.Struct, frozen=True, kw_only=True):
+    """One for each shipping event."""
+
+    notices: tuple[bytes, ...]
+    """X12 856, one interchange each."""
+
+
+class DraftNotification(msgspec.Struct, frozen=True, kw_only=True):
+    """A suspect pack."""
+
+    identifier: str
+    """Label of the pack."""
+
+    code: Literal['DISPENSED', 'STOLEN', 'DESTROYED', 'EXPORTED', 'HOLDER_MISMATCH', 'IMPOSSIBLE_TRAVEL', 'ILLEGITIMATE']
+    """What is wrong with it."""
+
+    told: str = ''
+    """What happened."""
+
+    company: str = ''
+    """Name, address, contact."""
+
+
+class NotificationDrafted(msgspec.Struct, frozen=True, kw_only=True):
+    """A person completes and sends it; the law gives 24 hours."""
+
+    fields: tuple[str, ...]
+    """Form FDA 3911: each field and what is known of it."""
+
+    send_by: str
+    """24 hours from now, UTC."""
+
+
 class OfferAddresses(msgspec.Struct, frozen=True, kw_only=True):
     """A partner that will ship to this member."""
 
@@ -4143,6 +4226,26 @@ class LabelsRead(msgspec.Struct, frozen=True, kw_only=True):
 
     faults: tuple[str, ...]
     """Each symbol that does not: element, rule, what was expected."""
+
+
+class ReadNotices(msgspec.Struct, frozen=True, kw_only=True):
+    """Recall notices."""
+
+    notices: bytes
+    """openFDA enforcement records, JSON, or the text of one notice."""
+
+
+class NoticesRead(msgspec.Struct, frozen=True, kw_only=True):
+    """What they mean here. Nothing is recalled by this: a maker or a regulator does that on the ledger."""
+
+    here: tuple[str, ...]
+    """Notice, product and units of this member's under a certain code."""
+
+    doubtful: tuple[str, ...]
+    """Notice, what a person must read, and codes held here."""
+
+    clear: int
+    """Notices of certain codes of which nothing is held here."""
 
 
 class RecallLot(msgspec.Struct, frozen=True, kw_only=True):
@@ -4267,6 +4370,23 @@ class GoodsRepackaged(msgspec.Struct, frozen=True, kw_only=True):
     """Units of the new lot."""
 
 
+class ResolveDockCase(msgspec.Struct, frozen=True, kw_only=True):
+    """An answer to a case."""
+
+    case: str
+    """Its number."""
+
+    resolution: Literal['Send new data', 'Send product', 'Return product', 'Send back product', 'Credit account', 'Debit account']
+    """PDG's word for what ends it."""
+
+
+class DockCaseResolved(msgspec.Struct, frozen=True, kw_only=True):
+    """The case is closed."""
+
+    response: bytes
+    """The response for the partner, JSON after PDG."""
+
+
 class ScanPack(msgspec.Struct, frozen=True, kw_only=True):
     """What a scanner sent."""
 
@@ -4335,6 +4455,9 @@ class GoodsShipped(msgspec.Struct, frozen=True, kw_only=True):
     units: int
     """Units in it."""
 
+    notice: bytes
+    """X12 856 for the receiver's other systems, with the record's counts."""
+
 
 class MakeSnapshot(msgspec.Struct, frozen=True, kw_only=True):
     """Nothing."""
@@ -4376,6 +4499,35 @@ class GoodsTaken(msgspec.Struct, frozen=True, kw_only=True):
 
     holdings: tuple[str, ...]
     """Id of each, hexadecimal."""
+
+
+class TakeDelivery(msgspec.Struct, frozen=True, kw_only=True):
+    """A delivery with its papers."""
+
+    files: tuple[bytes, ...]
+    """EPCIS documents: 2.0 JSON-LD, 2.0 XML or 1.2 XML."""
+
+    scans: bytes
+    """Labels scanned, one a line."""
+
+    receiver: str = ''
+    """Own GLN as Digital Link or URN; default everything."""
+
+    order: str = ''
+    """Purchase order; stays here."""
+
+
+class DeliveryTaken(msgspec.Struct, frozen=True, kw_only=True):
+    """Papers are kept for six years; each difference is a case with a clock."""
+
+    summary: str
+    """The sentence for the dock."""
+
+    report: bytes
+    """The exceptions report for the partner, JSON after PDG; empty if none."""
+
+    cases: tuple[str, ...]
+    """Number of each new case, and what it is about."""
 
 
 class ReportTemperatures(msgspec.Struct, frozen=True, kw_only=True):
@@ -4480,6 +4632,23 @@ class PackVerified(msgspec.Struct, frozen=True, kw_only=True):
 
     proof: bytes
     """What opens the pack and finds it in that state; empty if unknown."""
+
+
+class ListDockCases(msgspec.Struct, frozen=True, kw_only=True):
+    """Asks for nothing more."""
+
+
+class DockCasesListed(msgspec.Struct, frozen=True, kw_only=True):
+    """What waits, the most urgent first."""
+
+    open: tuple[str, ...]
+    """Number, hours left (below zero: overdue), what, what is offered."""
+
+    resolved: int
+    """Cases that were answered."""
+
+    papers: int
+    """Documents kept."""
 
 
 class AskToken(msgspec.Struct, frozen=True, kw_only=True):
@@ -6328,6 +6497,10 @@ class SupplyCases:
         """Check EPCIS documents before they are sent or taken in, and give each event's canonical hash. For: operator."""
         return self._connection.ask('/api/supply/check', request, EventsChecked)
 
+    def check_notice(self, request: CheckNotice) -> NoticeChecked:
+        """Hold the counts of a partner's X12 856 against its EPCIS events. For: operator."""
+        return self._connection.ask('/api/supply/check-notice', request, NoticeChecked)
+
     def clear(self, request: ClearGoods) -> GoodsCleared:
         """Release goods of this member from quarantine. For: operator."""
         return self._connection.ask('/api/supply/clear', request, GoodsCleared)
@@ -6347,6 +6520,10 @@ class SupplyCases:
     def end(self, request: EndGoods) -> GoodsEnded:
         """Decommission goods of this member, up to a hundred in one transaction. For: operator."""
         return self._connection.ask('/api/supply/end', request, GoodsEnded)
+
+    def expire(self, request: ExpirePapers) -> PapersExpired:
+        """Let go of papers and answered cases older than six years; an open case stays, and nothing goes by itself. For: operator."""
+        return self._connection.ask('/api/supply/expire', request, PapersExpired)
 
     def follow(self, request: FollowPack) -> PackFollowed:
         """Tell a pack's way from end to end, as a regulator; that it was opened stands on the ledger first. For: operator."""
@@ -6372,6 +6549,14 @@ class SupplyCases:
         """Hold scanned goods against partners' EPCIS data, and type each difference with what would end it. For: operator."""
         return self._connection.ask('/api/supply/match', request, DeliveryMatched)
 
+    def notice(self, request: WriteNotices) -> NoticesWritten:
+        """Write an X12 856 beside each shipment of own EPCIS files, with the counts of its events. For: operator."""
+        return self._connection.ask('/api/supply/notice', request, NoticesWritten)
+
+    def notify(self, request: DraftNotification) -> NotificationDrafted:
+        """Draft the notification of a suspect pack (Form FDA 3911); nothing is sent. For: operator."""
+        return self._connection.ask('/api/supply/notify', request, NotificationDrafted)
+
     def offer_addresses(self, request: OfferAddresses) -> AddressesOffered:
         """Give a partner one-time keys to ship to, each for one shipment. For: operator."""
         return self._connection.ask('/api/supply/offer-addresses', request, AddressesOffered)
@@ -6392,6 +6577,10 @@ class SupplyCases:
         """Read the GS1 symbols in a picture, and check each as a scan: digits, lengths, dates, what must stand together. For: operator."""
         return self._connection.ask('/api/supply/read', request, LabelsRead)
 
+    def read_notices(self, request: ReadNotices) -> NoticesRead:
+        """Take the lot codes out of recall notices and find own goods of these lots; what is doubtful is for a person to read. For: operator."""
+        return self._connection.ask('/api/supply/read-notices', request, NoticesRead)
+
     def recall(self, request: RecallLot) -> LotRecalled:
         """Recall a lot of this member's making, or a range of its serials; from the next block on none is dispensed. For: operator."""
         return self._connection.ask('/api/supply/recall', request, LotRecalled)
@@ -6411,6 +6600,10 @@ class SupplyCases:
     def repackage(self, request: RepackageGoods) -> GoodsRepackaged:
         """End goods of this member and bring a lot made of them into the world, packed as its own events say. For: operator."""
         return self._connection.ask('/api/supply/repackage', request, GoodsRepackaged)
+
+    def resolve(self, request: ResolveDockCase) -> DockCaseResolved:
+        """Close a case with what ends it, and write the response for the partner; what PDG does not offer for it is an alternative. For: operator."""
+        return self._connection.ask('/api/supply/resolve', request, DockCaseResolved)
 
     def scan(self, request: ScanPack) -> PackScanned:
         """Judge one pack in hand: go on, look, or set it aside. As `supply verify`, for people at the dock or counter. For: logistics or pharmacist."""
@@ -6436,6 +6629,10 @@ class SupplyCases:
         """Take in hand all that others hand to this member. For: operator."""
         return self._connection.ask('/api/supply/take', request, GoodsTaken)
 
+    def take_in(self, request: TakeDelivery) -> DeliveryTaken:
+        """Take a delivery in: keep its papers for six years, and open a case with a clock for each difference; once for each. For: operator."""
+        return self._connection.ask('/api/supply/take-in', request, DeliveryTaken)
+
     def temperature(self, request: ReportTemperatures) -> TemperaturesReported:
         """Report the temperatures of goods in this member's hands: beyond what their lot bears they are set aside. For: operator."""
         return self._connection.ask('/api/supply/temperature', request, TemperaturesReported)
@@ -6451,6 +6648,10 @@ class SupplyCases:
     def verify(self, request: VerifyPack) -> PackVerified:
         """Say whether a pack is genuine, in circulation, and this member's; its maker is asked if nothing here names it. For: operator."""
         return self._connection.ask('/api/supply/verify', request, PackVerified)
+
+    def worklist(self, request: ListDockCases) -> DockCasesListed:
+        """List open exceptions with the hours that are left, the most urgent first. For: operator."""
+        return self._connection.ask('/api/supply/worklist', request, DockCasesListed)
 
 
 class TrialCases:

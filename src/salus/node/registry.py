@@ -37,6 +37,8 @@ from salus.node.network import (
 )
 from salus.node.records import charts, keeping, measures, refiling, taking
 from salus.node.smart import clients, trying
+from salus.node.supply import reading as supply_reading
+from salus.node.supply import working as supply_working
 from salus.node.upkeep import backups, replaying
 from salus.node.usecase import UseCase
 from salus.node.wallet import healthlink, joining, reading, restoring, seeing, sharing, studying, trialling, wishing
@@ -74,6 +76,8 @@ DOMAINS: Final[tuple[ModuleType, ...]] = (
     research,
     signing_in,
     supply,
+    supply_reading,
+    supply_working,
     taking,
     transacting,
     trials,

@@ -6,6 +6,7 @@ from salus.agreements.supply.packing import Box
 from salus.agreements.supply.triage import PATIENCE_MS
 from salus.contracts.supply import port
 from salus.core.encoding import encode
+from salus.interop.x12.despatch import read_despatch
 from salus.node.errors import Conflict, Forbidden, Malformed, NotFound, Refused, Unavailable
 from salus.node.exchange.delivery import deliver_due
 from salus.node.exchange.wire import RemoteRefusal
@@ -59,6 +60,11 @@ def test_a_pallet_goes_from_maker_to_pharmacy_and_a_pack_is_dispensed_once(toget
     sent = ship_goods(maker, ShipGoods(identifiers=(case_label(1000),), to="whole", documents=("po 1",)))
     together.abreast()
     assert sent.units == 15
+    notice = read_despatch(sent.notice)
+    assert [(carton.sscc, carton.items[0].lot, carton.items[0].count) for carton in notice.cartons] == [
+        (sscc(1000), "A1", 15)
+    ]
+    assert (notice.order, b"*MAKER " in sent.notice) == ("1", True)
     assert [line.split()[1:] for line in list_stock(whole, ListStock()).inbound] == [["maker", "15"]]
     got = receive_goods(whole, ReceiveGoods(holding=sent.holding))
     assert (got.sender, got.units, got.missing) == ("maker", 15, ())

@@ -99,7 +99,8 @@ class EventsChecked(Verdict, frozen=True):
     ]
 
 
-def _goods(files: tuple[bytes, ...]) -> Goods:
+def goods_of(files: tuple[bytes, ...]) -> Goods:
+    """Return what EPCIS documents say together. Raises Malformed."""
     events: list[Event] = []
     for place, data in enumerate(files, 1):
         try:
@@ -114,11 +115,20 @@ def _goods(files: tuple[bytes, ...]) -> Goods:
     return replay(events)
 
 
-def _identifier(text: str) -> str:
+def identifier_of(text: str) -> str:
+    """Return an identifier as a Digital Link. Raises Malformed."""
     try:
         return canonical(text)
     except Gs1Refused as refused:
         raise Malformed("supply.identifier", f"{refused.rule} at {refused.at}", expected=refused.expected) from None
+
+
+def labels_of(scans: bytes) -> list[str]:
+    """Return the lines of a file of scans. Raises Malformed."""
+    try:
+        return scans.decode("ascii").split("\n")
+    except UnicodeDecodeError:
+        raise Malformed("supply.scans", "the scans are not ASCII text", expected="one label a line") from None
 
 
 def _said(difference: Difference) -> str:
@@ -142,13 +152,9 @@ def match_delivery(node: Node, request: MatchDelivery) -> DeliveryMatched:  # no
 
     A scanned container counts for all that the data packed into it. Nothing is stored at the node.
     """
-    goods = _goods(request.files)
-    receiver = _identifier(request.receiver) if request.receiver else ""
-    try:
-        scans = request.scans.decode("ascii").split("\n")
-    except UnicodeDecodeError:
-        raise Malformed("supply.scans", "the scans are not ASCII text", expected="one label a line") from None
-    found = match(goods, scans, receiver)
+    goods = goods_of(request.files)
+    receiver = identifier_of(request.receiver) if request.receiver else ""
+    found = match(goods, labels_of(request.scans), receiver)
     notes = _notes(goods)
     return DeliveryMatched(
         sound=not found.differences and not goods.contradicting,
@@ -167,7 +173,7 @@ def trace_pack(node: Node, request: TracePack) -> PackTraced:
 
     The transaction statement is a declaration of the firm; no program can make it.
     """
-    found = trace(_goods(request.files), _identifier(request.identifier))
+    found = trace(goods_of(request.files), identifier_of(request.identifier))
     steps = []
     for each in found.steps:
         inside = f", inside {each.inside}" if each.inside else ""

@@ -5,6 +5,7 @@ from typing import Annotated, Final, Literal
 from msgspec import Meta
 
 from salus.agreements.supply.goods import replay
+from salus.agreements.supply.noticing import despatch_of
 from salus.agreements.supply.packing import Box
 from salus.agreements.supply.travel import place_of
 from salus.contracts.supply import port
@@ -12,12 +13,14 @@ from salus.interop.epcis.document import read
 from salus.interop.epcis.refusal import EpcisRefused
 from salus.interop.gs1.digital_link import read_link
 from salus.interop.gs1.refusal import Gs1Refused
+from salus.interop.x12.despatch import write_despatch
+from salus.interop.x12.envelope import Stamp, Trader
 from salus.node.errors import Malformed
 from salus.node.member import MemberNode
 from salus.node.records.charts import moment
 from salus.node.supply import answering, moving, watching
 from salus.node.supply.exchange import offer_addresses
-from salus.node.supply.stock import counted, product_of
+from salus.node.supply.stock import Hop, counted, product_of
 from salus.node.usecase import OPERATOR, Message, use_case
 
 DAY_MS: Final = 86_400_000
@@ -98,6 +101,7 @@ class GoodsShipped(Message, frozen=True):
 
     holding: Annotated[str, Meta(description="Id of what was shipped, hexadecimal.")]
     units: Annotated[int, Meta(description="Units in it.")]
+    notice: Annotated[bytes, Meta(description="X12 856 for the receiver's other systems, with the record's counts.")]
 
 
 class ReceiveGoods(Message, frozen=True):
@@ -263,7 +267,7 @@ def commission_lots(node: MemberNode, request: CommissionLots) -> LotsCommission
 def ship_goods(node: MemberNode, request: ShipGoods) -> GoodsShipped:
     """Ship goods of this member: in transit on the ledger before the sealed record leaves for receiver and regulator."""
     sent = moving.ship(node, request.identifiers, request.to, request.documents, back=request.back)
-    return GoodsShipped(holding=sent.hop.holding.hex(), units=counted(sent.hop.parts))
+    return GoodsShipped(holding=sent.hop.holding.hex(), units=counted(sent.hop.parts), notice=_notice(sent.hop))
 
 
 @use_case("supply.receive", who=OPERATOR)
@@ -349,6 +353,13 @@ def list_stock(node: MemberNode, request: ListStock) -> StockListed:  # noqa: AR
     waiting = [f"{one.hop.holding.hex()} {one.hop.sender} {counted(one.hop.parts)}" for one in moving.inbound(node)]
     told = [f"{moment(one.time)} {one.code}: {one.draft}" for one in watching.alerts(node)]
     return StockListed(inbound=tuple(waiting), alerts=tuple(told))
+
+
+def _notice(hop: Hop) -> bytes:
+    goods = [(part.box.name, part.product, part.box.count()) for part in hop.parts]
+    told = despatch_of(hop.holding.hex()[:30], moment(hop.time), hop.documents, goods)
+    ends = Trader("ZZ", hop.sender.upper()), Trader("ZZ", hop.receiver.upper())
+    return write_despatch(told, ends, Stamp(told.day, told.time, 1 + int.from_bytes(hop.key[:4], "big") % 999_999_999))
 
 
 def packed_lots(files: tuple[bytes, ...]) -> dict[bytes, Box]:
