@@ -228,6 +228,8 @@ CANARIES: Mapping[str, Callable[[str], dict[str, Any]]] = {
         "item": "PULSE",
     },
     "trial.trace": lambda word: {"study": LINK, "subject": LINK, "item": word},
+    "trial.evidence": lambda word: {"study": LINK, "file": word, "scope": word},
+    "trial.verify-evidence": lambda word: {"file": base64(word), "trust": base64(word)},
     "trial.ask-opening": lambda word: {"study": LINK, "kind": word, "reason": "safety-report", "enrolment": GRANT},
     "trial.openings": lambda _: {"study": LINK},
     "trial.agree": lambda _: {"case": LINK},

@@ -5068,6 +5068,32 @@ class SubjectEnrolled(msgspec.Struct, frozen=True, kw_only=True):
     """Id of the enrolment."""
 
 
+class WriteEvidence(msgspec.Struct, frozen=True, kw_only=True):
+    """Which trial's evidence is written, for whom."""
+
+    study: str
+    """Id of the study."""
+
+    file: str
+    """Where it goes; not written over."""
+
+    scope: str = 'public'
+    """public or inspector."""
+
+
+class EvidenceWritten(msgspec.Struct, frozen=True, kw_only=True):
+    """What the file holds."""
+
+    rows: int
+    """Proven rows of the ledger."""
+
+    participants: int
+    """Chains; none in a public file."""
+
+    draws: int
+    """Draws."""
+
+
 class ShowKey(msgspec.Struct, frozen=True, kw_only=True):
     """The study whose key is asked for, at one of its trustees."""
 
@@ -5691,6 +5717,44 @@ class TrialUnlocked(msgspec.Struct, frozen=True, kw_only=True):
 
     asked: int
     """Parties that asked."""
+
+
+class VerifyEvidence(msgspec.Struct, frozen=True, kw_only=True):
+    """A file, and what the verifier trusts."""
+
+    file: bytes
+    """The evidence."""
+
+    trust: bytes
+    """The network's trust file, JSON."""
+
+
+class EvidenceVerified(msgspec.Struct, frozen=True, kw_only=True):
+    """What the replay says."""
+
+    sound: bool
+    """Whether everything in the file holds."""
+
+    status: str
+    """The study's status as proven."""
+
+    wrong: tuple[str, ...]
+    """What does not hold, each by name."""
+
+    rows: int
+    """Rows proven."""
+
+    participants: int
+    """Chains judged anew."""
+
+    acts: int
+    """Acts in them."""
+
+    draws: int
+    """Draws replayed."""
+
+    unchecked: tuple[str, ...]
+    """What the file gives no means to check."""
 
 
 class WithdrawConsent(msgspec.Struct, frozen=True, kw_only=True):
@@ -6716,6 +6780,10 @@ class TrialCases:
         """Enrol a participant: the ledger gets a one-time key, a stratum tag and commitments; dispensers get the evidence. For: operator."""
         return self._connection.ask('/api/trial/enrol', request, SubjectEnrolled)
 
+    def evidence(self, request: WriteEvidence) -> EvidenceWritten:
+        """Write a trial's evidence to a file that anybody replays offline, as much of it as this member may show. For: operator."""
+        return self._connection.ask('/api/trial/evidence', request, EvidenceWritten)
+
     def key(self, request: ShowKey) -> KeyShown:
         """Show the public part of a study's threshold key, at one of its trustees. For: operator."""
         return self._connection.ask('/api/trial/key', request, KeyShown)
@@ -6827,6 +6895,10 @@ class TrialCases:
     def unlock(self, request: UnlockTrial) -> TrialUnlocked:
         """Ask to unlock the data; the second party to ask does. What is locked next has the next number. For: operator."""
         return self._connection.ask('/api/trial/unlock', request, TrialUnlocked)
+
+    def verify_evidence(self, request: VerifyEvidence) -> EvidenceVerified:
+        """Replay a trial's evidence under a trust file, without a network: rows, definitions, chains, lock and draws. For: operator."""
+        return self._connection.ask('/api/trial/verify-evidence', request, EvidenceVerified)
 
     def withdraw(self, request: WithdrawConsent) -> ConsentWithdrawn:
         """End a consent on paper on the ledger: nothing is sent from that block on. The act `withdraw` says from what. For: operator."""

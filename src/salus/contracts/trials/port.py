@@ -81,6 +81,13 @@ from salus.contracts.trials.state import (
 from salus.core.tables import View
 
 __all__ = [
+    "ENROLMENTS",
+    "LOCKS",
+    "RESULTS",
+    "ROSTERS",
+    "SITES",
+    "STUDIES",
+    "VERSIONS",
     "Adopt",
     "Advance",
     "Allocate",

@@ -24,6 +24,7 @@ from salus.node.trials.conducting import (
 )
 from salus.node.trials.designing import design_trial, draft_trial
 from salus.node.trials.duties import list_payments, meet_clock, start_clock
+from salus.node.trials.evidence import verify_evidence, write_evidence
 from salus.node.trials.founding import (
     amend_trial,
     commit_trial,
@@ -85,5 +86,7 @@ __all__ = [
     "trace_item",
     "unblind",
     "unlock_trial",
+    "verify_evidence",
     "withdraw_consent",
+    "write_evidence",
 ]

@@ -1,0 +1,315 @@
+"""A trial's evidence in one file: `trial evidence` writes it, `trial verify-evidence` replays it without a network.
+
+    public      rows of the ledger with their proofs, definitions, and the draws once they are published
+    inspector   these, and every participant's signed chain that this member holds
+
+The verifier believes a trust file and nothing else: rows stand under it, definitions under the rows, chains are judged anew
+under the definitions, their values give the lock's root, and every draw is replayed. When an act was anchored is the word
+of who made the file; that its person signed it, and in which order, is not.
+"""
+
+from pathlib import Path
+from typing import Annotated, Any, Final
+
+from msgspec import Meta
+
+from salus.agreements.trials.acts import Anchored, SignedAct, delegations
+from salus.agreements.trials.conduct import Conditions, State, conduct
+from salus.agreements.trials.terms import scheme_of
+from salus.contracts.trials import port
+from salus.core.encoding import MalformedBytes, Value, decode, encode
+from salus.core.proof.batch import batch_root
+from salus.core.proof.digest import digest
+from salus.core.proof.errors import Unproven
+from salus.core.proof.receipt import StateProof
+from salus.core.proof.trust import Trust
+from salus.core.tables import Table
+from salus.node.errors import Conflict, Malformed
+from salus.node.member import MemberNode
+from salus.node.trials.closing import rows_of
+from salus.node.trials.exchange import curve
+from salus.node.trials.founding import STUDY
+from salus.node.trials.kept import Definition, Delegated, Draws, Subject, kept, site_key
+from salus.node.trials.sight import adoptions, chains, compiled, in_order, root_of, study_of
+from salus.node.usecase import OPERATOR, Message, Node, Verdict, use_case
+
+FORMAT: Final = 1
+SCOPES: Final = ("public", "inspector")
+MOST_BYTES: Final = 1 << 30
+
+
+class ProvenRow(Value, frozen=True):
+    """One row of the ledger with its state proof."""
+
+    key: bytes
+    row: bytes
+    proof: bytes
+
+
+class SiteAdopted(Value, frozen=True):
+    """Versions in force at a site, and who may act there."""
+
+    site: str
+    adopted: tuple[tuple[int, int], ...]
+    """(block time, version)."""
+    investigator: bytes
+    delegated: tuple[SignedAct, ...]
+
+
+class Chain(Value, frozen=True):
+    """A participant's chain."""
+
+    site: str
+    subject: bytes
+    acts: tuple[SignedAct, ...]
+    anchored: tuple[int, ...]
+    """Block time of each act's anchor, ms."""
+
+
+class TrialEvidence(Value, frozen=True):
+    """The file."""
+
+    format: int
+    network: bytes
+    study: bytes
+    rows: tuple[ProvenRow, ...]
+    definitions: tuple[Definition, ...]
+    sites: tuple[SiteAdopted, ...]
+    chains: tuple[Chain, ...]
+    order: tuple[bytes, ...]
+    """Enrolments in the order of the log."""
+    draws: tuple[Draws, ...]
+    """None before they are published, else one."""
+
+
+class WriteEvidence(Message, frozen=True):
+    """Which trial's evidence is written, for whom."""
+
+    study: STUDY
+    file: Annotated[
+        str,
+        Meta(
+            min_length=1,
+            description="Where it goes; not written over.",
+            extra={"path": True},
+            examples=["trial.evidence"],
+        ),
+    ]
+    scope: Annotated[str, Meta(description="public or inspector.", examples=["public"])] = "public"
+
+
+class EvidenceWritten(Message, frozen=True):
+    """What the file holds."""
+
+    rows: Annotated[int, Meta(description="Proven rows of the ledger.")]
+    participants: Annotated[int, Meta(description="Chains; none in a public file.")]
+    draws: Annotated[int, Meta(description="Draws.")]
+
+
+class VerifyEvidence(Message, frozen=True):
+    """A file, and what the verifier trusts."""
+
+    file: Annotated[bytes, Meta(description="The evidence.", examples=[b""], extra={"positional": True})]
+    trust: Annotated[bytes, Meta(description="The network's trust file, JSON.", examples=[b"{}"])]
+
+
+class EvidenceVerified(Verdict, frozen=True):
+    """What the replay says."""
+
+    sound: Annotated[bool, Meta(description="Whether everything in the file holds.")]
+    status: Annotated[str, Meta(description="The study's status as proven.")]
+    wrong: Annotated[tuple[str, ...], Meta(description="What does not hold, each by name.")]
+    rows: Annotated[int, Meta(description="Rows proven.")]
+    participants: Annotated[int, Meta(description="Chains judged anew.")]
+    acts: Annotated[int, Meta(description="Acts in them.")]
+    draws: Annotated[int, Meta(description="Draws replayed.")]
+    unchecked: Annotated[tuple[str, ...], Meta(description="What the file gives no means to check.")]
+
+
+@use_case("trial.evidence", who=OPERATOR)
+def write_evidence(node: MemberNode, request: WriteEvidence) -> EvidenceWritten:
+    """Write a trial's evidence to a file that anybody replays offline, as much of it as this member may show."""
+    study, path = bytes.fromhex(request.study), Path(request.file)
+    if request.scope not in SCOPES:
+        raise Malformed("trials.scope", "no such scope", expected=", ".join(SCOPES))
+    if path.exists():
+        raise Conflict("trials.evidence", "the file is there already", todo="name another")
+    row, _ = study_of(node, study)
+    height = node.ledger.head().height
+    made = TrialEvidence(
+        FORMAT,
+        node.network,
+        study,
+        tuple(_proven(node, table, key, height) for table, key in _keys(node, study, row)),
+        tuple(value for _, value in kept(node, Definition, study)),
+        tuple(_site(node, study, name) for name, _ in port.sites(node.ledger.read(), study)),
+        tuple(_chains(node, study)) if request.scope == "inspector" else (),
+        tuple(id_ for id_, each in in_order(node, study) if each.allocation),
+        tuple(value for _, value in kept(node, Draws, study))[:1],
+    )
+    path.write_bytes(encode(made))
+    draws = sum(len(each.draws) for each in made.draws)
+    return EvidenceWritten(rows=len(made.rows), participants=len(made.chains), draws=draws)
+
+
+def _keys(node: MemberNode, study: bytes, row: port.Study) -> list[tuple[Table[Any], bytes]]:
+    state = node.ledger.read()
+    found: list[tuple[Table[Any], bytes]] = [(port.STUDIES, study), (port.ROSTERS, study)]
+    found += [(port.VERSIONS, study + number.to_bytes(2, "big")) for number in range(1, row.versions + 1)]
+    found += [(port.SITES, study + name.encode("ascii")) for name, _ in port.sites(state, study)]
+    found += [(port.ENROLMENTS, id_) for id_, _ in port.enrolments(state, study)]
+    found += [(port.LOCKS, study + number.to_bytes(2, "big")) for number in range(1, row.locks + 1)]
+    found += [(port.RESULTS, study + key) for key, _ in port.results(state, study)]
+    return found
+
+
+def _proven(node: MemberNode, table: Table[Any], key: bytes, height: int) -> ProvenRow:
+    proven = node.prover.row(table, key, height)
+    return ProvenRow(table.state_key(key), proven.value or b"", proven.proof.encode())
+
+
+def _site(node: MemberNode, study: bytes, site: str) -> SiteAdopted:
+    told = next((each for _, each in kept(node, Delegated, site_key(study, site))), Delegated(bytes(32), ()))
+    return SiteAdopted(site, adoptions(node, study, site), told.investigator, told.acts)
+
+
+def _chains(node: MemberNode, study: bytes) -> list[Chain]:
+    return [
+        Chain(site, subject, tuple(each.signed for each in chain), tuple(each.at for each in chain))
+        for site, subject, chain in chains(node, study, sent_only=bool(list(kept(node, Subject, study))))
+    ]
+
+
+class _Replay:
+    """One verification: what the file says, and what of it does not hold."""
+
+    def __init__(self, told: TrialEvidence) -> None:
+        self.told = told
+        self.wrong: list[str] = []
+        self.rows: dict[bytes, bytes] = {}
+
+    def prove(self, trust: Trust) -> None:
+        """Take the rows that stand under the trust file."""
+        for each in self.told.rows:
+            try:
+                proof = StateProof.decode(each.proof)
+                proof.check(each.row or None)
+                trust.accept_receipt(proof.receipt)
+                if proof.row_key != each.key:
+                    raise MalformedBytes("the proof is of another row")
+            except (Unproven, MalformedBytes) as error:
+                self.wrong.append(f"row {each.key.hex()[:24]}: {error}")
+            else:
+                self.rows[each.key] = each.row
+
+    def row(self, table: Table[Any], key: bytes) -> Any:
+        """Return a proven row, or None."""
+        data = self.rows.get(table.state_key(key))
+        return decode(data, table.row) if data else None
+
+    def definitions(self, study: port.Study) -> dict[int, Definition]:
+        """Return the definitions that proven versions commit to."""
+        found = {each.number: each for each in self.told.definitions}
+        for number in range(1, study.versions + 1):
+            version = self.row(port.VERSIONS, self.told.study + number.to_bytes(2, "big"))
+            if number not in found or version is None or root_of(found[number]) != version.package:
+                self.wrong.append(f"version {number}: the definition is not the one committed to")
+                found.pop(number, None)
+        return found
+
+    def judged(self, study: port.Study, definitions: dict[int, Definition]) -> list[tuple[str, bytes, State]]:
+        """Judge every chain anew."""
+        lock = self.row(port.LOCKS, self.told.study + study.locks.to_bytes(2, "big")) if study.locks else None
+        plans = {number: compiled(each.protocol, each.terms, each.analysis) for number, each in definitions.items()}
+        under = {
+            each.site: Conditions(
+                plans=plans,
+                adopted=each.adopted,
+                given=delegations(each.delegated, each.investigator),
+                reconsent_by=getattr(self.row(port.SITES, self.told.study + each.site.encode()), "reconsent_by", 0),
+                registered=study.registered,
+            )
+            for each in self.told.sites
+        }
+        found = []
+        for chain in self.told.chains:
+            name, known = f"{chain.site} {chain.subject.hex()[:8]}", under.get(chain.site)
+            ruled = known is not None and plans and all(number in plans for _, number in known.adopted)
+            if known is None or not ruled or len(chain.acts) != len(chain.anchored):
+                self.wrong.append(f"{name}: no site, definition or times to judge the chain under")
+                continue
+            acts = [Anchored(each, at) for each, at in zip(chain.acts, chain.anchored, strict=True)]
+            state = conduct(acts, known)
+            self.wrong += [f"{name}: act {each.number} {each.code}, {each.told}" for each in state.verdicts]
+            found.append((chain.site, chain.subject, state))
+        if lock is not None and found:
+            rows = rows_of(found)
+            if not rows or batch_root([digest("salus/v1/trial-row", each) for each in rows]) != lock.root:
+                self.wrong.append(f"lock {study.locks}: the chains do not give its root")
+        return found
+
+    def drawn(self, definitions: dict[int, Definition]) -> int:
+        """Replay the draws."""
+        from salus.agreements.trials.allocation import Drawn as Audited  # noqa: PLC0415 -- the extra
+        from salus.agreements.trials.allocation import Kit, Signed, audit  # noqa: PLC0415
+        from salus.agreements.trials.draws import Place  # noqa: PLC0415
+
+        told = self.told.draws[0]
+        roster: port.Roster | None = self.row(port.ROSTERS, self.told.study)
+        if roster is None or 1 not in definitions:
+            return 0
+        given = {each.enrolment: each for each in told.draws}
+        found = []
+        for id_ in self.told.order:
+            row: port.Enrolment | None = self.row(port.ENROLMENTS, id_)
+            version = None if row is None else self.row(port.VERSIONS, row.study + row.version.to_bytes(2, "big"))
+            if row is None or version is None or id_ not in given:
+                self.wrong.append(f"enrolment {id_.hex()[:16]}: no draw, or no proven row")
+                continue
+            place = Place(row.study, version.package, row.stratum, row.place, row.transaction)
+            found.append(Audited(id_, row.site, place, Signed(given[id_].draw, given[id_].seal), row.allocation))
+        _, terms = compiled(*(getattr(definitions[1], name) for name in ("protocol", "terms", "analysis")))
+        scheme = scheme_of(terms.randomisation, told.supply.sizes, told.supply.size_key)
+        kits = {site: [Kit(number, arm) for number, arm in each] for site, each in told.supply.kits}
+        wrong = audit(scheme, roster.group_key, found, kits, told.supply.kit_key)
+        self.wrong += [f"enrolment {id_.hex()[:16]}: {why}" for id_, why in wrong]
+        return len(found)
+
+
+@use_case("trial.verify-evidence", who=OPERATOR)
+def verify_evidence(node: Node, request: VerifyEvidence) -> EvidenceVerified:  # noqa: ARG001 -- a use case's shape
+    """Replay a trial's evidence under a trust file, without a network: rows, definitions, chains, lock and draws."""
+    try:
+        if len(request.file) > MOST_BYTES:
+            raise MalformedBytes("too large")
+        told = decode(request.file, TrialEvidence)
+        trust = Trust.from_json(request.trust)
+    except (MalformedBytes, Unproven) as error:
+        raise Malformed("trials.evidence", "this is no evidence, or no trust file", got=str(error)) from None
+    if told.format != FORMAT or told.network != trust.network:
+        raise Malformed("trials.evidence", "the evidence is of another format or network")
+    replay = _Replay(told)
+    replay.prove(trust)
+    study: port.Study | None = replay.row(port.STUDIES, told.study)
+    if study is None:
+        wrong = (*replay.wrong, "the study's row is not proven")
+        return EvidenceVerified(False, "", wrong, len(replay.rows), 0, 0, 0, ())
+    definitions = replay.definitions(study)
+    judged = replay.judged(study, definitions) if told.chains else []
+    unchecked = [] if told.chains else ["conduct and lock: the file holds no chains"]
+    draws = 0
+    if told.draws:
+        curve()
+        draws = replay.drawn(definitions)
+    else:
+        unchecked.append("draws: none are published")
+    return EvidenceVerified(
+        sound=not replay.wrong,
+        status=study.status.name.lower(),
+        wrong=tuple(replay.wrong),
+        rows=len(replay.rows),
+        participants=len(judged),
+        acts=sum(state.acts for _, _, state in judged),
+        draws=draws,
+        unchecked=tuple(unchecked),
+    )
