@@ -26,7 +26,7 @@ STAFF = (
     "/ledger/verify",
     "/wallet",
 )
-OPERATOR = ("/operator", "/operator/proposals", "/operator/waiting", "/operator/people")
+OPERATOR = ("/operator", "/operator/proposals", "/operator/waiting", "/operator/messages", "/operator/people")
 PATIENT = ("/passkeys", "/my/record", "/my/sharing", "/my/looked", "/my/share", "/my/requests", "/my/summary", "/apps")
 
 

@@ -3,6 +3,8 @@
 import pytest
 
 from salus.node.errors import Unavailable
+from salus.node.fhir.server import FhirServer
+from salus.node.listening.taking import Taking
 from salus.node.network.governing import ListProposals, ProposeSuspend, list_proposals, propose_suspend
 from salus.node.signing_in import DismissPerson, OperatorSignIn, SignIn, dismiss, operator_sign_in, sign_in
 from salus.portal.app import GET
@@ -39,13 +41,33 @@ def test_the_operator_sees_how_the_node_stands(north, operator) -> None:
     dismiss(north.node, DismissPerson(subject="porter"))
 
 
+def test_a_message_that_was_held_is_listed_without_what_it_says_and_tried_again(north, operator) -> None:
+    assert "No message is held" in operator.get("/operator/messages").text
+    body = b"MSH|^~\\&|LAB|NORTH|SALUS|NORTH|20260301||ZZZ^Z99|c-17|P|2.5.1\rPID|1||4711^^^NORTH||Canary^Ada\r"
+    Taking(north.node, FhirServer(north.node)).take(body)
+    page = operator.get("/operator/messages")
+    assert ("c-17" in page.text, "LAB" in page.text, "Canary" in page.text) == (True, True, False)
+    assert '<a href="/operator/messages">1</a>' in operator.get("/operator").text
+    for path, word in (("messages", "c-17"), ("waiting", ""), ("proposals", "")):
+        sent = operator.get(f"/operator/{path}.csv")
+        assert (sent.status_code, sent.headers["content-type"].partition(";")[0]) == (200, "text/csv")
+        assert (word in sent.text, "Canary" in sent.text) == (True, False)
+    fields = form(page.text, "/operator/messages")
+    for _ in range(2):
+        again = operator.post("/operator/messages", data=fields)
+        assert (again.url.path, "c-17" in again.text) == ("/operator/messages", True)
+    unknown = operator.post("/operator/messages", data={**fields, "message": "0" * 32})
+    assert (unknown.status_code, "message.unknown" in unknown.text) == (404, True)
+    assert north.staff().post("/operator/messages", data={"message": "0" * 32}).status_code == 403
+
+
 def test_the_operator_sees_no_record_and_nobody_else_is_the_operator(north, operator) -> None:
     for path, _ in GET:
         if path.startswith(("/patients", "/chart", "/record", "/my", "/access", "/emergency", "/apps", "/reviews")):
             sent = operator.get(path.replace("{name}", "0" * 20).replace("{measure}", "0" * 20))
             assert sent.status_code in {403, 404}, path
     for browser in (north.staff(), north.patient()):
-        for path in ("/operator", "/operator/proposals", "/operator/waiting", "/operator/people"):
+        for path in (one for one, _ in GET if one.startswith("/operator")):
             assert browser.get(path).status_code == 403, path
         assert "Overview" not in browser.get("/ledger").text
     assert north.browser().get("/operator", follow_redirects=False).headers["location"] == "/sign-in"

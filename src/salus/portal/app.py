@@ -48,7 +48,11 @@ GET: Final[tuple[tuple[str, Handler], ...]] = (
     ("/reviews", reviewing.reviews),
     ("/operator", operating.overview),
     ("/operator/proposals", operating.proposals),
+    ("/operator/proposals.csv", operating.proposals_csv),
     ("/operator/waiting", operating.waiting_deliveries),
+    ("/operator/waiting.csv", operating.waiting_csv),
+    ("/operator/messages", operating.letters),
+    ("/operator/messages.csv", operating.letters_csv),
     ("/operator/people", operating.people),
     ("/my/record", mine.record),
     ("/my/record/{name}", mine.one),
@@ -99,6 +103,7 @@ POST: Final[tuple[tuple[str, Handler], ...]] = (
     ("/scan", scanning.scan),
     ("/operator/vote", operating.cast),
     ("/operator/dismiss", operating.dismiss_person),
+    ("/operator/messages", operating.try_again),
 )
 OURS: Final = (
     "/access",

@@ -1,17 +1,24 @@
 """For the operator: how the node and the network stand, proposals and ballots, what waits, who and what may come in."""
 
 from dataclasses import dataclass
+from typing import Final
 
 from starlette.responses import Response
 
 from salus.node.errors import NotFound
+from salus.node.listening.browsing import list_messages, replay
+from salus.node.listening.taking import HELD
 from salus.node.network.directory import list_members, status
 from salus.node.network.governing import list_proposals, vote
 from salus.node.signing_in import dismiss, list_accounts
 from salus.node.smart.clients import list_apps
 from salus.node.upkeep.backups import backup_days
 from salus.node.worklist import waiting
+from salus.portal.ledger import as_csv
 from salus.portal.visiting import Visit, to
+
+MOST: Final = 1_000
+"""Messages on one page: whoever has more of them held has one cause to mend, not a thousand."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,6 +37,7 @@ def overview(visit: Visit) -> Response:
         stands=visit.call(status),
         own=own,
         waits=len(visit.call(waiting).deliveries),
+        held=len(visit.call(list_messages, state=HELD, limit=MOST).messages),
         days=visit.call(backup_days).days,
     )
 
@@ -57,6 +65,37 @@ def waiting_deliveries(visit: Visit) -> Response:
     """Show what waits to go out."""
     visit.operator()
     return visit.page("waiting", lines=visit.call(waiting).deliveries)
+
+
+def waiting_csv(visit: Visit) -> Response:
+    """Return what waits to go out as CSV."""
+    visit.operator()
+    return as_csv("waiting", visit.call(waiting).deliveries)
+
+
+def letters(visit: Visit) -> Response:
+    """Show the messages of intake that are held for a person: where they came from and why, never what they say."""
+    visit.operator()
+    return visit.page("letters", lines=visit.call(list_messages, state=HELD, limit=MOST).messages, most=MOST)
+
+
+def letters_csv(visit: Visit) -> Response:
+    """Return the messages that are held as CSV."""
+    visit.operator()
+    return as_csv("held-messages", visit.call(list_messages, state=HELD, limit=MOST).messages)
+
+
+def try_again(visit: Visit) -> Response:
+    """Try one message again; a second click finds it taken, or held as before. Raises NotFound."""
+    visit.operator()
+    visit.call(replay, id=(visit.one("message"),))
+    return to("/operator/messages")
+
+
+def proposals_csv(visit: Visit) -> Response:
+    """Return every proposal as CSV."""
+    visit.operator()
+    return as_csv("proposals", visit.call(list_proposals, all=True).proposals)
 
 
 def people(visit: Visit) -> Response:
