@@ -43,6 +43,16 @@ def patient(page: Page, view: str) -> None:
     page.screenshot(path=FOLDER / f"who-can-see-{view}.png")
     page.goto(f"{ADDRESS}/my/looked")
     page.screenshot(path=FOLDER / f"who-has-looked-{view}.png")
+    page.goto(f"{ADDRESS}/my/record")
+    page.screenshot(path=FOLDER / f"my-record-{view}.png")
+
+
+def anyone(page: Page, view: str) -> None:
+    """Take the pages that nobody needs to sign in for."""
+    for name, path in (("home", "/"), ("wallet", "/wallet"), ("verify", "/ledger/verify")):
+        page.goto(f"{ADDRESS}{path}")
+        page.locator("h1").first.wait_for()
+        page.screenshot(path=FOLDER / f"{name}-{view}.png")
 
 
 def main() -> None:
@@ -56,6 +66,9 @@ def main() -> None:
                 context = browser.new_context(viewport=size, color_scheme=scheme)
                 take(enter(context, who), view)
                 context.close()
+            context = browser.new_context(viewport=size, color_scheme=scheme)
+            anyone(context.new_page(), view)
+            context.close()
         browser.close()
 
 
