@@ -60,13 +60,17 @@ def consortium(folder: Path, ends: ExitStack) -> dict[str, Member]:
     for one in others:  # as if they had followed: the same blocks
         shutil.rmtree(one.home / "data" / "ledger")
         shutil.copytree(first.home / "data" / "ledger", one.home / "data" / "ledger")
-    first.serve()
+    for one in members.values():
+        one.serve()
+    until(lambda: min(heads(members)) >= BLOCKS)
     made = shares(members)
     elected(members, made)
-    first.end()
+    until(lambda: len({*heads(members)}) == 1)
+    for one in members.values():
+        one.end()
     founding = folder / "founding.json"
     founding.write_bytes(b64decode(first.told("network", "hand-over", *listed(made))["founding"]))
-    first.serve()
+    first.serve()  # so that a replica which is behind can follow up to the end
     for one in others:
         one.told("network", "begin", "--founding", str(founding))
         one.serve()
