@@ -17,7 +17,7 @@ from salus.node.claims import (
     submit_claims,
 )
 from salus.node.claims.deciding import DecideClaims
-from salus.node.claims.exchange import SentDecisions, take_decision
+from salus.node.claims.exchange import SentDecisions, read_decision, take_decision
 from salus.node.claims.listing import ExplainCase
 from salus.node.claims.plans import ComparePlans, PublishPlan
 from salus.node.claims.posting import PostRemittance
@@ -26,7 +26,7 @@ from salus.node.claims.versions import PublishedPlan, published
 from salus.node.errors import Conflict, Malformed
 from salus.node.exchange.documents import seal_document
 from salus.node.together import Clock, Founder, Together, found_together
-from tests.agreements.claims.cases import MEMBERS, PLAN, RATES, claim, file_of, line
+from tests.agreements.claims.cases import JANE, MEMBERS, PLAN, RATES, claim, file_of, line
 
 JSON = msgspec.json.encode
 REQUEST = DecideClaims(plan=JSON(PLAN), rates=JSON([RATES]), members=JSON(MEMBERS))
@@ -123,3 +123,28 @@ def test_a_remittance_is_posted_to_the_claims_that_were_sent(together: Together,
     for bad in (PostRemittance(file=b"no"), PostRemittance(claims=b"no")):
         with pytest.raises(Malformed, match=r"claims\.unreadable"):
             post_remittance(cedar, bad)
+
+
+def test_a_run_reads_what_is_open_and_the_families_that_it_is_of(together: Together, cases: tuple[str, ...]) -> None:
+    cedar, harbor = together.nodes["cedar"], together.nodes["harbor"]
+    assert harbor.desk.open_claims() == []
+    stranger = msgspec.structs.replace(JANE, member="M9")
+    again = claim(identifier="A9")  # what A1 has billed, in a run of its own
+    other = claim(line(1, "S9129", 9000), identifier="B9", subscriber=stranger, patient=stranger)
+    made = submit_claims(cedar, SubmitClaims(payer="harbor", file=file_of(again, other))).cases
+    settle(together)
+    assert len(harbor.desk.open_claims()) == 2
+    decide_claims(harbor, REQUEST)
+    settle(together)
+    found = {
+        decision.claim.identifier: {reason.code for part in decision.lines for reason in part.reasons}
+        for case in made
+        if (sent := dossiers.dossier_of(harbor, bytes.fromhex(case)).last.decided) is not None
+        and (decision := read_decision(sent))
+    }
+    assert "18" in found["A9"]  # an exact duplicate of another run's claim
+    assert found["B9"] == {"31"}
+    families = [dossiers.family_of(number) for number in ("M1", "M9")]
+    assert [len(dossiers.cases_of(harbor, [one])) for one in families] == [len(cases) + 1, 1]
+    assert harbor.desk.open_claims() == []
+    assert decide_claims(harbor, REQUEST).decided == 0

@@ -32,6 +32,8 @@ from salus.node.member import MemberNode
 CROSSING: Final = "claim-crossing"
 PREFIX: Final = "crossing/"
 CROSSED: Final = "crossed/"
+UNSENT: Final = "crossings-unsent"
+"""Names of those that are fixed and not sent yet."""
 
 
 class SentCrossing(Value, frozen=True):
@@ -61,7 +63,6 @@ class Crossing(Value, frozen=True):
     payer: str
     provider: str
     link: bytes
-    sent: bool = False
 
 
 def file_after(node: MemberNode, decision: Decision, after: After) -> bytes:
@@ -93,13 +94,16 @@ def handed_on(node: MemberNode, members: Members, cases: Sequence[tuple[bytes, D
             sealed = (node.entropy(16), node.entropy(16), node.entropy(32), file_after(node, decision, person.after))
             one = Crossing(case, *sealed, person.after.member, kept.other, kept.link)
             found[PREFIX + case.hex()] = encode(one)
+    if found:
+        found[UNSENT] = msgspec.msgpack.encode((*_unsent(node), *found))
     return found
 
 
 def cross_over(node: MemberNode) -> int:
     """Commit and send what is to be handed on, each part where a crash left it; return how many claims went."""
-    waiting = [decode(body, Crossing) for _, body in node.desk.claim_states(PREFIX)]
-    waiting = sorted((one for one in waiting if not one.sent), key=lambda one: one.case)
+    names = _unsent(node)
+    waiting = [decode(node.desk.claim_state(name), Crossing) for name in names]
+    waiting.sort(key=lambda one: one.case)
     state = node.ledger.read()
     open_ = [
         port.Crossing(
@@ -122,8 +126,13 @@ def cross_over(node: MemberNode) -> int:
             Telling(one.payer, CROSSING, sent, [line_of(one.link, one.payer, "Claim")]),
             Telling(one.provider, CROSSING, told, [line_of(one.link, one.provider, "Claim")]),
         )
-        keep(node, [], {PREFIX + one.follows.hex(): encode(msgspec.structs.replace(one, sent=True))})
+        names = tuple(name for name in names if name != PREFIX + one.follows.hex())
+        keep(node, [], {UNSENT: msgspec.msgpack.encode(names)})
     return len(waiting)
+
+
+def _unsent(node: MemberNode) -> tuple[str, ...]:
+    return msgspec.msgpack.decode(node.desk.claim_state(UNSENT) or b"\x90", type=tuple[str, ...])
 
 
 def take_crossing(node: MemberNode, sender: str, envelope: bytes) -> None:

@@ -31,10 +31,12 @@ from salus.node.claims.dossiers import (
     KeptRuling,
     Round,
     SentDecision,
+    cases_of,
     control_of,
     dossier_of,
+    family_of,
     keep,
-    kept_cases,
+    open_cases,
     plan_of,
     take_id,
 )
@@ -185,7 +187,7 @@ class Inbox:
     def _in(self, *statuses: port.CaseStatus) -> list[tuple[bytes, Dossier, int, port.Case]]:
         state = self._node.ledger.read()
         found = []
-        for case, dossier, number in kept_cases(self._node, payer_side=True):
+        for case, dossier, number in open_cases(self._node, payer_side=True):
             row = port.case(state, case)
             if row is not None and row.status in statuses:
                 found.append((case, dossier, number, row))
@@ -260,14 +262,15 @@ class Inbox:
     def make(self) -> None:
         """Make and keep the decisions that are not made yet."""
         node, made = self._node, []
-        self._history = History(self._members, granted_here(node))
-        for _, dossier, _ in kept_cases(node, payer_side=True):
-            for one in dossier.rounds:
-                if one.decided is not None:
-                    self._history.record(read_decision(one.decided))
         open_ = [(case, kept, number) for case, kept, number in self._open() if kept.last.decided is None]
         if not open_:
             return
+        self._history = History(self._members, granted_here(node))
+        claims = [claim for _, kept, _ in open_ if (claim := self._claim(kept.last)) is not None]
+        for dossier in cases_of(node, (family_of(one.subscriber.member) for one in claims)):
+            for one in dossier.rounds:
+                if one.decided is not None:
+                    self._history.record(read_decision(one.decided))
         unreachable = self._read_cells([kept for _, kept, _ in open_])
         for case, kept, number in open_:
             made.append((case, _waiting(kept, unreachable) if unreachable else self._decided(case, kept, number)))
@@ -351,7 +354,9 @@ class Inbox:
             decision=msgspec.msgpack.encode(decision),
         )
         seed = self._node.entropy(32)
-        return dossier.with_last(decided=sent, plan=self._digest, appeal_seed=seed, pends=())
+        done = dossier.with_last(decided=sent, plan=self._digest, appeal_seed=seed, pends=())
+        family = family_of(claim.subscriber.member)
+        return msgspec.structs.replace(done, families=tuple(dict.fromkeys((*dossier.families, family))))
 
     def _commit(self, fresh: Sequence[tuple[bytes, Dossier]]) -> None:
         decided = [

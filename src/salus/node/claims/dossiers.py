@@ -8,6 +8,7 @@ import msgspec
 from salus.agreements.claims.decision import Ruling
 from salus.core.encoding import Value, decode, encode
 from salus.core.proof.digest import digest
+from salus.node.desk import KeptClaim
 from salus.node.errors import NotFound
 from salus.node.member import MemberNode
 
@@ -92,6 +93,14 @@ class Dossier(Value, frozen=True):
     rounds: tuple[Round, ...] = ()
     notices: tuple[str, ...] = ()
     """Payer: what the patient told, by link-signed notice."""
+    families: tuple[bytes, ...] = ()
+    """Payer: digests of the subscriber's numbers that its rounds were decided under."""
+
+    @property
+    def open(self) -> bool:
+        """Whether this party has something to do: to send at the provider; to decide, tell or pay at the payer."""
+        last = self.last
+        return not last.told or (self.payer_side and last.decided is not None and not last.remittance)
 
     @property
     def last(self) -> Round:
@@ -133,9 +142,27 @@ def kept_cases(node: MemberNode, *, payer_side: bool | None = None) -> Sequence[
     return [one for one in found if payer_side is None or one[1].payer_side is payer_side]
 
 
+def open_cases(node: MemberNode, *, payer_side: bool) -> Sequence[tuple[bytes, Dossier, int]]:
+    """Return (case id, dossier, number) of those of one side with which something is to be done, in their order."""
+    found = [(case, decode(body, Dossier), number) for case, body, number in node.desk.open_claims()]
+    return [one for one in found if one[1].payer_side is payer_side]
+
+
+def family_of(subscriber: str) -> bytes:
+    """Return under what the claims of a subscriber's family are found."""
+    return digest("salus/v1/claims-family", subscriber.encode())
+
+
+def cases_of(node: MemberNode, families: Iterable[bytes]) -> list[Dossier]:
+    """Return the payer's cases of families, in the order in which they came."""
+    found = [decode(body, Dossier) for _, body, _ in node.desk.claims_of(sorted(set(families)))]
+    return [one for one in found if one.payer_side]
+
+
 def keep(node: MemberNode, cases: Iterable[tuple[bytes, Dossier]], states: Mapping[str, bytes] | None = None) -> None:
     """Keep dossiers and what stands beside them: all or none, durable on return."""
-    node.desk.keep_claims([(case, encode(one)) for case, one in cases], tuple((states or {}).items()))
+    kept = [KeptClaim(case, encode(one), one.open, one.families) for case, one in cases]
+    node.desk.keep_claims(kept, tuple((states or {}).items()))
 
 
 def control_of(number: int) -> str:

@@ -24,7 +24,7 @@ from salus.interop.x12.envelope import Stamp, Trader, interchange
 from salus.interop.x12.remittance import set_of
 from salus.node.anchoring import anchor
 from salus.node.claims.crossing import handed_on
-from salus.node.claims.dossiers import DAY_MS, Batch, Dossier, dossier_of, keep, kept_cases, plan_of, take_id
+from salus.node.claims.dossiers import DAY_MS, Batch, Dossier, dossier_of, keep, open_cases, plan_of, take_id
 from salus.node.claims.exchange import (
     DECISION,
     REMITTANCE,
@@ -44,6 +44,8 @@ from salus.vault.sealing import Content
 
 TRACE: Final = "trace"
 OWED: Final = "owed"
+UNFINISHED: Final = "unfinished"
+"""Names of the 835s that are fixed and not sent yet."""
 _DONE: Final = (port.CaseStatus.DECIDED, port.CaseStatus.REMITTED)
 
 
@@ -75,7 +77,7 @@ class Remitter:
         """Return the cases whose last round the ledger holds as decided."""
         state = self._node.ledger.read()
         found = []
-        for case, kept, _ in kept_cases(self._node, payer_side=True):
+        for case, kept, _ in open_cases(self._node, payer_side=True):
             row = port.case(state, case)
             if row is not None and row.status in _DONE and row.round == kept.last.number and kept.last.decided:
                 found.append((case, kept))
@@ -136,6 +138,7 @@ class Remitter:
             f"835/{name}": encode(batch),
             TRACE: str(trace).encode(),
             OWED: msgspec.msgpack.encode(owed),
+            UNFINISHED: _names((*_unfinished(node), f"835/{name}")),
             **handed_on(node, self._members, cases),
         }
         keep(node, [(case, remitted(kept, name)) for case, kept in cases], states)
@@ -144,10 +147,8 @@ class Remitter:
     def _finish(self) -> None:
         """Tell the ledger of every 835 that is fixed, and send it."""
         node = self._node
-        for name, body in node.desk.claim_states("835/"):
-            batch = decode(body, Batch)
-            if batch.sent:
-                continue
+        for name in _unfinished(node):
+            batch = decode(node.desk.claim_state(name), Batch)
             state = node.ledger.read()
             open_ = []
             for case in batch.cases:
@@ -161,7 +162,8 @@ class Remitter:
             height = node.ledger.head().height
             lines = [line_of(dossier_of(node, case).link, batch.other, "Remittance") for case in batch.cases]
             disclose(node, Telling(batch.other, REMITTANCE, SentRemittance(batch.cases, height, batch.file), lines))
-            keep(node, [], {name: encode(msgspec.structs.replace(batch, sent=True))})
+            left = tuple(one for one in _unfinished(node) if one != name)
+            keep(node, [], {name: encode(msgspec.structs.replace(batch, sent=True)), UNFINISHED: _names(left)})
 
     def _settle(self, batch: Batch) -> None:
         """Tell the keeper which takes the 835 paid. A keeper that is down is told of none: the takes stand anyway."""
@@ -170,6 +172,14 @@ class Remitter:
             rounds = [(case, one) for case in batch.cases for one in dossier_of(self._node, case).rounds if one.taken]
             with contextlib.suppress(Unavailable):
                 shared.settle([take_id(case, one.number) for case, one in rounds])
+
+
+def _unfinished(node: MemberNode) -> tuple[str, ...]:
+    return msgspec.msgpack.decode(node.desk.claim_state(UNFINISHED) or b"\x90", type=tuple[str, ...])
+
+
+def _names(names: tuple[str, ...]) -> bytes:
+    return msgspec.msgpack.encode(names)
 
 
 def _told(kept: Dossier, link: bytes) -> Dossier:

@@ -17,7 +17,7 @@ from salus.interop.x12.claim import Claim
 from salus.interop.x12.tokens import Unreadable
 from salus.node.claims import documents
 from salus.node.claims.crossing import CROSSED, file_after
-from salus.node.claims.dossiers import DAY_MS, Dossier, Round, Why, dossier_of, keep, kept_cases
+from salus.node.claims.dossiers import DAY_MS, Dossier, Round, Why, dossier_of, keep, kept_cases, open_cases
 from salus.node.claims.exchange import (
     CLAIM,
     SentClaim,
@@ -291,7 +291,7 @@ def send_committed(node: MemberNode) -> None:
     """
     state = node.ledger.read()
     waiting: dict[str, list[tuple[bytes, Dossier]]] = {}
-    for case, kept, _ in kept_cases(node, payer_side=False):
+    for case, kept, _ in open_cases(node, payer_side=False):
         row = port.case(state, case)
         last = kept.last
         if row is None or last.told or not last.key:
