@@ -79,7 +79,7 @@ def test_a_lost_wallet_comes_back_from_its_sheet_and_nothing_else(
     place = NoWallet(tmp_path / "new.salus", b"words")
 
     def back(member: str, told: str) -> RestoreWallet:
-        return RestoreWallet(trust=trust, member=member, url=f"https://{member}.example", sheet=told)
+        return RestoreWallet(trust=trust, member=member, url=f"https://{member}.example", sheet=told.encode())
 
     spoiled = made.sheet[:-1] + ("0" if made.sheet[-1] != "0" else "1")
     with pytest.raises(EdgeError, match=r"wallet\.sheet"):
