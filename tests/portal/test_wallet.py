@@ -141,6 +141,20 @@ def asked_of(clinic, chromium):
     return physician, code, taken
 
 
+def share(phone: Phone, clinic, chromium) -> None:
+    """Share with the clinic by a code that is typed."""
+    _, code, _ = asked_of(clinic, chromium)
+    phone.to("Who can see")
+    phone.page.get_by_role("link", name="Share with somebody new").click()
+    phone.page.get_by_label("Code", exact=False).last.fill(code)
+    phone.press("See who asks")
+    phone.at("Lake Clinic asks to see")
+    phone.press("Show what would be seen")
+    phone.page.get_by_role("heading", name="This is what they would see").wait_for(timeout=60_000)
+    phone.page.get_by_role("button", name="Share this with Lake Clinic").dblclick()
+    phone.at("Who can see")
+
+
 def test_what_is_enrolled_opens_again_with_its_passkey(phone) -> None:
     phone.page.reload()
     phone.press("Open with my passkey")
@@ -191,11 +205,16 @@ def test_a_photo_of_the_code_is_shared_read_elsewhere_seen_stopped_and_refused(p
     assert (refused.status_code in {403, 404}, "5.30" in refused.text) == (True, False)
 
 
-def test_an_emergency_is_in_the_log_and_reviewed(phone, clinic) -> None:
+def read_in_an_emergency(clinic):
     physician = clinic.staff()
     page = physician.get("/emergency")
     asked = {"name": "bob other", "birth_date": "1980-01-01", "reason": "unconscious", "at": ["north"]}
     assert "Glucose" in physician.post("/emergency", data={**form(page.text, "/emergency"), **asked}).text
+    return physician
+
+
+def test_an_emergency_is_in_the_log_and_reviewed(phone, clinic) -> None:
+    physician = read_in_an_emergency(clinic)
     phone.to("Who has looked")
     phone.page.locator("td .chip.stop").first.wait_for(timeout=60_000)
     queue = physician.get("/reviews")
@@ -220,7 +239,8 @@ def test_a_correction_is_asked_for_and_answered(phone, north) -> None:
     assert "The laboratory confirms it." in phone.text()
 
 
-def test_what_is_taken_along_is_verified_outside(phone, north, tmp_path, capsys) -> None:
+def test_what_is_taken_along_is_verified_outside(phone, north, clinic, tmp_path, capsys) -> None:
+    read_in_an_emergency(clinic)
     phone.to("Keys")
     with phone.page.expect_download() as saved:
         phone.press("Take it along")
@@ -231,7 +251,7 @@ def test_what_is_taken_along_is_verified_outside(phone, north, tmp_path, capsys)
         phone.press("Save the proofs")
     (tmp_path / "trust.json").write_text(trust_file(north.node, AskTrust()).trust)
     (tmp_path / "log.json").write_bytes(Path(saved.value.path()).read_bytes())
-    assert len(json.loads((tmp_path / "log.json").read_text())["lines"]) > 2
+    assert len(json.loads((tmp_path / "log.json").read_text())["lines"]) > 0
     trust, log = str(tmp_path / "trust.json"), str(tmp_path / "log.json")
     assert verify(["--trust", trust, log]) in {0, 1}
     told = capsys.readouterr().out
@@ -272,7 +292,8 @@ def test_a_health_link_is_sealed_here_fetched_by_anyone_and_ended(phone, north) 
     assert stranger.get(path, params={"recipient": "Dr. Elsewhere"}).status_code == 404
 
 
-def test_a_new_device_brings_the_wallet_back_from_its_sheet(sheet, chromium, address) -> None:
+def test_a_new_device_brings_the_wallet_back_from_its_sheet(phone, sheet, clinic, chromium, address) -> None:
+    share(phone, clinic, chromium)
     new = Phone(chromium, address)
     new.press("Open with my passkey")
     assert "did not give a passkey" in new.problem()
@@ -318,22 +339,15 @@ def test_two_devices_at_once_lose_no_grant(phone, sheet, clinic, chromium, addre
     other.page.get_by_label("Code on the sheet").fill(sheet)
     other.press("Open with this code")
     other.at("My record")
+    phone.to("Who can see")
+    before = phone.page.get_by_role("button", name="Stop Lake Clinic").count()
     for device_ in (phone, other):
-        _, code, _ = asked_of(clinic, chromium)
-        device_.to("Who can see")
-        device_.page.get_by_role("link", name="Share with somebody new").click()
-        device_.page.get_by_label("Code", exact=False).last.fill(code)
-        device_.press("See who asks")
-        device_.at("Lake Clinic asks to see")
-        device_.press("Show what would be seen")
-        device_.page.get_by_role("heading", name="This is what they would see").wait_for(timeout=60_000)
-        device_.page.get_by_role("button", name="Share this with Lake Clinic").dblclick()
-        device_.at("Who can see")
+        share(device_, clinic, chromium)
     phone.page.reload()
     phone.press("Open with my passkey")
     phone.at("My record")
     phone.to("Who can see")
-    assert phone.page.get_by_role("button", name="Stop Lake Clinic").count() == 2
+    assert phone.page.get_by_role("button", name="Stop Lake Clinic").count() == before + 2
     other.context.close()
 
 
@@ -373,15 +387,19 @@ def written(secret: bytes) -> list[bytes]:
     return [secret, secret.hex().encode(), b64encode(secret).rstrip(b"="), urlsafe_b64encode(secret).rstrip(b"=")]
 
 
-def test_no_secret_left_a_browser_or_stayed_in_it(phone, sheet, north) -> None:
-    """What was made, opened, shared and brought back above sent neither root nor link secret nor what opens them."""
+def test_no_secret_left_a_browser_or_stayed_in_it(phone, sheet, north, clinic, chromium) -> None:
+    """What was made, opened, shared and brought back sent neither root nor link secret nor what opens them."""
+    phone.page.reload()
+    phone.press("Open with my passkey")
+    phone.at("My record")
+    share(phone, clinic, chromium)
     vault, opener = north.node.vault, Opener.of_sheet(sheet)
     root = opener.open_root("north", vault.get_wallet(opener.locator("north"))[1])
     wallet = Wallet(root, clock=north.node.now, entropy=os.urandom)
     state = wallet.open_file("north", *vault.get_wallet(wallet.locator("north")))
     secrets = [root, state.links[0].secret, read_sheet(sheet), *PRF]
     told = [word for one in secrets for word in written(one)] + [sheet.encode(), sheet.replace("-", "").encode()]
-    assert (len(PRF) > 2, len(SENT) > 100) == (True, True)
+    assert (len(PRF) > 1, len(SENT) > 30) == (True, True)
     assert [url for url, body in SENT if any(word in body or word in url.encode() for word in told)] == []
     kept = phone.page.evaluate(
         """async () => JSON.stringify([Object.entries(localStorage), Object.entries(sessionStorage), document.cookie,
@@ -433,7 +451,8 @@ def reach(page, words: str) -> None:
     pytest.fail(f"{words!r} is not reached by keyboard")
 
 
-def test_by_keyboard_alone_with_its_focus_seen(phone) -> None:
+def test_by_keyboard_alone_with_its_focus_seen(phone, clinic, chromium) -> None:
+    share(phone, clinic, chromium)
     phone.page.reload()
     phone.at("My wallet")
     reach(phone.page, "Open with my passkey")
