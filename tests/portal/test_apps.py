@@ -280,7 +280,8 @@ def test_an_operator_tries_the_server_with_a_token(north) -> None:
     finally:
         north.node.ticking = False
     assert read(north, got.token, "Patient").json()["total"] == 1
-    assert read(north, got.token, "Observation").json()["total"] == 0
+    own = read(north, got.token, "Observation").json()["entry"]
+    assert {one["resource"]["subject"]["reference"] for one in own} == {"Patient/p2"}
 
 
 # What does not ------------------------------------------------------------------------------------------------------

@@ -284,7 +284,9 @@ class Scene:
         """Let trustees, then dispensers, do their part; twice, so that the first dispenser sees the second's post."""
         done = {}
         for name in members or (*self.trustees, "pharmacy-a", "pharmacy-b", "pharmacy-a"):
+            self.together.abreast()  # each acts on what its own replica has
             done[name] = do_work(self.node(name), Work(study=self.id))
+        self.together.abreast()
         return done
 
     def send(self, site: str) -> Any:
