@@ -23,14 +23,21 @@ DOMAINS = {
     "trials": {"cdisc"},
     "fhir": {"ehr", "intake", "index", "hl7v2", "ccda", "terminology"},
 }
-LONGEST = {
-    "processes",
-    "faults",
-    "cometbft",
-    "test_demo",
-    "test_network",
-}  # folders and files of tests that take a minute and more
-WORKERS = 3  # as `make test` has
+LONGEST = (
+    "processes/test_one_door.py",
+    "research/test_demo.py",
+    "faults/test_faults.py",
+    "tests/test_docs.py",
+    "trials/test_demo.py",
+    "processes/test_three_members.py",
+    "node/test_network.py",
+    "portal/test_browser.py",
+    "cli/test_serve_demo.py",
+    "portal/test_wallet.py",
+    "claims/test_demo.py",
+    "cometbft/test_network.py",
+)
+"""Files of tests that take half a minute and more, the longest first. A file is run by one worker: its tests share what they found."""
 COVERAGE = Path(".coverage.json")
 
 
@@ -48,19 +55,13 @@ def pytest_ignore_collect(collection_path, config):
 
 
 def pytest_collection_modifyitems(items):
-    """Begin with the tests that take longest, spread over the workers: one that begins last keeps everybody waiting."""
-    files = dict.fromkeys(item.path for item in items if LONGEST & {*item.path.parts, item.path.stem})
-    turn = {path: number % WORKERS for number, path in enumerate(files)}
-    others = [item for item in items if item.path not in turn]
-    share = -(-len(others) // WORKERS)
-    items[:] = [
-        item
-        for worker in range(WORKERS)
-        for item in (
-            *(one for one in items if turn.get(one.path) == worker),
-            *others[worker * share : (worker + 1) * share],
-        )
-    ]
+    """Begin with the files that take longest: one that begins last keeps everybody waiting."""
+    places = {name: place for place, name in enumerate(LONGEST)}
+
+    def place(item):
+        return next((places[name] for name in LONGEST if item.path.as_posix().endswith(name)), len(LONGEST))
+
+    items.sort(key=place)
 
 
 def owes_coverage(config):
