@@ -25,19 +25,18 @@ DOMAINS = {
 }
 LONGEST = (
     "processes/test_one_door.py",
-    "research/test_demo.py",
-    "faults/test_faults.py",
     "tests/test_docs.py",
-    "trials/test_demo.py",
-    "processes/test_three_members.py",
-    "node/test_network.py",
     "portal/test_browser.py",
+    "faults/test_faults.py",
+    "processes/test_three_members.py",
     "cli/test_serve_demo.py",
+    "node/test_network.py",
     "portal/test_wallet.py",
+    "trials/test_demo.py",
     "claims/test_demo.py",
     "cometbft/test_network.py",
 )
-"""Files of tests that take half a minute and more, the longest first. A file is run by one worker: its tests share what they found."""
+"""Files of tests that take half a minute and more, the longest first; what waits for processes, beside what computes. A file is run by one worker: its tests share what they found."""
 COVERAGE = Path(".coverage.json")
 
 

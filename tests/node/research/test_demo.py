@@ -8,6 +8,7 @@ from salus.node.demo.telling import Telling
 from salus.node.errors import Unavailable
 
 
+@pytest.mark.soak
 def test_the_chapter_holds(tmp_path):
     telling = Telling(research.CHAPTER.title, tmp_path)
     research.CHAPTER.tell(telling, None)
