@@ -7,6 +7,8 @@ BIN := $(VENV)/bin
 UV := $(shell command -v uv 2>/dev/null)
 ONLY ?=
 export PYTHONPATH := src:.
+# A command starts twice as fast from compiled modules, and tests start hundreds.
+unexport PYTHONDONTWRITEBYTECODE
 
 ifeq ($(UV),)
 NEW_VENV = $(PYTHON) -m venv $(VENV)

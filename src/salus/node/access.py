@@ -6,14 +6,13 @@
 The receive key that the wallet seals to is the ledger's, never one from the code.
 """
 
-import base64
-import binascii
 from typing import Final
 
 from salus.core.encoding import MalformedBytes, Value, decode, encode
 from salus.core.proof.digest import framed
 from salus.core.proof.ed25519 import verify
 from salus.interop.fhir.sensitivity import CLASSES
+from salus.node import codes
 from salus.node.errors import Forbidden, Malformed
 from salus.node.member import MemberNode
 from salus.vault.enrolment import Signed
@@ -56,18 +55,15 @@ def ask(node: MemberNode, purpose: str, classes: tuple[str, ...], roles: tuple[s
     data = encode(request)
     node.desk.ask(request.id, data, node.now())
     signed = Signed(data, node.signing_key.sign(framed(LABEL, (data,))))
-    return request.id, SCHEME + base64.urlsafe_b64encode(encode(signed)).rstrip(b"=").decode()
+    return request.id, codes.written(SCHEME, signed)
 
 
 def read(code: str) -> tuple[AccessRequest, Signed]:
     """Return the request in a code, its signature not checked yet. Raises Malformed."""
-    text = code.strip().removeprefix(SCHEME)
     try:
-        if len(code) > MAX_CODE:
-            raise ValueError("too long")
-        signed = decode(base64.urlsafe_b64decode(text + "=" * (-len(text) % 4)), Signed)
+        signed = codes.held(code, SCHEME, Signed, most=MAX_CODE)
         request = decode(signed.data, AccessRequest)
-    except (binascii.Error, ValueError, MalformedBytes) as error:
+    except MalformedBytes as error:
         raise Malformed("access.code", "this is no request for access", todo="scan or paste the whole code") from error
     if request.format != FORMAT:
         raise Malformed("access.format", "the request is of another format", expected=str(FORMAT))

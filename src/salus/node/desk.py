@@ -4,12 +4,13 @@ One encrypted SQLite file beside the vault, with the vault's settings for durabi
 progress; records, links and the journal are the vault's.
 """
 
-from collections.abc import Sequence
 from pathlib import Path
 from typing import Final
 
 import msgspec
 
+from salus.node.claim_tables import ClaimTables
+from salus.node.domain_tables import DomainTables
 from salus.node.event_tables import EVENT_TABLES, EventTables
 from salus.node.health_link_tables import HEALTH_LINK_TABLES, HealthLinkTables
 
@@ -172,16 +173,7 @@ class Letter(msgspec.Struct, frozen=True):
     body: bytes
 
 
-class KeptClaim(msgspec.Struct, frozen=True):
-    """A claim as it is kept. open: whether something is to be done with it. families: digests of whose it is."""
-
-    case: bytes
-    body: bytes
-    open: bool
-    families: tuple[bytes, ...]
-
-
-class Desk(EventTables, HealthLinkTables):
+class Desk(ClaimTables, DomainTables, EventTables, HealthLinkTables):
     """See the module's docstring. Methods that write are durable when they return. Thread-safe."""
 
     def __init__(self, path: Path, key: bytes) -> None:
@@ -427,117 +419,6 @@ class Desk(EventTables, HealthLinkTables):
         with self._writing() as db:
             db.execute("INSERT OR IGNORE INTO emergency_answered VALUES (?, ?)", (id_, now))
             return db.changes() == 1
-
-    # Claims -----------------------------------------------------------------------------------------------------
-
-    def keep_claims(self, cases: Sequence[KeptClaim], states: Sequence[tuple[str, bytes]] = ()) -> None:
-        """Keep claims and (name, body) of what stands beside them: all or none."""
-        with self._writing() as db:
-            db.executemany(
-                "INSERT INTO claim VALUES (?, ?, (SELECT COALESCE(MAX(number), 0) + 1 FROM claim), ?)"
-                " ON CONFLICT (case_id) DO UPDATE SET body = excluded.body, open = excluded.open",
-                [(one.case, one.body, one.open) for one in cases],
-            )
-            families = [(family, one.case) for one in cases for family in one.families]
-            db.executemany("INSERT OR IGNORE INTO claim_family VALUES (?, ?)", families)
-            db.executemany("INSERT OR REPLACE INTO claim_state VALUES (?, ?)", states)
-
-    def claim_states(self, prefix: str) -> list[tuple[str, bytes]]:
-        """Return (name, body) of what stands beside the claims under names that begin so, in order of the names.
-
-        Names are of letters, digits and `/-`, so that `~` comes after each of them.
-        """
-        sql = "SELECT name, body FROM claim_state WHERE name >= ? AND name < ? ORDER BY name"
-        return self._rows(sql, (prefix, prefix + "~"))  # type: ignore[return-value]
-
-    def claim_state(self, name: str) -> bytes:
-        """Return the body of what stands beside the claims under a name, empty where there is nothing."""
-        rows = self._rows("SELECT body FROM claim_state WHERE name = ?", (name,))
-        return bytes(rows[0][0]) if rows else b""  # type: ignore[arg-type]
-
-    def open_claims(self) -> list[tuple[bytes, bytes, int]]:
-        """Return (case id, body, number from 1) of the claims with which something is to be done, in the order they came."""
-        return self._rows("SELECT case_id, body, number FROM claim WHERE open = 1 ORDER BY number")  # type: ignore[return-value]
-
-    def claims_of(self, families: Sequence[bytes]) -> list[tuple[bytes, bytes, int]]:
-        """Return (case id, body, number from 1) of the claims of families, in the order they came."""
-        sql = "SELECT c.case_id, c.body, c.number FROM claim_family f JOIN claim c USING (case_id) WHERE f.family = ?"
-        rows = dict.fromkeys(row for family in families for row in self._rows(sql, (family,)))
-        return sorted(rows, key=lambda row: row[2])  # type: ignore[arg-type]
-
-    def claims(self, case: bytes | None = None) -> list[tuple[bytes, bytes, int]]:
-        """Return (case id, body, number from 1) of all claims, or of the one asked for, in the order they came."""
-        sql = "SELECT case_id, body, number FROM claim"
-        if case is None:
-            return self._rows(sql + " ORDER BY number")  # type: ignore[return-value]
-        return self._rows(sql + " WHERE case_id = ?", (case,))  # type: ignore[return-value]
-
-    # Supply -----------------------------------------------------------------------------------------------------
-
-    def keep_supply(self, kind: str, *things: tuple[bytes, bytes]) -> None:
-        """Keep (id, body) of things of the supply chain under their kind; a later one replaces it."""
-        with self._writing() as db:
-            db.executemany("INSERT OR REPLACE INTO supply VALUES (?, ?, ?)", [(kind, *one) for one in things])
-
-    def drop_supply(self, kind: str, id_: bytes) -> None:
-        """Let one go."""
-        with self._writing() as db:
-            db.execute("DELETE FROM supply WHERE kind = ? AND id = ?", (kind, id_))
-
-    def supply(self, kind: str, id_: bytes | None = None) -> list[tuple[bytes, bytes]]:
-        """Return (id, body) of what is kept of a kind, in order of ids, or of the one asked for."""
-        sql = "SELECT id, body FROM supply WHERE kind = ?"
-        if id_ is None:
-            return self._rows(sql + " ORDER BY id", (kind,))  # type: ignore[return-value]
-        return self._rows(sql + " AND id = ?", (kind, id_))  # type: ignore[return-value]
-
-    # Research ---------------------------------------------------------------------------------------------------
-
-    def keep_research(self, kind: str, id_: bytes, body: bytes) -> None:
-        """Keep one thing of research under its kind and id; a later one replaces it."""
-        with self._writing() as db:
-            db.execute("INSERT OR REPLACE INTO research VALUES (?, ?, ?)", (kind, id_, body))
-
-    def research(self, kind: str, prefix: bytes = b"") -> list[tuple[bytes, bytes]]:
-        """Return (id, body) of what is kept of a kind, in order of ids, of those that begin with `prefix`."""
-        sql = "SELECT id, body FROM research WHERE kind = ? AND substr(id, 1, ?) = ? ORDER BY id"
-        return self._rows(sql, (kind, len(prefix), prefix))  # type: ignore[return-value]
-
-    def keep_research_once(self, kind: str, id_: bytes, body: bytes) -> bytes:
-        """Keep one thing of research unless something is kept there already; return what is kept."""
-        with self._writing() as db:
-            db.execute("INSERT OR IGNORE INTO research VALUES (?, ?, ?)", (kind, id_, body))
-        return self.research(kind, id_)[0][1]
-
-    def forget_research(self, kind: str, id_: bytes) -> None:
-        """Drop one thing of research."""
-        with self._writing() as db:
-            db.execute("DELETE FROM research WHERE kind = ? AND id = ?", (kind, id_))
-
-    def drop_choices(self, link: bytes) -> None:
-        """Drop what the patient of a link said of research."""
-        with self._writing() as db:
-            db.execute(
-                "DELETE FROM research WHERE kind IN ('choice', 'notices', 'objection') AND substr(id, 1, ?) = ?",
-                (len(link), link),
-            )
-
-    # Trials -----------------------------------------------------------------------------------------------------
-
-    def keep_trial(self, kind: str, key: bytes, body: bytes) -> None:
-        """Keep what this member knows in a trial: one body of a kind under a key, the newest."""
-        with self._writing() as db:
-            db.execute("INSERT OR REPLACE INTO trial VALUES (?, ?, ?)", (kind, key, body))
-
-    def keep_trials(self, items: Sequence[tuple[str, bytes, bytes]]) -> None:
-        """Keep several bodies, each (kind, key, body), all or none."""
-        with self._writing() as db:
-            db.executemany("INSERT OR REPLACE INTO trial VALUES (?, ?, ?)", items)
-
-    def trials(self, kind: str, prefix: bytes = b"") -> list[tuple[bytes, bytes]]:
-        """Return (key, body) of a kind under a prefix, ascending by key."""
-        sql = "SELECT key, body FROM trial WHERE kind = ? AND key >= ? AND key < ? ORDER BY key"
-        return self._rows(sql, (kind, prefix, prefix + b"\xff" * 64))  # type: ignore[return-value]
 
     # What waits for the ledger ----------------------------------------------------------------------------------
 

@@ -6,11 +6,10 @@ The code (128 bits, once, 15 minutes) is what the member hands over after identi
 wallet checks member and keys against its own trust file, so that a changed text leads nowhere.
 """
 
-import base64
-import binascii
 from typing import Final
 
-from salus.core.encoding import MalformedBytes, Value, decode, encode
+from salus.core.encoding import MalformedBytes, Value
+from salus.node import codes
 from salus.node.errors import Malformed
 
 FORMAT: Final = 1
@@ -32,17 +31,14 @@ class Invitation(Value, frozen=True):
 
 def write(invitation: Invitation) -> str:
     """Return the text."""
-    return SCHEME + base64.urlsafe_b64encode(encode(invitation)).rstrip(b"=").decode()
+    return codes.written(SCHEME, invitation)
 
 
 def read(text: str) -> Invitation:
     """Return what a text holds. Raises Malformed."""
-    told = text.strip().removeprefix(SCHEME)
     try:
-        if len(told) > MAX_TEXT:
-            raise ValueError("too long")
-        found = decode(base64.urlsafe_b64decode(told + "=" * (-len(told) % 4)), Invitation)
-    except (binascii.Error, ValueError, MalformedBytes) as error:
+        found = codes.held(text, SCHEME, Invitation, most=MAX_TEXT + len(SCHEME))
+    except MalformedBytes as error:
         raise Malformed("invitation.text", "this is no invitation", todo="scan or paste the whole text") from error
     if found.format != FORMAT or len(found.code) != 16 or len(found.network) != 32:
         raise Malformed("invitation.format", "the invitation is of another format", expected=str(FORMAT))

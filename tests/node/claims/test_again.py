@@ -48,13 +48,6 @@ def together(tmp_path: Path) -> Iterator[Together]:
     found.close()
 
 
-def settle(together: Together) -> None:
-    """Wait for the replicas; cosignatures are not needed here."""
-    height = together.owner.ledger.head().height
-    for node in together.nodes.values():
-        node.wait_for(height)
-
-
 def later(together: Together, days: int) -> None:
     """Move the clock, in steps that a ledger believes."""
     harbor = together.nodes["harbor"]
@@ -62,19 +55,19 @@ def later(together: Together, days: int) -> None:
         step = min(days, 25)
         together.clock.advance(step * DAY)
         harbor.submitter.submit(OpenPlanYear(harbor.entropy(16), bytes(32)))
-        settle(together)
+        together.abreast()
         days -= step
 
 
 def send(together: Together, *lines: Line, **changes: str) -> bytes:
     made = submit_claims(together.nodes["cedar"], SubmitClaims(payer="harbor", file=file_of(claim(*lines, **changes))))
-    settle(together)
+    together.abreast()
     return bytes.fromhex(made.cases[0])
 
 
 def decide(together: Together, request: DecideClaims = REQUEST) -> tuple[int, int, int]:
     done = decide_claims(together.nodes["harbor"], request)
-    settle(together)
+    together.abreast()
     return done.decided, done.waiting, done.remitted
 
 
@@ -166,7 +159,7 @@ def test_what_is_replaced_before_it_is_paid_is_paid_once(together: Together) -> 
     together.transport.down.clear()
     together.clock.advance(DAY)
     deliver_due(harbor)
-    settle(together)
+    together.abreast()
     assert paid(together, "A1") == decided(together, case)
 
 
@@ -198,7 +191,7 @@ def test_a_disputed_decision_waits_for_a_person_and_bears_the_ruling(together: T
     cedar, harbor = together.nodes["cedar"], together.nodes["harbor"]
     later(together, 60)
     dispute_decision(cedar, DisputeDecision(case=case.hex(), statement="an emergency needs no approval"))
-    settle(together)
+    together.abreast()
 
     assert decide(together) == (0, 1, 0)
     waits = list_cases(harbor, ListCases()).cases[0].waits

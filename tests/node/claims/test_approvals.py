@@ -6,7 +6,6 @@ from pathlib import Path
 import msgspec
 import pytest
 
-from salus.contracts.membership.port import Role
 from salus.interop.x12.claim import Claim, Party, Person
 from salus.interop.x12.envelope import interchange
 from salus.interop.x12.review import Asked, Review, request_set
@@ -22,36 +21,24 @@ from salus.node.claims import (
     timeliness,
 )
 from salus.node.claims.approving import Approve, AskApproval, AskTimeliness, ListApprovals
-from salus.node.claims.deciding import DecideClaims
 from salus.node.claims.exchange import read_decision
 from salus.node.claims.submitting import SubmitClaims
 from salus.node.errors import Conflict, Malformed
 from salus.node.exchange.documents import Telling, disclose
 from salus.node.member import MemberNode
-from salus.node.together import Clock, Founder, Together, found_together
+from salus.node.together import Together
 from salus.vault.journal import Disclosure, Side
-from tests.agreements.claims.cases import CLINIC, ENDS, JANE, MEMBERS, PAYER, PLAN, RATES, STAMP, claim, file_of, line
+from tests.agreements.claims.cases import CLINIC, ENDS, JANE, PAYER, STAMP, claim, file_of, line
+from tests.node.claims.two import REQUEST, found_two
 
-JSON = msgspec.json.encode
 DAY = 86_400_000
-REQUEST = DecideClaims(plan=JSON(PLAN), rates=JSON([RATES]), members=JSON(MEMBERS))
 
 
 @pytest.fixture
 def together(tmp_path: Path) -> Iterator[Together]:
-    founders = (
-        Founder("cedar", "Cedar Clinic", (Role.PROVIDER,)),
-        Founder("harbor", "Harbor Health", (Role.PAYER,)),
-    )
-    found = found_together(tmp_path, founders, clock=Clock(lambda: 1_741_608_000_000))
+    found = found_two(tmp_path)
     yield found
     found.close()
-
-
-def settle(together: Together) -> None:
-    height = together.owner.ledger.head().height
-    for node in together.nodes.values():
-        node.wait_for(height)
 
 
 def asked(together: Together, units: int = 2000) -> str:
@@ -65,16 +52,16 @@ def asked(together: Together, units: int = 2000) -> str:
     )
     file = interchange(ENDS, STAMP, "HI", "005010X217", [request_set(review, "0001", ("20250310", "1200"))])
     made = ask_approval(together.nodes["cedar"], AskApproval(payer="harbor", file=file, urgent=True))
-    settle(together)
+    together.abreast()
     return made.case
 
 
 def decided(together: Together, one: Claim) -> list[str]:
     """Send a claim, have it decided; return the codes that are no cost share."""
     (case,) = submit_claims(together.nodes["cedar"], SubmitClaims(payer="harbor", file=file_of(one))).cases
-    settle(together)
+    together.abreast()
     decide_claims(together.nodes["harbor"], REQUEST)
-    settle(together)
+    together.abreast()
     last = dossiers.dossier_of(together.nodes["cedar"], bytes.fromhex(case)).last
     assert last.decided is not None
     reasons = [reason for part in read_decision(last.decided).lines for reason in part.reasons]
@@ -89,7 +76,7 @@ def test_an_approval_is_honoured_until_its_units_are_used_up_and_a_void_gives_th
     case = asked(together)
     assert decided(together, image(1, "20250302")) == ["CO-197"]  # asked for is not approved
     (number,) = approve(together.nodes["harbor"], Approve(case=case, verdict="approve")).numbers
-    settle(together)
+    together.abreast()
     told = list_approvals(together.nodes["cedar"], ListApprovals()).approvals
     assert [(one.status, one.numbers) for one in told] == [("decided", (number,))]
 
@@ -104,7 +91,7 @@ def test_an_approval_is_honoured_until_its_units_are_used_up_and_a_void_gives_th
 def test_a_payer_that_forgets_an_approval_is_named_by_the_step(together: Together) -> None:
     case = asked(together)
     approve(together.nodes["harbor"], Approve(case=case, verdict="approve"))
-    settle(together)
+    together.abreast()
     harbor = together.nodes["harbor"]
     kept = approvals.request_of(harbor, bytes.fromhex(case))
     approvals.keep_request(harbor, msgspec.structs.replace(kept, granted=b""))
@@ -123,7 +110,7 @@ def test_a_denial_says_why_and_the_answer_cannot_be_another(together: Together) 
     with pytest.raises(Malformed, match=r"claims\.reason"):
         approve(harbor, Approve(case=case, verdict="deny"))
     approve(harbor, Approve(case=case, verdict="deny", reason="a plain film comes first"))
-    settle(together)
+    together.abreast()
     kept = approvals.request_of(cedar, bytes.fromhex(case))
     assert b"HCR*A3" in kept.answer
     assert b"A PLAIN FILM COMES FIRST" in kept.answer.upper()
@@ -145,12 +132,12 @@ def test_timeliness_is_computed_from_the_ledger_alone(together: Together) -> Non
     approve(together.nodes["harbor"], Approve(case=first, verdict="approve"))
     together.clock.advance(4 * DAY)
     third = asked(together)
-    settle(together)
+    together.abreast()
     (told,) = timeliness(together.nodes["cedar"], AskTimeliness()).payers
     assert (told.payer, told.decided, told.in_time, told.open, told.overdue) == ("harbor", 1, 1, 2, 1)
     approve(together.nodes["harbor"], Approve(case=second, verdict="approve"))
     approve(together.nodes["harbor"], Approve(case=third, verdict="approve"))
-    settle(together)
+    together.abreast()
     (told,) = timeliness(together.nodes["cedar"], AskTimeliness()).payers
     assert (told.decided, told.in_time, told.open, told.overdue) == (3, 2, 0, 0)
 

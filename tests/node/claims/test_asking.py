@@ -27,7 +27,7 @@ from salus.node.errors import Conflict, Forbidden, NotFound
 from salus.node.together import Clock, Founder, Together, found_together
 from tests.agreements.claims.cases import PLAN, claim, file_of, line
 from tests.interop.x12.oracles import pyx12_accepts
-from tests.node.claims.test_cases import REQUEST, START, sealed, settle
+from tests.node.claims.test_cases import REQUEST, START, sealed
 
 DAY_MS = 86_400_000
 
@@ -68,12 +68,12 @@ def together(tmp_path: Path, hands: Hands) -> Iterator[Together]:
 
 def submitted(together: Together, data: bytes) -> str:
     (case,) = submit_claims(together.nodes["cedar"], SubmitClaims(payer="harbor", file=data)).cases
-    settle(together)
+    together.abreast()
     return case
 
 
 def status(together: Together, case: str) -> port.CaseStatus:
-    settle(together)
+    together.abreast()
     return exchange.row_of(together.owner, bytes.fromhex(case)).status
 
 
@@ -84,7 +84,7 @@ def test_a_case_that_the_door_refuses_gets_a_277ca_that_says_why(shared: Togethe
     broken = kept.last.file.replace(b"CLM*A1*150", b"CLM*A1*151")  # as a provider's program without a check sends it
     dossiers.keep(harbor, [(bytes.fromhex(case), kept.with_last(file=broken))])
     assert decide_claims(harbor, REQUEST).refused == 1
-    settle(shared)
+    shared.abreast()
     assert status(shared, case) is port.CaseStatus.REFUSED
     refusal = list_answers(cedar, ListAnswers(case=case)).refusal
     assert b"STC*A7:178*" in refusal
@@ -120,7 +120,7 @@ def test_a_claim_waits_for_information_and_is_decided_with_it(shared: Together) 
     assert (shown.statement, shown.attachment) == ("yes, morning and evening", b"%PDF visit notes")
     rule_on_claim(harbor, RuleOnClaim(case=case, step="duplicates", verdict="allow", basis="two visits in the notes"))
     done = decide_claims(harbor, REQUEST)
-    settle(shared)
+    shared.abreast()
     assert (done.decided, done.remitted) == (1, 1)
     kept = dossiers.dossier_of(cedar, bytes.fromhex(case))
     assert kept.last.decided is not None
@@ -137,13 +137,13 @@ def test_an_answer_that_changes_the_claim_or_was_not_asked_is_refused(together: 
     with pytest.raises(Conflict, match=r"claims\.not-asked"):
         inform(cedar, Inform(case=case, statement="unasked"))
     ask_information(harbor, AskInformation(case=case, question="two visits?"))
-    settle(together)
+    together.abreast()
     key, id_ = bytes(32), bytes.fromhex(case)
     kept = dossiers.dossier_of(cedar, id_)
     other = file_of(claim(line(1, charge=99900)))
     commitment = exchange.submission_commitment(key, other, "yes")
     cedar.submitter.submit(port.Inform((port.Statement(id_, commitment),)))
-    settle(together)
+    together.abreast()
     sent = exchange.SentClaim(id_, kept.salt, key, other, "claim", "yes", informs=True)
     with pytest.raises(Conflict, match=r"claims\.information"):
         exchange.take_claim(harbor, "cedar", sealed(cedar, "harbor", exchange.CLAIM, exchange.SentClaims(1, (sent,))))
@@ -172,7 +172,7 @@ def test_a_claim_is_withdrawn_before_it_is_decided_and_not_after(shared: Togethe
         submitted(shared, file_of(claim(line(day="20250213"), identifier="B1"))),
     )
     withdraw_claim(cedar, WithdrawClaim(case=case))
-    settle(shared)
+    shared.abreast()
     assert decide_claims(harbor, REQUEST).decided == 1
     assert status(shared, case) is port.CaseStatus.WITHDRAWN
     with pytest.raises(Conflict, match=r"claims\.decided"):

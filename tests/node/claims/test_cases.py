@@ -44,18 +44,11 @@ def together(tmp_path: Path) -> Iterator[Together]:
     found.close()
 
 
-def settle(together: Together) -> None:
-    """Wait for the replicas; cosignatures are not needed here."""
-    height = together.owner.ledger.head().height
-    for node in together.nodes.values():
-        node.wait_for(height)
-
-
 def submitted(together: Together, *lines: Line, **changes: str) -> bytes:
     cedar = together.nodes["cedar"]
     link = cedar.vault.open_link("urn:mrn:cedar", "7")
     made = submit_claims(cedar, SubmitClaims(link=link.hex(), payer="harbor", file=file_of(claim(*lines, **changes))))
-    settle(together)
+    together.abreast()
     return bytes.fromhex(made.cases[0])
 
 
@@ -63,7 +56,7 @@ REQUEST = DecideClaims(plan=JSON(PLAN), rates=JSON([RATES]), members=JSON(MEMBER
 
 
 def lines(together: Together, member: str) -> list[tuple[str, str, str, bool]]:
-    settle(together)
+    together.abreast()
     told = list_cases(together.nodes[member], ListCases()).cases
     return [(one.side, one.status, one.differs, one.remitted) for one in told]
 
@@ -165,7 +158,7 @@ def test_nothing_of_a_claim_is_in_the_ledger(together: Together) -> None:
     case = submitted(together)
     decide_claims(together.nodes["harbor"], REQUEST)
     anchor(together.nodes["cedar"])
-    settle(together)
+    together.abreast()
     row = port.case(together.owner.ledger.read(), case)
     assert row is not None
     assert row.status is port.CaseStatus.REMITTED
@@ -196,7 +189,7 @@ def test_a_file_sent_again_after_the_ledger_went_away_is_committed_once(
         assert dossiers.kept_cases(harbor) == []
     first = submit_claims(cedar, request)
     assert submit_claims(cedar, request) == first
-    settle(together)
+    together.abreast()
     assert [case.hex() for case, _, _ in dossiers.kept_cases(cedar)] == list(first.cases)
     assert sorted(case for case, _, _ in dossiers.kept_cases(harbor)) == sorted(bytes.fromhex(x) for x in first.cases)
     assert len(list(port.cases(cedar.ledger.read()))) == 2

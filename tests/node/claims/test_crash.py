@@ -6,40 +6,27 @@ from pathlib import Path
 import msgspec
 import pytest
 
-from salus.contracts.membership.port import Role
 from salus.interop.x12.examine import SetSeen, UnitSeen, examine
 from salus.interop.x12.findings import refused
 from salus.interop.x12.remittance import read_payment, read_remittance
 from salus.node.claims import decide_claims, dossiers, submit_claims
-from salus.node.claims.deciding import DecideClaims
 from salus.node.claims.exchange import read_decision
 from salus.node.claims.submitting import SubmitClaims
 from salus.node.exchange.delivery import deliver_due
 from salus.node.member import MemberNode
-from salus.node.together import Clock, Founder, Together, found_together
-from tests.agreements.claims.cases import MEMBERS, PLAN, RATES, claim, file_of, line
+from salus.node.together import Together
+from tests.agreements.claims.cases import claim, file_of, line
 from tests.node.claims.dying import dying
+from tests.node.claims.two import REQUEST, found_two
 
-JSON = msgspec.json.encode
-REQUEST = DecideClaims(plan=JSON(PLAN), rates=JSON([RATES]), members=JSON(MEMBERS))
 POINTS = 20
 
 
 @pytest.fixture
 def together(tmp_path: Path) -> Iterator[Together]:
-    founders = (
-        Founder("cedar", "Cedar Clinic", (Role.PROVIDER,)),
-        Founder("harbor", "Harbor Health", (Role.PAYER,)),
-    )
-    found = found_together(tmp_path, founders, clock=Clock(lambda: 1_741_608_000_000))
+    found = found_two(tmp_path)
     yield found
     found.close()
-
-
-def settle(together: Together) -> None:
-    height = together.owner.ledger.head().height
-    for node in together.nodes.values():
-        node.wait_for(height)
 
 
 def test_a_crash_at_any_point_pays_every_claim_once(together: Together) -> None:
@@ -77,15 +64,15 @@ def crashed(together: Together, points: int) -> None:
                 )
             )
         submit_claims(cedar, SubmitClaims(payer="harbor", file=file_of(*again)))
-        settle(together)
+        together.abreast()
         with dying(harbor, point % POINTS) as seen:
             decide_claims(harbor, REQUEST)
         died += seen[-1:] == ["died"]
-        settle(together)
+        together.abreast()
         decide_claims(harbor, REQUEST)
         together.clock.advance(3_600_000)
         deliver_due(harbor)
-        settle(together)
+        together.abreast()
     assert died >= points // 2
     paid, traces = remitted(cedar)
     assert len(set(traces)) == len(traces)

@@ -10,23 +10,20 @@ import pytest
 
 from salus.agreements.claims.fhir_claim import claim_resource
 from salus.contracts.claims import port
-from salus.contracts.membership.port import Role
 from salus.interop.fhir.tokens import LIMITS, decode
 from salus.interop.fhir.validation import Validator
 from salus.interop.x12.claim import Claim
 from salus.node.claims import approve, decide_claims, list_approvals, show_request
 from salus.node.claims.approving import Approve, ListApprovals, ShowRequest
-from salus.node.claims.deciding import DecideClaims
 from salus.node.errors import EdgeError, Forbidden
 from salus.node.fhir.answers import FhirRefused, Request
 from salus.node.fhir.server import FhirServer
 from salus.node.smart.scopes import Access, Rule
-from salus.node.together import Clock, Founder, Together, found_together
+from salus.node.together import Together
 from salus.node.usecase import Caller, Kind
-from tests.agreements.claims.cases import MEMBERS, PAYER, PLAN, RATES, claim, line
+from tests.agreements.claims.cases import PAYER, claim, line
+from tests.node.claims.two import JSON, REQUEST, found_two
 
-JSON = msgspec.json.encode
-REQUEST = DecideClaims(plan=JSON(PLAN), rates=JSON([RATES]), members=JSON(MEMBERS))
 CLERK = Caller(Kind.PERSON, "cedar", "s-2", "clerk", ("HPAYMT",))
 DOCTOR = Caller(Kind.PERSON, "cedar", "s-1", "physician", ("TREAT",))
 R4 = Validator()
@@ -34,25 +31,15 @@ R4 = Validator()
 
 @pytest.fixture(scope="module")
 def together(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Together]:
-    founders = (
-        Founder("cedar", "Cedar Clinic", (Role.PROVIDER,)),
-        Founder("harbor", "Harbor Health", (Role.PAYER,)),
-    )
-    found = found_together(tmp_path_factory.mktemp("fhir"), founders, clock=Clock(lambda: 1_741_608_000_000))
+    found = found_two(tmp_path_factory.mktemp("fhir"))
     yield found
     found.close()
-
-
-def settle(together: Together) -> None:
-    height = together.owner.ledger.head().height
-    for node in together.nodes.values():
-        node.wait_for(height)
 
 
 def posted(together: Together, operation: str, body: Any, caller: Caller = CLERK) -> dict[str, Any]:
     server = FhirServer(together.nodes["cedar"])
     answer = server.answer(caller, "", Request("POST", f"Claim/{operation}", body=JSON(body)))
-    settle(together)
+    together.abreast()
     assert answer.status == 200
     told: dict[str, Any] = json.loads(answer.body)
     found = [one["resource"] for one in told.get("entry", ())] if told["resourceType"] == "Bundle" else [told]
@@ -76,7 +63,7 @@ def test_a_claim_goes_from_fhir_to_its_decision_and_back(together: Together) -> 
     assert (waiting["resourceType"], waiting["outcome"], waiting["use"]) == ("ClaimResponse", "queued", "claim")
     assert port.case(together.owner.ledger.read(), bytes.fromhex(waiting["id"])) is not None
     decide_claims(together.nodes["harbor"], REQUEST)
-    settle(together)
+    together.abreast()
     (entry,) = posted(together, "$inquire", resource(one))["entry"]
     told = entry["resource"]
     assert (told["id"], told["outcome"], told["disposition"]) == (waiting["id"], "complete", "paid")
@@ -128,7 +115,7 @@ def test_an_approval_is_asked_with_its_documents_and_answered_with_reasons(toget
     assert any(one.case == asked["id"] for one in list_approvals(harbor, ListApprovals()).approvals)
 
     numbers = approve(harbor, Approve(case=asked["id"], verdict="approve", units=1000)).numbers
-    settle(together)
+    together.abreast()
     (entry,) = posted(together, "$inquire", body)["entry"]
     told = entry["resource"]
     assert (told["outcome"], told["preAuthRef"]) == ("complete", numbers[0])
@@ -138,7 +125,7 @@ def test_an_approval_is_asked_with_its_documents_and_answered_with_reasons(toget
 
     denied = posted(together, "$submit", resource(claim(lines[0], identifier="PA2"), "preauthorization"))
     approve(harbor, Approve(case=denied["id"], verdict="deny", reason="a plain film comes first"))
-    settle(together)
+    together.abreast()
     (entry,) = posted(together, "$inquire", resource(claim(identifier="PA2"), "preauthorization"))["entry"]
     told = entry["resource"]
     assert (told["outcome"], told["disposition"]) == ("complete", "not certified")

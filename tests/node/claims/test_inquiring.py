@@ -15,7 +15,7 @@ from salus.node.claims.submitting import SubmitClaims
 from salus.node.errors import Malformed
 from salus.node.together import Clock, Founder, Together, found_together
 from tests.agreements.claims.cases import CLINIC, ENDS, HOSPITAL, claim, file_of, line
-from tests.node.claims.test_cases import REQUEST, START, settle
+from tests.node.claims.test_cases import REQUEST, START
 
 PAYER = segment("NM1", "PR", "2", "HARBOR HEALTH", "", "", "", "", "PI", "HARBOR1")
 
@@ -26,11 +26,11 @@ def together(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Together]:
     found = found_together(tmp_path_factory.mktemp("inquiring"), founders, clock=Clock(lambda: START))
     made = [claim(line(1, "G0404", 25000)), claim(line(1, "R0070", 20000, "20250302"), identifier="A2")]
     submit_claims(found.nodes["cedar"], SubmitClaims(payer="harbor", file=file_of(*made)))
-    settle(found)
+    found.abreast()
     decide_claims(found.nodes["harbor"], REQUEST)
     again = claim(line(1, "G0402", 15000, "20250304"), line(2, "G0402", 16000, "20250304"), identifier="A3")
     submit_claims(found.nodes["cedar"], SubmitClaims(payer="harbor", file=file_of(again)))
-    settle(found)
+    found.abreast()
     decide_claims(found.nodes["harbor"], REQUEST)
     yield found
     found.close()

@@ -50,29 +50,23 @@ def together(tmp_path: Path) -> Iterator[Together]:
     )
     found = found_together(tmp_path, founders, clock=Clock(lambda: 1_741_608_000_000))
     opened = open_year(found.nodes["harbor"], OpenYear(plan=plan_of("harbor"), payers=("remedy",)))
-    settle(found)
+    found.abreast()
     shared = share_year(found.nodes["remedy"], ShareYear(plan=plan_of("remedy"), year=opened.year))
     assert shared.keeper == "harbor"
     yield found
     found.close()
 
 
-def settle(together: Together) -> None:
-    height = together.owner.ledger.head().height
-    for node in together.nodes.values():
-        node.wait_for(height)
-
-
 def send(together: Together, payer: str, one: Claim) -> None:
     if payer == "remedy":
         one = msgspec.structs.replace(one, payer=REMEDY, receiver=REMEDY)
     submit_claims(together.nodes["cedar"], SubmitClaims(payer=payer, file=file_of(one)))
-    settle(together)
+    together.abreast()
 
 
 def run(together: Together, payer: str) -> tuple[int, int]:
     done = decide_claims(together.nodes[payer], request(payer))
-    settle(together)
+    together.abreast()
     return done.decided, done.waiting
 
 
@@ -207,7 +201,7 @@ def test_what_names_a_patient_is_taken_only_with_its_line(together: Together) ->
     with pytest.raises(Forbidden, match=r"delivery\.undisclosed"):
         handlers[keeper.TAKES]("remedy", encode(takes))
     with disclosing(remedy, "harbor", "REMEDY1", (person,), bare) as lines:
-        settle(together)
+        together.abreast()
     with pytest.raises(Malformed, match=r"delivery\.disclosure"):  # the line is about another request
         handlers[keeper.TAKES]("remedy", encode(msgspec.structs.replace(takes, lines=lines)))
     assert kept(together) == before
@@ -216,7 +210,7 @@ def test_what_names_a_patient_is_taken_only_with_its_line(together: Together) ->
     answered = decode(
         encode(handlers[keeper.CELLS]("remedy", encode(msgspec.structs.replace(bare, lines=lines)))), keeper.CellsTold
     )
-    settle(together)
+    together.abreast()
     link = harbor.vault.open_link("urn:payer:HARBOR1", person)
     told = [one.disclosure for one in harbor.vault.lines(Side.CUSTODIAN, link) if one.disclosure.member == "remedy"]
     assert told[-1].what == ("Accumulators 1",)

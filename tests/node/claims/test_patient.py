@@ -96,13 +96,7 @@ def wallet(together: Together) -> Hosted:
 
 def send(together: Together, payer: str, one: Claim) -> None:
     submit_claims(together.nodes["cedar"], SubmitClaims(payer=payer, file=file_of(one)))
-    settle(together)
-
-
-def settle(together: Together) -> None:
-    height = together.owner.ledger.head().height
-    for node in together.nodes.values():
-        node.wait_for(height)
+    together.abreast()
 
 
 def review_of(code: str, day: str) -> bytes:
@@ -165,7 +159,7 @@ def test_an_appeal_through_another_member_is_decided_by_a_person_and_paid(togeth
         payer="harbor", case=one.case, appeal_key=one.appeal_key, statement="it was an emergency", through="cedar"
     )
     appeal_decision(wallet, asked)
-    settle(together)
+    together.abreast()
     harbor = together.nodes["harbor"]
     row = port.case(harbor.ledger.read(), bytes.fromhex(one.case))
     assert row is not None
@@ -174,7 +168,7 @@ def test_an_appeal_through_another_member_is_decided_by_a_person_and_paid(togeth
     ruling = RuleOnClaim(case=one.case, verdict="allow", step="authorisation", basis="emergency")
     rule_on_claim(harbor, ruling)
     assert decide_claims(harbor, request("HARBOR1")).decided == 1
-    settle(together)
+    together.abreast()
     paid = next(told for told in list_eobs(wallet, AskEobs()).eobs if told.claim == one.claim)
     assert (paid.status, paid.paid > 0) == ("paid", True)
     (kept,) = [dossiers.dossier_of(together.nodes["cedar"], bytes.fromhex(one.case))]
@@ -234,9 +228,9 @@ def test_what_a_restriction_meets_on_its_way_stays_and_what_is_known_is_not_told
     cedar, harbor = together.nodes["cedar"], together.nodes["harbor"]
     one = claim(line(1, "S9129", 9000, "20250307"), identifier="SP3")
     (case,) = submit_claims(cedar, SubmitClaims(payer="harbor", file=file_of(one))).cases
-    settle(together)
+    together.abreast()
     decide_claims(harbor, request("HARBOR1"))
-    settle(together)
+    together.abreast()
     kept = dossiers.dossier_of(cedar, bytes.fromhex(case))
     pay_in_full(wallet, PayInFull(member="cedar", first="20250307", payer="harbor"))
     with pytest.raises(Forbidden, match=r"claims\.self-pay"):

@@ -5,7 +5,6 @@ from collections.abc import Iterator
 import msgspec
 import pytest
 
-from salus.contracts.membership.port import Role
 from salus.core.encoding import encode
 from salus.node.claims import (
     compare_plans,
@@ -16,7 +15,6 @@ from salus.node.claims import (
     publish_plan,
     submit_claims,
 )
-from salus.node.claims.deciding import DecideClaims
 from salus.node.claims.exchange import SentDecisions, read_decision, take_decision
 from salus.node.claims.listing import ExplainCase
 from salus.node.claims.plans import ComparePlans, PublishPlan
@@ -25,28 +23,16 @@ from salus.node.claims.submitting import SubmitClaims
 from salus.node.claims.versions import PublishedPlan, published
 from salus.node.errors import Conflict, Malformed
 from salus.node.exchange.documents import seal_document
-from salus.node.together import Clock, Founder, Together, found_together
-from tests.agreements.claims.cases import JANE, MEMBERS, PLAN, RATES, claim, file_of, line
-
-JSON = msgspec.json.encode
-REQUEST = DecideClaims(plan=JSON(PLAN), rates=JSON([RATES]), members=JSON(MEMBERS))
+from salus.node.together import Together
+from tests.agreements.claims.cases import JANE, PLAN, RATES, claim, file_of, line
+from tests.node.claims.two import JSON, REQUEST, found_two
 
 
 @pytest.fixture(scope="module")
 def together(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Together]:
-    founders = (
-        Founder("cedar", "Cedar Clinic", (Role.PROVIDER,)),
-        Founder("harbor", "Harbor Health", (Role.PAYER,)),
-    )
-    found = found_together(tmp_path_factory.mktemp("plans"), founders, clock=Clock(lambda: 1_741_608_000_000))
+    found = found_two(tmp_path_factory.mktemp("plans"))
     yield found
     found.close()
-
-
-def settle(together: Together) -> None:
-    height = together.owner.ledger.head().height
-    for node in together.nodes.values():
-        node.wait_for(height)
 
 
 @pytest.fixture(scope="module")
@@ -56,9 +42,9 @@ def cases(together: Together) -> tuple[str, ...]:
     publish_plan(harbor, PublishPlan(plan=REQUEST.plan))
     file = file_of(claim(), claim(line(1, "S9129", 9000), identifier="A2"))
     made = submit_claims(cedar, SubmitClaims(payer="harbor", file=file)).cases
-    settle(together)
+    together.abreast()
     decide_claims(harbor, REQUEST)
-    settle(together)
+    together.abreast()
     return made
 
 
@@ -132,10 +118,10 @@ def test_a_run_reads_what_is_open_and_the_families_that_it_is_of(together: Toget
     again = claim(identifier="A9")  # what A1 has billed, in a run of its own
     other = claim(line(1, "S9129", 9000), identifier="B9", subscriber=stranger, patient=stranger)
     made = submit_claims(cedar, SubmitClaims(payer="harbor", file=file_of(again, other))).cases
-    settle(together)
+    together.abreast()
     assert len(harbor.desk.open_claims()) == 2
     decide_claims(harbor, REQUEST)
-    settle(together)
+    together.abreast()
     found = {
         decision.claim.identifier: {reason.code for part in decision.lines for reason in part.reasons}
         for case in made

@@ -76,12 +76,6 @@ def together(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Together]:
     found.close()
 
 
-def settle(together: Together) -> None:
-    height = together.owner.ledger.head().height
-    for node in together.nodes.values():
-        node.wait_for(height)
-
-
 def payments(together: Together) -> list[Payment]:
     found = []
     for _, body in together.nodes["cedar"].desk.claim_states("835/"):
@@ -100,14 +94,14 @@ def test_medicare_pays_thirty_dollars_after_the_first_payer(together: Together) 
     cedar = together.nodes["cedar"]
     file = file_of(claim(line(1, charge=17500)))
     (case,) = submit_claims(cedar, SubmitClaims(payer="harbor", file=file)).cases
-    settle(together)
+    together.abreast()
     decide_claims(together.nodes["harbor"], FIRST)
-    settle(together)
+    together.abreast()
 
     (second,) = submit_secondary(cedar, after(case)).cases
-    settle(together)
+    together.abreast()
     done = decide_claims(together.nodes["meridian"], SECOND)
-    settle(together)
+    together.abreast()
 
     assert (done.decided, done.cents) == (1, 3000)
     first, last = sorted(payments(together), key=lambda one: one.status)
@@ -132,9 +126,9 @@ def crossed(together: Together, day: str) -> tuple[bytes, SentCrossing]:
     cedar, harbor = together.nodes["cedar"], together.nodes["harbor"]
     file = file_of(claim(line(1, charge=17500, day=day), identifier=f"X{day}"))
     (case,) = submit_claims(cedar, SubmitClaims(payer="harbor", file=file)).cases
-    settle(together)
+    together.abreast()
     assert decide_claims(harbor, on_file()).crossed == 1
-    settle(together)
+    together.abreast()
     kept = decode(harbor.desk.claim_state(f"crossing/{case}"), Crossing)
     height = together.owner.ledger.head().height
     return bytes.fromhex(case), SentCrossing(
@@ -147,7 +141,7 @@ def test_the_first_payer_hands_a_claim_on_and_the_provider_recomputes_both(toget
     cedar, harbor = together.nodes["cedar"], together.nodes["harbor"]
     assert decide_claims(harbor, on_file()).crossed == 0
     done = decide_claims(together.nodes["meridian"], SECOND)
-    settle(together)
+    together.abreast()
     assert (done.decided, done.cents) == (1, 3000)
     for one in (case, sent.case):
         last = dossiers.dossier_of(cedar, one).last
@@ -165,14 +159,14 @@ def test_a_crossing_is_made_once_wherever_the_first_payer_stops(together: Togeth
     for place in range(4):
         file = file_of(claim(line(1, charge=17500, day=f"2025010{place + 1}"), identifier=f"A{place}"))
         submit_claims(cedar, SubmitClaims(payer="harbor", file=file))
-        settle(together)
+        together.abreast()
         with dying(harbor, 5 + 2 * place) as seen:
             decide_claims(harbor, on_file())
         died += "died" in seen
         decide_claims(harbor, on_file())
         together.clock.advance(3_600_000)
         deliver_due(harbor)
-        settle(together)
+        together.abreast()
         assert len(dossiers.kept_cases(together.nodes["meridian"])) == known[0] + place + 1
     assert died == 4
     assert len(dossiers.kept_cases(cedar)) == known[1] + 8
@@ -188,7 +182,7 @@ def test_what_is_handed_on_falsely_is_refused_by_name(together: Together) -> Non
     key, id_ = bytes(32), b"n" * 16
     one = port.Crossing(id_, "cedar", port.payer_digest(sent.salt, id_, "meridian"), submission_commitment(key, lie))
     harbor.submitter.submit(port.Cross(port.Clock.DAYS_3, port.Clock.DAYS_30, (one,)))
-    settle(together)
+    together.abreast()
     height = together.owner.ledger.head().height
     forged = SentCrossing(height, id_, sent.salt, key, lie, case, "meridian")
     with pytest.raises(Conflict, match=r"claims\.crossing"):
@@ -209,11 +203,11 @@ def test_what_is_not_decided_or_not_covered_does_not_go_on(together: Together) -
     cedar = together.nodes["cedar"]
     file = file_of(claim(line(1, day="20250204"), identifier="A2"))
     (case,) = submit_claims(cedar, SubmitClaims(payer="harbor", file=file)).cases
-    settle(together)
+    together.abreast()
     with pytest.raises(NotFound, match=r"claims\.undecided"):
         submit_secondary(cedar, after(case))
     nobody = msgspec.structs.replace(FIRST, members=JSON(msgspec.structs.replace(MEMBERS, members=())))
     decide_claims(together.nodes["harbor"], nobody)
-    settle(together)
+    together.abreast()
     with pytest.raises(Conflict, match=r"claims\.not-covered"):
         submit_secondary(cedar, after(case))

@@ -8,7 +8,7 @@ import msgspec
 from salus.agreements.claims.decision import Ruling
 from salus.core.encoding import Value, decode, encode
 from salus.core.proof.digest import digest
-from salus.node.desk import KeptClaim
+from salus.node.claim_tables import KeptClaim
 from salus.node.errors import NotFound
 from salus.node.member import MemberNode
 

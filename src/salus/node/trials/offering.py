@@ -8,8 +8,6 @@ The consent is a grant: its document names the sponsor and the purpose, its one 
 trial part. The wallet's one-time key alone ends it.
 """
 
-import base64
-import binascii
 from typing import Annotated, Final, TypeVar
 
 from msgspec import Meta, structs
@@ -21,6 +19,7 @@ from salus.contracts.trials import port
 from salus.core.encoding import MalformedBytes, Value, decode, encode
 from salus.core.proof.digest import framed
 from salus.core.proof.ed25519 import verify
+from salus.node import codes
 from salus.node.errors import Conflict, Forbidden, Malformed, NotFound
 from salus.node.member import MemberNode
 from salus.node.trials.founding import STUDY
@@ -128,8 +127,7 @@ def offer_trial(node: MemberNode, request: OfferTrial) -> TrialOffered:
     )
     data = encode(offer)
     signed = Signed(data, node.signing_key.sign(framed(LABEL, (data,))))
-    code = SCHEME + base64.urlsafe_b64encode(encode(signed)).rstrip(b"=").decode()
-    return TrialOffered(code=code, form=form.hex())
+    return TrialOffered(code=codes.written(SCHEME, signed), form=form.hex())
 
 
 def form_in_force(node: MemberNode, study: bytes) -> tuple[bytes, str]:
@@ -146,13 +144,10 @@ def form_in_force(node: MemberNode, study: bytes) -> tuple[bytes, str]:
 
 def read_offer(code: str) -> tuple[Offer, Signed]:
     """Return the offer in a code, its signature not checked yet. Raises Malformed."""
-    text = code.strip().removeprefix(SCHEME)
     try:
-        if len(code) > MAX_CODE:
-            raise ValueError("too long")
-        signed = decode(base64.urlsafe_b64decode(text + "=" * (-len(text) % 4)), Signed)
+        signed = codes.held(code, SCHEME, Signed, most=MAX_CODE)
         offer = decode(signed.data, Offer)
-    except (binascii.Error, ValueError, MalformedBytes) as error:
+    except MalformedBytes as error:
         raise Malformed("trials.offer", "this is no offer of a trial", todo="scan or paste the whole code") from error
     if offer.format != FORMAT:
         raise Malformed("trials.offer", "the offer is of another format", expected=str(FORMAT))
