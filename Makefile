@@ -45,8 +45,8 @@ docs: $(VENV)/dev ## write the generated reference pages and client
 	@$(BIN)/python -m salus.cli.reference .
 
 lock: ## renew both lock files from pyproject.toml (needs uv)
-	uv pip compile --quiet --upgrade --python-version 3.11 --universal --generate-hashes --no-emit-index-url --no-header --no-annotate pyproject.toml --extra build --extra dev -o requirements-dev.lock
-	uv pip compile --quiet --python-version 3.11 --universal --generate-hashes --no-emit-index-url --no-header --no-annotate pyproject.toml --extra build -c requirements-dev.lock -o requirements.lock
+	uv pip compile --quiet --upgrade --python-version 3.11 --universal --generate-hashes --no-emit-index-url --no-header --no-annotate --no-strip-extras pyproject.toml --extra build --extra dev -o requirements-dev.lock
+	uv pip compile --quiet --python-version 3.11 --universal --generate-hashes --no-emit-index-url --no-header --no-annotate --no-strip-extras pyproject.toml --extra build -c requirements-dev.lock -o requirements.lock
 
 clean: ## remove the environment and every cache
 	rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache .coverage* .import-linter.log bench.json
@@ -56,13 +56,14 @@ $(VENV)/python:
 	@$(NEW_VENV)
 	@touch $@
 
+# The lock files are whole: nothing is resolved, so that a release made since they were written changes nothing.
 $(VENV)/runtime: requirements.lock pyproject.toml | $(VENV)/python
-	@$(INSTALL) --require-hashes -r requirements.lock
+	@$(INSTALL) --no-deps --require-hashes -r requirements.lock
 	@$(INSTALL) --no-deps --no-build-isolation -e .
 	@touch $@
 
 $(VENV)/dev: requirements-dev.lock pyproject.toml | $(VENV)/python
-	@$(INSTALL) --require-hashes -r requirements-dev.lock
+	@$(INSTALL) --no-deps --require-hashes -r requirements-dev.lock
 	@$(INSTALL) --no-deps --no-build-isolation -e .
 	@touch $@ $(VENV)/runtime
 
