@@ -106,6 +106,7 @@ def page(chromium, origin, corner):
 
 def scan(page, text):
     """Type as a scanner does: the input has the focus, Enter ends a scan."""
+    page.locator("#what:focus").wait_for(timeout=AGAIN)
     for part, group in zip(text.split("\x1d"), ["F8"] * text.count("\x1d") + [""], strict=True):
         page.keyboard.type(part)
         if group:

@@ -1,6 +1,8 @@
 """The chapter of clinical trials from its amendment to its register, and the thief who guesses."""
 
 import json
+from math import nan
+from statistics import fmean
 from typing import Final
 
 from salus.agreements.trials.draws import Blocks, next_arm, number
@@ -263,14 +265,15 @@ def _report(telling: Telling, story: Story) -> None:
 
 
 def _means(story: Story, rows: Rows, arms: dict[bytes, int]) -> tuple[float, float]:
-    """Return the mean change from baseline to week 4 by arm, from locked rows."""
+    """Return the mean change from baseline to week 4 by arm, from locked rows; of an arm nobody was drawn into, not a number."""
     values: dict[tuple[str, str], int] = {}
     for row in rows.rows:
         _, subject, visit, _, _, item, value, _ = json.loads(row)
         if item == "PAIN":
             values[subject, visit] = int(value)
-    found: tuple[list[int], list[int]] = ([], [])
+    found: tuple[list[float], list[float]] = ([], [])
     for _, subject in story.subjects:
         arm = arms[story.enrolments[subject]]
         found[arm].append(values[subject, "week4"] - values[subject, "base"])
-    return sum(found[0]) / len(found[0]), sum(found[1]) / len(found[1])
+    placebo, active = (fmean(changes) if changes else nan for changes in found)
+    return placebo, active

@@ -118,5 +118,6 @@ input.addEventListener("keydown", (event) => {
 
 addEventListener("online", work);
 sound.closest("label").hidden = false;
+input.focus(); // autofocus waits for the first frame: a scanner may not
 keep();
 work();
