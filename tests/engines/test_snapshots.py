@@ -1,5 +1,7 @@
 """Snapshots: the same bytes at every node, each chunk proven on arrival, and a replica that goes on from one."""
 
+import random
+
 import pytest
 
 from salus.contracts.registry import REGISTRY
@@ -9,11 +11,11 @@ from salus.engines import snapshots
 from salus.engines.book import memory_book
 from salus.engines.checkpoints import Cosigning
 from salus.engines.embedded import found
-from salus.engines.errors import NotKept, OtherLedger
-from salus.engines.keyvalues import Part
+from salus.engines.errors import NotKept, OtherLedger, StoreDamaged
+from salus.engines.keyvalues import MemoryKeyValues, Part
 from salus.engines.replay import replay
 from salus.engines.snapshots import BadSnapshot, Entries, Manifest, Restoring, Rows, Shelf, Subtree, make, selected
-from salus.engines.store import lmdb_store, memory_store
+from salus.engines.store import LedgerStore, lmdb_store, memory_store
 from tests.contracts.ledger import key, public
 from tests.contracts.workload import FOUNDERS, record
 
@@ -108,6 +110,29 @@ def test_a_replica_from_a_snapshot_goes_on_with_the_same_digests(source, made, t
     again = lmdb_store(tmp_path / "ledger")
     assert (again.base, again.head()) == here
     again.close()
+
+
+@pytest.mark.parametrize("part", [Part.ROWS, Part.LEAVES, Part.LOG, Part.HEADERS])
+def test_what_a_replica_took_is_proven_again(part, source, made, tmp_path, monkeypatch):
+    monkeypatch.setattr(snapshots, "RECHECKED_AT_ONCE", 30)
+    values = MemoryKeyValues()
+    store = restored(source, made, tmp_path, LedgerStore(values))
+    assert replay(store, KERNEL).height == store.base
+    chosen, entries = random.Random(part), values._parts[part]
+    for _ in range(6):
+        key = chosen.choice(sorted(entries))
+        before = entries[key]
+        at = chosen.randrange(len(before))
+        entries[key] = before[:at] + bytes([before[at] ^ 1 << chosen.randrange(8)]) + before[at + 1 :]
+        with pytest.raises(StoreDamaged):
+            replay(store, KERNEL)
+        entries[key] = before
+    replay(store, KERNEL)
+    if part is Part.ROWS:  # a row that is gone leads nowhere: the root of what is left tells
+        last = values._keys[part].pop()
+        del entries[last]
+        with pytest.raises(StoreDamaged, match="state root"):
+            replay(store, KERNEL)
 
 
 def test_what_a_replica_does_not_keep_it_says(source, made, tmp_path):

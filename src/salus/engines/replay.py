@@ -3,7 +3,7 @@
 A store's bytes follow from its genesis document and its blocks. Every block is executed again on the state before it,
 and whatever it writes is compared with what the store holds, part by part; entries that no block wrote are found by
 counting. So a flipped bit anywhere is named by height and part, and a program that computes otherwise is too. A store made
-from a snapshot is executed again from its height on: what lies before it was proven on arrival.
+from a snapshot is executed again from its height on; what it took is proven again as on arrival.
 """
 
 from collections import Counter
@@ -18,10 +18,11 @@ from salus.core.log import NodeId
 from salus.core.proof import cbor
 from salus.core.proof import leaf as leaves
 from salus.core.proof.checkpoint import Checkpoint
-from salus.core.proof.errors import MalformedProof
+from salus.core.proof.errors import MalformedProof, Unproven
 from salus.core.proof.export import LEDGER
 from salus.engines.errors import NotKept, StoreDamaged
 from salus.engines.keyvalues import Part
+from salus.engines.snapshots import recheck
 from salus.engines.store import Header, LedgerStore, Place, StoredBlock
 
 
@@ -46,6 +47,8 @@ def replay(store: LedgerStore, kernel: Kernel, progress: Callable[[int], None] =
     written: Counter[Part] = Counter()
     transactions = 0
     first = store.base + 1 if store.base else 0
+    if store.base:
+        _recheck(store)
     for height in range(first, head.height + 1):
         try:
             header, block = store.header(height), store.block(height)
@@ -69,6 +72,13 @@ def replay(store: LedgerStore, kernel: Kernel, progress: Callable[[int], None] =
     return Replayed(head.height, transactions, written[Part.ROWS], head.app_hash)
 
 
+def _recheck(store: LedgerStore) -> None:
+    try:
+        recheck(store)
+    except (MalformedBytes, Unproven, NotKept, InvariantBroken) as error:
+        raise StoreDamaged(f"what came with the snapshot does not prove: {type(error).__name__}: {error}") from error
+
+
 def _execute(store: LedgerStore, kernel: Kernel, stored: StoredBlock) -> Transition:
     """Execute one block on the state before it, signatures included."""
     if stored.height == 0:
@@ -90,7 +100,7 @@ def _compare(store: LedgerStore, header: Header, block: StoredBlock, transition:
         raise StoreDamaged(f"the header of height {height} is not what its block gives")
     if block.app_hash != chain.app_hash:
         raise StoreDamaged(f"block {height} names another digest than it gives")
-    if any(store.row(key, height) != value for key, value in transition.rows.items()):
+    if any(store.dated_row(key, height) != (height, value) for key, value in transition.rows.items()):
         raise StoreDamaged(f"a row written at height {height} is not what was written")
     first = chain.log.size - len(transition.leaves)
     if any(store.leaf(first + at) != entry for at, entry in enumerate(transition.leaves)):

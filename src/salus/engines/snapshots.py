@@ -19,16 +19,19 @@ from itertools import pairwise
 from pathlib import Path
 from typing import Final
 
+from msgspec.structs import replace
+
 from salus.core.encoding import MalformedBytes, Value, decode, encode
 from salus.core.kernel import Chain
 from salus.core.log import Frontier, prove_inclusion
-from salus.core.map import Root, update
+from salus.core.map import Root, prove, update
 from salus.core.proof import leaf as leaves
+from salus.core.proof import statemap
 from salus.core.proof.digest import digest
 from salus.core.proof.errors import MalformedProof, Unproven
 from salus.core.proof.merkle import leaf_hash, verify_inclusion
 from salus.core.proof.statemap import EMPTY, inner_node, leaf_node, state_path, value_digest
-from salus.engines.errors import EngineError, NotKept
+from salus.engines.errors import EngineError, NotKept, StoreDamaged
 from salus.engines.keyvalues import Part
 from salus.engines.store import Header, LedgerStore, header_entry, log_entry, place_entry, row_entry
 
@@ -42,6 +45,7 @@ EVERY: Final = 500  # blocks: about an hour and a half of a chain that rests
 KEPT: Final = 2
 MANIFEST: Final = "manifest"
 FLUSH_BYTES: Final = 256 * 1024
+RECHECKED_AT_ONCE: Final = 100_000  # rows whose digests are held at a time: about 20 MB
 PATH_BITS: Final = 256
 
 
@@ -406,6 +410,49 @@ class Restoring:
             latest = dict(writes[Part.TRANSACTIONS])
             store.fill({**writes, Part.TRANSACTIONS: sorted(latest.items())})
         return walk.last
+
+
+# Checking again -----------------------------------------------------------------------------------------------------
+
+
+def recheck(store: LedgerStore) -> None:
+    """Check all that a replica took from its snapshot: leaves, log and headers up to it, and the state at its height.
+
+    They must give the digest in the header of that height. Raises StoreDamaged, or what decoding or proving raises.
+    """
+    base = store.header(store.base)
+    own, _ = header_entry(base)  # compared last: it alone names the version of the map
+    walk = _Walk()
+    for index in range(base.log_size):
+        for part, entries in walk.take(store.leaf(index)):
+            if part in {Part.LOG, Part.HEADERS}:
+                _compare(store, Part(part), [entry for entry in entries if entry[0] != own])
+    if replace(walk.last, state_version=base.state_version) != base:
+        raise StoreDamaged(f"the leaves up to height {base.height} do not give its header")
+    rows = sum(_check_row(store, base, key, value) for key, value in store.state(base.height))
+    depth = max(0, (rows - 1) // RECHECKED_AT_ONCE).bit_length()
+    subtrees = []
+    for number in range(1 << depth):
+        pairs = ((state_path(key), value_digest(value)) for key, value in store.state(base.height))
+        subtrees.append(_root(sorted(pair for pair in pairs if _number(pair[0], depth) == number), depth))
+    if _folded(subtrees) != base.state_root:
+        raise StoreDamaged(f"the rows of height {base.height} do not give its state root")
+
+
+def _compare(store: LedgerStore, part: Part, entries: Sequence[tuple[bytes, bytes]]) -> None:
+    if any(store.stored(part, key) != value for key, value in entries):
+        raise StoreDamaged(f"{part}: an entry from before height {store.base} is not what the leaves give")
+
+
+def _check_row(store: LedgerStore, base: Header, key: bytes, value: bytes) -> int:
+    """Check a row, and the nodes of the map that lead to it; return how many rows it is: one."""
+    path = state_path(key)
+    with store.nodes() as nodes:
+        proof = prove(nodes, Root(base.state_version, base.state_root), path)
+    proven = statemap.verify(proof, path, base.state_root) == value_digest(value)
+    if not proven or store.dated_row(key, base.height) != (base.height, value):
+        raise StoreDamaged(f"a row of height {base.height} is not the one in the state map")
+    return 1
 
 
 class _Walk:

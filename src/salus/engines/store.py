@@ -233,6 +233,11 @@ class LedgerStore:
             self._met = (height, met)
         return met
 
+    def stored(self, part: Part, key: bytes) -> bytes | None:
+        """Return the bytes of one entry of a part, or None."""
+        with self._values.reading() as reading:
+            return reading.get(part, key)
+
     def count(self, part: Part) -> int:
         """Return how many entries a part has."""
         return sum(1 for _ in self.entries(part))
@@ -268,10 +273,15 @@ class LedgerStore:
 
     def row(self, key: bytes, height: int) -> bytes | None:
         """Return the value under a state key after `height`'s block, or None. Raises NotKept."""
+        found = self.dated_row(key, height)
+        return None if found is None else found[1]
+
+    def dated_row(self, key: bytes, height: int) -> tuple[int, bytes] | None:
+        """Return (the height that wrote it, the value) under a state key after `height`'s block. Raises NotKept."""
         if height < self.base:
             raise NotKept(f"the state of height {height} is not kept: this replica begins at {self.base}")
         with self._values.reading() as reading:
-            return _Rows(reading, height).get(key)
+            return _Rows(reading, height).dated(key)
 
     def state(self, height: int) -> Iterator[tuple[bytes, bytes]]:
         """Yield every (state key, value) after `height`'s block, ascending."""
@@ -350,6 +360,13 @@ class _Rows:
     def get(self, key: bytes) -> bytes | None:
         return self._at(key, self.reading.get(Part.ROWS, key))
 
+    def dated(self, key: bytes) -> tuple[int, bytes] | None:
+        stored = self.reading.get(Part.ROWS, key)
+        if stored is None:
+            return None
+        written = _int(stored[:8])
+        return (written, stored[8:]) if written <= self.height else self._older(key)
+
     def range(self, prefix: bytes) -> Iterator[tuple[bytes, bytes]]:
         for key, stored in self.reading.range(Part.ROWS, prefix):
             value = self._at(key, stored)
@@ -359,12 +376,16 @@ class _Rows:
     def _at(self, key: bytes, stored: bytes | None) -> bytes | None:
         if stored is None or _int(stored[:8]) <= self.height:
             return None if stored is None else stored[8:]
+        older = self._older(key)
+        return None if older is None else older[1]
+
+    def _older(self, key: bytes) -> tuple[int, bytes] | None:
         older = None
-        prefix = _history_key(key)
-        for found, value in self.reading.range(Part.HISTORY, prefix):
-            if _int(found[-8:]) > self.height:
+        for found, value in self.reading.range(Part.HISTORY, _history_key(key)):
+            written = _int(found[-8:])
+            if written > self.height:
                 break
-            older = value
+            older = written, value
         return older
 
 
