@@ -24,7 +24,7 @@ def made() -> dict[str, Any]:
 
 def test_the_chapter_holds_on_a_small_month(made: dict[str, Any], tmp_path: Path) -> None:
     folder = tmp_path / "month"
-    made["write"](folder, made["make"](250))
+    made["write"](folder, made["make"](220))
     shutil.copy(PLAN, folder / "plan.json")
     telling = Telling("claims", tmp_path / "told")
     claims.CHAPTER.tell(telling, folder)
