@@ -26,7 +26,7 @@ help: ## list the targets
 demo: $(VENV)/runtime ## tell and prove the story of a consortium on synthetic patients
 	@$(BIN)/salus demo
 
-test: check $(VENV)/engine $(VENV)/browser ## all checks, then all tests with coverage; ONLY=claims runs the tests of one domain
+test: check $(VENV)/engine $(VENV)/browser $(VENV)/javascript ## all checks, then all tests with coverage; ONLY=claims runs the tests of one domain
 	@$(BIN)/python -m pytest -n 3 -m 'not soak' --dist loadfile --no-loadscope-reorder $(if $(ONLY),--only $(ONLY),--cov --cov-report= --cov-report=json:.coverage.json)
 
 check: $(VENV)/dev ## format, lint, types, layers
@@ -75,4 +75,10 @@ $(VENV)/engine: src/salus/engines/cometbft/binary.py | $(VENV)/dev
 # The browser that the tests of the pages drive: found on the path, else playwright's own build of Chromium.
 $(VENV)/browser: requirements-dev.lock | $(VENV)/dev
 	@test -n "$$SALUS_CHROMIUM" || command -v chromium > /dev/null || command -v google-chrome > /dev/null || $(BIN)/playwright install --with-deps chromium > /dev/null || $(BIN)/playwright install chromium > /dev/null || echo "no browser could be installed: the tests of the pages are skipped, or fail where CI=true" >&2
+	@touch $@
+
+# The FHIR client in JavaScript that the tutorial is tried with, as its lock file has it; no package runs a script of its own.
+$(VENV)/javascript: tests/processes/javascript/package-lock.json | $(VENV)/python
+	@mkdir -p $@ && cp tests/processes/javascript/*.json $@
+	@npm ci --prefix $@ --ignore-scripts --no-audit --no-fund --fetch-retries=2 --fetch-timeout=30000 --loglevel=error > /dev/null || echo "npm put no packages here: the tutorial's JavaScript is skipped" >&2
 	@touch $@

@@ -25,11 +25,12 @@ from salus.node.fhir.server import FhirServer
 from salus.node.smart.trying import AskToken, issue_token
 from salus.node.ticking import Ticker
 from salus.node.together import Clock, Founder, found_together
+from tests.needs import tool
 from tests.ports import free_port
 
 ROOT = Path(__file__).parents[2]
 PAGE = ROOT / "docs" / "tutorials" / "fhir-in-ten-minutes.md"
-MODULES = Path(os.environ.get("NODE_MODULES", ROOT / ".venv" / "node_modules"))
+MODULES = Path(os.environ.get("NODE_MODULES", ROOT / ".venv" / "javascript" / "node_modules"))
 
 
 def blocks(language):
@@ -93,15 +94,16 @@ def check_clients(shown, here, environment):
     assert run(sys.executable, "-c", fhirpy) == "[70, 80]\n"
     assert run(sys.executable, "-c", fhirclient) == "Muster [60, 70, 80]\n"
     if not shutil.which("node") or not (MODULES / "fhir-kit-client").is_dir():
-        pytest.skip("node or fhir-kit-client (npm) is not here; NODE_MODULES names where npm put it")
+        pytest.skip(
+            "node or fhir-kit-client is not here: `make test` installs it by npm; NODE_MODULES names another place"
+        )
     (here / "node_modules").symlink_to(MODULES)
     (here / "try.mjs").write_text(blocks("javascript")[0])
     assert run("node", "try.mjs") == "Muster [ 80, 70, 60 ]\n"
 
 
 def test_clients_that_others_wrote_run_as_the_page_has_them(tmp_path):
-    if not shutil.which("curl"):
-        pytest.skip("curl is not installed")
+    tool("curl")
     _, _, *asking = blocks("sh")
     with near(tmp_path) as told:
         shown, environment = left("\n".join(asking), tmp_path, {**os.environ, **told})
