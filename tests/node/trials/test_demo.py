@@ -13,8 +13,9 @@ from tests.interop.cdisc.protocols import protocol, written
 
 
 def test_every_step_holds(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(trial, "SCREENED", 6)
-    monkeypatch.setattr(trial, "ENROLLED", 6)
+    founders = tuple(each for each in FOUNDERS if each.id not in {"south", "west"})
+    for name, value in {"FOUNDERS": founders, "SITES": ("north",), "SCREENED": 7, "ENROLLED": 6}.items():
+        monkeypatch.setattr(trial, name, value)
     telling = Telling("trial", tmp_path)
     trial.CHAPTER.tell(telling, None)
     assert telling.held, [step.failures for step in telling.steps]

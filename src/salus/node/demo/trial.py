@@ -11,7 +11,7 @@ from salus.core.encoding import encode
 from salus.node.anchoring import anchor
 from salus.node.demo import trial_end
 from salus.node.demo.telling import Telling
-from salus.node.demo.trial_scene import DAY, FOUNDERS, PARTIES, Said, Scene, day_of, opened, sample
+from salus.node.demo.trial_scene import DAY, FOUNDERS, PARTIES, SITES, Said, Scene, day_of, opened, sample
 from salus.node.demo.trial_story import Story, anchor_all, at_each_site, at_once, visit_all
 from salus.node.errors import EdgeError, Malformed, Unavailable
 from salus.node.trials import list_tasks, take_consent, withdraw_consent
@@ -41,6 +41,7 @@ class Trial:
         if source is not None:
             raise Malformed("demo.input", "this chapter is told on its sample alone", todo="leave --input out")
         with opened(telling.folder, FOUNDERS) as scene:
+            scene.sites = SITES
             story = Story(scene)
             for site in scene.sites:
                 scene.together.nodes[site].ticking = True  # this chapter anchors for them, after each step
