@@ -156,6 +156,22 @@ def test_signatures_of_nobody_known_or_that_do_not_hold_are_left_aside(house):
     assert house.cosigning.fork is None
 
 
+def test_what_is_known_is_not_written_again(house):
+    house.send()
+    house.cosigning.quiet()
+    changed = []
+    end = house.cosigning.subscribe(lambda: changed.append(1))
+    known = house.cosigning.book.newest()
+    assert house.cosigning.offer(known) == known
+    assert not changed
+    house.followers[0].step()
+    assert changed
+    changed.clear()
+    assert house.cosigning.offer(house.cosigning.book.newest()) == house.cosigning.book.newest()
+    assert not changed
+    end()
+
+
 def test_two_roots_for_one_size_stop_everything_and_both_are_kept():
     values = MemoryKeyValues()
     house = House("alpha", "beta")

@@ -207,11 +207,15 @@ class Cosigning:
             self._compare(theirs, head)
             height = self._store.height_of_size(theirs.size)
             header = self._store.header(height)
-            ours = self._signed(header)
+            known, ours = self._book.at(theirs.size), self._signed(header)
             if theirs.issued == ours.issued:
-                ours = gathered(ours, _offered(theirs, (*self._signers(height), *self._witnesses)))
-            self._book.put(ours)
-            self._changed()
+                held = dict(ours.cosignatures)
+                offered = _offered(theirs, (*self._signers(height), *self._witnesses))
+                fresh = {key: signature for key, signature in offered.items() if held.get(kid_of(key)) != signature}
+                ours = gathered(ours, fresh)
+            if ours != known:  # members hand each other what both have: no durable write for that
+                self._book.put(ours)
+                self._changed()
             return ours
 
     def _compare(self, theirs: Checkpoint, head: Header) -> None:
