@@ -120,10 +120,6 @@ def test_tricare_sends_a_match_inside_one_claim_to_a_person() -> None:
     assert decide(claim(line(), line(2)), PLAN, RATES, facts(duplicates=hits)).status == "paid"
 
 
-def test_another_payers_decision_must_come_first() -> None:
-    assert reasons(decide(claim(), PLAN, RATES, facts(other_cover=True))) == [(1, "OA-22", 15000)]
-
-
 def test_providers_not_admitted_or_outside() -> None:
     assert reasons(decide(claim(), PLAN, RATES, facts(provider="not-admitted"))) == [(1, "CO-B7", 15000)]
     outside = decide(claim(), PLAN, None, facts(provider="outside", family=False))

@@ -5,7 +5,7 @@ from collections.abc import Iterator
 import msgspec
 import pytest
 
-from salus.agreements.claims.members import After
+from salus.agreements.claims.members import OtherCover
 from salus.agreements.claims.plan import Benefit, Plan
 from salus.agreements.claims.rates import Rate, Rates
 from salus.contracts.claims import port
@@ -115,9 +115,11 @@ def test_medicare_pays_thirty_dollars_after_the_first_payer(together: Together) 
 
 
 def on_file(member: str = "meridian") -> DecideClaims:
-    after = After(payer="MERID1", name="MERIDIAN", member=member, number=MBI, filing="MB")
+    after = OtherCover(
+        payer="MERID1", name="MERIDIAN", member=member, number=MBI, filing="MB", medicare="age", since="20240101"
+    )
     members = msgspec.json.decode(FIRST.members, type=type(MEMBERS))
-    some = tuple(msgspec.structs.replace(one, after=after) for one in members.members)
+    some = tuple(msgspec.structs.replace(one, employees=20, others=(after,)) for one in members.members)
     return msgspec.structs.replace(FIRST, members=JSON(msgspec.structs.replace(members, members=some)))
 
 

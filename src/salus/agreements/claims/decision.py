@@ -9,6 +9,9 @@ from salus.interop.x12.claim import Claim
 
 RULES_VERSION = "claims/1"
 Scope = Literal["member", "family"]
+Status = Literal["active", "retired", "continued"]
+Custody = Literal["", "decree", "custodial", "custodial-spouse", "other", "other-spouse"]
+Medicare = Literal["", "age", "disability", "kidney"]
 
 
 class Cell(msgspec.Struct, frozen=True, order=True, gc=False):
@@ -82,6 +85,29 @@ class Ruling(msgspec.Struct, frozen=True, gc=False):
     """Why, in the person's words."""
 
 
+class Cover(msgspec.Struct, frozen=True, kw_only=True, gc=False):
+    """One of a person's covers: the least that says which payer comes first."""
+
+    payer: str
+    """Its identifier in claims."""
+    relationship: str
+    """Of the person to the holder: 18 self, 01 spouse, 19 child, G8 other."""
+    birthday: str = ""
+    """The holder's, month and day (MMDD): for a child."""
+    status: Status = "active"
+    """The holder's: working, retired or laid off, or on cover continued by law."""
+    since: str = ""
+    """Day on which the person's cover began."""
+    holder_since: str = ""
+    """Day on which the holder's cover began."""
+    custody: Custody = ""
+    """Of a child whose parents are apart: who the holder is; empty where they are not, or share it."""
+    medicare: Medicare = ""
+    """What entitles the person, where the payer is Medicare."""
+    employees: int = 0
+    """Size of the employer; 0: not known."""
+
+
 class Facts(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     """The least that a claim needs beside plan and rates. Drawn by `history.draw`, never by `decide`."""
 
@@ -98,8 +124,8 @@ class Facts(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     used: tuple[Used, ...] = ()
     duplicates: tuple[Duplicate, ...] = ()
     approvals: tuple[Approval, ...] = ()
-    other_cover: bool = False
-    """Whether another payer is on file that comes first."""
+    covers: tuple[Cover, ...] = ()
+    """This payer's cover and the others on file for the day of service; empty where there is no other."""
     original: "Decision | None" = None
     """The decision that a replacement or void refers to."""
     clean: bool = True

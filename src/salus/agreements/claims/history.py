@@ -10,7 +10,7 @@ import msgspec
 from salus.agreements.claims.decide import net_moves, net_units
 from salus.agreements.claims.decision import Approval, Balance, Cell, Decision, Facts, Used
 from salus.agreements.claims.duplicates import find
-from salus.agreements.claims.members import Member, Members, person_of
+from salus.agreements.claims.members import Holders, Member, Members, person_of
 from salus.agreements.claims.plan import Plan
 from salus.agreements.claims.rates import Rates
 from salus.interop.x12.claim import Claim
@@ -37,6 +37,7 @@ class History:
     def __init__(self, members: Members, granted: tuple[Granted, ...] = ()) -> None:
         self._members: dict[str, list[Member]] = {}
         self._families: dict[str, int] = {}
+        self._holders = Holders(members)
         for member in members.members:
             self._members.setdefault(member.person, []).append(member)
             self._families[member.subscriber] = self._families.get(member.subscriber, 0) + 1
@@ -127,7 +128,7 @@ class History:
             used=tuple(Used(name, units) for name, units in sorted(used.items())),
             duplicates=find(plan.duplicates, claim, others.items()),
             approvals=tuple(approvals[number] for number in sorted(approvals)),
-            other_cover=member.other_cover if member is not None else False,
+            covers=self._holders.covers(member, claim.first) if member is not None else (),
             original=original,
         )
 

@@ -19,6 +19,7 @@ BasisPoints = Annotated[int, msgspec.Meta(ge=0, le=100_000, description="hundred
 Day = Annotated[str, msgspec.Meta(pattern=r"^[12]\d{7}$", description="CCYYMMDD")]
 Name = Annotated[str, msgspec.Meta(min_length=1, max_length=64)]
 Share = Literal["copay", "deductible", "coinsurance"]
+CoverRule = Literal["medicare", "dependent", "child", "active", "continuation", "longer"]
 
 
 class DocumentRefused(SalusError):
@@ -231,6 +232,8 @@ class Plan(Document, frozen=True, kw_only=True):
     filing: Filing
     duplicates: Literal["medicare-professional", "medicare-institutional", "tricare"] = "medicare-professional"
     coordination: Literal["standard", "non-duplication", "medicare-secondary"] = "standard"
+    cover_order: tuple[CoverRule, ...] = ("medicare", "dependent", "child", "active", "continuation", "longer")
+    """Which payer comes first: the rules, in the order in which they are tried."""
     coding: Coding = Coding()
     cuts: Cuts = Cuts()
     out_of_network: BasisPoints = 10_000

@@ -109,12 +109,13 @@ class Work:
         for line in self.going():
             self.deny(step, line, code, clause, rule, remark=remark)
 
-    def pend(self, step: str, rule: str, line: LineWork | None = None) -> None:
-        """Send the claim to a person, unless one has ruled."""
+    def pend(self, step: str, rule: str, line: LineWork | None = None, *, code: str = DENIED) -> None:
+        """Send the claim to a person, unless one has ruled; a ruling to deny a line is told as `code`."""
         if line is not None and self._ruled(step, line, "allow", rule):
             return
         if line is not None and self._ruled(step, line, "deny", rule):
-            self.deny(step, line, DENIED, "a person's ruling", rule)
+            self.deny(step, line, code, "a person's ruling", rule)
             return
-        self.pends.append(f"{step}: {rule}")
+        if f"{step}: {rule}" not in self.pends:
+            self.pends.append(f"{step}: {rule}")
         self.note(step, line, rule, "")

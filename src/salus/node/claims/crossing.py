@@ -10,9 +10,11 @@ from typing import Final
 
 import msgspec
 
+from salus.agreements.claims.cover_order import order
 from salus.agreements.claims.decision import Decision
-from salus.agreements.claims.members import After, Members, person_of
+from salus.agreements.claims.members import After, Holders, Member, Members, OtherCover, person_of
 from salus.agreements.claims.next_payer import claim_after
+from salus.agreements.claims.plan import Plan
 from salus.contracts.claims import port
 from salus.contracts.membership.port import Role, member
 from salus.core.encoding import Value, decode, encode
@@ -74,29 +76,43 @@ def file_after(node: MemberNode, decision: Decision, after: After) -> bytes:
     return interchange(ends, Stamp(day, "0000", 1), "HC", version, [set_of((made,), "0001", day, "0000")])
 
 
-def handed_on(node: MemberNode, members: Members, cases: Sequence[tuple[bytes, Dossier]]) -> dict[str, bytes]:
+def handed_on(
+    node: MemberNode, plan: Plan, members: Members, cases: Sequence[tuple[bytes, Dossier]]
+) -> dict[str, bytes]:
     """Return what is to be kept, with their 835, of those cases that go on to the payer on file that comes after.
 
     A claim is handed on once, by the first decision that covers it; what is decided anew later is the provider's to
     carry on.
     """
-    after = {one.person: one for one in members.members if one.after is not None}
+    known = {one.person: one for one in members.members if one.others}
+    holders = Holders(members)
     found = {}
-    for case, kept in cases if after else ():
+    for case, kept in cases if known else ():
         if kept.last.decided is None or node.desk.claim_state(PREFIX + case.hex()):
             continue
         decision = read_decision(kept.last.decided)
         claim = decision.claim
-        person = after.get(person_of(claim))
-        if person is None or person.after is None or decision.status != "paid" or claim.others:
+        person = known.get(person_of(claim))
+        if person is None or decision.status != "paid" or claim.others:
             continue
-        if person.since <= claim.first <= person.until:
-            sealed = (node.entropy(16), node.entropy(16), node.entropy(32), file_after(node, decision, person.after))
-            one = Crossing(case, *sealed, person.after.member, kept.other, kept.link)
+        after = _after_us(person, holders, plan, claim.first)
+        if after is not None and person.since <= claim.first <= person.until:
+            sealed = (node.entropy(16), node.entropy(16), node.entropy(32), file_after(node, decision, after))
+            one = Crossing(case, *sealed, after.member, kept.other, kept.link)
             found[PREFIX + case.hex()] = encode(one)
     if found:
         found[UNSENT] = msgspec.msgpack.encode((*_unsent(node), *found))
     return found
+
+
+def _after_us(person: Member, holders: Holders, plan: Plan, day: str) -> OtherCover | None:
+    """Return the cover that comes second on a day, where ours comes first and the second payer is a member."""
+    covers = holders.covers(person, day)
+    payers = order(covers, plan.cover_order).payers if covers else ()
+    if not payers or payers[0] != covers[0].payer:
+        return None
+    second = next(one for one in person.others if one.payer == payers[1] and one.since <= day <= one.until)
+    return second if second.member else None
 
 
 def cross_over(node: MemberNode) -> int:

@@ -139,7 +139,7 @@ class Remitter:
             TRACE: str(trace).encode(),
             OWED: msgspec.msgpack.encode(owed),
             UNFINISHED: _names((*_unfinished(node), f"835/{name}")),
-            **handed_on(node, self._members, cases),
+            **handed_on(node, self._plan, self._members, cases),
         }
         keep(node, [(case, remitted(kept, name)) for case, kept in cases], states)
         return sum(one.paid for one in paid)

@@ -5,7 +5,7 @@ from typing import Final
 import msgspec
 
 from salus.agreements.claims.decision import Decision
-from salus.agreements.claims.members import After, Member, Members, person_of
+from salus.agreements.claims.members import Member, Members, OtherCover, person_of
 from salus.agreements.claims.plan import Benefit
 from salus.agreements.claims.rates import Rate, read_rates
 from salus.contracts.claims import port
@@ -38,6 +38,15 @@ from salus.node.demo.claims_scene import PAYER, TODAY, Scene, fresh, plan_of, wr
 from salus.node.demo.serving import Hosted
 
 MBI: Final = "1EG4TE5MK73"
+MEDICARE: Final = OtherCover(
+    payer="MERID1",
+    name="MERIDIAN",
+    member="meridian",
+    number=MBI,
+    filing="MB",
+    medicare="age",
+    since="20240101",
+)
 
 
 def share(scene: Scene) -> None:
@@ -179,7 +188,8 @@ def _rules(scene: Scene, claim: Claim, payer: str, price: int) -> DecideClaims:
         first=patient.first,
         birth=patient.birth,
         since="20240101",
-        after=None if secondary else After(payer="MERID1", name="MERIDIAN", member="meridian", number=MBI, filing="MB"),
+        employees=0 if secondary else 20,
+        others=() if secondary else (MEDICARE,),
     )
     return DecideClaims(
         plan=msgspec.json.encode(plan),
