@@ -82,7 +82,7 @@ def test_a_row_dated_to_another_height_is_found():
     before = rows[key]
     for height in (dated[key] - 1, 0, dated[key] + 1):
         rows[key] = height.to_bytes(8, "big") + before[8:]
-        with pytest.raises(StoreDamaged, match=f"a row written at height {dated[key]}"):
+        with pytest.raises(StoreDamaged, match=r"a row written at height \d+ is not what was written"):
             replay(house.owner.store, house.kernel)
     house.close()
 
