@@ -24,6 +24,7 @@ from .goods import TRADE, D, lot_of
 from .ledger import DAY, Ledger, key, public
 
 S, R = p.Status, p.Reason
+HOLDINGS = p.HOLDINGS.number
 owner = lru_cache(64)(goods.owner)
 UNDOABLE = {R.DISPENSED, R.SAMPLED, R.EXPORTED}
 NAMES = ("m", "a", "b", "c")
@@ -197,28 +198,37 @@ class Twin:
 
     def agree(self):
         """Hold every unit against the contract's rows, by its own way up."""
-        number = p.HOLDINGS.number
+        rows, groups, home, standing = self.rows, self.groups, self.home, set()
         count = 0
         for unit, chain in self.chains.items():
-            id_ = next(one for one in chain if (number, one) in self.rows)
-            row, steps = self.rows[number, id_], 0
-            while row.parent:
-                row, steps = self.rows[number, row.parent], steps + 1
-                assert steps <= 6, "a container lies in itself"
-            group = self.groups[self.home[unit]]
-            assert id_ == self.home[unit]
-            group = self.stands(group)
-            seen = (row.owner, row.custodian, row.to, row.handed, row.status, row.reason, row.due, row.warm)
-            assert seen == group[1:9], f"unit: contract {seen}, model {group}"
+            id_ = home[unit]
+            # The contract's row of a unit is the nearest of its way up that has one.
+            for one in chain:
+                if (HOLDINGS, one) in rows:
+                    break
+            assert one == id_
+            if id_ not in standing:
+                standing.add(id_)
+                self.both(rows[HOLDINGS, id_], groups[id_])
             count += 1
         assert count == sum(len(self.places[one].units) for one in self.wholes.values()), "units are conserved"
 
+    def both(self, row, group):
+        """Hold how a row stands against how the model's group does."""
+        steps = 0
+        while row.parent:
+            row, steps = self.rows[HOLDINGS, row.parent], steps + 1
+            assert steps <= 6, "a container lies in itself"
+        group = self.stands(group)
+        seen = (row.owner, row.custodian, row.to, row.handed, row.status, row.reason, row.due, row.warm)
+        assert seen == group[1:9], f"unit: contract {seen}, model {group}"
+
     def contents(self):
         """Hold containers' lots against the contract's."""
-        ids = {key for number, key in self.rows if number == p.HOLDINGS.number}
+        ids = {key for number, key in self.rows if number == HOLDINGS}
         assert ids == self.groups.keys()
         for id_, group in self.groups.items():
-            row = self.rows[p.HOLDINGS.number, id_]
+            row = self.rows[HOLDINGS, id_]
             assert {one.lot: one.holdings for one in row.lots} == self.lots_in(id_), "lots of a container"
             assert (row.parent, row.level) == (group.inside, group.level)
             class_ = p.recall_of(Rows(self.rows), id_, row)

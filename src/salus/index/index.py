@@ -5,6 +5,7 @@ Everything here is derived from the vault and may be dropped. Rows of hidden lea
 
 import threading
 from collections.abc import Callable, Collection, Iterable, Sequence
+from functools import cache
 from importlib import resources
 from pathlib import Path
 from typing import Any, Final, Self
@@ -101,8 +102,9 @@ EVERYTHING: Final = Scope("(1 = 1)", ())
 """The scope of the program itself, which nobody is shown: what somebody reads is decided."""
 
 
+@cache
 def shipped_rules() -> Rules:
-    """Return the sensitivity rules that come with the program."""
+    """Return the sensitivity rules that come with the program, read once."""
     return read_rules((resources.files("salus.interop.fhir") / "sensitivity.toml").read_text(encoding="utf-8"))
 
 

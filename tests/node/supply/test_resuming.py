@@ -143,7 +143,7 @@ def test_a_lot_is_made_of_others_once(together):
         moving.repackage(repack, [whole_lot[1]], product_of(GTIN, "OTHER", "270630"), Box("", (), (b"N2",)))
 
 
-@pytest.mark.parametrize("packed", [False, True])
+@pytest.mark.parametrize("packed", [True, pytest.param(False, marks=pytest.mark.soak)])
 def test_goods_are_shipped_once_and_their_record_arrives(together, packed):
     maker, board, whole = (together.nodes[name] for name in ("maker", "board", "whole"))
     lot = f"S{packed:d}"
