@@ -1,5 +1,7 @@
 """A small world of fictional parties: one clinic, one hospital, one payer with a family plan. Codes are HCPCS II."""
 
+from zlib import crc32
+
 import msgspec
 
 from salus.agreements.claims.alone import Settings
@@ -164,7 +166,10 @@ def stay(*lines: Line, identifier: str = "S1", **more: object) -> Claim:
     return msgspec.structs.replace(changed, **more)
 
 
-def file_of(*claims: Claim, stamp: Stamp = STAMP) -> bytes:
+def file_of(*claims: Claim, stamp: Stamp | None = None) -> bytes:
+    """An 837 of these claims; its control number follows from them unless a stamp tells it."""
+    if stamp is None:
+        stamp = msgspec.structs.replace(STAMP, control=1 + crc32(repr(claims).encode()) % 999_999_999)
     version = "005010X222A1" if claims[0].kind == "P" else "005010X223A2"
     return interchange(ENDS, stamp, "HC", version, [set_of(claims, "0001", stamp.day, stamp.time)])
 

@@ -9,12 +9,12 @@ from salus.interop.x12.examine import SetSeen, UnitSeen, examine
 from salus.interop.x12.findings import refused
 from salus.interop.x12.remittance import read_remittance, set_of
 from salus.interop.x12.tokens import tokenize
-from tests.agreements.claims.cases import CLINIC, JOHN, PAYER, claim, file_of, line, stay
+from tests.agreements.claims.cases import CLINIC, JOHN, PAYER, STAMP, claim, file_of, line, stay
 from tests.interop.x12.test_examine import PAID, REMITTANCE
 
 ROE = Party("ROE", CLINIC.identifier, "RICHARD")
 BACK = Stamp("20250311", "0900", 77)
-TWO = file_of(claim(), claim(identifier="A2", patient=JOHN, relationship="19"))
+TWO = file_of(claim(), claim(identifier="A2", patient=JOHN, relationship="19"), stamp=STAMP)
 
 
 def texts(data: bytes | None) -> list[str]:

@@ -14,13 +14,26 @@ from salus.interop.x12.codes import BUILT_IN
 from salus.interop.x12.examine import GroupSeen, InterchangeSeen, SetSeen, UnitSeen, examine
 from salus.interop.x12.findings import REFUSE, Finding
 from salus.interop.x12.tokens import Unreadable
-from tests.agreements.claims.cases import CLINIC, JOHN, MEMBERS, PLAN, RATES, SETTINGS, claim, file_of, line, stay
+from tests.agreements.claims.cases import (
+    CLINIC,
+    JOHN,
+    MEMBERS,
+    PLAN,
+    RATES,
+    SETTINGS,
+    STAMP,
+    claim,
+    file_of,
+    line,
+    stay,
+)
 
 PROFESSIONAL = file_of(
     claim(line(), line(2, "G0403", 7000, modifiers=("59",))),
     claim(line(3 - 2), identifier="A2", patient=JOHN, relationship="19"),
+    stamp=STAMP,
 )
-INSTITUTIONAL = file_of(stay(line(), line(2, "J0696", 9000)))
+INSTITUTIONAL = file_of(stay(line(), line(2, "J0696", 9000)), stamp=STAMP)
 REMITTANCE = adjudicate([PROFESSIONAL], PLAN, [RATES], MEMBERS, SETTINGS).remittance
 PAID = adjudicate(
     [file_of(claim(line(1, "S9129", 9000)), claim(line(1, "S9129", 9000, "20250305"), identifier="A2"))],

@@ -13,6 +13,7 @@ from salus.agreements.claims.eob import write_explanation
 from salus.agreements.claims.history import Granted, History
 from salus.agreements.claims.members import Members
 from salus.agreements.claims.page import page
+from salus.agreements.claims.partner import Partner, judged
 from salus.agreements.claims.plan import Plan, payer_of
 from salus.agreements.claims.rates import Rates
 from salus.agreements.claims.remit import Forwarded, remit
@@ -133,10 +134,12 @@ def adjudicate(
     *,
     granted: tuple[Granted, ...] = (),
     owed: Mapping[str, Forwarded] | None = None,
+    partner: Partner | None = None,
 ) -> Outcome:
     """Take a file of 837s to its answers. Raises Unreadable where no interchange can be read."""
     door = _Door()
-    seen = verdict(door.through(examine(chunks, codes=settings.codes, received=settings.received)))
+    events: Iterable[Event] = examine(chunks, codes=settings.codes, received=settings.received)
+    seen = verdict(door.through(judged(events, partner) if partner is not None else events))
     history = History(members, granted)
     decisions = decide_all(door.claims, plan, rates, history, settings)
     control = settings.stamp.control

@@ -125,17 +125,26 @@ def verdict(events: Iterable[Event]) -> Verdict:
 
 def ta1(seen: InterchangeSeen) -> Segment:
     """Answer one envelope: accepted (000) or rejected with its code."""
-    header = seen.header
-    note = "A" if seen.code == "000" else "R"
+    return _ta1(seen.header, seen.code)
+
+
+def _ta1(header: Segment, code: str) -> Segment:
+    note = "A" if code == "000" else "R"
     control = header.get(13) if header.get(13).isdecimal() else "000000000"
     day = header.get(9) if header.get(9).isdecimal() else "000101"
-    return segment("TA1", control, day, header.get(10), note, seen.code)
+    return segment("TA1", control, day, header.get(10), note, code)
 
 
 def envelope_answer(seen: InterchangeSeen, stamp: Stamp) -> bytes:
     """Write the interchange that carries the TA1 back to its sender."""
     sender, receiver = traders(seen.header)
     return bare(receiver, sender, stamp, [ta1(seen)])
+
+
+def envelope_refusal(header: Segment, code: str, stamp: Stamp) -> bytes:
+    """Write the interchange that refuses another for its envelope alone, by a TA1 note code."""
+    receiver, sender = swap(header)
+    return bare(receiver, sender, stamp, [_ta1(header, code)])
 
 
 def _loop_name(name: str) -> str:

@@ -12,7 +12,7 @@ class Finding(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     """One fault or deviation. `got` may quote the sender's value and goes to the sender only, never to a log."""
 
     level: int
-    """1 syntax, 2 guide, 3 balancing, 4 situation, 5 code sets."""
+    """1 syntax, 2 guide, 3 balancing, 4 situation, 5 code sets; of a partner: 6 line of business, 7 companion guide."""
     rule: str
     """Stable name of the rule."""
     loop: str = ""

@@ -3,13 +3,18 @@
 from pathlib import Path
 from typing import Annotated, Final
 
-from msgspec import Meta
+from msgspec import Meta, json, structs
 
 from salus.agreements.claims.alone import Outcome, Settings, adjudicate
 from salus.agreements.claims.audit import audit
+from salus.agreements.claims.numbers import Came, Numbers, read_numbers
 from salus.agreements.claims.page import dollars
+from salus.agreements.claims.partner import Partner, envelope_code
+from salus.agreements.claims.plan import DocumentRefused
+from salus.interop.x12.answers import envelope_refusal
 from salus.interop.x12.calendar import date_of, is_date
 from salus.interop.x12.envelope import Stamp
+from salus.interop.x12.numbering import DUPLICATE, Numbered, numbered
 from salus.interop.x12.tokens import Unreadable
 from salus.node.claims import documents
 from salus.node.errors import Conflict, Malformed
@@ -31,8 +36,21 @@ class AdjudicateClaims(Message, frozen=True):
     )
     decided: Annotated[str, Meta(description="Day of payment, CCYYMMDD; default today.", examples=["20250315"])] = ""
     control: Annotated[
-        int, Meta(ge=1, le=999_000_000, description="First control number, never used twice.", examples=[1])
+        int,
+        Meta(
+            ge=1, le=999_000_000, description="First control number, never used twice; without --numbers.", examples=[1]
+        ),
     ] = 1
+    partner: Annotated[
+        bytes, Meta(description="The sender's partner document, JSON; default none.", examples=[b"{}"])
+    ] = b""
+    numbers: Annotated[
+        str,
+        Meta(
+            description="File that remembers control numbers between runs; written by the first.",
+            examples=["numbers.json"],
+        ),
+    ] = ""
 
 
 class ClaimsAdjudicated(Message, frozen=True):
@@ -46,6 +64,16 @@ class ClaimsAdjudicated(Message, frozen=True):
     refused: Annotated[int, Meta(description="Claims refused at the door with the 277CA.")]
     cents: Annotated[int, Meta(description="Sum of the remittances, cents.")]
     files: Annotated[tuple[str, ...], Meta(description="Files written, in the folder.")]
+    envelopes: Annotated[
+        tuple[str, ...],
+        Meta(
+            description="TA1 note codes of envelopes refused before anything was read: 025 a control number used twice."
+        ),
+    ]
+    gaps: Annotated[
+        tuple[str, ...], Meta(description="Control numbers that the sender skipped since its last file: ask for these.")
+    ]
+    again: Annotated[bool, Meta(description="Whether the file came before: it gets the answers that it got then.")]
 
 
 class AuditRemittance(Message, frozen=True):
@@ -73,14 +101,18 @@ def _day(node: Node, text: str) -> str:
     return text or date_of(node.now() // DAY_MS)
 
 
-def _write(folder: Path, outcome: Outcome) -> tuple[str, ...]:
-    """Write the answers; every name is a number of ours, none is a patient's or a provider's."""
+def _named(outcome: Outcome) -> list[tuple[str, bytes]]:
+    """Return the answers by name; every name is a number of ours, none is a patient's or a provider's."""
     names = [(f"{place:03d}.ta1", text) for place, text in enumerate(outcome.envelopes, 1)]
     names += [(f"{place:03d}.999", text) for place, text in enumerate(outcome.acknowledgments, 1)]
     names += [(f"{place:03d}.277ca", text) for place, text in enumerate(outcome.claim_acknowledgments, 1)]
     names += [("remittance.835", outcome.remittance)] if outcome.remittance else []
     names += [(f"eob-{control}.json", text) for control, text in outcome.explanations]
     names.append(("page.md", outcome.page.encode()))
+    return names
+
+
+def _write(folder: Path, names: list[tuple[str, bytes]]) -> tuple[str, ...]:
     folder.mkdir(parents=True, exist_ok=True)
     for name, text in names:
         (folder / name).write_bytes(text)
@@ -91,37 +123,127 @@ def _write(folder: Path, outcome: Outcome) -> tuple[str, ...]:
 def adjudicate_claims(node: Node, request: AdjudicateClaims) -> ClaimsAdjudicated:
     """Decide a file of claims by a plan, rates and members, and write 999, 277CA, 835, explanations and a page.
 
-    Nothing is stored at the node. Claims of the file are each other's history: a second copy of a claim is found.
+    Nothing is stored at the node. Claims of the file are each other's history: a second copy of a claim is found. With
+    `numbers`, a file that came before gets the same answers again, and one under a used control number a TA1 alone.
     """
     plan = documents.plan(request.plan)
     rates = documents.rates(request.rates)
     members = documents.members(request.members, plan.payer)
+    partner = documents.partner(request.partner) if request.partner else None
     folder = Path(request.folder)
     if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
         raise Conflict("claims.folder", "the folder for the answers is not empty", todo="name a new one")
     today = _day(node, "")
-    settings = Settings(
-        stamp=Stamp(today, "0000", request.control),
-        received=_day(node, request.received),
-        decided=_day(node, request.decided),
+    memory = _Memory(request, today)
+    received, decided = _day(node, request.received), _day(node, request.decided)
+    settings = memory.settings(
+        Settings(stamp=Stamp(today, "0000", request.control), received=received, decided=decided)
     )
+    refused = memory.refused(partner)
+    if refused:
+        answers = [
+            envelope_refusal(one.header, code, Stamp(today, "0000", settings.stamp.control + place))
+            for place, (one, code) in enumerate(refused)
+        ]
+        files = _write(folder, [(f"{place:03d}.ta1", text) for place, text in enumerate(answers, 1)])
+        memory.keep_numbers(len(files))
+        codes = tuple(code for _, code in refused)
+        return ClaimsAdjudicated(0, 0, 0, 0, 0, 0, 0, files, codes, (), again=False)
     try:
-        outcome = adjudicate(documents.chunks(request.file), plan, rates, members, settings)
+        outcome = adjudicate(documents.chunks(request.file), plan, rates, members, settings, partner=partner)
     except Unreadable as broken:
         raise Malformed("claims.unreadable", broken.rule, expected=broken.expected) from None
-    files = _write(folder, outcome)
+    files = _write(folder, _named(outcome))
+    gaps, again = memory.keep(settings, outcome)
     states = [decision.status for decision in outcome.decisions]
-    answers = [answer for group in outcome.verdict.groups for answer in group.sets]
+    told = [answer for group in outcome.verdict.groups for answer in group.sets]
     return ClaimsAdjudicated(
         decided=len(states),
         paid=states.count("paid"),
         denied=states.count("denied"),
         waiting=states.count("pended"),
         voided=states.count("voided"),
-        refused=sum(not (answer.accepted and claim.accepted) for answer in answers for claim in answer.claims),
+        refused=sum(not (answer.accepted and claim.accepted) for answer in told for claim in answer.claims),
         cents=outcome.paid,
         files=files,
+        envelopes=(),
+        gaps=gaps,
+        again=again,
     )
+
+
+class _Memory:
+    """The numbers of earlier runs, where a file keeps them."""
+
+    def __init__(self, request: AdjudicateClaims, today: str) -> None:
+        self._today = today
+        self._path = Path(request.numbers) if request.numbers else None
+        self._numbers = Numbers()
+        try:
+            wanted = self._path is not None or request.partner
+            self._found = tuple(numbered(documents.chunks(request.file))) if wanted else ()
+            if self._path is not None and self._path.exists():
+                self._numbers = read_numbers(self._path.read_bytes())
+        except Unreadable as broken:
+            raise Malformed("claims.unreadable", broken.rule, expected=broken.expected) from None
+        except DocumentRefused as wrong:
+            raise Malformed("claims.numbers", str(wrong), todo="restore the file that the last run wrote") from None
+
+    def settings(self, given: Settings) -> Settings:
+        """Return what the run is made with: for a file that came before, what it was made with then."""
+        if self._path is None:
+            return given
+        first = self._numbers.first_answer(self._found)
+        if first is None:
+            stamp = Stamp(given.stamp.day, given.stamp.time, self._numbers.control)
+            return structs.replace(given, stamp=stamp, first_number=self._numbers.claim)
+        return structs.replace(
+            given,
+            stamp=Stamp(first.written, given.stamp.time, first.control),
+            received=first.received,
+            decided=first.decided,
+            first_number=first.claim,
+        )
+
+    def refused(self, partner: Partner | None) -> list[tuple[Numbered, str]]:
+        """Return the interchanges that go no further, with the note code of their TA1."""
+        used = self._numbers.reused(self._found) if self._path is not None else ()
+        told = [(one, DUPLICATE) for one in used]
+        if partner is not None:
+            codes = (
+                (one, envelope_code(partner, one.header, one.delimiters)) for one in self._found if one not in used
+            )
+            told += [(one, code) for one, code in codes if code != "000"]
+        return told
+
+    def keep(self, settings: Settings, outcome: Outcome) -> tuple[tuple[str, ...], bool]:
+        """Remember a run; return the numbers that the sender skipped, and whether the file came before."""
+        if self._path is None:
+            return (), False
+        if self._numbers.first_answer(self._found) is not None:
+            return (), True
+        written = len(outcome.envelopes) + len(outcome.acknowledgments) + len(outcome.claim_acknowledgments)
+        came = Came(
+            content="",
+            control=settings.stamp.control,
+            claim=settings.first_number,
+            written=self._today,
+            received=settings.received,
+            decided=settings.decided,
+        )
+        files = written + bool(outcome.remittance)
+        self._save(self._numbers.after(self._found, came, files, len(outcome.decisions)))
+        return self._numbers.gaps(self._found), False
+
+    def keep_numbers(self, files: int) -> None:
+        """Remember that so many control numbers of ours went out."""
+        self._save(structs.replace(self._numbers, control=self._numbers.control + files))
+
+    def _save(self, numbers: Numbers) -> None:
+        if self._path is not None:
+            fresh = self._path.with_name(f"{self._path.name}.new")
+            fresh.write_bytes(json.format(json.encode(numbers)))
+            fresh.replace(self._path)
 
 
 @use_case("claims.audit", who=OPERATOR)

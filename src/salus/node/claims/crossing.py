@@ -25,6 +25,7 @@ from salus.interop.x12.envelope import Stamp, Trader, interchange
 from salus.interop.x12.guides.claim import INSTITUTIONAL, PROFESSIONAL
 from salus.interop.x12.tokens import Segment
 from salus.node.claims import documents
+from salus.node.claims.control import control_for
 from salus.node.claims.dossiers import DAY_MS, Dossier, Round, dossier_of, keep, kept_of
 from salus.node.claims.exchange import UNOPENED, day_at, line_of, parts, read_decision, row_of, submission_commitment
 from salus.node.errors import Conflict, Forbidden, Unavailable
@@ -73,7 +74,9 @@ def file_after(node: MemberNode, decision: Decision, after: After) -> bytes:
     day = date_of(node.ledger_time() // DAY_MS)
     version = PROFESSIONAL.version if made.kind == "P" else INSTITUTIONAL.version
     ends = (Trader("ZZ", node.member[:15].upper()), Trader("ZZ", after.payer[:15]))
-    return interchange(ends, Stamp(day, "0000", 1), "HC", version, [set_of((made,), "0001", day, "0000")])
+    body = set_of((made,), "0001", day, "0000")
+    number = control_for(node, after.payer, *(part.text.encode() for part in body))
+    return interchange(ends, Stamp(day, "0000", number), "HC", version, [body])
 
 
 def handed_on(

@@ -4,6 +4,7 @@ from typing import Final
 
 from salus.agreements.claims.alone import sound_claims
 from salus.agreements.claims.members import Members, members_of, read_members
+from salus.agreements.claims.partner import Partner, read_partner
 from salus.agreements.claims.plan import DocumentRefused, Plan, read_plan
 from salus.agreements.claims.plan_check import PlanFinding, check_plan, check_rates
 from salus.agreements.claims.rates import Rates, read_rates
@@ -51,6 +52,14 @@ def members(text: bytes, payer: str) -> Members:
         return members_of(payer, examine(chunks(text)))
     except (DocumentRefused, Unreadable):
         raise Malformed("claims.members", "the members are neither a members document nor an 834") from None
+
+
+def partner(text: bytes) -> Partner:
+    """Return a partner document. Raises Malformed."""
+    try:
+        return read_partner(text)
+    except DocumentRefused as wrong:
+        raise Malformed("claims.partner", str(wrong), todo="see docs/explain/claims.md") from None
 
 
 def chunks(data: bytes) -> list[bytes]:

@@ -26,11 +26,12 @@ from salus.interop.x12.review import Answered, Review, read_answers, request_set
 from salus.node.claims import documents
 from salus.node.claims.approvals import KeptRequest, request_of, requests
 from salus.node.claims.approving import AskApproval, ask_approval, review_in
+from salus.node.claims.control import control_for
 from salus.node.claims.dossiers import DAY_MS, Dossier, dossier_of, kept_cases
 from salus.node.claims.exchange import read_decision, row_of
 from salus.node.claims.inquiring import CheckClaims, check_claims
 from salus.node.claims.payers import payer_known
-from salus.node.claims.submitting import SubmitClaims, submit_claims
+from salus.node.claims.submitting import SubmitClaims, send_file
 from salus.node.errors import Forbidden
 from salus.node.fhir import narrowing
 from salus.node.fhir.answers import BAD, UNPROCESSABLE, Answer, FhirRefused, Request, tree_of
@@ -63,7 +64,8 @@ def submit(asking: Asking, request: Request) -> Answer:
     day = _today(node)
     claim = _read(lambda: read_claim(tree, others))
     ends = (Trader("ZZ", node.member[:15].upper()), Trader("ZZ", claim.payer.identifier[:15] or member[:15].upper()))
-    file = _read(lambda: file_of_claim(tree, others, ends, Stamp(day, "0000", 1)))
+    number = control_for(node, ends[1].identifier, request.body)
+    file = _read(lambda: file_of_claim(tree, others, ends, Stamp(day, "0000", number)))
     faults = check_claims(node, CheckClaims(file=file, received=day)).faults
     if faults:
         raise FhirRefused(
@@ -74,7 +76,7 @@ def submit(asking: Asking, request: Request) -> Answer:
             expected="; ".join(faults[:SOME]),
             todo="correct the elements that the segments come from",
         )
-    (made,) = submit_claims(node, SubmitClaims(payer=member, file=file)).cases
+    (made,) = send_file(node, SubmitClaims(payer=member, file=file)).cases
     case = bytes.fromhex(made)
     return _answer(_told_claim(node, case, dossier_of(node, case)))
 
@@ -168,7 +170,8 @@ def _ask(node: MemberNode, member: str, tree: Tree, others: Sequence[Tree]) -> b
     day = _today(node)
     ends = (Trader("ZZ", node.member[:15].upper()), Trader("ZZ", review.payer.identifier[:15] or member[:15].upper()))
     body = request_set(review, "0001", (day, "0000"))
-    file = interchange(ends, Stamp(day, "0000", 1), "HI", "005010X217", [body])
+    number = control_for(node, ends[1].identifier, *(part.text.encode() for part in body))
+    file = interchange(ends, Stamp(day, "0000", number), "HI", "005010X217", [body])
     codings = (tree.get("priority") or {}).get("coding") or ()
     urgent = any(isinstance(one, dict) and one.get("code") == URGENT for one in codings)
     ask = AskApproval(payer=member, file=file, urgent=urgent, attachments=tuple(_attachments(tree, others)))

@@ -16,6 +16,7 @@ from salus.interop.x12.calendar import date_of
 from salus.interop.x12.claim import Claim
 from salus.interop.x12.tokens import Unreadable
 from salus.node.claims import documents
+from salus.node.claims.control import numbers_of
 from salus.node.claims.crossing import CROSSED, file_after
 from salus.node.claims.dossiers import DAY_MS, Dossier, Round, Why, dossier_of, keep, kept_cases, open_cases
 from salus.node.claims.exchange import (
@@ -68,6 +69,10 @@ class ClaimsSubmitted(Message, frozen=True):
         Meta(description="Own numbers of claims not sent: the patient paid in full and asked that no payer be told."),
     ]
     due: Annotated[str, Meta(description="By when the payer accepts or refuses, UTC; empty if none is new.")]
+    gaps: Annotated[
+        tuple[str, ...],
+        Meta(description="Control numbers skipped since the last file of the same sender and receiver."),
+    ]
 
 
 class SubmitSecondary(Message, frozen=True):
@@ -95,6 +100,7 @@ class SubmittedFile(Value, frozen=True):
     cases: tuple[bytes, ...]
     refused: int
     withheld: tuple[str, ...]
+    gaps: tuple[str, ...] = ()
 
 
 class DisputeDecision(Message, frozen=True):
@@ -115,14 +121,20 @@ def submit_claims(node: MemberNode, request: SubmitClaims) -> ClaimsSubmitted:
     """Send claims to a payer: journalled and committed before their first byte leaves, in the patients' access logs.
 
     A claim that the own check refuses is not sent, nor one with a service that its patient paid in full and asked to
-    tell no payer of; the others are. A replacement or void reopens the case whose decision it names.
+    tell no payer of; the others are. A replacement or void reopens the case whose decision it names. A file whose control
+    number was used before, with other bytes, is refused.
     """
+    return send_file(node, request, counted=True)
+
+
+def send_file(node: MemberNode, request: SubmitClaims, *, counted: bool = False) -> ClaimsSubmitted:
+    """Send a file's claims; `counted`: its sender numbers its files. Raises Malformed, Forbidden, Conflict, NotFound."""
     send_committed(node)
     node.keys_of(request.payer)
     name = _name_of(request)
     known = node.desk.claim_state(name)
     if not known:
-        _prepare(node, request, name)
+        _prepare(node, request, name, counted=counted)
         known = node.desk.claim_state(name)
     sent = decode(known, SubmittedFile)
     made = [(case, dossier_of(node, case)) for case in sent.cases]
@@ -134,6 +146,7 @@ def submit_claims(node: MemberNode, request: SubmitClaims) -> ClaimsSubmitted:
         refused=sent.refused,
         withheld=sent.withheld,
         due=moment(min(due)) if due else "",
+        gaps=sent.gaps,
     )
 
 
@@ -143,9 +156,10 @@ def _name_of(request: SubmitClaims) -> str:
     return f"submitted/{digest('salus/v1/claims-submitted', *parts).hex()}"
 
 
-def _prepare(node: MemberNode, request: SubmitClaims, name: str) -> None:
+def _prepare(node: MemberNode, request: SubmitClaims, name: str, *, counted: bool) -> None:
     """Fix what a file becomes, durably, before the ledger hears of it. Raises Malformed, Forbidden, Conflict."""
     found, refused = _sound(node, request)
+    numbers, gaps = numbers_of(node, request.file) if counted else ({}, ())
     links = _links(node, request, [claim for claim, _ in found])
     decided = _decided(node, request.payer) if any(claim.frequency in AGAIN for claim, _ in found) else {}
     made: list[tuple[bytes, Dossier]] = []
@@ -162,9 +176,9 @@ def _prepare(node: MemberNode, request: SubmitClaims, name: str) -> None:
         require_told(node, links[0], partial(services_of, found[0][0]), request.payer)
     if len({case for case, _ in made}) < len(made):
         raise Conflict("claims.twice", "two claims of the file replace one decision", todo="send one of them")
-    sent = SubmittedFile(tuple(case for case, _ in made), refused, tuple(kept_back))
+    sent = SubmittedFile(tuple(case for case, _ in made), refused, tuple(kept_back), gaps)
     states = payers_named({claim.payer.identifier: request.payer for claim, _ in found})
-    keep(node, made, {name: encode(sent), **states})
+    keep(node, made, {name: encode(sent), **states, **numbers})
 
 
 @use_case("claims.secondary", who=OPERATOR)
@@ -188,7 +202,7 @@ def submit_secondary(node: MemberNode, request: SubmitSecondary) -> ClaimsSubmit
         filing=request.filing,
     )
     file = file_after(node, decision, after)
-    return submit_claims.run(node, SubmitClaims(payer=request.payer, file=file, link=kept.link.hex()))
+    return send_file(node, SubmitClaims(payer=request.payer, file=file, link=kept.link.hex()))
 
 
 @use_case("claims.dispute", who=OPERATOR)

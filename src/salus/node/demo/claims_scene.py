@@ -3,6 +3,7 @@
 import time
 from dataclasses import dataclass, field
 from typing import Any, Final
+from zlib import crc32
 
 import msgspec
 
@@ -157,4 +158,5 @@ def written(claim: Claim) -> bytes:
     """Return an 837 with one claim of the clinic."""
     body = set_of((claim,), "0001", TODAY, "0900")
     ends = (Trader("ZZ", "CEDAR"), Trader("ZZ", "HARBOR"))
-    return interchange(ends, Stamp(TODAY, "0900", 9), "HC", "005010X222A1", [body])
+    control = 100 + crc32("".join(part.text for part in body).encode()) % 900_000_000
+    return interchange(ends, Stamp(TODAY, "0900", control), "HC", "005010X222A1", [body])
