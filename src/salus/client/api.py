@@ -364,7 +364,13 @@ class AdjudicateClaims(msgspec.Struct, frozen=True, kw_only=True):
     """Day of payment, CCYYMMDD; default today."""
 
     control: int = 1
-    """First control number, never used twice."""
+    """First control number, never used twice; without --numbers."""
+
+    partner: bytes = b''
+    """The sender's partner document, JSON; default none."""
+
+    numbers: str = ''
+    """File that remembers control numbers between runs; written by the first."""
 
 
 class ClaimsAdjudicated(msgspec.Struct, frozen=True, kw_only=True):
@@ -393,6 +399,15 @@ class ClaimsAdjudicated(msgspec.Struct, frozen=True, kw_only=True):
 
     files: tuple[str, ...]
     """Files written, in the folder."""
+
+    envelopes: tuple[str, ...]
+    """TA1 note codes of envelopes refused before anything was read: 025 a control number used twice."""
+
+    gaps: tuple[str, ...]
+    """Control numbers that the sender skipped since its last file: ask for these."""
+
+    again: bool
+    """Whether the file came before: it gets the answers that it got then."""
 
 
 class ListAnswers(msgspec.Struct, frozen=True, kw_only=True):
@@ -978,6 +993,9 @@ class ClaimsSubmitted(msgspec.Struct, frozen=True, kw_only=True):
 
     due: str
     """By when the payer accepts or refuses, UTC; empty if none is new."""
+
+    gaps: tuple[str, ...]
+    """Control numbers skipped since the last file of the same sender and receiver."""
 
 
 class ShareYear(msgspec.Struct, frozen=True, kw_only=True):
