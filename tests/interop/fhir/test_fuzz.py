@@ -41,7 +41,7 @@ def take(raw: bytes) -> None:
             facts(one, spliced.changed, spliced.id)
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=150, deadline=None)
 @given(TYPES, st.dictionaries(NAMES, VALUES, max_size=6))
 def test_any_tree(kind, tree):
     take(json.dumps({"resourceType": kind, "id": "i", **tree}).encode())
@@ -68,7 +68,7 @@ def test_any_damage(data):
 PAIRS = st.lists(st.tuples(st.sampled_from(["a", "b", 'x\\"y', ":", "é", "\\u0061"]), st.sampled_from(["1", '":"', '"\\\\"', '"\\":"', "{}"])), max_size=4)  # fmt: skip
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=150, deadline=None)
 @given(PAIRS)
 def test_duplicates_are_found_as_a_strict_parser_finds_them(pairs):
     body = ",".join(f'"{name}":{value}' for name, value in pairs)

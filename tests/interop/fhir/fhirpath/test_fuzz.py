@@ -77,7 +77,7 @@ EXPRESSIONS = st.recursive(
 )
 
 
-@settings(max_examples=400, deadline=None)
+@settings(max_examples=200, deadline=None)
 @given(EXPRESSIONS, st.dictionaries(KEYS, RECORDS, max_size=6), TYPES)
 def test_a_list_or_a_named_refusal(expression, record, kind):
     environment = fhirpath.Environment(now="2026-01-01T00:00:00Z", limit=20_000)
