@@ -19,6 +19,7 @@ INHERITED = ("Resource.", "DomainResource.", "Element.", "BackboneElement.")
 EVERYWHERE = {"ele-1", "ext-1"}  # what every element owes; the validator checks it while it walks
 PROFILED = ("SimpleQuantity", "MoneyQuantity")  # profiles that the core uses as types
 OPEN = 1_000  # codes; a longer list is no closed vocabulary (BCP 13, BCP 47) and is checked by its shape
+MARKS = {"required": "", "extensible": "~"}
 FHIR_TYPE = "http://hl7.org/fhir/StructureDefinition/structuredefinition-fhir-type"
 KINDS = {"complex-type", "primitive-type", "resource"}
 
@@ -113,9 +114,9 @@ class Table:
         return out
 
     def binding(self, element: dict[str, Any]) -> str:
-        """Name the value set of a required binding whose codes are all in the package."""
+        """Name the value set of a required binding, after ~ of an extensible one, whose codes are all in the package."""
         binding = element.get("binding", {})
-        if binding.get("strength") != "required":
+        if binding.get("strength") not in MARKS:
             return ""
         url: str = binding["valueSet"].split("|")[0]
         name = url.removeprefix("http://hl7.org/fhir/ValueSet/")
@@ -124,7 +125,7 @@ class Table:
             if codes is None or sum(map(len, codes.values())) > OPEN:
                 return ""
             self.codes[name] = codes
-        return name
+        return MARKS[binding["strength"]] + name
 
     def expand(self, url: str) -> dict[str, list[str]] | None:
         """Return a value set's codes by system; None when the package does not hold them all."""

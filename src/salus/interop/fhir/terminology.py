@@ -1,4 +1,4 @@
-"""Terminology at hand: the required value sets of R4, and the value sets and code systems of the operator's packages.
+"""Terminology at hand: the required and extensible value sets of R4, and the value sets and code systems of the operator's packages.
 
 Nothing is guessed: a value set that filters, excludes or draws on a code system that is not here has no expansion.
 """

@@ -103,7 +103,7 @@ def _units(path: Path) -> Iterator[tuple[int, bytes]]:
 def check_files(node: Node, request: CheckFiles) -> FilesChecked:  # noqa: ARG001 -- a use case's shape
     """Check files of FHIR R4 against the official definitions, and against the profiles of packages given.
 
-    Structure, cardinalities, types, references, required codes, invariants; codes by their check digits. Nothing is
+    Structure, cardinalities, types, references, codes of bindings, invariants; codes by their check digits. Nothing is
     kept, and no finding repeats a value.
     """
     validator = Validator(one for path in request.package for one in packaged(Path(path)))

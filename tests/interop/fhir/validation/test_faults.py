@@ -11,6 +11,7 @@ from salus.interop.fhir.validation import Validator, outcome
 DIV = '<div xmlns="http://www.w3.org/1999/xhtml">text</div>'
 LOINC = "http://loinc.org"
 UCUM = "http://unitsofmeasure.org"
+MARITAL = "http://terminology.hl7.org/CodeSystem/v3-MaritalStatus"
 ABSENT = "http://hl7.org/fhir/StructureDefinition/data-absent-reason"
 UNKNOWN = {"url": ABSENT, "valueCode": "unknown"}
 
@@ -233,6 +234,31 @@ def test_a_required_element_may_be_absent_with_a_reason(validator: Validator) ->
 def test_a_unit_that_is_not_known_is_a_warning(validator: Validator) -> None:
     found = validator.check(put(GOOD["Observation"], ("valueQuantity", "code"), "mmHg"))
     assert [(one.severity, one.rule) for one in found] == [("warning", "code-shape")]
+
+
+@pytest.mark.parametrize(
+    ("concept", "rules"),
+    [
+        ({"coding": [{"system": MARITAL, "code": "M"}]}, []),
+        ({"coding": [{"system": "urn:own", "code": "7"}, {"system": MARITAL, "code": "M"}]}, []),
+        ({"coding": [{"system": "urn:own", "code": "7"}]}, ["extensible-binding"]),
+        ({"coding": [{"system": "urn:own", "code": "M"}]}, ["extensible-binding"]),
+        ({"text": "married"}, ["extensible-binding"]),
+        ({"extension": [UNKNOWN]}, []),
+    ],
+)
+def test_a_code_outside_an_extensible_value_set_is_a_warning(
+    validator: Validator, concept: dict[str, Any], rules: list[str]
+) -> None:
+    told = validator.check(put(GOOD["Patient"], ("maritalStatus",), concept))
+    assert [(one.severity, one.rule) for one in told] == [("warning", rule) for rule in rules]
+
+
+def test_a_warning_keeps_no_error_from_being_told(validator: Validator) -> None:
+    tree = {"maritalStatus": {"text": "x"}, **GOOD["Patient"], "gender": "f", "birthDate": "x"}
+    assert [one.severity for one in validator.check(tree, limit=1)] == ["error"]
+    assert [one.rule for one in validator.check(tree, limit=2)] == ["binding", "date"]
+    assert [one.rule for one in validator.check(tree)] == ["extensible-binding", "binding", "date"]
 
 
 def test_no_more_is_told_than_the_limit(validator: Validator) -> None:

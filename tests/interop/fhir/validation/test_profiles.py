@@ -9,6 +9,8 @@ from tests.interop.fhir.validation.test_faults import ABSENT_VALUE, GOOD, LOINC,
 
 URL = "http://example.org/StructureDefinition/"
 CORE = "http://hl7.org/fhir/StructureDefinition/"
+INTERPRETED = "http://terminology.hl7.org/CodeSystem/v3-ObservationInterpretation"
+MARITAL = "http://terminology.hl7.org/CodeSystem/v3-MaritalStatus"
 
 
 def profile(name: str, kind: str, *elements: dict[str, Any]) -> dict[str, Any]:
@@ -72,7 +74,9 @@ READING: dict[str, Any] = {
     "category": [{"text": "mine"}, {"coding": [{"code": "vital-signs"}]}],
     "code": {"coding": [{"system": "urn:own", "code": "bp"}, {"system": LOINC, "code": "85354-9"}]},
     "subject": {"reference": "Patient/p1"},
-    "interpretation": [{"coding": [{"system": "urn:grades", "code": "very-high"}]}],
+    "interpretation": [
+        {"coding": [{"system": "urn:grades", "code": "very-high"}, {"system": INTERPRETED, "code": "HH"}]}
+    ],
     "component": [
         {"code": {"coding": [{"system": LOINC, "code": "8480-6"}]}, "valueQuantity": {"value": 120, "unit": "mmHg"}},
         {"code": {"text": "remark"}, "valueString": "seated"},
@@ -110,6 +114,32 @@ def test_what_meets_the_profile_has_no_findings() -> None:
 )  # fmt: skip
 def test_a_breach_of_the_profile_is_found(path: tuple[Any, ...], value: Any, rule: str, expression: str) -> None:
     assert (rule, expression) in found(put(READING, path, value))
+
+
+def test_an_extensible_binding_warns_and_its_maximum_refuses() -> None:
+    maximum = {"url": CORE + "elementdefinition-maxValueSet", "valueCanonical": URL + "grades"}
+    binding = {
+        "strength": "extensible",
+        "valueSet": "http://hl7.org/fhir/ValueSet/marital-status|4.0.1",
+        "extension": [maximum],
+    }
+    graded = profile("graded", "Patient", {"id": "Patient.maritalStatus", "binding": binding})
+    judge = Validator([graded, GRADES, SYSTEM])
+
+    def rules(*codings: dict[str, str]) -> list[tuple[str, str]]:
+        tree = {"resourceType": "Patient", "maritalStatus": {"coding": list(codings)}}
+        return [(one.severity, one.rule) for one in judge.check(tree, profiles=[URL + "graded"])]
+
+    high, married = {"system": "urn:grades", "code": "high"}, {"system": MARITAL, "code": "M"}
+    assert rules(high, married) == []
+    assert rules(high) == [("warning", "extensible-binding")]  # once, though core and profile say it
+    assert rules(married) == [("error", "binding")]
+    assert [
+        one.severity
+        for one in judge.check(
+            {"resourceType": "Patient", "maritalStatus": {"text": "x"}}, profiles=[URL + "graded"], limit=1
+        )
+    ] == ["error"]
 
 
 def test_a_component_of_another_type_is_found() -> None:

@@ -1,4 +1,4 @@
-"""What FHIR R4 (4.0.1) defines, as a table: structures, constraints, required codes, and extensions' value types.
+"""What FHIR R4 (4.0.1) defines, as a table: structures, constraints, bound codes, and extensions' value types.
 
 The table `r4.json` is made by `tools/make_fhir_definitions.py` from the official package hl7.fhir.r4.core (CC0 1.0).
 """
@@ -12,13 +12,16 @@ from typing import Any, Final, NamedTuple
 PROFILED: Final = {"SimpleQuantity": "Quantity", "MoneyQuantity": "Quantity"}
 """Profiles that the core uses as types, and the type that they are profiles of."""
 
+EXTENSIBLE: Final = "~"
+"""In the table, before the name of an extensible binding's value set."""
+
 
 class Element(NamedTuple):
     """One element of a structure.
 
     types: codes of its types; a nested element's type is its own path. targets: the types a reference may mean, empty
     for any. max: None without bound. codes: name of the value set of a required binding whose codes are all known, else "".
-    constraints: keys into `Definitions.constraints`.
+    constraints: keys into `Definitions.constraints`. advised: as codes, of an extensible binding.
     """
 
     name: str
@@ -28,6 +31,7 @@ class Element(NamedTuple):
     targets: tuple[str, ...]
     codes: str
     constraints: tuple[str, ...]
+    advised: str = ""
 
 
 class Structure(NamedTuple):
@@ -96,9 +100,9 @@ def _element(  # noqa: PLR0917  # the table's columns
         found.append(code)
         if code == "Reference" and among:
             targets += among.split(",")
-    return Element(
-        name, low, None if high == "*" else int(high), tuple(found), tuple(targets), codes, tuple(constraints)
-    )
+    most = None if high == "*" else int(high)
+    closed, advised = ("", codes[1:]) if codes[:1] == EXTENSIBLE else (codes, "")
+    return Element(name, low, most, tuple(found), tuple(targets), closed, tuple(constraints), advised)
 
 
 @cache

@@ -45,7 +45,8 @@ class Validator:
     ) -> list[Finding]:
         """Return what is wrong with a decoded resource (see `gate.decode`), at most `limit` findings, in its order.
 
-        Profiles are only looked at when the structure holds. Raises ProfileUnusable for one without snapshot.
+        Profiles are only looked at when the structure holds. A warning never keeps an error from being told.
+        Raises ProfileUnusable for one without snapshot.
         """
         walk = Walk(self._shapes, now, limit)
         walk.resource(tree, None, None)
@@ -56,10 +57,19 @@ class Validator:
             asked = list(profiles) if inner is tree else []
             for url in dict.fromkeys([*asked, *_claimed(inner, self.profiles)]):
                 environment = Environment(resource=inner, root_resource=inner, now=now, resolve=_within(tree))
-                conforming = Conforming(self._shapes, self.profiles, environment, limit=limit - len(found))
+                conforming = Conforming(self._shapes, self.profiles, environment, limit=limit)
                 conforming.resource(inner, url, at)
-                found += conforming.findings
+                found += [one for one in conforming.findings if one not in found]
+        return _most_severe(found, limit)
+
+
+def _most_severe(found: list[Finding], limit: int) -> list[Finding]:
+    """Keep at most `limit` findings in their order, errors rather than warnings."""
+    spare = len(found) - limit
+    if spare <= 0:
         return found
+    warnings = [at for at, one in enumerate(found) if one.severity != "error"][-spare:]
+    return [one for at, one in enumerate(found) if at not in warnings][:limit]
 
 
 def _claimed(tree: dict[str, Any], profiles: Profiles) -> list[str]:

@@ -8,9 +8,9 @@ from salus.interop.fhir.fhirpath import Environment, LimitExceeded, Node
 from salus.interop.fhir.refusal import kind_of
 from salus.interop.fhir.survey import REFERENCE
 from salus.interop.fhir.validation.findings import Path
-from salus.interop.fhir.validation.judging import Judging
+from salus.interop.fhir.validation.judging import Judging, within
 from salus.interop.fhir.validation.profiles import CORE, Kind, Part, Profiles
-from salus.interop.fhir.validation.shapes import Shape, Shapes
+from salus.interop.fhir.validation.shapes import CODED, Shape, Shapes
 
 DEEPEST: Final = 32
 """Profiles within profiles: more is a cycle."""
@@ -58,6 +58,8 @@ class Conforming(Judging):
             self.found("value", "pattern", item.at, "expected the profile's pattern")
         if part.codes and not self._coded(part.codes, item):
             self.found("code-invalid", "binding", item.at, f"expected a code of the value set {part.codes}")
+        elif part.advised and item.kind in CODED and item.value.__class__ is dict:
+            self.advised(part.advised, self.profiles.codes[part.advised], item.value, item.at)
         kinds = [one for one in part.kinds if one.code == item.kind or one.code in {"Resource", "DomainResource"}]
         self._typed(kinds, item)
         if part.rules:
@@ -242,13 +244,7 @@ class Conforming(Judging):
             return any(item.value in known for known in codes.values())
         if item.value.__class__ is not dict:
             return True
-        among = item.value.get("coding") if item.kind == "CodeableConcept" else [item.value]
-        pairs = (
-            [(one.get("system"), one.get("code")) for one in among or () if one.__class__ is dict]
-            if among.__class__ is list
-            else []
-        )
-        return any(isinstance(system, str) and code in codes.get(system, ()) for system, code in pairs)
+        return within(codes, item.value.get("coding") if item.kind == "CodeableConcept" else [item.value])
 
 
 def _named(value: Any) -> str | None:

@@ -1,6 +1,6 @@
 """What both walks do: note findings up to a limit, and hold invariants against one element."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Mapping, Sequence
 from typing import Any
 
 from salus.interop.fhir.fhirpath import Environment, EvaluationFailed, Focus, LimitExceeded, Node
@@ -9,17 +9,31 @@ from salus.interop.fhir.validation.shapes import Rule, Shapes
 
 
 class Judging:
-    """Findings of one resource; stops collecting at `limit`."""
+    """Findings of one resource; stops collecting at `limit`, where an error still takes the place of a warning."""
 
     def __init__(self, shapes: Shapes, limit: int) -> None:
         self.shapes = shapes
         self.limit = limit
         self.findings: list[Finding] = []
+        self._warnings = 0
 
     def found(self, code: str, rule: str, path: Path | None, text: str, severity: str = "error") -> None:
         """Note a finding."""
-        if len(self.findings) < self.limit:
-            self.findings.append(Finding(severity, code, rule, spell(path), text))
+        if len(self.findings) >= self.limit:
+            if severity != "error" or not self._warnings:
+                return
+            last = max(at for at, one in enumerate(self.findings) if one.severity != "error")
+            del self.findings[last]
+            self._warnings -= 1
+        self._warnings += severity != "error"
+        self.findings.append(Finding(severity, code, rule, spell(path), text))
+
+    def advised(self, name: str, codes: Mapping[str, Collection[str]], item: dict[str, Any], at: Path) -> None:
+        """Warn of a concept outside an extensible value set (R4 4.1.5): whether the set covers it, people must say."""
+        among = item.get("coding") if "coding" in item else [item]
+        if not within(codes, among) and not item.keys() <= {"id", "extension"}:
+            text = f"expected a code of the value set {name}, unless none of its concepts applies"
+            self.found("code-invalid", "extensible-binding", at, text, "warning")
 
     def invariants(self, rules: Sequence[Rule], node: Node, at: Path, environment: Environment) -> None:
         """Hold invariants against an element. An empty result is no breach: R4's own bdl-8 relies on it."""
@@ -36,6 +50,15 @@ class Judging:
                 continue
             if held and _false(held[0]):
                 self.found("invariant", rule.key, at, rule.rule, rule.severity)
+
+
+def within(codes: Mapping[str, Collection[str]], among: Any) -> bool:
+    """Tell whether one of some Codings is of a value set, given as codes by system."""
+    for one in among if among.__class__ is list else ():
+        system, code = (one.get("system"), one.get("code")) if one.__class__ is dict else (None, None)
+        if isinstance(system, str) and isinstance(code, str) and code in codes.get(system, ()):
+            return True
+    return False
 
 
 def _false(item: Any) -> bool:

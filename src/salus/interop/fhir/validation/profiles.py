@@ -1,7 +1,8 @@
 """Profiles: StructureDefinitions that constrain R4, from any FHIR package, read into trees of element rules.
 
-Read are snapshots: cardinality, types, reference targets, fixed and pattern values, required bindings whose codes the
-packages hold, invariants, slicing by value, pattern, exists, type and profile. A profile without snapshot is refused.
+Read are snapshots: cardinality, types, reference targets, fixed and pattern values, invariants, slicing by value,
+pattern, exists, type and profile, and bindings whose codes the packages hold: required ones, extensible ones and their
+maximum. A profile without snapshot is refused.
 """
 
 from collections.abc import Iterable
@@ -13,6 +14,7 @@ from salus.interop.fhir.validation.shapes import Rule
 
 CORE: Final = "http://hl7.org/fhir/StructureDefinition/"
 CODES: Final = "http://hl7.org/fhir/ValueSet/"
+MAXIMUM: Final = CORE + "elementdefinition-maxValueSet"
 
 
 class ProfileUnusable(SalusError):
@@ -39,6 +41,7 @@ class Part:
     """One element of a profile, or one slice of it; `name` is that of the element, [x] included."""
 
     __slots__ = (
+        "advised",
         "closed",
         "codes",
         "discriminators",
@@ -63,6 +66,7 @@ class Part:
         self.fixed = next((value for key, value in told.items() if key.startswith("fixed")), None)
         self.pattern = next((value for key, value in told.items() if key.startswith("pattern")), None)
         self.codes = ""
+        self.advised = ""
         self.rules: tuple[Rule, ...] = ()
         slicing = told.get("slicing", {})
         self.discriminators = tuple((one["type"], one["path"]) for one in slicing.get("discriminator", ()))
@@ -146,7 +150,7 @@ class Profiles:
         root.rules = self._rules(elements[0])
         for told in elements[1:]:
             part = Part(told)
-            part.codes = self._codes_of(told)
+            part.codes, part.advised = self._bound(told.get("binding", {}))
             part.rules = self._rules(told)
             holder = root
             steps = told["id"].split(".")[1:]
@@ -159,9 +163,15 @@ class Profiles:
                 _inside(holder.parts.setdefault(name, Part({"id": told["id"], "path": told["path"]})), sliced, part)
         return root
 
-    def _codes_of(self, told: dict[str, Any]) -> str:
-        binding = told.get("binding", {})
-        url = bare(binding.get("valueSet", "")) if binding.get("strength") == "required" else ""
+    def _bound(self, binding: dict[str, Any]) -> tuple[str, str]:
+        """Name the value sets that a binding demands and that it advises, "" for none at hand."""
+        url, strength = binding.get("valueSet", ""), binding.get("strength")
+        most = [one.get("valueCanonical", "") for one in binding.get("extension", ()) if one["url"] == MAXIMUM]
+        demanded = url if strength == "required" else next(iter(most), "")
+        return self._codes_of(demanded), self._codes_of(url if strength == "extensible" else "")
+
+    def _codes_of(self, url: str) -> str:
+        url = bare(url)
         known = self._definitions.codes
         if url and url.removeprefix(CODES) not in known and url not in known:
             codes = self._expand(url, 0)

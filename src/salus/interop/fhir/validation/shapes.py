@@ -12,6 +12,9 @@ WALKED: Final = frozenset({
     "dom-2", "dom-3", "dom-6", "ref-1", "txt-2",
 })  # fmt: skip
 
+CODED: Final = frozenset({"CodeableConcept", "Coding"})
+"""Types whose value may stand outside an extensible value set; a `code` has no room for another system."""
+
 
 class Rule:
     """One invariant, compiled when it is first needed. `expression` is None where it does not compile."""
@@ -39,7 +42,20 @@ class Rule:
 class Slot:
     """One JSON name of a type. `label` is its FHIRPath step, `shape` that of a complex type, None for a primitive."""
 
-    __slots__ = ("check", "codes", "element", "kind", "label", "many", "name", "rules", "shape", "targets", "type")
+    __slots__ = (
+        "advised",
+        "check",
+        "codes",
+        "element",
+        "kind",
+        "label",
+        "many",
+        "name",
+        "rules",
+        "shape",
+        "targets",
+        "type",
+    )  # fmt: skip
 
     def __init__(self, name: str, label: str, element: Element, type_name: str) -> None:
         self.name = name
@@ -52,6 +68,7 @@ class Slot:
         self.shape: Shape | None = None
         self.targets = frozenset(element.targets)
         self.codes: dict[str, frozenset[str]] | None = None
+        self.advised: dict[str, frozenset[str]] | None = None
         self.rules: tuple[Rule, ...] = ()
 
 
@@ -115,6 +132,8 @@ class Shapes:
             slot.type = self._type(kind)
             slot.rules = self._compiled(element.constraints)
             slot.codes = self.definitions.codes.get(element.codes)
+            if kind in CODED:
+                slot.advised = self.definitions.codes.get(element.advised)
             if slot.check is None and kind != "Resource":
                 slot.shape = self.shape(kind)
             owner.slots[name] = slot

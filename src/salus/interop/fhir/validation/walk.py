@@ -7,7 +7,7 @@ from salus.interop.fhir.refusal import kind_of
 from salus.interop.fhir.survey import REFERENCE, known_name
 from salus.interop.fhir.validation.codes import IDENTIFIERS, SHAPES
 from salus.interop.fhir.validation.findings import Path
-from salus.interop.fhir.validation.judging import Judging
+from salus.interop.fhir.validation.judging import Judging, within
 from salus.interop.fhir.validation.shapes import Shape, Shapes, Slot
 
 _EXTENSION: Final = "http://hl7.org/fhir/StructureDefinition/"
@@ -149,6 +149,8 @@ class Walk(Judging):
             self.object(slot.shape, item, at, scope)
             if slot.codes is not None:
                 self._coded(slot, item, at)
+            elif slot.advised is not None:
+                self.advised(slot.element.advised, slot.advised, item, at)
             if slot.kind == "Reference":
                 self._reference(slot, item, at, scope)
         if slot.rules:
@@ -174,13 +176,9 @@ class Walk(Judging):
 
     def _coded(self, slot: Slot, item: dict[str, Any], at: Path) -> None:
         """Check the required binding of a Coding, CodeableConcept or Quantity."""
-        codes = slot.codes or {}
         among = item.get("coding") if slot.kind == "CodeableConcept" else [item]
-        for one in among if among.__class__ is list else ():
-            system = one.get("system") if one.__class__ is dict else None
-            if isinstance(system, str) and one.get("code") in codes.get(system, ()):
-                return
-        self.found("code-invalid", "binding", at, f"expected a code of the value set {slot.element.codes}")
+        if not within(slot.codes or {}, among):
+            self.found("code-invalid", "binding", at, f"expected a code of the value set {slot.element.codes}")
 
     def _reference(self, slot: Slot, item: dict[str, Any], at: Path, scope: Scope) -> None:
         """Check the form of a reference, that what it names within exists, and that it may mean that type."""
