@@ -7,6 +7,7 @@ of hidden sizes, and the big stick (Soares and Wu 1983), each without replacemen
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Final
 
 from salus.agreements.trustees import message
@@ -131,11 +132,17 @@ def _block(scheme: Blocks, stratum: bytes, place: int) -> tuple[int, int]:
     """Return (first place, size) of the block that holds a place."""
     start = count = 0
     while True:
-        chosen = digest("salus/v1/trial-block", scheme.size_key, stratum, count.to_bytes(8, "big"))
-        size = scheme.sizes[int.from_bytes(chosen, "big") % len(scheme.sizes)]
+        size = _size(scheme.sizes, scheme.size_key, stratum, count)
         if place < start + size:
             return start, size
         start, count = start + size, count + 1
+
+
+@lru_cache(maxsize=4096)
+def _size(sizes: tuple[int, ...], key: bytes, stratum: bytes, count: int) -> int:
+    """Return the size of a stratum's block; each draw of the stratum asks for all before its own."""
+    chosen = digest("salus/v1/trial-block", key, stratum, count.to_bytes(8, "big"))
+    return sizes[int.from_bytes(chosen, "big") % len(sizes)]
 
 
 def replay(
