@@ -565,6 +565,15 @@ def test_an_amendment_that_is_not_substantial_needs_the_ethics_board_alone(ledge
     assert {step for _, step in VERSION} == {"propose", "ethics", "ethics-alone", "authority", "supersede"}
 
 
+def test_consents_are_renewed_by_versions_that_were_approved_alone(ledger):
+    """Else a sponsor that proposes and never asks for approval would put the deadline off."""
+    play(ledger, *scene.OPEN)
+    never = (ProposeVersion(ID, scene.definition(TWO, looks=()), False, 365), SPONSOR, "")
+    third = (ProposeVersion(ID, scene.definition(NEXT, looks=()), False, 9), SPONSOR, "")
+    play(ledger, never, third, (Approve(ID, 3, NEXT), ETHICS, ""), (Adopt(ID, 3), NORTH, ""))
+    assert site(ledger.state, ID, NORTH).reconsent_by == ledger.time + 9 * DAY
+
+
 def test_a_dropped_outcome_may_come_back(ledger):
     play(ledger, *scene.OPEN, *scene.SECOND_VERSION)
     third = (ProposeVersion(ID, scene.definition(NEXT, looks=()), False, 0), SPONSOR, "")

@@ -354,7 +354,7 @@ def adopt(ctx: Context, message: Adopt) -> bytes:
     if message.number != study.version or message.number == site.version:
         raise Rejected(TrialsReason.NOT_NEWEST, number=study.version)
     between = [row_of(ctx, VERSIONS, numbered_key(message.study, each)) for each in _after(site, message.number)]
-    days = max((row.reconsent_days for row in between), default=0)
+    days = max((row.reconsent_days for row in between if row.approved), default=0)
 
     by = ctx.time + days * DAY if days else site.reconsent_by
     changes = {"status": status, "version": message.number, "adopted": ctx.time, "reconsent_by": by}
