@@ -22,7 +22,7 @@ from salus.node import (
     trials,
     worklist,
 )
-from salus.node.claims import objecting
+from salus.node.claims import counting, objecting
 from salus.node.fhir import checking
 from salus.node.network import (
     certifying,
@@ -95,6 +95,7 @@ WALLET_DOMAINS: Final[tuple[ModuleType, ...]] = (
     reading,
     studying,
     trialling,
+    counting,
     objecting,
     wishing,
     healthlink,

@@ -12,16 +12,18 @@ from salus.contracts.membership.port import Role
 from salus.core.encoding import decode, encode
 from salus.interop.x12.claim import Claim
 from salus.node.claims import decide_claims, dossiers, keeper, list_cases, open_year, share_year, submit_claims
+from salus.node.claims.counting import AskAccumulators, asked, held, list_accumulators
 from salus.node.claims.deciding import DecideClaims, Inbox
 from salus.node.claims.exchange import read_decision
 from salus.node.claims.keeper import OpenYear, ShareYear
 from salus.node.claims.keeper_lines import disclosing, require_lines, subjects_of
 from salus.node.claims.listing import ListCases
 from salus.node.claims.submitting import SubmitClaims
+from salus.node.demo.serving import Hosted
 from salus.node.errors import Forbidden, Malformed
 from salus.node.together import Clock, Founder, Together, found_together
 from salus.vault.journal import Side
-from tests.agreements.claims.cases import MEMBERS, PAYER, PLAN, RATES, claim, file_of, line
+from tests.agreements.claims.cases import JOHN, MEMBERS, PAYER, PLAN, RATES, claim, file_of, line
 
 JSON = msgspec.json.encode
 REMEDY = msgspec.structs.replace(PAYER, identifier="REMEDY1", name="REMEDY PHARMACY PLAN")
@@ -222,3 +224,50 @@ def test_what_names_a_patient_is_taken_only_with_its_line(together: Together) ->
 
 def test_a_family_is_owed_a_line_where_no_person_of_it_is_named() -> None:
     assert subjects_of(["M1", "M1|19800101|JANE", "M2", "M2"]) == ["M1|19800101|JANE", "M2"]
+
+
+def joined(together: Together, person: str) -> Hosted:
+    hosted = Hosted(together)
+    for member, code in CODES.items():
+        vault = together.nodes[member].vault
+        hosted.holder.join(member, vault.invite(vault.open_link(f"urn:payer:{code}", person)))
+    return hosted
+
+
+def test_a_patient_sees_the_own_positions_proven_and_only_the_subscriber_the_familys(together: Together) -> None:
+    send(together, "harbor", claim(line(1, "G0404", 45000, units=2000)))
+    child = claim(line(1, "G0402", 15000), identifier="J1", patient=JOHN, relationship="19")
+    send(together, "harbor", child)
+    assert run(together, "harbor") == (2, 0)
+    send(together, "remedy", claim(line(1, "G0404", 30000, "20250303"), identifier="C1"))
+    assert run(together, "remedy") == (1, 0)
+    own = joined(together, DEDUCTIBLE.holder)
+    told = list_accumulators(own, AskAccumulators())
+    assert told.silent == ()
+    mine = {(one.what, one.whose, one.told_by): (one.taken, one.most, one.number) for one in told.positions}
+    assert mine["deductible", "member", "harbor"] == (kept(together)[DEDUCTIBLE], 50000, 2)
+    assert mine["deductible", "member", "remedy"] == (kept(together)[DEDUCTIBLE], 0, 2)
+    family = next(
+        cents for name, cents in kept(together).items() if name.scope == "family" and name.bucket == "deductible"
+    )
+    assert mine["deductible", "family", "harbor"] == (family, 80000, 3)
+    assert {one.keeper for one in told.positions} == {"harbor"}
+
+    johns = list_accumulators(joined(together, "M1|20100505|JOHN"), AskAccumulators()).positions
+    assert {(one.whose, one.told_by) for one in johns} == {("member", "harbor"), ("member", "remedy")}
+    assert all(one.taken < mine["deductible", "member", "harbor"][0] for one in johns if one.what == "deductible")
+
+    (year,) = asked(own.holder, "remedy")
+    (first, *others) = year.told.cells.cells
+    replace = msgspec.structs.replace
+    dearer = replace(first, statement=replace(first.statement, cents=first.statement.cents + 1))
+    key = together.nodes["harbor"].signing_key
+    signed = replace(dearer, statement=replace(dearer.statement, signature=key.sign(dearer.statement.signed())))
+    for cell in (dearer, signed, replace(first, salt=bytes(32)), replace(first, siblings=())):
+        cells = replace(year.told.cells, cells=(cell, *others))
+        with pytest.raises(Forbidden, match=r"wallet\.accumulators"):
+            held(own.holder, "remedy", replace(year, told=replace(year.told, cells=cells)))
+    with pytest.raises(Forbidden, match=r"wallet\.accumulators"):
+        held(own.holder, "remedy", replace(year, told=replace(year.told, keeper="remedy")))
+    with pytest.raises(Forbidden, match=r"wallet\.row"):
+        held(own.holder, "remedy", replace(year, row=year.row[:-1] + bytes([year.row[-1] ^ 1])))

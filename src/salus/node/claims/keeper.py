@@ -93,6 +93,16 @@ class CellsTold(Value, frozen=True):
     """The keeper's lines that disclose what is told."""
 
 
+class YearTold(Value, frozen=True):
+    """The cells of some holders in one plan year."""
+
+    year: bytes
+    keeper: str
+    cells: CellsTold
+    limits: tuple[tuple[str, str, str, int], ...]
+    """Bucket, scope, tier and maximum, cents; only the keeper tells them."""
+
+
 class AskTakes(Value, frozen=True):
     """Takes, in the order of the decisions."""
 
@@ -243,6 +253,10 @@ class _Remote:
 
     def cells(self, holders: Sequence[str]) -> list[tuple[CellName, int]]:
         """Return what each cell of the holders has taken; refuse what is not signed, not proven, or a fork."""
+        return [(one.name, one.statement.cents) for one in self.told(holders).cells]
+
+    def told(self, holders: Sequence[str]) -> CellsTold:
+        """Return the holders' cells as the keeper signed them; refuse what is not signed, not proven, or a fork."""
         node = self._node
         told = self._ask(CELLS, AskCells(self._year.year, tuple(holders)), holders, CellsTold)
         node.wait_for(told.height)
@@ -265,7 +279,7 @@ class _Remote:
                 raise Forbidden("claims.cells", "a cell does not stand under the ledger's root", got=self._year.keeper)
             kept.append((name, encode(said)))
         node.desk.keep_claims([], kept)
-        return [(one.name, one.statement.cents) for one in told.cells]
+        return told
 
     def take(self, takes: Sequence[Take]) -> list[Verdict]:
         """Have takes carried out."""
@@ -336,17 +350,34 @@ def _settle(node: MemberNode, year: KeptYear, payer: str, ids: Sequence[bytes]) 
     return known
 
 
-def _answer_cells(node: MemberNode, sender: str, body: bytes) -> CellsTold:
-    asked = _read(body, AskCells)
-    if len(asked.holders) > MAX_HOLDERS:
-        raise Malformed("claims.holders", "too many at once", expected=f"at most {MAX_HOLDERS}")
-    year = _year_of(node, asked.year, sender)
-    require_lines(node, sender, asked, asked.lines, asked.holders)
+def told_here(node: MemberNode, payer: str, holders: Sequence[str]) -> list[tuple[str, YearTold]]:
+    """Return, by plan, the cells of a payer's holders in every year that this member keeps or shares.
+
+    Raises Unavailable where a keeper does not answer, Forbidden where it answers wrongly.
+    """
+    found = []
+    for name, body in node.desk.claim_states(f"keep/{payer}/"):
+        year = decode(body, KeptYear)
+        cells = _cells_of(node, year, holders)
+        found.append((_plan_in(name), YearTold(year.year, node.member, cells, year.limits)))
+    for name, body in node.desk.claim_states(f"share/{payer}/"):
+        shared = decode(body, SharedYear)
+        cells = _Remote(node, shared, payer).told(holders)
+        found.append((_plan_in(name), YearTold(shared.year, shared.keeper, cells, ())))
+    return found
+
+
+def _plan_in(name: str) -> str:
+    return name.split("/", 2)[2].rpartition("/")[0]
+
+
+def _cells_of(node: MemberNode, year: KeptYear, holders: Iterable[str]) -> CellsTold:
+    """Return cells signed, with their paths under the root that the ledger has at a height."""
     with node.anchoring:
         book = _book(node, year)
         _advance(node, year, book)
         height = node.ledger.head().height
-    wanted = set(asked.holders)
+    wanted = set(holders)
     names = [name for name in book.cells if name.holder in wanted]
     told = []
     for name, proof in zip(names, book.prove(names), strict=True):
@@ -354,8 +385,17 @@ def _answer_cells(node: MemberNode, sender: str, body: bytes) -> CellsTold:
         said = Statement(year.year, book.path(name), last.number, last.cents)
         said = msgspec.structs.replace(said, signature=node.signing_key.sign(said.signed()))
         told.append(CellTold(name, said, book.salt(name), proof.siblings, proof.found))
-    cells = CellsTold(height, tuple(told))
-    with disclosing(node, sender, year.payer, [one.name.holder for one in told], cells) as lines:
+    return CellsTold(height, tuple(told))
+
+
+def _answer_cells(node: MemberNode, sender: str, body: bytes) -> CellsTold:
+    asked = _read(body, AskCells)
+    if len(asked.holders) > MAX_HOLDERS:
+        raise Malformed("claims.holders", "too many at once", expected=f"at most {MAX_HOLDERS}")
+    year = _year_of(node, asked.year, sender)
+    require_lines(node, sender, asked, asked.lines, asked.holders)
+    cells = _cells_of(node, year, asked.holders)
+    with disclosing(node, sender, year.payer, [one.name.holder for one in cells.cells], cells) as lines:
         return msgspec.structs.replace(cells, lines=lines)
 
 

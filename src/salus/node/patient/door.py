@@ -15,8 +15,8 @@ from salus.core.proof.ed25519 import verify
 from salus.engines.errors import NotKept
 from salus.node import erasing
 from salus.node.anchoring import commit, serving
+from salus.node.claims import own_cells, restricting
 from salus.node.claims import patients as claims
-from salus.node.claims import restricting
 from salus.node.errors import Forbidden, Malformed, NotFound, Unauthenticated
 from salus.node.exchange.delivery import deliver
 from salus.node.exchange.grantee import GRANT_KIND
@@ -279,6 +279,7 @@ _ACTIONS: Final[Mapping[str, Callable[[MemberNode, bytes, bytes], Value]]] = {
     "revoke": _revoke,
     "claim-keys": claims.tell_keys,
     "claim-notice": claims.take_notice,
+    own_cells.CELLS: own_cells.tell_cells,
     "claim-self-pay": restricting.take_self_pay,
     "preview": wishes.preview,
     "correct": wishes.correct,

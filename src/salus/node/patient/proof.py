@@ -51,6 +51,16 @@ def check_member(trust: Trust, member: str, signing_key: bytes, receive_key: byt
     return row
 
 
+def check_row(trust: Trust, state_key: bytes, value: bytes, proof: bytes) -> bytes:
+    """Check that a row stands under its key in a state that the trust file accepts; return it. Raises Forbidden."""
+    try:
+        return _proven(trust, proof, state_key, value)
+    except Unproven as error:
+        raise Forbidden(
+            "wallet.row", "the row is not proven by the ledger", got=str(error), todo="do not go on"
+        ) from error
+
+
 def witnessed(trust: Trust) -> bool:
     """Tell whether somebody besides one organisation vouches for the ledger."""
     return len(trust.cosigners) > 1 or bool(trust.witnesses)
