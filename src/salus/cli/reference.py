@@ -14,6 +14,7 @@ from typing import Final
 import msgspec
 
 from salus import contracts
+from salus.agreements.trials.terms import schema
 from salus.cli import conformance
 from salus.cli.derive import AnyCase, help_of, shown
 from salus.cli.main import COMMANDS, PROGRAMS, parser
@@ -240,6 +241,11 @@ def conformance_page() -> str:
 
 
 # Every generated file, by its path in the repository.
+def trial_terms() -> str:
+    """Return the JSON Schema of a trial's terms."""
+    return msgspec.json.format(msgspec.json.encode(schema()), indent=1).decode() + "\n"
+
+
 PAGES: Final[dict[str, Callable[[], str]]] = {
     "docs/reference/cli.md": cli,
     "docs/reference/config.md": config,
@@ -248,6 +254,7 @@ PAGES: Final[dict[str, Callable[[], str]]] = {
     "docs/reference/messages.md": message_page,
     "docs/reference/openapi.json": description,
     "docs/reference/reasons.md": reason_page,
+    "docs/reference/trial-terms.schema.json": trial_terms,
     "src/salus/client/api.py": client,
     "src/salus/cli/help.txt": command_list,
 }

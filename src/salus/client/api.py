@@ -5112,6 +5112,82 @@ class EvidenceWritten(msgspec.Struct, frozen=True, kw_only=True):
     """Draws."""
 
 
+class ExportTrial(msgspec.Struct, frozen=True, kw_only=True):
+    """Which study leaves, in which form, and where to."""
+
+    study: str
+    """Id of the study."""
+
+    folder: str
+    """Where the files go; none is written over."""
+
+    form: str = 'odm'
+    """odm (ODM 2.0) or sdtm (Dataset-JSON 1.1)."""
+
+
+class TrialExported(msgspec.Struct, frozen=True, kw_only=True):
+    """What was written."""
+
+    files: tuple[str, ...]
+    """File and what it holds."""
+
+    participants: int
+    """Participants in it."""
+
+    blinded: bool
+    """Whether arms are left out: no draws are published here."""
+
+
+class ShowFlow(msgspec.Struct, frozen=True, kw_only=True):
+    """The study whose participants are counted."""
+
+    study: str
+    """Id of the study."""
+
+
+class FlowShown(msgspec.Struct, frozen=True, kw_only=True):
+    """Participants by stage (CONSORT 2025): what chains tell beside what the ledger counts."""
+
+    sound: bool
+    """Whether chains and ledger agree."""
+
+    screened: int
+    """Consented, as the chains known here tell."""
+
+    excluded: int
+    """Screen failures among them."""
+
+    reasons: tuple[str, ...]
+    """Criteria not met, the most frequent first."""
+
+    enrolled: int
+    """Enrolments on the ledger."""
+
+    refused: int
+    """Enrolments that dispensers refused a kit, on the ledger."""
+
+    waiting: int
+    """Enrolments without an allocation yet, on the ledger."""
+
+    allocated: int
+    """Allocated, on the ledger."""
+
+    arms: tuple[str, ...]
+    """Allocated by arm; none before the draws are published here."""
+
+    withdrawn: int
+    """Withdrawn after allocation, as chains tell."""
+
+    completed: int
+    """Ended as planned or otherwise, as chains tell."""
+
+    going: int
+    """On study."""
+
+    wrong: tuple[str, ...]
+    """Where chains and ledger disagree."""
+
+
 class ShowKey(msgspec.Struct, frozen=True, kw_only=True):
     """The study whose key is asked for, at one of its trustees."""
 
@@ -5253,6 +5329,32 @@ class OutcomesCompared(msgspec.Struct, frozen=True, kw_only=True):
 
     outcomes: tuple[str, ...]
     """As specified, changed in what, missing, added."""
+
+
+class CheckPackage(msgspec.Struct, frozen=True, kw_only=True):
+    """A definition before it is committed."""
+
+    protocol: bytes
+    """The USDM 4.0 file, JSON, gzip or not."""
+
+    terms: bytes
+    """The terms, JSON."""
+
+    analysis: bytes
+    """The analysis plan, ARS v1, JSON."""
+
+
+class PackageChecked(msgspec.Struct, frozen=True, kw_only=True):
+    """Whether the definition can be run, or every fault that `commit` would refuse."""
+
+    sound: bool
+    """Whether it can be signed and run."""
+
+    root: str
+    """The root that every party signs; empty while there are faults."""
+
+    faults: tuple[str, ...]
+    """Which part, rule, JSON pointer, what was expected; the first hundred."""
 
 
 class ListPayments(msgspec.Struct, frozen=True, kw_only=True):
@@ -5446,6 +5548,17 @@ class ResultPosted(msgspec.Struct, frozen=True, kw_only=True):
 
     status: str
     """posted, not_done or post_hoc."""
+
+
+class ShowSchema(msgspec.Struct, frozen=True, kw_only=True):
+    """Nothing is needed."""
+
+
+class SchemaShown(msgspec.Struct, frozen=True, kw_only=True):
+    """What `terms.json` may hold."""
+
+    terms: str
+    """JSON Schema 2020-12, made from the types that read terms."""
 
 
 class ScreenSubject(msgspec.Struct, frozen=True, kw_only=True):
@@ -6802,6 +6915,14 @@ class TrialCases:
         """Write a trial's evidence to a file that anybody replays offline, as much of it as this member may show. For: operator."""
         return self._connection.ask('/api/trial/evidence', request, EvidenceWritten)
 
+    def export(self, request: ExportTrial) -> TrialExported:
+        """Write a study's data to files: ODM 2.0 with audit records, queries and signatures, or SDTM tables as Dataset-JSON 1.1. For: operator."""
+        return self._connection.ask('/api/trial/export', request, TrialExported)
+
+    def flow(self, request: ShowFlow) -> FlowShown:
+        """Count participants by stage, and hold what chains tell against the ledger's enrolments. For: operator."""
+        return self._connection.ask('/api/trial/flow', request, FlowShown)
+
     def key(self, request: ShowKey) -> KeyShown:
         """Show the public part of a study's threshold key, at one of its trustees. For: operator."""
         return self._connection.ask('/api/trial/key', request, KeyShown)
@@ -6829,6 +6950,10 @@ class TrialCases:
     def outcomes(self, request: CompareOutcomes) -> OutcomesCompared:
         """Hold a report's outcomes against those registered before the first visit: as specified, changed, missing, added. For: operator."""
         return self._connection.ask('/api/trial/outcomes', request, OutcomesCompared)
+
+    def package(self, request: CheckPackage) -> PackageChecked:
+        """Check a definition before it is committed: protocol, terms and analysis plan, every fault by its JSON pointer. For: operator."""
+        return self._connection.ask('/api/trial/package', request, PackageChecked)
 
     def payments(self, request: ListPayments) -> Payments:
         """List what sites are to be paid: signed visits without an open query, at the amounts of the terms. For: operator."""
@@ -6861,6 +6986,10 @@ class TrialCases:
     def result(self, request: PostResult) -> ResultPosted:
         """Commit a result as the statistician, or why there is none. An outcome that was never registered is marked. For: operator."""
         return self._connection.ask('/api/trial/result', request, ResultPosted)
+
+    def schema(self, request: ShowSchema) -> SchemaShown:
+        """Tell the JSON Schema of `terms.json`, as `docs/reference/trial-terms.schema.json` has it. For: operator."""
+        return self._connection.ask('/api/trial/schema', request, SchemaShown)
 
     def screen(self, request: ScreenSubject) -> SubjectScreened:
         """Evaluate the criteria by expression on a participant's records at this site, with evidence for each. For: operator."""

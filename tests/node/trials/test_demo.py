@@ -19,9 +19,9 @@ def test_every_step_holds(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> No
     telling = Telling("trial", tmp_path)
     trial.CHAPTER.tell(telling, None)
     assert telling.held, [step.failures for step in telling.steps]
-    assert len(telling.steps) == 15
+    assert len(telling.steps) == 16
     refusals = [name for step in telling.steps for name, value in step.figures.items() if value.startswith("refused")]
-    assert len(refusals) == 10
+    assert len(refusals) == 11
 
 
 def of_protocol(folder: Path, document: dict[str, Any], monkeypatch: pytest.MonkeyPatch) -> Telling:

@@ -1,9 +1,24 @@
 """A first definition from a protocol, and schemes compared, at a node."""
 
+import json
+
+import jsonschema_rs
 import pytest
 
+from salus.agreements.trials.terms import package_root, read_terms
+from salus.interop.cdisc.findings import DocumentRefused
 from salus.node.errors import Conflict, Malformed
-from salus.node.trials.designing import DesignTrial, DraftTrial, design_trial, draft_trial
+from salus.node.trials.designing import (
+    CheckPackage,
+    DesignTrial,
+    DraftTrial,
+    ShowSchema,
+    check_package,
+    design_trial,
+    draft_trial,
+    show_schema,
+)
+from tests.agreements.trials.sample import part
 from tests.interop.cdisc.protocols import protocol, written
 
 
@@ -16,6 +31,42 @@ def test_a_draft_is_written_once(tmp_path):
         draft_trial(None, request)
     with pytest.raises(Malformed):
         draft_trial(None, DraftTrial(protocol=b"{}"))
+
+
+def test_a_package_is_checked_before_it_is_committed():
+    parts = {"protocol": part("protocol-1"), "terms": part("terms-1"), "analysis": part("analysis")}
+    told = check_package(None, CheckPackage(**parts))
+    assert (told.sound, told.faults) == (True, ())
+    assert told.root == package_root(parts).hex()
+    wrong = json.loads(parts["terms"])
+    wrong["outcomes"][1]["level"] = "tertiary"
+    told = check_package(None, CheckPackage(**parts | {"terms": json.dumps(wrong).encode(), "analysis": b"{}"}))
+    assert (told.sound, told.root) == (False, "")
+    assert told.faults[0].startswith("terms: terms at /outcomes/1/level, expected ")
+    assert told.faults[1].startswith("analysis: analysis-plan at /analyses")
+    open_ = json.loads(parts["terms"])
+    open_["criteria"] = []
+    told = check_package(None, CheckPackage(**parts | {"terms": json.dumps(open_).encode()}))
+    assert [each.split(",")[0] for each in told.faults] == [
+        f"terms: criterion-unjudged at /criteria/{place}" for place in range(4)
+    ]
+
+
+def test_the_schema_takes_what_is_read_and_refuses_what_is_not():
+    valid = jsonschema_rs.validator_for(json.loads(show_schema(None, ShowSchema()).terms))
+    terms = json.loads(part("terms-1"))
+    assert valid.is_valid(terms)
+    for change in (
+        {"extra": 1},
+        {"format": 2},
+        {"consent_form": "x"},
+        {"outcomes": []},
+        {"randomisation": terms["randomisation"] | {"ratio": [0]}},
+    ):
+        wrong = terms | change
+        assert not valid.is_valid(wrong)
+        with pytest.raises(DocumentRefused):
+            read_terms(json.dumps(wrong).encode())
 
 
 def test_schemes_are_compared():

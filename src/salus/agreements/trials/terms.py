@@ -6,6 +6,7 @@ Terms name, by ids of the protocol, arms, outcomes and criteria; what the protoc
 """
 
 import json
+import re
 from collections.abc import Mapping, Sequence
 from typing import Annotated, Any, Final, Literal
 
@@ -111,18 +112,28 @@ class Terms(Part, frozen=True, kw_only=True):
 
 
 def read_terms(text: bytes) -> Terms:
-    """Read terms. Raises DocumentRefused."""
+    """Read terms: what the schema does not allow is refused, with the JSON pointer of the first fault. Raises DocumentRefused."""
     if len(text) > MOST_BYTES:
         raise DocumentRefused((Finding("too-large", "", f"at most {MOST_BYTES} bytes"),))
     try:
         return msgspec.json.decode(text, type=Terms)
-    except msgspec.DecodeError as error:
-        raise DocumentRefused((Finding("terms", "", str(error)),)) from None
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
+        told, _, path = str(error).partition(" - at ")
+        raise DocumentRefused((Finding("terms", _pointer(path), told),)) from None
+
+
+def _pointer(path: str) -> str:
+    """Return a path as the reader writes it (`$.outcomes[0].level`) as a JSON pointer; a key of a map stays `...`."""
+    return re.sub(r"[.\[]([^.\[\]]+)\]?", r"/\1", path.strip("`").removeprefix("$").replace("[...]", "/*"))
 
 
 def schema() -> dict[str, Any]:
-    """Return the JSON Schema of terms."""
-    return msgspec.json.schema(Terms)
+    """Return the JSON Schema of terms (2020-12), made from the types that read them."""
+    return {
+        "$schema": "https://json-schema.org/draft/2020-12/schema",
+        "title": "terms.json",
+        **msgspec.json.schema(Terms),
+    }
 
 
 def check_terms(plan: Plan, terms: Terms, analyses: Sequence[str]) -> tuple[Finding, ...]:

@@ -7,6 +7,7 @@ from typing import Final
 
 from salus.agreements.trials.draws import Blocks, next_arm, number
 from salus.agreements.trustees import ThresholdRefused
+from salus.interop.cdisc.dataset_json import read_dataset
 from salus.node.demo.telling import Step, Telling
 from salus.node.demo.trial_scene import DAY, SIZE_KEY, SIZES, Said, Scene, day_of, sample
 from salus.node.demo.trial_story import Story, anchor_all, visit_all
@@ -18,6 +19,7 @@ from salus.node.trials import (
     assess,
     audit_draws,
     compare_outcomes,
+    export_trial,
     list_payments,
     list_tasks,
     lock_trial,
@@ -25,6 +27,7 @@ from salus.node.trials import (
     post_result,
     publish_draws,
     read_opening,
+    show_flow,
     show_registry,
     show_trial,
     sign_lock,
@@ -34,6 +37,7 @@ from salus.node.trials import (
 from salus.node.trials.closing import AuditDraws, CompareOutcomes, LockTrial, PostResult, PublishDraws, ShowRegistry
 from salus.node.trials.conducting import ListTasks
 from salus.node.trials.duties import ListPayments, MeetSafetyClock, StartSafetyClock
+from salus.node.trials.exporting import ExportTrial, ShowFlow
 from salus.node.trials.founding import AmendTrial, ShowTrial
 from salus.node.trials.kept import Draws, Envelope, Rows, keep, kept, one
 from salus.node.trials.openings import AgreeToOpening, AskOpening, ReadOpening
@@ -50,6 +54,7 @@ def tell(telling: Telling, story: Story) -> None:
     _thief(telling, story)
     _lock(telling, story)
     _report(telling, story)
+    _export(telling, story)
 
 
 def _amend(telling: Telling, story: Story) -> None:
@@ -262,6 +267,34 @@ def _report(telling: Telling, story: Story) -> None:
         )
         record = json.loads(show_registry(scene.node("ethics"), ShowRegistry(study=scene.id)).record)
         step.figure("registry record", f"{record['overallStatus']}, {record['enrollmentInfo']['count']} enrolled")
+
+
+def _export(telling: Telling, story: Story) -> None:
+    scene = story.scene
+    with telling.step(
+        "Out in the standards' forms", "ODM with its audit trail, SDTM tables, and a flow that the ledger counts."
+    ) as step:
+        node, folder = scene.node("statistics"), telling.folder / "export"
+        odm = ExportTrial(study=scene.id, folder=str(folder))
+        made = export_trial(node, odm)
+        with step.refused("a file written over", EdgeError):
+            export_trial(node, odm)
+        tables = export_trial(node, ExportTrial(study=scene.id, folder=str(folder), form="sdtm"))
+        step.figure("files", ", ".join(each.split(":")[0] for each in (*made.files, *tables.files)))
+        read = [read_dataset((folder / each.split(":")[0]).read_bytes()) for each in tables.files]
+        step.figure("rows", ", ".join(f"{each.name} {len(each.rows)}" for each in read))
+        step.holds("arms are in it, since the draws are published", not tables.blinded)
+        blind = export_trial(
+            scene.node("sponsor"), ExportTrial(study=scene.id, folder=str(folder / "sponsor"), form="sdtm")
+        )
+        step.holds("and not at the sponsor, to whom none were", blind.blinded)
+        told = show_flow(node, ShowFlow(study=scene.id))
+        step.figure(
+            "flow",
+            f"{told.screened} screened, {told.excluded} excluded, {told.allocated} allocated, {told.going} on study",
+        )
+        step.figure("allocated", "; ".join(told.arms))
+        step.holds("chains and ledger agree", told.sound and told.allocated == len(story.subjects))
 
 
 def _means(story: Story, rows: Rows, arms: dict[bytes, int]) -> tuple[float, float]:

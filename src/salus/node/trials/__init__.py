@@ -22,9 +22,10 @@ from salus.node.trials.conducting import (
     take_consent,
     withdraw_consent,
 )
-from salus.node.trials.designing import design_trial, draft_trial
+from salus.node.trials.designing import check_package, design_trial, draft_trial, show_schema
 from salus.node.trials.duties import list_payments, meet_clock, start_clock
 from salus.node.trials.evidence import verify_evidence, write_evidence
+from salus.node.trials.exporting import export_trial, show_flow
 from salus.node.trials.founding import (
     amend_trial,
     commit_trial,
@@ -48,6 +49,7 @@ __all__ = [
     "ask_opening",
     "assess",
     "audit_draws",
+    "check_package",
     "check_protocol",
     "check_trial",
     "commit_trial",
@@ -58,6 +60,7 @@ __all__ = [
     "draft_act",
     "draft_trial",
     "enrol_subject",
+    "export_trial",
     "list_openings",
     "list_payments",
     "list_tasks",
@@ -72,8 +75,10 @@ __all__ = [
     "rehearse_trial",
     "screen_subject",
     "send_acts",
+    "show_flow",
     "show_key",
     "show_registry",
+    "show_schema",
     "show_trial",
     "sign_lock",
     "sign_trial",

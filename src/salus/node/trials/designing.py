@@ -1,7 +1,8 @@
-"""Before a trial is committed: `trial draft` writes a first definition from a protocol, `trial design` compares schemes."""
+"""Before a trial is committed: `trial draft`, `schema` and `package` for its definition, `design` compares schemes."""
 
+from collections.abc import Callable
 from pathlib import Path
-from typing import Annotated, Final
+from typing import Annotated, Final, TypeVar
 
 import msgspec
 from msgspec import Meta
@@ -9,10 +10,13 @@ from msgspec import Meta
 from salus.agreements.trials.design import blind_share, guess_share
 from salus.agreements.trials.draft import draft
 from salus.agreements.trials.draws import BigStick, Blocks, DrawRefused, Scheme, Simple
-from salus.interop.cdisc.findings import DocumentRefused
+from salus.agreements.trials.terms import analyses_of, check_terms, package_root, read_terms, schema
+from salus.interop.cdisc.findings import MOST, DocumentRefused, Finding
 from salus.node.errors import Conflict, Malformed
-from salus.node.trials.alone import plan_of
-from salus.node.usecase import OPERATOR, Message, Node, use_case
+from salus.node.trials.alone import plan_of, unpacked
+from salus.node.usecase import OPERATOR, Message, Node, Verdict, use_case
+
+T = TypeVar("T")
 
 TERMS: Final = "terms.json"
 ANALYSIS: Final = "sap.ars.json"
@@ -41,6 +45,36 @@ class TrialDrafted(Message, frozen=True):
     analysis: Annotated[str, Meta(description="The analysis plan, JSON.")]
     forms: Annotated[tuple[str, ...], Meta(description="What each activity collects, from biomedical concepts.")]
     gaps: Annotated[tuple[str, ...], Meta(description="What is to be filled in, by JSON pointer.")]
+
+
+class ShowSchema(Message, frozen=True):
+    """Nothing is needed."""
+
+
+class SchemaShown(Message, frozen=True):
+    """What `terms.json` may hold."""
+
+    terms: Annotated[str, Meta(description="JSON Schema 2020-12, made from the types that read terms.")]
+
+
+class CheckPackage(Message, frozen=True):
+    """A definition before it is committed."""
+
+    protocol: Annotated[
+        bytes, Meta(description="The USDM 4.0 file, JSON, gzip or not.", examples=[b"{}"], extra={"positional": True})
+    ]
+    terms: Annotated[bytes, Meta(description="The terms, JSON.", examples=[b"{}"])]
+    analysis: Annotated[bytes, Meta(description="The analysis plan, ARS v1, JSON.", examples=[b"{}"])]
+
+
+class PackageChecked(Verdict, frozen=True):
+    """Whether the definition can be run, or every fault that `commit` would refuse."""
+
+    sound: Annotated[bool, Meta(description="Whether it can be signed and run.")]
+    root: Annotated[str, Meta(description="The root that every party signs; empty while there are faults.")]
+    faults: Annotated[
+        tuple[str, ...], Meta(description="Which part, rule, JSON pointer, what was expected; the first hundred.")
+    ]
 
 
 class DesignTrial(Message, frozen=True):
@@ -100,6 +134,37 @@ def _write(folder: Path, files: dict[str, bytes]) -> None:
     folder.mkdir(parents=True, exist_ok=True)
     for name, text in files.items():
         (folder / name).write_bytes(text + b"\n")
+
+
+@use_case("trial.schema", who=OPERATOR)
+def show_schema(node: Node, request: ShowSchema) -> SchemaShown:  # noqa: ARG001 -- a use case's shape
+    """Tell the JSON Schema of `terms.json`, as `docs/reference/trial-terms.schema.json` has it."""
+    return SchemaShown(terms=msgspec.json.format(msgspec.json.encode(schema()), indent=1).decode())
+
+
+@use_case("trial.package", who=OPERATOR)
+def check_package(node: Node, request: CheckPackage) -> PackageChecked:  # noqa: ARG001 -- a use case's shape
+    """Check a definition before it is committed: protocol, terms and analysis plan, every fault by its JSON pointer."""
+    faults: list[str] = []
+    plan = _part("protocol", faults, lambda: plan_of(request.protocol))
+    terms = _part("terms", faults, lambda: read_terms(request.terms))
+    analyses = _part("analysis", faults, lambda: analyses_of(request.analysis))
+    if plan is not None and terms is not None and analyses is not None:
+        faults += [_fault("terms", each) for each in check_terms(plan, terms, analyses)[:MOST]]
+    parts = {"protocol": unpacked(request.protocol), "terms": request.terms, "analysis": request.analysis}
+    return PackageChecked(sound=not faults, root="" if faults else package_root(parts).hex(), faults=tuple(faults))
+
+
+def _fault(part: str, finding: Finding) -> str:
+    return f"{part}: {finding.rule} at {finding.path or '/'}, expected {finding.expected}"
+
+
+def _part(name: str, faults: list[str], read: Callable[[], T]) -> T | None:
+    try:
+        return read()
+    except DocumentRefused as refused:
+        faults += [_fault(name, each) for each in refused.findings]
+        return None
 
 
 @use_case("trial.design", who=OPERATOR)
