@@ -16,6 +16,14 @@ def pytest_configure(config):
     settings.load_profile("soak" if config.option.markexpr == "soak" else "test")
 
 
+@pytest.fixture(scope="session", autouse=True)
+def cheap_passphrases():
+    """Let keystores and wallets cost their openers the least a file may state: tests open thousands of them."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("salus.vault.locked.COST", 14)
+        yield
+
+
 # The folders and test files that belong to a domain, beside those of its own name.
 DOMAINS = {
     "claims": {"x12"},

@@ -1,4 +1,6 @@
 import stat
+import subprocess
+import sys
 
 import pytest
 from hypothesis import given, settings
@@ -61,6 +63,13 @@ def test_a_cost_or_passphrase_that_protects_nothing_is_refused(tmp_path):
     for passphrase, cost in ((b"", 14), (b"x", 13), (b"x", 21)):
         with pytest.raises(WrongKey):
             save_keystore(tmp_path / "k", new_keys("north", Seeded()), passphrase, entropy=Seeded(), cost=cost)
+
+
+def test_a_guess_at_a_passphrase_costs_128_mib():
+    """Asked of the program itself: tests of this suite lower what they write."""
+    asked = [sys.executable, "-c", "from salus.vault.locked import COST; print(COST)"]
+    told = subprocess.run(asked, capture_output=True, text=True, check=True)
+    assert (128 * 8) << int(told.stdout) == 128 << 20
 
 
 def test_systemd_hands_over_the_same_keys(tmp_path):

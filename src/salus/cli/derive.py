@@ -22,7 +22,20 @@ class Usage(Malformed):
 
 
 class Parser(argparse.ArgumentParser):
-    """argparse, refusing in our words: what is wrong and where the help is."""
+    """argparse, refusing in our words: what is wrong and where the help is.
+
+    A command's options are read from its use case when that command is parsed: there are hundreds, and one is run.
+    """
+
+    case: AnyCase | None = None
+    """The use case whose options are not there yet."""
+
+    def parse_known_args(self, args: Any = None, namespace: Any = None) -> Any:
+        """Parse, with the options that the use case takes. Raises Usage."""
+        if self.case is not None:
+            case, self.case = self.case, None
+            add_options(self, case)
+        return super().parse_known_args(args, namespace)
 
     def error(self, message: str) -> NoReturn:
         """Raise Usage instead of printing the usage and leaving."""
@@ -96,24 +109,31 @@ def add_commands(parser: argparse.ArgumentParser, cases: Iterable[AnyCase]) -> d
             help=case.summary,
             description=f"{case.summary}\n\n{case.description}",
             formatter_class=argparse.RawDescriptionHelpFormatter,
+            add_help=False,
         )
-        command.add_argument("--json", action="store_true", dest="as_json", help="print the response as JSON")
-        command.add_argument(
-            "--only",
-            choices=[field.name for field in fields(case.response)],
-            help="print this field of the response alone, to be redirected into a file",
-        )
-        command.set_defaults(use_case=case)
-        if case.who.kind is Kind.PATIENT:
-            command.add_argument(
-                "--wallet", metavar="FILE", default=WALLET_FILE, help=f"the wallet's file; default: {WALLET_FILE}"
-            )
-            command.add_argument(
-                "--passphrase-file", metavar="FILE", help="file with its passphrase; default: it is asked for"
-            )
-        for field in fields(case.request):
-            add_field(command, field)
+        command.case = case
     return groups
+
+
+def add_options(command: Parser, case: AnyCase) -> None:
+    """Add what the command of a use case takes."""
+    command.add_argument("-h", "--help", action="help", help="show this help message and exit")
+    command.add_argument("--json", action="store_true", dest="as_json", help="print the response as JSON")
+    command.add_argument(
+        "--only",
+        choices=[field.name for field in fields(case.response)],
+        help="print this field of the response alone, to be redirected into a file",
+    )
+    command.set_defaults(use_case=case)
+    if case.who.kind is Kind.PATIENT:
+        command.add_argument(
+            "--wallet", metavar="FILE", default=WALLET_FILE, help=f"the wallet's file; default: {WALLET_FILE}"
+        )
+        command.add_argument(
+            "--passphrase-file", metavar="FILE", help="file with its passphrase; default: it is asked for"
+        )
+    for field in fields(case.request):
+        add_field(command, field)
 
 
 def group_of(groups: dict[tuple[str, ...], Any], words: Sequence[str]) -> Any:

@@ -14,7 +14,7 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from salus.core.encoding import MalformedBytes, Value, decode, encode
 from salus.vault.envelope import ReceiveKey
 from salus.vault.errors import WrongKey
-from salus.vault.locked import COST, Lock, unlock, write_whole
+from salus.vault.locked import Lock, unlock, write_whole
 from salus.vault.sealing import Entropy
 
 CREDENTIAL: Final = "salus-keys"
@@ -58,10 +58,10 @@ def new_keys(member: str, entropy: Entropy) -> Keys:
     return Keys(1, member, entropy(32), entropy(32), entropy(32), entropy(32), entropy(32))
 
 
-def save_keystore(path: Path, keys: Keys, passphrase: bytes, *, entropy: Entropy, cost: int = COST) -> None:
+def save_keystore(path: Path, keys: Keys, passphrase: bytes, *, entropy: Entropy, cost: int | None = None) -> None:
     """Write the keystore, durably and whole: what stood there before is replaced only by a complete file.
 
-    `cost` is log2 N, 14 to 20. Raises OSError.
+    `cost` is log2 N, 14 to 20; if not said, what guards every file. Raises OSError.
     """
     lock = Lock.new(_MAGIC, passphrase, entropy=entropy, cost=cost)
     write_whole(path, lock.seal(encode(keys), entropy=entropy))

@@ -36,8 +36,9 @@ class Lock:
     key: bytes
 
     @classmethod
-    def new(cls, magic: bytes, passphrase: bytes, *, entropy: Entropy, cost: int = COST) -> Self:
-        """Return a fresh lock for a kind of file; `cost` is log2 N, 14 to 20. Raises WrongKey."""
+    def new(cls, magic: bytes, passphrase: bytes, *, entropy: Entropy, cost: int | None = None) -> Self:
+        """Return a fresh lock for a kind of file; `cost` is log2 N, 14 to 20; `COST` if not said. Raises WrongKey."""
+        cost = cost or COST
         if len(magic) != _MAGIC_BYTES or not 14 <= cost <= 20 or not passphrase:
             raise WrongKey("a locked file takes a passphrase and a cost of 14 to 20")
         head = magic + _VERSION + bytes((cost, _R, _P)) + entropy(32)

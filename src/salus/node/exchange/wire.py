@@ -220,28 +220,37 @@ def post(client: httpx.Client, member: str, url: str, fields: Mapping[str, str],
 class OverHttp:
     """Requests over HTTP, with one pool of connections for all members of an authority, and one for each set of keys."""
 
-    def __init__(self, client: httpx.Client, keyed: Callable[[ssl.SSLContext], httpx.Client]) -> None:
-        """`client` holds timeouts and TLS settings for an authority; `keyed` makes one with other TLS settings."""
-        self._client = client
+    def __init__(self, usual: Callable[[], httpx.Client], keyed: Callable[[ssl.SSLContext], httpx.Client]) -> None:
+        """`usual` makes the client that holds timeouts and TLS settings for an authority; `keyed` one with other settings."""
+        self._usual = usual
         self._keyed = keyed
-        self._by_keys: dict[frozenset[bytes], httpx.Client] = {}
+        self._clients: dict[frozenset[bytes], httpx.Client] = {}
+        """By a node's certified keys; without any, the usual one."""
         self._making = threading.Lock()
 
     @classmethod
     def with_timeout(cls, seconds: float, authorities: str = "") -> Self:
-        """Return a transport with clients of its own; `authorities` is a PEM file of more than the system trusts."""
-        trust = ssl.create_default_context()
+        """Return a transport with clients of its own; `authorities` is a PEM file of more than the system trusts.
+
+        Raises OSError, of which SSLError is one, when that file does not read.
+        """
         if authorities:
-            trust.load_verify_locations(authorities)
+            ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT).load_verify_locations(authorities)
 
         def client(settings: ssl.SSLContext) -> httpx.Client:
             return httpx.Client(timeout=seconds, limits=httpx.Limits(max_connections=32), verify=settings)
 
-        return cls(client(trust), client)
+        def usual() -> httpx.Client:  # reading all that a system trusts takes 40 ms, and most commands ask nobody
+            trust = ssl.create_default_context()
+            if authorities:
+                trust.load_verify_locations(authorities)
+            return client(trust)
+
+        return cls(usual, client)
 
     def close(self) -> None:
         """Let every connection go."""
-        for client in (self._client, *self._by_keys.values()):
+        for client in self._clients.values():
             client.close()
 
     def send(self, address: Address, request: HttpRequest) -> Answer:
@@ -250,14 +259,13 @@ class OverHttp:
 
     def _to(self, address: Address) -> httpx.Client:
         """Return the client that knows the node. A pool serves one set of keys: a rotation leaves the old connections."""
-        if not address.keys:
-            return self._client
-        if not address.url.startswith("https://"):
+        if address.keys and not address.url.startswith("https://"):
             raise Unavailable(OTHER_KEY, "the member certified a TLS key, and its node is asked without TLS")
         with self._making:
-            client = self._by_keys.get(address.keys)
+            client = self._clients.get(address.keys)
             if client is None:
-                client = self._by_keys[address.keys] = self._keyed(KeyContext.of(address.keys))
+                client = self._keyed(KeyContext.of(address.keys)) if address.keys else self._usual()
+                self._clients[address.keys] = client
             return client
 
 
