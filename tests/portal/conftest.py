@@ -7,10 +7,11 @@ import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from typing import Any
 
 import pytest
 import uvicorn
-from playwright.sync_api import Browser, sync_playwright
+from playwright.sync_api import Browser, BrowserContext, expect, sync_playwright
 from starlette.applications import Starlette
 from starlette.testclient import TestClient
 
@@ -39,6 +40,8 @@ SUGAR = '{"resourceType":"Observation","id":"s%d","status":"final","subject":{"r
 ALLERGY = '{"resourceType":"AllergyIntolerance","id":"a1","patient":{"reference":"Patient/p1"},"code":{"text":"%s"}}'
 FLAGS = ["--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking"]
 EIGHT_HOURS = 8 * 3600 * 1000
+PATIENCE = 90_000
+"""Milliseconds after which what a browser waits for is not coming: only a test that fails waits as long."""
 
 
 @dataclass
@@ -165,11 +168,25 @@ def elsewhere(sites: dict[str, Site]) -> Iterator[str]:
         yield place
 
 
+class Chromium:
+    """One browser for a file of tests; whatever its pages wait for, they wait for patiently."""
+
+    def __init__(self, browser: Browser) -> None:
+        self.browser = browser
+
+    def new_context(self, **options: Any) -> BrowserContext:
+        """Return a fresh profile."""
+        made = self.browser.new_context(**options)
+        made.set_default_timeout(PATIENCE)
+        return made
+
+
 @pytest.fixture(scope="module")
-def chromium() -> Iterator[Browser]:
+def chromium() -> Iterator[Chromium]:
+    expect.set_options(timeout=PATIENCE)
     with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=chromium_path(), args=FLAGS)
-        yield browser
+        browser = playwright.chromium.launch(executable_path=chromium_path(), args=FLAGS, timeout=PATIENCE)
+        yield Chromium(browser)
         browser.close()
 
 

@@ -4,6 +4,7 @@ import html
 import re
 
 import pytest
+from playwright.sync_api import expect
 
 from salus.node.accounts import STAFF
 from salus.node.signing_in import DismissPerson, ListAccounts, SignIn, dismiss, list_accounts, sign_in
@@ -191,7 +192,10 @@ def test_in_chromium_a_passkey_is_made_and_used_by_keyboard(north, subject, chro
     page.get_by_role("button", name="Sign out").click()
     page.wait_for_url(f"{address}/")
     page.goto(f"{address}/sign-in")
-    page.get_by_role("button", name="Use my passkey").focus()
+    use = page.get_by_role("button", name="Use my passkey")
+    use.wait_for()  # hidden until the script listens
+    use.focus()
+    expect(use).to_be_focused()
     page.keyboard.press("Enter")
     page.wait_for_url("**/patients")
     context.close()

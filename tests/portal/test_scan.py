@@ -5,6 +5,7 @@ import threading
 
 import pytest
 import uvicorn
+from playwright.sync_api import expect
 from starlette.testclient import TestClient
 
 from salus.http.app import application, as_operator
@@ -17,7 +18,6 @@ from tests.portal.conftest import form
 from tests.portal.test_browser import look
 
 ELEMENTS = "010950600013435221S000000\x1d10A1\x1d17271231"
-AGAIN = 30_000
 HOUR = 3_600_000
 
 
@@ -106,7 +106,7 @@ def page(chromium, origin, corner):
 
 def scan(page, text):
     """Type as a scanner does: the input has the focus, Enter ends a scan."""
-    page.locator("#what:focus").wait_for(timeout=AGAIN)
+    page.locator("#what:focus").wait_for()
     for part, group in zip(text.split("\x1d"), ["F8"] * text.count("\x1d") + [""], strict=True):
         page.keyboard.type(part)
         if group:
@@ -116,9 +116,9 @@ def scan(page, text):
 
 def test_a_scanner_types_and_each_verdict_comes_in_words_and_colour(page):
     scan(page, ELEMENTS)
-    page.locator("#verdict .note.good h2", has_text="In order").wait_for(timeout=AGAIN)
+    page.locator("#verdict .note.good h2", has_text="In order").wait_for()
     scan(page, label("S000001"))
-    page.locator("#verdict .note.stop h2", has_text="Set it aside").wait_for(timeout=AGAIN)
+    page.locator("#verdict .note.stop h2", has_text="Set it aside").wait_for()
     assert page.locator("#list li").count() == 2
     assert page.locator("#what").input_value() == ""
     assert page.evaluate("document.activeElement.id") == "what"
@@ -129,13 +129,13 @@ def test_scans_wait_while_the_line_is_down_and_go_in_order_when_it_is_back(page)
     page.context.set_offline(True)
     scan(page, label("S000000"))
     scan(page, label("S000001"))
-    page.locator("#waiting", has_text="2 scans wait for the line.").wait_for(timeout=AGAIN)
+    page.locator("#waiting", has_text="2 scans wait for the line.").wait_for()
     assert page.locator("#list li").count() == 0
     page.context.set_offline(False)
-    page.locator("#list li").nth(1).wait_for(timeout=30_000)
+    page.locator("#list li").nth(1).wait_for()
     told = page.locator("#list li").all_inner_texts()
     assert [each.partition(":")[0] for each in told] == ["Set it aside", "In order"]
-    assert page.locator("#waiting").inner_text() == ""
+    expect(page.locator("#waiting")).to_have_text("")
 
 
 def test_nothing_breaks_a_rule_of_access(chromium, origin, corner):
@@ -146,7 +146,7 @@ def test_nothing_breaks_a_rule_of_access(chromium, origin, corner):
         page.goto(f"{origin}/scan")
         for text, kind in ((ELEMENTS, "good"), (label("S000000", lot="B2"), "wait"), (label("S000001"), "stop")):
             scan(page, text)
-            page.locator(f"#verdict .note.{kind}").wait_for(timeout=AGAIN)
+            page.locator(f"#verdict .note.{kind}").wait_for()
             if scheme == "light" or kind == "stop":
                 assert look(page) == []
         context.close()

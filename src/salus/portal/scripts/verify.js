@@ -45,7 +45,11 @@ function line(tag, text, kind = "") {
   return made;
 }
 
+let turn = 0; // the newest file is what is judged: the verdict on one before it is not shown any more
+
 async function show(file) {
+  const mine = (turn += 1);
+  output.replaceChildren();
   let verdict, facts = [], why = "";
   try {
     [verdict, facts] = await judged(file);
@@ -54,6 +58,7 @@ async function show(file) {
     verdict = error instanceof Unproven ? "fails" : "unreadable";
     why = error.message;
   }
+  if (mine !== turn) return;
   const card = line("section", "", `note${{ holds: "", unwitnessed: " warn" }[verdict] ?? " stop"}`);
   card.append(line("h2", told[verdict]), line("p", `${file.name}: ${told[WHY[verdict]]}`));
   if (why) card.append(line("p", why, "mono"));
