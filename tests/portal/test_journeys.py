@@ -16,7 +16,7 @@ def test_a_patient_shares_is_read_sees_it_and_stops(north, clinic) -> None:
 
     page = physician.get("/access")
     pulled = physician.post("/access/pull", data=form(page.text, "/access/pull"))
-    assert "from: north" in pulled.text
+    assert "from: North Hospital" in pulled.text
     chart = links(pulled.text, "/chart/")[0]
     assert "73.50" in physician.get(f"{chart}/results").text
 
@@ -75,7 +75,7 @@ def test_a_member_that_cannot_be_reached_is_said_and_nothing_is_half_done(north,
         sent = physician.post("/emergency", data={**form(page.text, "/emergency"), **asked})
     finally:
         north.together.transport.down.remove(down)
-    assert (sent.status_code, "north did not answer" in sent.text, "No record came" in sent.text) == (200, True, True)
+    assert (sent.status_code, "North Hospital did not answer" in sent.text, "No record came" in sent.text) == (200, True, True)
 
 
 def test_the_patients_record_is_listed_and_shown_with_its_original(north) -> None:

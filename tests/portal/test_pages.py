@@ -76,7 +76,7 @@ def test_the_chart_shows_summary_timeline_results_and_the_proof_of_each_fact(nor
     assert "<strong>73.50</strong> /min" in results.text  # as it was written
     measure = browser.get(links(results.text, f"{chart}/results/")[0])
     assert "<polyline" in measure.text
-    assert "3 values" in measure.text
+    assert "Values: 3" in measure.text
     record = browser.get(links(measure.text, "/record/")[0])
     assert "73.50" in record.text
     proof = links(record.text, "/ledger/transactions/")[0]

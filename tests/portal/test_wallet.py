@@ -190,7 +190,7 @@ def test_a_photo_of_the_code_is_shared_read_elsewhere_seen_stopped_and_refused(p
 
     page = physician.get("/access")
     pulled = physician.post("/access/pull", data=form(page.text, "/access/pull"))
-    assert "from: north" in pulled.text
+    assert "from: North Hospital" in pulled.text
     chart = links(pulled.text, "/chart/")[0]
     assert "5.30" in physician.get(f"{chart}/results").text
 

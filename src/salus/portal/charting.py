@@ -43,6 +43,7 @@ class OneRecord:
     number: int
     chart: str
     """Address of the chart."""
+    label: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -137,7 +138,7 @@ def measure(visit: Visit) -> Response:
     if one is None:
         raise NotFound("chart.measure", "this is not in the chart any more", todo="go back to the results")
     points = [
-        (point, f"/record/{session.name(OneRecord(point.number, name), 'record', str(point.number))}")
+        (point, f"/record/{session.name(OneRecord(point.number, name, one.label), 'record', str(point.number))}")
         for point in one.points
     ]
     return visit.page(
@@ -158,7 +159,9 @@ def record(visit: Visit) -> Response:
     if not isinstance(asked, OneRecord):
         raise NotFound("session.address", "this address names no record")
     shown = visit.call(show_record, number=asked.number)
-    return visit.page("record", record=shown, text=_indented(shown.body), chart=f"/chart/{asked.chart}")
+    return visit.page(
+        "record", record=shown, label=asked.label, text=_indented(shown.body), chart=f"/chart/{asked.chart}"
+    )
 
 
 def _indented(body: str) -> str:
@@ -184,7 +187,7 @@ def _chart(session: Session, patient: Patient) -> str:
 
 
 def _record(session: Session, chart: str, line: ChartLine) -> str:
-    return f"/record/{session.name(OneRecord(line.number, chart), 'record', str(line.number))}"
+    return f"/record/{session.name(OneRecord(line.number, chart, line.label), 'record', str(line.number))}"
 
 
 def _measure(session: Session, chart: str, one: Measure) -> str:

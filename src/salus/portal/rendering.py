@@ -109,12 +109,21 @@ def plain(language: str, word: str) -> str:
 
 def when(language: str, moment: str) -> str:
     """Return an ISO time of the node as a person reads it: `5 May 2026` or `5 May 2026, 14:03 UTC`; nothing for none."""
-    if not moment:
-        return ""
+    if len(moment) < 10:  # none, or a year or month alone: as it was written
+        return moment
     told = texts(language)
     time = datetime.fromisoformat(moment)
     day = told["date.day"].format(day=time.day, month=told["date.months"].split()[time.month - 1], year=time.year)
     return day if len(moment) == 10 else f"{day}, {time:%H:%M} UTC"
+
+
+def counted(language: str, what: str) -> str:
+    """Return what was read, `Condition 2, Observation 11`, with its kinds in words."""
+    parts = (one.rpartition(" ") for one in what.split(", "))
+    return ", ".join(
+        f"{plain(language, kind)}: {count}" if kind and count.isdigit() else kind + gap + count
+        for kind, gap, count in parts
+    )
 
 
 def at(language: str, time: int) -> str:
@@ -139,7 +148,11 @@ def _environment(language: str) -> Environment:
         language=language,
     )
     made.filters.update(
-        plain=partial(plain, language), when=partial(when, language), at=partial(at, language), writes=writes
+        plain=partial(plain, language),
+        when=partial(when, language),
+        at=partial(at, language),
+        writes=writes,
+        counted=partial(counted, language),
     )
     return made
 

@@ -152,7 +152,18 @@ class Visit:
     @property
     def home(self) -> str:
         """The member's name as the ledger has it."""
-        return _name(self.pages.node)
+        return self.named(self.pages.node.member)
+
+    @cached_property
+    def _names(self) -> dict[str, str]:
+        return {}
+
+    def named(self, *members: str) -> str:
+        """Return members as the ledger names them."""
+        for one in members:
+            if one not in self._names:
+                self._names[one] = _name(self.pages.node, one)
+        return ", ".join(self._names[one] for one in members)
 
     def page(
         self,
@@ -180,6 +191,7 @@ class Visit:
             wallet=bool(self.session and self.session.wallet),
             member=self.pages.node.member,
             home=self.home,
+            named=self.named,
             here=self.request.url.path,
             token=self.session.form_token if self.session else lambda _: "",
             **values,
@@ -193,10 +205,10 @@ def _request(case: AnyCase, fields: Mapping[str, Any]) -> Any:
         raise Malformed("form.invalid", f"the form does not fit: {shape_error(error)}", todo="mend it") from error
 
 
-def _name(node: MemberNode) -> str:
-    """Return the member's name as the ledger has it."""
-    row = membership.member(node.ledger.read(), node.member)
-    return node.member if row is None else row.name
+def _name(node: MemberNode, member: str) -> str:
+    """Return a member's name as the ledger has it; its id where the ledger has none."""
+    row = membership.member(node.ledger.read(), member)
+    return member if row is None else row.name
 
 
 def to(path: str) -> Response:

@@ -13,7 +13,7 @@ from typing import Any, Final, Protocol, TypeVar
 
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
-from salus.agreements.grants import FORMAT, Document, Grant, commitment_of
+from salus.agreements.grants import FORMAT, Document, Grant, commitment_of, slip_of
 from salus.contracts.consent.port import Grant as GrantMessage
 from salus.contracts.consent.port import Revoke, grant_id, round_expiry
 from salus.core.encoding import MalformedBytes, Message, Value, decode, encode
@@ -60,6 +60,8 @@ class Permission:
     grantee: str
     document: Document
     members: tuple[str, ...]
+    classes: tuple[str, ...]
+    """Classes of records that it opens, at any of the members."""
     revoked: bool
 
 
@@ -244,7 +246,11 @@ class Holder:
             document = decode(given.grant.document, Document)
             author = self.wallet.one_time_key(given.index).public_key().public_bytes_raw()
             members = tuple(part.custodian for part in given.grant.parts)
-            found.append(Permission(grant_id(author), given.index, document.grantee, document, members, given.revoked))
+            slips = [slip_of(part.signed) for part in given.grant.parts]
+            classes = tuple(dict.fromkeys(one for slip in slips for one in slip.classes))
+            found.append(
+                Permission(grant_id(author), given.index, document.grantee, document, members, classes, given.revoked)
+            )
         return found
 
     def promise(

@@ -16,6 +16,7 @@ const places = JSON.parse(root.dataset.places);
 const here = root.dataset.member;
 const view = root.querySelector("#view");
 const status = root.querySelector("[role=status]");
+const lock = root.querySelector("#lock");
 const problem = root.querySelector("[role=alert]");
 const IDLE = 10 * 60 * 1000;
 const PINNED = "salus-trust";
@@ -38,6 +39,9 @@ export function plain(word) {
   const apart = word === word.toUpperCase() ? word : word.replace(/[A-Z]/g, (one) => ` ${one.toLowerCase()}`).trim().replace(/[-_]/g, " ");
   return told[`words.${word}`] ?? apart.charAt(0).toUpperCase() + apart.slice(1);
 }
+
+/** Return what was read, `Condition 2`, with its kind in words. */
+const counted = (what) => what.replace(/^(\S+) (\d+)$/, (_, kind, count) => `${plain(kind)}: ${count}`);
 
 /** Return a day (ISO) or a time (Unix ms) as a person reads it. */
 export function when(moment) {
@@ -98,11 +102,13 @@ const note = (words, kind = "") => h("div", { class: `note ${kind}` }, h("p", {}
 const empty = (words) => h("p", { class: "empty" }, words);
 
 function show(title, ...children) {
+  const first = !view.firstChild;
   const head = h("h1", { tabindex: "-1" }, title);
   const own = holder && h("nav", { class: "tabs", "aria-label": t("wallet.parts") }, h("ul", {}, tabs().map(([name, words]) =>
     h("li", {}, h("a", { href: `#${name}`, "aria-current": location.hash.slice(1).split("/")[0] === name ? "page" : undefined }, words)))));
   view.replaceChildren(...[own, head, ...children].flat().filter(Boolean));
-  head.focus();
+  lock.hidden = !holder;
+  if (!first) head.focus(); // a page that was just opened is read from its beginning
 }
 
 // Coming in
@@ -410,7 +416,7 @@ async function looked() {
     list.replaceChildren(shown.length ? table(t("looked.caption", { count: shown.length, total: all.length }), [
       [t("looked.when"), (one_) => when(one_.time), "day"],
       [t("looked.who"), (one_) => [nameOf(one_.member), h("br"), h("small", {}, [one_.person || t("looked.program"), one_.role && plain(one_.role)].filter(Boolean).join(", "))]],
-      [t("looked.what"), (one_) => [one_.purpose === "ETREAT" ? chip(plain(one_.purpose), "stop") : plain(one_.purpose), h("br"), h("small", {}, plain(one_.action), " ", one_.what.join(", "))]],
+      [t("looked.what"), (one_) => [one_.purpose === "ETREAT" ? chip(plain(one_.purpose), "stop") : plain(one_.purpose), h("br"), h("small", {}, plain(one_.action), " ", one_.what.map(counted).join(", "))]],
       [t("looked.told"), (one_) => nameOf(one_.toldBy)],
       [t("looked.proof"), (one_) => one_.txId && one_.proven ? h("a", { href: `/ledger/transactions/${one_.txId}` }, t("looked.proven")) : chip(t("looked.waiting"), "warn")],
     ], shown) : empty(t("looked.empty")));
@@ -544,7 +550,7 @@ addEventListener("hashchange", () => {
   moved = busy;
   act(route);
 });
-root.querySelector("#lock").addEventListener("click", () => location.replace(location.pathname));
+lock.addEventListener("click", () => location.replace(location.pathname));
 
 if (window.PublicKeyCredential && (await knowsEd25519())) {
   root.hidden = false;
