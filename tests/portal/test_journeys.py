@@ -75,7 +75,11 @@ def test_a_member_that_cannot_be_reached_is_said_and_nothing_is_half_done(north,
         sent = physician.post("/emergency", data={**form(page.text, "/emergency"), **asked})
     finally:
         north.together.transport.down.remove(down)
-    assert (sent.status_code, "North Hospital did not answer" in sent.text, "No record came" in sent.text) == (200, True, True)
+    assert (sent.status_code, "North Hospital did not answer" in sent.text, "No record came" in sent.text) == (
+        200,
+        True,
+        True,
+    )
 
 
 def test_the_patients_record_is_listed_and_shown_with_its_original(north) -> None:

@@ -7,7 +7,21 @@ import pytest
 from salus.portal.rendering import texts
 
 GROUPS = frozenset(
-    {"my", "sharing", "share", "correct", "erase", "summary", "looked", "wallet", "link", "gap", "passkeys", "apps"}
+    {
+        "my",
+        "sharing",
+        "share",
+        "correct",
+        "erase",
+        "summary",
+        "looked",
+        "wallet",
+        "host",
+        "link",
+        "gap",
+        "passkeys",
+        "apps",
+    }
 )
 GRADE = 8.0
 VOWELS = {"en": re.compile(r"[aeiouy]+"), "de": re.compile(r"[aeiouyäöü]+")}

@@ -75,7 +75,7 @@ def _offers(made: Stage, node: MemberNode) -> tuple[Offer, ...]:
 
     people = [Offer(id_, name, role, staff(id_)) for id_, name, role, _ in STAFF]
     patients = [
-        Offer(name, name.replace("-", " ").capitalize(), "patient, whose wallet is kept here", patient(name))
+        Offer(name, name.replace("-", " ").capitalize(), "hosted-patient", patient(name))
         for name in made.wallets[node.member]
     ]
     return (*people, *patients)

@@ -24,6 +24,7 @@ from salus.http.person import PersonAuthenticator
 from salus.node.config import Config, Hl7
 from salus.node.errors import Unavailable
 from salus.node.fhir.server import FhirServer
+from salus.node.hosting import wallets_of
 from salus.node.listening.taking import Taking
 from salus.node.local import Opener, opened, socket_path
 from salus.node.member import MemberNode
@@ -162,7 +163,7 @@ def serve(config: Config, opener: Opener, given: argparse.Namespace) -> int:
                 *fhir.routes(records, smart.BearerAuthenticator(member, people)),
                 *epcis.routes(member, people),
                 *vrs.routes(member, people),
-                *pages(Pages(member, secure=secure)),
+                *pages(Pages(member, secure=secure, wallets=wallets_of(member))),
             ]
             if member and records
             else []

@@ -1451,6 +1451,153 @@ class FilesChecked(msgspec.Struct, frozen=True, kw_only=True):
     """File:line, severity, rule, FHIRPath of the element, what was expected; the first thousand."""
 
 
+class AnswerHostQuestion(msgspec.Struct, frozen=True, kw_only=True):
+    """What the patient said in person."""
+
+    link: str
+    """The patient's link."""
+
+    grant: str
+    """The permission."""
+
+    yes: bool = False
+    """Whether the patient wants it."""
+
+
+class HostQuestionAnswered(msgspec.Struct, frozen=True, kw_only=True):
+    """The word is kept; the first one holds."""
+
+    grant: str
+    """The permission."""
+
+
+class EndHosting(msgspec.Struct, frozen=True, kw_only=True):
+    """Whose wallet to keep no longer."""
+
+    system: str
+    """Who assigned the identifier: a URI."""
+
+    value: str
+    """The identifier."""
+
+
+class HostingEnded(msgspec.Struct, frozen=True, kw_only=True):
+    """The keys are gone here. Without a recovery sheet or another copy they are gone for good."""
+
+    wallet: str
+    """Name of the wallet."""
+
+
+class ListHosted(msgspec.Struct, frozen=True, kw_only=True):
+    """Asks for nothing more."""
+
+
+class HostedLine(msgspec.Struct, frozen=True, kw_only=True):
+    """A wallet, without whose it is."""
+
+    wallet: str
+    """Its name."""
+
+    members: int
+    """Members that it has joined."""
+
+    opened: str
+    """When it was opened, UTC."""
+
+
+class HostedListed(msgspec.Struct, frozen=True, kw_only=True):
+    """The wallets kept here."""
+
+    wallets: tuple[HostedLine, ...]
+    """Oldest first."""
+
+
+class NoteHost(msgspec.Struct, frozen=True, kw_only=True):
+    """What a patient said at the counter: who keeps the wallet."""
+
+    link: str
+    """The patient's link."""
+
+    host: str = ''
+    """Member that keeps the wallet; empty: the patient keeps it again."""
+
+
+class HostNoted(msgspec.Struct, frozen=True, kw_only=True):
+    """From now that member reads under a new permission only after the patient's word."""
+
+    link: str
+    """The link."""
+
+    host: str
+    """Member that keeps the wallet; empty: none."""
+
+
+class OpenHosting(msgspec.Struct, frozen=True, kw_only=True):
+    """Whose wallet to keep: a patient of this member who chose so, and whose identity was proofed."""
+
+    system: str
+    """Who assigned the identifier: a URI."""
+
+    value: str
+    """The identifier."""
+
+
+class SignInLink(msgspec.Struct, frozen=True, kw_only=True):
+    """A link to hand to that person and to nobody else."""
+
+    link: str
+    """The address: good once, for ten minutes."""
+
+    ends: str
+    """When the session ends at the latest, UTC. Idle for 30 minutes ends it too."""
+
+
+class ListHostQuestions(msgspec.Struct, frozen=True, kw_only=True):
+    """Asks for nothing more."""
+
+
+class HostQuestionLine(msgspec.Struct, frozen=True, kw_only=True):
+    """A permission in favour of who keeps the wallet, which waits for the patient's word."""
+
+    link: str
+    """The patient's link."""
+
+    grant: str
+    """The permission."""
+
+    host: str
+    """Member that keeps the wallet and would read."""
+
+    purposes: tuple[str, ...]
+    """What for."""
+
+    classes: tuple[str, ...]
+    """Classes of records."""
+
+    until: str
+    """Until when, UTC."""
+
+    told: bool
+    """Whether an address is known that the question was sent to."""
+
+
+class HostQuestions(msgspec.Struct, frozen=True, kw_only=True):
+    """What waits."""
+
+    questions: tuple[HostQuestionLine, ...]
+    """Oldest first."""
+
+
+class SignInHosted(msgspec.Struct, frozen=True, kw_only=True):
+    """Whom to let in again, after proofing who the person is."""
+
+    system: str
+    """Who assigned the identifier: a URI."""
+
+    value: str
+    """The identifier."""
+
+
 class Compare(msgspec.Struct, frozen=True, kw_only=True):
     """Which two links."""
 
@@ -2563,16 +2710,6 @@ class CastVote(msgspec.Struct, frozen=True, kw_only=True):
 
 class OperatorSignIn(msgspec.Struct, frozen=True, kw_only=True):
     """Asks for nothing more."""
-
-
-class SignInLink(msgspec.Struct, frozen=True, kw_only=True):
-    """A link to hand to that person and to nobody else."""
-
-    link: str
-    """The address: good once, for ten minutes."""
-
-    ends: str
-    """When the session ends at the latest, UTC. Idle for 30 minutes ends it too."""
 
 
 class ListAccounts(msgspec.Struct, frozen=True, kw_only=True):
@@ -6253,6 +6390,41 @@ class FhirCases:
         return self._connection.ask('/api/fhir/check', request, FilesChecked)
 
 
+class HostingCases:
+    """Use cases about hosting."""
+
+    def __init__(self, connection: Connection) -> None:
+        self._connection = connection
+
+    def answer(self, request: AnswerHostQuestion) -> HostQuestionAnswered:
+        """Take the patient's word in person, after proofing who the person is. Who took it stands in the patient's log. For: registrar."""
+        return self._connection.ask('/api/hosting/answer', request, HostQuestionAnswered)
+
+    def end(self, request: EndHosting) -> HostingEnded:
+        """Keep a wallet no longer, on the patient's word in person: its keys, passkeys and sessions here are gone. For: registrar."""
+        return self._connection.ask('/api/hosting/end', request, HostingEnded)
+
+    def list(self, request: ListHosted) -> HostedListed:
+        """List the wallets kept here, without whose they are. For: operator."""
+        return self._connection.ask('/api/hosting/list', request, HostedListed)
+
+    def note(self, request: NoteHost) -> HostNoted:
+        """Note which other member keeps a patient's wallet, or that none does any more, after proofing who the person is. For: registrar."""
+        return self._connection.ask('/api/hosting/note', request, HostNoted)
+
+    def open(self, request: OpenHosting) -> SignInLink:
+        """Keep a wallet for a patient who chose so, after proofing who the person is. The node must be running. For: registrar."""
+        return self._connection.ask('/api/hosting/open', request, SignInLink)
+
+    def questions(self, request: ListHostQuestions) -> HostQuestions:
+        """List the permissions in favour of members that keep the patient's wallet, which wait for the patient's word. For: registrar."""
+        return self._connection.ask('/api/hosting/questions', request, HostQuestions)
+
+    def sign_in(self, request: SignInHosted) -> SignInLink:
+        """Make a new link for the patient of a wallet kept here, after proofing: a passkey was lost. The node must be running. For: registrar."""
+        return self._connection.ask('/api/hosting/sign-in', request, SignInLink)
+
+
 class IdentityCases:
     """Use cases about identity."""
 
@@ -7071,6 +7243,7 @@ class Salus:
         self.engine = EngineCases(connection)
         self.erasure = ErasureCases(connection)
         self.fhir = FhirCases(connection)
+        self.hosting = HostingCases(connection)
         self.identity = IdentityCases(connection)
         self.journal = JournalCases(connection)
         self.ledger = LedgerCases(connection)

@@ -1,7 +1,7 @@
 """Who may sign in here without a link, the programs that may act for people, and what each was allowed.
 
 One encrypted SQLite file beside the vault. It holds no secret that signs anybody in: public keys of passkeys, digests of
-tokens. A backup restored brings back what stood on its day.
+tokens; and the wallets of patients who chose that this member keeps them. A backup restored brings back what stood on its day.
 """
 
 from pathlib import Path
@@ -30,6 +30,7 @@ MIGRATIONS: Final = (
         made INTEGER NOT NULL, ends INTEGER NOT NULL) WITHOUT ROWID;
     CREATE INDEX authorisation_owner ON authorisation (owner);
     """,
+    "CREATE TABLE hosted (name TEXT PRIMARY KEY, link BLOB NOT NULL, body BLOB NOT NULL, made INTEGER NOT NULL) WITHOUT ROWID;",
 )
 
 
@@ -76,6 +77,17 @@ class Authorisation(msgspec.Struct, frozen=True):
     """Digest of the refresh token that is good next."""
     made: int
     ends: int
+
+
+class HostedRow(msgspec.Struct, frozen=True):
+    """A patient's wallet that this member keeps."""
+
+    name: str
+    link: bytes
+    """The patient's link here."""
+    body: bytes
+    """Root, state and trust, as `salus.node.wallet.file` writes them."""
+    made: int
 
 
 class Accounts(EncryptedFile):
@@ -190,6 +202,25 @@ class Accounts(EncryptedFile):
         """End everything that an owner allowed."""
         with self._writing() as db:
             db.execute("DELETE FROM authorisation WHERE owner = ?", (owner,))
+
+    def keep_hosted(self, one: HostedRow) -> None:
+        """Keep a patient's wallet as it is now."""
+        with self._writing() as db:
+            db.execute("INSERT OR REPLACE INTO hosted VALUES (?, ?, ?, ?)", (one.name, one.link, one.body, one.made))
+
+    def hosted(self, name: str) -> HostedRow | None:
+        """Return a patient's wallet by its name."""
+        return next((one for one in self.all_hosted() if one.name == name), None)
+
+    def all_hosted(self) -> list[HostedRow]:
+        """Return the wallets that are kept here, oldest first."""
+        rows = self._rows("SELECT name, link, body, made FROM hosted ORDER BY made, name")
+        return [HostedRow(*row) for row in rows]  # type: ignore[arg-type]
+
+    def drop_hosted(self, name: str) -> None:
+        """Forget a patient's wallet."""
+        with self._writing() as db:
+            db.execute("DELETE FROM hosted WHERE name = ?", (name,))
 
     def _account(self, where: str, *values: bytes | str) -> Account | None:
         sql = f"SELECT handle, kind, name, role, purposes, made FROM account WHERE {where}"  # noqa: S608 -- ours

@@ -13,6 +13,7 @@ from salus.node.claim_tables import ClaimTables
 from salus.node.domain_tables import DomainTables
 from salus.node.event_tables import EVENT_TABLES, EventTables
 from salus.node.health_link_tables import HEALTH_LINK_TABLES, HealthLinkTables
+from salus.node.hosting_tables import HOSTING_TABLES, HostingTables
 
 MIGRATIONS: Final = (
     """
@@ -99,6 +100,7 @@ MIGRATIONS: Final = (
     CREATE INDEX claim_open ON claim (number) WHERE open = 1;
     CREATE TABLE claim_family (family BLOB NOT NULL, case_id BLOB NOT NULL, PRIMARY KEY (family, case_id)) WITHOUT ROWID;
     """,
+    HOSTING_TABLES,
 )
 
 
@@ -173,7 +175,7 @@ class Letter(msgspec.Struct, frozen=True):
     body: bytes
 
 
-class Desk(ClaimTables, DomainTables, EventTables, HealthLinkTables):
+class Desk(ClaimTables, DomainTables, EventTables, HealthLinkTables, HostingTables):
     """See the module's docstring. Methods that write are durable when they return. Thread-safe."""
 
     def __init__(self, path: Path, key: bytes) -> None:

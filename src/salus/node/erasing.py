@@ -204,6 +204,7 @@ def _delete_here(node: MemberNode, case: Case) -> None:
     node.desk.drop_choices(subject)
     pairs.forget(node, subject)
     node.desk.drop_health_link(subject)
+    node.desk.drop_hosting(subject)
 
 
 def _case(node: MemberNode, case: bytes) -> Case:

@@ -26,6 +26,7 @@ EMERGENCY_READ: Final = "emergency-read"
 CORRECTION_ANSWERED: Final = "correction-answered"
 RESEARCH_BEGUN: Final = "research-begun"
 DEVICE_RECALLED: Final = "device-recalled"
+HOST_ASKS: Final = "host-asks"
 TEXTS: Final[Mapping[str, tuple[str, str]]] = {
     GRANT_HELD: (
         "A permission of yours has arrived",
@@ -33,6 +34,13 @@ TEXTS: Final[Mapping[str, tuple[str, str]]] = {
             "A permission that you gave has arrived at the organisation it is for.\n"
             "Your wallet shows it under `grants`, and who has looked under `log`.\n"
             "If you gave none, stop it there and tell the organisation.\n"
+        ),
+    ),
+    HOST_ASKS: (
+        "We need your answer",
+        (
+            "The organisation that keeps your wallet wants to read records of yours that we keep.\n"
+            "It reads nothing until you say yes to us. Here you see what it would read, and say yes or no:\n"
         ),
     ),
     DEVICE_RECALLED: (
@@ -72,7 +80,8 @@ TEXTS: Final[Mapping[str, tuple[str, str]]] = {
         ),
     ),
 }
-"""Subject and text by notice. Nothing is filled in."""
+"""Subject and text by notice. Nothing is filled in; where a word is asked for, the address to say it at follows."""
+ANSWER_PATH: Final = "/confirm"
 
 
 class Post(Protocol):
@@ -141,23 +150,30 @@ def set_contact(node: MemberNode, link: bytes, address: str) -> None:
     node.desk.set_contact(link, address)
 
 
-def notify(node: MemberNode, link: bytes, notice: str, *, once: bytes = b"") -> None:
+def notify(node: MemberNode, link: bytes, notice: str, *, once: bytes = b"", code: str = "") -> None:
     """Put a notice to the patient of a link into the outbox; nothing where no address is known.
 
-    What is told under the same 16 bytes `once` a second time is not sent again.
+    What is told under the same 16 bytes `once` a second time is not sent again. `code` is what the
+    patient answers with, where a word is asked for.
     """
     address = node.desk.contact(link)
     if address:
         now = node.now()
-        node.desk.send_later(Outgoing(once or node.entropy(16), KIND, address, notice.encode(), now, now, 0))
+        node.desk.send_later(
+            Outgoing(once or node.entropy(16), KIND, address, f"{notice} {code}".strip().encode(), now, now, 0)
+        )
 
 
 def send_due(node: MemberNode, post: Post) -> int:
     """Try every notice that is due; return how many went out."""
     sent = 0
     for one in node.desk.due(node.now(), KIND):
+        notice, _, code = one.body.decode().partition(" ")
+        subject, text = TEXTS[notice]
+        if code:
+            text += f"\n{node.config.http.public_url.rstrip('/')}{ANSWER_PATH}?code={code}\n"
         try:
-            post.send(one.receiver, *TEXTS[one.body.decode()])
+            post.send(one.receiver, subject, text)
         except Unavailable as error:
             node.desk.again(one.id, node.now() + RETRY_MS, error.code)
             continue

@@ -69,18 +69,18 @@ class Sessions:
         self._clock = clock
         self._entropy = entropy
         self._lock = threading.Lock()
-        self._codes: dict[bytes, tuple[Caller, int, int, bytes]] = {}
+        self._codes: dict[bytes, tuple[Caller, int, int, bytes, str]] = {}
         self._open: dict[bytes, Session] = {}
 
-    def invite(self, caller: Caller, ends: int, *, handle: bytes = b"") -> str:
+    def invite(self, caller: Caller, ends: int, *, handle: bytes = b"", wallet: str = "") -> str:
         """Return a code that opens a session of `caller` once, within ten minutes; the session ends at `ends` (Unix ms).
 
-        `handle` is the account that may make passkeys in it, if one may.
+        `handle` is the account that may make passkeys in it, if one may; `wallet` the hosted wallet that it is for.
         """
         code, now = self._entropy(24).hex(), self._clock()
         with self._lock:
             self._codes = {key: kept for key, kept in self._codes.items() if kept[2] > now}
-            self._codes[digest(LABEL, code.encode())] = (caller, ends, now + CODE_MS, handle)
+            self._codes[digest(LABEL, code.encode())] = (caller, ends, now + CODE_MS, handle, wallet)
         return code
 
     def redeem(self, code: str) -> str:
@@ -89,7 +89,7 @@ class Sessions:
             kept = self._codes.pop(digest(LABEL, code.encode()), None)
         if kept is None or kept[2] <= self._clock():
             raise Unauthenticated("session.code", "this sign-in link is used up or too old", todo="ask for a new one")
-        return self.open(kept[0], kept[1], handle=kept[3])
+        return self.open(kept[0], kept[1], handle=kept[3], wallet=kept[4])
 
     def open(self, caller: Caller = NOBODY, ends: int = 0, *, wallet: str = "", handle: bytes = b"") -> str:
         """Open a session and return its token, for the browser's cookie alone."""
@@ -124,3 +124,9 @@ class Sessions:
         with self._lock:
             self._codes = {key: kept for key, kept in self._codes.items() if kept[0].subject != subject}
             self._open = {key: one for key, one in self._open.items() if one.caller.subject != subject}
+
+    def end_all_of_wallet(self, name: str) -> None:
+        """End every session and forget every code of a hosted wallet."""
+        with self._lock:
+            self._codes = {key: kept for key, kept in self._codes.items() if kept[4] != name}
+            self._open = {key: one for key, one in self._open.items() if one.wallet != name}

@@ -8,6 +8,7 @@ import os
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from typing import Final
 
@@ -148,6 +149,7 @@ def found_together(folder: Path, founders: tuple[Founder, ...], *, clock: Clock,
         node = assemble(Config(member=one.id, data=str(home), http=http), keys[one.id], on, ports, home)
         together.nodes[one.id] = node
         together.transport.doors[f"https://{one.id}.example"] = node.door
+        together.transport.wallets[f"https://{one.id}.example"] = partial(door.answer, node)
     return together
 
 

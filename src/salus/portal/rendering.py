@@ -96,9 +96,9 @@ def catalogue(language: str, *groups: str) -> str:
     ).decode()
 
 
-def plain(language: str, word: str) -> str:
-    """Return a code of FHIR or of the ledger as words: its text in the catalogue, else its camel case taken apart."""
-    found = texts(language).get(f"words.{word}")
+def plain(language: str, word: str, group: str = "words") -> str:
+    """Return a code of FHIR or of the ledger as words: its text in a group of the catalogue, else its camel case taken apart."""
+    found = texts(language).get(f"{group}.{word}")
     if found is not None:
         return found
     if word.isupper():

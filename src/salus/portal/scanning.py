@@ -16,6 +16,7 @@ from salus.portal.visiting import Visit
 SCRIPT: Final = "scan.js"
 UNREAD: Final = "UNREAD"
 IN_ORDER: Final = "IN_ORDER"
+VERDICTS: Final = "verdicts"
 
 
 def form(visit: Visit) -> Response:
@@ -34,7 +35,7 @@ def scan(visit: Visit) -> Response:
         verdict = PackScanned(kind=STOP, verified=False, code=UNREAD, action=_told(error), label="", height=0)
     if "application/json" not in visit.request.headers.get("accept", ""):
         return visit.page("scan", script=SCRIPT, verdict=verdict)
-    why = plain(language_of(visit.request.headers.get("accept-language", "")), verdict.code or IN_ORDER)
+    why = plain(language_of(visit.request.headers.get("accept-language", "")), verdict.code or IN_ORDER, VERDICTS)
     told = {"kind": verdict.kind, "why": why, "label": verdict.label or verdict.action}
     return Response(msgspec.json.encode(told), media_type="application/json", headers=dict(HEADERS))
 

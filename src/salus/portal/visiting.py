@@ -147,7 +147,11 @@ class Visit:
     def on_wallet(self, case: AnyCase, **fields: Any) -> Any:
         """Call a use case on the hosted wallet. Raises as `call`."""
         wallet = self.wallet()
-        return case(wallet, _request(case, fields))
+        with wallet.turn:
+            try:
+                return case(wallet, _request(case, fields))
+            finally:
+                wallet.save()
 
     @property
     def home(self) -> str:

@@ -1,5 +1,6 @@
 """What `salus serve --demo` shows: three organisations with sample patients, permissions and a history of readings."""
 
+import threading
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
@@ -16,7 +17,9 @@ from salus.node.demo.records import SOURCE, people_of
 from salus.node.demo.samples import samples_folder
 from salus.node.emergency import Demographics
 from salus.node.exchange.grantee import fetch
+from salus.node.hosted import SayHosted
 from salus.node.member import MemberNode
+from salus.node.patient import messages as m
 from salus.node.records.charts import ShowChart, show_chart
 from salus.node.records.intake import Intake
 from salus.node.requests import AskAccess, ask_access
@@ -46,6 +49,7 @@ class Hosted(OpenWallet):
     """A patient's wallet that a member keeps in memory, as long as the demo runs."""
 
     def __init__(self, together: Together) -> None:
+        self.turn = threading.RLock()
         self.urls = {}
         self.holder = together.holder()
 
@@ -99,6 +103,8 @@ def _history(made: Stage) -> None:
         wallet = Hosted(together)
         for member, link in links.items():
             wallet.holder.join(member, together.nodes[member].vault.invite(link))
+            if member != host:
+                wallet.holder.instruct(member, "hosted", SayHosted(host), m.Done)
         made.wallets[host][f"patient-{number}"] = wallet
         readers = [member for member in together.nodes if member != host]
         for reader in readers:

@@ -20,6 +20,7 @@ from salus.contracts.membership import port as membership
 from salus.core.encoding import MalformedBytes, decode, encode
 from salus.core.proof.digest import framed
 from salus.core.tables import View
+from salus.node import hosted
 from salus.node.anchoring import commit, serving
 from salus.node.errors import Forbidden, Malformed, Unavailable
 from salus.node.exchange.pull import (
@@ -80,6 +81,7 @@ def serve_pull(node: MemberNode, sender: str, body: bytes) -> Pulled:
         raise Unavailable("node.stopped", "this node serves nothing now", todo="try again later")
     node.wait_for(pull.seen)
     asked = _check(node, node.ledger.read(), sender, pull)
+    hosted.require_word(node, sender, asked.document, asked.slip)
     numbers, more = _permitted(node, asked)
     sealed = _sealed(node, asked, numbers)  # before it is written down: what is damaged is not served
     with serving(node, [_disclosure(asked, sealed, node.member)]) as (entry,):

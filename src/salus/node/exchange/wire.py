@@ -184,12 +184,17 @@ class InProcess:
     def __init__(self) -> None:
         self.doors: dict[str, Door] = {}
         self.down: set[str] = set()
+        self.wallets: dict[str, Callable[[str, bytes], Answer]] = {}
+        """What answers wallets, by endpoint."""
 
     def send(self, address: Address, request: HttpRequest) -> Answer:
         """Hand the request to the door of the address. Raises Unavailable."""
         door = self.doors.get(address.url)
         if door is None or address.url in self.down:
             raise Unavailable("exchange.unreachable", "the node cannot be reached", got=address.url, todo="try again")
+        path = request.target_uri.removeprefix(address.url)
+        if path.startswith("/patient/"):
+            return self.wallets[address.url](path, request.body)
         return door.answer(request)
 
 

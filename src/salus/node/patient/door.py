@@ -13,7 +13,7 @@ from salus.core.errors import SalusError
 from salus.core.proof.digest import framed
 from salus.core.proof.ed25519 import verify
 from salus.engines.errors import NotKept
-from salus.node import erasing
+from salus.node import erasing, hosted
 from salus.node.anchoring import commit, serving
 from salus.node.claims import own_cells, restricting
 from salus.node.claims import patients as claims
@@ -286,6 +286,7 @@ _ACTIONS: Final[Mapping[str, Callable[[MemberNode, bytes, bytes], Value]]] = {
     "corrections": wishes.corrections,
     "trial-consent": trials.take_wallet_consent,
     "trial-withdraw": trials.take_withdrawal,
+    "hosted": hosted.take,
     "health-link": healthlinks.keep,
     "health-links": healthlinks.links,
     "end-health-link": healthlinks.end,

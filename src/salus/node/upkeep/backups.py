@@ -186,6 +186,7 @@ def _put_back(node: Unfounded, keys: Keys, source: Path) -> int:
         desk.drop_choices(entry.link)
         desk.drop_pairs(entry.link)
         desk.drop_health_link(entry.link)
+        desk.drop_hosting(entry.link)
     desk.close()
     return erased
 

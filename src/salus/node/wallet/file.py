@@ -6,6 +6,7 @@ The file is written before every question that follows a change, so that nothing
 """
 
 import os
+import threading
 from pathlib import Path
 from typing import ClassVar, Final
 
@@ -77,6 +78,7 @@ class OpenWallet:
         except Unproven as error:
             raise Malformed("wallet.trust", "this is no trust file", got=str(error)) from error
         self.urls = dict(kept.urls)
+        self.turn = threading.RLock()
         self._http = httpx.Client(timeout=HTTP_SECONDS, follow_redirects=False)
         wallet = Wallet(kept.root, kept.state, clock=now_ms, entropy=os.urandom)
         self.holder = Holder(wallet, trust, self, now_ms, os.urandom)
@@ -103,6 +105,9 @@ class OpenWallet:
         if not known:
             raise NotFound("wallet.no-member", "the wallet has joined no member", todo="`salus wallet join INVITATION`")
         return member or known[0]
+
+    def joined(self, member: str) -> None:
+        """Do what a new tie asks for: nothing, for a wallet that its patient keeps."""
 
     def save(self) -> None:
         """Write the file if anything changed. Raises Unavailable."""

@@ -142,6 +142,7 @@ def join(wallet: OpenWallet, request: JoinMember) -> MemberJoined:
         if before:
             wallet.urls[invitation.member] = before
         raise
+    wallet.joined(invitation.member)
     return MemberJoined(member=invitation.member, name=wallet.holder.member(invitation.member).name)
 
 
