@@ -28,10 +28,21 @@ STAFF = (
     "/ledger/members",
     "/ledger/blocks/2",
     "/ledger/verify",
+    "/confirm",
     "/wallet",
 )
 OPERATOR = ("/operator", "/operator/proposals", "/operator/waiting", "/operator/messages", "/operator/people")
-PATIENT = ("/passkeys", "/my/record", "/my/sharing", "/my/looked", "/my/share", "/my/requests", "/my/summary", "/apps")
+PATIENT = (
+    "/passkeys",
+    "/my/record",
+    "/my/sharing",
+    "/my/looked",
+    "/my/share",
+    "/my/requests",
+    "/my/keys",
+    "/my/summary",
+    "/apps",
+)
 
 
 def asked_by(site: Site) -> str:
