@@ -209,5 +209,7 @@ def test_loops_are_placed_where_the_guide_has_them() -> None:
 
 
 def test_a_table_with_a_wrong_indent_is_refused() -> None:
-    with pytest.raises(ValueError, match="after the end"):
+    with pytest.raises(ValueError, match="no segment opens the loop"):
         guide("x", "1", "v", "f", "  ST R1\n")
+    with pytest.raises(ValueError, match="after the end"):
+        guide("x", "1", "v", "f", "ST R1\n  @2000 R1\n")

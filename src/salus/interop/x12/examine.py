@@ -16,6 +16,7 @@ from salus.interop.x12.loops import Loop, Placer
 from salus.interop.x12.tables import Guide, SegmentUse
 from salus.interop.x12.tokens import Delimiters, Segment, Unreadable, tokenize
 
+_ENVELOPE = frozenset({"ISA", "IEA", "GS", "GE", "ST", "SE", ""})
 FINDINGS_LIMIT = 1000  # of one set: what comes after a thousand faults helps nobody and would fill memory
 
 
@@ -84,7 +85,9 @@ def examine(
     reader = _Reader(codes, received, keep=keep)
     try:
         for segment, delimiters in tokenize(chunks):
-            if segment.tag or delimiters.terminator:
+            if reader.inside is not None and segment.tag not in _ENVELOPE:
+                yield from reader.inside.feed(segment)
+            elif segment.tag or delimiters.terminator:
                 yield from reader.feed(segment, delimiters)
     except Unreadable as broken:
         if reader.interchange is None:
@@ -101,7 +104,7 @@ class _Reader:
         self._delimiters = Delimiters()
         self.interchange: Segment | None = None
         self._group: Segment | None = None
-        self._set: _SetReader | None = None
+        self.inside: _SetReader | None = None
         self._groups = self._sets = 0
         self._numbers: set[str] = set()
         self._faults: list[Finding] = []
@@ -126,10 +129,10 @@ class _Reader:
         elif tag == "ST" and self._group is not None and self.interchange is not None:
             yield from self._end_set("2")
             self._open_set(self.interchange, self._group, segment)
-        elif tag == "SE" and self._set is not None:
+        elif tag == "SE" and self.inside is not None:
             yield from self._end_set("", segment)
-        elif self._set is not None:
-            yield from self._set.feed(segment)
+        elif self.inside is not None:
+            yield from self.inside.feed(segment)
         elif tag != "TA1":
             self._fault("022", segment, "control-structure", "a segment of the envelope", "repair the envelope")
 
@@ -189,15 +192,15 @@ class _Reader:
         known = guide_for(segment.get(1), version, "")
         head = SetHead(interchange, group, segment, self._delimiters, known)
         received = self._received or group.get(4)
-        self._set = _SetReader(head, self._codes, received, keep=self._keep)
+        self.inside = _SetReader(head, self._codes, received, keep=self._keep)
         if segment.get(2) in self._numbers:
-            self._set.envelope.append("23")
+            self.inside.envelope.append("23")
         self._numbers.add(segment.get(2))
 
     def _end_set(self, code: str, trailer: Segment | None = None) -> Iterator[Event]:
-        if self._set is not None:
-            yield from self._set.end(code, trailer)
-        self._set = None
+        if self.inside is not None:
+            yield from self.inside.end(code, trailer)
+        self.inside = None
 
     def _fault(self, code: str, segment: Segment, rule: str, expected: str, fix: str, *, element: int = 0) -> None:
         if self._code == "000":
@@ -231,6 +234,7 @@ class _SetReader:
         self._received = received
         self._keep = keep
         self._component = head.delimiters.component
+        self._patterns = level1.patterns(head.delimiters)
         self._count = 1
         self._units = 0
         self._findings: list[Finding] = []
@@ -263,19 +267,18 @@ class _SetReader:
                 ]
             )
 
-    def feed(self, segment: Segment) -> Iterator[Event]:
-        """Take the next segment of the set's body."""
+    def feed(self, segment: Segment) -> list[UnitSeen]:
+        """Take the next segment of the set's body; return the units that it completes."""
         self._count += 1
         placer = self._placer
         if placer is None:
-            return
+            return []
         if segment.tag == "BHT":
             self._function(segment)
             placer = self._placer or placer
         use, units = placer.place(segment)
         self._inspect(segment, use, placer.current)
-        for loop in units:
-            yield self._unit(loop)
+        return [self._unit(loop) for loop in units]
 
     def _function(self, segment: Segment) -> None:
         """Choose between guides that share set and version by BHT02 (278)."""
@@ -311,14 +314,17 @@ class _SetReader:
             self._findings.extend(findings)
 
     def _inspect(self, segment: Segment, use: SegmentUse | None, loop: Loop) -> None:
-        found = level1.check(segment, self.head.delimiters, loop.use.name)
-        if found:
-            self._add(found)
+        tag = segment.tag
+        pattern = self._patterns[tag]
+        if pattern is None or tag in level1.PERIOD_AT or pattern.fullmatch(segment.text) is None:
+            found = level1.check(segment, self.head.delimiters, loop.use.name)
+            if found:
+                self._add(found)
         if use is not None:
             wrong = level2.check(segment, use, loop, self._component)
             if wrong:
                 self._add(wrong)
-            if segment.tag == "HL":
+            if tag == "HL":
                 self._add(self._levels.check(loop))
 
     def _day(self, loop: Loop) -> str:
@@ -326,9 +332,8 @@ class _SetReader:
             return level4.service_period(loop)[1]
         return self._received
 
-    def _codes_of(self, loop: Loop, day: str) -> Iterator[Finding]:
-        for segment, _ in loop.segments:
-            yield from level5.check(segment, loop.name, self._component, self._codes, day)
+    def _codes_of(self, loop: Loop, day: str) -> list[Finding]:
+        return level5.check(loop.segments, loop.use.name, self._component, self._codes, day)
 
     def _unit(self, loop: Loop) -> UnitSeen:
         self._units += 1

@@ -8,8 +8,26 @@ from salus.interop.x12.elements import CHARACTERS, SEGMENTS, ElementRule, segmen
 from salus.interop.x12.findings import Finding
 from salus.interop.x12.tokens import Delimiters, Segment
 
-_PERIOD_AT = {"DTP": (2, 3), "DMG": (1, 2)}
-_pattern = lru_cache(maxsize=512)(segment_pattern)
+PERIOD_AT = {"DTP": (2, 3), "DMG": (1, 2)}
+
+
+class Patterns(dict[str, "re.Pattern[str] | None"]):
+    """The pattern of each tag under one interchange's separators, made when it is first asked for; None: no such tag."""
+
+    def __init__(self, delimiters: Delimiters) -> None:
+        super().__init__()
+        self._delimiters = delimiters
+
+    def __missing__(self, tag: str) -> "re.Pattern[str] | None":
+        """Make a tag's pattern; tags that no release has are not kept."""
+        if tag not in SEGMENTS:
+            return None
+        made = self[tag] = segment_pattern(tag, self._delimiters)
+        return made
+
+
+patterns = lru_cache(maxsize=8)(Patterns)
+"""The patterns under some separators: senders use few."""
 
 
 @lru_cache(maxsize=512)
@@ -26,10 +44,11 @@ def check(segment: Segment, delimiters: Delimiters, loop: str = "") -> tuple[Fin
                 segment, loop, "segment-unknown", "a segment of release 005010", "leave the segment out", code="1"
             ),
         )
-    if _pattern(tag, delimiters).fullmatch(segment.text) is None:
+    pattern = patterns(delimiters)[tag]
+    if pattern is None or pattern.fullmatch(segment.text) is None:
         return tuple(_elements(segment, delimiters, loop))
-    if tag in _PERIOD_AT:
-        qualifier, value = _PERIOD_AT[tag]
+    if tag in PERIOD_AT:
+        qualifier, value = PERIOD_AT[tag]
         text = segment.get(value)
         if text and not is_period(segment.get(qualifier), text):
             expected = f"a date in the format {segment.get(qualifier)}"

@@ -19,6 +19,18 @@ def adjustments(loop: Loop, group: str = "") -> int:
     return total
 
 
+def _adjusted(loop: Loop) -> tuple[int, int]:
+    """Return the sum of the CAS amounts of a loop, and of those in group PR, cents."""
+    total = patient = 0
+    for segment, _ in loop.segments:
+        if segment.tag == "CAS":
+            part = sum(map(cents, segment.elements[3::3]))
+            total += part
+            if segment.get(1) == "PR":
+                patient += part
+    return total, patient
+
+
 def unequal(loop: Loop, segment: Segment, rule: str, element: int, amounts: tuple[int, int]) -> Finding:
     """Make the finding of an amount that is not what the rest says; `amounts` are expected and got, cents."""
     expected, got = amounts
@@ -70,16 +82,18 @@ class Balance:
         found: list[Finding] = []
         head = loop.first
         charge, paid = cents(head.get(3)), cents(head.get(4))
-        taken, patient, lines = adjustments(loop), adjustments(loop, "PR"), 0
-        for line in loop.loops("2110"):
-            billed, got, cut = cents(line.first.get(2)), cents(line.first.get(3)), adjustments(line)
+        (taken, patient), lines = _adjusted(loop), 0
+        services = loop.loops("2110")
+        for line in services:
+            billed, got = cents(line.first.get(2)), cents(line.first.get(3))
+            cut, share = _adjusted(line)
             if billed - cut != got:
                 found.append(unequal(line, line.first, "balance-line", 3, (billed - cut, got)))
             lines += billed
             taken += cut
-            patient += adjustments(line, "PR")
+            patient += share
         self.paid += paid
-        if loop.loops("2110") and lines != charge:
+        if services and lines != charge:
             found.append(unequal(loop, head, "balance-charge", 3, (lines, charge)))
         if charge - taken != paid:
             found.append(unequal(loop, head, "balance-claim", 4, (charge - taken, paid)))

@@ -150,9 +150,9 @@ def payment(loop: Loop) -> list[Finding]:
     if head.get(2) == "4" and paid:
         found.append(_finding(loop, head, "denial-paid", "0", "a denied claim pays nothing", element=4))
     for part in loop.walk():
-        for segment in part.all("CAS"):
-            for place in range(3, len(segment.elements), 3):
-                if cents_or_zero(segment.get(place)) == 0:
+        for segment, _ in part.segments:
+            for place in range(3, len(segment.elements) if segment.tag == "CAS" else 0, 3):
+                if not segment.elements[place].strip("-.0"):
                     fix = "leave out adjustments of zero"
                     found.append(
                         _finding(part, segment, "adjustment-zero", "an amount", fix, element=place, severity=NOTE)

@@ -1,6 +1,6 @@
 """Level 5, code sets: check digits, and codes that exist and are in force on the day."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from functools import lru_cache
 from typing import Final
 
@@ -25,11 +25,10 @@ Fault = tuple[int, int, str, str, str]
 _npi_valid: Final = lru_cache(maxsize=4096)(npi_valid)
 
 
-def check(segment: Segment, loop: str, component: str, codes: CodeSets, day: str) -> list[Finding]:
-    """Check the codes of one segment against those in force on `day` (CCYYMMDD; empty: not dated)."""
-    checker = _CHECKS.get(segment.tag)
-    if checker is None:
-        return []
+def check(
+    segments: Iterable[tuple[Segment, object]], loop: str, component: str, codes: CodeSets, day: str
+) -> list[Finding]:
+    """Check the codes of a loop's segments against those in force on `day` (CCYYMMDD; empty: not dated)."""
     return [
         Finding(
             level=5,
@@ -43,6 +42,8 @@ def check(segment: Segment, loop: str, component: str, codes: CodeSets, day: str
             got=segment.get(element)[:80],
             fix=fix,
         )
+        for segment, _ in segments
+        if (checker := _CHECKS.get(segment.tag)) is not None
         for element, part, rule, expected, fix in checker(segment, component, codes, day)
     ]
 

@@ -80,8 +80,8 @@ class Loop:
 def _matches(codes: tuple[Codes, ...], segment: Segment, component: str) -> bool:
     for rule in codes:
         value = segment.get(rule.element)
-        if rule.component:
-            value = value.split(component, rule.component)[rule.component - 1 : rule.component][0] if value else ""
+        if rule.component and value:
+            value = ([*value.split(component), *[""] * rule.component])[rule.component - 1]
         if value not in rule.values:
             return False
     return True
@@ -101,11 +101,11 @@ class Placer:
     def place(self, segment: Segment) -> tuple[SegmentUse | None, list[Loop]]:
         """Put a segment in its loop. Returns its use (None where it has none) and the units that it completed."""
         loop: Loop | None = self.current
+        tag = segment.tag
         while loop is not None:
-            for part in loop.use.index.get(segment.tag, ()):
+            for part, use in loop.use.index.get(tag, ()):
                 if part.key == 0 or part.group < loop.group:
                     continue
-                use = part if isinstance(part, SegmentUse) else part.trigger
                 if not use.match or _matches(use.match, segment, self._component):
                     return self._put(loop, part, segment)
             loop = loop.parent
@@ -116,7 +116,7 @@ class Placer:
         return self._ascend(None)
 
     def _put(self, loop: Loop, part: SegmentUse | LoopUse, segment: Segment) -> tuple[SegmentUse, list[Loop]]:
-        units = self._ascend(loop)
+        units = self._ascend(loop) if loop is not self.current else []
         loop.group = max(loop.group, part.group)
         count = loop.counts[part.key] = loop.counts.get(part.key, 0) + 1
         if part.limit and count == part.limit + 1:
@@ -188,13 +188,12 @@ class Placer:
             chain.append(loop)
             loop = loop.parent
         for around in chain:
-            for part in around.use.index.get(segment.tag, ()):
-                use = part if isinstance(part, SegmentUse) else part.trigger
+            for part, use in around.use.index.get(segment.tag, ()):
                 if _matches(use.match, segment, self._component):
                     self._strange(segment, around, "segment-order", "7", "this segment earlier", fix="move the segment")
                     return self._put(around, part, segment)
         for around in chain:
-            for part in around.use.index.get(segment.tag, ()):
+            for part, _ in around.use.index.get(segment.tag, ()):
                 if isinstance(part, SegmentUse) and part.key and part.group >= around.group:
                     allowed = "; ".join(f"{rule.element:02d} = {'|'.join(sorted(rule.values))}" for rule in part.match)
                     self._strange(

@@ -1,10 +1,8 @@
 """Amounts as X12 writes them (decimal, point only where needed) and as integer cents; quantities in thousandths."""
 
-import re
 from typing import Final
 
 MAX_CENTS: Final = 10**13  # a hundred billion dollars: more than any payment, so an overflow shows as a finding
-_DECIMAL: Final = re.compile(r"-?(?:\d+\.?\d*|\.\d+)", re.ASCII)
 
 
 class BadAmount(ValueError):
@@ -12,17 +10,21 @@ class BadAmount(ValueError):
 
 
 def _scaled(text: str, places: int) -> int:
-    if _DECIMAL.fullmatch(text) is None:
+    negative = text[0] == "-"
+    whole, _, fraction = (text[1:] if negative else text).partition(".")
+    digits = whole + fraction
+    if not (digits.isdecimal() and digits.isascii()):
         raise BadAmount("not a decimal number")
-    sign = -1 if text[0] == "-" else 1
-    whole, _, fraction = text.lstrip("-").partition(".")
-    kept, rest = fraction[:places].ljust(places, "0"), fraction[places:]
-    if rest.strip("0"):
-        raise BadAmount(f"more than {places} decimal places")
-    value = int((whole or "0") + kept)
+    if fraction:
+        kept, rest = fraction[:places].ljust(places, "0"), fraction[places:]
+        if rest.strip("0"):
+            raise BadAmount(f"more than {places} decimal places")
+        value = int(whole + kept)
+    else:
+        value = int(whole) * 10**places
     if value > MAX_CENTS:
         raise BadAmount("beyond the largest amount")
-    return sign * value
+    return -value if negative else value
 
 
 def cents(text: str) -> int:
@@ -46,6 +48,8 @@ def quantity(value: int) -> str:
 
 
 def _written(value: int, places: int) -> str:
-    sign, digits = ("-" if value < 0 else ""), str(abs(value)).rjust(places + 1, "0")
-    fraction = digits[-places:].rstrip("0")
-    return sign + digits[:-places] + ("." + fraction if fraction else "")
+    whole, part = divmod(abs(value), 10**places)
+    sign = "-" if value < 0 else ""
+    if not part:
+        return f"{sign}{whole}"
+    return f"{sign}{whole}.{str(part).rjust(places, '0').rstrip('0')}"

@@ -51,13 +51,10 @@ class LoopUse(msgspec.Struct, frozen=True):
     streams: bool
     """Whether it is a unit or has units in it: when complete it is handed on, not kept."""
     parts: "tuple[SegmentUse | LoopUse, ...]"
-    index: "dict[str, tuple[SegmentUse | LoopUse, ...]]"
-
-    @property
-    def trigger(self) -> SegmentUse:
-        """The segment use that opens the loop."""
-        first = self.parts[0]
-        return first if isinstance(first, SegmentUse) else first.trigger
+    index: "dict[str, tuple[tuple[SegmentUse | LoopUse, SegmentUse], ...]]"
+    """By tag: the parts that a segment may open or be, each with the segment use that says whether it does."""
+    trigger: SegmentUse
+    """The segment use that opens the loop."""
 
 
 class Guide(msgspec.Struct, frozen=True):
@@ -104,15 +101,18 @@ def _loop(
             before = words[0]
             part = _segment(words, place, number)
         parts.append(part)
-    index: dict[str, list[SegmentUse | LoopUse]] = {}
+    if not parts:
+        raise ValueError(f"{head}: no segment opens the loop; expected its lines after it, indented by two blanks")
+    index: dict[str, list[tuple[SegmentUse | LoopUse, SegmentUse]]] = {}
     for part in parts:
-        tag = part.tag if isinstance(part, SegmentUse) else part.trigger.tag
-        index.setdefault(tag, []).append(part)
+        use = part if isinstance(part, SegmentUse) else part.trigger
+        index.setdefault(use.tag, []).append((part, use))
     name, *flags = head.split()
     found = {tag: tuple(uses) for tag, uses in index.items()}
     unit = "unit" in flags
     streams = unit or any(isinstance(part, LoopUse) and part.streams for part in parts)
-    return LoopUse(name, usage[0] == "R", _limit(usage), group, key, unit, streams, tuple(parts), found), lines
+    trigger = parts[0] if isinstance(parts[0], SegmentUse) else parts[0].trigger
+    return LoopUse(name, usage[0] == "R", _limit(usage), group, key, unit, streams, tuple(parts), found, trigger), lines
 
 
 def _limit(usage: str) -> int:
