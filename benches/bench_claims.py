@@ -4,6 +4,8 @@ Limits of the same run: pyx12 and oxedi on the same bytes; the Ed25519 verify ra
 into segments and elements for validation. Figures are per CPU second of one core.
 """
 
+import subprocess
+import sys
 import tempfile
 import time
 from pathlib import Path
@@ -30,6 +32,8 @@ from tests.interop.x12.oracles import pyx12_accepts
 
 CLAIMS = 2_000
 PATH = 800
+IN_FILE = 100_000
+MOST_MB = 200
 ROUNDS = 3
 PEOPLE = [msgspec.structs.replace(JANE, member=f"M{number}") for number in range(CLAIMS // 4)]
 COVERED = Members(
@@ -74,7 +78,26 @@ def run():
         _figure("claims: decided with trace", decided, verify, 0.7),
         _figure("claims: 837 to 999, 277CA, 835, EOBs and page", path, verify),
         _figure("claims: 835 validated and audited", audited, split),
+        _memory(),
     ]
+
+
+def _memory():
+    """Return the peak of a process that reads, checks and answers one file of 100,000 claims."""
+    command = [sys.executable, "-m", "benches.claims_file", str(IN_FILE)]
+    ran = subprocess.run(command, capture_output=True, text=True, check=True)
+    accepted, peak = map(int, ran.stdout.split())
+    if accepted != IN_FILE:
+        raise ValueError("not all claims were accepted")
+    return {
+        "name": "claims: 100,000 in one file, read, checked and answered: peak memory",
+        "value": peak,
+        "unit": "MB",
+        "limit": MOST_MB,
+        "ratio": peak / MOST_MB,
+        "budget": "<= 200 MB",
+        "met": peak <= MOST_MB,
+    }
 
 
 def _pyx12(claims):

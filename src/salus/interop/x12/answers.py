@@ -1,6 +1,6 @@
 """What goes back to a sender: TA1 for the envelope, 999 for the guide, 277CA for each claim."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from typing import Final
 
 import msgspec
@@ -243,14 +243,14 @@ def _statuses(answer: ClaimAnswer, day: str) -> list[Segment]:
     return list(parts.values())
 
 
-def claim_acknowledgment_set(answer: SetAnswer, control: str, payer: Party, stamp: Stamp) -> list[Segment]:
-    """Write the 277CA of one accepted 837 set without its SE."""
+def claim_acknowledgment_set(answer: SetAnswer, control: str, payer: Party, stamp: Stamp) -> Iterator[Segment]:
+    """Yield the 277CA of one accepted 837 set without its SE."""
     taken = [claim for claim in answer.claims if claim.accepted]
     left = [claim for claim in answer.claims if not claim.accepted]
     day = stamp.day
     total = amount(sum(claim.charge for claim in answer.claims))
     batch = ("A1", "19", "PR") if taken else ("A3", "23", "PR")
-    body = [
+    yield from (
         segment("ST", "277", control, "005010X214"),
         segment("BHT", "0085", "08", f"{stamp.control}-{control}", day, stamp.time, "TH"),
         segment("HL", "1", "", "20", "1"),
@@ -263,27 +263,27 @@ def claim_acknowledgment_set(answer: SetAnswer, control: str, payer: Party, stam
         segment("TRN", "2", answer.reference),
         segment("STC", composite(*batch), day, "WQ" if taken else "U", total),
         *_counts(taken, left, ("90", "AA")),
-    ]
+    )
     level = 2
-    groups = dict.fromkeys(claim.billing for claim in answer.claims)
-    for billing in groups:
+    groups: dict[Party, list[ClaimAnswer]] = {}
+    for claim in answer.claims:
+        groups.setdefault(claim.billing, []).append(claim)
+    for billing, mine in groups.items():
         level += 1
         own = level
-        body.append(segment("HL", str(own), "2", "19", "1"))
+        yield segment("HL", str(own), "2", "19", "1")
         kind = "1" if billing.first else "2"
         name = ("85", kind, words(billing.name), words(billing.first, 35))
-        body.append(segment("NM1", *name, "", "", "", "XX", billing.identifier))
-        mine = [claim for claim in answer.claims if claim.billing == billing]
+        yield segment("NM1", *name, "", "", "", "XX", billing.identifier)
         accepted = [claim for claim in mine if claim.accepted]
         said = ("A1", "19", "PR") if accepted else ("A3", "23", "PR")
         charged = amount(sum(claim.charge for claim in mine))
-        body.append(segment("TRN", "1", "0"))
-        body.append(segment("STC", composite(*said), "", "WQ" if accepted else "U", charged))
-        body.extend(_counts(accepted, [claim for claim in mine if not claim.accepted], ("QA", "QC")))
+        yield segment("TRN", "1", "0")
+        yield segment("STC", composite(*said), "", "WQ" if accepted else "U", charged)
+        yield from _counts(accepted, [claim for claim in mine if not claim.accepted], ("QA", "QC"))
         for claim in mine:
             level += 1
-            body.extend(_claim_status(claim, level, own, day))
-    return body
+            yield from _claim_status(claim, level, own, day)
 
 
 def _counts(taken: list[ClaimAnswer], left: list[ClaimAnswer], kinds: tuple[str, str]) -> list[Segment]:
@@ -312,13 +312,12 @@ def _claim_status(claim: ClaimAnswer, level: int, parent: int, day: str) -> list
 
 def claim_acknowledgment(sets: Iterable[SetAnswer], header: Segment, payer: Party, stamp: Stamp) -> bytes | None:
     """Write the 277CAs of the accepted 837 sets of one interchange; None where there is none."""
-    bodies = [
-        claim_acknowledgment_set(answer, f"{number:04d}", payer, stamp)
-        for number, answer in enumerate(sets, 1)
-        if answer.accepted and answer.claims
-    ]
-    if not bodies:
+    answered = [answer for answer in sets if answer.accepted and answer.claims]
+    if not answered:
         return None
+    bodies = (
+        claim_acknowledgment_set(answer, f"{number:04d}", payer, stamp) for number, answer in enumerate(answered, 1)
+    )
     return interchange(swap(header), stamp, "HN", "005010X214", bodies)
 
 

@@ -1,5 +1,6 @@
 """Wraps transaction sets into a group and an interchange. Control numbers, day and time are the caller's."""
 
+from collections.abc import Iterable
 from typing import Final
 
 import msgspec
@@ -77,20 +78,29 @@ def _text(lines: list[str]) -> bytes:
 
 
 def interchange(
-    ends: tuple[Trader, Trader], stamp: Stamp, function: str, version: str, sets: list[list[Segment]]
+    ends: tuple[Trader, Trader], stamp: Stamp, function: str, version: str, sets: Iterable[Iterable[Segment]]
 ) -> bytes:
-    """Write one interchange of one group; each set begins with its ST and gets its SE here. `ends`: sender, receiver."""
+    """Write one interchange of one group; each set begins with its ST and gets its SE here. `ends`: sender, receiver.
+
+    Sets may be made while they are written: only their text is kept.
+    """
     sender, receiver = ends
     header = segment(
         "GS", function, sender.identifier, receiver.identifier, stamp.day, stamp.time, str(stamp.control), "X", version
     )
-    lines = [_header(sender, receiver, stamp), header.text]
+    text = bytearray(_text([_header(sender, receiver, stamp), header.text]))
+    written = 0
     for body in sets:
-        lines.extend(part.text for part in body)
-        lines.append(segment("SE", str(len(body) + 1), body[0].get(2)).text)
-    lines.append(segment("GE", str(len(sets)), str(stamp.control)).text)
-    lines.append(segment("IEA", "1", f"{stamp.control:09d}").text)
-    return _text(lines)
+        written += 1
+        count, control = 1, ""
+        for part in body:
+            control = part.get(2) if count == 1 else control
+            count += 1
+            text += _text([part.text])
+        text += _text([segment("SE", str(count), control).text])
+    trailer = segment("GE", str(written), str(stamp.control)), segment("IEA", "1", f"{stamp.control:09d}")
+    text += _text([part.text for part in trailer])
+    return bytes(text)
 
 
 def bare(sender: Trader, receiver: Trader, stamp: Stamp, parts: list[Segment]) -> bytes:
