@@ -99,6 +99,10 @@ def test_the_description_lists_every_type_and_its_parameters(node):
     names = {one.get("name") for one in told["paths"]["/Observation"]["get"]["parameters"]}
     assert {"combo-code", "patient", "_id", "_lastUpdated"} <= names
     assert told["components"]["schemas"]["Observation"]["properties"]["status"]["enum"][:2] == ["amended", "cancelled"]
+    assert "-joined" in names
+    forms = {"application/fhir+json", "application/fhir+xml"}
+    assert told["paths"]["/Patient/{id}"]["get"]["responses"]["200"]["content"].keys() == forms
+    assert told["components"]["responses"]["404"]["content"].keys() == forms
     whole = json.loads(http.get("/fhir/openapi.json").content)
     assert {path.split("/")[1] for path in whole["paths"]} >= TYPES
     assert http.get("/fhir/openapi.json?type=Nothing").status_code == 400

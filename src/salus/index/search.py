@@ -184,12 +184,13 @@ class Search:
         return best
 
     def of_patient(
-        self, patient: Hit, scope: Scope, *, house: bytes, since: int, after: int, limit: int
+        self, links: Sequence[bytes], scope: Scope, *, house: bytes, since: int, after: int, limit: int
     ) -> tuple[list[Hit], int]:
-        """Return permitted rows under a patient's link and the house's that these refer to, behind `after`; and their total."""
-        referred = f"SELECT r.target FROM {FROM} JOIN reference r ON r.entry = e.number WHERE l.id = ? AND {scope.text}"  # noqa: S608 -- compiled parts
-        where = f"{scope.text} AND e.recorded >= ? AND (l.id = ? OR (l.id = ? AND e.name IN ({referred})))"
-        values: list[Any] = [*scope.values, since, patient.link, house, patient.link, *scope.values]
+        """Return permitted rows under a patient's links and the house's that these refer to, behind `after`; and their total."""
+        own = f"l.id IN ({marks(len(links))})"
+        referred = f"SELECT r.target FROM {FROM} JOIN reference r ON r.entry = e.number WHERE {own} AND {scope.text}"  # noqa: S608 -- compiled parts
+        where = f"{scope.text} AND e.recorded >= ? AND ({own} OR (l.id = ? AND e.name IN ({referred})))"
+        values: list[Any] = [*scope.values, since, *links, house, *links, *scope.values]
         total = int(self._store.ask(f"SELECT count(*) FROM {FROM} WHERE {where}", values)[0][0])  # noqa: S608 -- compiled parts
         sql = f"SELECT {_HIT} FROM {FROM} WHERE {where} AND e.number > ? ORDER BY e.number LIMIT ?"  # noqa: S608 -- compiled parts
         return [_hit(row) for row in self._store.ask(sql, [*values, after, limit])], total
@@ -211,10 +212,10 @@ class Search:
         values = [kind, *numbers, since, but, *scope.values, limit]
         return [_hit(row) for row in self._store.ask(sql, values)]
 
-    def patients(self, scope: Scope, link: bytes) -> list[Hit]:
-        """Return the permitted Patient under a link."""
-        sql = f"SELECT {_HIT} FROM {FROM} WHERE l.id = ? AND e.type = 'Patient' AND l.lease = 0 AND {scope.text}"  # noqa: S608 -- compiled parts
-        return [_hit(row) for row in self._store.ask(sql, [link, *scope.values])]
+    def patients(self, scope: Scope, *links: bytes) -> list[Hit]:
+        """Return the permitted Patients under links, oldest first."""
+        sql = f"SELECT {_HIT} FROM {FROM} WHERE l.id IN ({marks(len(links))}) AND e.type = 'Patient' AND {scope.text} ORDER BY e.number"  # noqa: S608 -- compiled parts
+        return [_hit(row) for row in self._store.ask(sql, [*links, *scope.values])]
 
     def visible(self, names: Sequence[str], scope: Scope) -> frozenset[str]:
         """Return which of some "Type/id" the scope holds."""

@@ -31,6 +31,14 @@ class Leases:
         self._node = node
         self._documents: dict[bytes, Document] = {}
         self._links: dict[bytes, bytes] = {}
+        self._about: dict[bytes, bytes] = {}
+
+    def about(self, grant: bytes) -> bytes:
+        """Return the own link of the patient that a grant is about, b"" where the patient named none."""
+        if grant not in self._about:
+            bodies = {one.grant: one.body for one in self._node.desk.held()}
+            self._about[grant] = decode(bodies[grant], Grant).link if grant in bodies else b""
+        return self._about[grant]
 
     def live(self) -> list[tuple[bytes, bytes, Document]]:
         """Return (grant, link of its lease, document) of each grant that is live at this moment."""
@@ -100,6 +108,20 @@ class Asking:
         member, now = self._node.member, self._node.ledger_time()
         who = self._node.index.who(member, self.caller.subject, home=True, at=now)
         return Asker(member, self.role, self.purpose, now, who.names, known=who.known)
+
+    def party(self, patient: Hit) -> tuple[bytes, ...]:
+        """Return the links of a Patient's party: its own first, those joined with it, and the live leases about them.
+
+        A patient's own program stays with its link: the patient has not signed for another one (ADR 227).
+        """
+        access = self.caller.access
+        if access is not None and access.own:
+            return (patient.link,)
+        _ = self.scope  # what leases are live is found with it
+        own = self._leases.about(self._grants[patient.link]) if patient.lease else patient.link
+        joined = self._node.index.joined_with(own) if own else []
+        leases = [link for link, grant in self._grants.items() if self._leases.about(grant) in joined]
+        return tuple(dict.fromkeys((patient.link, *joined, *leases)))
 
     def admit(self, request: Request) -> None:
         """Take up an interaction: only what the token's scopes open, if a program asks. Raises Forbidden."""

@@ -6,9 +6,10 @@ from typing import Any, Final
 
 from salus import __version__
 from salus.interop.fhir.json_schema import AT, PRIMITIVES, schemas
-from salus.interop.fhir.search.definitions import parameters
+from salus.interop.fhir.search.definitions import parameters, patient_compartment
 from salus.interop.fhir.survey import TYPES
 from salus.node.fhir.answers import BAD, FhirRefused, Request
+from salus.node.fhir.joining import PARAMETER as JOINED
 from salus.node.fhir.patching import MAX_OPERATIONS
 from salus.node.fhir.patching import MEDIA as PATCH
 from salus.node.fhir.presenting import raw
@@ -173,6 +174,8 @@ def _of_type(kind: str) -> dict[str, _Told]:
     results = _query(*(name for name in _QUERY if name != "_since"))
     search = {"parameters": [_parameter(code, "query", {"type": "string"}) for code in own] + results["parameters"]}
     conditions = {"parameters": search["parameters"][: len(own)]}
+    if kind == "Patient" or kind in patient_compartment():
+        search["parameters"].append(_parameter(JOINED, "query", {"type": "string", "enum": ["true", "false"]}))
     one = {"parameters": [_at("parameters", "id")]}
     past = (410,)
     writes = (409, 412, 413, 415, 422)
@@ -230,14 +233,19 @@ def _operation(
 ) -> _Told:
     answers: _Told = {}
     for status, kind in good:
-        content = {"content": {JSON: {"schema": {"$ref": AT + kind}}}} if kind else {}
+        content = {"content": _forms(kind)} if kind else {}
         answers[str(status)] = {"description": kind or "Done.", **content}
     answers |= {str(status): _at("responses", str(status)) for status in sorted({*_ALWAYS, *refusals})}
     return {"operationId": name, **told, "responses": answers, **({} if security is None else {"security": security})}
 
 
 def _refusal(text: str) -> _Told:
-    return {"description": text, "content": {JSON: {"schema": {"$ref": f"{AT}OperationOutcome"}}}}
+    return {"description": text, "content": _forms("OperationOutcome")}
+
+
+def _forms(kind: str) -> _Told:
+    """Return the forms of a resource, in answers as in bodies: JSON, or XML, for which OpenAPI has no schema of R4's."""
+    return {JSON: {"schema": {"$ref": AT + kind}}, XML: {"schema": {"type": "string"}}}
 
 
 def _parameter(name: str, place: str, schema: _Told) -> _Told:
@@ -266,10 +274,7 @@ def _join(*parts: _Told) -> _Told:
 
 
 def _body(kind: str) -> _Told:
-    schema = {"$ref": AT + kind}
-    return {
-        "requestBody": {"required": True, "content": {JSON: {"schema": schema}, XML: {"schema": {"type": "string"}}}}
-    }
+    return {"requestBody": {"required": True, "content": _forms(kind)}}
 
 
 def _patch() -> _Told:

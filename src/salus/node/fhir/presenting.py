@@ -52,14 +52,24 @@ def raw(value: Any) -> msgspec.Raw:
 
 
 def presented(
-    body: bytes, *, version: int, recorded: int, subset: Subset = ALL, own_id: str = "", source: str = ""
+    body: bytes,
+    *,
+    version: int,
+    recorded: int,
+    subset: Subset = ALL,
+    own_id: str = "",
+    source: str = "",
+    known: bool = False,
 ) -> bytes:
-    """Return a resource's bytes with its version and time; under `own_id` and with `meta.source` when given."""
+    """Return a resource's bytes with its version and time; under `own_id` and with `meta.source` when given.
+
+    known: whether a `meta.source` that was received stays.
+    """
     parts = _PARTS.decode(body)
     meta = _PARTS.decode(parts["meta"]) if "meta" in parts else {}
     meta["versionId"] = raw(str(version))
     meta["lastUpdated"] = raw(instant(recorded))
-    if source:
+    if source and not (known and "source" in meta):
         meta["source"] = raw(source)
     kind = msgspec.json.decode(parts["resourceType"], type=str)
     keeps = subset.keeps(kind)

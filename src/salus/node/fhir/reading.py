@@ -18,6 +18,7 @@ from salus.node.errors import Conflict, Fault
 from salus.node.exchange.derived import renaming
 from salus.node.fhir.answers import BAD, GONE, Answer, FhirRefused, Request, nothing_there, refused
 from salus.node.fhir.asking import Asking
+from salus.node.fhir.joining import outcome, party_of, widened
 from salus.node.fhir.paging import Paging
 from salus.node.fhir.presenting import ALL, Subset, instant, presented, raw
 
@@ -77,13 +78,15 @@ class Reading:
         (body,) = self.bodies(asking, [hit], "vread", subset)
         return Answer(200, body, hit.version, hit.recorded)
 
-    def bodies(self, asking: Asking, hits: Sequence[Hit], action: str, subset: Subset = ALL) -> list[bytes]:
-        """Journal what is about to be shown, then open it."""
+    def bodies(
+        self, asking: Asking, hits: Sequence[Hit], action: str, subset: Subset = ALL, *, joined: bool = False
+    ) -> list[bytes]:
+        """Journal what is about to be shown, then open it. joined: own resources without `meta.source` get one, too."""
         asking.journal(hits, action)
         records = asking.node.vault.open_many([hit.number for hit in hits])
         told = []
         for hit, record in zip(hits, records, strict=True):
-            body, source = record.content.body, ""
+            body, source = record.content.body, asking.node.member if joined else ""
             if hit.lease:
                 source = asking.node.writers.writer(hit.link, hit.type, hit.id, body)
                 body = under_derived_names(body, source)
@@ -95,6 +98,7 @@ class Reading:
                     subset=subset,
                     own_id=hit.id,
                     source=f"{MEMBER}{source}" if source else "",
+                    known=not hit.lease,
                 )
             )
         return told
@@ -105,7 +109,9 @@ class Reading:
         self, asking: Asking, request: Request, kind: str, compartment: str = "", cursor: tuple[Any, ...] | None = None
     ) -> Answer:
         """Return a page of a search, in the compartment of "Patient/x" if one is named. Raises FhirRefused."""
-        query = self._query(asking, request, kind, compartment)
+        pairs, party = widened(asking, kind, request.pairs, self._base, compartment)
+        within = [compartment] if compartment else []
+        query = self._query(asking, kind, pairs, [one.name for one in party.patients] if within and party else within)
         try:
             found = asking.node.index.search.page(query, asking.scope, cursor)
         except TimedOut as error:
@@ -118,15 +124,16 @@ class Reading:
         if found.cursor is not None:
             sealed = self._paging.seal(asking, request, found.cursor)
             links.append({"relation": "next", "url": f"{self._base}/_page/{sealed}"})
-        return Answer(200, self._searchset(asking, query, found, links))
+        told = outcome(asking, party, "search") if party and cursor is None else None
+        return Answer(200, self._searchset(asking, query, found, links, told, joined=party is not None))
 
-    def _query(self, asking: Asking, request: Request, kind: str, compartment: str) -> Query:
+    def _query(self, asking: Asking, kind: str, pairs: Sequence[tuple[str, str]], compartments: Sequence[str]) -> Query:
         try:
-            query = read_query(kind, request.pairs, now=asking.node.now(), base=self._base, codes=self._codes)
-            if compartment:
+            query = read_query(kind, pairs, now=asking.node.now(), base=self._base, codes=self._codes)
+            if compartments:
                 if kind not in patient_compartment():
                     raise nothing_there()
-                test = in_compartment(kind, patient_compartment()[kind], compartment)
+                test = in_compartment(kind, patient_compartment()[kind], *compartments)
                 query = msgspec.structs.replace(query, tests=(test, *query.tests))
         except Refused as refusal:
             raise refused(refusal) from refusal
@@ -136,9 +143,18 @@ class Reading:
         path = f"{compartment}/{kind}" if compartment else kind
         return f"{self._base}/{path}" + (f"?{urlencode(request.pairs)}" if request.pairs else "")
 
-    def _searchset(self, asking: Asking, query: Query, found: Found, links: list[dict[str, str]]) -> bytes:
+    def _searchset(
+        self,
+        asking: Asking,
+        query: Query,
+        found: Found,
+        links: list[dict[str, str]],
+        told: msgspec.Raw | None,
+        *,
+        joined: bool,
+    ) -> bytes:
         subset = Subset(query.summary if query.summary in {"true", "text", "data"} else "", query.elements)
-        matches = self.bodies(asking, [*found.hits, *found.included], "search", subset)
+        matches = self.bodies(asking, [*found.hits, *found.included], "search", subset, joined=joined)
         entries = [
             {
                 "fullUrl": f"{self._base}/{hit.name}",
@@ -147,14 +163,17 @@ class Reading:
             }
             for at, (hit, body) in enumerate(zip([*found.hits, *found.included], matches, strict=True))
         ]
-        return bundle_of("searchset", asking.node.now(), found.total, links, entries)
+        return bundle_of("searchset", asking.node.now(), found.total, links, [*entries, *_outcome_entry(told)])
 
     def everything(self, asking: Asking, request: Request, own: str, after: int = 0) -> Answer:
-        """Return a page of a patient's whole record and what of the house it refers to (Patient/$everything)."""
+        """Return a page of a patient's whole record and what of the house it refers to (Patient/$everything).
+
+        Of all links that are joined with it, and of the live leases about them.
+        """
         count, since = _history_parameters(request)
-        patient = self.current(asking, f"Patient/{own}")
+        party = party_of(asking, self.current(asking, f"Patient/{own}"))
         hits, total = asking.node.index.search.of_patient(
-            patient, asking.scope, house=asking.node.vault.house_link(), since=since, after=after, limit=count + 1
+            party.links, asking.scope, house=asking.node.vault.house_link(), since=since, after=after, limit=count + 1
         )
         page = hits[:count]
         links = [{"relation": "self", "url": f"{self._base}/{request.path}"}]
@@ -163,9 +182,10 @@ class Reading:
             links.append({"relation": "next", "url": f"{self._base}/_page/{sealed}"})
         entries = [
             {"fullUrl": f"{self._base}/{hit.name}", "resource": msgspec.Raw(body), "search": {"mode": "match"}}
-            for hit, body in zip(page, self.bodies(asking, page, "everything"), strict=True)
+            for hit, body in zip(page, self.bodies(asking, page, "everything", joined=party.joined), strict=True)
         ]
-        return Answer(200, bundle_of("searchset", asking.node.now(), total, links, entries))
+        told = None if after else outcome(asking, party, "everything")
+        return Answer(200, bundle_of("searchset", asking.node.now(), total, links, [*entries, *_outcome_entry(told)]))
 
     # Histories ----------------------------------------------------------------------------------------------------
 
@@ -207,6 +227,10 @@ class Reading:
         if body is not None:
             entry["resource"] = msgspec.Raw(body)
         return entry
+
+
+def _outcome_entry(told: msgspec.Raw | None) -> list[dict[str, Any]]:
+    return [] if told is None else [{"resource": told, "search": {"mode": "outcome"}}]
 
 
 def under_derived_names(body: bytes, writer: str) -> bytes:

@@ -55,7 +55,7 @@ class Summarising:
         node = asking.node
         patient = self._reading.current(asking, f"Patient/{own}")
         hits, total = node.index.search.of_patient(
-            patient, asking.scope, house=node.vault.house_link(), since=0, after=0, limit=MOST + 1
+            (patient.link,), asking.scope, house=node.vault.house_link(), since=0, after=0, limit=MOST + 1
         )
         if total > MOST:
             raise FhirRefused(

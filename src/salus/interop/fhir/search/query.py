@@ -167,9 +167,9 @@ def read_query(
     )
 
 
-def in_compartment(kind: str, codes: Sequence[str], name: str) -> AnyOf:
-    """Return the test that a resource is in the compartment of `name` ("Patient/x") by one of its parameters."""
-    terms = (ReferenceTerm((name,)),)
+def in_compartment(kind: str, codes: Sequence[str], *names: str) -> AnyOf:
+    """Return the test that a resource is in the compartment of one of `names` ("Patient/x") by one of its parameters."""
+    terms = (ReferenceTerm(names),)
     return AnyOf(tuple(Criterion(parameter_of(kind, code), "", terms) for code in codes))
 
 
