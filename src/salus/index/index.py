@@ -16,6 +16,7 @@ from salus.agreements.consent.conditions import NEVER, Condition
 from salus.agreements.consent.decide import Asker, Decision, PolicyClass, Provision, decide_within
 from salus.agreements.consent.fhir import in_force
 from salus.index import consents, writing
+from salus.index.columns import Columns
 from salus.index.consents import Consents
 from salus.index.errors import BadQuestion
 from salus.index.likely import Likely
@@ -128,6 +129,7 @@ class Index:
         self.consents = Consents(self._store)
         self.people = People(self._store)
         self.likely = Likely(self._store)
+        self.columns = Columns(self._store)
 
     def __enter__(self) -> Self:
         return self

@@ -17,7 +17,7 @@ from salus.index.errors import TimedOut, Unusable
 from salus.index.search_tables import NAMES as SEARCH_NAMES
 from salus.index.search_tables import TABLES as SEARCH_TABLES
 
-SCHEMA: Final = 5
+SCHEMA: Final = 6
 STEPS: Final = 2_000
 """Virtual-machine steps between looks at the clock: about 0.1 ms."""
 READERS: Final = 4
@@ -54,6 +54,9 @@ TABLES: Final = (
     """CREATE INDEX person_birth ON person (birth_lo)""",
     """CREATE TABLE name_word (word TEXT NOT NULL, entry INTEGER NOT NULL, PRIMARY KEY (word, entry)) WITHOUT ROWID""",
     """CREATE INDEX name_word_entry ON name_word (entry)""",
+    """CREATE TABLE view (number INTEGER PRIMARY KEY AUTOINCREMENT, digest BLOB NOT NULL UNIQUE, used INTEGER NOT NULL)""",
+    """CREATE TABLE view_rows (entry INTEGER NOT NULL, view INTEGER NOT NULL, rows BLOB NOT NULL,
+        PRIMARY KEY (entry, view)) WITHOUT ROWID""",
     *SEARCH_TABLES,
 )
 JOINED: Final = "CREATE TABLE IF NOT EXISTS joined (link BLOB NOT NULL PRIMARY KEY, party BLOB NOT NULL) WITHOUT ROWID"
@@ -72,6 +75,8 @@ NAMES: Final = (
     "membership",
     "person",
     "name_word",
+    "view",
+    "view_rows",
 )
 
 Row = tuple[Any, ...]

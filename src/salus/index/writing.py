@@ -252,6 +252,7 @@ def delete(db: apsw.Connection, numbers: Sequence[int], *, past: bool = True) ->
         "person",
         "name_word",
         "consent",
+        "view_rows",
         *(("code", "reference") if past else ()),
     ):
         db.executemany(f"DELETE FROM {table} WHERE entry = ?", many)  # noqa: S608 -- names above

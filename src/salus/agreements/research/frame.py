@@ -69,6 +69,14 @@ def views_needed(query: Query) -> set[str]:
     return {query.persons} | {c.view for c in query.columns if isinstance(c, Reduced) and c.name in found}
 
 
+def columns_needed(query: Query, view: str) -> set[str]:
+    """Return the columns of a view that the frame rests on, its persons' among them."""
+    found = needed(query)
+    reduced = [c for c in query.columns if isinstance(c, Reduced) and c.name in found and c.view == view]
+    named = {name for c in reduced for name in (c.column, c.order, *(each.column for each in c.where))}
+    return {PATIENT} | named - {""}
+
+
 def table(view: str) -> str:
     """Return the quoted name of a view's table: no name of the frame's own steps."""
     return _name(f"view_{view}")

@@ -8,8 +8,8 @@ sent. Each step asks the ledger first how far the question has come, so that a p
 import importlib.util
 import json
 import threading
-from collections.abc import Iterator, Sequence
-from typing import TYPE_CHECKING, Annotated, Any
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Annotated
 
 import msgspec
 from msgspec import Meta
@@ -40,7 +40,6 @@ from salus.node.research.wire import (
     query_row,
 )
 from salus.node.usecase import OPERATOR, Message, use_case
-from salus.vault.sealing import Kind
 
 if TYPE_CHECKING:
     from salus.node.research.figures import Frame
@@ -286,20 +285,11 @@ def withhold(node: MemberNode, data_set: bytes, kept: Held, reason: str) -> None
 
 def frame_of(node: MemberNode, query: Query, kept: Held, persons: Sequence[choices.Person]) -> "Frame":
     """Return the frame of those counted, over their records up to the newest that was read at the begin."""
-    from salus.node.research import figures  # noqa: PLC0415 -- the extra may not be installed
+    from salus.node.research.warm import warm_frame  # noqa: PLC0415 -- the extra may not be installed
 
     counted = {*kept.counted}
-
-    def owned() -> Iterator[tuple[str, Any]]:
-        for person in persons:
-            if person.counted in counted:
-                numbers = [number for number in choices.numbers(node, person) if number <= kept.until]
-                for record in node.vault.open_many(numbers):
-                    if record.ref.kind is Kind.RESOURCE and record.content.media == "application/fhir+json":
-                        yield person.counted.link.hex(), json.loads(record.content.body)
-
     try:
-        return figures.owned_frame(query, owned())
+        return warm_frame(node, query, [person for person in persons if person.counted in counted], kept.until)
     except (QueryRefused, ViewFailed) as wrong:
         raise Malformed("research.figures", str(wrong)) from None
 

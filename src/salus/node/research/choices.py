@@ -202,9 +202,13 @@ def _chosen(
         except BadTerms:
             why = "terms not understood"
     if study.data_set.basis is port.Basis.NO_OBJECTION and not choices and study.way != RECORDS:
-        terms = SlipTerms(NOBODY, (), (PURPOSE,), 0, LATEST, OPEN)
-        return Person(Counted(link, NO_CHOICE), provisions(terms)), ""
+        return Person(Counted(link, NO_CHOICE), without_choice()), ""
     return None, why
+
+
+def without_choice() -> tuple[Provision, ...]:
+    """Return what may be read of a person who neither chose nor objected, where that is enough."""
+    return provisions(SlipTerms(NOBODY, (), (PURPOSE,), 0, LATEST, OPEN))
 
 
 def _lapsed(node: MemberNode, link: bytes, grant: bytes, choice: Choice, states: Sequence[View]) -> str:

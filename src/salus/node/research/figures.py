@@ -1,10 +1,11 @@
 """A query document over a member's own resources: views in memory, the frame by DuckDB, exact figures. Needs the extra `research`."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Final, TypeAlias
 
 import duckdb
+import msgspec
 import numpy as np
 
 from salus.agreements.research import models, noisy
@@ -24,7 +25,7 @@ from salus.agreements.research.document import (
     Tabulate,
 )
 from salus.agreements.research.extract import Field
-from salus.agreements.research.frame import compile_frame, table, views_needed
+from salus.agreements.research.frame import columns_needed, compile_frame, table, views_needed
 from salus.interop.fhir.view import View, ViewMalformed
 
 MAX_ROWS: Final = 5_000_000  # rows of one view, in memory
@@ -68,29 +69,48 @@ def frame(query: Query, resources: Iterable[Any]) -> Frame:
 
 def owned_frame(query: Query, owned: Iterable[tuple[str, Any]]) -> Frame:
     """As `frame` over (owner, resource): where an owner is named, the rows are the owner's, whatever a reference says."""
-    views = []
-    for place, given in enumerate(query.views):
-        try:
-            views.append((str(given["name"]), View(given)))
-        except ViewMalformed as wrong:
-            raise QueryRefused(f"views[{place}].{wrong.path}", wrong.what) from None
+    views = compiled(query)
     rows: dict[str, list[tuple[str | None, ...]]] = {name: [] for name, _ in views}
     places = {name: view.names.index(PATIENT) if PATIENT in view.names else -1 for name, view in views}
     wanted = views_needed(query)
     running = [(name, view) for name, view in views if name in wanted]
     for owner, resource in owned:
         for name, view in running:
-            found = (tuple(map(_text, row)) for row in view.rows([resource]))
-            rows[name].extend(_owned(row, places[name], owner) for row in found)
+            rows[name].extend(_owned(row, places[name], owner) for row in texts(view, resource))
             if len(rows[name]) > MAX_ROWS:
                 raise QueryRefused("views", f"{name} gives more than {MAX_ROWS} rows")
+    return framed(query, views, rows)
+
+
+def compiled(query: Query) -> list[tuple[str, View]]:
+    """Return the views of a document, by name. Raises QueryRefused, naming the place."""
+    views = []
+    for place, given in enumerate(query.views):
+        try:
+            views.append((str(given["name"]), View(given)))
+        except ViewMalformed as wrong:
+            raise QueryRefused(f"views[{place}].{wrong.path}", wrong.what) from None
+    return views
+
+
+def texts(view: View, resource: Any) -> Iterator[tuple[str | None, ...]]:
+    """Yield a view's rows of one resource as tables carry them: text, or None. Raises ViewFailed."""
+    return (tuple(map(_text, row)) for row in view.rows([resource]))
+
+
+def framed(
+    query: Query, views: Sequence[tuple[str, View]], rows: Mapping[str, Sequence[Sequence[str | None]]]
+) -> Frame:
+    """Return the frame over views' rows, those of a view without any left out. Raises QueryRefused."""
     sql = compile_frame(query, {name: tuple(view.names) for name, view in views})
     with duckdb.connect(":memory:", config={"memory_limit": MEMORY, "threads": 2}) as database:
         database.execute("SET temp_directory = ''; SET enable_external_access = false; SET lock_configuration = true")
         for name, view in views:
-            listed = ", ".join(f'"{column}" VARCHAR' for column in view.names)
+            wanted = columns_needed(query, name)
+            places = [place for place, column in enumerate(view.names) if column in wanted]
+            listed = ", ".join(f'"{view.names[place]}" VARCHAR' for place in places)
             database.execute(f"CREATE TABLE {table(name)} ({listed})")
-            _fill(database, table(name), rows[name])
+            _fill(database, table(name), [[row[place] for row in rows.get(name, ())] for place in places])
         try:
             columns = database.execute(sql).fetchnumpy()
         except duckdb.Error as refused:
@@ -103,11 +123,18 @@ def _owned(row: tuple[str | None, ...], place: int, owner: str) -> tuple[str | N
     return (*row[:place], owner, *row[place + 1 :]) if owner and place >= 0 else row
 
 
-def _fill(database: duckdb.DuckDBPyConnection, name: str, rows: list[tuple[str | None, ...]]) -> None:
-    if rows:
-        columns = [list(column) for column in zip(*rows, strict=True)]
-        asked = ", ".join(f"unnest(${place}::VARCHAR[])" for place in range(1, len(columns) + 1))
+def _fill(database: duckdb.DuckDBPyConnection, name: str, columns: Sequence[Sequence[str | None]]) -> None:
+    """Insert columns of text, each in one value: JSON, which DuckDB reads faster than lists, unless a text holds a NUL."""
+    if not columns or not columns[0]:
+        return
+    told = [msgspec.json.encode(column).decode() for column in columns]
+    numbered = range(1, len(columns) + 1)
+    if any("\\u0000" in one for one in told):
+        asked = ", ".join(f"unnest(${place}::VARCHAR[])" for place in numbered)
         database.execute(f"INSERT INTO {name} SELECT {asked}", columns)
+        return
+    asked = ", ".join(f"unnest(from_json(${place}, '[\"VARCHAR\"]'))" for place in numbered)
+    database.execute(f"INSERT INTO {name} SELECT {asked}", told)
 
 
 def _text(value: Any) -> str | None:
@@ -186,7 +213,7 @@ def write_table(rows: list[tuple[str | None, ...]], fields: list[Field], file: P
     )
     with duckdb.connect(":memory:") as database:
         database.execute(f"CREATE TABLE rows ({listed})")
-        _fill(database, "rows", rows)
+        _fill(database, "rows", [[row[place] for row in rows] for place in range(len(fields))])
         target = str(file).replace("'", "''")
         database.execute(f"COPY (SELECT {typed} FROM rows) TO '{target}' (FORMAT {kinds[file.suffix]})")  # noqa: S608 -- names
 
