@@ -1,5 +1,9 @@
 """The demo's verdict: 0 only if everything held, and then three commands that can be typed as they stand."""
 
+import os
+import signal
+import tempfile
+
 import pytest
 
 from salus.cli import demo
@@ -63,6 +67,15 @@ def test_a_step_that_does_not_hold_ends_with_1(told, act):
     code, out, report = told(act)
     assert (code, "NOT everything held" in out, "try next" in out) == (1, True, False)
     assert report
+
+
+def test_a_demo_told_to_end_cleans_up_as_after_ctrl_c(monkeypatch, tmp_path):
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
+    monkeypatch.setitem(demo.CHAPTERS, demo.DEFAULT, Tale(lambda _step: os.kill(os.getpid(), signal.SIGTERM)))
+    before = signal.getsignal(signal.SIGTERM)
+    assert main(["demo", "--report", str(tmp_path / "report.html")]) == 130
+    assert list(tmp_path.iterdir()) == []
+    assert signal.getsignal(signal.SIGTERM) == before
 
 
 def test_a_refusal_is_told_by_its_code(told):

@@ -2,6 +2,7 @@
 
 import argparse
 import shutil
+import signal
 import sys
 import tempfile
 import time
@@ -73,12 +74,14 @@ def _told(chapter: Chapter, source: Path | None, report: Path) -> int:
     folder = Path(tempfile.mkdtemp(prefix="salus-demo-"))
     telling = Telling(chapter.title, folder, heard=lambda step: _show(console, step))
     start = time.perf_counter()
+    before = signal.signal(signal.SIGTERM, signal.default_int_handler)  # told to end, the nodes of a story end with it
     try:
         chapter.tell(telling, source)
     except StoryEnds as end:
         console.print(Text(f"The story ends here: {end}", style="bold red"))
         telling.broken = True
     finally:
+        signal.signal(signal.SIGTERM, before)
         shutil.rmtree(folder, ignore_errors=True)
     seconds = time.perf_counter() - start
     report.write_text(page(telling, seconds), encoding="utf-8")
