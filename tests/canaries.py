@@ -252,6 +252,8 @@ CANARIES: Mapping[str, Callable[[str], dict[str, Any]]] = {
     "trial.unlock": lambda word: {"study": LINK, "reason": word},
     "trial.look": lambda word: {"study": LINK, "number": 1, "step": "cut", "evidence": word},
     "trial.offer": lambda word: {"study": LINK, "options": [word]},
+    "trial.trail": lambda _: {"study": LINK, "subject": LINK},
+    "trial.expect": lambda word: {"study": LINK, "subject": LINK, "event": 1, "reference": base64(word)},
     "trial.payments": lambda _: {"study": LINK},
     "trial.rehearse": lambda word: {
         "protocol": base64(word),

@@ -10,6 +10,7 @@ import json
 from pathlib import Path
 from typing import Any
 
+from salus.agreements.trials.safety import reference_digest
 from salus.agreements.trials.terms import size_commitment
 
 HERE = Path(__file__).parent
@@ -31,6 +32,16 @@ ENDPOINTS = (
     ("response", "Secondary", "C139173", "C85827", "Pain at most half of baseline", "Week 4", "an-response"),
     ("pulse-week4", "Secondary", "C139173", "C85827", "Pulse rate", "Week 4", "an-pulse"),
 )
+REFERENCE = {
+    "format": 1,
+    "product": "A sample medicine for pain",
+    "version": "1",
+    "expected": [
+        {"term": "headache"},
+        {"term": "gastric haemorrhage", "serious": True},
+        {"term": "anaphylactic shock", "serious": True, "fatal": True},
+    ],
+}
 FORMS = {
     1: "You are asked to take part in a study of a medicine for pain. Version 1.",
     2: "You are asked to take part in a study of a medicine for pain. New: it may lower the pulse. Version 2.",
@@ -262,6 +273,7 @@ def terms(number: int) -> dict[str, Any]:
         ],
         "looks": [{"permille": 500, "boundary": 29626, "alpha": 1525}],
         "payments": [{"visit": id_, "amount": 25_000} for id_, *_ in VISITS],
+        "reference": reference_digest(written(REFERENCE)),
     }
 
 
@@ -276,15 +288,19 @@ def analysis_plan() -> dict[str, Any]:
     }
 
 
+def written(document: dict[str, Any]) -> bytes:
+    """Return a document as it lies in its file."""
+    return json.dumps(document, sort_keys=True, indent=1).encode()
+
+
 def main() -> None:
     """Write the files beside this one."""
-    files = {"analysis.json.gz": analysis_plan()}
+    files = {"analysis.json.gz": analysis_plan(), "reference.json.gz": REFERENCE}
     for number in (1, 2):
         files[f"protocol-{number}.json.gz"] = protocol(number)
         files[f"terms-{number}.json.gz"] = terms(number)
     for name, document in files.items():
-        data = json.dumps(document, sort_keys=True, indent=1).encode()
-        (HERE / name).write_bytes(gzip.compress(data, mtime=0))
+        (HERE / name).write_bytes(gzip.compress(written(document), mtime=0))
     for number, text in FORMS.items():
         (HERE / f"consent-{number}.txt").write_text(text)
 

@@ -5249,6 +5249,41 @@ class EvidenceWritten(msgspec.Struct, frozen=True, kw_only=True):
     """Draws."""
 
 
+class ExpectEvent(msgspec.Struct, frozen=True, kw_only=True):
+    """A serious event to be held against the reference safety information."""
+
+    study: str
+    """Id of the study."""
+
+    subject: str
+    """Stands for the participant at the site."""
+
+    event: int
+    """Number of the act that entered it."""
+
+    reference: bytes
+    """The reference safety information, JSON, that the terms name."""
+
+
+class EventExpected(msgspec.Struct, frozen=True, kw_only=True):
+    """Whether it was to be expected, whatever the arm; a SUSAR's deadline runs on the ledger."""
+
+    expected: bool
+    """Whether the reference lists it at this severity."""
+
+    susar: bool
+    """Whether it is serious, suspected and unexpected."""
+
+    told: str
+    """Why."""
+
+    case: str = ''
+    """Id of the deadline; empty if none runs."""
+
+    due: str = ''
+    """By when it is to be told, UTC; empty if none runs."""
+
+
 class ExportTrial(msgspec.Struct, frozen=True, kw_only=True):
     """Which study leaves, in which form, and where to."""
 
@@ -5936,6 +5971,26 @@ class ItemTraced(msgspec.Struct, frozen=True, kw_only=True):
 
     transaction: str
     """What anchored the root: `salus proof` shows its receipt."""
+
+
+class ReadTrail(msgspec.Struct, frozen=True, kw_only=True):
+    """Whose audit trail is read."""
+
+    study: str
+    """Id of the study."""
+
+    subject: str
+    """Stands for the participant at the site."""
+
+
+class Trail(msgspec.Struct, frozen=True, kw_only=True):
+    """Every act of the participant's chain, refused ones too; nothing in it tells an arm."""
+
+    columns: str
+    """What stands in a line, in order."""
+
+    lines: tuple[str, ...]
+    """One value each: parts divided by a tab."""
 
 
 class Unblind(msgspec.Struct, frozen=True, kw_only=True):
@@ -7087,6 +7142,10 @@ class TrialCases:
         """Write a trial's evidence to a file that anybody replays offline, as much of it as this member may show. For: operator."""
         return self._connection.ask('/api/trial/evidence', request, EvidenceWritten)
 
+    def expect(self, request: ExpectEvent) -> EventExpected:
+        """Hold an event against the signed reference safety information, as the sponsor; a SUSAR starts its deadline, once. For: operator."""
+        return self._connection.ask('/api/trial/expect', request, EventExpected)
+
     def export(self, request: ExportTrial) -> TrialExported:
         """Write a study's data to files: ODM 2.0 with audit records, queries and signatures, or SDTM tables as Dataset-JSON 1.1. For: operator."""
         return self._connection.ask('/api/trial/export', request, TrialExported)
@@ -7206,6 +7265,10 @@ class TrialCases:
     def trace(self, request: TraceItem) -> ItemTraced:
         """Trace a value to the record it was read from: the record's leaf under an anchored root, the value computed again. For: operator."""
         return self._connection.ask('/api/trial/trace', request, ItemTraced)
+
+    def trail(self, request: ReadTrail) -> Trail:
+        """Write a participant's audit trail: who, in which role, when, what, the value before and after, and why. For: operator."""
+        return self._connection.ask('/api/trial/trail', request, Trail)
 
     def unblind(self, request: Unblind) -> Unblinded:
         """Learn one participant's arm in an emergency. The register shows it; the sponsor assesses it. For: operator."""

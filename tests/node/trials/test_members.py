@@ -25,12 +25,14 @@ from salus.node.trials import (
     audit_draws,
     compare_outcomes,
     draft_act,
+    expect_event,
     list_payments,
     list_tasks,
     lock_trial,
     meet_clock,
     post_result,
     publish_draws,
+    read_trail,
     show_key,
     show_registry,
     show_trial,
@@ -74,6 +76,7 @@ from salus.node.trials.kept import (
     kept,
     one,
 )
+from salus.node.trials.overseeing import ExpectEvent, ReadTrail
 from salus.node.trials.sight import definition, states
 from salus.node.trials.unblinding import Assess, Unblind
 from salus.vault.envelope import seal_envelope
@@ -268,6 +271,60 @@ def test_duties_of_telling_and_paying(scene: Scene) -> None:
     after = list_payments(scene.node("north"), ListPayments(study=scene.id))
     assert (after.sites, after.held) == (("north: 1 visits, 25000",), before.held - 1)
     assert before.sites == ()
+
+
+def test_an_unexpected_event_starts_its_clock_once_and_only_at_the_sponsor(scene: Scene) -> None:
+    subject, sponsor = scene.screen("north", 75), scene.node("sponsor")
+    said = ("nurse-north", "adverse", "", {"term": "stroke", "life-threatening": "yes"})
+    number = scene.say("north", subject, [said]).acts
+    asking = ExpectEvent(study=scene.id, subject=subject, event=number, reference=sample("reference"))
+    with pytest.raises(NotFound):
+        expect_event(sponsor, asking)
+    scene.send("north")
+    longer = sample("reference").replace(b"headache", b"stroke")
+    for request, node, refusal in (
+        (structs.replace(asking, reference=longer), sponsor, r"trials\.reference"),
+        (asking, scene.node("north"), r"trials\.not-sponsor"),
+    ):
+        with pytest.raises(Forbidden, match=refusal):
+            expect_event(node, request)
+    with pytest.raises(NotFound, match=r"trials\.no-event"):
+        expect_event(sponsor, structs.replace(asking, event=1))
+    before = len(list(port.clocks(sponsor.ledger.read(), scene.study)))
+    told = expect_event(sponsor, asking)
+    assert (told.expected, told.susar) == (False, True)
+    assert expect_event(sponsor, asking) == told
+    rows = dict(port.clocks(sponsor.ledger.read(), scene.study))
+    assert len(rows) == before + 1
+    assert rows[bytes.fromhex(told.case)].kind is port.ClockKind.DAYS_7
+    assert told.due > scene_time(scene)
+
+
+def scene_time(scene: Scene) -> str:
+    return day_of(scene.together.clock(), 6)
+
+
+def test_the_audit_trail_is_alike_at_site_and_sponsor_and_blind(scene: Scene) -> None:
+    subject = scene.screen("north", 76)
+    scene.enrol("north", subject, "under-65")
+    scene.work()
+    kit = kit_of(scene.node("north"), scene.study, bytes.fromhex(subject))
+    form = {"visit": "screen", "activity": "measure", "item.PAIN": "6"}
+    change = {"item": "screen/measure/1/PAIN", "value": "5", "reason": "typing error"}
+    said = [("randomised", {"enrolment": "ee", "kit": kit}), ("form", form), ("change", change)]
+    scene.say("north", subject, [("nurse-north", kind, "", fields) for kind, fields in said])
+    scene.send("north")
+    asking = ReadTrail(study=scene.id, subject=subject)
+    own, sent = (read_trail(scene.node(name), asking) for name in ("north", "sponsor"))
+    assert own == sent
+    rows = [dict(zip(own.columns.split("\t"), line.split("\t"), strict=True)) for line in own.lines]
+    assert (rows[-1]["old"], rows[-1]["new"], rows[-1]["reason"]) == ("6", "5", "typing error")
+    assert rows[-1]["role"] == "coordinator"
+    assert rows[-1]["who"] == scene.public("nurse-north").hex()[:16]
+    assert all(row["entered"] <= row["anchored"] for row in rows)
+    assert not any(kit in line for line in own.lines)
+    with pytest.raises(NotFound):
+        read_trail(scene.node("pharmacy-a"), asking)
 
 
 def test_attack_an_emergency_asked_by_another_member(scene: Scene) -> None:

@@ -11,16 +11,20 @@ The site runs this before it accepts an act; whoever holds the chain runs it aga
     6 a signature says what it means, by who signed in at   NO_MEANING, NOT_RENEWED
       most 5 minutes before (21 CFR 11.50, 11.200)
 
-An act with such a verdict changes nothing. What is late, outside a window or after a deadline is taken, with a deviation.
+An act with such a verdict changes nothing. What is late, outside a window or after a deadline is taken, with a deviation,
+which acts of the chain then classify, report and resolve (`deviations`).
 """
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from enum import Enum
 from typing import Final
 
 from salus.agreements.trials.acts import FIRST, Act, Anchored, Delegation, act_digest, may, read
+from salus.agreements.trials.deviations import HANDLING, Deviation, refused
+from salus.agreements.trials.deviations import TRANSITIONS as HANDLED
 from salus.agreements.trials.plan import Plan, Visit
+from salus.agreements.trials.safety import SERIOUS, Adverse
 from salus.agreements.trials.terms import Terms
 from salus.agreements.trials.windows import Verdict, judge
 from salus.interop.cdisc.times import Moment, moment, shifted, written
@@ -76,12 +80,15 @@ ROLES: Final[Mapping[str, tuple[str, ...]]] = {
     "adverse": CLINICAL,
     "causality": PHYSICIANS,
     "sign": ("investigator",),
+    "deviate": (*CLINICAL, "monitor"),
+    "classify": PHYSICIANS,
+    "report": CLINICAL,
+    "resolve": PHYSICIANS,
     "withdraw": CLINICAL,
     "end": CLINICAL,
 }
 """Who may do what. Only roles of the site write data; a monitor asks and verifies."""
 KINDS: Final = tuple(ROLES)
-SERIOUS: Final = ("death", "life-threatening", "hospitalisation", "disability", "congenital", "important")
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,18 +98,6 @@ class Verdicts:
     number: int
     code: str
     told: str
-
-
-@dataclass(frozen=True, slots=True)
-class Deviation:
-    """Something that is not as planned."""
-
-    number: int
-    """Of the act that showed it; 0 if none did."""
-    code: str
-    important: bool
-    told: str
-    """Its arithmetic."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -128,17 +123,6 @@ class Query:
     """Id of the edit check; empty if a person asked."""
     state: str
     """open, answered, closed."""
-
-
-@dataclass(frozen=True, slots=True)
-class Adverse:
-    """An adverse event."""
-
-    number: int
-    term: str
-    serious: bool
-    related: bool | None
-    """The investigator's word; None before it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -228,7 +212,7 @@ def conduct(chain: Sequence[Anchored], under: Conditions) -> State:
             continue
         _take(state, act, under)
     state.acts, state.last_anchor = len(chain), latest
-    _late_consent(state, under)
+    state.deviations += _standing(state, under, under.now)
     state.tasks = _tasks(state, under)
     return state
 
@@ -248,7 +232,9 @@ def _refused(state: State, act: Act, at: int, before: int, under: Conditions) ->
     return _out_of_turn(state, act, under) or _unknown(state, act, under) or ("", "")
 
 
-_CARE: Final = ("adverse", "causality", "answer", "close", "query", "verify", "sign", "change")
+_CARE: Final = frozenset(
+    ("adverse", "causality", "answer", "close", "query", "verify", "sign", "change", "deviate", *HANDLING)
+)
 
 
 def _out_of_turn(state: State, act: Act, under: Conditions) -> tuple[str, str] | None:
@@ -258,6 +244,8 @@ def _out_of_turn(state: State, act: Act, under: Conditions) -> tuple[str, str] |
         return "NO_CONSENT", f"{act.kind} before consent"
     if state.status is Status.WITHDRAWN and act.kind not in _CARE:
         return "WITHDRAWN", f"{act.kind} after withdrawal from {state.scope}"
+    if act.kind == "form" and dict(act.fields).get("visit") not in state.visits:
+        return "OUT_OF_ORDER", "a form before its visit"
     turns = {"consent", "fail", "eligible", "randomised", "withdraw", "end"}
     if act.kind in turns and (state.status, act.kind) not in TRANSITIONS:
         return "OUT_OF_ORDER", f"{act.kind} while {state.status.value}"
@@ -269,18 +257,29 @@ def _unknown(state: State, act: Act, under: Conditions) -> tuple[str, str] | Non
     plan, terms = under.plans[under.version_at(act.entered)]
     if act.kind in {"consent", "reconsent"} and told.get("form") != terms.consent_form:
         return "WRONG_FORM", "the form of informed consent is not the one in force"
-    if act.kind == "eligible":
-        wrong = [one.id for one in plan.criteria if state.criteria.get(one.id) != ("yes" if one.inclusion else "no")]
-        return ("NOT_ELIGIBLE", f"not met or not judged: {', '.join(wrong)}") if wrong else None
+    wrong = _not_eligible(state, plan) if act.kind == "eligible" else ""
+    if wrong:
+        return "NOT_ELIGIBLE", f"not met or not judged: {wrong}"
     if act.kind == "change" and told.get("item") in state.items and not told.get("reason"):
         return "NO_REASON", "a change says why"
-    if act.kind == "form" and told.get("visit") not in state.visits:
-        return "OUT_OF_ORDER", "a form before its visit"
     if act.kind == "visit":
         known = told.get("visit") == "unscheduled" or plan.visit(told.get("visit", "")) is not None
         if not known or moment(act.clinical) is None:
             return "UNKNOWN", "a visit of the protocol in force, with its date"
+    if act.kind in HANDLING:
+        return refused(_deviation(state, told.get("of", ""), under, act.entered), act.kind, told)
     return _missing(state, act, told) or (_unsigned(act, told) if act.kind == "sign" else None)
+
+
+def _not_eligible(state: State, plan: Plan) -> str:
+    """Return the ids of the criteria that are not met or not judged."""
+    expected = {one.id: "yes" if one.inclusion else "no" for one in plan.criteria}
+    return ", ".join(id_ for id_, answer in expected.items() if state.criteria.get(id_) != answer)
+
+
+def _deviation(state: State, id_: str, under: Conditions, now: int) -> Deviation | None:
+    """Return a deviation that stands at a time (ms), by its id."""
+    return next((one for one in [*state.deviations, *_standing(state, under, now)] if one.id == id_), None)
 
 
 def _unsigned(act: Act, told: Mapping[str, str]) -> tuple[str, str] | None:
@@ -306,6 +305,7 @@ def _missing(state: State, act: Act, told: Mapping[str, str]) -> tuple[str, str]
         "sign": (told.get("visit") in state.visits, "no such visit was entered"),
         "causality": (told.get("of") in {str(one.number) for one in state.adverse}, "no such event was entered"),
         "fail": (bool(told.get("criteria")), "the criteria not met are named"),
+        "deviate": (bool(told.get("told")), "a deviation is told"),
         "randomised": (bool(told.get("enrolment")), "an enrolment is named"),
     }
     holds, expected = there.get(act.kind, (True, ""))
@@ -423,9 +423,9 @@ def _verify(state: State, _act: Act, told: Mapping[str, str], _under: Conditions
 
 
 def _adverse(state: State, act: Act, told: Mapping[str, str], _under: Conditions) -> None:
-    serious = any(told.get(name) == "yes" for name in SERIOUS)
-    state.adverse.append(Adverse(act.number, told.get("term", ""), serious, None))
-    if serious and told.get("serious") == "no":
+    criteria = tuple(name for name in SERIOUS if told.get(name) == "yes")
+    state.adverse.append(Adverse(act.number, told.get("term", ""), bool(criteria), None, criteria))
+    if criteria and told.get("serious") == "no":
         _deviate(state, act.number, "SERIOUS", "a criterion of seriousness was met and said to be none", important=True)
 
 
@@ -444,6 +444,20 @@ def _withdraw(state: State, _act: Act, told: Mapping[str, str], _under: Conditio
 
 def _end(state: State, _act: Act, told: Mapping[str, str], _under: Conditions) -> None:
     state.ended = told.get("reason", "completed")
+
+
+def _enter_deviation(state: State, act: Act, told: Mapping[str, str], _under: Conditions) -> None:
+    _deviate(state, act.number, "ENTERED", told["told"], important=told.get("important") != "no")
+
+
+def _handle(state: State, act: Act, told: Mapping[str, str], under: Conditions) -> None:
+    one = _deviation(state, told["of"], under, act.entered)
+    if one is None:  # `refused` let it pass
+        return
+    important = told["important"] == "yes" if act.kind == "classify" else one.important
+    after = replace(one, stage=HANDLED[one.stage, act.kind], important=important)
+    standing = state.deviations if one in state.deviations else [*state.deviations, one]
+    state.deviations = [after if each is one else each for each in standing]
 
 
 def _nothing(_state: State, _act: Act, _told: Mapping[str, str], _under: Conditions) -> None:
@@ -467,63 +481,59 @@ _TAKERS: Final[Mapping[str, Callable[[State, Act, Mapping[str, str], Conditions]
     "adverse": _adverse,
     "causality": _causality,
     "sign": _sign,
+    "deviate": _enter_deviation,
+    "classify": _handle,
+    "report": _handle,
+    "resolve": _handle,
     "withdraw": _withdraw,
     "end": _end,
 }
 
 
-def _late_consent(state: State, under: Conditions) -> None:
-    if not under.reconsent_by or under.now <= under.reconsent_by or state.status is not Status.ON_STUDY:
-        return
-    _, terms = under.plans[max(under.plans)]
-    if state.form != terms.consent_form and not any(one.code == "RECONSENT_OVERDUE" for one in state.deviations):
-        _deviate(state, 0, "RECONSENT_OVERDUE", "consent to the newest form is overdue", important=True)
-
-
-def _tasks(state: State, under: Conditions) -> tuple[Task, ...]:
-    """Return what is due: planned visits whose window is open or ahead, open queries, unsigned visits, causality."""
+def _standing(state: State, under: Conditions, now: int) -> list[Deviation]:
+    """Return the deviations that no act showed and that stand at a time (ms): visits missed, a consent not renewed."""
     if state.status is not Status.ON_STUDY:
-        return ()
-    plan, _ = under.plans[under.version_at(under.now)]
-    found = [Task(f"answer query {one.number}", "", "") for one in state.queries if one.state == "open"]
-    found += [Task(f"judge causality of {one.number}", "", "") for one in state.adverse if one.related is None]
+        return []
+    found = [
+        Deviation(0, "MISSED", True, f"{_named(visit)} was due until {written(last)}", visit.id)
+        for visit, _, last in _due(state, under, now)
+        if last < now // DAY_MS
+    ]
+    _, terms = under.plans[max(under.plans)]
+    told = any(one.code == "RECONSENT_OVERDUE" for one in state.deviations)
+    if under.reconsent_by and now > under.reconsent_by and state.form != terms.consent_form and not told:
+        found.append(Deviation(0, "RECONSENT_OVERDUE", True, "consent to the newest form is overdue", "consent"))
+    known = {one.id for one in state.deviations}
+    return [one for one in found if one.id not in known]
+
+
+def _due(state: State, under: Conditions, now: int) -> Iterator[tuple[Visit, int, int]]:
+    """Yield (visit, first day, last day) of planned visits that were not entered and whose anchor was."""
+    plan, _ = under.plans[under.version_at(now)]
     for visit in plan.main.visits:
         placement = visit.placement
         if placement is None or placement.window is None or visit.id in state.visits:
             continue
         anchor = moment(state.visits.get(placement.anchor, ""))
-        if anchor is None:
-            continue
-        target = shifted(anchor.day, placement.offset, -1 if placement.anchoring.value == "Before" else 1)
-        first = shifted(target, placement.window.lower, -1)
-        last = shifted(target, placement.window.upper, 1)
-        name = f"visit {visit.label or visit.name}"
-        if last < under.now // DAY_MS:
-            _deviate(state, 0, "MISSED", f"{name} was due until {written(last)}", important=True)
-        else:
-            found.append(Task(name, written(first), written(last)))
+        if anchor is not None:
+            target = shifted(anchor.day, placement.offset, -1 if placement.anchoring.value == "Before" else 1)
+            yield visit, shifted(target, placement.window.lower, -1), shifted(target, placement.window.upper, 1)
+
+
+def _named(visit: Visit) -> str:
+    return f"visit {visit.label or visit.name}"
+
+
+def _tasks(state: State, under: Conditions) -> tuple[Task, ...]:
+    """Return what is due: deviations, open queries, causality, planned visits whose window is open or ahead."""
+    found = [Task(f"{one.todo} deviation {one.id}", "", "") for one in state.deviations if one.todo]
+    if state.status is Status.ON_STUDY:
+        found += [Task(f"answer query {one.number}", "", "") for one in state.queries if one.state == "open"]
+        found += [Task(f"judge causality of {one.number}", "", "") for one in state.adverse if one.related is None]
+        due = _due(state, under, under.now)
+        found += [
+            Task(_named(visit), written(first), written(last))
+            for visit, first, last in due
+            if last >= under.now // DAY_MS
+        ]
     return tuple(found)
-
-
-@dataclass(frozen=True, slots=True)
-class TrailLine:
-    """One line of the audit trail: what changed, from what to what, who, when, why."""
-
-    item: str
-    old: str
-    new: str
-    by: str
-    """The person's key, hexadecimal, first 16 digits."""
-    entered: int
-    reason: str
-
-
-def audit_trail(state: State) -> tuple[TrailLine, ...]:
-    """Return every value ever entered with the one it replaced, in order of entry. Arms and kits are not in it."""
-    lines = []
-    for item, entries in state.items.items():
-        old = ""
-        for one in entries:
-            lines.append((one.number, TrailLine(item, old, one.value, one.by.hex()[:16], one.entered, one.reason)))
-            old = one.value
-    return tuple(line for _, line in sorted(lines, key=lambda each: (each[0], each[1].item)))

@@ -10,10 +10,11 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Final
 
 from salus.agreements.trials.acts import Act
-from salus.agreements.trials.conduct import SERIOUS, Status
+from salus.agreements.trials.conduct import Status
 from salus.agreements.trials.design_tables import MOST_TEXT, Variable, arms_of, dataset, numbered
 from salus.agreements.trials.participants import Participant
 from salus.agreements.trials.plan import Plan
+from salus.agreements.trials.safety import SERIOUS
 from salus.interop.cdisc.dataset_json import Cell, Dataset
 
 BLINDED: Final = "BLINDED"

@@ -107,6 +107,8 @@ class Terms(Part, frozen=True, kw_only=True):
     payments: Annotated[tuple[Payment, ...], Meta(max_length=1000)] = ()
     important_days: Annotated[int, Meta(ge=0, le=3650)] = 14
     """A visit this many days outside its window is an important deviation, fewer a minor one."""
+    reference: Annotated[str, Meta(pattern=r"^([0-9a-f]{64})?$")] = ""
+    """Digest of the reference safety information that expectedness is judged by (`safety.reference_digest`), hexadecimal."""
     excused: Mapping[str, Name] = {}
     """Reason, by endpoint id, why an endpoint of the protocol is no registered outcome."""
 

@@ -38,6 +38,7 @@ from salus.node.trials.founding import (
 )
 from salus.node.trials.offering import offer_trial
 from salus.node.trials.openings import agree_to_opening, ask_opening, list_openings, read_opening
+from salus.node.trials.overseeing import expect_event, read_trail
 from salus.node.trials.rehearsing import rehearse_trial
 from salus.node.trials.sourcing import read_item, screen_subject, trace_item
 from salus.node.trials.supplying import supply_trial
@@ -60,6 +61,7 @@ __all__ = [
     "draft_act",
     "draft_trial",
     "enrol_subject",
+    "expect_event",
     "export_trial",
     "list_openings",
     "list_payments",
@@ -71,6 +73,7 @@ __all__ = [
     "publish_draws",
     "read_item",
     "read_opening",
+    "read_trail",
     "record_acts",
     "rehearse_trial",
     "screen_subject",

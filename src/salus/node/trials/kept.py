@@ -240,6 +240,17 @@ class Draws(Value, frozen=True):
     draws: tuple[Envelope, ...]
 
 
+class EventJudged(Value, frozen=True):
+    """A SUSAR whose deadline the sponsor started. Key: study 16 | subject 16 | number of the act u32."""
+
+    case: bytes
+    """Of the deadline."""
+    salt: bytes
+    """Of the commitment to the event."""
+    told: str
+    """Why it is one."""
+
+
 KINDS: Final = {
     "definition": Definition,
     "dealing": Dealing,
@@ -257,6 +268,7 @@ KINDS: Final = {
     "delegated": Delegated,
     "rows": Rows,
     "draws": Draws,
+    "event": EventJudged,
 }
 _NAMES: Final = {type_: name for name, type_ in KINDS.items()}
 
