@@ -5,9 +5,8 @@ from pathlib import Path
 from typing import Any
 
 # Percent of lines and branches together. The longest matching prefix counts.
-# Owed by the house: 100 in core and contracts, 90 elsewhere. Elsewhere is staged at 88, to be raised as tests come.
 FLOORS = {
-    "src/salus/": 88,
+    "src/salus/": 90,
     "src/salus/core/": 100,
     "src/salus/contracts/": 100,
 }

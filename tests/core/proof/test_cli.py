@@ -325,6 +325,10 @@ def test_a_whole_ledger_is_recomputed(tmp_path: Path, capsys):
     later = with_trust(tmp_path, net)
     assert run(capsys, file, "--trust", later)[0] == 1
     assert run(capsys, step, file, "--trust", later)[0] == 0
+    other = replace(path, nodes=(bytes(32), *path.nodes[1:]))
+    (step,) = saved(tmp_path, step=other.encode())
+    code, told = run(capsys, step, file, "--trust", later)
+    assert (code, [one["verdict"] for one in told["files"]]) == (1, ["holds", "does not hold"])
 
 
 def test_a_ledger_altered_cut_reordered_or_grown_is_refused():
