@@ -5,6 +5,7 @@ import json
 import os
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 import msgspec
@@ -177,6 +178,22 @@ def test_progress_is_drawn_on_a_terminal_and_nowhere_else():
             make(SampleNode(), Shape(patient="p", kind="round"), progress=told)
             told(1, 0, "of unknown length")
         assert ("shaping" in stream.getvalue()) is terminal
+
+
+def test_work_that_tells_nothing_shows_that_it_goes_on():
+    stream = io.StringIO()
+    with (
+        render.progress(Console(file=stream, force_terminal=True)) as bar,
+        render.working(bar, quiet=0.0),
+    ):
+        end = time.monotonic() + 60
+        while "working" not in stream.getvalue():
+            assert time.monotonic() < end
+            time.sleep(0.01)
+    told = []
+    with render.working(lambda *what: told.append(what), quiet=600.0) as heard:
+        heard(1, 2, "blocks")
+    assert told == [(1, 2, "blocks")]
 
 
 def test_verify_is_the_offline_program_and_reads_no_configuration(salus, tmp_path):

@@ -161,7 +161,9 @@ def test_an_export_is_verified_by_the_offline_verifier(tmp_path, capsys):
     house.cosigning.quiet()
     checkpoint = house.cosigning.newest()
     out = io.BytesIO()
-    blocks = export(house.owner.store, checkpoint, out)
+    heights = []
+    blocks = export(house.owner.store, checkpoint, out, lambda *told: heights.append(told))
+    assert (len(heights), heights[-1][0]) == (blocks, heights[-1][1])
     checked = check_ledger(out.getvalue())
     assert (checked.blocks, checked.transactions) == (blocks, 43)
     assert checked.checkpoint == checkpoint

@@ -123,7 +123,8 @@ def run(arguments: Sequence[str], opener: Opener) -> int:
             answer = on_wallet(case, request, given, progress)
         else:
             config = configuration(given)
-            answer = call(case, request, config=config, opener=opener, environment=os.environ, progress=progress)
+            with render.working(progress) as told:
+                answer = call(case, request, config=config, opener=opener, environment=os.environ, progress=told)
     if given.only:
         render.alone(getattr(answer, given.only))
     elif given.as_json:

@@ -2,6 +2,7 @@
 
 import re
 import sys
+import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any, Final
@@ -18,6 +19,9 @@ from salus.node.usecase import Progress
 
 ID: Final = re.compile("[0-9a-f]{32}")
 """An id that the next command takes: it must not break over two lines where it is copied from."""
+
+QUIET_SECONDS: Final = 1.0
+"""A command that takes longer shows that it is at work, also when a running node does the work."""
 
 
 def response(answer: msgspec.Struct, console: Console) -> None:
@@ -68,7 +72,24 @@ def progress(console: Console) -> Iterator[Progress]:
 
         def told(done: int, total: int, what: str) -> None:
             if what not in tasks:
-                tasks[what] = bar.add_task(what)
+                tasks[what] = bar.add_task(what, total=None)
             bar.update(tasks[what], completed=done, total=total or None)
 
         yield told
+
+
+@contextmanager
+def working(told: Progress, quiet: float = QUIET_SECONDS) -> Iterator[Progress]:
+    """Draw a bar without an end once work has taken `quiet` seconds without telling how far it is."""
+    timer = threading.Timer(quiet, told, (0, 0, "working"))
+
+    def heard(done: int, total: int, what: str) -> None:
+        timer.cancel()
+        told(done, total, what)
+
+    timer.daemon = True
+    timer.start()
+    try:
+        yield heard
+    finally:
+        timer.cancel()

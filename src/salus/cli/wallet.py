@@ -8,6 +8,7 @@ from pathlib import Path
 
 import msgspec
 
+from salus.cli import render
 from salus.cli.derive import AnyCase, Usage
 from salus.node.usecase import Progress
 from salus.node.wallet.file import open_place
@@ -17,8 +18,8 @@ def on_wallet(case: AnyCase, request: msgspec.Struct, given: argparse.Namespace,
     """Run a use case on the wallet's file. Raises what it raises, and Usage without a passphrase."""
     path = Path(given.wallet)
     place = open_place(path, passphrase(given.passphrase_file, new=not path.exists()))
-    with contextlib.closing(place):
-        answer: msgspec.Struct = case(place, request, progress=progress)
+    with contextlib.closing(place), render.working(progress) as told:
+        answer: msgspec.Struct = case(place, request, progress=told)
     return answer
 
 

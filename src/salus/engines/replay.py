@@ -160,10 +160,12 @@ def _count(store: LedgerStore, written: Counter[Part]) -> None:
             raise StoreDamaged(f"{part}: {found} entries, of which the blocks wrote {count}")
 
 
-def export(store: LedgerStore, checkpoint: Checkpoint, out: BinaryIO) -> int:
+def export(
+    store: LedgerStore, checkpoint: Checkpoint, out: BinaryIO, progress: Callable[[int, int], None] = lambda _, __: None
+) -> int:
     """Write the ledger up to a checkpoint as one file (`salus.core.proof.export`); return how many blocks it holds.
 
-    Raises NotKept if the checkpoint is not of this ledger.
+    Calls `progress` with each (height, last height). Raises NotKept if the checkpoint is not of this ledger.
     """
     last = store.height_of_size(checkpoint.size)
     out.write(cbor.encode((LEDGER, store.document)))
@@ -178,6 +180,7 @@ def export(store: LedgerStore, checkpoint: Checkpoint, out: BinaryIO) -> int:
         )
         out.write(cbor.encode((block.height, block.time, entry.state_root, entry.parameters, listed)))
         count += 1
+        progress(block.height, last)
     out.write(checkpoint.encode())
     return count
 

@@ -58,13 +58,15 @@ def replay_ledger(node: MemberNode, request: ReplayLedger, *, progress: Progress
 
 
 @use_case("export", who=OPERATOR)
-def export_ledger(node: MemberNode, request: ExportLedger) -> LedgerExported:
+def export_ledger(node: MemberNode, request: ExportLedger, *, progress: Progress) -> LedgerExported:
     """Write the ledger up to its newest checkpoint as one file. Nothing personal is in it."""
     head = node.ledger.head()
     checkpoint = node.cosigning.covering(head.log_size - 1, PATIENCE)
     try:
         with Path(request.file).open("wb") as out:
-            blocks = export(node.ledger.store, checkpoint, out)
+            blocks = export(
+                node.ledger.store, checkpoint, out, lambda height, last: progress(height + 1, last + 1, "blocks")
+            )
     except OSError as error:
         raise Unavailable("export.file", "the file cannot be written", got=str(error.strerror)) from error
     return LedgerExported(blocks=blocks, size=checkpoint.size)
