@@ -9,7 +9,7 @@ import socket
 import subprocess
 import tempfile
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, closing, contextmanager
 from multiprocessing.connection import Connection
 from pathlib import Path
@@ -86,7 +86,7 @@ class Home:
         return Candidate(
             id=self.name,
             name=self.name,
-            roles=(Role.PROVIDER,),
+            roles=(Role.PAYER, Role.PROVIDER),
             jurisdiction="DE",
             endpoint="",
             signing_key=public,
@@ -107,7 +107,7 @@ def homes() -> Iterator[list[Home]]:
 class Members:
     """The four processes."""
 
-    def __init__(self, ends: ExitStack, binary: Path) -> None:
+    def __init__(self, ends: ExitStack, binary: Path, serving: Callable[..., None] = serve) -> None:
         places = ends.enter_context(homes())
         founded = now() - 1000
         document = encode(
@@ -128,7 +128,7 @@ class Members:
             one.write(places, genesis)
             ours, theirs = spawn.Pipe()
             told = {"home": one.folder, "binary": binary, "document": document, "founded": founded}
-            process = spawn.Process(target=serve, args=(theirs, one.name, one.key.private_bytes_raw(), told))
+            process = spawn.Process(target=serving, args=(theirs, one.name, one.key.private_bytes_raw(), told))
             process.start()
             ends.callback(process.join)
             self._pipes.append(ours)
@@ -137,6 +137,12 @@ class Members:
     def all(self, *words: Any) -> list[Any]:
         for pipe in self._pipes:
             pipe.send(words)
+        return [self._answer(pipe) for pipe in self._pipes]
+
+    def each(self, words: Sequence[tuple[Any, ...]]) -> list[Any]:
+        """Tell each member words of its own; return the answers."""
+        for pipe, told in zip(self._pipes, words, strict=True):
+            pipe.send(told)
         return [self._answer(pipe) for pipe in self._pipes]
 
     def one(self, at: int, *words: Any) -> Any:

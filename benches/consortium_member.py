@@ -139,10 +139,12 @@ class Member:
 
 def serve(pipe: Connection, name: str, key: bytes, told: dict[str, Any]) -> None:
     """Do what the pipe says until it says `close`."""
-    member = Member(name, key, **told)
-    words: dict[str, Any] = {
-        name: getattr(member, name) for name in ("begin", "grant", "revoke", "seen", "load", "run")
-    }
+    obey(Member(name, key, **told), pipe, ("begin", "grant", "revoke", "seen", "load", "run"))
+
+
+def obey(member: Member, pipe: Connection, names: tuple[str, ...]) -> None:
+    """Do what the pipe says, of the words `names`, until it says `close`."""
+    words: dict[str, Any] = {name: getattr(member, name) for name in names}
     while True:
         word, *rest = pipe.recv()
         if word == "close":
