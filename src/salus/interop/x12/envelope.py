@@ -8,6 +8,7 @@ import msgspec
 from salus.interop.x12.tokens import Delimiters, Segment, segment
 
 DELIMITERS: Final = Delimiters()
+TOGETHER: Final = 1_000  # segments held before their text is written
 
 
 class Trader(msgspec.Struct, frozen=True):
@@ -88,18 +89,21 @@ def interchange(
     header = segment(
         "GS", function, sender.identifier, receiver.identifier, stamp.day, stamp.time, str(stamp.control), "X", version
     )
-    text = bytearray(_text([_header(sender, receiver, stamp), header.text]))
-    written = 0
+    text, lines, written = bytearray(), [_header(sender, receiver, stamp), header.text], 0
     for body in sets:
         written += 1
         count, control = 1, ""
         for part in body:
             control = part.get(2) if count == 1 else control
             count += 1
-            text += _text([part.text])
-        text += _text([segment("SE", str(count), control).text])
-    trailer = segment("GE", str(written), str(stamp.control)), segment("IEA", "1", f"{stamp.control:09d}")
-    text += _text([part.text for part in trailer])
+            lines.append(part.text)
+            if len(lines) >= TOGETHER:
+                text += _text(lines)
+                lines.clear()
+        lines.append(segment("SE", str(count), control).text)
+    lines.append(segment("GE", str(written), str(stamp.control)).text)
+    lines.append(segment("IEA", "1", f"{stamp.control:09d}").text)
+    text += _text(lines)
     return bytes(text)
 
 

@@ -1,6 +1,6 @@
 """A remittance as types, read from and written as 835 (X221A1). Money in cents, days CCYYMMDD."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 
 import msgspec
 
@@ -87,13 +87,13 @@ def due(payments: Iterable[Payment], adjustments: Iterable[ProviderAdjustment]) 
     return sum(payment.paid for payment in payments) - sum(part.amount for part in adjustments)
 
 
-def set_of(remittance: Remittance, control: str) -> list[Segment]:
-    """Write one transaction set without its SE."""
+def set_of(remittance: Remittance, control: str) -> Iterator[Segment]:
+    """Yield one transaction set without its SE."""
     nothing = remittance.paid == 0
     bank = [""] * 11
     method = "NON" if nothing else remittance.method
     paid = amount(remittance.paid)
-    body = [
+    yield from (
         segment("ST", "835", control),
         segment("BPR", "H" if nothing else "I", paid, "C", method, *bank, remittance.day),
         segment("TRN", "1", remittance.trace, remittance.payer_number),
@@ -103,19 +103,18 @@ def set_of(remittance: Remittance, control: str) -> list[Segment]:
         segment("N4", words(remittance.payer.city, 30), remittance.payer.state, remittance.payer.zip),
         segment("PER", "BL", words(remittance.payer.name), *_telephone(remittance.payer)),
         segment("N1", "PE", words(remittance.payee.name), "XX", remittance.payee.identifier),
-    ]
+    )
     if remittance.payee.tax:
-        body.append(segment("REF", "TJ", remittance.payee.tax))
+        yield segment("REF", "TJ", remittance.payee.tax)
     if remittance.payments:
-        body.append(segment("LX", "1"))
+        yield segment("LX", "1")
     for payment in remittance.payments:
-        body.extend(_payment(payment))
+        yield from _payment(payment)
     for start in range(0, len(remittance.adjustments), 6):
         parts: list[str] = []
         for part in remittance.adjustments[start : start + 6]:
             parts.extend((composite(part.reason, part.reference), amount(part.amount)))
-        body.append(segment("PLB", remittance.payee.identifier, remittance.day[:4] + "1231", *parts))
-    return body
+        yield segment("PLB", remittance.payee.identifier, remittance.day[:4] + "1231", *parts)
 
 
 def _telephone(party: Party) -> tuple[str, ...]:
