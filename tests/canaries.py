@@ -36,6 +36,7 @@ CANARIES: Mapping[str, Callable[[str], dict[str, Any]]] = {
         "folder": canary,
     },
     "claims.answers": lambda _: {"case": LINK},
+    "claims.approval-figures": lambda _: {"first": "20260101", "last": "20261231"},
     "claims.approvals": lambda _: {},
     "claims.approve": lambda canary: {"case": LINK, "verdict": "deny", "reason": canary},
     "claims.ask-approval": lambda canary: {"payer": "north", "file": base64(f"ISA*{canary}")},

@@ -10,6 +10,7 @@ from salus.interop.x12.claim import Claim, Party, Person
 from salus.interop.x12.envelope import interchange
 from salus.interop.x12.review import Asked, Review, request_set
 from salus.node.claims import (
+    approval_figures,
     approvals,
     approve,
     approving,
@@ -22,6 +23,7 @@ from salus.node.claims import (
 )
 from salus.node.claims.approving import Approve, AskApproval, AskTimeliness, ListApprovals
 from salus.node.claims.exchange import read_decision
+from salus.node.claims.figures import AskFigures
 from salus.node.claims.submitting import SubmitClaims
 from salus.node.errors import Conflict, Malformed
 from salus.node.exchange.documents import Telling, disclose
@@ -140,6 +142,27 @@ def test_timeliness_is_computed_from_the_ledger_alone(together: Together) -> Non
     together.abreast()
     (told,) = timeliness(together.nodes["cedar"], AskTimeliness()).payers
     assert (told.decided, told.in_time, told.open, told.overdue) == (3, 2, 0, 0)
+
+
+def test_a_payers_public_figures_are_of_its_own_requests_and_the_ledgers_times(together: Together) -> None:
+    harbor = together.nodes["harbor"]
+    for hours, verdict in ((1, "approve"), (3, "deny"), (80, "approve")):
+        case = asked(together)
+        together.clock.advance(hours * DAY // 24)
+        approve(harbor, Approve(case=case, verdict=verdict, reason="a plain film comes first"))
+        together.abreast()
+    asked(together)
+    told = approval_figures(harbor, AskFigures(first="20250101", last="20251231")).figures
+    (standard, expedited) = told
+    assert (standard.kind, standard.decided, standard.mean_minutes) == ("standard", 0, 0)
+    assert (expedited.decided, expedited.approved, expedited.denied, expedited.in_time) == (3, 6666, 3333, 6666)
+    assert (expedited.mean_minutes, expedited.median_minutes) == (28 * 60, 3 * 60)
+    late = AskFigures(first="20260101", last="20261231")
+    assert [one.decided for one in approval_figures(harbor, late).figures] == [0, 0]
+    own = AskFigures(first="20250101", last="20251231")
+    assert [one.decided for one in approval_figures(together.nodes["cedar"], own).figures] == [0, 0]
+    with pytest.raises(Malformed, match=r"claims\.days"):
+        approval_figures(harbor, AskFigures(first="20260101", last="20250101"))
 
 
 def test_a_broken_request_is_not_sent(together: Together) -> None:

@@ -4,6 +4,7 @@ from salus.node.claims.alone import adjudicate_claims, audit_remittance
 from salus.node.claims.approving import approve, ask_approval, list_approvals, show_request, timeliness
 from salus.node.claims.asking import ask_information, inform, list_answers, withdraw_claim
 from salus.node.claims.deciding import correct_claim, decide_claims, rule_on_claim
+from salus.node.claims.figures import approval_figures
 from salus.node.claims.inquiring import check_claims, tell_eligibility, tell_status
 from salus.node.claims.keeper import open_year, share_year
 from salus.node.claims.listing import explain_case, list_cases, recompute_decision
@@ -14,6 +15,7 @@ from salus.node.claims.submitting import dispute_decision, submit_claims, submit
 
 __all__ = [
     "adjudicate_claims",
+    "approval_figures",
     "approve",
     "ask_approval",
     "ask_information",
