@@ -436,6 +436,48 @@ class CaseAnswers(msgspec.Struct, frozen=True, kw_only=True):
     """The document that went with it."""
 
 
+class AskFigures(msgspec.Struct, frozen=True, kw_only=True):
+    """The days on which the requests were decided."""
+
+    first: str
+    """First day, CCYYMMDD."""
+
+    last: str
+    """Last day, CCYYMMDD."""
+
+
+class ApprovalFigures(msgspec.Struct, frozen=True, kw_only=True):
+    """The figures of one kind of request. Shares are of those decided, in hundredths of a percent, rounded down."""
+
+    kind: str
+    """standard (7 days) or expedited (72 hours)."""
+
+    decided: int
+    """Requests decided in these days."""
+
+    approved: int
+    """Share approved."""
+
+    denied: int
+    """Share denied."""
+
+    in_time: int
+    """Share decided in time."""
+
+    mean_minutes: int
+    """Mean time from acceptance to decision, minutes."""
+
+    median_minutes: int
+    """Median of the same (of two in the middle the lower), minutes."""
+
+
+class OwnFigures(msgspec.Struct, frozen=True, kw_only=True):
+    """What the rule asks a payer to publish, as far as requests are decided here: none is extended or appealed."""
+
+    figures: tuple[ApprovalFigures, ...]
+    """Standard, then expedited."""
+
+
 class ListApprovals(msgspec.Struct, frozen=True, kw_only=True):
     """Asks for nothing more."""
 
@@ -6249,6 +6291,10 @@ class ClaimsCases:
     def answers(self, request: ListAnswers) -> CaseAnswers:
         """Show what came back for a case: the answer of the door, the payer's question, the 835s. For: operator."""
         return self._connection.ask('/api/claims/answers', request, CaseAnswers)
+
+    def approval_figures(self, request: AskFigures) -> OwnFigures:
+        """Sum a payer's own prior authorisations as 42 CFR 422.122(c) has them published. Raises Malformed. For: operator."""
+        return self._connection.ask('/api/claims/approval-figures', request, OwnFigures)
 
     def approvals(self, request: ListApprovals) -> Approvals:
         """List the requests for prior authorisation that this member has a part in. For: operator."""
