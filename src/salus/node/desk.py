@@ -233,6 +233,10 @@ class Desk(ClaimTables, DomainTables, EventTables, HealthLinkTables, HostingTabl
         rows = self._rows("SELECT address FROM contact WHERE link = ?", (link,))
         return str(rows[0][0]) if rows else ""
 
+    def contacted(self) -> set[bytes]:
+        """Return the links whose patient's address is known."""
+        return {link for (link,) in self._rows("SELECT link FROM contact", ())}  # type: ignore[misc]
+
     # What came in -----------------------------------------------------------------------------------------------
 
     def has(self, sender: str, id_: bytes) -> bool:

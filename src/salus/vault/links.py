@@ -151,6 +151,13 @@ def link_info(store: Store, link: bytes) -> LinkInfo:
     return LinkInfo(link, LinkKind(kind), Standing(standing), sequence, lines, opened, reason)
 
 
+def link_infos(store: Store) -> dict[bytes, LinkInfo]:
+    """Return what there is to know about all links that are not erased, by id."""
+    sql = "SELECT id, kind, standing, sequence, lines, opened, reason FROM link WHERE standing <> ? ORDER BY number"
+    rows = cast("list[tuple[bytes, int, int, int, int, int, str]]", store.rows(sql, (int(Standing.ERASED),)))
+    return {row[0]: LinkInfo(row[0], LinkKind(row[1]), Standing(row[2]), *row[3:]) for row in rows}
+
+
 def links(store: Store) -> list[bytes]:
     """Return the ids of all links that are not erased, oldest first."""
     return [
@@ -170,6 +177,14 @@ def secret_of(store: Store, link: bytes) -> bytes:
     if row[0] is None:
         raise Erased("the link was erased")
     return cast("bytes", row[0])
+
+
+def secrets_of(store: Store, wanted: Sequence[bytes]) -> list[bytes]:
+    """As `secret_of` for many links, read at once."""
+    rows = cast("list[tuple[bytes, bytes | None]]", store.rows("SELECT id, secret FROM link"))
+    known = dict(rows)
+    found = [known.get(link) for link in wanted]
+    return [secret if secret is not None else secret_of(store, wanted[place]) for place, secret in enumerate(found)]
 
 
 def tie_of(store: Store, link: bytes) -> Tie:

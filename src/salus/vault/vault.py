@@ -139,6 +139,14 @@ class Vault:
         """Return an HMAC under a link's secret, which its wallet can compute too. Raises UnknownLink, Erased."""
         return mac(links.secret_of(self.store, link), label, *parts)
 
+    def link_macs(self, wanted: Sequence[bytes], label: str, *parts: bytes) -> list[bytes]:
+        """As `link_mac` for many links."""
+        return [mac(secret, label, *parts) for secret in links.secrets_of(self.store, wanted)]
+
+    def link_infos(self) -> dict[bytes, LinkInfo]:
+        """As `link_info` for all links that are not erased, by id."""
+        return links.link_infos(self.store)
+
     def links(self) -> list[bytes]:
         """Return the ids of all links that are not erased."""
         return links.links(self.store)

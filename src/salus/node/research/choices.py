@@ -7,6 +7,7 @@ goes to its custodian over the link. An objection is a link-signed instruction a
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import cache
 from typing import Final
 
 from salus.agreements.consent.decide import Asker, Provision
@@ -25,7 +26,7 @@ from salus.node.research.policy import policy_of
 from salus.node.research.wire import Choice, Counted
 from salus.vault.enrolled import KeyStanding
 from salus.vault.errors import VaultError
-from salus.vault.links import LinkKind, Standing
+from salus.vault.links import LinkInfo, LinkKind, Standing
 
 PURPOSE: Final = "HRESCH"
 WAY: Final = "way:"
@@ -107,14 +108,9 @@ def read_choice(document: Document) -> tuple[port.Policy, tuple[str, ...]]:
     return policy_of(tuple(one for one in document.obligations if not one.startswith(WAY))), ways
 
 
-def objects(node: MemberNode, link: bytes, height: int) -> bool:
+def _objects(objected: Sequence[Objection], height: int) -> bool:
     """Tell whether a person objected at the block of `height`."""
-    kept = node.desk.research("objection", link)
-    return any(one.since <= height and not 0 < one.until <= height for one in map(_objection, kept))
-
-
-def _objection(kept: tuple[bytes, bytes]) -> Objection:
-    return decode(kept[1], Objection)
+    return any(one.since <= height and not 0 < one.until <= height for one in objected)
 
 
 def object_(node: MemberNode, link: bytes, *, objecting: bool) -> None:
@@ -142,11 +138,14 @@ def find(node: MemberNode, study: Study, heights: Sequence[int]) -> Found:
     for id_, body in node.desk.research("choice"):
         by_link.setdefault(id_[:16], []).append((id_[16:], decode(body, Choice)))
     free = study.data_set.basis is port.Basis.NO_OBJECTION and study.way != RECORDS
-    links = node.vault.links() if free else list(by_link)
+    infos = node.vault.link_infos()
+    objected: dict[bytes, list[Objection]] = {}
+    for id_, body in node.desk.research("objection"):
+        objected.setdefault(id_[:16], []).append(decode(body, Objection))
     persons: list[Person] = []
     reasons: dict[str, int] = {}
-    for link in sorted(links):
-        why = _closed(node, link, heights)
+    for link in sorted(infos if free else by_link):
+        why = _closed(infos.get(link), objected.get(link, []), heights)
         person = None
         if not why:
             person, why = _chosen(node, study, states, matched, (link, by_link.get(link, [])))
@@ -157,17 +156,15 @@ def find(node: MemberNode, study: Study, heights: Sequence[int]) -> Found:
     return Found(tuple(persons), reasons)
 
 
-def _closed(node: MemberNode, link: bytes, heights: Sequence[int]) -> str:
+def _closed(info: LinkInfo | None, objected: Sequence[Objection], heights: Sequence[int]) -> str:
     """Return why a link is counted in nothing, or an empty text."""
-    try:
-        info = node.vault.link_info(link)
-    except VaultError:
+    if info is None:
         return "erased"
     if info.kind is not LinkKind.PATIENT:
         return "no patient"
     if info.standing is not Standing.OPEN:
         return "closed or erased"
-    return "objection" if any(objects(node, link, height) for height in heights) else ""
+    return "objection" if any(_objects(objected, height) for height in heights) else ""
 
 
 def _chosen(
@@ -206,6 +203,7 @@ def _chosen(
     return None, why
 
 
+@cache
 def without_choice() -> tuple[Provision, ...]:
     """Return what may be read of a person who neither chose nor objected, where that is enough."""
     return provisions(SlipTerms(NOBODY, (), (PURPOSE,), 0, LATEST, OPEN))
@@ -264,10 +262,8 @@ def leaves_of(
     node: MemberNode, query: bytes, counted: Sequence[Counted], salt: bytes
 ) -> tuple[tuple[bytes, bytes], ...]:
     """Return the map of those counted in a question, (path, value) for each, while all their links are open."""
+    paths = node.vault.link_macs([one.link for one in counted], population.LABEL, query)
     return tuple(
-        (
-            node.vault.link_mac(one.link, population.LABEL, query),
-            population.value(population.salt_of(salt, one.link), one.choice),
-        )
-        for one in counted
+        (path, population.value(population.salt_of(salt, one.link), one.choice))
+        for path, one in zip(paths, counted, strict=True)
     )

@@ -22,7 +22,8 @@ def want(node: MemberNode, link: bytes, *, wanted: bool) -> None:
 def tell(node: MemberNode, part: port.Begin, kept: Held) -> None:
     """Put a notice into the outbox for everybody counted who has an address here and did not say no; once for a begin."""
     unwilling = {link for link, body in node.desk.research("notices") if not decode(body, Wanted).wanted}
+    told = node.desk.contacted() - unwilling
     for one in kept.counted:
-        if one.link not in unwilling:
+        if one.link in told:
             once = digest("salus/v1/research-notice", part.query, part.data_set, one.link)[:16]
             notify(node, one.link, RESEARCH_BEGUN, once=once)
