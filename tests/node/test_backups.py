@@ -22,10 +22,13 @@ from salus.node.network.founding import Found, MakeCard, card, found_network
 from salus.node.opening import Unfounded, open_node
 from salus.node.records.intake import Intake
 from salus.node.signing_in import keep_account
+from salus.node.supply import repository
+from salus.node.supply.keeping import EraseEvent, erase_event
 from salus.node.ticking import Ticker
 from salus.node.upkeep.backups import DAY_MS, MakeBackup, RestoreBackup, expire, make_backup, restore_backup
 from salus.vault import backup
 from salus.vault.errors import RestoreRefused
+from tests.interop.epcis.documents import commissioning, document, packing
 
 LINES = (
     '{"resourceType":"Patient","id":"p1","identifier":[{"system":"urn:mrn","value":"one"}]}',
@@ -50,6 +53,7 @@ def backed_up(config: Config, tmp_path: Path) -> Path:
     Intake(node, "urn:in").run([file])
     node.desk.set_contact(node.vault.find_link("urn:mrn", "one"), "one@example.org")
     keep_account(node, STAFF, "staff-1", "nurse", ("TREAT",))
+    repository.capture(node, document(commissioning(), packing()), proceed=False)
     told = make_backup(node, MakeBackup(folder=str(tmp_path / "backup")))
     assert told.height == node.ledger.head().height > 0
     node.close()
@@ -89,12 +93,15 @@ def test_whom_the_list_of_erasures_names_does_not_come_back(config: Config, tmp_
     node = open_node(config)
     link = node.vault.find_link("urn:mrn", "one")
     node.vault.erase_link(link, bytes(16))
+    assert erase_event(node, EraseEvent(event=packing()["eventID"], reason="personal-data")).events == 1
     node.close()
     emptied(config)
 
     assert restore_backup(Unfounded(config), RestoreBackup(folder=str(backup))).erased == 1
 
     node = open_node(config)
+    assert node.desk.event_names("eventID", "", 10) == [commissioning()["eventID"]]
+    assert not repository.capture(node, document(packing()), proceed=True).success
     assert node.vault.find_link("urn:mrn", "one") is None
     assert node.vault.find_link("urn:mrn", "two") is not None
     assert node.desk.contact(link) == ""

@@ -4114,6 +4114,26 @@ class GoodsEnded(msgspec.Struct, frozen=True, kw_only=True):
     """How many."""
 
 
+class EraseEvent(msgspec.Struct, frozen=True, kw_only=True):
+    """A captured event that should not be here."""
+
+    event: str
+    """Its eventID; what declares it wrong goes too."""
+
+    reason: Literal['personal-data', 'not-ours']
+    """Why it may go before six years are over."""
+
+
+class EventErased(msgspec.Struct, frozen=True, kw_only=True):
+    """It is gone here."""
+
+    events: int
+    """Events erased; 0 if none had this eventID."""
+
+    told: tuple[str, ...]
+    """Subscriptions to which it may have gone before: they are to be asked."""
+
+
 class ExpirePapers(msgspec.Struct, frozen=True, kw_only=True):
     """Asks for nothing more."""
 
@@ -4126,6 +4146,12 @@ class PapersExpired(msgspec.Struct, frozen=True, kw_only=True):
 
     cases: int
     """Answered cases let go."""
+
+    events: int
+    """Captured events let go."""
+
+    jobs: int
+    """Capture jobs let go."""
 
 
 class FollowPack(msgspec.Struct, frozen=True, kw_only=True):
@@ -4225,14 +4251,17 @@ class LicenceGiven(msgspec.Struct, frozen=True, kw_only=True):
 class MatchDelivery(msgspec.Struct, frozen=True, kw_only=True):
     """What partners announced, and what stands at the dock."""
 
-    files: tuple[bytes, ...]
-    """EPCIS documents: 2.0 JSON-LD, 2.0 XML or 1.2 XML."""
-
     scans: bytes
     """Labels scanned, one a line: element string, (01)..., or URI."""
 
+    files: tuple[bytes, ...] = ()
+    """EPCIS documents: 2.0 JSON-LD, 2.0 XML or 1.2 XML."""
+
     receiver: str = ''
     """Own GLN as Digital Link or URN, to leave out what went to others; default everything."""
+
+    captured: str = ''
+    """Shipments captured by this node's EPCIS repository, as a query; empty: none."""
 
 
 class DeliveryMatched(msgspec.Struct, frozen=True, kw_only=True):
@@ -4584,6 +4613,35 @@ class DockCaseResolved(msgspec.Struct, frozen=True, kw_only=True):
     """The response for the partner, JSON after PDG."""
 
 
+class ListRetention(msgspec.Struct, frozen=True, kw_only=True):
+    """Asks for nothing more."""
+
+
+class RetentionListed(msgspec.Struct, frozen=True, kw_only=True):
+    """What is older than six years, and what holds it."""
+
+    papers: int
+    """Documents of deliveries that are due to go."""
+
+    cases: int
+    """Answered cases that are due to go; an open case stays."""
+
+    events: int
+    """Captured events that are due to go."""
+
+    jobs: int
+    """Capture jobs that are due to go."""
+
+    held: int
+    """Events older than that which a subscriber has not acknowledged."""
+
+    next: str
+    """When the oldest event kept is due, UTC; empty if there is none."""
+
+    queue: tuple[str, ...]
+    """Each subscription: number, query, events captured since the last that is done, tries that failed."""
+
+
 class ScanPack(msgspec.Struct, frozen=True, kw_only=True):
     """What a scanner sent."""
 
@@ -4701,17 +4759,20 @@ class GoodsTaken(msgspec.Struct, frozen=True, kw_only=True):
 class TakeDelivery(msgspec.Struct, frozen=True, kw_only=True):
     """A delivery with its papers."""
 
-    files: tuple[bytes, ...]
-    """EPCIS documents: 2.0 JSON-LD, 2.0 XML or 1.2 XML."""
-
     scans: bytes
     """Labels scanned, one a line."""
+
+    files: tuple[bytes, ...] = ()
+    """EPCIS documents: 2.0 JSON-LD, 2.0 XML or 1.2 XML."""
 
     receiver: str = ''
     """Own GLN as Digital Link or URN; default everything."""
 
     order: str = ''
     """Purchase order; stays here."""
+
+    captured: str = ''
+    """Shipments captured by this node's EPCIS repository, as a query; empty: none."""
 
 
 class DeliveryTaken(msgspec.Struct, frozen=True, kw_only=True):
@@ -4759,11 +4820,14 @@ class TemperaturesReported(msgspec.Struct, frozen=True, kw_only=True):
 class TracePack(msgspec.Struct, frozen=True, kw_only=True):
     """A tracing request."""
 
-    files: tuple[bytes, ...]
-    """EPCIS documents: 2.0 JSON-LD, 2.0 XML or 1.2 XML."""
-
     identifier: str
     """The pack, case or pallet, in any form."""
+
+    files: tuple[bytes, ...] = ()
+    """EPCIS documents: 2.0 JSON-LD, 2.0 XML or 1.2 XML."""
+
+    captured: bool = False
+    """Whether what this node's EPCIS repository captured is counted too."""
 
 
 class PackTraced(msgspec.Struct, frozen=True, kw_only=True):
@@ -6989,8 +7053,12 @@ class SupplyCases:
         """Decommission goods of this member, up to a hundred in one transaction. For: operator."""
         return self._connection.ask('/api/supply/end', request, GoodsEnded)
 
+    def erase(self, request: EraseEvent) -> EventErased:
+        """Erase a captured event before its time, because a person is named in it or it is nobody's business here. For: privacy-officer."""
+        return self._connection.ask('/api/supply/erase', request, EventErased)
+
     def expire(self, request: ExpirePapers) -> PapersExpired:
-        """Let go of papers and answered cases older than six years; an open case stays, and nothing goes by itself. For: operator."""
+        """Let go of papers, answered cases and captured events older than six years; nothing goes by itself. For: operator."""
         return self._connection.ask('/api/supply/expire', request, PapersExpired)
 
     def follow(self, request: FollowPack) -> PackFollowed:
@@ -7073,6 +7141,10 @@ class SupplyCases:
         """Close a case with what ends it, and write the response for the partner; what PDG does not offer for it is an alternative. For: operator."""
         return self._connection.ask('/api/supply/resolve', request, DockCaseResolved)
 
+    def retention(self, request: ListRetention) -> RetentionListed:
+        """Tell what `supply expire` would let go now, when the next event is due, and how far each subscriber is behind. For: operator."""
+        return self._connection.ask('/api/supply/retention', request, RetentionListed)
+
     def scan(self, request: ScanPack) -> PackScanned:
         """Judge one pack in hand: go on, look, or set it aside. As `supply verify`, for people at the dock or counter. For: logistics or pharmacist."""
         return self._connection.ask('/api/supply/scan', request, PackScanned)
@@ -7106,7 +7178,7 @@ class SupplyCases:
         return self._connection.ask('/api/supply/temperature', request, TemperaturesReported)
 
     def trace(self, request: TracePack) -> PackTraced:
-        """Answer a tracing request from one's own EPCIS files: where a pack came from, was and went. For: operator."""
+        """Answer a tracing request from one's own EPCIS events, in files and captured: where a pack came from, was and went. For: operator."""
         return self._connection.ask('/api/supply/trace', request, PackTraced)
 
     def undo(self, request: UndoEnd) -> EndUndone:

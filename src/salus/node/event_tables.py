@@ -19,6 +19,9 @@ EVENT_TABLES: Final = """
         kind TEXT NOT NULL, name TEXT NOT NULL, body BLOB NOT NULL, PRIMARY KEY (kind, name)) WITHOUT ROWID;
     """
 
+AWAY: Final = "away"
+AWAY_BYTES: Final = 16  # of an event's hash: as much as the list of erasures has room for
+
 
 class NewEvent(msgspec.Struct, frozen=True):
     """An event about to be kept."""
@@ -39,6 +42,8 @@ class KeptEvent(msgspec.Struct, frozen=True):
     time: int
     recorded: int
     body: bytes
+    hash: bytes
+    """As in `NewEvent`."""
 
 
 class Within(msgspec.Struct, frozen=True):
@@ -75,6 +80,22 @@ class EventTables(EncryptedFile):
                 db.executemany("INSERT OR IGNORE INTO epcis_name VALUES (?, ?, ?)", rows)
         return new
 
+    def drop_events(self, numbers: Sequence[int]) -> None:
+        """Let events go, with the names that they were found by, all or none."""
+        with self._writing() as db:
+            db.executemany("DELETE FROM epcis_name WHERE event = ?", [(each,) for each in numbers])
+            db.executemany("DELETE FROM epcis_event WHERE number = ?", [(each,) for each in numbers])
+
+    def keep_event_away(self, start: bytes, reason: str = "") -> None:
+        """Let the event go whose hash begins so, and take none that does."""
+        rows = self._rows("SELECT number FROM epcis_event WHERE substr(hash, 1, ?) = ?", (len(start), start))
+        self.drop_events([int(row[0]) for row in rows])  # type: ignore[arg-type]
+        self.keep_epcis(AWAY, start.hex(), reason.encode("ascii"))
+
+    def is_kept_away(self, hash_: bytes) -> bool:
+        """Tell whether an event is not to be taken."""
+        return self.epcis(AWAY, hash_[:AWAY_BYTES].hex()) is not None
+
     def last_event(self) -> int:
         """Return the number of the newest event, 0 when there is none."""
         return int(self._rows("SELECT coalesce(max(number), 0) FROM epcis_event")[0][0] or 0)
@@ -82,7 +103,7 @@ class EventTables(EncryptedFile):
     def events_within(self, within: Within, limit: int) -> list[KeptEvent]:
         """Return up to `limit` events, in order."""
         values: list[Value] = [within.upto]
-        sql = "SELECT number, time, recorded, body FROM epcis_event WHERE number <= ?"
+        sql = "SELECT number, time, recorded, body, hash FROM epcis_event WHERE number <= ?"
         for roles, names in within.seeks:
             sql += (
                 f" AND number IN (SELECT event FROM epcis_name WHERE role IN ({_marks(roles)})"  # noqa: S608 -- marks alone

@@ -39,6 +39,7 @@ from salus.node.network import (
 )
 from salus.node.records import charts, keeping, measures, refiling, taking
 from salus.node.smart import clients, trying
+from salus.node.supply import keeping as supply_keeping
 from salus.node.supply import reading as supply_reading
 from salus.node.supply import working as supply_working
 from salus.node.upkeep import backups, replaying
@@ -81,6 +82,7 @@ DOMAINS: Final[tuple[ModuleType, ...]] = (
     signing_in,
     supply,
     supply_reading,
+    supply_keeping,
     supply_working,
     taking,
     transacting,

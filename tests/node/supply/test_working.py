@@ -13,14 +13,12 @@ from salus.node.errors import Malformed, NotFound
 from salus.node.supply.working import (
     CheckNotice,
     DraftNotification,
-    ExpirePapers,
     ListDockCases,
     ResolveDockCase,
     TakeDelivery,
     WriteNotices,
     check_notice,
     draft_notification,
-    expire_papers,
     list_cases,
     resolve_case,
     take_delivery,
@@ -84,21 +82,6 @@ def test_the_worklist_runs_by_the_clock_and_ends_by_answers(node):
     assert (len(listed.open), listed.resolved) == (4, 1)
     with pytest.raises(NotFound):
         resolve_case(node, ResolveDockCase(case="0" * 16, resolution="Credit account"))
-
-
-def test_papers_are_kept_for_six_years_and_an_open_case_for_ever(node):
-    taken(node)
-    number = list_cases(node, ListDockCases()).open[0].split()[0]
-    resolve_case(node, ResolveDockCase(case=number, resolution="Return product"))
-    now = node.now()
-    node.now = lambda: now + 6 * 365 * DAY
-    assert expire_papers(node, ExpirePapers()).papers == 0
-    node.now = lambda: now + 6 * 366 * DAY + 1
-    done = expire_papers(node, ExpirePapers())
-    assert (done.papers, done.cases) == (2, 1)
-    listed = list_cases(node, ListDockCases())
-    assert (len(listed.open), listed.papers) == (4, 0)
-    assert all(int(line.split()[1]) < 0 for line in listed.open)
 
 
 def test_a_notice_is_written_beside_a_shipment_and_its_counts_hold(node):

@@ -1,5 +1,6 @@
 """A delivery matched, a tracing request answered, documents checked: from files in one command, without a network."""
 
+from collections.abc import Iterable
 from typing import Annotated, Final
 
 from msgspec import Meta
@@ -15,6 +16,7 @@ from salus.interop.epcis.refusal import EpcisRefused
 from salus.interop.gs1.identity import canonical
 from salus.interop.gs1.refusal import Gs1Refused
 from salus.node.errors import Malformed
+from salus.node.supply import captured
 from salus.node.usecase import OPERATOR, Message, Node, Verdict, use_case
 
 ANSWER_HOURS: Final = 48  # the longest that a trading partner may take to answer (21 USC 360eee-1)
@@ -24,15 +26,22 @@ Files = Annotated[
     tuple[bytes, ...],
     Meta(description="EPCIS documents: 2.0 JSON-LD, 2.0 XML or 1.2 XML.", examples=[[b"{}"]]),
 ]
+Captured = Annotated[
+    str,
+    Meta(
+        description="Shipments captured by this node's EPCIS repository, as a query; empty: none.",
+        examples=["EQ_bizTransaction_po=urn:epcglobal:cbv:bt:0614141000005:42"],
+    ),
+]
 
 
 class MatchDelivery(Message, frozen=True):
     """What partners announced, and what stands at the dock."""
 
-    files: Files
     scans: Annotated[
         bytes, Meta(description="Labels scanned, one a line: element string, (01)..., or URI.", examples=[b"(00)"])
     ]
+    files: Files = ()
     receiver: Annotated[
         str,
         Meta(
@@ -40,6 +49,7 @@ class MatchDelivery(Message, frozen=True):
             examples=["urn:epc:id:pgln:0614141.00777"],
         ),
     ] = ""
+    captured: Captured = ""
 
 
 class DeliveryMatched(Verdict, frozen=True):
@@ -59,10 +69,13 @@ class DeliveryMatched(Verdict, frozen=True):
 class TracePack(Message, frozen=True):
     """A tracing request."""
 
-    files: Files
     identifier: Annotated[
         str, Meta(description="The pack, case or pallet, in any form.", examples=["(01)00312345678906(21)A1"])
     ]
+    files: Files = ()
+    captured: Annotated[
+        bool, Meta(description="Whether what this node's EPCIS repository captured is counted too.", examples=[True])
+    ] = False
 
 
 class PackTraced(Message, frozen=True):
@@ -99,9 +112,9 @@ class EventsChecked(Verdict, frozen=True):
     ]
 
 
-def goods_of(files: tuple[bytes, ...]) -> Goods:
-    """Return what EPCIS documents say together. Raises Malformed."""
-    events: list[Event] = []
+def goods_of(files: tuple[bytes, ...], more: Iterable[Event] = ()) -> Goods:
+    """Return what EPCIS documents, and more events, say together. Raises Malformed."""
+    events = [*more]
     for place, data in enumerate(files, 1):
         try:
             events.extend(read(data))
@@ -147,12 +160,12 @@ def _notes(goods: Goods) -> tuple[str, ...]:
 
 
 @use_case("supply.match", who=OPERATOR)
-def match_delivery(node: Node, request: MatchDelivery) -> DeliveryMatched:  # noqa: ARG001 -- a use case's shape
+def match_delivery(node: Node, request: MatchDelivery) -> DeliveryMatched:
     """Hold scanned goods against partners' EPCIS data, and type each difference with what would end it.
 
     A scanned container counts for all that the data packed into it. Nothing is stored at the node.
     """
-    goods = goods_of(request.files)
+    goods = goods_of(request.files, captured.of_shipments(node, request.captured) if request.captured else ())
     receiver = identifier_of(request.receiver) if request.receiver else ""
     found = match(goods, labels_of(request.scans), receiver)
     notes = _notes(goods)
@@ -169,11 +182,12 @@ def match_delivery(node: Node, request: MatchDelivery) -> DeliveryMatched:  # no
 
 @use_case("supply.trace", who=OPERATOR)
 def trace_pack(node: Node, request: TracePack) -> PackTraced:
-    """Answer a tracing request from one's own EPCIS files: where a pack came from, was and went.
+    """Answer a tracing request from one's own EPCIS events, in files and captured: where a pack came from, was and went.
 
     The transaction statement is a declaration of the firm; no program can make it.
     """
-    found = trace(goods_of(request.files), identifier_of(request.identifier))
+    thing = identifier_of(request.identifier)
+    found = trace(goods_of(request.files, captured.of_thing(node, thing) if request.captured else ()), thing)
     steps = []
     for each in found.steps:
         inside = f", inside {each.inside}" if each.inside else ""

@@ -139,6 +139,8 @@ def capture(node: MemberNode, data: bytes, *, proceed: bool) -> Job:
             if not proceed:
                 raise of_refusal(each)
             failures.append(_failure("ValidationException", f"{each.rule} at {each.at}: expected {each.expected}"))
+        elif node.desk.is_kept_away(each.hash):
+            failures.append(_failure("ValidationException", "this event was erased here"))
         elif _contradicts(node, each, seen):
             failures.append(_failure("ResourceAlreadyExistsException", "another event has this eventID"))
         else:
@@ -165,6 +167,8 @@ def capture_event(node: MemberNode, data: bytes) -> str:
         event = read_event(data)
     except EpcisRefused as refused:
         raise of_refusal(refused) from None
+    if node.desk.is_kept_away(event.hash):
+        raise EpcisProblem("ValidationException", "this event was erased here")
     if _contradicts(node, event, {}):
         raise EpcisProblem(
             "ResourceAlreadyExistsException",
@@ -293,9 +297,13 @@ def _contradicts(node: MemberNode, event: Event, seen: dict[str, bytes]) -> bool
     return any(each.hash != own for each in others)
 
 
+def rows_named(node: MemberNode, name: str) -> list[KeptEvent]:
+    """Return the events of an eventID as they are kept, in the order of capture."""
+    return node.desk.events_within(Within(node.desk.last_event(), ((("eventID",), (name,)),)), CHUNK)
+
+
 def _named(node: MemberNode, name: str) -> list[Event]:
-    within = Within(node.desk.last_event(), ((("eventID",), (name,)),))
-    return [unpacked(each.body) for each in node.desk.events_within(within, CHUNK)]
+    return [unpacked(each.body) for each in rows_named(node, name)]
 
 
 def _new(node: MemberNode, event: Event) -> NewEvent:

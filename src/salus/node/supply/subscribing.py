@@ -16,7 +16,7 @@ import httpx
 import msgspec
 
 from salus.interop.epcis import times
-from salus.interop.epcis.document import write_json
+from salus.interop.epcis.document import Event, write_json
 from salus.interop.epcis.refusal import EpcisRefused
 from salus.node.errors import Unavailable
 from salus.node.member import MemberNode
@@ -126,7 +126,18 @@ def subscription(node: MemberNode, query: str, name: str) -> Subscription:
 def subscriptions(node: MemberNode, query: str) -> list[Subscription]:
     """Return the subscriptions to a query. Raises EpcisProblem."""
     repository.defined(node, query)
-    return [one for one in _all(node) if one.query == query]
+    return [one for one in every(node) if one.query == query]
+
+
+def every(node: MemberNode) -> list[Subscription]:
+    """Return all subscriptions."""
+    return [msgspec.json.decode(body, type=Subscription) for _, body in node.desk.epcis_after(SUBSCRIPTION, "", MOST)]
+
+
+def meets(node: MemberNode, one: Subscription, event: Event) -> bool:
+    """Tell whether an event is one that a subscription asks for."""
+    named = repository.defined(node, one.query)
+    return repository.query_of(repository.parameters_of(named.query)).matches(event)
 
 
 def unsubscribe(node: MemberNode, query: str, name: str) -> None:
@@ -163,7 +174,7 @@ def told(one: Subscription) -> dict[str, Any]:
 
 def notify_due(node: MemberNode, caller: Caller) -> int:
     """Post what is due to each subscriber; return how many requests were acknowledged."""
-    return sum(_notify(node, caller, one) for one in _all(node) if one.due <= node.now())
+    return sum(_notify(node, caller, one) for one in every(node) if one.due <= node.now())
 
 
 def _notify(node: MemberNode, caller: Caller, one: Subscription) -> int:
@@ -213,10 +224,6 @@ def _again(node: MemberNode, one: Subscription) -> None:
 
 def _keep(node: MemberNode, one: Subscription) -> None:
     node.desk.keep_epcis(SUBSCRIPTION, one.id, msgspec.json.encode(one))
-
-
-def _all(node: MemberNode) -> list[Subscription]:
-    return [msgspec.json.decode(body, type=Subscription) for _, body in node.desk.epcis_after(SUBSCRIPTION, "", MOST)]
 
 
 def _since(ask: Ask) -> int:

@@ -18,13 +18,13 @@ from salus.interop.x12.tokens import Unreadable
 from salus.node.errors import Malformed, NotFound
 from salus.node.member import MemberNode
 from salus.node.records.charts import moment
-from salus.node.supply.alone import Files, goods_of, identifier_of, labels_of
+from salus.node.supply import captured
+from salus.node.supply.alone import Captured, Files, goods_of, identifier_of, labels_of
 from salus.node.supply.stock import elements_of
 from salus.node.usecase import OPERATOR, Message, Node, Verdict, use_case
 
 HOUR_MS: Final = 3_600_000
 DAY_MS: Final = 24 * HOUR_MS
-RETENTION_DAYS: Final = 6 * 366  # six years (21 USC 360eee-1(c)(1)(A)(v)), never a day less
 PAPER: Final = "paper"
 CASE: Final = "case"
 CLOCKS: Final = {"other_errors": 24}  # hours: suspect product is looked into at once
@@ -55,12 +55,13 @@ class Case(Value, frozen=True):
 class TakeDelivery(Message, frozen=True):
     """A delivery with its papers."""
 
-    files: Files
     scans: Annotated[bytes, Meta(description="Labels scanned, one a line.", examples=[b"(00)"])]
+    files: Files = ()
     receiver: Annotated[
         str, Meta(description="Own GLN as Digital Link or URN; default everything.", examples=["urn:epc:id:pgln:1.2"])
     ] = ""
     order: ORDER = ""
+    captured: Captured = ""
 
 
 class DeliveryTaken(Message, frozen=True):
@@ -101,17 +102,6 @@ class DockCaseResolved(Message, frozen=True):
     """The case is closed."""
 
     response: Annotated[bytes, Meta(description="The response for the partner, JSON after PDG.")]
-
-
-class ExpirePapers(Message, frozen=True):
-    """Asks for nothing more."""
-
-
-class PapersExpired(Message, frozen=True):
-    """What is older than six years is gone."""
-
-    papers: Annotated[int, Meta(description="Documents let go.")]
-    cases: Annotated[int, Meta(description="Answered cases let go.")]
 
 
 class WriteNotices(Message, frozen=True):
@@ -167,7 +157,7 @@ class NotificationDrafted(Message, frozen=True):
 @use_case("supply.take-in", who=OPERATOR)
 def take_delivery(node: MemberNode, request: TakeDelivery) -> DeliveryTaken:
     """Take a delivery in: keep its papers for six years, and open a case with a clock for each difference; once for each."""
-    goods = goods_of(request.files)
+    goods = goods_of(request.files, captured.of_shipments(node, request.captured) if request.captured else ())
     receiver = identifier_of(request.receiver) if request.receiver else ""
     found = match(goods, labels_of(request.scans), receiver)
     now = node.now()
@@ -221,24 +211,6 @@ def resolve_case(node: MemberNode, request: ResolveDockCase) -> DockCaseResolved
     answer = "Accept" if usual else f"Reject: {request.resolution}"
     told = response(_uuid(node), _uuid(node), node.now() // 1000, [(case.thing, answer)])
     return DockCaseResolved(response=msgspec.json.encode(told))
-
-
-@use_case("supply.expire", who=OPERATOR)
-def expire_papers(node: MemberNode, request: ExpirePapers) -> PapersExpired:  # noqa: ARG001 -- a use case's shape
-    """Let go of papers and answered cases older than six years; an open case stays, and nothing goes by itself."""
-    oldest = node.now() - RETENTION_DAYS * DAY_MS
-    papers = [id_ for id_, body in node.desk.supply(PAPER) if decode(body, Paper).time < oldest]
-    cases = [
-        id_
-        for id_, body in node.desk.supply(CASE)
-        for one in [decode(body, Case)]
-        if one.answer and one.opened < oldest
-    ]
-    for id_ in papers:
-        node.desk.drop_supply(PAPER, id_)
-    for id_ in cases:
-        node.desk.drop_supply(CASE, id_)
-    return PapersExpired(papers=len(papers), cases=len(cases))
 
 
 @use_case("supply.notice", who=OPERATOR)

@@ -187,6 +187,7 @@ def _put_back(node: Unfounded, keys: Keys, source: Path) -> int:
         desk.drop_pairs(entry.link)
         desk.drop_health_link(entry.link)
         desk.drop_hosting(entry.link)
+        desk.keep_event_away(entry.link)
     desk.close()
     return erased
 
