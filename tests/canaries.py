@@ -334,6 +334,7 @@ CANARIES: Mapping[str, Callable[[str], dict[str, Any]]] = {
     "supply.worklist": lambda _: {},
     "supply.read-notices": lambda canary: {"notices": base64(f"Lot {canary}")},
     "supply.recall": lambda canary: {"gtin": "0" * 14, "lot": canary, "recall_class": 1},
+    "supply.order-recall": lambda canary: {"gtin": "0" * 14, "lot": canary, "recall_class": 1},
     "supply.recalls": lambda _: {},
     "supply.receive": lambda canary: {"holding": GRANT, "scans": [canary]},
     "supply.ship": lambda canary: {"identifiers": [canary], "to": "north", "documents": [canary]},

@@ -204,7 +204,73 @@ def test_each_parameter_of_the_query_language_finds_what_it_should(http):
         assert found == expected, query
 
 
+PLACE = "urn:epc:id:sgln:0614141.00777.0"
+IN_JSON = {
+    "epcisMasterData": {
+        "vocabularyList": [
+            {
+                "type": "urn:epcglobal:epcis:vtype:ReadPoint",
+                "vocabularyElementList": [
+                    {
+                        "id": PLACE,
+                        "attributes": [
+                            {"id": "cbvmda:countryCode", "attribute": "BE"},
+                            {"id": "https://ours.example/cold", "attribute": True},
+                        ],
+                    }
+                ],
+            }
+        ]
+    }
+}
+IN_XML = f"""<epcis:EPCISDocument xmlns:epcis="urn:epcglobal:epcis:xsd:1" schemaVersion="1.2"
+  creationDate="2026-03-01T12:00:00Z"><EPCISHeader><extension><EPCISMasterData><VocabularyList>
+  <Vocabulary type="urn:epcglobal:epcis:vtype:ReadPoint"><VocabularyElementList><VocabularyElement id="{PLACE}">
+  <attribute id="urn:epcglobal:cbv:mda#countryCode">BE</attribute><attribute id="https://ours.example/cold">true</attribute>
+  </VocabularyElement></VocabularyElementList></Vocabulary></VocabularyList></EPCISMasterData></extension></EPCISHeader>
+  <EPCISBody><EventList/></EPCISBody></epcis:EPCISDocument>""".encode()
+ATTRIBUTES = [
+    ("HASATTR_readPoint=cbvmda:countryCode", 1),
+    ("HASATTR_readPoint=urn:epcglobal:cbv:mda:countryCode", 1),
+    ("HASATTR_readPoint=cbvmda:city|https://ours.example/cold", 1),
+    ("HASATTR_readPoint=cbvmda:city", 0),
+    ("HASATTR_bizLocation=cbvmda:countryCode", 0),
+    ("EQATTR_readPoint_cbvmda:countryCode=DE|BE", 1),
+    ("EQATTR_readPoint_urn:epcglobal:cbv:mda%23countryCode=BE", 1),
+    ("EQATTR_readPoint_cbvmda:countryCode=DE", 0),
+    ("EQATTR_readPoint_https:%2F%2Fours.example%2Fcold=true&EQ_bizStep=packing", 1),
+    ("EQATTR_readPoint_https:%2F%2Fours.example%2Fcold=true&EQ_bizStep=shipping", 0),
+]
+
+
+@pytest.mark.parametrize("form", ["json", "xml"])
+def test_events_are_found_by_attributes_of_master_data(http, form):
+    """They are known from the document on that describes them, whichever events came before."""
+    captured(http, document(packing(3), shipping()))
+    query = f"/epcis/events?{ATTRIBUTES[0][0]}"
+    assert events(http.get(query)) == []
+    if form == "json":
+        captured(http, document(epcisHeader=IN_JSON))
+    else:
+        assert (
+            http.post("/epcis/capture", content=IN_XML, headers={"content-type": "application/xml"}).status_code == 202
+        )
+    for query, count in ATTRIBUTES:
+        assert len(events(http.get(f"/epcis/events?{query}"))) == count, query
+
+
+def test_master_data_that_does_not_read_is_refused_with_its_document(http):
+    bad = {"epcisMasterData": {"vocabularyList": [{"vocabularyElementList": [{"attributes": []}]}]}}
+    answer = http.post(
+        "/epcis/capture", content=document(shipping(), epcisHeader=bad), headers={"content-type": "application/json"}
+    )
+    assert refused(answer) == (400, "ValidationException")
+    assert events(http.get("/epcis/events")) == []
+
+
 BAD_QUERIES = [
+    ("EQATTR_readPoint=x", 400, "QueryParameterException"),
+    ("HASATTR_readPoint_x=y", 400, "QueryParameterException"),
     ("EQ_nothing=1", 400, "QueryParameterException"),
     ("eventType=ParadeEvent", 400, "QueryParameterException"),
     ("EQ_action=MOVE", 400, "QueryParameterException"),
@@ -221,7 +287,7 @@ BAD_QUERIES = [
     ("perPage=0", 400, "QueryParameterException"),
     ("nextPageToken=zz", 400, "QueryParameterException"),
     ("nextPageToken=00", 400, "QueryParameterException"),
-    ("HASATTR_bizLocation=x", 400, "QueryParameterException"),
+    ("HASATTR_nothing=x", 400, "QueryParameterException"),
     ("&".join(f"EQ_urn:x%23a{place}=1" for place in range(65)), 400, "QueryParameterException"),
     ("x" * 40_000, 414, "URITooLongException"),
 ]

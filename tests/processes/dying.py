@@ -17,11 +17,12 @@ from salus.cli import main as program
 from salus.node import anchoring, erasing, opening
 from salus.node.desk import Desk
 from salus.node.exchange import custodian, delivery, grantee
-from salus.node.supply import resuming
+from salus.node.supply import answering, moving, resuming
 from salus.node.upkeep import backups
 from salus.vault import erasure
 from salus.vault.store import Store
 from salus.vault.vault import Vault
+from tests.processes import goods
 from tests.processes.members import Member
 
 if TYPE_CHECKING:
@@ -46,11 +47,19 @@ STEPS: Final[dict[str, tuple[Any, str, bool]]] = {
     "disclosure committed, not answered": (custodian, "sealed_answer", BEFORE),
     "answer verified, not kept": (grantee, "verify_pulled", AFTER),
     "answer kept, place not noted": (Desk, "note_cursor", BEFORE),
-    # goods: captured, on the ledger, kept
-    "lot meant, not told": (resuming, "_told", BEFORE),
-    "lot told, not kept": (resuming, "_told", AFTER),
+    # goods: kept as meant, on the ledger, kept as done, told
+    "step meant, not told": (resuming, "_told", BEFORE),
+    "step told, not kept": (resuming, "_told", AFTER),
     "lot kept, count not told": (resuming, "tell_regulators", BEFORE),
     "lot kept, still meant": (resuming, "tell_regulators", AFTER),
+    "packed, not shipped": (resuming.Shipping, "_pack", AFTER),
+    "hop kept, not sent": (resuming, "deliver_hop", BEFORE),
+    "hop sent, still meant": (resuming, "deliver_hop", AFTER),
+    "stock kept, still on its way": (resuming, "keep_stock", AFTER),
+    "recall told, not answered": (answering, "send", AFTER),
+    "found kept, not told": (answering, "keep", AFTER),
+    "found told, regulators not": (answering, "tell_regulators", BEFORE),
+    "ended, not answered": (moving, "send", AFTER),
     # delivery, at the receiver and at the sender
     "taken, not noted": (Desk, "take", BEFORE),
     "noted, not acknowledged": (delivery, "take", AFTER),
@@ -77,10 +86,12 @@ def serving(step: str) -> None:
 
 
 def begin(told: dict[str, Any]) -> int:
-    """Run one command line of the program in this process, with a step armed."""
+    """Run one command line of the program, or one step of goods, in this process, with a step armed."""
     owner, name, before = STEPS[told["step"]]
     if owner is not None:
         armed(owner, name, before)
+    if "task" in told:
+        return goods.do(told["task"], Path(told["folder"]))
     honest = opening.now_ms
     opening.now_ms = lambda: honest() + told["ahead"]
     os.environ.clear()
@@ -123,10 +134,16 @@ class Dying:
     def run(self, one: Member, step: str, *arguments: str, ahead: int = 0) -> int:
         """Run a member's command line in a process of its own; return its exit code."""
         told = {"step": step, "arguments": arguments, "ahead": ahead}
-        line = json.dumps(told | {"environment": one.environment, "folder": str(one.home)})
+        return self._told(told | {"environment": one.environment, "folder": str(one.home)})
+
+    def goods(self, folder: Path, task: str, step: str) -> int:
+        """Do a step of goods, of members that live in a folder, in a process of its own; return its exit code."""
+        return self._told({"step": step, "task": task, "folder": str(folder)})
+
+    def _told(self, told: dict[str, Any]) -> int:
         assert self._process.stdin is not None
         assert self._process.stdout is not None
-        self._process.stdin.write(line + "\n")
+        self._process.stdin.write(json.dumps(told) + "\n")
         self._process.stdin.flush()
         return int(self._process.stdout.readline())
 

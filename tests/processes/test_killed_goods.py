@@ -1,17 +1,23 @@
-"""A maker killed (SIGKILL) between its files, the ledger and its own books: the lot is there once, with every pack."""
+"""Members killed (SIGKILL) between two durable acts of a step of goods: nothing told is lost, nothing half there, nothing twice."""
 
-from collections.abc import Iterator
+import shutil
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
 
 from salus.contracts.supply import port
-from salus.node.supply.resuming import MAKING
-from salus.node.supply.stock import index_of
-from tests.interop.epcis.documents import commissioning, document, packing
+from salus.node.exchange.wire import RemoteRefusal
+from salus.node.supply import answering, moving
+from salus.node.supply.counting import ListCounts, list_counts
+from salus.node.supply.resuming import MAKING, RECEIVING, SHIPPING
+from salus.node.supply.stock import STOCK, index_of, one_time, units_of
+from salus.node.together import Together
+from tests.processes import goods
 from tests.processes.dying import Dying
-from tests.processes.members import Member, member
-from tests.processes.test_killed import KILLED, opened
+from tests.processes.test_killed import KILLED
+
+IN_TRANSIT = port.Status.IN_TRANSIT
 
 
 @pytest.fixture(scope="module")
@@ -21,43 +27,145 @@ def dying() -> Iterator[Dying]:
     begun.close()
 
 
+@pytest.fixture(scope="module")
+def ready(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("goods") / "ready"
+    goods.prepare(folder)
+    return folder
+
+
+def soak(step: str) -> object:
+    return pytest.param(step, marks=pytest.mark.soak)
+
+
 @pytest.fixture
-def maker(tmp_path: Path) -> Member:
-    """A member on a ledger of its own that licenses itself, with a file of 48 packs."""
-    one = member(tmp_path, "north")
-    card = one.told(
-        "network",
-        "card",
-        "--name",
-        "North",
-        "--roles",
-        "regulator",
-        "--roles",
-        "manufacturer",
-        "--jurisdiction",
-        "US-MA",
-    )["card"]
-    one.told("network", "found", "--network", "lake-county", "--card", card, "--accept-forgetting")
-    one.told("supply", "license", "--member", "north", "--kinds", "maker")
-    (one.home / "lot.json").write_bytes(document(commissioning(48), packing(48)))
-    return one
+def after(ready: Path, dying: Dying, tmp_path: Path) -> Iterator[Callable[[str, str], Together]]:
+    """Return what kills a task at a step, opens the members again and delivers what waits."""
+    shutil.copytree(ready, tmp_path / "members")
+    opened = []
+
+    def killed(task: str, step: str) -> Together:
+        assert dying.goods(tmp_path / "members", task, step) == KILLED
+        opened.append(goods.opened(tmp_path / "members"))
+        together = opened[0].__enter__()
+        goods.settled(together)
+        return together
+
+    yield killed
+    for one in opened:
+        one.__exit__(None, None, None)
+
+
+def nothing_begun(together: Together) -> bool:
+    return not any(node.desk.supply(kind) for node in together.nodes.values() for kind in (MAKING, SHIPPING, RECEIVING))
+
+
+def owners(together: Together, product: str) -> dict[str, int]:
+    """Return how many units of a product's lot the ledger says each member owns, whatever may be done with them."""
+    state = together.owner.ledger.read()
+    found: dict[str, int] = {}
+    index = index_of(together.nodes["maker"])
+    for stock in index.stocks.values():
+        for part in stock.parts:
+            if stock.hop or part.product.decode().split("|")[1] != product:
+                continue
+            for _, standing in units_of(state, index, part):
+                whose = [name for name, node in together.nodes.items() if one_time(node, standing.holding.owner)]
+                assert len(whose) == 1
+                found[whose[0]] = found.get(whose[0], 0) + 1
+    return found
+
+
+@pytest.mark.parametrize(
+    "step",
+    ["step told, not kept", soak("lot kept, still meant"), soak("step meant, not told"), "lot kept, count not told"],
+)
+def test_amid_a_commissioning(after: Callable[[str, str], Together], step: str) -> None:
+    together = after("commission", step)
+    for _ in range(2):
+        goods.commission(together)
+    goods.settled(together)
+    assert owners(together, "B2") == {"maker": 2}
+    assert len(list(together.owner.ledger.read().range(port.LOTS))) == 2
+    assert [line.split()[1] for line in list_counts(together.nodes["board"], ListCounts()).lots] == ["12", "2"]
+    assert nothing_begun(together)
 
 
 @pytest.mark.parametrize(
     "step",
     [
-        "lot told, not kept",
-        pytest.param("lot kept, still meant", marks=pytest.mark.soak),
-        pytest.param("lot meant, not told", marks=pytest.mark.soak),
-        pytest.param("lot kept, count not told", marks=pytest.mark.soak),
+        soak("step meant, not told"),
+        "packed, not shipped",
+        "step told, not kept",
+        soak("hop kept, not sent"),
+        "taken, not noted",
+        soak("hop sent, still meant"),
     ],
 )
-def test_amid_a_commissioning(maker: Member, dying: Dying, step: str) -> None:
-    assert dying.run(maker, step, "supply", "commission", "--files", "lot.json") == KILLED
+def test_amid_a_shipment(after: Callable[[str, str], Together], step: str) -> None:
+    together = after("ship", step)
+    corner, board = together.nodes["corner"], together.nodes["board"]
     for _ in range(2):
-        assert maker.told("supply", "commission", "--files", "lot.json") == {"lots": 1, "units": 48}
-    assert [line.split()[1] for line in maker.told("supply", "counts")["lots"]] == ["48"]
-    with opened(maker) as node:
-        assert len(list(node.ledger.read().range(port.LOTS))) == 1
-        assert [stock.parts[0].box.count() for stock in index_of(node).stocks.values()] == [48]
-        assert node.desk.supply(MAKING) == []
+        goods.ship(together)
+    goods.settled(together)
+    assert nothing_begun(together)
+    coming = [one for one in moving.inbound(corner) if one.hop.documents == ("po 3",)]
+    rows = [row for _, row in together.owner.ledger.read().range(port.HOLDINGS) if row.status is IN_TRANSIT]
+    assert (len(coming), len([row for row in rows if not row.parent])) == (1, 2)
+    assert [one.hop for one in answering.follow(board, goods.LEAVING[0], "inspection")] == [coming[0].hop]
+    assert owners(together, "A1") == {"maker": 8, "corner": 4}
+    assert moving.receive(corner, coming[0].hop.holding, None).units == 2
+    goods.settled(together)
+    assert owners(together, "A1") == {"maker": 6, "corner": 6}
+
+
+@pytest.mark.parametrize("step", ["step told, not kept", soak("step meant, not told"), "stock kept, still on its way"])
+def test_amid_a_receipt(after: Callable[[str, str], Together], step: str) -> None:
+    together = after("receive", step)
+    corner = together.nodes["corner"]
+    for intent in corner.desk.supply(RECEIVING):
+        done = moving.receive(corner, intent[0], None)
+        assert (done.units, done.missing) == (1, ("S000005",))
+    goods.settled(together)
+    assert nothing_begun(together)
+    assert moving.inbound(corner) == []
+    assert len(corner.desk.supply(STOCK)) == 2
+    assert owners(together, "A1") == {"maker": 7, "corner": 5}
+    assert answering.verify(corner, goods.COMING[0]).verdict.code == ""
+    assert answering.verify(corner, goods.COMING[1]).verdict.code == "SUSPECT"
+
+
+@pytest.mark.parametrize("step", ["recall told, not answered"])
+def test_amid_a_recall(after: Callable[[str, str], Together], step: str) -> None:
+    together = after("recall", step)
+    goods.recall(together)
+    goods.settled(together)
+    held = {
+        name: sum(len(one.serials) for one in answering.recalled_here(node)) for name, node in together.nodes.items()
+    }
+    assert held == {"board": 0, "maker": 8, "corner": 4}
+    with pytest.raises(RemoteRefusal) as refused:
+        goods.end(together)
+    assert refused.value.code == "supply.RECALLED"
+
+
+@pytest.mark.parametrize("step", ["found kept, not told", soak("found told, regulators not")])
+def test_amid_an_answer_to_a_recall(after: Callable[[str, str], Together], step: str) -> None:
+    together = after("acknowledge", step)
+    corner = together.nodes["corner"]
+    assert answering.acknowledge(corner) in {0, 4}
+    assert answering.acknowledge(corner) == 0
+    assert [one.acknowledged for one in answering.recalled_here(corner)] == [True]
+    lots = [id_ for id_, _ in together.owner.ledger.read().range(port.LOTS)]
+    assert [len(list(port.acknowledgements(together.owner.ledger.read(), lot))) for lot in lots] == [1]
+
+
+def test_amid_a_dispensing(after: Callable[[str, str], Together]) -> None:
+    """The ledger has it and nobody was told: it stands, and is dispensed no second time."""
+    together = after("end", "ended, not answered")
+    with pytest.raises(RemoteRefusal) as refused:
+        goods.end(together)
+    assert refused.value.code == "supply.WRONG_STATUS"
+    assert answering.verify(together.nodes["corner"], goods.DISPENSED).verdict.code == "DISPENSED"
+    ended = [row for _, row in together.owner.ledger.read().range(port.HOLDINGS) if row.status is port.Status.ENDED]
+    assert len(ended) == 1

@@ -4423,6 +4423,26 @@ class CountOpened(msgspec.Struct, frozen=True, kw_only=True):
     """Units that the lot was commissioned with."""
 
 
+class OrderRecall(msgspec.Struct, frozen=True, kw_only=True):
+    """What a regulator orders back."""
+
+    gtin: str
+    """GTIN-14."""
+
+    recall_class: int
+    """1 to 3; 0 lifts the order."""
+
+    lot: str = ''
+    """Lot number; empty for all of the device identifier's, in every package."""
+
+
+class RecallOrdered(msgspec.Struct, frozen=True, kw_only=True):
+    """It holds from this block on."""
+
+    lots: int
+    """Lots recalled, of whichever maker."""
+
+
 class QuarantineGoods(msgspec.Struct, frozen=True, kw_only=True):
     """Suspect goods."""
 
@@ -4480,11 +4500,11 @@ class RecallLot(msgspec.Struct, frozen=True, kw_only=True):
     gtin: str
     """GTIN-14."""
 
-    lot: str
-    """Lot number."""
-
     recall_class: int
     """1 to 3; 0 lifts."""
+
+    lot: str = ''
+    """Lot number; empty for all of the device identifier's, in every package."""
 
     first: str = ''
     """First serial of a range; empty for the whole lot."""
@@ -7105,6 +7125,10 @@ class SupplyCases:
         """Open the exact size of a lot of this member's making to a partner: it can hold it against the ledger. For: operator."""
         return self._connection.ask('/api/supply/open-count', request, CountOpened)
 
+    def order_recall(self, request: OrderRecall) -> RecallOrdered:
+        """Order a recall, as a regulator: of a lot, or of all lots of a device identifier, whoever made them. For: operator."""
+        return self._connection.ask('/api/supply/order-recall', request, RecallOrdered)
+
     def quarantine(self, request: QuarantineGoods) -> GoodsQuarantined:
         """Set suspect goods of this member aside. For: operator."""
         return self._connection.ask('/api/supply/quarantine', request, GoodsQuarantined)
@@ -7118,7 +7142,7 @@ class SupplyCases:
         return self._connection.ask('/api/supply/read-notices', request, NoticesRead)
 
     def recall(self, request: RecallLot) -> LotRecalled:
-        """Recall a lot of this member's making, or a range of its serials; from the next block on none is dispensed. For: operator."""
+        """Recall a lot of this member's making, a device identifier's lots, or a range of serials: none is dispensed from then on. For: operator."""
         return self._connection.ask('/api/supply/recall', request, LotRecalled)
 
     def recalls(self, request: ListRecalls) -> RecallsListed:

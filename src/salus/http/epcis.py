@@ -250,16 +250,16 @@ def _event_named(asked: _Asked) -> Response:
 
 
 def _events(asked: _Asked) -> Response:
-    return _asked(asked, repository.query_of(asked.parameters()))
+    return _asked(asked, repository.query_of(asked.node, asked.parameters()))
 
 
 def _events_of(collection: str) -> Handler:
     parameter = LISTS[collection][1]
 
     def handle(asked: _Asked) -> Response:
-        query = repository.query_of(asked.parameters())
+        query = repository.query_of(asked.node, asked.parameters())
         try:
-            narrowed = repository.query_of({parameter: (asked.names["name"],)})
+            narrowed = repository.query_of(asked.node, {parameter: (asked.names["name"],)})
         except EpcisProblem:
             raise nothing("there is no such name") from None
         query.tests += narrowed.tests
@@ -335,7 +335,7 @@ def _answer(asked: _Asked) -> Response:
     named = repository.defined(asked.node, asked.names["query"])
     if asked.parameters():
         raise EpcisProblem("QueryParameterException", "a named query has its parameters", expected="perPage alone")
-    return _asked(asked, repository.query_of(repository.parameters_of(named.query)), named.name)
+    return _asked(asked, repository.query_of(asked.node, repository.parameters_of(named.query)), named.name)
 
 
 def _subscribe(asked: _Asked) -> Response:

@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
 from salus import __version__
-from salus.interop.epcis.query import COMPARED, MATCHES, ORDERS, SENSOR_URIS, SENSOR_VALUES
+from salus.interop.epcis.query import ATTRIBUTED, COMPARED, MATCHES, ORDERS, SENSOR_URIS, SENSOR_VALUES
 from salus.interop.epcis.vocabulary import ACTIONS, FIELDS
 
 TEXT: Final = {"type": "string"}
@@ -249,6 +249,7 @@ def _query() -> list[Any]:
         *("eventType", "EQ_action", "EQ_bizStep", "EQ_disposition", "EQ_readPoint", "WD_readPoint", "EQ_bizLocation"),
         *("WD_bizLocation", "EQ_eventID", "EQ_transformationID", "EQ_persistentDisposition_set"),
         *("EQ_persistentDisposition_unset", "EQ_errorReason", "EQ_correctiveEventID", *MATCHES),
+        *(f"HASATTR_{name}" for name in ATTRIBUTED),
         *(f"EQ_{name}" for name in (*SENSOR_URIS, *SENSOR_VALUES)),
     ]
     moments = [

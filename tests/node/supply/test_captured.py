@@ -76,7 +76,7 @@ def subscribed(node, word="shipping"):
 
 
 def events(node):
-    return len(repository.ask(node, repository.query_of({}), b"").events)
+    return len(repository.ask(node, repository.query_of(node, {}), b"").events)
 
 
 @pytest.fixture

@@ -10,26 +10,39 @@ from salus.contracts.supply import port
 from salus.index.index import EVERYTHING
 from salus.interop.fhir.search.query import read_query
 from salus.interop.gs1.digits import hibc_character
-from salus.node.errors import Malformed
+from salus.node.errors import Forbidden, Malformed, NotFound
 from salus.node.links import SetContact, contact
 from salus.node.records.intake import Intake
-from salus.node.supply import repository
+from salus.node.supply import moving, repository
 from salus.node.supply.answering import recall, recalled_here
 from salus.node.supply.devices import (
     CheckImplants,
     ImportDevices,
     ShowCard,
+    check_due,
     check_implants,
     import_devices,
     show_card,
 )
-from salus.node.supply.trading import EndGoods, ListRecalls, end_goods, list_recalls
+from salus.node.supply.stock import product_of
+from salus.node.supply.trading import (
+    EndGoods,
+    ListRecalls,
+    OrderRecall,
+    RecallLot,
+    end_goods,
+    list_recalls,
+    order_recall,
+    recall_lot,
+)
+from salus.node.ticking import Ticker
 from tests.interop.epcis.documents import document, event
 from tests.interop.gs1.test_gudid import device as gudid_device
 from tests.interop.gs1.test_gudid import release
 
 from .members import GTIN, brought, label, moved, traders
 
+DAY = 86_400_000
 LINK = f"https://id.gs1.org/01/{GTIN}/21/H001"
 
 
@@ -144,13 +157,15 @@ def test_a_recall_reaches_the_patient_once_by_the_own_record_and_names_nobody(to
     links = {corner.index.find_patients(name=f"Canary{number}")[0].link: number for number in (1, 2, 3, 4)}
     for link, number in links.items():
         contact(corner, SetContact(link=link.hex(), address=f"p{number}@example.org"))
+    assert check_due(corner) is None
     before = check_implants(corner, CheckImplants())
     assert (before.devices, before.unread, before.recalled, before.told) == (4, 1, 0, 0)
     rows = len(list(maker.ledger.read().range(port.ACKNOWLEDGEMENTS)))
     recall(maker, GTIN, "HIP1", 1)
     together.settle()
-    told = check_implants(corner, CheckImplants())
+    told = check_due(corner)
     assert (told.devices, told.unread, told.recalled, told.told) == (4, 1, 2, 2)
+    assert check_due(corner) is None
     again = check_implants(corner, CheckImplants())
     assert (again.recalled, again.told) == (2, 0)
     corner.catch_up()
@@ -173,3 +188,51 @@ def test_a_recall_reaches_the_patient_once_by_the_own_record_and_names_nobody(to
 
 def flagged(node):
     return node.index.search.page(read_query("Flag", (), now=node.now()), EVERYTHING).hits
+
+
+def test_a_device_recorded_after_a_recall_is_held_against_it_within_a_day(together):
+    corner, maker = together.nodes["corner"], together.nodes["maker"]
+    recall(maker, GTIN, "HIP1", 1)
+    together.settle()
+    check_due(corner)
+    taken(corner, patient(5), implant(5, {"carrierHRF": label("H001", lot="HIP1")}))
+    assert check_due(corner) is None
+    together.clock.advance(DAY)
+    assert check_due(corner).told == 1
+    assert "implants" in [name for name, _, _ in Ticker._jobs(None, corner)]
+
+
+def test_a_recall_by_device_identifier_reaches_every_lot_and_package_of_it(together):
+    board, maker, corner, rival = (together.nodes[name] for name in ("board", "maker", "corner", "rival"))
+    other, package = "09506000134369", "10844588018920"
+    brought(together, Box("", (), (b"K001", b"K002")), lot="HIP2")
+    moving.bring(maker, product_of(package, "HIP3", "271231"), Box("", (), (b"P001",)))
+    moving.bring(maker, product_of(other, "HIP2", "271231"), Box("", (), (b"Q001",)))
+    together.abreast()
+    moved(together, "maker", "rival", label("K001", lot="HIP2"))
+    import_devices(maker, ImportDevices(file=release(gudid_device(GTIN))))
+    recall(maker, GTIN, "", 0)
+    together.abreast()
+    assert recalled_here(rival) == []
+    done = recall_lot(maker, RecallLot(gtin=GTIN, recall_class=2))
+    assert done.units == 6
+    together.abreast()
+    held = {
+        name: sorted(serial for one in recalled_here(node) for serial in one.serials)
+        for name, node in together.nodes.items()
+    }
+    assert (held["rival"], held["maker"]) == (["K001"], ["K002", "P001"])
+    assert "Q001" not in held["maker"]
+    recall(maker, GTIN, "", 0)
+    together.abreast()
+    with pytest.raises(Forbidden):
+        order_recall(maker, OrderRecall(gtin=GTIN, recall_class=1))
+    with pytest.raises(NotFound):
+        order_recall(board, OrderRecall(gtin="0" * 14, recall_class=1))
+    assert order_recall(board, OrderRecall(gtin=GTIN, recall_class=1)).lots == 2
+    together.abreast()
+    assert [one.serials for one in recalled_here(rival)] == [("K001",)]
+    assert recalled_here(corner)
+    order_recall(board, OrderRecall(gtin=GTIN, recall_class=0))
+    together.abreast()
+    assert recalled_here(rival) == []

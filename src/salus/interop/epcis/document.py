@@ -63,7 +63,7 @@ def read_event(data: bytes) -> Event:
     """Return one event that stands alone, in JSON-LD, with or without a context of its own. Raises EpcisRefused."""
     if len(data) > MAX_BYTES:
         raise EpcisRefused("epcis.limit", "the event", f"at most {MAX_BYTES} bytes")
-    kind, fields = _json_event(_load(data), NAMESPACES, "event")
+    kind, fields = _json_event(load(data), NAMESPACES, "event")
     check_event(kind, fields, "event")
     return Event(kind, fields)
 
@@ -108,7 +108,7 @@ def write_json(events: Iterable[Event], created: str, *, query: str = "", subscr
 
 
 def _json_events(data: bytes) -> list[tuple[str, dict[str, Any]]]:
-    document = _load(data)
+    document = load(data)
     if not isinstance(document, dict) or document.get("type") not in {"EPCISDocument", "EPCISQueryDocument"}:
         raise EpcisRefused("epcis.document", "type", "EPCISDocument or EPCISQueryDocument")
     if "@context" not in document:
@@ -170,7 +170,8 @@ def _prefixes(context: Any, at: str) -> dict[str, str]:
     return found
 
 
-def _load(data: bytes) -> Any:
+def load(data: bytes) -> Any:
+    """Return JSON in UTF-8, each name once, numbers as they are written. Raises EpcisRefused."""
     try:
         return json.loads(
             data.decode("utf-8-sig"),

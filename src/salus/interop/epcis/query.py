@@ -1,17 +1,18 @@
 """The query language of EPCIS: parameters to a query, and whether an event meets it.
 
 EPCIS 2.0 section 8.2.7.1 (SimpleEventQuery). Values of one parameter are alternatives, parameters stand together. Not
-here: attributes of master data (`HASATTR_`, `EQATTR_`), and the parameters of an event of the partner's own type.
+here: the parameters of an event of the partner's own type, and places within places.
 """
 
 import re
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from decimal import Decimal, InvalidOperation
 from typing import Any, Final
 
 from salus.interop.epcis.check import identifier
 from salus.interop.epcis.document import Event
+from salus.interop.epcis.master import Attributes, attribute
 from salus.interop.epcis.refusal import EpcisRefused
 from salus.interop.epcis.times import milliseconds
 from salus.interop.epcis.vocabulary import ACTIONS, FIELDS, TYPED_LISTS, bare
@@ -51,6 +52,8 @@ COMPARED: Final[Mapping[str, Callable[[Any, Any], bool]]] = {
     "LT": lambda have, want: bool(have < want),
     "LE": lambda have, want: bool(have <= want),
 }
+ATTRIBUTED: Final = ("readPoint", "bizLocation", "epcClass", "source", "destination", "bizTransaction")
+Master = Callable[[str], Attributes]
 FIELD: Final = re.compile(r"(EQ|GT|GE|LT|LE|EXISTS)_(?:(ILMD|ERROR_DECLARATION)_)?(\S+)[#:]([^\s#:]+)\Z")
 IDPAT: Final = re.compile(r"urn:epc:idpat:[a-z]+:")
 
@@ -81,15 +84,21 @@ class EventQuery:
         return all(test(event) for test in self.tests)
 
 
-def read_query(parameters: Mapping[str, Sequence[str]]) -> EventQuery:
-    """Return the query of parameters, each with its alternatives. Raises EpcisRefused, naming the parameter."""
+def read_query(parameters: Mapping[str, Sequence[str]], master: Master = lambda _: {}) -> EventQuery:
+    """Return the query of parameters, each with its alternatives. Raises EpcisRefused, naming the parameter.
+
+    `master` returns the master data of an id as an index has it, for `HASATTR_` and `EQATTR_`.
+    """
     if len(parameters) > MAX_TESTS:
         raise EpcisRefused("epcis.query-size", "the query", f"at most {MAX_TESTS} parameters")
     query = EventQuery()
     for name, values in parameters.items():
         if not values or len(values) > MAX_VALUES:
             raise EpcisRefused("epcis.query-size", _shown(name), f"1 to {MAX_VALUES} values")
-        _read(query, name, tuple(values))
+        if name.startswith(("HASATTR_", "EQATTR_")):
+            query.tests.append(_attributed(name, tuple(values), master))
+        else:
+            _read(query, name, tuple(values))
     if query.first and query.most:
         raise _bad("maxEventCount", "not beside eventCountLimit")
     if query.first and not query.order_by:
@@ -145,6 +154,29 @@ def _read(query: EventQuery, name: str, values: Values) -> None:  # noqa: C901 -
         _typed(query, name, rest, values)
     else:
         query.tests.append(_rarer(name, verb, rest, values))
+
+
+def _attributed(name: str, values: Values, master: Master) -> Test:
+    """Return the test of `HASATTR_field` (attributes) or `EQATTR_field_attribute` (values) of what a field names."""
+    verb, _, rest = name.partition("_")
+    where, _, named = rest.partition("_")
+    if where not in ATTRIBUTED or bool(named) != (verb == "EQATTR"):
+        raise EpcisRefused("epcis.query-parameter", "a parameter", f"{verb}_ with one of {', '.join(ATTRIBUTED)}")
+    if verb == "HASATTR":
+        wanted = {attribute(value) for value in values}
+        return lambda event: any(wanted & master(each).keys() for each in _ids(event, where))
+    own = attribute(named)
+    return lambda event: any(have in values for each in _ids(event, where) for have in master(each).get(own, ()))
+
+
+def _ids(event: Event, where: str) -> Iterator[str]:
+    """Yield what a field names, as an index has it."""
+    if where in {"source", "destination", "bizTransaction"}:
+        listed = f"{where}List"
+        yield from (canonical_uri(each[TYPED_LISTS[listed][0]]) for each in event.fields.get(listed, ()))
+        return
+    roles = (*CLASS, *CLASS_IN, *CLASS_OUT) if where == "epcClass" else (where,)
+    yield from (name for role, name in names_of(event) if role in roles)
 
 
 def _rarer(name: str, verb: str, rest: str, values: Values) -> Test:  # noqa: PLR0911 -- a return for each family

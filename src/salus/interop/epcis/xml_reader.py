@@ -39,7 +39,7 @@ class Element:
 
 def events_of(data: bytes) -> list[tuple[str, dict[str, Any]]]:
     """Return (type, fields) of each event, unchecked. Raises EpcisRefused."""
-    root = _parse(data)
+    root = parse(data)
     if root.name not in ROOTS:
         raise EpcisRefused(
             "epcis.document", "the root element", "EPCISDocument or EPCISQueryDocument of EPCIS 1.2 or 2.0"
@@ -55,7 +55,8 @@ def events_of(data: bytes) -> list[tuple[str, dict[str, Any]]]:
     return found
 
 
-def _parse(data: bytes) -> Element:
+def parse(data: bytes) -> Element:
+    """Return the root element. Raises EpcisRefused: not well-formed, a document type, an entity, too large."""
     parser = expat.ParserCreate(namespace_separator=" ")
     top = Element("", {})
     stack = [top]

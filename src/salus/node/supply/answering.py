@@ -16,7 +16,8 @@ from salus.core.tables import View
 from salus.node.errors import Forbidden, NotFound
 from salus.node.member import MemberNode
 from salus.node.supply import watching
-from salus.node.supply.commitments import Subject, committed, keep, tell_regulators
+from salus.node.supply.commitments import Subject, committed, keep, opened_lots, tell_regulators
+from salus.node.supply.devices import packages
 from salus.node.supply.exchange import UnitTold, ask_unit, regulators, send
 from salus.node.supply.resuming import resume
 from salus.node.supply.stock import (
@@ -119,22 +120,23 @@ def verify(node: MemberNode, identifier: str, place: Place | None = None) -> Ans
 def recall(node: MemberNode, gtin: str, lot: str, recall_class: int, serials: tuple[str, str] | None = None) -> int:
     """Recall a lot of this member's making, or the units of a range of serials; class 0 lifts. Returns how many units.
 
-    A range is of serials of one length, both ends inside. Raises NotFound, Refused.
+    Without a lot all of the device identifier's, whatever the package (`devices.packages`): one step for each lot, as no two
+    lots' keys may be seen to be one maker's. A range is of serials of one length, both ends inside. Raises NotFound, Refused.
     """
     resume(node)
     index, count = index_of(node), 0
+    gtins = packages(node, gtin)
     mine = {stock.holding: (stock, part) for stock, part, _, _ in index.leaves if not stock.hop}
     for stock, part in mine.values():
-        if part.product.decode("ascii").split("|")[:2] != [gtin, lot]:
-            continue
+        product, name, _ = part.product.decode("ascii").split("|")
         row = port.lot(node.ledger.read(), part.lot)
+        if product not in gtins or lot not in {"", name} or row is None or one_time(node, row.maker) is None:
+            continue
         units: list[bytes] = []
         if serials is not None:
             units = sorted(port.holding_id(part.lot, key) for key in _range(index.tree(part), *serials))
             if not units:
                 continue
-        if row is None or one_time(node, row.maker) is None:
-            continue
         for start in range(0, max(1, len(units)), port.MAX_UNITS):
             some = tuple(units[start : start + port.MAX_UNITS])
             send(node, port.Recall(part.lot, recall_class, some), row.maker)
@@ -142,6 +144,25 @@ def recall(node: MemberNode, gtin: str, lot: str, recall_class: int, serials: tu
     if not count:
         raise NotFound("supply.no-lot", "this member made no such lot, or none of these serials")
     return count
+
+
+def order_recall(node: MemberNode, gtin: str, lot: str, recall_class: int) -> int:
+    """Order, as a regulator, the recall of a lot or of all lots of a device identifier; class 0 lifts. Returns how many lots.
+
+    Regulators know which lots these are from the counts that their makers opened. Raises Forbidden to others, NotFound, Refused.
+    """
+    if node.member not in regulators(node):
+        raise Forbidden("supply.regulator", "only a regulator orders a recall")
+    gtins, lots = packages(node, gtin), set()
+    for one in opened_lots(node):
+        product, name, _ = one.product.decode("ascii").split("|")
+        if product in gtins and lot in {"", name}:
+            lots.add(one.place)
+    if not lots:
+        raise NotFound("supply.no-lot", "no maker told this regulator of such a lot")
+    for place in sorted(lots):
+        node.submitter.submit(port.OrderRecall(place, recall_class, ()))
+    return len(lots)
 
 
 def recalled_here(node: MemberNode) -> list[RecalledHere]:

@@ -46,7 +46,7 @@ def of_shipments(node: Node, query: str) -> list[Event]:
     parameters: dict[str, tuple[str, ...]] = {}
     for name, value in parse_qsl(query, keep_blank_values=True):
         parameters[name] = (*parameters.get(name, ()), *value.split("|"))
-    told = repository.query_of(parameters)
+    told = repository.query_of(repo, parameters)
     begun: list[Event] = []
     after, last = 0, repo.desk.last_event()
     while after < last:
@@ -67,7 +67,8 @@ def of_shipments(node: Node, query: str) -> list[Event]:
 
 def _naming(node: MemberNode, names: Iterable[str], found: dict[int, Event]) -> list[Event]:
     """Return the events that name any of these in the order of capture, and add them to `found`."""
-    rising, fresh = sorted(names), {}
+    rising = sorted(names)
+    fresh: dict[int, bytes] = {}
     for start in range(0, len(rising), NAMES):
         within = Within(node.desk.last_event(), ((ROLES, tuple(rising[start : start + NAMES])),))
         rows = node.desk.events_within(within, MOST + 1)

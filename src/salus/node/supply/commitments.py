@@ -161,5 +161,10 @@ def counts(node: MemberNode) -> list[Count]:
     ]
 
 
+def opened_lots(node: MemberNode) -> list[Opened]:
+    """Return the lots whose size this member knows, its own and what makers told it."""
+    return [one.opened for one in _kept(node) if one.opened.subject is Subject.LOT]
+
+
 def _kept(node: MemberNode) -> Iterator[Kept]:
     return (decode(body, Kept) for _, body in node.desk.supply(COUNT))

@@ -46,6 +46,8 @@ MRI_WORDS: Final = {
     "unsaid": "its label says nothing of MRI",
 }
 MAX_STEPS: Final = 100
+CHECKED: Final = "supply-implants"
+CHECK_MS: Final = 24 * 3600 * 1000  # a device recorded after a recall is held against it within a day
 
 
 class ImportDevices(Message, frozen=True):
@@ -216,6 +218,29 @@ def recall_class(state: View, index: Index, ways: Ways, udi: Udi) -> int:
     return min((each for row in rows for each in (row.recall, row.ordered) if each), default=0)
 
 
+def packages(node: MemberNode, device: str) -> frozenset[str]:
+    """Return all identifiers of a device, of every package, as its master data has them; alone without master data."""
+    found = node.desk.supply(DEVICE, device.encode())
+    return frozenset((device, *(decode(found[0][1], DeviceRecord).identifiers if found else ())))
+
+
+def check_due(node: MemberNode) -> ImplantsChecked | None:
+    """Hold implants against recalls, when any recall was made or lifted since the last time, else once a day.
+
+    Returns None where nothing was due. What a running node does by itself.
+    """
+    state, now = node.ledger.read(), node.now()
+    lots = [(id_, row.recall, row.ordered) for id_, row in state.range(port.LOTS) if row.recall or row.ordered]
+    marks = [(id_, row.recall, row.ordered) for id_, row in state.range(port.MARKS) if row.recall or row.ordered]
+    known = digest("salus/v1/supply-recalls", encode((lots, marks)))
+    before = node.memory.get(CHECKED)
+    if isinstance(before, tuple) and before[0] == known and now - before[1] < CHECK_MS:
+        return None
+    done = check_implants(node, CheckImplants()) if lots or marks else None
+    node.memory[CHECKED] = (known, now)
+    return done
+
+
 def _plain(data: bytes) -> Iterator[bytes]:
     """Yield a file in pieces, unpacked."""
     if not data.startswith(GZIP):
@@ -321,7 +346,7 @@ def _way(node: MemberNode, udi: Udi) -> tuple[str, ...]:
     except Gs1Refused:
         return ()
     parameter = "MATCH_anyEPC" if udi.serial else "MATCH_anyEPCClass"
-    query = repository.query_of({parameter: (name,), "orderBy": ("eventTime",), "orderDirection": ("ASC",)})
+    query = repository.query_of(node, {parameter: (name,), "orderBy": ("eventTime",), "orderDirection": ("ASC",)})
     page = repository.ask(node, query, name.encode(), page=MAX_STEPS)
     return tuple(
         " ".join(

@@ -7,6 +7,7 @@ is never changed: a wrong event is taken back by an error declaration, which is 
 import hmac
 import re
 from collections.abc import Mapping, Sequence
+from functools import lru_cache
 from typing import Any, Final
 
 import msgspec
@@ -16,6 +17,7 @@ from salus.core.proof.digest import digest, mac
 from salus.interop.epcis import times
 from salus.interop.epcis.document import Event, read_each, read_event
 from salus.interop.epcis.findings import findings
+from salus.interop.epcis.master import Attributes, master_data
 from salus.interop.epcis.query import EventQuery, names_of, read_query
 from salus.interop.epcis.refusal import EpcisRefused
 from salus.interop.epcis.translate import packed, unpacked
@@ -33,6 +35,8 @@ MAX_QUERIES: Final = 1_000
 NAME: Final = re.compile(r"[A-Za-z0-9._~-]{1,128}")
 QUERY: Final = "query"
 JOB: Final = "job"
+MASTER: Final = "master"
+MASTERS: Final = 1_000  # ids whose attributes one query keeps at hand
 SIMPLE: Final = "SimpleEventQuery"
 
 STATUS: Final[Mapping[str, int]] = {
@@ -127,7 +131,7 @@ def capture(node: MemberNode, data: bytes, *, proceed: bool) -> Job:
     """
     begun = node.now()
     try:
-        found = list(read_each(data))
+        found, described = list(read_each(data)), master_data(data)
     except EpcisRefused as refused:
         raise of_refusal(refused) from None
     if len(found) > MAX_EVENTS:
@@ -147,6 +151,8 @@ def capture(node: MemberNode, data: bytes, *, proceed: bool) -> Job:
             kept.append(each)
     if proceed or not failures:
         node.desk.keep_events([_new(node, each) for each in kept], node.now())
+        for id_, told in described.items():
+            node.desk.keep_epcis(MASTER, id_, msgspec.json.encode(told))
     job = Job(
         capture_id=node.entropy(16).hex(),
         created_at=times.text(begun),
@@ -195,10 +201,15 @@ def jobs(node: MemberNode, after: str, limit: int) -> list[Job]:
     return [msgspec.json.decode(body, type=Job) for _, body in node.desk.epcis_after(JOB, after, limit)]
 
 
-def query_of(parameters: Mapping[str, Sequence[str]]) -> EventQuery:
-    """Return the query of parameters. Raises EpcisProblem."""
+def query_of(node: MemberNode, parameters: Mapping[str, Sequence[str]]) -> EventQuery:
+    """Return the query of parameters, over the master data captured so far. Raises EpcisProblem."""
+
+    def master(id_: str) -> Attributes:
+        found = node.desk.epcis(MASTER, id_)
+        return msgspec.json.decode(found, type=dict[str, tuple[str, ...]]) if found else {}
+
     try:
-        return read_query(parameters)
+        return read_query(parameters, lru_cache(MASTERS)(master))
     except EpcisRefused as refused:
         raise of_refusal(refused) from None
 
@@ -246,7 +257,7 @@ def define(node: MemberNode, named: NamedQuery) -> None:
         raise EpcisProblem("ResourceAlreadyExistsException", "a query has this name", expected="another name")
     if NAME.fullmatch(named.name) is None:
         raise EpcisProblem("ValidationException", "the query's name", expected="1 to 128 letters, digits, . _ ~ or -")
-    query_of(parameters_of(named.query))
+    query_of(node, parameters_of(named.query))
     if len(node.desk.epcis_after(QUERY, "", MAX_QUERIES)) == MAX_QUERIES:
         raise EpcisProblem("QueryTooComplexException", "too many queries are kept", expected=f"at most {MAX_QUERIES}")
     node.desk.keep_epcis(QUERY, named.name, msgspec.json.encode(named))

@@ -137,7 +137,7 @@ def every(node: MemberNode) -> list[Subscription]:
 def meets(node: MemberNode, one: Subscription, event: Event) -> bool:
     """Tell whether an event is one that a subscription asks for."""
     named = repository.defined(node, one.query)
-    return repository.query_of(repository.parameters_of(named.query)).matches(event)
+    return repository.query_of(node, repository.parameters_of(named.query)).matches(event)
 
 
 def unsubscribe(node: MemberNode, query: str, name: str) -> None:
@@ -182,7 +182,7 @@ def _notify(node: MemberNode, caller: Caller, one: Subscription) -> int:
     if one.ask.schedule is not None and not one.tries and not _matched(one.ask.schedule, one.looked, now):
         return 0
     named = repository.defined(node, one.query)
-    query = repository.query_of(repository.parameters_of(named.query))
+    query = repository.query_of(node, repository.parameters_of(named.query))
     if one.since:
         query.tests.append(lambda event: times.milliseconds(event.fields["recordTime"], "") >= one.since)
     scheduled = one.ask.schedule is not None

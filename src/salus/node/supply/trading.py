@@ -179,8 +179,11 @@ class RecallLot(Message, frozen=True):
     """What is recalled."""
 
     gtin: Annotated[str, Meta(pattern=r"^\d{14}$", description="GTIN-14.", examples=["09506000134352"])]
-    lot: Annotated[str, Meta(description="Lot number.", examples=["A1"])]
     recall_class: Annotated[int, Meta(ge=0, le=3, description="1 to 3; 0 lifts.", examples=[2])]
+    lot: Annotated[
+        str,
+        Meta(description="Lot number; empty for all of the device identifier's, in every package.", examples=["A1"]),
+    ] = ""
     first: Annotated[str, Meta(description="First serial of a range; empty for the whole lot.", examples=[""])] = ""
     last: Annotated[str, Meta(description="Last serial of the range.", examples=[""])] = ""
 
@@ -189,6 +192,23 @@ class LotRecalled(Message, frozen=True):
     """It holds from this block on."""
 
     units: Annotated[int, Meta(description="Units recalled, wherever they are.")]
+
+
+class OrderRecall(Message, frozen=True):
+    """What a regulator orders back."""
+
+    gtin: Annotated[str, Meta(pattern=r"^\d{14}$", description="GTIN-14.", examples=["09506000134352"])]
+    recall_class: Annotated[int, Meta(ge=0, le=3, description="1 to 3; 0 lifts the order.", examples=[2])]
+    lot: Annotated[
+        str,
+        Meta(description="Lot number; empty for all of the device identifier's, in every package.", examples=["A1"]),
+    ] = ""
+
+
+class RecallOrdered(Message, frozen=True):
+    """It holds from this block on."""
+
+    lots: Annotated[int, Meta(description="Lots recalled, of whichever maker.")]
 
 
 class ListRecalls(Message, frozen=True):
@@ -313,9 +333,15 @@ def verify_pack(node: MemberNode, request: VerifyPack) -> PackVerified:
 
 @use_case("supply.recall", who=OPERATOR)
 def recall_lot(node: MemberNode, request: RecallLot) -> LotRecalled:
-    """Recall a lot of this member's making, or a range of its serials; from the next block on none is dispensed."""
+    """Recall a lot of this member's making, a device identifier's lots, or a range of serials: none is dispensed from then on."""
     serials = (request.first, request.last) if request.first else None
     return LotRecalled(units=answering.recall(node, request.gtin, request.lot, request.recall_class, serials))
+
+
+@use_case("supply.order-recall", who=OPERATOR)
+def order_recall(node: MemberNode, request: OrderRecall) -> RecallOrdered:
+    """Order a recall, as a regulator: of a lot, or of all lots of a device identifier, whoever made them."""
+    return RecallOrdered(lots=answering.order_recall(node, request.gtin, request.lot, request.recall_class))
 
 
 @use_case("supply.recalls", who=OPERATOR)
