@@ -1,7 +1,6 @@
 """A member's node end to end: files taken in, a patient's records pulled at another member, a revocation in force."""
 
 import os
-import socket
 import tempfile
 import threading
 import time
@@ -18,6 +17,7 @@ from starlette.applications import Starlette
 from salus.agreements.grants import Document, present
 from salus.contracts.membership.port import Role
 from salus.http.exchange import routes
+from salus.http.listening import open_listener
 from salus.index.index import Choice
 from salus.node.demo.samples import samples_folder
 from salus.node.errors import EdgeError
@@ -161,7 +161,7 @@ def served(node: MemberNode, folder: Path) -> Iterator[Address]:
     certificate, key = local_certificates("bench", (node.member,), now_ms())[1][node.member]
     (folder / "tls.pem").write_bytes(certificate)
     (folder / "tls.key").write_bytes(key)
-    listening = socket.create_server(("127.0.0.1", 0))
+    listening = open_listener("127.0.0.1", 0)
     url = f"https://127.0.0.1:{listening.getsockname()[1]}"
     node.config = structs.replace(node.config, http=structs.replace(node.config.http, public_url=url))
     server = uvicorn.Server(

@@ -6,7 +6,6 @@ another; server and caller share the machine.
 
 import base64
 import random
-import socket
 import tempfile
 import threading
 import time
@@ -17,6 +16,7 @@ import uvicorn
 
 from salus.contracts.membership.port import Role
 from salus.http.app import application, as_operator
+from salus.http.listening import open_listener
 from salus.http.vrs import routes
 from salus.interop.gs1.elements import read_hri
 from salus.node.demo import supply_members
@@ -40,7 +40,7 @@ def over_http(node, serials):
     """Return how long each question took, in ms, ascending."""
     app = application(node, (), as_operator, more=routes(node, as_operator))
     server = uvicorn.Server(uvicorn.Config(app, log_config=None, lifespan="off"))
-    listening = socket.create_server(("127.0.0.1", 0))
+    listening = open_listener("127.0.0.1", 0)
     thread = threading.Thread(target=server.run, args=([listening],))
     thread.start()
     times = []

@@ -3,6 +3,7 @@
 import os
 import select
 import signal
+import socket
 import subprocess
 import sys
 from pathlib import Path
@@ -80,3 +81,11 @@ def test_after_a_kill_the_next_node_takes_the_socket_over(served, environment):
 def test_an_address_that_is_taken_is_told():
     with listen(Config(http=Http(port=0))) as taken, pytest.raises(Unavailable, match=r"node\.address"):
         listen(Config(http=Http(port=taken.getsockname()[1])))
+
+
+def test_a_connection_sends_at_once():
+    """An answer of two parts does not wait for what its caller's system delays."""
+    with listen(Config(http=Http(port=0))) as listening, socket.create_connection(listening.getsockname()[:2]):
+        accepted, _ = listening.accept()
+        with accepted:
+            assert accepted.getsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY)

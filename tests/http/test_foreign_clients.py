@@ -3,7 +3,6 @@
 import asyncio
 import contextlib
 import io
-import socket
 import sys
 import threading
 import time
@@ -18,6 +17,7 @@ from fhirclient.models.patient import Patient
 
 from salus.http.app import application, as_operator
 from salus.http.fhir import routes
+from salus.http.listening import open_listener
 from salus.http.mllp import MllpServer
 from salus.node.fhir.server import FhirServer
 from salus.node.listening.taking import Taking
@@ -28,7 +28,7 @@ from tests.node.fhir.conftest import together  # noqa: F401 -- a fixture
 @pytest.fixture
 def url(together):  # noqa: F811
     """Serve a hospital's FHIR API to its operator on a port of this machine."""
-    listening = socket.create_server(("127.0.0.1", 0))
+    listening = open_listener("127.0.0.1", 0)
     address = f"http://127.0.0.1:{listening.getsockname()[1]}"
     node = together.nodes["north"]
     app = application(node, (), as_operator, more=routes(FhirServer(node, address), as_operator))

@@ -1,7 +1,6 @@
 """Following a FHIR server: by export and by search, from where it ended, deletions and refusals included."""
 
 import json
-import socket
 import threading
 import time
 
@@ -16,6 +15,7 @@ from salus.contracts.membership.port import Role
 from salus.http import smart
 from salus.http.app import application, as_operator
 from salus.http.fhir import routes
+from salus.http.listening import open_listener
 from salus.http.person import PersonAuthenticator
 from salus.node.attaching import Attach, attach
 from salus.node.errors import Malformed, Unavailable
@@ -40,7 +40,7 @@ class Served:
     """An application on a port of this machine."""
 
     def __init__(self, make):
-        self.listening = socket.create_server(("127.0.0.1", 0))
+        self.listening = open_listener("127.0.0.1", 0)
         self.address = f"http://127.0.0.1:{self.listening.getsockname()[1]}"
         self.server = uvicorn.Server(uvicorn.Config(make(self.address), log_config=None, lifespan="off"))
         self.thread = threading.Thread(target=self.server.run, kwargs={"sockets": [self.listening]}, daemon=True)

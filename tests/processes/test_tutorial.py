@@ -7,7 +7,6 @@ start each. Whole (`make soak`): all of them, against `salus serve`.
 import os
 import re
 import shutil
-import socket
 import subprocess
 import sys
 import threading
@@ -20,6 +19,7 @@ import uvicorn
 from salus.contracts.membership.port import Role
 from salus.http import fhir, smart
 from salus.http.app import application
+from salus.http.listening import open_listener
 from salus.http.person import PersonAuthenticator
 from salus.node.fhir.server import FhirServer
 from salus.node.smart.trying import AskToken, issue_token
@@ -59,7 +59,7 @@ def near(folder):
     founders = (Founder("solo", "Solo Practice", (Role.PROVIDER,)),)
     together = found_together(folder / "members", founders, clock=Clock())
     node = together.nodes["solo"]
-    listening = socket.create_server(("127.0.0.1", 0))
+    listening = open_listener("127.0.0.1", 0)
     address = f"http://127.0.0.1:{listening.getsockname()[1]}"
     people = smart.BearerAuthenticator(node, PersonAuthenticator(node))
     app = application(node, (), people, more=fhir.routes(FhirServer(node, address), people))

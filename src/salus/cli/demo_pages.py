@@ -11,6 +11,7 @@ from starlette.applications import Starlette
 from salus.http import fhir, smart
 from salus.http.app import application
 from salus.http.exchange import routes as exchange_routes
+from salus.http.listening import open_listener
 from salus.http.person import PersonAuthenticator
 from salus.node.demo.serving import FOUNDERS, STAFF, Stage, stage
 from salus.node.fhir.server import FhirServer
@@ -84,6 +85,6 @@ def _offers(made: Stage, node: MemberNode) -> tuple[Offer, ...]:
 def _listen(at: int) -> socket.socket:
     """Open the port for the organisation at this place, or a free one."""
     try:
-        return socket.create_server((HOST, FIRST_PORT + at))
+        return open_listener(HOST, FIRST_PORT + at)
     except OSError:
-        return socket.create_server((HOST, 0))
+        return open_listener(HOST, 0)

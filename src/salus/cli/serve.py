@@ -19,6 +19,7 @@ from salus.cli.demo_pages import serve_demo
 from salus.http import epcis, fhir, smart, vrs
 from salus.http.app import application, as_operator
 from salus.http.exchange import routes
+from salus.http.listening import open_listener
 from salus.http.mllp import MllpServer
 from salus.http.person import PersonAuthenticator
 from salus.node.config import Config, Hl7
@@ -56,7 +57,7 @@ class Quiet(uvicorn.Server):
 def listen(config: Config) -> socket.socket:
     """Open the TCP socket. Raises Unavailable when the address is taken or not ours."""
     try:
-        return socket.create_server((config.http.host, config.http.port))
+        return open_listener(config.http.host, config.http.port)
     except OSError as error:
         raise Unavailable(
             "node.address",
