@@ -285,6 +285,8 @@ def test_who_keeps_the_ledger_is_no_witness_and_no_key_is_weak():
         {"cosigners": ()},
         {"cosigners": tuple(Party(f"m{number:03}").listed for number in range(129))},
         {"network": b"short"},
+        {"witnesses": (Party("b").listed, Party("a").listed)},
+        {"witnesses": (("short-key", bytes(31)),)},
     ):
         with pytest.raises(MalformedProof):
             replace(believed, **wrong)
