@@ -24,7 +24,7 @@ from tests.contracts.trials_twin import FOUNDED, RULES, Rows
 from .sample import DAY, FORM, NEW_FORM, START, Chain, under
 
 SEEDS = 40
-SOAK = 1_500
+SOAK = 500
 
 
 def consented(random, chain, form=FORM):
