@@ -303,15 +303,16 @@ def _year_of(node: MemberNode, year: bytes, sender: str) -> KeptYear:
     return found
 
 
-def _book(node: MemberNode, year: KeptYear) -> Book:
-    """Return the book of a year, as the desk has it."""
+def _book(node: MemberNode, year: KeptYear, takes: Iterable[bytes] = ()) -> Book:
+    """Return the book of a year, as the desk has it: all cells, and of the takes those with these ids."""
     book = Book(year.secret, {(bucket, scope, tier): cents for bucket, scope, tier, cents in year.limits})
     for _, body in node.desk.claim_states(f"cell/{year.year.hex()}/"):
         name, history = msgspec.msgpack.decode(body, type=tuple[CellName, tuple[Entry, ...]])
         book.cells[name] = history
-    for _, body in node.desk.claim_states(f"take/{year.year.hex()}/"):
-        kept = decode(body, KeptTake)
-        book.takes[kept.take.id] = kept
+    for id_ in takes:
+        body = node.desk.claim_state(f"take/{year.year.hex()}/{id_.hex()}")
+        if body:
+            book.takes[id_] = decode(body, KeptTake)
     return book
 
 
@@ -335,7 +336,7 @@ def _advance(node: MemberNode, year: KeptYear, book: Book) -> None:
 
 def _take(node: MemberNode, year: KeptYear, payer: str, takes: Sequence[Take]) -> list[Verdict]:
     with node.anchoring:  # one batch at a time
-        book = _book(node, year)
+        book = _book(node, year, [id_ for one in takes for id_ in (one.id, one.returns) if id_])
         verdicts = [book.take(payer, one) for one in takes]
         _keep(node, year, book)
         _advance(node, year, book)
@@ -344,7 +345,7 @@ def _take(node: MemberNode, year: KeptYear, payer: str, takes: Sequence[Take]) -
 
 def _settle(node: MemberNode, year: KeptYear, payer: str, ids: Sequence[bytes]) -> int:
     with node.anchoring:
-        book = _book(node, year)
+        book = _book(node, year, ids)
         known = book.settle(payer, ids)
         _keep(node, year, book)
     return known
