@@ -40,7 +40,7 @@ from salus.node.supply.trading import (
 from salus.node.supply.watching import alerts
 from salus.vault.envelope import seal_envelope
 
-from .members import GTIN, brought, case_label, label, moved, sscc, traders
+from .members import GTIN, brought, case_label, label, moved, sscc, traders, without
 
 
 @pytest.fixture
@@ -50,15 +50,23 @@ def together(tmp_path):
     found.close()
 
 
+@pytest.fixture
+def few(tmp_path):
+    """A regulator, a maker, a distributor and a pharmacy."""
+    found = traders(tmp_path, without("rival", "repack"))
+    yield found
+    found.close()
+
+
 def code(node, identifier):
     return verify(node, identifier).verdict.code
 
 
-def test_a_pallet_goes_from_maker_to_pharmacy_and_a_pack_is_dispensed_once(together):
-    brought(together)
-    maker, whole, corner = (together.nodes[name] for name in ("maker", "whole", "corner"))
+def test_a_pallet_goes_from_maker_to_pharmacy_and_a_pack_is_dispensed_once(few):
+    brought(few)
+    maker, whole, corner = (few.nodes[name] for name in ("maker", "whole", "corner"))
     sent = ship_goods(maker, ShipGoods(identifiers=(case_label(1000),), to="whole", documents=("po 1",)))
-    together.abreast()
+    few.abreast()
     assert sent.units == 15
     notice = read_despatch(sent.notice)
     assert [(carton.sscc, carton.items[0].lot, carton.items[0].count) for carton in notice.cartons] == [
@@ -68,8 +76,8 @@ def test_a_pallet_goes_from_maker_to_pharmacy_and_a_pack_is_dispensed_once(toget
     assert [line.split()[1:] for line in list_stock(whole, ListStock()).inbound] == [["maker", "15"]]
     got = receive_goods(whole, ReceiveGoods(holding=sent.holding))
     assert (got.sender, got.units, got.missing) == ("maker", 15, ())
-    together.abreast()
-    moved(together, "whole", "corner", case_label(0), label("S000007"))
+    few.abreast()
+    moved(few, "whole", "corner", case_label(0), label("S000007"))
     pack = label("S000002")
     assert verify_pack(corner, VerifyPack(identifier=pack)).code == ""
     assert end_goods(corner, EndGoods(identifiers=(pack, label("S000007")))).count == 2
@@ -82,12 +90,12 @@ def test_a_pallet_goes_from_maker_to_pharmacy_and_a_pack_is_dispensed_once(toget
     assert list_stock(corner, ListStock()).alerts == ()
 
 
-def test_nothing_on_the_ledger_names_a_product_a_serial_or_a_partner(together):
-    brought(together)
-    moved(together, "maker", "whole", case_label(1000))
-    moved(together, "whole", "corner", case_label(0))
-    end_goods(together.nodes["corner"], EndGoods(identifiers=(label("S000001"),)))
-    bodies = b"".join(wire for block in together.owner.ledger.blocks(1) for wire in block.transactions)
+def test_nothing_on_the_ledger_names_a_product_a_serial_or_a_partner(few):
+    brought(few)
+    moved(few, "maker", "whole", case_label(1000))
+    moved(few, "whole", "corner", case_label(0))
+    end_goods(few.nodes["corner"], EndGoods(identifiers=(label("S000001"),)))
+    bodies = b"".join(wire for block in few.owner.ledger.blocks(1) for wire in block.transactions)
     assert len(bodies) > 3_000
     assert b"S000001" not in bodies
     assert GTIN.encode() not in bodies
@@ -121,19 +129,19 @@ def test_a_rival_with_the_whole_ledger_and_goods_of_the_same_lot_names_nothing_o
         moving.end(rival, (label("S000001"),), port.Reason.STOLEN)
 
 
-def test_a_short_pallet_stays_the_senders_for_what_did_not_come(together):
-    brought(together)
+def test_a_short_pallet_stays_the_senders_for_what_did_not_come(few):
+    brought(few)
     scans = [case_label(0), *(label(f"S{n:06d}") for n in (5, 6, 7, 8)), label("S000029"), label("S999999")]
-    done = moved(together, "maker", "whole", case_label(1000), scans=scans)
+    done = moved(few, "maker", "whole", case_label(1000), scans=scans)
     assert done.units == 9
     assert done.missing == ("S000009", sscc(2))
     assert done.over == (label("S000029"), label("S999999"))
-    whole, maker = together.nodes["whole"], together.nodes["maker"]
+    whole, maker = few.nodes["whole"], few.nodes["maker"]
     assert code(whole, label("S000010")) == "SUSPECT"
     assert code(whole, label("S000000")) == ""
     assert code(maker, label("S000009")) == "SUSPECT"
     sent = moving.ship(maker, (case_label(1001),), "whole")
-    together.abreast()
+    few.abreast()
     with pytest.raises(Conflict):
         moving.receive(whole, sent.hop.holding, [label("S000000")])
 
@@ -215,40 +223,40 @@ def test_a_regulator_follows_a_repackaged_pack_from_end_to_end(together):
         follow(board, label("S999999"), "nothing")
 
 
-def test_who_is_not_licensed_gets_no_ticket_and_ships_nothing(together):
-    brought(together)
-    give_licence(together.nodes["board"], GiveLicence(member="whole", kinds=()))
-    together.abreast()
+def test_who_is_not_licensed_gets_no_ticket_and_ships_nothing(few):
+    brought(few)
+    give_licence(few.nodes["board"], GiveLicence(member="whole", kinds=()))
+    few.abreast()
     with pytest.raises(RemoteRefusal):
-        offer(together.nodes["whole"], OfferAddresses(partner="corner"))
+        offer(few.nodes["whole"], OfferAddresses(partner="corner"))
     with pytest.raises(NotFound):
-        offer(together.nodes["board"], OfferAddresses(partner="corner"))
+        offer(few.nodes["board"], OfferAddresses(partner="corner"))
     with pytest.raises(NotFound):
-        moving.ship(together.nodes["maker"], (case_label(0),), "board")
+        moving.ship(few.nodes["maker"], (case_label(0),), "board")
 
 
-def test_a_partner_that_is_away_loses_nothing(together):
-    brought(together)
-    maker, whole = together.nodes["maker"], together.nodes["whole"]
-    together.transport.down.add("https://whole.example")
+def test_a_partner_that_is_away_loses_nothing(few):
+    brought(few)
+    maker, whole = few.nodes["maker"], few.nodes["whole"]
+    few.transport.down.add("https://whole.example")
     sent = moving.ship(maker, (case_label(1000),), "whole")
     assert moving.inbound(whole) == []
-    together.transport.down.clear()
-    together.clock.advance(86_400_000)
+    few.transport.down.clear()
+    few.clock.advance(86_400_000)
     assert deliver_due(maker) == 1
     assert deliver_due(maker) == 0
-    together.abreast()
+    few.abreast()
     assert [one.hop.holding for one in moving.inbound(whole)] == [sent.hop.holding]
     assert moving.receive(whole, sent.hop.holding, None).units == 15
     with pytest.raises(NotFound):
         moving.receive(whole, sent.hop.holding, None)
 
 
-def test_without_a_regulator_at_hand_nothing_moves(together):
-    brought(together)
-    together.transport.down.add("https://board.example")
+def test_without_a_regulator_at_hand_nothing_moves(few):
+    brought(few)
+    few.transport.down.add("https://board.example")
     with pytest.raises(Unavailable):
-        moving.ship(together.nodes["maker"], (case_label(1000),), "whole")
+        moving.ship(few.nodes["maker"], (case_label(1000),), "whole")
 
 
 def test_a_record_that_is_not_the_one_committed_is_refused(together):
@@ -277,11 +285,11 @@ def sealed(sender, receiver, record):
     )
 
 
-def test_refusals_of_the_ledger_come_with_their_code(together):
-    brought(together)
+def test_refusals_of_the_ledger_come_with_their_code(few):
+    brought(few)
     with pytest.raises(NotFound):
-        moving.undo(together.nodes["maker"], label("S999999"))
+        moving.undo(few.nodes["maker"], label("S999999"))
     with pytest.raises((Refused, RemoteRefusal)):
-        moving.undo(together.nodes["maker"], label("S000001"))
+        moving.undo(few.nodes["maker"], label("S000001"))
     with pytest.raises(Malformed):
-        verify(together.nodes["maker"], "(01)00000000000001")
+        verify(few.nodes["maker"], "(01)00000000000001")

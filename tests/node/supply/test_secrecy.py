@@ -12,12 +12,12 @@ from salus.node.opening import KERNEL
 from salus.node.supply import exchange, moving
 from salus.node.supply.stock import ADDRESS, HOP, KEY, SentHop, product_of
 
-from .members import GTIN, START, brought, case_label, label, lot_box, moved, sscc, traders
+from .members import GTIN, START, brought, case_label, label, lot_box, moved, sscc, traders, without
 
 
 @pytest.fixture
 def together(tmp_path):
-    found = traders(tmp_path)
+    found = traders(tmp_path, without("repack"))
     yield found
     found.close()
 
