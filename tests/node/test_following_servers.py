@@ -11,7 +11,7 @@ from joserfc.jwk import ECKey
 
 from salus.contracts.membership.port import Role
 from salus.node.attaching import OVERLAP_MS, follow
-from salus.node.errors import Unavailable
+from salus.node.errors import EdgeError, Unavailable
 from salus.node.fhir.presenting import instant
 from salus.node.followed import PATIENCE_SECONDS, Server
 from salus.node.together import Clock, Founder, found_together
@@ -35,24 +35,31 @@ class Hospital:
         self.key = None
         self.closed = False
         self.waited = []
+        self.login = self.files = URL
+        self.guarded = False
+        self.shown = set()
 
     @property
     def now(self):
         return self.begun + self.skew
 
-    def server(self):
-        return Server(URL, httpx.Client(transport=httpx.MockTransport(self.answer)), self.clock, self.waited.append)
+    def server(self, *also):
+        client = httpx.Client(transport=httpx.MockTransport(self.answer))
+        return Server(URL, client, self.clock, self.waited.append, also)
 
     def answer(self, request):
         path = request.url.raw_path.decode().removeprefix("/fhir/")
         self.asked.append(path)
+        if "authorization" in request.headers:
+            self.shown.add(request.url.host)
         date = {"date": formatdate(self.now / 1000, usegmt=True)}
         for at, (begins, status, headers) in enumerate(self.answers):
             if path.startswith(begins):
                 del self.answers[at]
                 return httpx.Response(status, headers={**date, **headers})
         shown = request.headers.get("authorization", "").removeprefix("Bearer ")
-        if self.closed and not path.startswith(("token", ".well")) and shown not in self.tokens:
+        guarded = self.closed and (self.guarded or self.files == URL or not path.startswith("file"))
+        if guarded and not path.startswith(("token", ".well")) and shown not in self.tokens:
             return httpx.Response(401, headers=date)
         told = self.told(path.partition("?")[0], request)
         if isinstance(told, httpx.Response):
@@ -66,8 +73,9 @@ class Hospital:
         if path in {"token", "$export"}:
             return self.token(request) if path == "token" else self.begin()
         if path == "state":
-            output = [{"type": one, "url": f"{URL}/file/{one}"} for one in self.resources]
-            return {"transactionTime": "2026-01-01T00:00:00Z", "output": output}
+            output = [{"type": one, "url": f"{self.files}/file/{one}"} for one in self.resources]
+            told = {"transactionTime": "2026-01-01T00:00:00Z", "output": output}
+            return {**told, "requiresAccessToken": self.guarded}
         if kind == "file":
             lines = "\n".join(json.dumps(one) for one in self.resources[own])
             return httpx.Response(200, text=lines)
@@ -81,7 +89,7 @@ class Hospital:
         rest = {"mode": "server", "resource": [{"type": one} for one in self.resources], "interaction": []}
         rest["interaction"].append({"code": "history-system"})
         return {
-            ".well-known/smart-configuration": {"token_endpoint": f"{URL}/token"},
+            ".well-known/smart-configuration": {"token_endpoint": f"{self.login}/token"},
             "metadata": {"resourceType": "CapabilityStatement", "rest": [rest]},
             "_history": {
                 "resourceType": "Bundle", "entry": [{"request": {"method": "DELETE", "url": one}} for one in self.deleted]
@@ -273,3 +281,44 @@ def test_after_a_failure_a_deletion_is_asked_about(node, hospital):
     assert (told.resumed, told.deleted) == (True, 1)
     assert not node.index.search.own("Observation/o0")
     assert node.index.search.own("Observation/o1")
+
+
+LOGIN, FILES = "https://login.example", "https://files.example"
+
+
+@pytest.fixture
+def spread(hospital, tmp_path):
+    """A server that signs in at one host, and keeps an export's files at another."""
+    hospital.closed, hospital.export = True, True
+    hospital.login, hospital.files = f"{LOGIN}/fhir", f"{FILES}/fhir"
+    hospital.key = ECKey.generate_key("P-384", {"kid": "1"})
+    (tmp_path / "key.jwk").write_text(json.dumps(hospital.key.as_dict(private=True)))
+    return hospital
+
+
+@pytest.mark.parametrize(
+    ("guarded", "shown"), [(False, {"ehr.example"}), (True, {"ehr.example", "files.example"})], ids=["open", "guarded"]
+)
+def test_named_hosts_are_asked_and_told_the_token_where_files_need_it(node, spread, tmp_path, guarded, shown):
+    spread.guarded = guarded
+    server = spread.server(LOGIN, FILES)
+    server.sign_in("salus", tmp_path / "key.jwk")
+    told = follow(node, server, SOURCE)
+    assert (told.way, told.stored) == ("export", 7)
+    assert spread.shown == shown
+
+
+@pytest.mark.parametrize("also", [(), (FILES,), ("http://login.example",)])
+def test_a_host_that_nobody_named_is_not_asked(spread, tmp_path, also):
+    with pytest.raises(EdgeError) as refused:
+        spread.server(*also).sign_in("salus", tmp_path / "key.jwk")
+    assert refused.value.code in {"attach.elsewhere", "attach.url"}
+    assert "token" not in spread.asked
+
+
+def test_files_at_a_host_that_nobody_named_are_not_fetched(node, spread, tmp_path):
+    server = spread.server(LOGIN)
+    server.sign_in("salus", tmp_path / "key.jwk")
+    with pytest.raises(Unavailable, match=r"attach\.elsewhere"):
+        follow(node, server, SOURCE)
+    assert not any(path.startswith("file") for path in spread.asked)

@@ -66,6 +66,14 @@ class Attach(Message, frozen=True):
         tuple[str, ...],
         Meta(description="Resource types; none: all that the server has.", examples=[["Patient", "Observation"]]),
     ] = ()
+    also: Annotated[
+        tuple[str, ...],
+        Meta(
+            max_length=16,
+            description="Other origins that may be asked: where the server signs in, or keeps an export's files.",
+            examples=[["https://login.north.example"]],
+        ),
+    ] = ()
     anew: Annotated[
         bool, Meta(description="Begin from the start instead of where the last run ended.", examples=[False])
     ] = False
@@ -163,12 +171,13 @@ class Following:
         until = str(manifest.get("transactionTime", ""))
         if interval(until) is None:
             raise Unavailable("attach.export", "the manifest names no time")
+        token = manifest.get("requiresAccessToken") is True
         files = [(str(one.get("type", "")), str(one.get("url", ""))) for one in manifest.get("output", ())]
         for _, url in sorted(files, key=lambda one: (_place(one[0]), one)):
             if url in self._run.done:
                 continue
             try:
-                self.intake.take(self._server.stream(url))
+                self.intake.take(self._server.stream(url, token=token))
             except Unavailable as error:
                 if error.code == "attach.answer":  # its time there is over: the next run asks for another export
                     self._node.desk.keep_run(self._source, b"")
@@ -176,7 +185,7 @@ class Following:
             self._keep(done=(*self._run.done, url))
         self.deletions = "deleted" in manifest
         for file in manifest.get("deleted", ()):
-            for line in b"".join(self._server.stream(str(file.get("url", "")))).splitlines():
+            for line in b"".join(self._server.stream(str(file.get("url", "")), token=token)).splitlines():
                 if line.strip():
                     self._ended(PAGE.decode(line).entry)
         return until
@@ -252,7 +261,7 @@ def attach(node: MemberNode, request: Attach) -> Attached:
     Run it by a timer. It goes on from where it ended, and after a failure from what had come in; nothing is taken twice.
     """
     with httpx.Client(timeout=60, follow_redirects=False) as client:
-        server = Server(request.url, client, node.now)
+        server = Server(request.url, client, node.now, also=request.also)
         if request.client:
             if not request.key:
                 raise NotFound("attach.key", "a client needs its private key", todo="name the file with --key")

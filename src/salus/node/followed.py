@@ -1,11 +1,11 @@
-"""A FHIR server that is followed: asked at its own pace, signed in anew when a token ends, at its own origin alone.
+"""A FHIR server that is followed: asked at its own pace, signed in anew when a token ends, at its own origin and those named.
 
 Busy (429, 503): the time that `Retry-After` names is waited for, else a growing one; together at most PATIENCE_SECONDS a
 question. Signed in by SMART Backend Services; times in assertions are the server's, told by its `Date`, so that clocks may differ.
 """
 
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from email.utils import parsedate_to_datetime
 from pathlib import Path
 from typing import Any, Final
@@ -48,18 +48,24 @@ PAGE: Final = msgspec.json.Decoder(Page)
 
 
 class Server:
-    """One server. Only its own origin is asked and told the token. `now` is in Unix ms, `pause` waits so many seconds."""
+    """One server. `now` is in Unix ms, `pause` waits so many seconds.
+
+    Asked are its own origin and the origins of `also`: where it signs people in, or keeps an export's files. The token
+    is told to its own origin alone, and to the others for files of which the export says that they need it.
+    """
 
     def __init__(
-        self, base: str, client: httpx.Client, now: Callable[[], int], pause: Callable[[float], None] = time.sleep
+        self,
+        base: str,
+        client: httpx.Client,
+        now: Callable[[], int],
+        pause: Callable[[float], None] = time.sleep,
+        also: Iterable[str] = (),
     ) -> None:
         """Ask nothing yet. Raises Malformed for an address that is not safe."""
-        parts = urlsplit(base)
-        local = parts.hostname in {"localhost", "127.0.0.1", "::1"}
-        if parts.scheme not in {"https", "http"} or not parts.hostname or (parts.scheme == "http" and not local):
-            raise Malformed("attach.url", "the server's URL is not safe", expected="https, or http on this machine")
         self.base = base.rstrip("/")
-        self._origin = (parts.scheme, parts.netloc)
+        self._origin = _safe_origin(base)
+        self._origins = {self._origin, *map(_safe_origin, also)}
         self._client = client
         self._now, self.pause = now, pause
         self._token = ""
@@ -85,12 +91,13 @@ class Server:
         """Ask for one document of the server. Raises Unavailable."""
         return self._ask("GET", url, headers=headers)
 
-    def stream(self, url: str) -> Iterator[bytes]:
-        """Yield a file's pieces. Raises Unavailable."""
+    def stream(self, url: str, *, token: bool = False) -> Iterator[bytes]:
+        """Yield a file's pieces; token: whether it is shown to another origin, too. Raises Unavailable."""
         target = self._own(url)
         for attempt in _Attempts(self):
+            told = {"accept": NDJSON, **self._authorization(self.base if token else target)}
             try:
-                with self._client.stream("GET", target, headers={"accept": NDJSON, **self._authorization()}) as answer:
+                with self._client.stream("GET", target, headers=told) as answer:
                     if attempt.again(answer):
                         continue
                     if answer.status_code != 200:
@@ -141,22 +148,24 @@ class Server:
                 "attach.key", "the private key cannot be read", expected="a JWK of ES384 or RS384"
             ) from error
 
-    def _authorization(self) -> dict[str, str]:
-        return {"authorization": f"Bearer {self._token}"} if self._token else {}
+    def _authorization(self, target: str) -> dict[str, str]:
+        own = _origin(target) == self._origin
+        return {"authorization": f"Bearer {self._token}"} if self._token and own else {}
 
     def _own(self, url: str) -> str:
         target = urljoin(self.base + "/", url)
-        parts = urlsplit(target)
-        if (parts.scheme, parts.netloc) != self._origin:
+        if _origin(target) not in self._origins:
             raise Unavailable(
-                "attach.elsewhere", "the server names an address of another host", todo="ask its operator"
+                "attach.elsewhere",
+                "the server names an address of another host",
+                todo="ask its operator; if it is right, name the host with --also",
             )
         return target
 
     def _ask(self, method: str, url: str, headers: dict[str, str] | None = None, data: Any = None) -> httpx.Response:
         target = self._own(url)
         for attempt in _Attempts(self):
-            told = {"accept": FHIR, **self._authorization(), **(headers or {})}
+            told = {"accept": FHIR, **self._authorization(target), **(headers or {})}
             try:
                 with self._client.stream(method, target, headers=told, data=data) as answer:
                     if attempt.again(answer):
@@ -212,6 +221,20 @@ class _Attempts:
     def _wait(self, seconds: float) -> None:
         self._waited += seconds
         self._server.pause(seconds)
+
+
+def _origin(url: str) -> tuple[str, str]:
+    parts = urlsplit(url)
+    return parts.scheme, parts.netloc
+
+
+def _safe_origin(url: str) -> tuple[str, str]:
+    """Return the origin of an address that may be asked. Raises Malformed."""
+    parts = urlsplit(url)
+    local = parts.hostname in {"localhost", "127.0.0.1", "::1"}
+    if parts.scheme not in {"https", "http"} or not parts.hostname or (parts.scheme == "http" and not local):
+        raise Malformed("attach.url", "the server's URL is not safe", expected="https, or http on this machine")
+    return _origin(url)
 
 
 def retry_after(answer: httpx.Response) -> float | None:
