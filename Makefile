@@ -40,6 +40,7 @@ bench: $(VENV)/dev ## measure the budgets, write bench.json, exit 1 on an unexpl
 
 soak: $(VENV)/dev ## the long runs
 	@$(BIN)/python -m pytest -n 2 -m soak
+	@SALUS_BENCH_PATIENTS=10000 $(BIN)/python -m benches.run bench_fhir
 
 docs: $(VENV)/dev ## write the generated reference pages and client
 	@$(BIN)/python -m salus.cli.reference .
