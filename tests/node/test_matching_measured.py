@@ -30,7 +30,7 @@ def measured(node, folder, count):
     return *found, people.pairs
 
 
-@pytest.mark.parametrize("count", [200, pytest.param(5000, marks=pytest.mark.soak)])
+@pytest.mark.parametrize("count", [120, pytest.param(5000, marks=pytest.mark.soak)])
 def test_nobody_is_joined_with_another_and_few_are_missed(tmp_path, count):
     together = found_together(tmp_path / "members", (Founder("north", "North", (Role.PROVIDER,)),), clock=Clock())
     try:

@@ -250,6 +250,9 @@ class Attach(msgspec.Struct, frozen=True, kw_only=True):
     types: tuple[str, ...] = ()
     """Resource types; none: all that the server has."""
 
+    also: tuple[str, ...] = ()
+    """Other origins that may be asked: where the server signs in, or keeps an export's files."""
+
     anew: bool = False
     """Begin from the start instead of where the last run ended."""
 
