@@ -21,8 +21,8 @@ NAMES = re.compile(r"\b[0-9a-f]{16,}\b")  # what addresses and forms of a sessio
 
 
 def about(who, kind, number, **more):
-    told = {"resourceType": kind, "id": f"{kind.lower()[:4]}-{who}-{number}", **more}
-    return told | (({"patient"} & more.keys() and {}) or {"subject": {"reference": f"Patient/{who}"}})
+    whose = {} if "patient" in more else {"subject": {"reference": f"Patient/{who}"}}
+    return {"resourceType": kind, "id": f"{kind.lower()[:4]}-{who}-{number}", **whose, **more}
 
 
 def person(who, number, *, whole):
@@ -37,6 +37,9 @@ def person(who, number, *, whole):
          "scope": {"coding": [{"code": "patient-privacy"}]}, "dateTime": "2026-01-01",
          "provision": {"type": "permit", "provision": [inner]}},
         about(who, "AllergyIntolerance", 1, patient=own, code={"text": "Nuts"}),
+        about(who, "AllergyIntolerance", 2, patient=own, code={"text": "nuts"}),
+        about(who, "MedicationRequest", 1, status="active", authoredOn="2026-01-05", medicationCodeableConcept={"text": "Iron"}),
+        about(who, "MedicationRequest", 2, status="stopped", authoredOn="2026-01-05", medicationCodeableConcept={"text": "Iron"}),
         about(who, "Procedure", 1, status="completed", code={"text": "Cast"}, performedDateTime="2026-02-02"),
     ]  # fmt: skip
     if whole:
@@ -99,8 +102,8 @@ def test_a_chart_with_a_hidden_part_is_the_chart_of_one_who_has_no_such_part(nod
 def test_what_is_hidden_is_there(node) -> None:
     """Without this the test above would hold of two patients who have nothing."""
     link = node.vault.find_link("urn:m", "1")
-    assert node.vault.link_info(link).records == 10
-    assert node.vault.link_info(node.vault.find_link("urn:m", "2")).records == 3
+    assert node.vault.link_info(link).records == 14
+    assert node.vault.link_info(node.vault.find_link("urn:m", "2")).records == 7
 
 
 def test_an_address_of_what_is_hidden_leads_where_one_of_nothing_does(node) -> None:
@@ -108,3 +111,9 @@ def test_an_address_of_what_is_hidden_leads_where_one_of_nothing_does(node) -> N
     for path in (f"{chart}/results/{'0' * 20}", f"/record/{'0' * 20}"):
         sent = browser.get(path)
         assert (sent.status_code, "session.address" in sent.text) == (404, True)
+
+
+def test_what_is_entered_twice_or_disagrees_is_said(node) -> None:
+    browser, _, chart = charted(node, "2")
+    page = browser.get(chart).text
+    assert (page.count("entered more than once"), page.count("entries disagree")) == (2, 2)

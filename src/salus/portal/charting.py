@@ -1,6 +1,7 @@
 """For staff: find a patient, read the chart, see where each fact came from."""
 
 import json
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Final
 
@@ -15,7 +16,7 @@ from salus.portal.trend import trend
 from salus.portal.visiting import Visit, to
 
 PAGE: Final = 50
-SUMMARY: Final = ("AllergyIntolerance", "Condition", "MedicationRequest", "Immunization")
+SUMMARY: Final = ("AllergyIntolerance", "Condition", "MedicationRequest", "Immunization", "DocumentReference")
 SUMMARY_LINES: Final = 500
 FILTERS: Final = (
     "AllergyIntolerance", "Condition", "DiagnosticReport", "DocumentReference", "Encounter", "ImagingStudy",
@@ -87,13 +88,28 @@ def forget(visit: Visit) -> Response:
 
 
 def summary(visit: Visit) -> Response:
-    """Show what counts of a patient: allergies, conditions, medication, immunisations."""
+    """Show what counts of a patient, by kind, and where entries say the same twice or contradict each other."""
     session, name, chart = _named(visit)
     found = visit.call(show_chart, **chart.fields, types=SUMMARY, limit=SUMMARY_LINES)
+    alike = _alike(found.lines)
     groups = [
-        (kind, [(line, _record(session, name, line)) for line in found.lines if line.type == kind]) for kind in SUMMARY
+        (kind, [(line, _record(session, name, line), alike[line]) for line in found.lines if line.type == kind])
+        for kind in SUMMARY
     ]
     return visit.page("summary", name=name, patient=chart.patient, tab="", groups=groups, total=found.total)
+
+
+def _alike(lines: Sequence[ChartLine]) -> dict[ChartLine, str]:
+    """Return for each line whether another says the same of one day: `twice`, `differs` by its status, or nothing."""
+    told: dict[tuple[str, str, str], list[str]] = {}
+    for line in lines:
+        told.setdefault((line.type, line.label.casefold(), line.date[:10]), []).append(line.status)
+    found = {}
+    for line in lines:
+        statuses = told[line.type, line.label.casefold(), line.date[:10]]
+        several = bool(line.label) and len(statuses) > 1
+        found[line] = ("twice" if len(set(statuses)) == 1 else "differs") if several else ""
+    return found
 
 
 def timeline(visit: Visit) -> Response:
