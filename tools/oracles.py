@@ -1,13 +1,15 @@
 # ruff: noqa: INP001 -- a script, not a package
 """Write what independent programs say, for tests to hold Salus's figures to: `python tools/oracles.py WHICH > FILE`.
 
-lifelines and dp-accounting bring some 200 MB of libraries that nothing else here uses, so the tests keep their figures.
+lifelines and dp-accounting bring some hundred MB of libraries that nothing else here uses, so the tests keep their figures.
 Each in a place of its own: `pip install --target DIR lifelines==0.30.3`, then `PYTHONPATH=DIR python tools/oracles.py cox`.
 """
 
 import json
 import math
+import random
 import sys
+from collections.abc import Iterator
 from importlib.metadata import version
 from typing import Any, Final
 
@@ -64,6 +66,84 @@ def privacy() -> dict[str, Any]:
     return {"made_by": f"dp-accounting {version('dp-accounting')}", "one": one, "many": many}
 
 
+PATHS: Final = (
+    "id", "gender", "active", "birthDate", "name.family", "name.given", "telecom.value", "identifier.value", "name.first().family",
+    "contact.relationship.coding.code", "maritalStatus.coding.first().code", "name.where(use = 'official').given.first()",
+    "telecom.where(system = 'phone').exists()", "address.line.first()", "name.count()", "deceased.ofType(boolean)",
+)  # fmt: skip
+LISTS: Final = {
+    "name": ("family", "given", "use", "given.first()", "given.count()"),
+    "telecom": ("system", "value", "use", "rank"),
+    "identifier": ("system", "value"),
+    "contact": ("relationship.coding.code", "name.family", "gender"),
+    "address": ("city", "line", "postalCode"),
+    "communication": ("language.coding.code", "preferred"),
+}
+CONDITIONS: Final = (
+    "active", "gender = %sex", "name.exists()", "birthDate < @1980-01-01", "telecom.count() > 1", "contact.empty()", "active = true",
+)  # fmt: skip
+PEOPLE: Final = (
+    {
+        "resourceType": "Patient", "id": "a", "active": True, "gender": "female", "birthDate": "1974-12-25",
+        "name": [{"use": "official", "family": "Weber", "given": ["Anna", "Maria"]}, {"use": "usual", "given": ["Anni"]}],
+        "telecom": [{"system": "phone", "value": "030 1", "use": "home", "rank": 1}, {"system": "email", "value": "a@example.org"}],
+        "identifier": [{"system": "urn:mrn", "value": "1"}, {"system": "urn:card", "value": "X1"}],
+        "contact": [{"relationship": [{"coding": [{"code": "N"}]}], "name": {"family": "Weber"}, "gender": "male"}],
+        "maritalStatus": {"coding": [{"code": "M"}]},
+    },
+    {
+        "resourceType": "Patient", "id": "b", "active": False, "gender": "male", "birthDate": "1990-02",
+        "name": [{"use": "official", "family": "Kaya", "given": ["Deniz"]}], "deceasedBoolean": False,
+        "address": [{"city": "Berlin", "line": ["Hof 1", "Haus 2"], "postalCode": "10115"}, {"city": "Bonn"}],
+        "communication": [{"language": {"coding": [{"code": "tr"}, {"code": "TUR"}]}, "preferred": True}],
+    },
+    {"resourceType": "Patient", "id": "c", "gender": "male", "name": [{"given": ["Jo"]}]},
+)  # fmt: skip
+
+
+def views() -> dict[str, Any]:
+    """Return random views over a few persons, and the rows that sqlonfhir gives; none where it refuses the view."""
+    import sqlonfhir  # noqa: PLC0415 -- only where it was installed
+
+    rng, cases = random.Random(1), []  # noqa: S311 -- the same views each time
+    for _ in range(150):
+        view = _view(rng)
+        try:
+            rows = sqlonfhir.evaluate(json.loads(json.dumps(PEOPLE)), json.loads(json.dumps(view)))
+        except Exception:  # noqa: BLE001 -- it raises what it meets
+            rows = None
+        cases.append({"view": view, "rows": rows})
+    return {"made_by": f"sqlonfhir {version('sqlonfhir')}", "resources": PEOPLE, "cases": cases}
+
+
+def _view(rng: random.Random) -> dict[str, Any]:
+    names = (f"c{number}" for number in range(99))
+    select = [{"column": _columns(rng, names, PATHS)}]
+    for _ in range(rng.randint(0, 2)):
+        path = rng.choice([*LISTS])
+        part: dict[str, Any] = {
+            rng.choice(["forEach", "forEachOrNull"]): path,
+            "column": _columns(rng, names, LISTS[path]),
+        }
+        if path == "name" and rng.random() < 0.5:
+            part["select"] = [{"forEach": "given", "column": [{"name": next(names), "path": "$this"}]}]
+        select.append(part)
+    if rng.random() < 0.3:
+        same = next(names)
+        branches = [{"forEach": path, "column": [{"name": same, "path": LISTS[path][0], "collection": True}]}
+                    for path in rng.sample([*LISTS], 2)]  # fmt: skip
+        select.append({"unionAll": branches})
+    view: dict[str, Any] = {"resource": "Patient", "status": "active", "select": select}
+    if rng.random() < 0.4:
+        view["where"] = [{"path": rng.choice(CONDITIONS)}]
+    return view | {"constant": [{"name": "sex", "valueCode": "male"}]}
+
+
+def _columns(rng: random.Random, names: Iterator[str], paths: tuple[str, ...]) -> list[dict[str, Any]]:
+    some = rng.sample(paths, rng.randint(1, 2))
+    return [{"name": next(names), "path": path, "collection": rng.random() < 0.6} for path in some]
+
+
 if __name__ == "__main__":
-    json.dump({"cox": cox, "privacy": privacy}[sys.argv[1]](), sys.stdout, separators=(",", ":"))
+    json.dump({"cox": cox, "privacy": privacy, "views": views}[sys.argv[1]](), sys.stdout, separators=(",", ":"))
     sys.stdout.write("\n")
