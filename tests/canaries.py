@@ -236,6 +236,8 @@ CANARIES: Mapping[str, Callable[[str], dict[str, Any]]] = {
         "item": "PULSE",
     },
     "trial.trace": lambda word: {"study": LINK, "subject": LINK, "item": word},
+    "trial.analyse": lambda word: {"study": LINK, "analysis": word, "file": word},
+    "trial.result-rows": lambda word: {"study": LINK, "analysis": word, "operation": word, "groups": [word]},
     "trial.schema": lambda _: {},
     "trial.package": lambda word: {
         "protocol": base64(f'{{"{word}": 1}}'),

@@ -271,20 +271,95 @@ def terms(number: int) -> dict[str, Any]:
             {"id": "pain-range", "item": "PAIN", "low": 0, "high": 10},
             {"id": "pulse-range", "item": "PULSE", "low": 40, "high": 140},
         ],
+        "baseline": "base",
         "looks": [{"permille": 500, "boundary": 29626, "alpha": 1525}],
         "payments": [{"visit": id_, "amount": 25_000} for id_, *_ in VISITS],
         "reference": reference_digest(written(REFERENCE)),
     }
 
 
+def where(dataset: str, variable: str, comparator: str, *value: str | int) -> dict[str, Any]:
+    """Return a clause."""
+    return {"condition": {"dataset": dataset, "variable": variable, "comparator": comparator, "value": list(value)}}
+
+
+def both(*clauses: dict[str, Any]) -> dict[str, Any]:
+    """Return clauses that must all hold."""
+    return {"compoundExpression": {"logicalOperator": "AND", "whereClauses": list(clauses)}}
+
+
+def method(id_: str, name: str, *operations: tuple[str, str, str]) -> dict[str, Any]:
+    """Return a method of operations (id, name, pattern)."""
+    told = [
+        {"id": f"{id_}-{code}", "name": what, "order": place, "resultPattern": pattern}
+        for place, (code, what, pattern) in enumerate(operations, 1)
+    ]
+    return {"id": id_, "name": name, "operations": told}
+
+
+def analysis(id_: str, method_id: str, variable: str, subset: str, *, compared: bool) -> dict[str, Any]:
+    """Return an analysis of the items by arm."""
+    return {
+        "id": id_,
+        "version": 1,
+        "reason": {"controlledTerm": "SPECIFIED IN SAP"},
+        "methodId": method_id,
+        "dataset": "ITEMS",
+        "variable": variable,
+        "analysisSetId": "randomised",
+        "dataSubsetId": subset,
+        "orderedGroupings": [{"order": 1, "groupingId": "arm", "resultsByGroup": not compared}],
+    }
+
+
 def analysis_plan() -> dict[str, Any]:
-    """Return the analysis plan, a reporting event of ARS v1."""
-    methods = [("an-pain", "ANOVA"), ("an-response", "Fisher exact"), ("an-pulse", "Summary")]
+    """Return the analysis plan, a reporting event of ARS v1 over the tables DM and ITEMS of the locked rows."""
+    pain = where("ITEMS", "ITEM", "EQ", "PAIN"), where("ITEMS", "VISIT", "EQ", "week4")
+    pulse = where("ITEMS", "ITEM", "EQ", "PULSE"), where("ITEMS", "VISIT", "EQ", "week4")
+    arms = ("arm-placebo", "arm-active")
     return {
         "id": "SALUS-1-SAP",
         "name": "Analysis plan of the sample trial",
         "version": 1,
-        "analyses": [{"id": id_, "version": 1, "methodId": method, "reason": "SPECIFIED"} for id_, method in methods],
+        "analysisSets": [{"id": "randomised", "level": 1, "order": 1, **where("DM", "ARM", "IN", *arms)}],
+        "dataSubsets": [
+            {"id": "pain-week4", "level": 1, "order": 1, **both(*pain)},
+            {"id": "responded", "level": 1, "order": 2, **both(*pain, where("ITEMS", "PCHG", "LE", -50))},
+            {"id": "pulse-week4", "level": 1, "order": 3, **both(*pulse)},
+        ],
+        "analysisGroupings": [
+            {
+                "id": "arm",
+                "name": "Arm",
+                "dataDriven": False,
+                "groupingDataset": "DM",
+                "groupingVariable": "ARM",
+                "groups": [
+                    {"id": id_, "name": id_, "level": 1, "order": place, **where("DM", "ARM", "EQ", id_)}
+                    for place, id_ in enumerate(arms, 1)
+                ],
+            }
+        ],
+        "methods": [
+            method(
+                "summary",
+                "Summary by group of a continuous variable",
+                ("n", "Count of non-missing values", "XX"),
+                ("mean", "Mean", "XX.XX"),
+                ("sd", "Standard deviation", "(XX.XXX)"),
+                ("median", "Median", "XX.X"),
+            ),
+            method("count", "Count by group for a categorical variable", ("n", "Count of subjects", "XX")),
+            method("anova", "Analysis of variance group comparison", ("p", "P-value", "X.XXXX")),
+            method("fisher", "Fisher's exact test group comparison", ("p", "P-value", "X.XXXX")),
+        ],
+        "analyses": [
+            analysis("an-pain", "anova", "CHG", "pain-week4", compared=True),
+            analysis("an-pain-arms", "summary", "CHG", "pain-week4", compared=False),
+            analysis("an-response", "fisher", "USUBJID", "responded", compared=True),
+            analysis("an-response-arms", "count", "USUBJID", "responded", compared=False),
+            analysis("an-pulse", "summary", "AVAL", "pulse-week4", compared=False),
+        ],
     }
 
 

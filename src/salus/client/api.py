@@ -5045,6 +5045,32 @@ class TrialAmended(msgspec.Struct, frozen=True, kw_only=True):
     """Whether outcomes or analysis changed after an opening."""
 
 
+class AnalyseTrial(msgspec.Struct, frozen=True, kw_only=True):
+    """Which analyses are run."""
+
+    study: str
+    """Id of the study."""
+
+    analysis: str = ''
+    """Id in the analysis plan; empty: all of them."""
+
+    file: str = ''
+    """Where the plan goes with its results (ARS v1, JSON); not written over. Empty: nowhere."""
+
+
+class TrialAnalysed(msgspec.Struct, frozen=True, kw_only=True):
+    """What the locked rows give."""
+
+    root: str
+    """The lock's root, computed again from the rows."""
+
+    results: tuple[str, ...]
+    """Analysis, operation, groups: the number as printed, and from how many rows."""
+
+    open: tuple[str, ...]
+    """Analyses that were not run, and why."""
+
+
 class AskOpening(msgspec.Struct, frozen=True, kw_only=True):
     """Whose arm is to be known, and why."""
 
@@ -5849,6 +5875,35 @@ class ResultPosted(msgspec.Struct, frozen=True, kw_only=True):
 
     status: str
     """posted, not_done or post_hoc."""
+
+
+class ShowResultRows(msgspec.Struct, frozen=True, kw_only=True):
+    """One number of an analysis."""
+
+    study: str
+    """Id of the study."""
+
+    analysis: str
+    """Id in the analysis plan."""
+
+    operation: str
+    """Id of the operation."""
+
+    groups: tuple[str, ...] = ()
+    """Ids of the groups, in their order."""
+
+
+class ResultRows(msgspec.Struct, frozen=True, kw_only=True):
+    """What it is computed from."""
+
+    result: str
+    """The number as printed."""
+
+    rows: tuple[str, ...]
+    """Number of the row under the lock's root, and the row; the first 1000."""
+
+    count: int
+    """Rows in all."""
 
 
 class ShowSchema(msgspec.Struct, frozen=True, kw_only=True):
@@ -7239,6 +7294,10 @@ class TrialCases:
         """Propose an amendment as the sponsor, and send it to every party and site. For: operator."""
         return self._connection.ask('/api/trial/amend', request, TrialAmended)
 
+    def analyse(self, request: AnalyseTrial) -> TrialAnalysed:
+        """Run the planned analyses over the locked rows: after the unblinding, at any member that has rows and draws. For: operator."""
+        return self._connection.ask('/api/trial/analyse', request, TrialAnalysed)
+
     def ask_opening(self, request: AskOpening) -> OpeningAsked:
         """Ask the trustees to open one allocation, or enter a mishap. The register shows it before anybody agrees. For: operator."""
         return self._connection.ask('/api/trial/ask-opening', request, OpeningAsked)
@@ -7362,6 +7421,10 @@ class TrialCases:
     def result(self, request: PostResult) -> ResultPosted:
         """Commit a result as the statistician, or why there is none. An outcome that was never registered is marked. For: operator."""
         return self._connection.ask('/api/trial/result', request, ResultPosted)
+
+    def result_rows(self, request: ShowResultRows) -> ResultRows:
+        """Show the locked rows that one number of an analysis is computed from. For: operator."""
+        return self._connection.ask('/api/trial/result-rows', request, ResultRows)
 
     def schema(self, request: ShowSchema) -> SchemaShown:
         """Tell the JSON Schema of `terms.json`, as `docs/reference/trial-terms.schema.json` has it. For: operator."""

@@ -21,7 +21,7 @@ def test_every_step_holds(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> No
     assert telling.held, [step.failures for step in telling.steps]
     assert len(telling.steps) == 16
     refusals = [name for step in telling.steps for name, value in step.figures.items() if value.startswith("refused")]
-    assert len(refusals) == 11
+    assert len(refusals) == 12
 
 
 def of_protocol(folder: Path, document: dict[str, Any], monkeypatch: pytest.MonkeyPatch) -> Telling:

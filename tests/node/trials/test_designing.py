@@ -43,7 +43,7 @@ def test_a_package_is_checked_before_it_is_committed():
     told = check_package(None, CheckPackage(**parts | {"terms": json.dumps(wrong).encode(), "analysis": b"{}"}))
     assert (told.sound, told.root) == (False, "")
     assert told.faults[0].startswith("terms: terms at /outcomes/1/level, expected ")
-    assert told.faults[1].startswith("analysis: analysis-plan at /analyses")
+    assert told.faults[1].startswith("analysis: ars at ")
     open_ = json.loads(parts["terms"])
     open_["criteria"] = []
     told = check_package(None, CheckPackage(**parts | {"terms": json.dumps(open_).encode()}))

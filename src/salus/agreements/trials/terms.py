@@ -5,7 +5,6 @@
 Terms name, by ids of the protocol, arms, outcomes and criteria; what the protocol has and the terms leave open is refused.
 """
 
-import json
 import re
 from collections.abc import Mapping, Sequence
 from typing import Annotated, Any, Final, Literal
@@ -19,6 +18,7 @@ from salus.agreements.trials.plan import Plan
 from salus.agreements.trials.sourcing import NotEvaluated, compiled
 from salus.core.proof.batch import batch_root
 from salus.core.proof.digest import digest
+from salus.interop.cdisc.ars import read_event
 from salus.interop.cdisc.findings import DocumentRefused, Finding
 
 MOST_BYTES: Final = 1 << 20
@@ -109,6 +109,8 @@ class Terms(Part, frozen=True, kw_only=True):
     """A visit this many days outside its window is an important deviation, fewer a minor one."""
     reference: Annotated[str, Meta(pattern=r"^([0-9a-f]{64})?$")] = ""
     """Digest of the reference safety information that expectedness is judged by (`safety.reference_digest`), hexadecimal."""
+    baseline: Annotated[str, Meta(max_length=200)] = ""
+    """Id of the visit that changes are computed from; empty: none are."""
     excused: Mapping[str, Name] = {}
     """Reason, by endpoint id, why an endpoint of the protocol is no registered outcome."""
 
@@ -159,6 +161,8 @@ def check_terms(plan: Plan, terms: Terms, analyses: Sequence[str]) -> tuple[Find
     permilles = [look.permille for look in terms.looks]
     if permilles != sorted(set(permilles)):
         found.append(Finding("looks-order", "/looks", "ascending fractions"))
+    if terms.baseline and plan.visit(terms.baseline) is None:
+        found.append(Finding("no-such-visit", "/baseline", f"not {terms.baseline}"))
     for place, payment in enumerate(terms.payments):
         if plan.visit(payment.visit) is None:
             found.append(Finding("no-such-visit", f"/payments/{place}", f"not {payment.visit}"))
@@ -241,11 +245,7 @@ def registered_outcomes(terms: Terms) -> tuple[Registered, ...]:
 
 def analyses_of(plan: bytes) -> tuple[str, ...]:
     """Return the ids of an analysis plan (ARS v1 reporting event, JSON). Raises DocumentRefused."""
-    try:
-        told = json.loads(plan)
-        return tuple(str(one["id"]) for one in told["analyses"])
-    except (ValueError, KeyError, TypeError, RecursionError):
-        raise DocumentRefused((Finding("analysis-plan", "/analyses", "analyses with ids"),)) from None
+    return tuple(each.id for each in read_event(plan).analyses)
 
 
 def package_root(parts: Mapping[str, bytes]) -> bytes:

@@ -54,7 +54,7 @@ class Trial:
             "All members run in this process, each with a folder, keys, a vault and a replica of its own.",
             "Participants, their values and their kits are made up; consent is taken on paper at the site.",
             "Three of five trustees together foresee every draw, and so does a quantum computer.",
-            "Results are committed as the statistician reports them; the ledger does not compute them.",
+            "Results are computed from the locked rows as planned; the ledger holds a digest of what was reported.",
         ]
         telling.next_commands += ["salus trial protocol --help", "salus trial commit --help"]
 

@@ -1,8 +1,6 @@
 """The chapter of clinical trials from its amendment to its register, and the thief who guesses."""
 
 import json
-from math import nan
-from statistics import fmean
 from typing import Final
 
 from salus.agreements.trials.draws import Blocks, next_arm, number
@@ -15,6 +13,7 @@ from salus.node.errors import EdgeError
 from salus.node.trials import (
     agree_to_opening,
     amend_trial,
+    analyse_trial,
     ask_opening,
     assess,
     audit_draws,
@@ -29,17 +28,19 @@ from salus.node.trials import (
     read_opening,
     show_flow,
     show_registry,
+    show_result_rows,
     show_trial,
     sign_lock,
     start_clock,
     unblind,
 )
+from salus.node.trials.analysing import AnalyseTrial, ShowResultRows
 from salus.node.trials.closing import AuditDraws, CompareOutcomes, LockTrial, PostResult, PublishDraws, ShowRegistry
 from salus.node.trials.conducting import ListTasks
 from salus.node.trials.duties import ListPayments, MeetSafetyClock, StartSafetyClock
 from salus.node.trials.exporting import ExportTrial, ShowFlow
 from salus.node.trials.founding import AmendTrial, ShowTrial
-from salus.node.trials.kept import Draws, Envelope, Rows, keep, kept, one
+from salus.node.trials.kept import Draws, Envelope, keep, kept, one
 from salus.node.trials.openings import AgreeToOpening, AskOpening, ReadOpening
 from salus.node.trials.sight import in_order, place_of
 from salus.node.trials.unblinding import Assess, Unblind
@@ -246,19 +247,28 @@ def _report(telling: Telling, story: Story) -> None:
         "Results against the register", "No report without a result or a reason for each outcome."
     ) as step:
         node = scene.node("statistics")
-        draws = {each.enrolment: each.arm for each in next(value for _, value in kept(node, Draws, scene.study)).draws}
-        means = _means(story, one(node, Rows, scene.study), draws)
-        step.figure("mean change in pain, placebo and active", f"{means[0]:.2f}, {means[1]:.2f}")
-        post_result(node, PostResult(study=scene.id, outcome="pain-week4", result=f"{means[1] - means[0]:.2f}"))
+        told = analyse_trial(node, AnalyseTrial(study=scene.id, file=str(telling.folder / "results.ars.json")))
+        numbers = dict(each.split(": ", 1) for each in told.results)
+        means = [numbers[f"an-pain-arms summary-mean, {arm}"].split()[0] for arm in ("arm-placebo", "arm-active")]
+        step.figure("mean change in pain, placebo and active", ", ".join(means))
+        step.holds("every planned analysis was run over the locked rows", not told.open)
+        ask = ShowResultRows(study=scene.id, analysis="an-pain-arms", operation="summary-mean", groups=("arm-active",))
+        behind = show_result_rows(node, ask)
+        step.figure("rows behind the mean of active", behind.count)
+        p_value = numbers["an-pain anova-p, by arm"].split()[0]
+        step.figure("difference in pain, p", p_value)
+        with step.refused("analyses run at the sponsor, to whom no draws were published", EdgeError):
+            analyse_trial(scene.node("sponsor"), AnalyseTrial(study=scene.id))
+        post_result(node, PostResult(study=scene.id, outcome="pain-week4", result=f"{', '.join(means)}, p {p_value}"))
         scene.step("statistics", "analyse")
         with step.refused("a report that leaves two outcomes out", EdgeError):
             scene.step("sponsor", "report")
         post_result(node, PostResult(study=scene.id, outcome="response", result="see table 2"))
         post_result(node, PostResult(study=scene.id, outcome="pulse-week4", reason="pulse was the same by design"))
         step.holds("reported", scene.step("sponsor", "report") == "reported")
-        told = json.loads(sample("terms-1"))["outcomes"]
-        told[0]["time_frame"] = "Baseline to week 2"
-        report = CompareOutcomes(study=scene.id, report=json.dumps([*told[:2]]).encode())
+        outcomes = json.loads(sample("terms-1"))["outcomes"]
+        outcomes[0]["time_frame"] = "Baseline to week 2"
+        report = CompareOutcomes(study=scene.id, report=json.dumps([*outcomes[:2]]).encode())
         compared = compare_outcomes(scene.node("ethics"), report).outcomes
         step.figure("a paper that switches outcomes", "; ".join(compared))
         step.holds(
@@ -295,18 +305,3 @@ def _export(telling: Telling, story: Story) -> None:
         )
         step.figure("allocated", "; ".join(told.arms))
         step.holds("chains and ledger agree", told.sound and told.allocated == len(story.subjects))
-
-
-def _means(story: Story, rows: Rows, arms: dict[bytes, int]) -> tuple[float, float]:
-    """Return the mean change from baseline to week 4 by arm, from locked rows; of an arm nobody was drawn into, not a number."""
-    values: dict[tuple[str, str], int] = {}
-    for row in rows.rows:
-        _, subject, visit, _, _, item, value, _ = json.loads(row)
-        if item == "PAIN":
-            values[subject, visit] = int(value)
-    found: tuple[list[float], list[float]] = ([], [])
-    for _, subject in story.subjects:
-        arm = arms[story.enrolments[subject]]
-        found[arm].append(values[subject, "week4"] - values[subject, "base"])
-    placebo, active = (fmean(changes) if changes else nan for changes in found)
-    return placebo, active

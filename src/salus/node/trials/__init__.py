@@ -1,6 +1,7 @@
 """Clinical trials at a node: one organisation on its own files, and the parties of a trial as members of a network."""
 
 from salus.node.trials.alone import check_protocol, check_trial
+from salus.node.trials.analysing import analyse_trial, show_result_rows
 from salus.node.trials.closing import (
     audit_draws,
     compare_outcomes,
@@ -47,6 +48,7 @@ from salus.node.trials.unblinding import assess, unblind
 __all__ = [
     "agree_to_opening",
     "amend_trial",
+    "analyse_trial",
     "ask_opening",
     "assess",
     "audit_draws",
@@ -81,6 +83,7 @@ __all__ = [
     "show_flow",
     "show_key",
     "show_registry",
+    "show_result_rows",
     "show_schema",
     "show_trial",
     "sign_lock",
