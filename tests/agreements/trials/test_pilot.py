@@ -11,6 +11,7 @@ import gzip
 import itertools
 import json
 import math
+import statistics
 from fractions import Fraction
 from pathlib import Path
 
@@ -60,6 +61,12 @@ def plan_and_terms():
     told["randomisation"] = {"method": "external", "arms": [arm.id for arm in plan.arms]}
     told["consent_form"] = FORM
     return plan, read_terms(json.dumps(told).encode())
+
+
+def answer(row):
+    """Return what a questionnaire's row says: the answer as given; of a total, which has none, the number in full."""
+    number = row["QSSTRESN"]
+    return row["QSORRES"] or (row["QSSTRESC"] or "" if number is None else repr(number))
 
 
 def noon(date):
@@ -131,7 +138,7 @@ def chain_of(rows, ids, *, consented=True):
     forms = collections.defaultdict(dict)
     for name in SCALES:
         for row in rows[name]:
-            forms[name, row["VISIT"], row["QSDTC"][:10]][f"item.{row['QSTESTCD']}"] = str(row["QSORRES"])
+            forms[name, row["VISIT"], row["QSDTC"][:10]][f"item.{row['QSTESTCD']}"] = answer(row)
     for (name, visit, day), items in forms.items():
         if visit in days:  # a form belongs to a visit of SV
             told = {"visit": ids.get(visit, visit), "on": days[visit], "activity": name, "repeat": day}
@@ -226,7 +233,7 @@ def test_visits_events_and_questionnaires_come_back_cell_by_cell(tables, replaye
         visits += len(given) + len(others)
         known = {row["VISIT"] for row in tables["sv"][subject]}
         values = collections.Counter(
-            (name, row["QSTESTCD"], row["QSDTC"][:10], str(row["QSORRES"]))
+            (name, row["QSTESTCD"], row["QSDTC"][:10], answer(row))
             for name in SCALES
             for row in tables[name][subject]
             if row["VISIT"] in known
@@ -263,3 +270,75 @@ def test_the_events_table_is_the_datas_but_for_seriousness_that_its_flags_contra
     assert sum(told.values()) == 1_191
     deviations = [each for one in found.values() for each in one.state.deviations if each.code == "SERIOUS"]
     assert len(deviations) == contradicted > 0
+
+
+WINDOWS = ((2, 84, 56), (85, 140, 112), (141, 10_000, 168))
+"""First and last day, target, of weeks 8, 16 and 24, counted from the day of the draw as day 1 (the report's section on windows)."""
+
+
+def changes(tables, found):
+    """Return (arm, pooled site, baseline, change at week 24) of the efficacy population, from chains alone."""
+    arms = {subject: rows[0]["ARM"] for subject, rows in tables["dm"].items()}
+    drawn = {subject: one for subject, one in found.items() if one.state.enrolment}
+    sites = collections.Counter((subject[:6], arms[subject]) for subject in drawn)
+    small = {site for site, _ in sites if min(sites[site, arm] for arm in ARMS) < 3}
+    rows = []
+    for subject, one in drawn.items():
+        start = dt.date.fromisoformat(one.first("randomised").clinical[:10])
+        totals, cibic = [], False
+        for place, entries in one.state.items.items():
+            _, _, day, item = place.split("/")
+            number = (dt.date.fromisoformat(day) - start).days + 1
+            if item == "ACTOT" and entries[-1].value:
+                totals.append((number, float(entries[-1].value)))
+            cibic |= item == "CIBIC" and number > 1
+        base = [value for number, value in sorted(totals) if number <= 1]
+        if not cibic or not base or not any(number > 1 for number, _ in totals):
+            continue
+        carried = base[-1]
+        for first, last, target in WINDOWS:
+            near = [(abs(number - target), number, value) for number, value in totals if first <= number <= last]
+            carried = min(near)[2] if near else carried
+        site = "pooled" if subject[:6] in small else subject[:6]
+        rows.append((arms[subject], site, base[-1], carried - base[-1]))
+    return rows
+
+
+def fitted(rows, columns):
+    """Return (estimate, standard error, p) of the first columns of a least-squares fit with pooled sites and baseline."""
+    import numpy as np  # noqa: PLC0415
+    from scipy.stats import t  # noqa: PLC0415
+
+    sites = sorted({row[1] for row in rows})
+    shared_columns = [[float(row[1] == site) for row in rows] for site in sites] + [[row[2] for row in rows]]
+    design = np.array([*columns, *shared_columns]).T
+    change = np.array([row[3] for row in rows])
+    inverse = np.linalg.inv(design.T @ design)
+    beta = inverse @ design.T @ change
+    freedom = len(rows) - design.shape[1]
+    spread = ((change - design @ beta) ** 2).sum() / freedom
+    return [
+        (
+            float(beta[at]),
+            float((spread * inverse[at, at]) ** 0.5),
+            float(2 * t.sf(abs(beta[at]) / (spread * inverse[at, at]) ** 0.5, freedom)),
+        )
+        for at in range(len(columns))
+    ]
+
+
+def test_the_primary_result_is_the_reports(tables, replayed):
+    """Table 14-3.01: ADAS-Cog at week 24, last value carried forward, least squares with treatment, pooled site and baseline."""
+    rows = changes(tables, replayed[0])
+    by_arm = [[row[3] for row in rows if row[0] == arm] for arm in ARMS]
+    assert [len(each) for each in by_arm] == [79, 81, 74]
+    means = [(round(statistics.mean(each), 1), round(statistics.stdev(each), 2)) for each in by_arm]
+    assert means == [(2.5, 5.80), (2.0, 5.55), (1.5, 4.26)]
+    low, high = ([float(row[0] == arm) for row in rows] for arm in ARMS[1:])
+    doses = [(0.0, 54.0, 81.0)[ARMS.index(row[0])] for row in rows]
+    (one, other), (dose,) = fitted(rows, [low, high]), fitted(rows, [doses])
+    rest = [float(row[0] == ARMS[0]) for row in rows]
+    _, between = fitted(rows, [rest, high])  # against the low dose
+    told = [(round(estimate, 1), round(error, 2), round(p, 3)) for estimate, error, p in (one, other, between)]
+    assert told == [(-0.5, 0.82, 0.569), (-1.0, 0.84, 0.233), (-0.5, 0.84, 0.520)]
+    assert round(dose[2], 3) == 0.245
