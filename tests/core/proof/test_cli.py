@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 
 from salus.core.proof import batch, cbor, cli, export, opening
 from salus.core.proof.digest import digest, framed
-from salus.core.proof.errors import Unproven
+from salus.core.proof.errors import MalformedProof, Unproven
 from salus.core.proof.leaf import BlockLeaf, TransactionLeaf
 from salus.core.proof.receipt import ConsistencyPath, Receipt
 from salus.core.proof.trust import Trust
@@ -50,6 +50,7 @@ def with_trust(folder: Path, net: Consortium, needed: int = 0) -> Path:
 
 def test_a_receipt_holds_and_a_changed_one_does_not(tmp_path: Path, net: Consortium, capsys):
     trusted = with_trust(tmp_path, net)
+    started = trusted.read_text()
     net.grow(1)
     receipt = net.receipt(0)
     good, bad = saved(tmp_path, good=receipt.encode(), bad=receipt.encode()[:-1] + b"\0")
@@ -61,6 +62,9 @@ def test_a_receipt_holds_and_a_changed_one_does_not(tmp_path: Path, net: Consort
     (block,) = saved(tmp_path, block=net.receipt(1).encode())
     code, told = run(capsys, block, "--trust", trusted)
     assert (code, told["files"][0]["height"]) == (0, 1)
+    code, told = run(capsys, good, "--trust", with_trust(tmp_path, net))
+    assert (code, "issued" in told["files"][0]) == (0, False), "at the pin nobody's signature is asked for"
+    trusted.write_text(started)
     code, told = run(capsys, good, bad, "--trust", trusted)
     assert (code, [one["verdict"] for one in told["files"]]) == (1, ["holds", "does not hold"])
     assert cli.main([str(good), "--trust", str(trusted)]) == 0
@@ -262,6 +266,14 @@ def test_a_sealed_record_stands_under_its_anchor(tmp_path: Path, net: Consortium
     assert (code, told["files"][0]["submitter"]) == (0, "clinic")
     for file in (bad, short, odd):
         assert run(capsys, file, "--trust", trusted)[0] == 1
+
+
+def test_a_sealed_record_holds_its_header_a_commitment_and_a_chain():
+    head = b"\x01\x01" + bytes(16) + bytes([5]) + b"north"
+    assert len(opening.record_leaf(head + bytes(64), bytes(32))) == 32
+    for short in (b"", head[:18], head[:19], head, head + bytes(63), b"\x01\x02" + head[2:] + bytes(64)):
+        with pytest.raises(MalformedProof):
+            opening.record_leaf(short, bytes(32))
 
 
 # -- a whole ledger -----------------------------------------------------------------------------------------------

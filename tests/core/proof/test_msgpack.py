@@ -20,6 +20,12 @@ def test_another_library_s_values_are_read(value: msgpack.Value):
     assert msgpack.read(msgspec.msgpack.encode(value)) == value
 
 
+def test_the_ends_of_each_head_of_a_number():
+    ends = {end for bits in (5, 7, 8, 15, 16, 31, 32, 63) for end in (2**bits - 1, 2**bits, -(2**bits), -(2**bits) - 1)}
+    for number in ends - {-(2**63) - 1} | {2**64 - 1}:
+        assert msgpack.read(msgspec.msgpack.encode(number)) == number
+
+
 def test_the_longest_heads():
     for size in (300, 70_000):
         for value in (b"b" * size, "t" * size, tuple(range(size)), {str(number): number for number in range(size)}):
