@@ -126,6 +126,9 @@ NOT_OF_ONE = (
 
 def test_a_search_is_over_both_where_it_says_so(doctor, join):
     join()
+    told = {one["type"]: one["searchParam"] for one in doctor.get("metadata")["rest"][0]["resource"]}
+    assert "-joined" in {one["name"] for one in told["Observation"]}
+    assert "-joined" not in {one["name"] for one in told["ValueSet"]}
     for question, found in SEARCHES.items():
         whole = f"{question}&-joined=true"
         assert doctor.found(whole) == doctor.found(f"{whole}&_count=1") == found, question

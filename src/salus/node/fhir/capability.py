@@ -6,6 +6,8 @@ from typing import Any, Final
 from salus import __version__
 from salus.interop.fhir.search.definitions import parameters
 from salus.interop.fhir.survey import TYPES
+from salus.node.fhir.joining import DOCUMENTATION, is_joined
+from salus.node.fhir.joining import PARAMETER as JOINED
 from salus.node.fhir.patching import MEDIA
 from salus.node.fhir.presenting import instant
 
@@ -125,6 +127,7 @@ def _resources() -> tuple[dict[str, Any], ...]:
 def _resource(kind: str) -> dict[str, Any]:
     known = parameters(kind)
     included = [f"{kind}:{code}" for code, one in sorted(known.items()) if one.type == "reference"]
+    own = [{"name": JOINED, "type": "special", "documentation": DOCUMENTATION}] if is_joined(kind) else []
     return {
         "type": kind,
         "interaction": [{"code": code} for code in INTERACTIONS],
@@ -138,5 +141,5 @@ def _resource(kind: str) -> dict[str, Any]:
         "operation": [VALIDATE, *OPERATIONS.get(kind, ())],
         **({"searchInclude": included} if included else {}),
         "searchRevInclude": ["*"],
-        "searchParam": [{"name": code, "type": one.type} for code, one in sorted(known.items())],
+        "searchParam": [{"name": code, "type": one.type} for code, one in sorted(known.items())] + own,
     }

@@ -6,10 +6,11 @@ from typing import Any, Final
 
 from salus import __version__
 from salus.interop.fhir.json_schema import AT, PRIMITIVES, schemas
-from salus.interop.fhir.search.definitions import parameters, patient_compartment
+from salus.interop.fhir.search.definitions import parameters
 from salus.interop.fhir.survey import TYPES
 from salus.node.fhir.answers import BAD, FhirRefused, Request
 from salus.node.fhir.joining import PARAMETER as JOINED
+from salus.node.fhir.joining import is_joined
 from salus.node.fhir.patching import MAX_OPERATIONS
 from salus.node.fhir.patching import MEDIA as PATCH
 from salus.node.fhir.presenting import raw
@@ -174,7 +175,7 @@ def _of_type(kind: str) -> dict[str, _Told]:
     results = _query(*(name for name in _QUERY if name != "_since"))
     search = {"parameters": [_parameter(code, "query", {"type": "string"}) for code in own] + results["parameters"]}
     conditions = {"parameters": search["parameters"][: len(own)]}
-    if kind == "Patient" or kind in patient_compartment():
+    if is_joined(kind):
         search["parameters"].append(_parameter(JOINED, "query", {"type": "string", "enum": ["true", "false"]}))
     one = {"parameters": [_at("parameters", "id")]}
     past = (410,)

@@ -11,13 +11,14 @@ import msgspec
 
 from salus.index.search import Hit
 from salus.interop.fhir.contradictions import BLOOD_GROUPS, LOINC, TYPES, Contradiction, Statement, contradictions
-from salus.interop.fhir.search.definitions import parameters
+from salus.interop.fhir.search.definitions import parameters, patient_compartment
 from salus.interop.fhir.search.query import read_query
 from salus.node.fhir.answers import BAD, FhirRefused
 from salus.node.fhir.asking import Asking
 
 PARAMETER: Final = "-joined"
 """The server's own parameter of searches (R4 3.1.1.1: such names begin with a hyphen)."""
+DOCUMENTATION: Final = "true: a search by one Patient is over all Patients that are one person with it"
 COMPARED: Final = 200
 """Resources of one type that are held against each other; of more, the outcome says so."""
 _OF_BLOOD: Final = ",".join(f"{LOINC}|{code}" for code in sorted(BLOOD_GROUPS))
@@ -34,6 +35,11 @@ class Party(NamedTuple):
     def joined(self) -> bool:
         """Whether there is more than one Patient to tell apart."""
         return len(self.patients) > 1
+
+
+def is_joined(kind: str) -> bool:
+    """Tell whether searches of a type take `-joined`: those that can name a Patient."""
+    return kind == "Patient" or kind in patient_compartment()
 
 
 def party_of(asking: Asking, patient: Hit) -> Party:
