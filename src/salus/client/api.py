@@ -6125,6 +6125,9 @@ class TraceItem(msgspec.Struct, frozen=True, kw_only=True):
     item: str
     """VISIT/ACTIVITY/REPEAT/ITEM."""
 
+    person: str = ''
+    """The public key of who reads, a monitor's for one; empty: the site's operator."""
+
 
 class ItemTraced(msgspec.Struct, frozen=True, kw_only=True):
     """Where a value was read from, computed again."""

@@ -11,6 +11,7 @@ from salus.node.trials import read_item, screen_subject, take_consent, trace_ite
 from salus.node.trials.conducting import TakeConsent
 from salus.node.trials.kept import Subject, one
 from salus.node.trials.sourcing import ReadItem, ScreenSubject, TraceItem
+from salus.vault.journal import Side
 from salus.vault.sealing import Content
 
 ADULT = "Patient.birthDate <= today() - 18 years"
@@ -104,6 +105,25 @@ def test_criteria_are_read_from_records_and_items_traced_to_theirs(sourced: Scen
     outcome = north.ledger.outcome(bytes.fromhex(traced.transaction))
     assert outcome is not None
     assert bytes.fromhex(traced.root) in outcome.data
+    monitor = scene.public("monitor").hex()
+    stranger = TraceItem(study=scene.id, subject=subject, item=asked.item, person=scene.public("stranger").hex())
+    with pytest.raises(Forbidden, match=r"trials\.not-delegated"):
+        trace_item(north, stranger)
+    assert trace_item(north, TraceItem(study=scene.id, subject=subject, item=asked.item, person=monitor)).sound
+    scene.say("north", subject, [("monitor", "verify", "", {"item": "screen/measure/1/WEIGHT"})])
+    link = one(north, Subject, scene.study + bytes.fromhex(subject)).link
+    lines = [each for each in north.vault.lines(Side.CUSTODIAN, link) if each.disclosure.action.startswith("trial-")]
+    assert {each.disclosure.purpose for each in lines} == {"CLINTRCH"}
+    assert [(each.disclosure.action, each.disclosure.member, each.disclosure.role) for each in lines] == [
+        ("trial-screen", "north", ""),
+        ("trial-read", "north", ""),
+        ("trial-trace", "north", ""),
+        ("trial-trace", "sponsor", "monitor"),
+        ("trial-verify", "sponsor", "monitor"),
+    ]
+    assert lines[3].disclosure.what == ("Observation/o2/1",)
+    assert lines[3].disclosure.person == monitor[:16]
+    assert all(each.anchoring is not None for each in lines)
     with pytest.raises(NotFound, match=r"trials\.no-source"):
         trace_item(north, TraceItem(study=scene.id, subject=subject, item="screen/measure/1/PULSE"))
 

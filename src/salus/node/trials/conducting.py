@@ -17,7 +17,7 @@ from salus.core.encoding import decode, encode
 from salus.core.proof.digest import digest, mac
 from salus.core.transaction import sign_as_author
 from salus.engines.ports import Outcome
-from salus.node.anchoring import anchor
+from salus.node.anchoring import anchor, serving
 from salus.node.errors import Conflict, Forbidden, Malformed, NotFound
 from salus.node.exchange.documents import Telling, disclose
 from salus.node.member import MemberNode
@@ -49,12 +49,11 @@ from salus.node.trials.sight import (
     study_of,
     terms_of,
 )
-from salus.node.trials.sourcing import check_sources
+from salus.node.trials.sourcing import RESEARCH, check_sources, reading_line
 from salus.node.usecase import OPERATOR, Message, use_case
 from salus.vault.journal import Disclosure, Side
 from salus.vault.sealing import Content, Kind
 
-RESEARCH: Final = "CLINTRCH"  # v3-ActReason: clinical trial research
 YEARS: Final = 5
 YEAR_MS: Final = 365 * 86_400_000
 SUBJECT = Annotated[
@@ -326,7 +325,10 @@ def record_acts(node: MemberNode, request: RecordActs) -> ActsRecorded:
         Content(ACT, f"{(study + subject).hex()}-{len(chain) + place:06d}", encode(each), MEDIA, Kind.DOCUMENT)
         for place, each in enumerate(signed, 1)
     ]
-    node.vault.write(link, contents)
+    # A monitor verifies by reading the site's records: the participant's log says so before the act stands.
+    verified = [(act.by, dict(act.fields)["item"]) for each in signed if (act := read(each)) and act.kind == "verify"]
+    with serving(node, [reading_line(node, study, link, by, "trial-verify", (item,)) for by, item in verified]):
+        node.vault.write(link, contents)
     if not node.ticking:
         anchor(node)
     return ActsRecorded(

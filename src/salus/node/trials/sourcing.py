@@ -7,7 +7,7 @@ record's leaf under the root that the site anchored.
 
 import datetime as dt
 import json
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from decimal import Decimal
 from typing import Annotated, Any, Final
 
@@ -16,13 +16,15 @@ from msgspec import Meta
 from salus.agreements.trials.acts import Act, read
 from salus.agreements.trials.sourcing import NotEvaluated, criterion_holds, evidence_digest, item_value
 from salus.contracts.trials import port
-from salus.node.anchoring import anchor
+from salus.node.anchoring import anchor, anchor_reading
 from salus.node.errors import Forbidden, Malformed, NotFound
 from salus.node.member import MemberNode
+from salus.node.reading import counted
 from salus.node.trials.founding import STUDY
 from salus.node.trials.kept import Subject, one
-from salus.node.trials.sight import ACT, own_chain, terms_of
+from salus.node.trials.sight import ACT, conditions, members_of, own_chain, study_of, terms_of
 from salus.node.usecase import OPERATOR, Message, Verdict, use_case
+from salus.vault.journal import Disclosure, Side
 from salus.vault.sealing import Kind
 from salus.vault.served import Served
 
@@ -33,6 +35,8 @@ EXPRESSION = Annotated[
     str, Meta(min_length=1, max_length=1000, description="FHIRPath.", examples=["Observation.value.value"])
 ]
 MOST_SOURCE: Final = 1100
+RESEARCH: Final = "CLINTRCH"  # v3-ActReason: clinical trial research
+MONITOR: Final = "monitor"
 
 
 class ScreenSubject(Message, frozen=True):
@@ -78,6 +82,14 @@ class TraceItem(Message, frozen=True):
         str,
         Meta(max_length=400, description="VISIT/ACTIVITY/REPEAT/ITEM.", examples=["base/measure/1/PULSE"]),
     ]
+    person: Annotated[
+        str,
+        Meta(
+            pattern=r"^([0-9a-f]{64})?$",
+            description="The public key of who reads, a monitor's for one; empty: the site's operator.",
+            examples=["ab" * 32],
+        ),
+    ] = ""
 
 
 class ItemTraced(Verdict, frozen=True):
@@ -92,6 +104,29 @@ class ItemTraced(Verdict, frozen=True):
     root: Annotated[str, Meta(description="Root of its batch, anchored by this site.")]
     path: Annotated[tuple[str, ...], Meta(description="INDEX/SIZE, then siblings from leaf to root (RFC 9162).")]
     transaction: Annotated[str, Meta(description="What anchored the root: `salus proof` shows its receipt.")]
+
+
+def reading_line(  # noqa: PLR0917 -- what a line says
+    node: MemberNode, study: bytes, link: bytes, person: bytes, action: str, what: Sequence[str]
+) -> Disclosure:
+    """Return the line of a reading of a participant's records. A monitor reads for the sponsor. Raises Forbidden for a stranger."""
+    member, role = node.member, ""
+    if person:
+        given, now = conditions(node, study, node.member).given, node.ledger_time()
+        role = next((each.role for each in given if each.person == person and each.since <= now < each.until), "")
+        if not role:
+            raise Forbidden("trials.not-delegated", "the person may not read here", got=person.hex()[:16])
+    if role == MONITOR:
+        _, roster = study_of(node, study)
+        member = next(iter(members_of(roster, port.Part.SPONSOR)), node.member)
+    name = person.hex()[:16]
+    return Disclosure(Side.CUSTODIAN, link, member, name, role, RESEARCH, action, tuple(what))
+
+
+def _told(node: MemberNode, line: Disclosure) -> None:
+    """Write a reading down, durably, before its answer leaves."""
+    node.vault.journal([line])
+    anchor_reading(node)
 
 
 def instant(time: int) -> str:
@@ -133,12 +168,18 @@ def screen_subject(node: MemberNode, request: ScreenSubject) -> SubjectScreened:
     fields = []
     for name, answer in answers.items():
         fields += [f"{name}={answer}", f"evidence.{name}={evidence_digest(by_path[name], leaves, answer)}"]
+    if records:
+        _told(node, reading_line(node, study, subject.link, b"", "trial-screen", counted(_types(records))))
     return SubjectScreened(
         fields=tuple(fields),
         undecided=tuple(f"{name}: {why}" for name, why in undecided.items()),
         attested=tuple(term.id for term in terms.criteria if term.by == "attest"),
         records=len(records),
     )
+
+
+def _types(records: Mapping[int, Any]) -> Iterator[str]:
+    return (str(each["resourceType"]) for each in records.values())
 
 
 def _answers(
@@ -172,6 +213,8 @@ def read_item(node: MemberNode, request: ReadItem) -> ItemRead:
     (served,) = _served(node, [ref.number])
     value = _value(request.expression, _decoded(node.vault.open(ref.number).content.body), node.now())
     source = f"{served.leaf.hex()} {request.expression}"
+    what = (f"{type_}/{id_}/{ref.version}",)
+    _told(node, reading_line(node, study, subject.link, b"", "trial-read", what))
     return ItemRead(fields=(f"item.{request.item}={value}", f"source.{request.item}={source}"))
 
 
@@ -267,6 +310,8 @@ def trace_item(node: MemberNode, request: TraceItem) -> ItemTraced:
     record, anchoring = node.vault.open(number), node.vault.anchoring_of(number)
     was = told.get(f"traced.{name}", told[f"item.{name}"])
     again = _value(expression, _decoded(record.content.body), act.entered)
+    what = (f"{record.ref.type}/{record.ref.id}/{record.ref.version}",)
+    _told(node, reading_line(node, study, subject.link, bytes.fromhex(request.person), "trial-trace", what))
     return ItemTraced(
         sound=again == was,
         value=value,
