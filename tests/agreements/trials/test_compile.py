@@ -1,10 +1,11 @@
 """A protocol becomes a plan; what is not understood is refused by rule and path."""
 
 import gzip
+import json
 
 import pytest
 
-from salus.agreements.trials.compile import compile_plan
+from salus.agreements.trials.compile import OPEN_LABEL, compile_plan
 from salus.agreements.trials.plan import Anchoring
 from salus.agreements.trials.windows import Verdict, judge
 from salus.interop.cdisc.findings import DocumentRefused
@@ -13,6 +14,8 @@ from salus.interop.cdisc.times import written as day
 from salus.interop.cdisc.usdm import read_usdm
 from tests.interop.cdisc.protocols import protocol, thing, timeline_of, written
 from tests.needs import shared
+
+from .sample import part
 
 
 def plan_of(document):
@@ -32,6 +35,16 @@ def test_a_small_protocol_becomes_a_plan():
     assert plan.criteria[0].text == "At least 18 years."
     assert plan.forms[0].items[0].datatype == "decimal"
     assert plan.endpoints[0].level == "Primary Endpoint"
+
+
+def test_a_blinded_trial_whose_arms_differ_in_schedule_is_refused():
+    document = json.loads(part("protocol-1"))
+    design = document["study"]["versions"][0]["studyDesigns"][0]
+    last = design["studyCells"].pop()
+    assert refused(document) == {"schedule-by-arm"}
+    design["blindingSchema"]["standardCode"] |= {"code": OPEN_LABEL}
+    assert not plan_of(document).blinded
+    assert last["armId"] in {arm["id"] for arm in design["arms"]}
 
 
 def test_cdiscs_pilot_protocol_compiles_unmodified():

@@ -16,7 +16,7 @@ from salus.core.encoding import decode
 from .sample import DAY, FORM, NEW_FORM, ONE, START, TWO, Chain, under
 
 STEPS = 3_000
-SOAK = 1_000_000
+SOAK = 250_000
 MOST = 20_000  # steps in which a planted bug must be found
 EACH = 40
 ADOPTED = START - 6 * DAY
@@ -342,7 +342,7 @@ def test_rules_and_model_agree_on_every_act():
 
 
 @pytest.mark.soak
-def test_rules_and_model_agree_on_a_million_acts():
+def test_rules_and_model_agree_on_many_acts():
     assert walk(2, SOAK) > SOAK // 4
 
 

@@ -65,12 +65,15 @@ class _Compiling:
         mains = [line for line in design.all("scheduleTimelines") if line.flag("mainTimeline")]
         main = self._only(tuple(mains), f"{design.path}/scheduleTimelines")
         self._anchors(design)
+        blinded = design.code("blindingSchema")[0] not in {"", OPEN_LABEL}
+        if blinded:
+            self._alike(design)
         if main is None:
             return None
         return Plan(
             conduct=CONDUCT,
             study=self._study.name,
-            blinded=design.code("blindingSchema")[0] not in {"", OPEN_LABEL},
+            blinded=blinded,
             arms=_named(design, "arms"),
             epochs=_named(design, "epochs"),
             encounters=_named(design, "encounters"),
@@ -85,6 +88,23 @@ class _Compiling:
             ),
             forms=tuple(self._form(each) for each in design.all("activities") if each.ids("biomedicalConceptIds")),
         )
+
+    def _alike(self, design: Thing) -> None:
+        """Refuse a blinded trial whose arms do not go through the same epochs: who is where would tell the arm.
+
+        Visits, forms, checks and payments are of the protocol or of the terms, which know no arm.
+        """
+        epochs: dict[str, set[str]] = {arm.id: set() for arm in design.all("arms")}
+        for cell in design.all("studyCells"):
+            epochs.setdefault(cell.text("armId"), set()).add(cell.text("epochId"))
+        if len({frozenset(each) for each in epochs.values()}) > 1:
+            least = min(epochs, key=lambda arm: (len(epochs[arm]), arm))
+            self._wrong(
+                "schedule-by-arm",
+                f"{design.path}/studyCells",
+                "the same epochs for every arm of a blinded trial",
+                least,
+            )
 
     def _timeline(self, line: Thing) -> Timeline:
         timings: dict[str, Placement | None] = {}
