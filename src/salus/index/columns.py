@@ -47,7 +47,7 @@ class Columns:
             return int(number)
 
     def read(self, view: int, kind: str, scope: Scope, links: Sequence[bytes], until: int) -> list[Read]:
-        """Return the own records of a type under some links that the scope holds, up to number `until`, with their rows."""
+        """Return the own records of a type under some links that the scope holds, up to number `until`, with their rows, in no order."""
         found: list[Read] = []
         for at in range(0, len(links), TOGETHER):
             part = links[at : at + TOGETHER]
@@ -58,8 +58,8 @@ class Columns:
                 f"AND {scope.text}"
             )
             told = [view, *part, kind, until, *scope.values]
-            found += [Read(number, link, rows) for number, link, rows in self._store.ask(sql, told)]
-        return sorted(found)
+            found += map(Read._make, self._store.ask(sql, told))
+        return found
 
     def keep(self, view: int, rows: Iterable[tuple[int, bytes]]) -> None:
         """Keep rows with their entries, where these still are the newest version and the view was not put out."""
