@@ -12,7 +12,7 @@ import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Final, Protocol
+from typing import ClassVar, Final, Protocol
 
 from salus.contracts.membership import port as membership
 from salus.contracts.registry import REGISTRY
@@ -116,6 +116,8 @@ class OnLedger:
 
 class Unfounded(Bare):
     """A data folder without a ledger: only what founds or joins one can be done with it."""
+
+    MADE_BY: ClassVar[str] = "name a folder that holds no node, with SALUS_DATA or data in the configuration"
 
 
 def keys_of(config: Config) -> Keys:

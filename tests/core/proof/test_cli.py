@@ -292,7 +292,10 @@ def wire(number: int, *, author: bool = False, network: bytes | None = None) -> 
 
 
 def exported(
-    blocks: list[list[tuple[bytes, int, bytes]]], places: dict[int, tuple[int, int]] | None = None
+    blocks: list[list[tuple[bytes, int, bytes]]],
+    places: dict[int, tuple[int, int]] | None = None,
+    *,
+    genesis: bool = True,
 ) -> tuple[Consortium, list[cbor.Value]]:
     """A ledger of these transactions (wire, code, data) and the items of its export.
 
@@ -300,7 +303,7 @@ def exported(
     """
     net = Consortium(4, network=digest("salus/v1/network", DOCUMENT))
     items: list[cbor.Value] = [(export.LEDGER, DOCUMENT)]
-    for number, listed in enumerate([[], *blocks]):
+    for number, listed in enumerate([[], *blocks] if genesis else blocks, 0 if genesis else 1):
         height, time = (places or {}).get(number, (number, number * 10))
         for one, code, data in listed:
             body, first, second = msgspec.msgpack.decode(one)
@@ -405,6 +408,12 @@ def test_a_block_has_digests_and_transactions_unless_it_is_the_genesis():
     ):
         with pytest.raises(Unproven, match="a block's digests"):
             export.check_ledger(together([*items[:place], wrong, *items[place + 1 :]]))
+
+
+def test_a_ledger_begins_with_its_genesis():
+    _, items = exported(BLOCKS, genesis=False)
+    with pytest.raises(Unproven, match="genesis"):
+        export.check_ledger(together(items))
 
 
 def test_a_ledger_holds_no_transaction_of_another_network():
