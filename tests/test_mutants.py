@@ -4,9 +4,12 @@ import importlib.util
 import re
 import subprocess
 import sys
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
+
+from tests.faults.sections import PLANTED, write
 
 TOOL = Path(__file__).parent.parent / "tools" / "mutants.py"
 SAMPLE = 150
@@ -48,8 +51,20 @@ def test_each_change_is_one_of_code_and_of_nothing_else(tool):
 
 
 @pytest.mark.soak
-@pytest.mark.parametrize("part", ["core", "contracts"])
+@pytest.mark.parametrize("part", PLANTED)
 def test_most_planted_faults_are_found(part):
     ran = subprocess.run([sys.executable, TOOL, part, str(SAMPLE)], capture_output=True, text=True, check=True)
-    found = int(re.findall(rf"^(\d+) of {SAMPLE} found", ran.stdout, re.MULTILINE)[0])
+    (found, there) = map(int, re.findall(rf"^(\d+) of {SAMPLE} found \((\d+) ", ran.stdout, re.MULTILINE)[0])
     assert found >= 0.85 * SAMPLE, ran.stdout
+    write(PLANTED[part], told(part, found, there, ran.stdout))
+
+
+def told(part: str, found: int, there: int, printed: str) -> str:
+    """Return what the page says of a run."""
+    missed = re.findall(r"^not found: src/salus/(.*?): (.*)", printed, re.MULTILINE)
+    return (
+        f"Written by `tests/test_mutants.py` on {datetime.now(UTC):%Y-%m-%d}: `python tools/mutants.py {part} {SAMPLE}` changes one\n"
+        f"comparison, operator, constant, condition or statement at a time. Of {there:,} changes that it can make, a sample of\n"
+        f"{SAMPLE} was drawn by seed 1; the tests found {found}. Those not found, changes without an effect among them:\n\n"
+        + "\n".join(f"- `{place}`: `{what}`" for place, what in missed)
+    )

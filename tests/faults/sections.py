@@ -5,6 +5,7 @@ from pathlib import Path
 
 PAGE = Path(__file__).parents[2] / "docs" / "reference" / "reliability.md"
 JOINING = "## How long a new organisation takes"
+PLANTED = {part: f"## How many faults planted in {part} the tests find" for part in ("core", "contracts")}
 LAST = "## What is not tested"
 
 

@@ -20,7 +20,7 @@ from salus.node.records.charts import FindPatients, find_patients
 from tests.faults.fleet import NAMES, Fleet, Ground, until
 from tests.faults.namespaces import OBSERVER, Namespaces, possible
 from tests.faults.relay import Relay
-from tests.faults.sections import JOINING, PAGE, section
+from tests.faults.sections import JOINING, PAGE, PLANTED, section
 from tests.faults.sharing import KEEPERS, LIAR, LIES, READER, Lying, Sharing
 from tests.faults.test_faults import others, unanchored
 from tests.needs import cometbft
@@ -327,6 +327,6 @@ starts are not part of it. For the kill of an engine it runs from the kill.
 - What was read while nobody could commit stood on the ledger {found["deferred"]:.1f} s after the healing at worst (60 s are owed).
 - A grant revoked while a custodian was cut off opened nothing at it: not during the cut, and not after.
 
-{section(JOINING)}## What is not tested
+{section(JOINING)}{"".join(map(section, PLANTED.values()))}## What is not tested
 
 {UNTESTED}"""
