@@ -1,5 +1,6 @@
 """Budgets through random lives: what stands in the pools is what a few lines of a model say."""
 
+import pytest
 from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, rule
@@ -101,3 +102,10 @@ class Budgets(RuleBasedStateMachine):
 
 TestBudgets = Budgets.TestCase
 TestBudgets.settings = settings(max_examples=30, stateful_step_count=30, deadline=None)
+
+
+@pytest.mark.soak
+class TestLongLives(Budgets.TestCase):
+    """100,000 steps."""
+
+    settings = settings(max_examples=1_000, stateful_step_count=100, deadline=None)
