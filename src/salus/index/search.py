@@ -253,15 +253,20 @@ class Search:
             return []
         if include.reverse:
             keys: list[Any] = [hit.name for hit in hits]
-            match = f"JOIN s_reference r ON r.entry = e.number AND r.param IN ({marks(len(params))}) WHERE r.target"
+            found, known, column = "entry", "target", "number"
         else:
             keys = [hit.number for hit in hits if hit.type == include.kind]
-            match = f"JOIN s_reference r ON r.target = e.name AND r.param IN ({marks(len(params))}) WHERE r.entry"
+            found, known, column = "target", "entry", "name"
+        param = "r.param" if include.reverse else "+r.param"  # else each reference of the parameter would be walked
         rows: dict[int, Hit] = {}
         for at in range(0, len(keys), TOGETHER):
             part = keys[at : at + TOGETHER]
-            sql = f"SELECT DISTINCT {_HIT} FROM {FROM} {match} IN ({marks(len(part))}) AND {scope.text}"  # noqa: S608 -- compiled parts
-            values = [*params, *part, *scope.values]
+            # begins with the page's references, not with all rows that the scope holds
+            sql = (
+                f"WITH d(n) AS (SELECT DISTINCT r.{found} FROM s_reference r WHERE r.{known} IN ({marks(len(part))}) "  # noqa: S608 -- compiled parts
+                f"AND {param} IN ({marks(len(params))})) SELECT {_HIT} FROM d CROSS JOIN {FROM} WHERE e.{column} = d.n AND {scope.text}"
+            )
+            values = [*part, *params, *scope.values]
             if include.target and not include.reverse:
                 sql += " AND e.type = ?"
                 values.append(include.target)
