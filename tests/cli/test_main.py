@@ -171,7 +171,8 @@ def test_help_leaves_with_exit_code_0(salus, arguments, capfd):
         assert "The longer story" in out
 
 
-def test_progress_is_drawn_on_a_terminal_and_nowhere_else():
+def test_progress_is_drawn_on_a_terminal_and_nowhere_else(monkeypatch):
+    monkeypatch.setenv("TERM", "xterm")
     for terminal in (True, False):
         stream = io.StringIO()
         with render.progress(Console(file=stream, force_terminal=terminal)) as told:
@@ -180,7 +181,8 @@ def test_progress_is_drawn_on_a_terminal_and_nowhere_else():
         assert ("shaping" in stream.getvalue()) is terminal
 
 
-def test_work_that_tells_nothing_shows_that_it_goes_on():
+def test_work_that_tells_nothing_shows_that_it_goes_on(monkeypatch):
+    monkeypatch.setenv("TERM", "xterm")
     stream = io.StringIO()
     with (
         render.progress(Console(file=stream, force_terminal=True)) as bar,
