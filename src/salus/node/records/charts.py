@@ -15,6 +15,7 @@ from salus.node.reading import (
     counted,
     journal_lease,
     journal_own,
+    journal_owns,
     leases_of,
     own_scope,
     require_lease,
@@ -144,6 +145,9 @@ def find_patients(node: MemberNode, request: FindPatients, *, caller: Caller) ->
     else:
         found = node.index.find_patients(name=request.name, birth_date=request.birth_date, limit=MAX_FOUND, scope=scope)
     shown = [one for one in (_shown(node, each, caller, request.purpose) for each in found) if one is not None]
+    own = {bytes.fromhex(one.link): ("Patient 1",) for one in shown if not one.grant}
+    if own:
+        journal_owns(node, caller, own, purpose=request.purpose, action="find")
     return Patients(patients=tuple(shown))
 
 
@@ -236,8 +240,7 @@ def moment(time: int) -> str:
 
 
 def _shown(node: MemberNode, found: Found, caller: Caller, purpose: str) -> Patient | None:
-    """Journal one hit and return it; None where it stands under a lease that this caller may not read."""
-    what = ("Patient 1",)
+    """Return one hit, journalled if it stands under a lease; None where this caller may not read that lease."""
     grant = b""
     if node.vault.link_info(found.link).kind is LinkKind.LEASE:
         grant = _grant_of(node, found.link)
@@ -245,9 +248,7 @@ def _shown(node: MemberNode, found: Found, caller: Caller, purpose: str) -> Pati
             require_readable(node, caller, grant, purpose)
         except EdgeError:
             return None
-        journal_lease(node, caller, grant, purpose=purpose, action="find", what=what)
-    else:
-        journal_own(node, caller, found.link, purpose=purpose, action="find", what=what)
+        journal_lease(node, caller, grant, purpose=purpose, action="find", what=("Patient 1",))
     return Patient(
         link=found.link.hex(),
         grant=grant.hex(),
