@@ -114,6 +114,8 @@ def test_rows_of_those_who_chose_so_leave_without_their_names(scene, tmp_path):
 
     method = json.loads((out / "method.json").read_text())
     assert (method["smallest_class_here"], method["quasi_identifiers"]) == (3, ["gender"])
+    assert (method["risk_of_one_person"], method["dates_moved_by_at_most_days"]) == (0.3333, 365)
+    assert 1 < method["l_distinct_rows_in_a_class"] <= 4  # of three men and four women, whose records differ
     (code,) = [one for one in json.loads((out / "dictionary.json").read_text()) if one["name"] == "code"]
     assert (code["table"], code["source"], code["missing"]) == ("conditions", "code.coding.first().code", 0)
     assert "90560007" in code["codes"]
