@@ -38,3 +38,8 @@ def test_bytes_are_a_leaf_or_refused(entry: bytes):
 def test_a_field_over_its_size_is_not_encoded(tx_id: int, signatures: int, size: int):
     with pytest.raises(ValueError):
         leaf.transaction_entry(bytes(tx_id), bytes(signatures), 0, bytes(size))
+
+
+def test_the_longest_result_comes_back():
+    longest = leaf.TransactionLeaf(bytes(32), bytes(32), 0, bytes(leaf.MAX_RESULT))
+    assert leaf.decode(longest.encode()) == longest

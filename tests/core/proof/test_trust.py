@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from salus.contracts.membership.constitution import MAX_MEMBERS
 from salus.core import receipt as receipts
 from salus.core.proof import ed25519, trust
-from salus.core.proof.checkpoint import MAX_COSIGNERS, CosignerChange
+from salus.core.proof.checkpoint import MAX_COSIGNERS, MAX_MEMBER, CosignerChange, cosigners_in
 from salus.core.proof.errors import BadSignature, MalformedProof, ProofMismatch, Unproven, Untrusted, Unwitnessed
 from salus.core.proof.receipt import Receipt
 from tests.core.proof.consortium import Consortium, Party
@@ -137,6 +137,13 @@ def test_a_fork_signed_by_enough_is_not_advanced_to():
     assert (forward.size, forward.root) == (net.log.size, net.log.root())
     with pytest.raises(Untrusted):
         forward.advanced(fork.checkpoint(signers=0), [])
+
+
+def test_a_member_id_has_as_many_characters_as_the_limit_says():
+    longest = ("m" * MAX_MEMBER, bytes(32))
+    assert cosigners_in([longest]) == (longest,)
+    with pytest.raises(MalformedProof):
+        cosigners_in([("m" * (MAX_MEMBER + 1), bytes(32))])
 
 
 def test_a_ledger_of_one_needs_a_witness():
