@@ -178,3 +178,18 @@ def test_what_is_taken_in_xml_is_answered_in_xml(http):
     assert http.get("/fhir/metadata").json()["format"] == ["application/fhir+json", "application/fhir+xml"]
     bad = http.post("/fhir/Patient", content=b"<Patient/>", headers=both)
     assert (bad.status_code, json.loads(to_json(bad.content))["resourceType"]) == (400, "OperationOutcome")
+
+
+def test_a_table_comes_in_the_form_that_is_asked_for(http):
+    http.post("/fhir/Patient", json=PATIENT)
+    view = {"resourceType": "ViewDefinition", "name": "names", "status": "active", "resource": "Patient"}
+    view |= {"select": [{"forEach": "name", "column": [{"name": "family", "path": "family"}]}]}
+    asked = {"resourceType": "Parameters", "parameter": [{"name": "viewResource", "resource": view}]}
+    plain = http.post("/fhir/$viewdefinition-run", json=asked)
+    assert (plain.headers["content-type"], plain.content) == ("application/x-ndjson", b'{"family":"Canary"}\n')
+    in_url = http.post("/fhir/$viewdefinition-run?_format=csv&_pretty=true", json=asked)
+    in_header = http.post("/fhir/$viewdefinition-run", json=asked, headers={"accept": "text/csv"})
+    assert in_url.content == in_header.content == b"family\r\nCanary\r\n"
+    assert in_url.headers["content-type"].startswith("text/csv")
+    refused = http.post("/fhir/$viewdefinition-run", json=asked, headers={"accept": "image/png"})
+    assert (refused.status_code, refused.json()["resourceType"]) == (406, "OperationOutcome")

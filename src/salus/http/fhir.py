@@ -22,6 +22,7 @@ from salus.node.errors import UNSIGNED, EdgeError, Malformed
 from salus.node.fhir.answers import NOT_ACCEPTABLE, UNKNOWN_FORM, Answer, FhirRefused, Request, outcome_of, refused
 from salus.node.fhir.exporting import FORMATS
 from salus.node.fhir.server import ROOT, FhirServer
+from salus.node.fhir.viewing import RUN
 from salus.node.mapping import edge_error
 from salus.node.usecase import Caller
 
@@ -40,7 +41,7 @@ CORS: Final = Middleware(
     allow_headers=["*"],
     expose_headers=["etag", "location", "last-modified", "content-location"],
 )
-HEADERS: Final = ("if-match", "if-none-match", "if-none-exist", "if-modified-since", "prefer", "content-type")
+HEADERS: Final = ("if-match", "if-none-match", "if-none-exist", "if-modified-since", "prefer", "content-type", "accept")
 MAX_BODY: Final = 64 << 20
 """Bytes of a Bundle: the gate's own limit."""
 
@@ -51,7 +52,7 @@ def routes(server: FhirServer, authenticate: Authenticator) -> list[BaseRoute]:
     async def endpoint(http: HttpRequest) -> Response:
         pretty, xml = http.query_params.get("_pretty") == "true", False
         try:
-            xml = _negotiated(http)
+            xml = not _tabular(http) and _negotiated(http)
             body = await body_of(http, MAX_BODY)
             caller = authenticate(http, body)
             answer = await run_in_threadpool(_answered, server, caller, http, body, xml=xml)
@@ -76,6 +77,11 @@ def _answered(server: FhirServer, caller: Caller, http: HttpRequest, body: bytes
         return msgspec.structs.replace(answer, body=to_xml(answer.body), media=XML[0])
     except Refused as refusal:
         raise refused(refusal) from refusal
+
+
+def _tabular(http: HttpRequest) -> bool:
+    """Return whether a table is asked for, whose forms are no resource's: what it is answered in is the operation's to say."""
+    return str(http.path_params.get("path", "")).strip("/") == RUN
 
 
 def _negotiated(http: HttpRequest) -> bool:
@@ -125,7 +131,8 @@ def _request(http: HttpRequest, body: bytes) -> Request:
         raise FhirRefused(UNKNOWN_FORM, "fhir.media", "the body is of another form", expected=told)
     headers = {name: http.headers[name] for name in HEADERS if name in http.headers}
     method = "GET" if http.method == "HEAD" else http.method
-    return Request(method, path, tuple(pair for pair in pairs if pair[0] not in {"_format", "_pretty"}), body, headers)
+    ours = {"_pretty"} if _tabular(http) else {"_format", "_pretty"}
+    return Request(method, path, tuple(pair for pair in pairs if pair[0] not in ours), body, headers)
 
 
 def _response(answer: Answer, http: HttpRequest, *, pretty: bool) -> Response:

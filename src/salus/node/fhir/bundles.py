@@ -4,6 +4,7 @@ A transaction is prepared whole before anything is sealed, then sealed in one wr
 of the specification: deletions, creations, updates, readings; the answers stand in the order of the entries.
 """
 
+from base64 import b64encode
 from collections.abc import Callable
 from http import HTTPStatus
 from typing import Any, Final
@@ -216,5 +217,10 @@ def _told(answer: Answer) -> dict[str, Any]:
         response |= {"etag": f'W/"{answer.version}"', "lastModified": instant(answer.modified)}
     entry: dict[str, Any] = {"response": response}
     if answer.body:
-        entry["resource"] = msgspec.Raw(answer.body)
+        entry["resource"] = msgspec.Raw(answer.body) if not answer.media else _binary(answer)
     return entry
+
+
+def _binary(answer: Answer) -> dict[str, Any]:
+    """Return what is no FHIR resource as one (R4 3.1.0.11.2): a table, lines of an export, its manifest."""
+    return {"resourceType": "Binary", "contentType": answer.media, "data": b64encode(answer.body).decode()}

@@ -59,6 +59,7 @@ OPERATIONS: Final = {
 SYSTEM_OPERATIONS: Final = (
     {"name": "export", "definition": "http://hl7.org/fhir/uv/bulkdata/OperationDefinition/export"},
     {"name": "import", "definition": "urn:salus:operation:import"},
+    {"name": "viewdefinition-run", "definition": "http://sql-on-fhir.org/OperationDefinition/$viewdefinition-run"},
 )
 VALIDATE: Final = {"name": "validate", "definition": "http://hl7.org/fhir/OperationDefinition/Resource-validate"}
 

@@ -98,7 +98,7 @@ class Exporting:
 
     def _manifest(self, asking: Asking, asked: Request, job: _Job) -> Answer:
         output = []
-        for kind in job.types or asking.node.index.search.types(_scope(asking, asked)):
+        for kind in job.types or asking.node.index.search.types(scope_of(asking, _patients(asked))):
             part = msgspec.structs.replace(job, kind=kind, until=job.position)
             while hits := self._hits(asking, asked, part):
                 part = msgspec.structs.replace(part, until=hits[-1].number)
@@ -122,13 +122,16 @@ class Exporting:
         house = asking.node.vault.house_link() if asked.path.startswith("Patient/") else b""
         numbers = (part.after, part.until)
         return asking.node.index.search.exported(
-            part.kind, _scope(asking, asked), numbers, since=part.since, but=house, limit=FILE_ROWS
+            part.kind, scope_of(asking, _patients(asked)), numbers, since=part.since, but=house, limit=FILE_ROWS
         )
 
 
-def _scope(asking: Asking, asked: Request) -> Scope:
-    """Return what the asker may see now, of the patients that the export names if it names any."""
-    names = [value for name, value in asked.pairs if name == PATIENT]
+def _patients(asked: Request) -> list[str]:
+    return [value for name, value in asked.pairs if name == PATIENT]
+
+
+def scope_of(asking: Asking, names: Sequence[str]) -> Scope:
+    """Return what the asker may see now, of the patients with these ids if any are named."""
     if not names:
         return asking.scope
     search = asking.node.index.search

@@ -24,6 +24,7 @@ from salus.node.fhir.presenting import raw
 from salus.node.fhir.reading import Reading
 from salus.node.fhir.summarising import Summarising
 from salus.node.fhir.validating import Validating, validator_of
+from salus.node.fhir.viewing import RUN, Viewing
 from salus.node.fhir.writing import Writing
 from salus.node.member import MemberNode
 from salus.node.usecase import Caller
@@ -59,6 +60,7 @@ class FhirServer:
             ("GET", EXPORT): self._exporting.kick_off,
             ("POST", EXPORT): self._exporting.kick_off,
             ("POST", IMPORT): self._importing.kick_off,
+            ("POST", RUN): Viewing(self._reading).answer,
         }
         coding = Coding(known)
         terminology = {
