@@ -209,6 +209,23 @@ def test_a_value_outside_its_bounds_raises_a_query_by_rule_until_it_is_closed():
     assert "answer query" in str(conduct(chain.acts, under()).tasks)
 
 
+def test_queries_raised_by_one_form_are_answered_and_closed_each_on_its_own():
+    chain = Chain().enrolled().add("visit", "nurse", day=14, visit="week2")
+    chain.add("form", visit="week2", activity="measure", repeat="1", item__PAIN="11", item__PULSE="240")
+    queries = conduct(chain.acts, under()).queries
+    first, second = (one.id for one in queries)
+    assert {one.rule for one in queries} == {"pain-range", "pulse-range"}
+    assert (first, second) == (str(queries[0].number), f"{queries[0].number}.2")
+    chain.add("answer", query=second).add("close", "monitor", query=second)
+    assert [one.state for one in conduct(chain.acts, under()).queries] == ["open", "closed"]
+    chain.add("sign", "investigator", visit="week2")
+    assert not conduct(chain.acts, under()).payable("week2")
+    chain.add("close", "monitor", query=second)
+    assert codes(chain) == ["UNKNOWN"]
+    chain.add("answer", query=first).add("close", "monitor", query=first)
+    assert conduct(chain.acts, under()).payable("week2")
+
+
 def test_a_serious_event_said_to_be_none_is_a_deviation():
     chain = Chain().enrolled().add("adverse", term="fall", hospitalisation="yes", serious="no")
     state = conduct(chain.acts, under())

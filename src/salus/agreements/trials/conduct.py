@@ -123,6 +123,13 @@ class Query:
     """Id of the edit check; empty if a person asked."""
     state: str
     """open, answered, closed."""
+    place: int = 1
+    """Among those that its act raised, from 1 in the order of the act's fields and the terms' checks."""
+
+    @property
+    def id(self) -> str:
+        """How acts name it: number of its act; from the second that one act raised on, number.place."""
+        return str(self.number) if self.place == 1 else f"{self.number}.{self.place}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -312,8 +319,8 @@ def _missing(state: State, act: Act, told: Mapping[str, str]) -> tuple[str, str]
     return None if holds else ("UNKNOWN", expected)
 
 
-def _query(state: State, number: str) -> Query | None:
-    return next((one for one in state.queries if str(one.number) == number and one.state != "closed"), None)
+def _query(state: State, id_: str) -> Query | None:
+    return next((one for one in state.queries if one.id == id_ and one.state != "closed"), None)
 
 
 def _take(state: State, act: Act, under: Conditions) -> None:
@@ -394,7 +401,8 @@ def _check(state: State, number: int, key: str, value: str, terms: Terms) -> Non
         except ValueError:
             outside = True
         if outside:
-            state.queries.append(Query(number, key, rule.id, "open"))
+            place = 1 + sum(one.number == number for one in state.queries)
+            state.queries.append(Query(number, key, rule.id, "open", place))
 
 
 def _change(state: State, act: Act, told: Mapping[str, str], under: Conditions) -> None:
@@ -528,7 +536,7 @@ def _tasks(state: State, under: Conditions) -> tuple[Task, ...]:
     """Return what is due: deviations, open queries, causality, planned visits whose window is open or ahead."""
     found = [Task(f"{one.todo} deviation {one.id}", "", "") for one in state.deviations if one.todo]
     if state.status is Status.ON_STUDY:
-        found += [Task(f"answer query {one.number}", "", "") for one in state.queries if one.state == "open"]
+        found += [Task(f"answer query {one.id}", "", "") for one in state.queries if one.state == "open"]
         found += [Task(f"judge causality of {one.number}", "", "") for one in state.adverse if one.related is None]
         due = _due(state, under, under.now)
         found += [

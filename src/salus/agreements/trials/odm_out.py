@@ -241,14 +241,12 @@ def _item(group: Element, one: Participant, oid: str, key: str, entries: Sequenc
 
 def _query(item: Element, one: Participant, query: Query) -> None:
     asked = next((act for act in one.acts if act.number == query.number), None)
-    steps = [
-        act for act in one.acts if act.number == query.number or dict(act.fields).get("query") == str(query.number)
-    ]
+    steps = [act for act in one.acts if act.number == query.number or dict(act.fields).get("query") == query.id]
     text = "" if asked is None else dict(asked.fields).get("text", "")
     made = under(
         item,
         "Query",
-        OID=f"QU.{one.subject}.{query.number}.{query.rule or 'asked'}",
+        OID=f"QU.{one.subject}.{query.id}.{query.rule or 'asked'}",
         Source="System" if query.rule else "Site Monitor",
         Type="System" if query.rule else "Manual",
         State=_STATES[query.state],
