@@ -100,6 +100,7 @@ BUGS = {
     "the ethics board is passed over": (rules.approve, "Part.ETHICS if ethics else Part.REGULATOR", "*Part"),
     "another package is approved": (rules.approve, "row.package != message.package or ", ""),
     "an older version comes back": (rules.approve, " or message.number < study.version", ""),
+    "a version comes in force after the report": (rules.approve, "elif study.status not in _AMENDABLE:", "elif False:"),
     "a change after unblinding is not flagged": (rules._changes_unblinded, "study.unblinded > 0 and changed", "False"),
     "the flag goes": (rules._put_in_force, "flagged or _changes_unblinded(study, earlier, row)", "False"),
     "a dropped outcome stays planned": (rules._plan_outcomes, "dropped is not None", "False"),

@@ -68,6 +68,12 @@ CASES: list[tuple[str, str, str, tuple[Any, ...]]] = [
     ),
     ("sign", "no-such-study", "There is none.", then(trial.SIGNED[1:2])),
     ("approve", "applied", "The regulator approves.", then(trial.APPROVED)),
+    (
+        "approve",
+        "wrong-status",
+        "Not after the report.",
+        then(trial.ANALYSED, trial.PROPOSE, advance(Step.REPORT), trial.SECOND_VERSION[1]),
+    ),
     ("register", "applied", "It is registered.", then(trial.REGISTERED)),
     (
         "register",

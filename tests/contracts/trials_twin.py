@@ -365,7 +365,7 @@ class Twin:
         need(what.package == m.package, all(number != m.number for number, _ in trial.forces))
         first = not trial.approved_by(m.number)
         trial.play(by, A.ETHICS if first else A.REGULATOR)
-        need(m.number > 1 or trial.status == ("committed" if first else "ethics_ok"))
+        need(m.number > 1 or trial.status == ("committed" if first else "ethics_ok"), trial.status != "reported")
         trial.approvals.append((m.number, by))
         if m.number == 1:
             trial.go("ethics_ok" if first else "authorised")

@@ -13,6 +13,7 @@ Attacks, and what stops each (`tests/contracts/test_trials_story.py` runs them):
     outcomes change after an unblinding                the version carries `after_unblinding` for ever
     an edit after the lock                             WRONG_STATUS; an unlock takes two parties, the old root stays
     an outcome is left out of the report               OUTCOMES_OPEN
+    an outcome is added to what was reported           WRONG_STATUS: no version is approved after the report
     a missed deadline is backdated                     only block time starts and ends a clock
 """
 
@@ -203,6 +204,8 @@ def approve(ctx: Context, message: Approve) -> bytes:
     status = stepped(VERSION, row.status, step)
     if message.number == 1:
         study = structs.replace(study, status=stepped(STUDY, study.status, step))
+    elif study.status not in _AMENDABLE:
+        raise Rejected(TrialsReason.WRONG_STATUS, status=study.status.name, step="approve")
 
     if status is VersionStatus.APPROVED:
         _put_in_force(ctx, message.study, study, message.number, row)
