@@ -726,7 +726,7 @@ class ClaimsDecided(msgspec.Struct, frozen=True, kw_only=True):
     """Cases remitted now."""
 
     crossed: int
-    """Claims handed on to the payer that comes after."""
+    """Claims, and later decisions of them, handed on to the payer that comes after."""
 
     cents: int
     """Sum of the remittances, cents."""

@@ -14,12 +14,13 @@ from salus.core.encoding import decode
 from salus.interop.x12.examine import UnitSeen, examine
 from salus.interop.x12.findings import refused
 from salus.interop.x12.remittance import Payment, read_payment
-from salus.node.claims import decide_claims, dossiers, submit_claims, submit_secondary
+from salus.node.claims import correct_claim, decide_claims, dossiers, submit_claims, submit_secondary
 from salus.node.claims.crossing import CROSSING, Crossing, SentCrossing, take_crossing
-from salus.node.claims.deciding import DecideClaims
-from salus.node.claims.exchange import submission_commitment
+from salus.node.claims.deciding import CorrectClaim, DecideClaims
+from salus.node.claims.exchange import SentAgain, read_decision, submission_commitment
+from salus.node.claims.following import FOLLOWING, Fixed, take_again
 from salus.node.claims.submitting import SubmitClaims, SubmitSecondary
-from salus.node.errors import Conflict, Forbidden, NotFound
+from salus.node.errors import Conflict, Forbidden, NotFound, Unavailable
 from salus.node.exchange.delivery import deliver_due
 from salus.node.exchange.documents import seal_document
 from salus.node.together import Clock, Founder, Together, found_together
@@ -213,3 +214,185 @@ def test_what_is_not_decided_or_not_covered_does_not_go_on(together: Together) -
     together.abreast()
     with pytest.raises(Conflict, match=r"claims\.not-covered"):
         submit_secondary(cedar, after(case))
+
+
+def cheaper(amount: int) -> DecideClaims:
+    return msgspec.structs.replace(on_file(), rates=JSON([rates_of("HARBOR1", amount)]))
+
+
+def decided_again(together: Together, case: bytes, amount: int) -> SentAgain:
+    """Have the first payer correct its decision; return what it hands on again."""
+    harbor = together.nodes["harbor"]
+    correct_claim(harbor, CorrectClaim(case=case.hex()))
+    assert decide_claims(harbor, cheaper(amount)).crossed == 1
+    together.abreast()
+    number = dossiers.dossier_of(harbor, case).last.number
+    kept = decode(harbor.desk.claim_state(f"following/{case.hex()}/{number:08d}"), Fixed).sent
+    return msgspec.structs.replace(kept, height=together.owner.ledger.head().height)
+
+
+def test_a_correction_by_the_first_payer_is_decided_again_by_the_second(together: Together) -> None:
+    cedar, harbor, meridian = (together.nodes[name] for name in ("cedar", "harbor", "meridian"))
+    case, sent = crossed(together, "20250205")
+    decide_claims(meridian, SECOND)
+    together.abreast()
+
+    decided_again(together, case, 10000)  # pays 8000 now and leaves 2000 to the patient
+    assert decide_claims(harbor, cheaper(10000)).crossed == 0
+    done = decide_claims(meridian, SECOND)
+    together.abreast()
+
+    assert (done.decided, done.remitted) == (1, 1)
+    assert decide_claims(meridian, SECOND).decided == 0
+    for one in (case, sent.case):
+        kept = dossiers.dossier_of(cedar, one)
+        assert [(each.number, each.difference, bool(each.remittance)) for each in kept.rounds] == [
+            (1, "", True),
+            (2, "", True),
+        ]
+        assert kept.last.decided is not None
+        assert read_decision(kept.last.decided).paid == (8000 if one == case else 2000)
+    assert port.case(together.owner.ledger.read(), sent.case).round == 2  # type: ignore[union-attr]
+
+
+def test_a_void_at_the_first_payer_takes_back_what_the_second_paid(together: Together) -> None:
+    cedar, harbor, meridian = (together.nodes[name] for name in ("cedar", "harbor", "meridian"))
+    case, sent = crossed(together, "20250206")
+    decide_claims(meridian, SECOND)
+    together.abreast()
+    first = dossiers.dossier_of(cedar, case).last.decided
+    assert first is not None
+    void = claim(
+        line(1, charge=17500, day="20250206"),
+        identifier="X20250206",
+        frequency="8",
+        original=read_decision(first).control,
+    )
+    submit_claims(cedar, SubmitClaims(payer="harbor", file=file_of(void)))
+    together.abreast()
+    assert decide_claims(harbor, on_file()).crossed == 1
+    together.abreast()
+    assert decide_claims(meridian, SECOND).decided == 1
+    together.abreast()
+    last = dossiers.dossier_of(cedar, sent.case).last
+    assert last.decided is not None
+    decision = read_decision(last.decided)
+    assert (decision.status, last.difference) == ("voided", "")
+    assert decision.reverses is not None
+    assert decision.reverses.paid == 3000
+
+
+def test_what_comes_before_the_second_has_decided_waits_and_only_the_newest_counts(together: Together) -> None:
+    cedar, meridian = together.nodes["cedar"], together.nodes["meridian"]
+    decide_claims(meridian, SECOND)
+    case, sent = crossed(together, "20250207")
+    decided_again(together, case, 10000)
+    decided_again(together, case, 12000)
+    assert [decide_claims(meridian, SECOND).decided for _ in range(3)] == [1, 1, 0]
+    together.abreast()
+    last = dossiers.dossier_of(cedar, sent.case).last
+    assert last.decided is not None
+    assert (last.number, last.difference, read_decision(last.decided).paid) == (2, "", 2400)
+
+
+def test_a_correction_is_handed_on_once_wherever_a_payer_stops(together: Together) -> None:
+    cedar, harbor, meridian = (together.nodes[name] for name in ("cedar", "harbor", "meridian"))
+    case, sent = crossed(together, "20250208")
+    decide_claims(meridian, SECOND)
+    together.abreast()
+    died = 0
+    for place, amount in enumerate((10000, 11000, 12000)):
+        correct_claim(harbor, CorrectClaim(case=case.hex()))
+        with dying(harbor, 4 + 2 * place) as seen:
+            decide_claims(harbor, cheaper(amount))
+        died += "died" in seen
+        decide_claims(harbor, cheaper(amount))
+        together.clock.advance(3_600_000)
+        deliver_due(harbor)
+        together.abreast()
+        with dying(meridian, place) as seen:
+            decide_claims(meridian, SECOND)
+        died += "died" in seen
+        decide_claims(meridian, SECOND)
+        together.clock.advance(3_600_000)
+        deliver_due(meridian)
+        together.abreast()
+        last = dossiers.dossier_of(cedar, sent.case).last
+        assert last.decided is not None
+        assert (last.number, last.difference, read_decision(last.decided).paid) == (2 + place, "", amount // 5)
+    assert died == 6
+
+
+def test_a_stale_or_false_correction_is_refused_by_name(together: Together) -> None:
+    cedar, harbor, meridian = (together.nodes[name] for name in ("cedar", "harbor", "meridian"))
+    case, first = crossed(together, "20250209")
+    decide_claims(meridian, SECOND)
+    together.abreast()
+    receivers = [one for one in together.transport.doors if "harbor" not in one]
+    together.transport.down.update(receivers)
+    stale = decided_again(together, case, 10000)  # on its way while the next one is decided
+    together.transport.down.clear()
+    newest = decided_again(together, case, 12000)
+
+    def kept() -> list[object]:
+        return [
+            [node.desk.claim_states(name) for name in ("followed/", "followed-open/")] for node in (cedar, meridian)
+        ]
+
+    before = kept()
+    again = msgspec.structs.replace(newest, key=bytes(32), file=stale.file)
+    ahead = msgspec.structs.replace(stale, round=9)
+    refusals = (
+        (stale, "harbor", Conflict, "stale"),
+        (again, "harbor", Conflict, "crossing"),
+        (ahead, "harbor", Conflict, "undecided"),
+        (newest, "meridian", Forbidden, "payer"),
+        (msgspec.structs.replace(newest, follows=first.case), "harbor", Forbidden, "payer"),
+    )
+    for sent, sender, error, code in refusals:
+        for receiver in {"cedar", "meridian"} - {sender}:
+            envelope = seal_document(together.nodes[sender], receiver, FOLLOWING, sent)
+            with pytest.raises(error, match=rf"claims\.{code}"):
+                take_again(together.nodes[receiver], sender, envelope)
+    take_again(meridian, "harbor", seal_document(harbor, "meridian", FOLLOWING, newest))
+    assert kept() == before
+
+    assert decide_claims(meridian, SECOND).decided == 1
+    together.abreast()
+    last = dossiers.dossier_of(cedar, first.case).last
+    assert last.decided is not None
+    assert (last.number, last.difference, read_decision(last.decided).paid) == (2, "", 2400)
+
+
+def test_the_provider_refuses_a_correction_that_tells_another_decision(together: Together) -> None:
+    cedar, harbor = together.nodes["cedar"], together.nodes["harbor"]
+    case, first = crossed(together, "20250210")
+
+    def fixed(number: int) -> SentAgain:
+        kept = decode(harbor.desk.claim_state(f"following/{case.hex()}/{number:08d}"), Fixed).sent
+        return msgspec.structs.replace(kept, height=together.owner.ledger.head().height)
+
+    with dying(harbor, 1_000) as seen:
+        decided_again(together, case, 10000)
+    correct_claim(harbor, CorrectClaim(case=case.hex()))
+    with dying(harbor, len(seen) - 7) as stopped:  # one by the command that reopens, six by what hands on
+        decide_claims(harbor, cheaper(12000))
+    assert "died" in stopped
+    together.abreast()
+    lies = (
+        (msgspec.structs.replace(fixed(3), file=fixed(2).file), "crossing"),
+        (msgspec.structs.replace(fixed(3), day="20200101"), "day"),
+    )
+    for lie, code in lies:
+        with pytest.raises(Conflict, match=rf"claims\.{code}"):
+            take_again(cedar, "harbor", seal_document(harbor, "cedar", FOLLOWING, lie))
+    assert [name[-1] for name, _ in cedar.desk.claim_states(f"followed/{first.case.hex()}/")] == ["2"]
+    decide_claims(harbor, cheaper(12000))
+    assert [name[-1] for name, _ in cedar.desk.claim_states(f"followed/{first.case.hex()}/")] == ["2", "3"]
+
+    correct_claim(harbor, CorrectClaim(case=case.hex()))
+    together.transport.down.update(one for one in together.transport.doors if "harbor" not in one)
+    decide_claims(harbor, cheaper(10000))
+    together.transport.down.clear()
+    with pytest.raises(Unavailable, match=r"claims\.undecided"):
+        take_again(cedar, "harbor", seal_document(harbor, "cedar", FOLLOWING, fixed(4)))

@@ -46,6 +46,18 @@ def claim_after(decision: Decision, payer: Party, member: str, filing: str) -> C
     )
 
 
+def void_after(decision: Decision, payer: Party, member: str, filing: str) -> Claim:
+    """Return the claim that takes back, at `payer`, what followed the decision that a void has taken back.
+
+    It bears the first payer's number, which knows no other: the case that it comes in names the decision to take back.
+    Raises ValueError for a decision that takes nothing back.
+    """
+    if decision.reverses is None:
+        raise ValueError("the decision takes nothing back")
+    before = claim_after(decision.reverses, payer, member, filing)
+    return msgspec.structs.replace(before, frequency="8", original=decision.control)
+
+
 def _known_as(person: Person, member: str) -> Person:
     return msgspec.structs.replace(person, member=member)
 

@@ -35,6 +35,8 @@ from salus.node.member import MemberNode
 CROSSING: Final = "claim-crossing"
 PREFIX: Final = "crossing/"
 CROSSED: Final = "crossed/"
+FOLLOWS: Final = "crossed-from/"
+"""Before a case that was handed on to or by way of this member: the first payer and its case."""
 UNSENT: Final = "crossings-unsent"
 """Names of those that are fixed and not sent yet."""
 
@@ -50,7 +52,7 @@ class SentCrossing(Value, frozen=True):
     file: bytes
     """The 837 with the first payer's decision."""
     follows: bytes = b""
-    """To the provider: the first payer's case."""
+    """The first payer's case."""
     payer: str = ""
     """To the provider: member id of the payer that comes after."""
 
@@ -66,16 +68,31 @@ class Crossing(Value, frozen=True):
     payer: str
     provider: str
     link: bytes
+    round: int = 1
+    """The round of its own case that it told."""
+
+
+class Origin(Value, frozen=True):
+    """Where a case that was handed on comes from."""
+
+    case: bytes
+    """The first payer's case."""
+    payer: str
+    """Its member id."""
 
 
 def file_after(node: MemberNode, decision: Decision, after: After) -> bytes:
     """Return the 837 for the payer that comes after a decision."""
-    made = claim_after(decision, Party(after.name, after.payer), after.number, after.filing)
+    return file_of(node, claim_after(decision, Party(after.name, after.payer), after.number, after.filing))
+
+
+def file_of(node: MemberNode, made: Claim) -> bytes:
+    """Return the 837 of a claim, for its payer."""
     day = date_of(node.ledger_time() // DAY_MS)
     version = PROFESSIONAL.version if made.kind == "P" else INSTITUTIONAL.version
-    ends = (Trader("ZZ", node.member[:15].upper()), Trader("ZZ", after.payer[:15]))
+    ends = (Trader("ZZ", node.member[:15].upper()), Trader("ZZ", made.payer.identifier[:15]))
     body = set_of((made,), "0001", day, "0000")
-    number = control_for(node, after.payer, *(part.text.encode() for part in body))
+    number = control_for(node, made.payer.identifier, *(part.text.encode() for part in body))
     return interchange(ends, Stamp(day, "0000", number), "HC", version, [body])
 
 
@@ -84,8 +101,8 @@ def handed_on(
 ) -> dict[str, bytes]:
     """Return what is to be kept, with their 835, of those cases that go on to the payer on file that comes after.
 
-    A claim is handed on once, by the first decision that covers it; what is decided anew later is the provider's to
-    carry on.
+    A claim is handed on once, by the first decision that covers it; what is decided anew later follows it
+    (`following`).
     """
     known = {one.person: one for one in members.members if one.others}
     holders = Holders(members)
@@ -101,7 +118,7 @@ def handed_on(
         after = _after_us(person, holders, plan, claim.first)
         if after is not None and person.since <= claim.first <= person.until:
             sealed = (node.entropy(16), node.entropy(16), node.entropy(32), file_after(node, decision, after))
-            one = Crossing(case, *sealed, after.member, kept.other, kept.link)
+            one = Crossing(case, *sealed, after.member, kept.other, kept.link, kept.last.number)
             found[PREFIX + case.hex()] = encode(one)
     if found:
         found[UNSENT] = msgspec.msgpack.encode((*_unsent(node), *found))
@@ -138,8 +155,8 @@ def cross_over(node: MemberNode) -> int:
         node.submitter.submit(port.Cross(port.Clock.DAYS_3, port.Clock.DAYS_30, tuple(some)))
     height = node.ledger.head().height
     for one in waiting:
-        sent = SentCrossing(height, one.case, one.salt, one.key, one.file)
-        told = msgspec.structs.replace(sent, follows=one.follows, payer=one.payer)
+        sent = SentCrossing(height, one.case, one.salt, one.key, one.file, one.follows)
+        told = msgspec.structs.replace(sent, payer=one.payer)
         disclose(
             node,
             Telling(one.payer, CROSSING, sent, [line_of(one.link, one.payer, "Claim")]),
@@ -169,16 +186,15 @@ def take_crossing(node: MemberNode, sender: str, envelope: bytes) -> None:
     if submission_commitment(sent.key, sent.file) != row.submission:
         raise Conflict("claims.commitment", "the claim is not the one that was committed")
     fresh = Round(sent.file, sent.key, day_at(node, row.height), 1, told=True)
+    origin = {FOLLOWS + sent.case.hex(): encode(Origin(sent.follows, sender))}
     if provider:
         _agrees(node, sender, sent, fresh.received)
         link = dossier_of(node, sent.follows).link
         done = Dossier(False, sent.payer, link, sent.salt, (fresh,))
-        keep(node, [(sent.case, done)], {CROSSED + sent.follows.hex(): sent.case})
+        keep(node, [(sent.case, done)], {CROSSED + sent.follows.hex(): sent.case, **origin})
     else:
-        keep(
-            node,
-            [(sent.case, Dossier(True, row.provider, b"", sent.salt, (msgspec.structs.replace(fresh, told=False),)))],
-        )
+        fresh = msgspec.structs.replace(fresh, told=False)
+        keep(node, [(sent.case, Dossier(True, row.provider, b"", sent.salt, (fresh,)))], origin)
 
 
 def _agrees(node: MemberNode, sender: str, sent: SentCrossing, received: str) -> None:
@@ -190,7 +206,7 @@ def _agrees(node: MemberNode, sender: str, sent: SentCrossing, received: str) ->
     if not decided:
         raise Unavailable("claims.undecided", "the decision that it follows is not here yet", todo="send it again")
     claim = documents.claim_in(sent.file, received)
-    if claim is None or not any(_written(claim) == _written(_after(one, claim)) for one in decided):
+    if claim is None or not any(written(claim) == written(_after(one, claim)) for one in decided):
         told = "the claim handed on tells another decision than the one that was committed"
         raise Conflict("claims.crossing", told, got=sender, todo="dispute it")
 
@@ -199,5 +215,6 @@ def _after(decision: Decision, claim: Claim) -> Claim:
     return claim_after(decision, claim.payer, claim.subscriber.member, claim.filing)
 
 
-def _written(claim: Claim) -> list[Segment]:
+def written(claim: Claim) -> list[Segment]:
+    """Return a claim as it is written: two that are written alike tell the same."""
     return set_of((claim,), "0001", claim.first, "0000")

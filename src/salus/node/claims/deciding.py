@@ -50,6 +50,7 @@ from salus.node.claims.exchange import (
     row_of,
     submission_commitment,
 )
+from salus.node.claims.following import follow, take_up
 from salus.node.claims.keeper import MAX_HOLDERS, accumulators_of
 from salus.node.claims.remitting import Remitter
 from salus.node.errors import Conflict, Malformed, NotFound, Unavailable
@@ -76,7 +77,9 @@ class ClaimsDecided(Message, frozen=True):
     refused: Annotated[int, Meta(description="Cases refused at the door.")]
     waiting: Annotated[int, Meta(description="Cases that a person must look at.")]
     remitted: Annotated[int, Meta(description="Cases remitted now.")]
-    crossed: Annotated[int, Meta(description="Claims handed on to the payer that comes after.")]
+    crossed: Annotated[
+        int, Meta(description="Claims, and later decisions of them, handed on to the payer that comes after.")
+    ]
     cents: Annotated[int, Meta(description="Sum of the remittances, cents.")]
 
 
@@ -117,17 +120,19 @@ class CorrectionOpened(Message, frozen=True):
 def decide_claims(node: MemberNode, request: DecideClaims) -> ClaimsDecided:
     """Accept, decide and remit what lies in the payer's inbox; EOBs become records of the patients, sealed and anchored.
 
-    What is paid for a person with a payer on file that comes after is handed on to it.
+    What is paid for a person with a payer on file that comes after is handed on to it, and what is decided anew later
+    follows; a case that was handed on here is decided again when its first payer has.
 
     Each part goes on where it stopped: what the ledger holds already is not done again.
     """
     plan = documents.plan(request.plan)
     rates, members = documents.rates(request.rates), documents.members(request.members, plan.payer)
+    take_up(node)
     inbox = Inbox(node, plan, rates, members, request.plan)
     refused = inbox.accept()
     decided, waiting = inbox.decide()
     remitted, cents = Remitter(node, plan, request.plan, members).remit()
-    crossed = cross_over(node)
+    crossed = cross_over(node) + follow(node)
     return ClaimsDecided(
         decided=decided, refused=refused, waiting=waiting, remitted=remitted, crossed=crossed, cents=cents
     )

@@ -4,6 +4,7 @@ claim        provider → payer    837s of one claim each, with the salts and ke
 decision     payer → provider    plan, the provider's rates, facts and decisions, with the keys of their commitments
 remittance   payer → provider    the 835 of decided cases
 refusal      payer → provider    TA1, 999 or 277CA of a case that the door refused
+again        first payer → second payer, provider    what a claim that was handed on became by a later decision
 question     payer → provider    what a case waits for; the answer comes as a claim with what completes it
 """
 
@@ -19,7 +20,7 @@ from salus.agreements.claims.plan import DocumentRefused, read_plan
 from salus.agreements.claims.rates import read_rates
 from salus.agreements.claims.recompute import first_difference
 from salus.contracts.claims import port
-from salus.core.encoding import Value, encode
+from salus.core.encoding import Value, decode, encode
 from salus.core.proof.digest import digest, mac
 from salus.interop.x12.calendar import date_of
 from salus.node.claims.approvals import unhonoured
@@ -95,6 +96,23 @@ class SentRemittance(Value, frozen=True):
     cases: tuple[bytes, ...]
     height: int
     file: bytes
+
+
+class SentAgain(Value, frozen=True):
+    """A claim handed on again, with a later decision of its first payer."""
+
+    height: int
+    case: bytes
+    """The second payer's case."""
+    follows: bytes
+    """The first payer's case."""
+    round: int
+    """The round of the first payer's case that it tells."""
+    day: str
+    """Day on which it was fixed, CCYYMMDD: what the second payer's interest counts from."""
+    key: bytes
+    file: bytes
+    """The 837 with the first payer's decision; a void where the first payer took the claim back."""
 
 
 class SentRefusal(Value, frozen=True):
@@ -194,8 +212,8 @@ def _decided(node: MemberNode, sender: str, plan: bytes, sent: SentDecision) -> 
         return kept  # a later round was opened since: its decision follows, and takes this one back by itself
     kept = _as_committed(kept, row)
     last = kept.last
-    if last.number < row.round:  # the payer opened this round, or the patient: what is decided is the claim as it was
-        last = Round(last.file, b"", last.received, row.round, "correction")
+    if last.number < row.round:
+        last = _opened_there(node, sent.case, last, row)
         kept = msgspec.structs.replace(kept, rounds=(*kept.rounds, last))
     if decision_commitment(plan, sent, last.file) != row.decision:
         raise Conflict("claims.commitment", "the decision is not the one that was committed")
@@ -204,6 +222,15 @@ def _decided(node: MemberNode, sender: str, plan: bytes, sent: SentDecision) -> 
         step = "authorisation"  # facts that leave out an approval agree with themselves
     done = msgspec.structs.replace(last, decided=sent, difference=step, plan=digest("salus/v1/claims-plan", plan))
     return msgspec.structs.replace(kept, rounds=(*kept.rounds[:-1], done))
+
+
+def _opened_there(node: MemberNode, case: bytes, last: Round, row: port.Case) -> Round:
+    """Return a round that the payer opened, or the patient: the claim as it was, or as its first payer decided it anew."""
+    for _, body in node.desk.claim_states(f"followed/{case.hex()}/"):
+        again = decode(body, SentAgain)
+        if submission_commitment(again.key, again.file) == row.submission:
+            return Round(again.file, again.key, again.day, row.round, "correction", told=True)
+    return Round(last.file, b"", last.received, row.round, "correction")
 
 
 def _as_committed(kept: Dossier, row: port.Case) -> Dossier:

@@ -35,6 +35,7 @@ from salus.node.claims.exchange import (
     read_decision,
     remitted,
 )
+from salus.node.claims.following import followed
 from salus.node.claims.keeper import accumulators_of
 from salus.node.claims.versions import PublishedPlan, published
 from salus.node.errors import Unavailable
@@ -140,6 +141,7 @@ class Remitter:
             OWED: msgspec.msgpack.encode(owed),
             UNFINISHED: _names((*_unfinished(node), f"835/{name}")),
             **handed_on(node, self._plan, self._members, cases),
+            **followed(node, cases),
         }
         keep(node, [(case, remitted(kept, name)) for case, kept in cases], states)
         return sum(one.paid for one in paid)

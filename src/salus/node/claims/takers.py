@@ -12,6 +12,7 @@ from salus.node.claims.exchange import (
     REFUSAL,
     REMITTANCE,
     UNOPENED,
+    SentAgain,
     SentClaims,
     SentDecisions,
     SentQuestion,
@@ -22,6 +23,7 @@ from salus.node.claims.exchange import (
     take_refusal,
     take_remittance,
 )
+from salus.node.claims.following import FOLLOWING, take_again
 from salus.node.claims.patients import APPEAL, take_appeal
 from salus.node.exchange.delivery import Disclosing, Taker
 from salus.node.exchange.documents import owed
@@ -33,6 +35,7 @@ TAKERS: Final[Mapping[str, Taker]] = {
         take_remittance, owed(REMITTANCE, SentRemittance, lambda sent: len(sent.cases), code=UNOPENED)
     ),
     CROSSING: Disclosing(take_crossing, owed(CROSSING, SentCrossing, lambda _: 1, code=UNOPENED)),
+    FOLLOWING: Disclosing(take_again, owed(FOLLOWING, SentAgain, lambda _: 1, code=UNOPENED)),
     REFUSAL: take_refusal,
     QUESTION: Disclosing(take_question, owed(QUESTION, SentQuestion, lambda _: 1, code=UNOPENED)),
     APPEAL: take_appeal,
