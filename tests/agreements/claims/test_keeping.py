@@ -91,6 +91,17 @@ class Payers(RuleBasedStateMachine):
         assert self.roots.setdefault(self.book.root(), values) == values
 
     @invariant()
+    def grows_as_if_made_anew(self) -> None:
+        """The root, and the proof of every cell, are those of a book that never grew."""
+        anew = Book(SECRET, LIMITS)
+        for cell, history in sorted(self.book.cells.items(), key=lambda one: msgspec.structs.astuple(one[0])):
+            anew.load(cell, history)
+        cells = list(anew.cells)
+        assert (self.book.root(), self.book.prove(cells)) == (anew.root(), anew.prove(cells))
+        holders = ("fam", *PERSONS)
+        assert set(self.book.of(holders)) == set(anew.of(holders)) == set(cells)
+
+    @invariant()
     def holds(self) -> None:
         family = self.book.value(name("fam", "family"))
         assert family == sum(cents for _, cents, _ in self.stands.values()) <= 150

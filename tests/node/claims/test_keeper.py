@@ -27,6 +27,7 @@ from salus.node.exchange.wire import RemoteRefusal
 from salus.node.together import Clock, Founder, Together, found_together
 from salus.vault.journal import Side
 from tests.agreements.claims.cases import JOHN, MEMBERS, PAYER, PLAN, RATES, claim, file_of, line
+from tests.node.claims.dying import dying
 
 JSON = msgspec.json.encode
 TRIES = 12
@@ -169,11 +170,31 @@ def test_a_keeper_that_forks_is_refused_and_proven(together: Together) -> None:
         cell, history = msgspec.msgpack.decode(body, type=tuple[CellName, tuple[Entry, ...]])
         if cell == DEDUCTIBLE:
             other = (*history[:-1], msgspec.structs.replace(history[-1], cents=history[-1].cents + 1))
-            harbor.desk.keep_claims([], [(name, msgspec.msgpack.encode((cell, other)))])
+            batches = f"batches/{name.split('/')[1]}"  # as another process of the keeper's would
+            harbor.desk.keep_claims([], [(name, msgspec.msgpack.encode((cell, other))), (batches, b"99")])
     with pytest.raises(Forbidden, match=r"claims\.fork"):
         accumulators.cells(["M1|19800101|JANE"])
     ((_, proof),) = remedy.desk.claim_states("fork/")
     assert proof
+
+
+def test_a_batch_that_was_not_kept_is_forgotten(together: Together) -> None:
+    harbor = together.nodes["harbor"]
+    own = keeper.accumulators_of(harbor, PLAN)
+    assert own is not None
+    fresh = Take(b"t" * 16, b"", (Amount(DEDUCTIBLE, 700),), (Amount(DEDUCTIBLE, 0),))
+    assert own.cells([DEDUCTIBLE.holder]) == []
+    with dying(harbor, 0) as seen:
+        own.take([fresh])
+    assert seen == ["died"]
+    assert own.cells([DEDUCTIBLE.holder]) == []
+    assert own.take([fresh]) == ["taken"]
+    assert own.cells([DEDUCTIBLE.holder]) == [(DEDUCTIBLE, 700)]
+    (year,) = _years(together)
+    row = port.plan_year(together.owner.ledger.read(), year)
+    harbor.memory.clear()
+    assert own.take([fresh]) == ["taken"]  # the first answer, by a process begun anew
+    assert row == port.plan_year(together.owner.ledger.read(), year)
 
 
 def test_a_member_that_is_no_payer_of_the_plan_learns_nothing(together: Together) -> None:

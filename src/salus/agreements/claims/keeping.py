@@ -5,7 +5,7 @@ moved meanwhile makes it `moved`, and the claim is decided again. A take that fo
 that one back first. No take brings a cell beyond its maximum. The same id again gets the first answer again.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Final, Literal
 
 import msgspec
@@ -20,6 +20,7 @@ from salus.core.proof.statemap import MapProof
 
 Verdict = Literal["taken", "moved", "over", "other", "no-such-take"]
 MAX_CELLS: Final = 64  # of one take: two scopes of two buckets in each tier of a plan are fewer
+MOST_GROWN: Final = 4  # times: pages that later ones replaced take that much room before the map is made anew
 STATEMENT: Final = "salus/v1/claims-cell-statement"
 
 
@@ -113,7 +114,10 @@ def limits_of(plan: Plan) -> dict[tuple[str, str, str], int]:
 
 
 class Book:
-    """The cells of one plan year. `take` and `settle` change it; what they changed is in `changed_*` until cleared."""
+    """The cells of one plan year. `take` and `settle` change it; what they changed is in `changed_*` until cleared.
+
+    The root costs what changed since it was last asked for, not all cells.
+    """
 
     def __init__(self, secret: bytes, limits: Mapping[tuple[str, str, str], int]) -> None:
         self._secret = secret
@@ -122,6 +126,24 @@ class Book:
         self.takes: dict[bytes, KeptTake] = {}
         self.changed_cells: set[CellName] = set()
         self.changed_takes: set[bytes] = set()
+        self._held: dict[str, list[CellName]] = {}
+        self._top = sparse.Root()
+        self._nodes: dict[bytes, bytes] = {}
+        self._beyond: set[CellName] = set()
+        """Cells that the map does not have as they are."""
+        self._whole = self._grown = 0
+        """Bytes of the map when it was made, and with what was added since."""
+
+    def load(self, name: CellName, history: tuple[Entry, ...]) -> None:
+        """Set a cell as it was kept, or as a take changes it."""
+        if name not in self.cells:
+            self._held.setdefault(name.holder, []).append(name)
+        self.cells[name] = history
+        self._beyond.add(name)
+
+    def of(self, holders: Iterable[str]) -> list[CellName]:
+        """Return the cells of holders."""
+        return [name for holder in dict.fromkeys(holders) for name in self._held.get(holder, ())]
 
     def value(self, name: CellName) -> int:
         """Return what a cell has taken, cents."""
@@ -148,7 +170,7 @@ class Book:
             after[one.name] = reached
         for name, cents in sorted(after.items(), key=lambda part: msgspec.structs.astuple(part[0])):
             history = self.cells.get(name, ())
-            self.cells[name] = (*history, Entry(len(history) + 1, cents, take.id))
+            self.load(name, (*history, Entry(len(history) + 1, cents, take.id)))
             self.changed_cells.add(name)
         if back is not None:
             self.takes[take.returns] = msgspec.structs.replace(back, returned=True)
@@ -192,9 +214,22 @@ class Book:
         return [sparse.prove(nodes, top, self.path(name)) for name in names]
 
     def _map(self) -> tuple[sparse.Root, dict[bytes, bytes]]:
-        leaves = sorted((self.path(name), self._leaf(name)) for name in self.cells)
-        top, nodes = sparse.update({}, sparse.Root(), 1, leaves)
-        return top, dict(nodes)
+        if self._beyond:
+            if self._grown > MOST_GROWN * self._whole:
+                self._top, self._nodes, self._beyond, self._whole, self._grown = (
+                    sparse.Root(),
+                    {},
+                    set(self.cells),
+                    0,
+                    0,
+                )
+            leaves = sorted((self.path(name), self._leaf(name)) for name in self._beyond)
+            self._top, nodes = sparse.update(self._nodes, self._top, self._top.version + 1, leaves)
+            self._nodes.update(nodes)
+            self._grown += sum(len(value) for _, value in nodes)
+            self._whole = self._whole or self._grown
+            self._beyond = set()
+        return self._top, self._nodes
 
 
 def leaf_of(salt: bytes, number: int, cents: int) -> bytes:

@@ -9,7 +9,9 @@ claims share-year   another payer of the plan says who keeps it; from then on it
 Requests and answers that name patients show, for each, a line of their sender that was committed before (ADR 248).
 """
 
-from collections.abc import Iterable, Sequence
+import contextlib
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
 from typing import Annotated, Final, Protocol, TypeVar
 
 import msgspec
@@ -189,7 +191,7 @@ def open_year(node: MemberNode, request: OpenYear) -> YearOpened:
     year = KeptYear(
         node.entropy(16), node.entropy(32), tuple(sorted({*request.payers, node.member})), limits, plan.payer
     )
-    node.submitter.submit(port.OpenPlanYear(year.year, _book(node, year).root()))
+    node.submitter.submit(port.OpenPlanYear(year.year, _empty(year).root()))
     node.desk.keep_claims([], [(f"keep/{name}", encode(year)), (f"kept/{year.year.hex()}", name.encode())])
     return YearOpened(year=year.year.hex())
 
@@ -227,8 +229,8 @@ class _Own:
 
     def cells(self, holders: Sequence[str]) -> list[tuple[CellName, int]]:
         """Return what each cell of the holders has taken."""
-        book, wanted = _book(self._node, self._year), set(holders)
-        return [(name, book.value(name)) for name in book.cells if name.holder in wanted]
+        with self._node.anchoring, _book(self._node, self._year) as lent:
+            return [(name, lent.book.value(name)) for name in lent.book.of(holders)]
 
     def take(self, takes: Sequence[Take]) -> list[Verdict]:
         """Have takes carried out."""
@@ -303,28 +305,57 @@ def _year_of(node: MemberNode, year: bytes, sender: str) -> KeptYear:
     return found
 
 
-def _book(node: MemberNode, year: KeptYear, takes: Iterable[bytes] = ()) -> Book:
-    """Return the book of a year, as the desk has it: all cells, and of the takes those with these ids."""
-    book = Book(year.secret, {(bucket, scope, tier): cents for bucket, scope, tier, cents in year.limits})
-    for _, body in node.desk.claim_states(f"cell/{year.year.hex()}/"):
-        name, history = msgspec.msgpack.decode(body, type=tuple[CellName, tuple[Entry, ...]])
-        book.cells[name] = history
+def _empty(year: KeptYear) -> Book:
+    return Book(year.secret, {(bucket, scope, tier): cents for bucket, scope, tier, cents in year.limits})
+
+
+@dataclass
+class _Lent:
+    """A book as it stands after so many batches."""
+
+    number: int
+    book: Book
+
+
+@contextlib.contextmanager
+def _book(node: MemberNode, year: KeptYear, takes: Iterable[bytes] = ()) -> Iterator[_Lent]:
+    """Lend the book of a year, to whom holds `anchoring`: all cells, and of the takes those with these ids.
+
+    The node remembers it while nobody else changes the desk's; what ends by an error is read again from the desk.
+    """
+    name, number = f"claims-book/{year.year.hex()}", _number(node, year)
+    known = node.memory.pop(name, None)
+    if isinstance(known, _Lent) and known.number == number:
+        lent = known
+    else:
+        lent = _Lent(number, _empty(year))
+        for _, body in node.desk.claim_states(f"cell/{year.year.hex()}/"):
+            lent.book.load(*msgspec.msgpack.decode(body, type=tuple[CellName, tuple[Entry, ...]]))
     for id_ in takes:
         body = node.desk.claim_state(f"take/{year.year.hex()}/{id_.hex()}")
         if body:
-            book.takes[id_] = decode(body, KeptTake)
-    return book
+            lent.book.takes[id_] = decode(body, KeptTake)
+    yield lent
+    lent.book.takes.clear()
+    node.memory[name] = lent
 
 
-def _keep(node: MemberNode, year: KeptYear, book: Book) -> None:
+def _number(node: MemberNode, year: KeptYear) -> int:
+    return int(node.desk.claim_state(f"batches/{year.year.hex()}") or b"0")
+
+
+def _keep(node: MemberNode, year: KeptYear, lent: _Lent) -> None:
     """Keep what a batch changed, then put its root on the ledger; a batch that a crash left out is in the next root."""
-    prefix = year.year.hex()
+    prefix, book = year.year.hex(), lent.book
     states = [
         (f"cell/{prefix}/{book.path(name).hex()}", msgspec.msgpack.encode((name, book.cells[name])))
         for name in book.changed_cells
     ]
     states += [(f"take/{prefix}/{id_.hex()}", encode(book.takes[id_])) for id_ in book.changed_takes]
-    node.desk.keep_claims([], states)
+    node.desk.keep_claims([], [*states, (f"batches/{prefix}", str(lent.number + 1).encode())])
+    lent.number += 1
+    book.changed_cells.clear()
+    book.changed_takes.clear()
 
 
 def _advance(node: MemberNode, year: KeptYear, book: Book) -> None:
@@ -335,19 +366,18 @@ def _advance(node: MemberNode, year: KeptYear, book: Book) -> None:
 
 
 def _take(node: MemberNode, year: KeptYear, payer: str, takes: Sequence[Take]) -> list[Verdict]:
-    with node.anchoring:  # one batch at a time
-        book = _book(node, year, [id_ for one in takes for id_ in (one.id, one.returns) if id_])
-        verdicts = [book.take(payer, one) for one in takes]
-        _keep(node, year, book)
-        _advance(node, year, book)
+    ids = [id_ for one in takes for id_ in (one.id, one.returns) if id_]
+    with node.anchoring, _book(node, year, ids) as lent:  # one batch at a time
+        verdicts = [lent.book.take(payer, one) for one in takes]
+        _keep(node, year, lent)
+        _advance(node, year, lent.book)
     return verdicts
 
 
 def _settle(node: MemberNode, year: KeptYear, payer: str, ids: Sequence[bytes]) -> int:
-    with node.anchoring:
-        book = _book(node, year, ids)
-        known = book.settle(payer, ids)
-        _keep(node, year, book)
+    with node.anchoring, _book(node, year, ids) as lent:
+        known = lent.book.settle(payer, ids)
+        _keep(node, year, lent)
     return known
 
 
@@ -374,18 +404,17 @@ def _plan_in(name: str) -> str:
 
 def _cells_of(node: MemberNode, year: KeptYear, holders: Iterable[str]) -> CellsTold:
     """Return cells signed, with their paths under the root that the ledger has at a height."""
-    with node.anchoring:
-        book = _book(node, year)
+    with node.anchoring, _book(node, year) as lent:
+        book = lent.book
         _advance(node, year, book)
-        height = node.ledger.head().height
-    wanted = set(holders)
-    names = [name for name in book.cells if name.holder in wanted]
+        height, names = node.ledger.head().height, book.of(holders)
+        found = [(name, book.path(name), book.cells[name][-1], book.salt(name)) for name in names]
+        proofs = book.prove(names)
     told = []
-    for name, proof in zip(names, book.prove(names), strict=True):
-        last = book.cells[name][-1]
-        said = Statement(year.year, book.path(name), last.number, last.cents)
+    for (name, path, last, salt), proof in zip(found, proofs, strict=True):
+        said = Statement(year.year, path, last.number, last.cents)
         said = msgspec.structs.replace(said, signature=node.signing_key.sign(said.signed()))
-        told.append(CellTold(name, said, book.salt(name), proof.siblings, proof.found))
+        told.append(CellTold(name, said, salt, proof.siblings, proof.found))
     return CellsTold(height, tuple(told))
 
 
