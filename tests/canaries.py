@@ -189,6 +189,7 @@ CANARIES: Mapping[str, Callable[[str], dict[str, Any]]] = {
     "research.budget": lambda _: {},
     "research.decide": lambda _: {"permit": LINK, "data_set": LINK},
     "research.extract": lambda word: {"query": LINK, "output": f"/nowhere/{word}", "format": word},
+    "research.open-rounds": lambda word: {"bundle": base64(word), "output": f"/nowhere/{word}"},
     "research.own": lambda word: {
         "query": base64(f'{{"title": "{word}"}}'),
         "output": f"/nowhere/{word}.csv",

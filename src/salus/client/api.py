@@ -3643,6 +3643,38 @@ class Offers(msgspec.Struct, frozen=True, kw_only=True):
     """In order of their ids."""
 
 
+class OpenRounds(msgspec.Struct, frozen=True, kw_only=True):
+    """Which model."""
+
+    bundle: bytes
+    """The bundle's file."""
+
+    output: str = ''
+    """New file for the opened sums, NDJSON: each custodian's own."""
+
+
+class RoundsOpened(msgspec.Struct, frozen=True, kw_only=True):
+    """Whether each custodian sent what it had committed to."""
+
+    sound: bool
+    """Whether nothing was found; if not, the command's exit code is 1."""
+
+    citation: str
+    """SHA-256 of the bundle's content."""
+
+    custodians: tuple[str, ...]
+    """Who took part in the last attempt."""
+
+    turns: int
+    """Turns of it."""
+
+    vectors: int
+    """Vectors that were opened and hold."""
+
+    faults: tuple[str, ...]
+    """What does not hold, by custodian and turn."""
+
+
 class RunOnOwn(msgspec.Struct, frozen=True, kw_only=True):
     """A question about the member's own records."""
 
@@ -7054,6 +7086,10 @@ class ResearchCases:
     def offers(self, request: ListOffers) -> Offers:
         """List the data sets of all members. For: operator."""
         return self._connection.ask('/api/research/offers', request, Offers)
+
+    def open_rounds(self, request: OpenRounds) -> RoundsOpened:
+        """Have custodians open what they sent in the rounds of a published model, and name whoever sent something else. For: operator."""
+        return self._connection.ask('/api/research/open-rounds', request, RoundsOpened)
 
     def own(self, request: RunOnOwn) -> OwnRun:
         """Run a query document on the member's own records: exact tables and models, for quality reports. For: operator."""

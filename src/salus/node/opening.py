@@ -46,7 +46,7 @@ from salus.node.exchange.withdrawal import WITHDRAWAL_KIND, take_withdrawal
 from salus.node.local import Bare
 from salus.node.member import BACKUP_KEYS, MemberNode, Ports, address_in
 from salus.node.network.cometbft import has_engine, initial_height, open_ledger, sockets_of
-from salus.node.research import auditing, rounds
+from salus.node.research import auditing, rounds, unmasking
 from salus.node.research import receiving as research_receiving
 from salus.node.research import wire as research_wire
 from salus.node.supply import exchange as supply_exchange
@@ -302,6 +302,7 @@ def assemble(config: Config, keys: Keys, on: OnLedger, ports: Ports, folder: Pat
         raise RestoreRefused(f"{erasing.FORGOTTEN}: restore with the newest list")
     handlers[rounds.PATH] = rounds.Rounds(node).answer
     handlers[auditing.PATH] = lambda sender, body: auditing.answer(node, sender, body)
+    handlers[unmasking.PATH] = lambda sender, body: unmasking.answer(node, sender, body)
     pairs.tell_index(node)
     node.catch_up()
     return node

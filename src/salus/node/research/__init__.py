@@ -17,6 +17,7 @@ from salus.node.research.permits import (
 from salus.node.research.receiving import attest_deletion, write_extract
 from salus.node.research.relaying import run_model
 from salus.node.research.replaying import replay_bundle
+from salus.node.research.unmasking import open_rounds
 
 __all__ = [
     "answer_question",
@@ -29,6 +30,7 @@ __all__ = [
     "list_offers",
     "list_permits",
     "offer_data",
+    "open_rounds",
     "publish_result",
     "replay_bundle",
     "rerun_question",

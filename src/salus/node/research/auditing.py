@@ -110,12 +110,7 @@ def answer(node: MemberNode, sender: str, body: bytes) -> Drawn:
         raise Malformed("research.bytes", "the question does not decode", got=str(error)) from error
     node.wait_for(asked.height)
     begun = _begun(node, asked.query, asked.data_set)
-    auditor = membership.member(node.ledger.read(), sender)
-    regulator = auditor is not None and membership.Role.REGULATOR in auditor.roles
-    if begun.offer.custodian != node.member or not (regulator or sender in begun.offer.co_signers):
-        raise Forbidden(
-            "research.auditor", "leaves are opened to who co-signs the data set's permits, and to regulators"
-        )
+    require_auditor(node, sender, begun.offer)
     kept = held(node, asked.query, asked.data_set)
     people = population.Population(dict(kept.leaves))
     paths = {path: one for (path, _), one in zip(kept.leaves, kept.counted, strict=True)}
@@ -133,6 +128,14 @@ def answer(node: MemberNode, sender: str, body: bytes) -> Drawn:
                 )
         leaves.append(leaf)
     return Drawn(tuple(leaves))
+
+
+def require_auditor(node: MemberNode, sender: str, offer: port.DataSet) -> None:
+    """Check that a member may audit an own data set: it co-signs its permits, or is a regulator. Raises Forbidden."""
+    auditor = membership.member(node.ledger.read(), sender)
+    regulator = auditor is not None and membership.Role.REGULATOR in auditor.roles
+    if offer.custodian != node.member or not (regulator or sender in offer.co_signers):
+        raise Forbidden("research.auditor", "this is opened to who co-signs the data set's permits, and to regulators")
 
 
 @use_case("research.audit", who=OPERATOR)

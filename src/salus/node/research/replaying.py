@@ -71,11 +71,13 @@ class _Told(NamedTuple):
     message: Any
 
 
-def _broken(what: str) -> Conflict:
+def broken(what: str) -> Conflict:
+    """Return the refusal of a bundle that does not hold."""
     return Conflict("research.bundle", what, todo="do not rely on this result")
 
 
-def _decoded(data: bytes, kind: type[V]) -> V:
+def decoded(data: bytes, kind: type[V]) -> V:
+    """Return a part of a bundle. Raises Malformed."""
     try:
         return decode(data, kind)
     except MalformedBytes:
@@ -90,15 +92,11 @@ def replay_bundle(node: Node, request: ReplayBundle) -> BundleReplayed:  # noqa:
         believed = trust.Trust.from_json(request.trust)
     except Unproven as error:
         raise Malformed("research.trust", "this is no trust file", got=str(error)) from None
-    whole, seal = request.bundle[:-DIGEST], request.bundle[-DIGEST:]
-    if len(request.bundle) > MAX_BUNDLE or hashlib.sha256(whole).digest() != seal:
-        raise _broken("the file is damaged: its digest is another")
-    file = _decoded(whole, File)
-    content, citation = _decoded(file.content, Content), hashlib.sha256(file.content).digest()
+    file, content, citation = opened(request.bundle)
     told = [_proven(believed, item) for item in content.items]
     query, register = _question(content, told)
     if register.message.way is port.Way.EXTRACT:
-        raise _broken("an extract is no figure that can be replayed")
+        raise broken("an extract is no figure that can be replayed")
     _published(_proven(believed, file.publication), told, register, citation)
     offers = _permitted(believed, content, told, register)
     answered = _answered(told, register, offers)
@@ -115,6 +113,15 @@ def replay_bundle(node: Node, request: ReplayBundle) -> BundleReplayed:  # noqa:
     )
 
 
+def opened(bundle: bytes) -> tuple[File, Content, bytes]:
+    """Return a bundle's file, its content, and the digest of that, by which it is cited. Raises Conflict, Malformed."""
+    whole, seal = bundle[:-DIGEST], bundle[-DIGEST:]
+    if len(bundle) > MAX_BUNDLE or hashlib.sha256(whole).digest() != seal:
+        raise broken("the file is damaged: its digest is another")
+    file = decoded(whole, File)
+    return file, decoded(file.content, Content), hashlib.sha256(file.content).digest()
+
+
 def _proven(believed: trust.Trust, item: Item) -> _Told:
     """Return a step that the ledger holds, applied, under the trust file. Raises Conflict."""
     try:
@@ -122,9 +129,9 @@ def _proven(believed: trust.Trust, item: Item) -> _Told:
         found = evidence.message_of(item.body)
         index = Receipt.decode(item.receipt).index
     except (EdgeError, Unproven, MalformedBytes) as error:
-        raise _broken(f"a step is not proven: {error}") from None
+        raise broken(f"a step is not proven: {error}") from None
     if found is None or leaf.code != 0 or found[0].network != believed.network:
-        raise _broken("a step is none of research, was rejected, or is of another network")
+        raise broken("a step is none of research, was rejected, or is of another network")
     return _Told(index, found[0].submitter, found[0].submitter_key, found[1])
 
 
@@ -132,23 +139,23 @@ def _only(told: list[_Told], kind: type[Any], field: str, value: bytes) -> _Told
     """Return the one step of a kind whose field has a value. Raises Conflict."""
     found = [one for one in told if isinstance(one.message, kind) and getattr(one.message, field) == value]
     if len(found) != 1:
-        raise _broken(f"{len(found)} steps where one is expected")
+        raise broken(f"{len(found)} steps where one is expected")
     return found[0]
 
 
 def _question(content: Content, told: list[_Told]) -> tuple[Query, _Told]:
     if any(left.place >= right.place for left, right in itertools.pairwise(told)):
-        raise _broken("the steps are not in the order of the log")
+        raise broken("the steps are not in the order of the log")
     question = content.question
     register = _only(told, port.Register, "query", question.query)
     if commitment(question.salt, question.document) != register.message.commitment:
-        raise _broken("the document is not the one that was registered")
+        raise broken("the document is not the one that was registered")
     try:
         query = read(question.document)
     except QueryRefused as wrong:
-        raise _broken(str(wrong)) from None
+        raise broken(str(wrong)) from None
     if (register.message.way, register.message.sensitivity) != (way_of(query), sensitivity_of(query)):
-        raise _broken("way or sensitivity are not those of the document")
+        raise broken("way or sensitivity are not those of the document")
     return query, register
 
 
@@ -158,9 +165,9 @@ def _charge(register: port.Register) -> int:
 
 def _published(publication: _Told, told: list[_Told], register: _Told, citation: bytes) -> None:
     if publication.message != port.Publish(register.message.query, citation):
-        raise _broken("the publication is of another content")
+        raise broken("the publication is of another content")
     if publication.submitter != register.submitter or publication.place <= told[-1].place:
-        raise _broken("the publication is another member's, or came before the answers")
+        raise broken("the publication is another member's, or came before the answers")
 
 
 def _permitted(believed: trust.Trust, content: Content, told: list[_Told], register: _Told) -> dict[bytes, _Told]:
@@ -168,7 +175,7 @@ def _permitted(believed: trust.Trust, content: Content, told: list[_Told], regis
     asked = register.message
     apply = _only(told, port.Apply, "permit", asked.permit)
     if apply.submitter != register.submitter or not {*asked.data_sets} <= {*apply.message.data_sets}:
-        raise _broken("the permit is another member's, or of other data sets")
+        raise broken("the permit is another member's, or of other data sets")
     who = port.Applicant(
         apply.submitter,
         _jurisdiction(believed, content, apply.submitter),
@@ -180,12 +187,12 @@ def _permitted(believed: trust.Trust, content: Content, told: list[_Told], regis
         offer = _only(told, port.Offer, "data_set", data_set)
         misfits = port.match(offer.message.policy, apply.message.purpose, who).misfits
         if misfits or asked.way not in offer.message.ways:
-            raise _broken("the study does not fit a data set, or the way was not offered")
+            raise broken("the study does not fit a data set, or the way was not offered")
         before = [one for one in told if one.place < register.place]
         signed = {one.submitter for one in before if one.message == port.Sign(asked.permit, data_set)}
         refused = any(one.message == port.Refuse(asked.permit, data_set) for one in before)
         if refused or not {offer.submitter, *offer.message.co_signers} <= signed:
-            raise _broken("the permit had not been signed by everybody")
+            raise broken("the permit had not been signed by everybody")
         offers[data_set] = offer
     return offers
 
@@ -196,7 +203,7 @@ def _jurisdiction(believed: trust.Trust, content: Content, applicant: str) -> st
         keys, _ = decode(proof.keys, Keys), decode(proof.member, Member)
         return check_member(believed, applicant, keys.signing_key, keys.receive_key, proof).jurisdiction
     except (EdgeError, MalformedBytes, Unproven) as error:
-        raise _broken(f"the analyst's member row is not proven: {error}") from None
+        raise broken(f"the analyst's member row is not proven: {error}") from None
 
 
 def _answered(told: list[_Told], register: _Told, offers: dict[bytes, _Told]) -> dict[bytes, _Told]:
@@ -209,12 +216,12 @@ def _answered(told: list[_Told], register: _Told, offers: dict[bytes, _Told]) ->
         begin = _only(told, port.Begin, "data_set", data_set)
         owner = offers[data_set].submitter if data_set in offers else ""
         if {one.submitter, begin.submitter} != {owner} or {one.message.query, begin.message.query} != {query}:
-            raise _broken("a step is another custodian's, or of another question")
+            raise broken("a step is another custodian's, or of another question")
         if not register.place < begin.place < one.place:
-            raise _broken("an answer came before its begin, or a begin before the registration")
+            raise broken("an answer came before its begin, or a begin before the registration")
         found[data_set] = one
     if not found:
-        raise _broken("nobody answered")
+        raise broken("nobody answered")
     return found
 
 
@@ -222,17 +229,17 @@ def _lines(content: Content, query: Query, register: _Told, answered: dict[bytes
     told = msgspec.json.decode(content.lines)
     if register.message.way is port.Way.NOISY:
         if {one.data_set for one in content.answers} != {*answered}:
-            raise _broken("the answers are not those on the ledger")
+            raise broken("the answers are not those on the ledger")
         for one in content.answers:
             if noisy_commitment(one.values, one.salt) != answered[one.data_set].message.answer:
-                raise _broken("an answer is not the one that was committed")
+                raise broken("an answer is not the one that was committed")
         lines = _noisy(content, query, register)
         if msgspec.json.decode(msgspec.json.encode(lines)) != told:
-            raise _broken("the figures are not those of the answers")
+            raise broken("the figures are not those of the answers")
         return lines
     lines = _exact(content, query, answered)
     if len(lines) != len(told) or not all(_near(mine, theirs) for mine, theirs in zip(lines, told, strict=True)):
-        raise _broken("the estimates are not those of the vectors")
+        raise broken("the estimates are not those of the vectors")
     return lines
 
 
@@ -266,14 +273,14 @@ def _exact(content: Content, query: Query, answered: dict[bytes, _Told]) -> list
     from salus.agreements.research import models, scaling  # noqa: PLC0415 -- the same
     from salus.agreements.research.rounds import total_of  # noqa: PLC0415 -- the same
 
-    shown = _decoded(content.rounds, Rounds)
+    shown = decoded(content.rounds, Rounds)
     model = scaling.model_of(query)
     if {*shown.data_sets} != {*answered} or model is None or not shown.rounds:
-        raise _broken("the vectors are not those of the custodians that answered")
+        raise broken("the vectors are not those of the custodians that answered")
     for place, data_set in enumerate(shown.data_sets):
         mine = [one.vectors[place] for one in shown.rounds if len(one.vectors) == len(shown.data_sets)]
         if answer_commitment([one.unmasked for one in mine]) != answered[data_set].message.answer:
-            raise _broken("the vectors are not those that a custodian committed to")
+            raise broken("the vectors are not those that a custodian committed to")
     terms = scaling.terms(query, model)
     path = models.path(len(terms))
     next(path)
@@ -281,18 +288,18 @@ def _exact(content: Content, query: Query, answered: dict[bytes, _Told]) -> list
         for data_set, vector in zip(shown.data_sets, one.vectors, strict=True):
             signed = signed_bytes(content.question.query, shown.attempt, turn, vector)
             if vector.data_set != data_set or not ed25519.verify(answered[data_set].key, signed, vector.signature):
-                raise _broken("a vector is not signed by its custodian")
+                raise broken("a vector is not signed by its custodian")
         words = {each.data_set.hex(): np.frombuffer(each.vector, dtype="<u8").astype(np.uint64) for each in one.vectors}
         try:
             sums = total_of(words, len(terms))
             path.send(sums)
         except StopIteration as end:
             if turn != len(shown.rounds) - 1:
-                raise _broken("there are vectors beyond the end of the path") from None
+                raise broken("there are vectors beyond the end of the path") from None
             return estimate(query, end.value, sums, terms)
         except (MalformedVector, NoFit, ValueError) as wrong:
-            raise _broken(str(wrong)) from None
-    raise _broken("the vectors do not lead to an estimate")
+            raise broken(str(wrong)) from None
+    raise broken("the vectors do not lead to an estimate")
 
 
 def _own(query: Query, folder: str) -> list[dict[str, Any]]:

@@ -41,13 +41,7 @@ class Run:
         self._node, self._row, self._kept = node, row, kept
         self._data_set, self._attempt = asked.data_set, asked.attempt
         self._id = asked.query + asked.data_set + bytes((asked.attempt,))
-        found = node.desk.research("seeds", self._id)
-        if not found:
-            raise Conflict("research.attempt", "this custodian has not joined the attempt")
-        seeds = decode(found[0][1], Seeds)
-        self._peers = seeds.peers
-        known = {peer.hex(): seed for peer, seed in seeds.made}
-        known |= {peer.hex(): self._opened(asked.query, peer) for peer in seeds.peers if peer < asked.data_set}
+        self._peers, known = seeds_of(node, asked.query, asked.data_set, asked.attempt)
         persons = answering.persons_of(node, kept)
         if {one.counted for one in persons} != {*kept.counted}:
             answering.fail(node, self._data_set, kept, "people have left since the begin")
@@ -58,26 +52,11 @@ class Run:
             self._data_set.hex(),
             self._local.contribution,
             self._local.width,
-            known,
+            {peer.hex(): seed for peer, seed in known.items()},
             query=asked.query,
             attempt=asked.attempt,
         )
         self._replay()
-
-    def _opened(self, query: bytes, peer: bytes) -> bytes:
-        """Return the seed that a peer with a lower id sealed to this custodian. Raises Malformed."""
-        node = self._node
-        found = node.desk.research("seed", self._id + peer)
-        custodian = data_set_row(node.ledger.read(), peer).custodian
-        context = node.context(SEED, seed_context(query, self._attempt, (peer, self._data_set)), custodian)
-        sender_key = node.keys_of(custodian).signing_key
-        try:
-            seed = open_envelope(found[0][1] if found else b"", context, key=node.receive_key, sender_key=sender_key)
-        except EnvelopeRefused as error:
-            raise Malformed("research.seed", "a seed does not open", got=str(error)) from error
-        if len(seed) != SEED_BYTES:
-            raise Malformed("research.seed", "a seed has 32 bytes")
-        return seed
 
     def _replay(self) -> None:
         """Go on where a process stopped: the vectors that were heard lead to the turn that comes next."""
@@ -156,6 +135,38 @@ class Run:
         committed = answer_commitment([one.unmasked for one in sent[:turn]])
         outcome = node.submitter.submit(port.Answer(query, self._data_set, committed))
         return Taken((), outcome.height or 0)
+
+
+def seeds_of(
+    node: MemberNode, query: bytes, data_set: bytes, attempt: int
+) -> tuple[tuple[bytes, ...], dict[bytes, bytes]]:
+    """Return the data sets of an attempt, and the seed that this one shares with each other. Raises Conflict, Malformed."""
+    id_ = query + data_set + bytes((attempt,))
+    found = node.desk.research("seeds", id_)
+    if not found:
+        raise Conflict("research.attempt", "this custodian has not joined the attempt")
+    seeds = decode(found[0][1], Seeds)
+    known = dict(seeds.made)
+    for peer in seeds.peers:
+        if peer < data_set:
+            sealed = node.desk.research("seed", id_ + peer)
+            context = seed_context(query, attempt, (peer, data_set))
+            known[peer] = _opened(node, peer, context, sealed[0][1] if sealed else b"")
+    return seeds.peers, known
+
+
+def _opened(node: MemberNode, peer: bytes, about: bytes, envelope: bytes) -> bytes:
+    """Return the seed that a peer with a lower id sealed to this custodian. Raises Malformed."""
+    custodian = data_set_row(node.ledger.read(), peer).custodian
+    sender_key = node.keys_of(custodian).signing_key
+    context = node.context(SEED, about, custodian)
+    try:
+        seed = open_envelope(envelope, context, key=node.receive_key, sender_key=sender_key)
+    except EnvelopeRefused as error:
+        raise Malformed("research.seed", "a seed does not open", got=str(error)) from error
+    if len(seed) != SEED_BYTES:
+        raise Malformed("research.seed", "a seed has 32 bytes")
+    return seed
 
 
 def _words(vectors: tuple[Signed, ...]) -> dict[str, Ring]:
