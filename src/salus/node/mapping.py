@@ -13,6 +13,7 @@ from salus.agreements.consent.slip import BadTerms
 from salus.agreements.grants import GrantRefused
 from salus.agreements.research.document import QueryRefused
 from salus.agreements.research.errors import MalformedVector, NoFit, OffPath
+from salus.agreements.trials.analysis import NotAnalysed
 from salus.agreements.trials.draws import DrawRefused
 from salus.agreements.trials.sourcing import NotEvaluated
 from salus.agreements.trustees import ThresholdRefused
@@ -68,6 +69,7 @@ TOLD: Final[dict[type[Exception], Told]] = {
     ViewMalformed: Told(Malformed, "view.malformed", "the ViewDefinition does not hold", private=True),
     ViewFailed: Told(Malformed, "view.failed", "the view cannot be run on these resources", private=True),
     ThresholdRefused: Told(Forbidden, "threshold.refused", "a trustee's share or signature does not hold"),
+    NotAnalysed: Told(Malformed, "trials.analysis", "an analysis cannot be run as it is written"),
     NotEvaluated: Told(Malformed, "trials.expression", "an expression is none, or gives no single value"),
     DrawRefused: Told(Malformed, "draw.refused", "the scheme is none, or draws and allocations do not match"),
     cdisc.DocumentRefused: Told(Malformed, "trials.document", "the protocol or table is not taken", private=True),
