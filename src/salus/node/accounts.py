@@ -210,17 +210,24 @@ class Accounts(EncryptedFile):
 
     def hosted(self, name: str) -> HostedRow | None:
         """Return a patient's wallet by its name."""
-        return next((one for one in self.all_hosted() if one.name == name), None)
+        return next(iter(self._hosted("WHERE name = ?", name)), None)
+
+    def hosted_for(self, link: bytes) -> HostedRow | None:
+        """Return the wallet that is kept here for the patient of a link."""
+        return next(iter(self._hosted("WHERE link = ?", link)), None)
 
     def all_hosted(self) -> list[HostedRow]:
         """Return the wallets that are kept here, oldest first."""
-        rows = self._rows("SELECT name, link, body, made FROM hosted ORDER BY made, name")
-        return [HostedRow(*row) for row in rows]  # type: ignore[arg-type]
+        return self._hosted("ORDER BY made, name")
 
     def drop_hosted(self, name: str) -> None:
         """Forget a patient's wallet."""
         with self._writing() as db:
             db.execute("DELETE FROM hosted WHERE name = ?", (name,))
+
+    def _hosted(self, rest: str, *values: bytes | str) -> list[HostedRow]:
+        rows = self._rows(f"SELECT name, link, body, made FROM hosted {rest}", values)  # noqa: S608 -- ours
+        return [HostedRow(*row) for row in rows]  # type: ignore[arg-type]
 
     def _account(self, where: str, *values: bytes | str) -> Account | None:
         sql = f"SELECT handle, kind, name, role, purposes, made FROM account WHERE {where}"  # noqa: S608 -- ours

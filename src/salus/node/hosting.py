@@ -230,8 +230,7 @@ def _link(node: MemberNode, request: OpenHosting) -> bytes:
 
 
 def _row(node: MemberNode, request: OpenHosting) -> HostedRow:
-    link = _link(node, request)
-    found = next((one for one in node.accounts.all_hosted() if one.link == link), None)
+    found = node.accounts.hosted_for(_link(node, request))
     if found is None:
         raise NotFound("hosting.none", "no wallet of this patient is kept here", todo="`salus hosting open`")
     return found
