@@ -3,6 +3,8 @@
     requested ──(7 days)──> deleted ──(30 days, last backup)──> erased
         └──> retained for a reason in law, or cancelled by a request of higher rank
 
+A trial's duty to keep records retains at once, by itself, and again at each review; when it has ended, the deletion goes on.
+
 The clocks are the ledger's; what is due is computed when it is read (`due`). Only the wallet sees all its cases.
 """
 
@@ -30,9 +32,12 @@ from salus.node.errors import Conflict, Malformed, NotFound
 from salus.node.exchange.grantee import purge
 from salus.node.member import MemberNode
 from salus.node.notices import ERASURE_OPENED, notify
+from salus.node.trials.retaining import Duty, duty_on
 from salus.vault.links import Standing
 
 CASE_BYTES: Final = 16
+TRIAL: Final = "trial"
+"""The vault's reason where a trial's duty retains; a person's decision writes another, and is theirs to end."""
 DAY_MS: Final = 24 * 3600 * 1000
 FORGOTTEN: Final = "the ledger tells of an erasure that neither this vault nor its list knows"
 BACKUP_MARGIN_MS: Final = 24 * 3600 * 1000  # backups are kept a day less than the ledger allows
@@ -47,13 +52,17 @@ class Case:
     overdue: bool
 
 
-def begin(node: MemberNode, link: bytes, case: bytes, rank: Rank = Rank.LINK_KEY) -> None:
+def begin(node: MemberNode, link: bytes, case: bytes, rank: Rank = Rank.LINK_KEY) -> Duty | None:
     """Close a link to every grant, keep the case, and open it on the ledger. Idempotent for one case.
 
-    Raises Malformed, Conflict; then nothing has changed.
+    Returns the trial's duty for which it is retained at once, if one stands. Raises Malformed, Conflict; then nothing has changed.
     """
     _require_new(node, link, case)
-    if node.vault.link_info(link).standing is Standing.RETAINED:
+    duty = duty_on(node, link)
+    info = node.vault.link_info(link)
+    if info.standing is Standing.RETAINED:
+        if duty is not None and info.reason == TRIAL:  # this case's: another would have been refused above
+            return duty
         raise Conflict(
             "erasure.retained", "the record is kept for a reason in law", todo="ask the member for the reason"
         )
@@ -61,6 +70,9 @@ def begin(node: MemberNode, link: bytes, case: bytes, rank: Rank = Rank.LINK_KEY
     node.vault.close_link(link)
     if _open(node, case, rank):
         notify(node, link, ERASURE_OPENED)
+    if duty is not None:
+        _retain_for_duty(node, case, link)
+    return duty
 
 
 def begin_lease(node: MemberNode, grant: bytes, case: bytes) -> None:
@@ -116,6 +128,34 @@ def retain(node: MemberNode, case: bytes, reason: RetentionReason) -> None:
         node.vault.retain_link(one.erasing.subject, reason.name.lower())
 
 
+def _retain_for_duty(node: MemberNode, case: bytes, link: bytes) -> None:
+    """Retain, the vault first: then nothing is deleted, wherever the node ends between the two."""
+    node.vault.retain_link(link, TRIAL)
+    node.submitter.submit(RetainErasure(case=case, reason=RetentionReason.LEGAL_OBLIGATION))
+
+
+def _by_duty(node: MemberNode, case: Case, time: int) -> bool | None:
+    """Do what a trial's duty asks; return whether that was a step, or None where no duty has a say."""
+    row, link = case.row, case.erasing.subject
+    if case.erasing.lease or row.status not in {ErasureStatus.REQUESTED, ErasureStatus.RETAINED}:
+        return None
+    info = node.vault.link_info(link)
+    ours = info.standing is Standing.RETAINED and info.reason == TRIAL
+    if info.standing is Standing.ERASED or (row.status is ErasureStatus.RETAINED and not ours):
+        return None
+    if duty_on(node, link) is not None:
+        step = row.status is ErasureStatus.REQUESTED or time >= row.due
+        if step:
+            _retain_for_duty(node, case.erasing.case, link)
+        return step
+    if ours:
+        node.vault.close_link(link)
+    if row.status is ErasureStatus.RETAINED and time >= row.earliest:
+        _delete(node, case)
+        return True
+    return None
+
+
 def cancel(node: MemberNode, case: bytes, rank: Rank) -> None:
     """Call an erasure off while nothing is deleted. Raises NotFound, Refused."""
     one = _case(node, case)
@@ -132,24 +172,33 @@ def advance(node: MemberNode) -> int:
     if forgotten(node):
         node.stopped = "erasure.list-old"
         return 0
-    moved, time = 0, node.ledger_time()
-    for case in cases(node):
-        if case.row.status is ErasureStatus.REQUESTED and time >= case.row.earliest:
+    time = node.ledger_time()
+    return sum(_moved(node, case, time) for case in cases(node))
+
+
+def _moved(node: MemberNode, case: Case, time: int) -> bool:
+    """Take the step that is due in a case, at a block time (ms); return whether one was counted."""
+    step = _by_duty(node, case, time)
+    if step is not None:
+        return step
+    status, due = case.row.status, False
+    if status is ErasureStatus.REQUESTED:
+        due = time >= case.row.earliest
+        if due:
             _delete(node, case)
-            moved += 1
-        elif case.row.status is ErasureStatus.DELETED and _is_kept(node, case):
-            _delete_here(node, case)  # the vault is older than the ledger: it came from an image of the disk
-            moved += 1
-        elif case.row.status is ErasureStatus.DELETED and time >= case.row.due - BACKUP_MARGIN_MS:
-            if not _expired(node, case):
-                continue
+    elif status is ErasureStatus.DELETED and _is_kept(node, case):
+        due = True
+        _delete_here(node, case)  # the vault is older than the ledger: it came from an image of the disk
+    elif status is ErasureStatus.DELETED:
+        due = time >= case.row.due - BACKUP_MARGIN_MS and _expired(node, case)
+        if due:
             node.submitter.submit(ConfirmErasure(case=case.erasing.case))
             node.desk.end_erasure(case.erasing.case, node.now())
-            moved += 1
-        elif case.row.status is ErasureStatus.CANCELLED and case.erasing.done is None:
+    elif status is ErasureStatus.CANCELLED:
+        due = case.erasing.done is None
+        if due:
             _reopen(node, case.erasing)  # the node ended between the ledger's word and its own
-            moved += 1
-    return moved
+    return due
 
 
 def _reopen(node: MemberNode, erasing: Erasing) -> None:

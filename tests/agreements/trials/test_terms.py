@@ -186,6 +186,16 @@ def test_a_switched_primary_outcome_is_told():
     }
 
 
+def test_a_duty_to_keep_records_ends_after_its_last_day_on_the_calendar():
+    terms = json.loads(sample.part("terms-1")) | {"retention": {"duty": "21 CFR 312.62(c)", "years": 2}}
+    told = read_terms(json.dumps(terms).encode()).retention
+    leap = 1_709_200_800_000  # 2024-02-29T10:00:00Z
+    assert (told.duty, told.ends(leap)) == ("21 CFR 312.62(c)", 1_772_323_200_000)  # 2026-03-01
+    assert TERMS.retention is None
+    with pytest.raises(DocumentRefused):
+        read_terms(json.dumps(terms | {"retention": {"duty": "x", "years": 0}}).encode())
+
+
 def test_outcome_switching_in_two_hundred_reports_is_found_exactly():
     source = random.Random(7)
     for _ in range(200):

@@ -20,8 +20,10 @@ from salus.core.proof.batch import batch_root
 from salus.core.proof.digest import digest
 from salus.interop.cdisc.ars import read_event
 from salus.interop.cdisc.findings import DocumentRefused, Finding
+from salus.interop.cdisc.times import Duration, shifted
 
 MOST_BYTES: Final = 1 << 20
+DAY_MS: Final = 86_400_000
 PLACEHOLDERS: Final = ("to be determined", "tbd", "placeholder")
 Name = Annotated[str, Meta(min_length=1, max_length=200)]
 
@@ -92,6 +94,19 @@ class LookTerm(Part, frozen=True, kw_only=True):
     """Millionths, cumulative."""
 
 
+class Retention(Part, frozen=True, kw_only=True):
+    """How long a site keeps the records of who consented, also against a wish to erase them."""
+
+    duty: Name
+    """The duty in law, as it is told to who asks for erasure."""
+    years: Annotated[int, Meta(ge=1, le=100)]
+    """After the last visit of the last participant, or the early end of the trial."""
+
+    def ends(self, last_visit: int) -> int:
+        """Return when the duty ends, ms, from the last visit, ms: the beginning of the day after its last one."""
+        return (shifted(last_visit // DAY_MS, Duration(months=12 * self.years), 1) + 1) * DAY_MS
+
+
 class Terms(Part, frozen=True, kw_only=True):
     """What execution needs beside the protocol."""
 
@@ -111,6 +126,8 @@ class Terms(Part, frozen=True, kw_only=True):
     """Digest of the reference safety information that expectedness is judged by (`safety.reference_digest`), hexadecimal."""
     baseline: Annotated[str, Meta(max_length=200)] = ""
     """Id of the visit that changes are computed from; empty: none are."""
+    retention: Retention | None = None
+    """The duty to keep records; none: whoever asks for erasure is erased."""
     excused: Mapping[str, Name] = {}
     """Reason, by endpoint id, why an endpoint of the protocol is no registered outcome."""
 

@@ -49,6 +49,7 @@ from salus.contracts.trials.state import (
     LOOKS,
     OPENINGS,
     RESULTS,
+    RESULTS_DUE,
     ROSTERS,
     SAFETY_CLOCKS,
     SITES,
@@ -150,6 +151,7 @@ __all__ = [
     "enrolment_id",
     "enrolments",
     "labels",
+    "last_visit",
     "lock",
     "look",
     "opening",
@@ -183,6 +185,11 @@ def studies(state: View) -> Iterator[tuple[bytes, Study]]:
 def roster(state: View, id_: bytes) -> Roster | None:
     """Return who plays which part in a study, and its threshold key, or None."""
     return state.get(ROSTERS, id_)
+
+
+def last_visit(row: Study) -> int:
+    """Return the block time of a study's last visit or early end, ms; 0 before."""
+    return row.results_due - RESULTS_DUE if row.results_due else 0
 
 
 def labels(state: View, id_: bytes) -> tuple[str, ...]:

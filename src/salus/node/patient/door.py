@@ -191,9 +191,9 @@ def _records(node: MemberNode, link: bytes, argument: bytes) -> m.OwnRecords:
     )
 
 
-def _erase(node: MemberNode, link: bytes, argument: bytes) -> m.Done:
-    erasing.begin(node, link, _argument(argument, m.Erase).case)
-    return m.Done()
+def _erase(node: MemberNode, link: bytes, argument: bytes) -> m.ErasureOpened:
+    duty = erasing.begin(node, link, _argument(argument, m.Erase).case)
+    return m.ErasureOpened("", 0) if duty is None else m.ErasureOpened(duty.name, duty.until)
 
 
 def _revoke(node: MemberNode, link: bytes, argument: bytes) -> m.Done:

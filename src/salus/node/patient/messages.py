@@ -294,6 +294,15 @@ class Erase(Value, frozen=True):
     case: bytes
 
 
+class ErasureOpened(Value, frozen=True):
+    """The record is closed to every grant and the case is open. A duty in law may keep what is there until it ends."""
+
+    duty: str
+    """For which it is retained, as a trial's signed terms name it; empty: it is deleted after the wait."""
+    until: int
+    """Unix ms; 0: the duty's end is not fixed yet, or there is no duty."""
+
+
 class GrantSigned(Value, frozen=True):
     """An instruction about one grant to its grantee, signed by the grant's one-time key."""
 

@@ -400,9 +400,13 @@ class Holder:
 
     def erase(self, member: str) -> bytes:
         """Ask a member to erase the own record; return the case id to follow on the ledger."""
-        case = self.entropy(16)
-        self._instruct(member, "erase", m.Erase(case), m.Done)
+        case, _ = self.ask_erasure(member)
         return case
+
+    def ask_erasure(self, member: str) -> tuple[bytes, m.ErasureOpened]:
+        """Ask as `erase` does; return the case id, and what the member says of a duty in law that keeps the record."""
+        case = self.entropy(16)
+        return case, self._instruct(member, "erase", m.Erase(case), m.ErasureOpened)
 
     def erase_lease(self, grant: bytes) -> bytes:
         """Ask a grantee to delete what it pulled; return the case id."""

@@ -208,6 +208,10 @@ class ErasureAsked(Message, frozen=True):
     """The request stands on the ledger. Nothing is deleted for some days; then it is, or a reason in law is named."""
 
     case: Annotated[str, Meta(description="Its case, hexadecimal.")]
+    retained: Annotated[str, Meta(description="The duty in law by which it is kept for now; empty without one.")] = ""
+    until: Annotated[
+        str, Meta(description="When that duty ends, UTC; empty without one, or before the trial's last visit.")
+    ] = ""
 
 
 @use_case("wallet.request", who=PATIENT)
@@ -324,4 +328,5 @@ def erase(wallet: OpenWallet, request: AskErasure) -> ErasureAsked:
         raise Malformed("wallet.erase", "it is not said what to erase", expected="either --member or --grant")
     if request.grant:
         return ErasureAsked(case=wallet.holder.erase_lease(bytes.fromhex(request.grant)).hex())
-    return ErasureAsked(case=wallet.holder.erase(wallet.through(request.member)).hex())
+    case, told = wallet.holder.ask_erasure(wallet.through(request.member))
+    return ErasureAsked(case=case.hex(), retained=told.duty, until=moment(told.until) if told.until else "")

@@ -1,0 +1,98 @@
+"""Erasure asked for by who is in a trial: retained while the trial's duty stands, its name and end told, then deleted."""
+
+import json
+
+import pytest
+
+from salus.agreements.trials.terms import Retention
+from salus.contracts.records.port import ErasureStatus, RetentionReason, erasure
+from salus.contracts.trials import port
+from salus.node import erasing
+from salus.node.demo.trial_scene import Scene, sample
+from salus.node.errors import EdgeError
+from salus.node.trials import take_consent
+from salus.node.trials.conducting import TakeConsent
+from salus.node.trials.retaining import Duty
+from salus.vault.links import Standing
+from salus.vault.sealing import Content
+from tests.node.trials.test_openings import joined
+
+DAY = 86_400_000
+DUTY = "21 CFR 312.62(c)"
+
+
+@pytest.fixture
+def retained(scene: Scene) -> Scene:
+    """The trial once more, founded anew with a duty to keep records for a year."""
+    other = Scene(scene.together, b"retained-study-1", scene.persons)
+    other.sites, other.trustees, other.threshold = scene.sites, scene.trustees, scene.threshold
+    terms = json.dumps(json.loads(sample("terms-1")) | {"retention": {"duty": DUTY, "years": 1}}).encode()
+    made = other.commit(other.deal(), terms=terms)
+    other.sign_all(made.waiting)
+    for member, step in (("ethics", "approve"), ("authority", "approve"), ("sponsor", "register")):
+        other.step(member, step, "NCT00000002 Retained")
+    other.open_sites()
+    other.step("sponsor", "open")
+    return other
+
+
+def test_what_a_trial_must_keep_is_retained_with_the_duty_named_until_it_ends(retained: Scene) -> None:
+    scene, north = retained, retained.node("north")
+    holder, other = joined(scene, 910), joined(scene, 911)
+    link, free = (north.vault.open_link("urn:mrn:north", number) for number in ("910", "911"))
+    for each in (link, free):
+        north.vault.write(each, [Content("Patient", "p", b'{"resourceType":"Patient","id":"p"}')])
+    take_consent(north, TakeConsent(study=scene.id, assigner="urn:mrn:north", identifier="910", language="en"))
+
+    case, told = holder.ask_erasure("north")
+    own, nothing = other.ask_erasure("north")
+    assert (told.duty, told.until) == (DUTY, 0)
+    assert (nothing.duty, nothing.until) == ("", 0)
+    assert standing(scene, link, case) == (Standing.RETAINED, ErasureStatus.RETAINED)
+    row = erasure(north.ledger.read(), case)
+    assert row is not None
+    assert row.reason == RetentionReason.LEGAL_OBLIGATION
+    with pytest.raises(EdgeError, match=r"erasure\.open"):
+        holder.erase("north")
+
+    later(scene, 8)
+    assert erasing.advance(north) == 1
+    assert standing(scene, link, case) == (Standing.RETAINED, ErasureStatus.RETAINED)
+    assert standing(scene, free, own) == (Standing.ERASED, ErasureStatus.DELETED)
+
+    scene.step("sponsor", "close-recruitment")
+    scene.step("sponsor", "last-visit")
+    later(scene, 1)
+    study = port.study(north.ledger.read(), scene.study)
+    assert study is not None
+    ends = Retention(duty=DUTY, years=1).ends(port.last_visit(study))
+    assert erasing.begin(north, link, case) == Duty(DUTY, ends)
+    assert erasing.advance(north) == 0
+
+    pass_time(scene, 13 * [27] + [6])
+    assert erasing.advance(north) == 2  # reviewed after a year; the other's last backup has expired
+    assert standing(scene, link, case) == (Standing.RETAINED, ErasureStatus.RETAINED)
+    assert erasing.advance(north) == 0
+    pass_time(scene, [20])
+    erasing.advance(north)
+    assert standing(scene, link, case) == (Standing.ERASED, ErasureStatus.DELETED)
+
+
+def pass_time(scene: Scene, days: list[int]) -> None:
+    """Let days pass, the ledger told now and then: it believes no clock that leaves it far behind."""
+    north = scene.node("north")
+    for each in days:
+        scene.together.clock.advance(each * DAY)
+        north.submitter.submit(port.StartClock(scene.study, north.entropy(16), port.ClockKind.HOURS_24, bytes(32)))
+
+
+def later(scene: Scene, days: int) -> None:
+    scene.together.clock.advance(days * DAY)
+    scene.together.settle()
+
+
+def standing(scene: Scene, link: bytes, case: bytes) -> tuple[Standing, ErasureStatus]:
+    north = scene.node("north")
+    row = erasure(north.ledger.read(), case)
+    assert row is not None
+    return north.vault.link_info(link).standing, row.status
