@@ -15,6 +15,9 @@ from typing import TYPE_CHECKING, Any, Final
 
 from salus.cli import main as program
 from salus.node import anchoring, erasing, opening
+from salus.node.claims import submitting
+from salus.node.claims.deciding import Inbox
+from salus.node.claims.remitting import Remitter
 from salus.node.desk import Desk
 from salus.node.exchange import custodian, delivery, grantee
 from salus.node.supply import answering, moving, resuming
@@ -22,13 +25,14 @@ from salus.node.upkeep import backups
 from salus.vault import erasure
 from salus.vault.store import Store
 from salus.vault.vault import Vault
-from tests.processes import goods
+from tests.processes import bills, goods
 from tests.processes.members import Member
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
 BEFORE, AFTER = True, False
+DOING: Final = {"goods": goods.do, "bills": bills.do}
 STEPS: Final[dict[str, tuple[Any, str, bool]]] = {
     "never": (None, "", BEFORE),
     # records and their anchor
@@ -60,6 +64,14 @@ STEPS: Final[dict[str, tuple[Any, str, bool]]] = {
     "found kept, not told": (answering, "keep", AFTER),
     "found told, regulators not": (answering, "tell_regulators", BEFORE),
     "ended, not answered": (moving, "send", AFTER),
+    # a claim, at the provider and at the payer
+    "claims kept, not committed": (submitting, "_commit", BEFORE),
+    "claims committed, not sent": (submitting, "_commit", AFTER),
+    "accepted, not decided": (Inbox, "accept", AFTER),
+    "decision kept, not committed": (Inbox, "_commit", BEFORE),
+    "decision committed, not told": (Inbox, "_commit", AFTER),
+    "835 fixed, ledger not told": (Remitter, "_fix", AFTER),
+    "835 on the ledger, not sent": (Remitter, "_settle", AFTER),
     # delivery, at the receiver and at the sender
     "taken, not noted": (Desk, "take", BEFORE),
     "noted, not acknowledged": (delivery, "take", AFTER),
@@ -86,12 +98,12 @@ def serving(step: str) -> None:
 
 
 def begin(told: dict[str, Any]) -> int:
-    """Run one command line of the program, or one step of goods, in this process, with a step armed."""
+    """Run one command line of the program, or one step of goods or claims, in this process, with a step armed."""
     owner, name, before = STEPS[told["step"]]
     if owner is not None:
         armed(owner, name, before)
     if "task" in told:
-        return goods.do(told["task"], Path(told["folder"]))
+        return DOING[told["of"]](told["task"], Path(told["folder"]))
     honest = opening.now_ms
     opening.now_ms = lambda: honest() + told["ahead"]
     os.environ.clear()
@@ -138,7 +150,11 @@ class Dying:
 
     def goods(self, folder: Path, task: str, step: str) -> int:
         """Do a step of goods, of members that live in a folder, in a process of its own; return its exit code."""
-        return self._told({"step": step, "task": task, "folder": str(folder)})
+        return self._told({"of": "goods", "step": step, "task": task, "folder": str(folder)})
+
+    def bills(self, folder: Path, task: str, step: str) -> int:
+        """Do a step of claims, likewise."""
+        return self._told({"of": "bills", "step": step, "task": task, "folder": str(folder)})
 
     def _told(self, told: dict[str, Any]) -> int:
         assert self._process.stdin is not None

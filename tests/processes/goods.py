@@ -58,10 +58,10 @@ def keys_of(member: str) -> Keys:
 
 
 @contextlib.contextmanager
-def opened(folder: Path) -> Iterator[Together]:
+def opened(folder: Path, founders: tuple[Founder, ...] = FOUNDERS, clock: Clock | None = None) -> Iterator[Together]:
     """Open every member's folder; the first time, found the ledger."""
-    together, source = Together(Clock(), InProcess()), None
-    for one in FOUNDERS:
+    together, source = Together(clock or Clock(), InProcess()), None
+    for one in founders:
         home, keys = folder / one.id, keys_of(one.id)
         new = not home.exists()
         home.mkdir(mode=0o700, parents=True, exist_ok=True)
@@ -73,7 +73,7 @@ def opened(folder: Path) -> Iterator[Together]:
                 time=together.clock(),
                 rules=1,
                 parameters=Parameters(agreement=digest("salus/v1/agreement", b"lake-county")),
-                members=tuple(candidate(each, keys_of(each.id)) for each in sorted(FOUNDERS, key=lambda each: each.id)),
+                members=tuple(candidate(each, keys_of(each.id)) for each in sorted(founders, key=lambda each: each.id)),
             )
             found(store, KERNEL, encode(genesis), genesis.time)
         elif new:

@@ -32,13 +32,6 @@ FHIR = "".join(
 )
 
 
-@pytest.fixture(scope="module")
-def dying() -> Iterator[Dying]:
-    begun = Dying()
-    yield begun
-    begun.close()
-
-
 @pytest.fixture
 def alone(tmp_path: Path) -> Member:
     """One member on a ledger of its own, with two patients in a file."""

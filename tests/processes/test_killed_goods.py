@@ -21,13 +21,6 @@ IN_TRANSIT = port.Status.IN_TRANSIT
 
 
 @pytest.fixture(scope="module")
-def dying() -> Iterator[Dying]:
-    begun = Dying()
-    yield begun
-    begun.close()
-
-
-@pytest.fixture(scope="module")
 def ready(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("goods") / "ready"
     goods.prepare(folder)
