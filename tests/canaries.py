@@ -204,6 +204,7 @@ CANARIES: Mapping[str, Callable[[str], dict[str, Any]]] = {
     "research.result": lambda _: {"query": LINK},
     "research.review": lambda _: {},
     "research.run": lambda _: {"query": LINK},
+    "research.schema": lambda _: {},
     "research.withhold": lambda word: {"query": LINK, "reason": word},
     "research.check": lambda canary: {"query": base64(f'{{"title": "{canary}", "{canary}": "{canary}"}}')},
     "research.local": lambda canary: {

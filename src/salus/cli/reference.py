@@ -14,6 +14,7 @@ from typing import Final
 import msgspec
 
 from salus import contracts
+from salus.agreements.research import document
 from salus.agreements.trials.terms import schema
 from salus.cli import conformance
 from salus.cli.derive import AnyCase, help_of, shown
@@ -240,12 +241,17 @@ def conformance_page() -> str:
     return page("FHIR conformance", conformance.lines())
 
 
-# Every generated file, by its path in the repository.
+def research_query() -> str:
+    """Return the JSON Schema of a query document of research."""
+    return msgspec.json.format(msgspec.json.encode(document.schema()), indent=1).decode() + "\n"
+
+
 def trial_terms() -> str:
     """Return the JSON Schema of a trial's terms."""
     return msgspec.json.format(msgspec.json.encode(schema()), indent=1).decode() + "\n"
 
 
+# Every generated file, by its path in the repository.
 PAGES: Final[dict[str, Callable[[], str]]] = {
     "docs/reference/cli.md": cli,
     "docs/reference/config.md": config,
@@ -254,6 +260,7 @@ PAGES: Final[dict[str, Callable[[], str]]] = {
     "docs/reference/messages.md": message_page,
     "docs/reference/openapi.json": description,
     "docs/reference/reasons.md": reason_page,
+    "docs/reference/research-query.schema.json": research_query,
     "docs/reference/trial-terms.schema.json": trial_terms,
     "src/salus/client/api.py": client,
     "src/salus/cli/help.txt": command_list,

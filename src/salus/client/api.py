@@ -3931,6 +3931,17 @@ class ModelRun(msgspec.Struct, frozen=True, kw_only=True):
     """Estimates by term."""
 
 
+class ShowQuerySchema(msgspec.Struct, frozen=True, kw_only=True):
+    """Nothing is needed."""
+
+
+class QuerySchemaShown(msgspec.Struct, frozen=True, kw_only=True):
+    """What a query document may hold."""
+
+    query: str
+    """JSON Schema 2020-12, made from the types that read query documents."""
+
+
 class WithholdQuestion(msgspec.Struct, frozen=True, kw_only=True):
     """The question that is not answered."""
 
@@ -7122,6 +7133,10 @@ class ResearchCases:
     def run(self, request: RunModel) -> ModelRun:
         """Run a model with the custodians that have begun; whoever drops out is left out of a new attempt, three at most. For: operator."""
         return self._connection.ask('/api/research/run', request, ModelRun)
+
+    def schema(self, request: ShowQuerySchema) -> QuerySchemaShown:
+        """Tell the JSON Schema of query documents, as `docs/reference/research-query.schema.json` has it. For: operator."""
+        return self._connection.ask('/api/research/schema', request, QuerySchemaShown)
 
     def withhold(self, request: WithholdQuestion) -> QuestionWithheld:
         """Withhold a question. Five at one data set suspend the permit there: a refusal tells a bit. For: operator."""

@@ -5,6 +5,7 @@ import json
 from pathlib import Path
 
 import duckdb
+import jsonschema_rs
 import numpy as np
 import pytest
 
@@ -13,8 +14,8 @@ from salus.agreements.research.document import QueryRefused, read, schema
 from salus.node.config import Config
 from salus.node.errors import Conflict, Malformed, NotFound, Unavailable
 from salus.node.local import Bare
-from salus.node.research import alone, check_query, figures, run_alone
-from salus.node.research.alone import CheckQuery, RunQuery
+from salus.node.research import alone, check_query, figures, run_alone, show_query_schema
+from salus.node.research.alone import CheckQuery, RunQuery, ShowQuerySchema
 
 SAMPLES = Path(__file__).parents[3] / "samples" / "research"
 QUERY = json.loads((SAMPLES / "query.json").read_text())
@@ -303,7 +304,43 @@ def test_an_oversized_or_broken_document_is_refused():
     for data in (b" " * (1 << 18) + b" ", b"\xff", b"[" * 5000):
         with pytest.raises(QueryRefused):
             read(data)
-    assert schema()["$ref"] == "#/$defs/Query"
+
+
+def test_the_schema_takes_what_is_read_and_refuses_what_is_not(node):
+    shown = json.loads(show_query_schema(node, ShowQuerySchema()).query)
+    assert shown == json.loads(json.dumps(schema()))
+    jsonschema_rs.meta.validate(shown)
+    valid = jsonschema_rs.validator_for(shown)
+    sound = json.loads(asked({"kind": "count"}, [BINNED]))
+    assert valid.is_valid(sound)
+    assert valid.is_valid(QUERY)
+    first, *rest = sound["columns"]
+    for change in (
+        {"extra": 1},
+        {"format": 2},
+        {"persons": "Not A Name"},
+        {"persons": "name\n"},
+        {"index_date": "yesterday"},
+        {"views": []},
+        {"statistic": {"kind": "sql", "text": "SELECT 1"}},
+        {"statistic": {"kind": "mean"}},
+        {"columns": [first | {"bounds": [0, 1e16]}, *rest]},
+        {"columns": [first | {"kind": "code"}, *rest]},
+    ):
+        wrong = sound | change
+        assert not valid.is_valid(wrong), change
+        with pytest.raises(QueryRefused):
+            read(json.dumps(wrong).encode())
+
+
+def test_sql_that_takes_too_long_is_ended():
+    with duckdb.connect(":memory:") as database:
+        long = "SELECT sum(a.range * b.range) AS n FROM range(300000) a, range(100000) b"
+        with pytest.raises(QueryRefused, match="longer than"):
+            figures.fetched(database, long, seconds=0.05)
+        assert figures.fetched(database, "SELECT 7 AS n")["n"].tolist() == [7]
+        with pytest.raises(QueryRefused, match="CatalogException"):
+            figures.fetched(database, "SELECT * FROM nothing")
 
 
 def test_the_database_reaches_no_file(tmp_path):
@@ -315,6 +352,7 @@ def test_the_database_reaches_no_file(tmp_path):
     class Watched:
         def __init__(self, *args, **kwargs):
             self.inner = real(*args, **kwargs)
+            self.interrupt = self.inner.interrupt
 
         def __enter__(self):
             return self

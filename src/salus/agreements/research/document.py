@@ -171,8 +171,21 @@ class Query(Part, frozen=True, kw_only=True):
 
 
 def schema() -> dict[str, Any]:
-    """Return the JSON Schema of a query document."""
-    return msgspec.json.schema(Query)
+    """Return the JSON Schema (2020-12) of a query document, made from the types that read it.
+
+    Its patterns are of ECMA-262, as JSON Schema has them: there `$` is the end of a text alone.
+    """
+    made: dict[str, Any] = _portable(msgspec.json.schema(Query))
+    return {"$schema": "https://json-schema.org/draft/2020-12/schema", "title": "Query document", **made}
+
+
+def _portable(part: Any) -> Any:
+    if isinstance(part, dict):
+        return {
+            name: value.replace("\\Z", "$") if name == "pattern" and isinstance(value, str) else _portable(value)
+            for name, value in part.items()
+        }
+    return [_portable(one) for one in part] if isinstance(part, list | tuple) else part
 
 
 def read(data: bytes) -> Query:

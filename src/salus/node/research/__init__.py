@@ -1,6 +1,6 @@
 """Research at a node: one organisation on its own files, and members that ask, answer and sign."""
 
-from salus.node.research.alone import check_query, run_alone
+from salus.node.research.alone import check_query, run_alone, show_query_schema
 from salus.node.research.answering import answer_question, rerun_question, review, withhold_question
 from salus.node.research.asking import ask_question, show_result
 from salus.node.research.auditing import audit_population
@@ -39,6 +39,7 @@ __all__ = [
     "run_model",
     "run_on_own",
     "show_budget",
+    "show_query_schema",
     "show_result",
     "withhold_question",
     "write_extract",

@@ -8,10 +8,11 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Final
 
+import msgspec
 from msgspec import Meta
 
 from salus.agreements.research import extract
-from salus.agreements.research.document import Extract, Query, QueryRefused, read, used
+from salus.agreements.research.document import Extract, Query, QueryRefused, read, schema, used
 from salus.agreements.research.errors import NoFit
 from salus.interop.fhir import deidentified
 from salus.interop.fhir.view import ViewFailed
@@ -69,6 +70,22 @@ class QueryChecked(Verdict, frozen=True):
             description="Lines of figures on the synthetic sample, or persons in an extract's cohort; 0 if it gives none."
         ),
     ]
+
+
+class ShowQuerySchema(Message, frozen=True):
+    """Nothing is needed."""
+
+
+class QuerySchemaShown(Message, frozen=True):
+    """What a query document may hold."""
+
+    query: Annotated[str, Meta(description="JSON Schema 2020-12, made from the types that read query documents.")]
+
+
+@use_case("research.schema", who=OPERATOR)
+def show_query_schema(node: Node, request: ShowQuerySchema) -> QuerySchemaShown:  # noqa: ARG001 -- a use case's shape
+    """Tell the JSON Schema of query documents, as `docs/reference/research-query.schema.json` has it."""
+    return QuerySchemaShown(query=msgspec.json.format(msgspec.json.encode(schema()), indent=1).decode())
 
 
 def resources(folder: Path) -> Iterator[Any]:

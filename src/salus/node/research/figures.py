@@ -1,5 +1,6 @@
 """A query document over a member's own resources: views in memory, the frame by DuckDB, exact figures. Needs the extra `research`."""
 
+import threading
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Final, TypeAlias
@@ -30,6 +31,8 @@ from salus.interop.fhir.view import View, ViewMalformed
 
 MAX_ROWS: Final = 5_000_000  # rows of one view, in memory
 MEMORY: Final = "2GB"
+SECONDS: Final = 120.0
+"""Of a frame's SQL."""
 Line: TypeAlias = dict[str, str | int | float | None]
 
 
@@ -111,12 +114,25 @@ def framed(
             listed = ", ".join(f'"{view.names[place]}" VARCHAR' for place in places)
             database.execute(f"CREATE TABLE {table(name)} ({listed})")
             _fill(database, table(name), [[row[place] for row in rows.get(name, ())] for place in places])
-        try:
-            columns = database.execute(sql).fetchnumpy()
-        except duckdb.Error as refused:
-            raise QueryRefused("columns", type(refused).__name__) from None
+        columns = fetched(database, sql)
     patients = tuple(map(str, columns.pop(PATIENT)))
     return Frame(query, {name: np.asarray(values) for name, values in columns.items()}, patients)
+
+
+def fetched(database: duckdb.DuckDBPyConnection, sql: str, *, seconds: float = SECONDS) -> dict[str, Any]:
+    """Return the columns of a query by name. Raises QueryRefused where the database refuses it, or it takes too long."""
+    ending = threading.Timer(seconds, database.interrupt)
+    ending.daemon = True
+    ending.start()
+    try:
+        return dict(database.execute(sql).fetchnumpy())
+    except duckdb.InterruptException:
+        raise QueryRefused("columns", f"they take longer than {seconds:g} seconds") from None
+    except duckdb.Error as refused:
+        raise QueryRefused("columns", type(refused).__name__) from None
+    finally:
+        ending.cancel()
+        ending.join()  # it may be at its interrupt: the connection stays open so long
 
 
 def _owned(row: tuple[str | None, ...], place: int, owner: str) -> tuple[str | None, ...]:
