@@ -246,6 +246,10 @@ CANARIES: Mapping[str, Callable[[str], dict[str, Any]]] = {
         "terms": base64(f'{{"{word}": 1}}'),
         "analysis": base64(f'{{"{word}": 1}}'),
     },
+    "trial.difference": lambda word: {
+        "protocol": base64(f'{{"study": {{"{word}": "{word}"}}}}'),
+        "before": base64(f'{{"{word}": 1}}'),
+    },
     "trial.export": lambda word: {"study": LINK, "folder": word, "form": word},
     "trial.flow": lambda _: {"study": LINK},
     "trial.evidence": lambda word: {"study": LINK, "file": word, "scope": word},

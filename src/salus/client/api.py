@@ -5375,6 +5375,29 @@ class TrialDesigned(msgspec.Struct, frozen=True, kw_only=True):
     """The share under other schemes for the same arms."""
 
 
+class CompareProtocols(msgspec.Struct, frozen=True, kw_only=True):
+    """Two versions of a protocol."""
+
+    protocol: bytes
+    """The later USDM 4.0 file, JSON, gzip or not."""
+
+    before: bytes
+    """The earlier USDM 4.0 file, JSON, gzip or not."""
+
+
+class ProtocolsCompared(msgspec.Struct, frozen=True, kw_only=True):
+    """What differs, object by object."""
+
+    substantial: int
+    """Objects whose change is substantial, by the table of classes."""
+
+    others: int
+    """Objects whose change is not."""
+
+    changes: tuple[str, ...]
+    """Substantial or not, what became of it, class, id, attributes, JSON pointer; the first thousand."""
+
+
 class DraftTrial(msgspec.Struct, frozen=True, kw_only=True):
     """A protocol, and where its first definition goes."""
 
@@ -7387,6 +7410,10 @@ class TrialCases:
     def design(self, request: DesignTrial) -> TrialDesigned:
         """Tell how often the next arm can be guessed under a scheme, in an open trial, beside other schemes. For: operator."""
         return self._connection.ask('/api/trial/design', request, TrialDesigned)
+
+    def difference(self, request: CompareProtocols) -> ProtocolsCompared:
+        """Tell what differs between two versions of a protocol, object by object, and whether that is substantial. For: operator."""
+        return self._connection.ask('/api/trial/difference', request, ProtocolsCompared)
 
     def draft(self, request: DraftTrial) -> TrialDrafted:
         """Write a first definition from a protocol: outcomes, criteria and arms as it names them, every gap marked. For: operator."""

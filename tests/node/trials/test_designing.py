@@ -10,10 +10,12 @@ from salus.interop.cdisc.findings import DocumentRefused
 from salus.node.errors import Conflict, Malformed
 from salus.node.trials.designing import (
     CheckPackage,
+    CompareProtocols,
     DesignTrial,
     DraftTrial,
     ShowSchema,
     check_package,
+    compare_protocols,
     design_trial,
     draft_trial,
     show_schema,
@@ -31,6 +33,17 @@ def test_a_draft_is_written_once(tmp_path):
         draft_trial(None, request)
     with pytest.raises(Malformed):
         draft_trial(None, DraftTrial(protocol=b"{}"))
+
+
+def test_two_versions_of_a_protocol_are_compared():
+    told = compare_protocols(None, CompareProtocols(protocol=part("protocol-2"), before=part("protocol-1")))
+    assert (told.substantial, told.others) == (1, 1)
+    assert told.changes[0].startswith("substantial: changed Timing timing-week4 (windowLower, windowUpper) at /study/")
+    assert told.changes[1].startswith(
+        "not substantial: changed StudyVersion version (rationale, versionIdentifier) at "
+    )
+    with pytest.raises(Malformed, match="before: "):
+        compare_protocols(None, CompareProtocols(protocol=part("protocol-2"), before=b"{}"))
 
 
 def test_a_package_is_checked_before_it_is_committed():

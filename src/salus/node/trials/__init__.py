@@ -23,7 +23,7 @@ from salus.node.trials.conducting import (
     take_consent,
     withdraw_consent,
 )
-from salus.node.trials.designing import check_package, design_trial, draft_trial, show_schema
+from salus.node.trials.designing import check_package, compare_protocols, design_trial, draft_trial, show_schema
 from salus.node.trials.duties import list_payments, meet_clock, start_clock
 from salus.node.trials.evidence import verify_evidence, write_evidence
 from salus.node.trials.exporting import export_trial, show_flow
@@ -57,6 +57,7 @@ __all__ = [
     "check_trial",
     "commit_trial",
     "compare_outcomes",
+    "compare_protocols",
     "deal_shares",
     "design_trial",
     "do_work",

@@ -1,4 +1,4 @@
-"""Before a trial is committed: `trial draft`, `schema` and `package` for its definition, `design` compares schemes."""
+"""Before a trial is committed or amended: its definition drafted and checked, versions and schemes compared."""
 
 from collections.abc import Callable
 from pathlib import Path
@@ -8,12 +8,14 @@ import msgspec
 from msgspec import Meta
 
 from salus.agreements.trials.design import blind_share, guess_share
+from salus.agreements.trials.difference import Change, difference
 from salus.agreements.trials.draft import draft
 from salus.agreements.trials.draws import BigStick, Blocks, DrawRefused, Scheme, Simple
 from salus.agreements.trials.terms import analyses_of, check_terms, package_root, read_terms, schema
 from salus.interop.cdisc.findings import MOST, DocumentRefused, Finding
+from salus.interop.cdisc.usdm import Definition, read_usdm
 from salus.node.errors import Conflict, Malformed
-from salus.node.trials.alone import plan_of, unpacked
+from salus.node.trials.alone import MOST_LINES, plan_of, unpacked
 from salus.node.usecase import OPERATOR, Message, Node, Verdict, use_case
 
 T = TypeVar("T")
@@ -74,6 +76,29 @@ class PackageChecked(Verdict, frozen=True):
     root: Annotated[str, Meta(description="The root that every party signs; empty while there are faults.")]
     faults: Annotated[
         tuple[str, ...], Meta(description="Which part, rule, JSON pointer, what was expected; the first hundred.")
+    ]
+
+
+class CompareProtocols(Message, frozen=True):
+    """Two versions of a protocol."""
+
+    protocol: Annotated[
+        bytes,
+        Meta(description="The later USDM 4.0 file, JSON, gzip or not.", examples=[b"{}"], extra={"positional": True}),
+    ]
+    before: Annotated[bytes, Meta(description="The earlier USDM 4.0 file, JSON, gzip or not.", examples=[b"{}"])]
+
+
+class ProtocolsCompared(Message, frozen=True):
+    """What differs, object by object."""
+
+    substantial: Annotated[int, Meta(description="Objects whose change is substantial, by the table of classes.")]
+    others: Annotated[int, Meta(description="Objects whose change is not.")]
+    changes: Annotated[
+        tuple[str, ...],
+        Meta(
+            description="Substantial or not, what became of it, class, id, attributes, JSON pointer; the first thousand."
+        ),
     ]
 
 
@@ -165,6 +190,38 @@ def _part(name: str, faults: list[str], read: Callable[[], T]) -> T | None:
     except DocumentRefused as refused:
         faults += [_fault(name, each) for each in refused.findings]
         return None
+
+
+@use_case("trial.difference", who=OPERATOR)
+def compare_protocols(node: Node, request: CompareProtocols) -> ProtocolsCompared:  # noqa: ARG001 -- a use case's shape
+    """Tell what differs between two versions of a protocol, object by object, and whether that is substantial.
+
+    The classes decide, by a published table (docs/explain/trials.md). Objects are the same if their ids are.
+    """
+    found = difference(_definition("before", request.before), _definition("protocol", request.protocol))
+    found = tuple(sorted(found, key=lambda one: not one.substantial))
+    substantial = sum(one.substantial for one in found)
+    return ProtocolsCompared(
+        substantial=substantial,
+        others=len(found) - substantial,
+        changes=tuple(
+            f"{'substantial' if one.substantial else 'not substantial'}: {one.what.value} {one.kind} {one.id}"
+            f"{_attributes(one)} at {one.path}"
+            for one in found[:MOST_LINES]
+        ),
+    )
+
+
+def _attributes(one: Change) -> str:
+    return f" ({', '.join(one.attributes)})" if one.attributes else ""
+
+
+def _definition(name: str, data: bytes) -> Definition:
+    try:
+        return read_usdm(unpacked(data))
+    except DocumentRefused as wrong:
+        todo = "`salus trial protocol` lists every finding"
+        raise Malformed("trials.protocol", f"{name}: {wrong}", todo=todo) from None
 
 
 @use_case("trial.design", who=OPERATOR)
