@@ -2,6 +2,7 @@
 
 import os
 import socket
+import threading
 from pathlib import Path
 
 import pytest
@@ -84,6 +85,24 @@ def test_a_folder_has_one_owner(config):
 def test_an_owner_that_does_not_answer_is_told(config):
     with local.opened(config, local.Bare), pytest.raises(Unavailable, match=r"node\.silent"):
         local.call(find, Nothing(), config=config, opener=local.Bare, environment={})
+
+
+@pytest.mark.parametrize("said", [b"", b"HTTP/1.1 200 OK\r\ncontent-length: 9\r\n\r\n{}", b"HTTP/1.1 500 Gone\r\n\r\n"])
+def test_an_owner_that_ends_amid_its_answer_is_told(config, said):
+    def end(listening):
+        line, _ = listening.accept()
+        with line:
+            line.recv(1 << 16)
+            line.sendall(said)
+
+    with local.opened(config, local.Bare), socket.socket(socket.AF_UNIX) as listening:
+        listening.bind(str(local.socket_path(config, {})))
+        listening.listen()
+        owner = threading.Thread(target=end, args=(listening,))
+        owner.start()
+        with pytest.raises(Unavailable, match=r"node\.silent"):
+            local.call(find, Nothing(), config=config, opener=local.Bare, environment={})
+        owner.join()
 
 
 def test_the_socket_lies_where_the_system_wants_it(config, tmp_path, monkeypatch):

@@ -12,12 +12,13 @@ import socket as unix
 import tempfile
 import time
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager, suppress
+from contextlib import closing, contextmanager, suppress
 from dataclasses import dataclass
+from http import HTTPStatus
+from http.client import HTTPConnection, HTTPException
 from pathlib import Path
 from typing import Any, Final, Protocol
 
-import httpx
 import msgspec
 
 from salus.node.config import Config
@@ -195,23 +196,14 @@ def _asked(case: UseCase[Any, Any, Any], request: msgspec.Struct, socket: Path) 
         "node.silent", "the process that owns the data folder does not answer", todo="wait for its start, or stop it"
     )
     try:
-        with unix.socket(unix.AF_UNIX) as probe:  # httpx leaves its socket open when this fails
-            probe.connect(os.fspath(socket))
-        # No TLS on a unix socket: reading the system's authorities would take longer than the question.
-        transport = httpx.HTTPTransport(uds=str(socket), verify=False)
-        with httpx.Client(transport=transport, timeout=ANSWER_SECONDS) as client:
-            answer = client.post(
-                f"http://node{case.path}",
-                content=msgspec.json.encode(request),
-                headers={"content-type": "application/json"},
-            )
-    except (httpx.TransportError, OSError) as error:
+        status, answer = _posted(socket, case.path, msgspec.json.encode(request))
+    except (HTTPException, OSError) as error:
         raise silent from error
-    if answer.is_success:
-        told: msgspec.Struct = msgspec.json.decode(answer.content, type=case.response)
+    if status == HTTPStatus.OK:
+        told: msgspec.Struct = msgspec.json.decode(answer, type=case.response)
         return told
     try:
-        problem = msgspec.json.decode(answer.content)
+        problem = msgspec.json.decode(answer)
     except msgspec.DecodeError as error:  # it ended amid the answer
         raise silent from error
     raise Told(
@@ -221,3 +213,18 @@ def _asked(case: UseCase[Any, Any, Any], request: msgspec.Struct, socket: Path) 
         got=problem.get("got", ""),
         todo=problem.get("todo", ""),
     )
+
+
+def _posted(socket: Path, path: str, body: bytes) -> tuple[int, bytes]:
+    """Post JSON over a unix socket; return status and body. Raises HTTPException, OSError.
+
+    By the standard library: `httpx` leaves its socket open when a node ends while it connects.
+    """
+    connection = HTTPConnection("node")
+    with closing(connection), unix.socket(unix.AF_UNIX) as line:
+        line.settimeout(ANSWER_SECONDS)
+        line.connect(os.fspath(socket))
+        connection.sock = line
+        connection.request("POST", path, body, {"content-type": "application/json", "connection": "close"})
+        answer = connection.getresponse()
+        return answer.status, answer.read()
