@@ -41,7 +41,9 @@ class Listed:
 
 
 def run():
-    lines = [line for path in sorted(SAMPLES.glob("*.gz")) for line in gzip.decompress(path.read_bytes()).splitlines()]
+    lines = [
+        line for path in sorted(SAMPLES.glob("*.ndjson.gz")) for line in gzip.decompress(path.read_bytes()).splitlines()
+    ]
     typical = [line for line in lines if 1_400 <= len(line) <= 3_000]
     typical = (typical * (RECORDS // len(typical) + 1))[:RECORDS]
     floor = max(_rate(_decoded, typical) for _ in range(ROUNDS))
