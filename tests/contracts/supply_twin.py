@@ -18,11 +18,12 @@ from salus.contracts.supply import holdings, licensing
 from salus.contracts.supply import port as p
 from salus.core.errors import Rejected
 from salus.core.rules import Context
-from salus.core.tables import Overlay, View
+from salus.core.tables import Overlay
 
 from . import goods
 from .goods import TRADE, D, lot_of
-from .ledger import DAY, Ledger, key, public
+from .ledger import DAY, key, public
+from .rows import Rows, founded
 
 S, R = p.Status, p.Reason
 HOLDINGS = p.HOLDINGS.number
@@ -117,28 +118,7 @@ def ticket(name, kinds, until, issuer="fda", signer="fda"):
     return p.Ticket(issuer, kinds, until, key(signer).sign(licensing.ticket_bytes(owner(name), kinds, until)))
 
 
-class Rows(View):
-    """The contract's state as typed rows."""
-
-    def __init__(self, rows):
-        self.rows = rows
-
-    def get(self, table, key):
-        return self.rows.get((table.number, key))
-
-    def range(self, table, prefix=b""):
-        found = [(key, row) for (number, key), row in self.rows.items() if number == table.number]
-        return iter(sorted((key, row) for key, row in found if key.startswith(prefix)))
-
-
-def founded():
-    """Return the rows of a network of a carrier and two regulators."""
-    state = Ledger.founded(members=goods.MEMBERS).state
-    tables = REGISTRY.versions[1].tables
-    return {(table.number, key): row for table in tables for key, row in state.range(table)}
-
-
-FOUNDED = founded()
+FOUNDED = founded(goods.MEMBERS)
 RULES = REGISTRY.versions[1].rules
 
 

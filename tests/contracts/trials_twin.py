@@ -12,10 +12,11 @@ from salus.contracts.trials import port as p
 from salus.contracts.trials import state as tables
 from salus.core.errors import Rejected
 from salus.core.rules import Context
-from salus.core.tables import Overlay, View
+from salus.core.tables import Overlay
 
 from . import trials_scene as scene
-from .ledger import DAY, Ledger
+from .ledger import DAY
+from .rows import Rows, founded
 from .trials_scene import EVERYONE
 
 IDS = tuple(b"study-%010d" % number for number in range(3))
@@ -72,28 +73,7 @@ def rising(values):
     need(*(one < other for one, other in pairwise(values)))
 
 
-class Rows(View):
-    """The contract's state as typed rows."""
-
-    def __init__(self, rows):
-        self.rows = rows
-
-    def get(self, table, key):
-        return self.rows.get((table.number, key))
-
-    def range(self, table, prefix=b""):
-        found = [(key, row) for (number, key), row in self.rows.items() if number == table.number]
-        return iter(sorted((key, row) for key, row in found if key.startswith(prefix)))
-
-
-def founded():
-    """Return the rows of a network of a trial's members."""
-    state = Ledger.founded(members=scene.MEMBERS).state
-    every = REGISTRY.versions[1].tables
-    return {(table.number, key): row for table in every for key, row in state.range(table)}
-
-
-FOUNDED = founded()
+FOUNDED = founded(scene.MEMBERS)
 RULES = REGISTRY.versions[1].rules
 
 

@@ -1,7 +1,6 @@
 """Members killed (SIGKILL) amid a claim's steps: every claim is decided once and paid once, under one trace number."""
 
-import shutil
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 
 import msgspec
@@ -15,8 +14,8 @@ from salus.node.claims.exchange import read_decision
 from salus.node.member import MemberNode
 from salus.node.together import Together
 from tests.processes import bills, goods
+from tests.processes.conftest import Reopened
 from tests.processes.dying import Dying
-from tests.processes.test_killed import KILLED
 
 
 @pytest.fixture(scope="module")
@@ -27,21 +26,8 @@ def ready(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture
-def after(ready: Path, dying: Dying, tmp_path: Path) -> Iterator[Callable[[str, str], Together]]:
-    """Return what kills a task at a step, opens the members again and delivers what waits."""
-    shutil.copytree(ready, tmp_path / "members")
-    opened = []
-
-    def killed(task: str, step: str) -> Together:
-        assert dying.bills(tmp_path / "members", task, step) == KILLED
-        opened.append(bills.opened(tmp_path / "members"))
-        together = opened[0].__enter__()
-        goods.settled(together)
-        return together
-
-    yield killed
-    for one in opened:
-        one.__exit__(None, None, None)
+def after(ready: Path, dying: Dying, killing: Callable[..., Reopened]) -> Reopened:
+    return killing(ready, dying.bills, bills.opened)
 
 
 def soak(step: str) -> object:
@@ -82,7 +68,7 @@ def all_once(together: Together, numbers: set[str]) -> None:
 
 
 @pytest.mark.parametrize("step", [soak("claims kept, not committed"), "claims committed, not sent"])
-def test_amid_a_submission(after: Callable[[str, str], Together], step: str) -> None:
+def test_amid_a_submission(after: Reopened, step: str) -> None:
     together = after("submit", step)
     bills.submit(together)
     goods.settled(together)
@@ -99,5 +85,5 @@ def test_amid_a_submission(after: Callable[[str, str], Together], step: str) -> 
         soak("835 on the ledger, not sent"),
     ],
 )
-def test_amid_a_decision(after: Callable[[str, str], Together], step: str) -> None:
+def test_amid_a_decision(after: Reopened, step: str) -> None:
     all_once(after("decide", step), {"N1"})

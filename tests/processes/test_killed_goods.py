@@ -1,7 +1,6 @@
 """Members killed (SIGKILL) between two durable acts of a step of goods: nothing told is lost, nothing half there, nothing twice."""
 
-import shutil
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -14,8 +13,8 @@ from salus.node.supply.resuming import MAKING, RECEIVING, SHIPPING
 from salus.node.supply.stock import STOCK, index_of, one_time, units_of
 from salus.node.together import Together
 from tests.processes import goods
+from tests.processes.conftest import Reopened
 from tests.processes.dying import Dying
-from tests.processes.test_killed import KILLED
 
 IN_TRANSIT = port.Status.IN_TRANSIT
 
@@ -32,21 +31,8 @@ def soak(step: str) -> object:
 
 
 @pytest.fixture
-def after(ready: Path, dying: Dying, tmp_path: Path) -> Iterator[Callable[[str, str], Together]]:
-    """Return what kills a task at a step, opens the members again and delivers what waits."""
-    shutil.copytree(ready, tmp_path / "members")
-    opened = []
-
-    def killed(task: str, step: str) -> Together:
-        assert dying.goods(tmp_path / "members", task, step) == KILLED
-        opened.append(goods.opened(tmp_path / "members"))
-        together = opened[0].__enter__()
-        goods.settled(together)
-        return together
-
-    yield killed
-    for one in opened:
-        one.__exit__(None, None, None)
+def after(ready: Path, dying: Dying, killing: Callable[..., Reopened]) -> Reopened:
+    return killing(ready, dying.goods, goods.opened)
 
 
 def nothing_begun(together: Together) -> bool:
@@ -73,7 +59,7 @@ def owners(together: Together, product: str) -> dict[str, int]:
     "step",
     ["step told, not kept", soak("lot kept, still meant"), soak("step meant, not told"), "lot kept, count not told"],
 )
-def test_amid_a_commissioning(after: Callable[[str, str], Together], step: str) -> None:
+def test_amid_a_commissioning(after: Reopened, step: str) -> None:
     together = after("commission", step)
     for _ in range(2):
         goods.commission(together)
@@ -96,7 +82,7 @@ def test_amid_a_commissioning(after: Callable[[str, str], Together], step: str) 
         soak("hop sent, still meant"),
     ],
 )
-def test_amid_a_shipment(after: Callable[[str, str], Together], step: str) -> None:
+def test_amid_a_shipment(after: Reopened, step: str) -> None:
     together = after("ship", step)
     corner, board = together.nodes["corner"], together.nodes["board"]
     for _ in range(2):
@@ -114,7 +100,7 @@ def test_amid_a_shipment(after: Callable[[str, str], Together], step: str) -> No
 
 
 @pytest.mark.parametrize("step", ["step told, not kept", soak("step meant, not told"), "stock kept, still on its way"])
-def test_amid_a_receipt(after: Callable[[str, str], Together], step: str) -> None:
+def test_amid_a_receipt(after: Reopened, step: str) -> None:
     together = after("receive", step)
     corner = together.nodes["corner"]
     for intent in corner.desk.supply(RECEIVING):
@@ -130,7 +116,7 @@ def test_amid_a_receipt(after: Callable[[str, str], Together], step: str) -> Non
 
 
 @pytest.mark.parametrize("step", ["recall told, not answered"])
-def test_amid_a_recall(after: Callable[[str, str], Together], step: str) -> None:
+def test_amid_a_recall(after: Reopened, step: str) -> None:
     together = after("recall", step)
     goods.recall(together)
     goods.settled(together)
@@ -144,7 +130,7 @@ def test_amid_a_recall(after: Callable[[str, str], Together], step: str) -> None
 
 
 @pytest.mark.parametrize("step", ["found kept, not told", soak("found told, regulators not")])
-def test_amid_an_answer_to_a_recall(after: Callable[[str, str], Together], step: str) -> None:
+def test_amid_an_answer_to_a_recall(after: Reopened, step: str) -> None:
     together = after("acknowledge", step)
     corner = together.nodes["corner"]
     assert answering.acknowledge(corner) in {0, 4}
@@ -154,7 +140,7 @@ def test_amid_an_answer_to_a_recall(after: Callable[[str, str], Together], step:
     assert [len(list(port.acknowledgements(together.owner.ledger.read(), lot))) for lot in lots] == [1]
 
 
-def test_amid_a_dispensing(after: Callable[[str, str], Together]) -> None:
+def test_amid_a_dispensing(after: Reopened) -> None:
     """The ledger has it and nobody was told: it stands, and is dispensed no second time."""
     together = after("end", "ended, not answered")
     with pytest.raises(RemoteRefusal) as refused:
