@@ -15,8 +15,10 @@ from rich.console import Console
 from salus import __version__
 from salus.cli import main as program
 from salus.cli import render
+from salus.cli.groups import GROUPS
 from salus.core.errors import Rejected
 from salus.core.reasons import KernelReason
+from salus.node.registry import use_cases, wallet_cases
 from tests.sample_cases import CASES, SampleNode, Shape, find, make
 
 
@@ -223,3 +225,8 @@ def test_what_is_checked_and_not_sound_ends_with_exit_code_1(monkeypatch, tmp_pa
     assert program.main(["plan", "check", "--plan", "bad.ndjson"]) == 1
     assert program.main(["fhir", "check", "none.ndjson"]) == 1
     assert sorted(one.name for one in tmp_path.iterdir()) == ["bad.ndjson", "good.ndjson"]  # no data folder
+
+
+def test_every_group_of_commands_says_what_it_is_for():
+    groups = {case.words[0] for case in [*use_cases().values(), *wallet_cases().values()] if len(case.words) > 1}
+    assert groups | {"network"} == set(GROUPS)

@@ -9,6 +9,7 @@ from typing import Any, Final, NoReturn, get_origin
 
 import msgspec
 
+from salus.cli.groups import GROUPS
 from salus.node.errors import Malformed
 from salus.node.fields import Field, fields, inner, is_struct, shape_error
 from salus.node.usecase import Kind, UseCase
@@ -141,9 +142,8 @@ def group_of(groups: dict[tuple[str, ...], Any], words: Sequence[str]) -> Any:
     for depth in range(1, len(words) + 1):
         path = tuple(words[:depth])
         if path not in groups:
-            node = groups[path[:-1]].add_parser(
-                path[-1], help=f"{path[-1]} commands", description=f"Commands about {' '.join(path)}."
-            )
+            told = GROUPS.get(" ".join(path), f"Commands about {' '.join(path)}.")
+            node = groups[path[:-1]].add_parser(path[-1], help=told, description=told)
             groups[path] = node.add_subparsers(metavar="COMMAND", required=True)
     return groups[tuple(words)]
 
