@@ -126,17 +126,38 @@ def test_an_interrupt_ends_quietly(salus):
     assert salus("shape", "find", opener=interrupted)[0] == 130
 
 
-def test_an_id_in_a_table_is_on_one_line(tmp_path):
-    class Row(msgspec.Struct):
-        link: str
-        name: str
+class Row(msgspec.Struct):
+    link: str
+    name: str
 
-    class Rows(msgspec.Struct):
-        rows: tuple[Row, ...]
 
+class Rows(msgspec.Struct):
+    rows: tuple[Row, ...]
+
+
+@pytest.mark.parametrize("name", ["a name", "a name of many words " * 4])
+def test_what_a_table_holds_is_never_cut(name):
     out = io.StringIO()
-    render.response(Rows((Row("0123456789abcdef" * 2, "a name of many words " * 4),)), Console(file=out, width=80))
-    assert "0123456789abcdef" * 2 in out.getvalue()
+    given = Rows((Row("0123456789abcdef" * 2, name), Row("1123456789abcdef" * 2, "")))
+    render.response(given, Console(file=out, width=60))
+    text = out.getvalue()
+    assert all(word in text for word in ("0123456789abcdef" * 2, name, "1123456789abcdef" * 2))
+    assert ("┃" in text) == (name == "a name")
+
+
+def test_what_others_wrote_does_not_steer_the_terminal():
+    out = io.StringIO()
+    render.response(Rows((Row("\x1b[2Jlink\n", "\u202ename\x9b"),)), Console(file=out, width=60))
+    assert not render.CONTROL.search(out.getvalue().replace("\n", ""))
+    assert "\\x1b[2Jlink\\n" in out.getvalue()
+
+
+def test_an_output_that_nobody_looks_at_has_whole_lines(monkeypatch):
+    out = io.StringIO()
+    monkeypatch.setattr("sys.stdout", out)
+    render.response(Rows((Row("0123456789abcdef" * 2, "a name of many words " * 40),)), render.output())
+    assert "a name of many words " * 40 in out.getvalue()
+    assert "┃" in out.getvalue()
 
 
 def test_who_has_read_enough_gets_no_bug_report(tmp_path):

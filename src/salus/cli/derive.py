@@ -38,6 +38,15 @@ class Parser(argparse.ArgumentParser):
             add_options(self, case)
         return super().parse_known_args(args, namespace)
 
+    def parse_args(self, args: Any = None, namespace: Any = None) -> Any:
+        """Parse all that was given. Raises Usage, which names the help of the command meant."""
+        given, more = self.parse_known_args(args, namespace)
+        if more:
+            case: AnyCase | None = getattr(given, "use_case", None)
+            meant = f"{self.prog} {' '.join(case.words)}" if case else self.prog
+            raise Usage("cli.usage", f"unrecognized arguments: {' '.join(more)}", todo=f"see `{meant} --help`")
+        return given
+
     def error(self, message: str) -> NoReturn:
         """Raise Usage instead of printing the usage and leaving."""
         raise Usage("cli.usage", message, todo=f"see `{self.prog} --help`")

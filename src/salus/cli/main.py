@@ -130,7 +130,7 @@ def run(arguments: Sequence[str], opener: Opener) -> int:
     elif given.as_json:
         print(msgspec.json.encode(answer).decode())
     else:
-        render.response(answer, Console(highlight=False))
+        render.response(answer, render.output())
     return 1 if isinstance(answer, Verdict) and not answer.sound else 0
 
 

@@ -9,6 +9,7 @@ from typing import Any, Final
 
 import msgspec
 from rich.console import Console
+from rich.measure import Measurement
 from rich.progress import Progress as Bar
 from rich.table import Table
 from rich.text import Text
@@ -17,11 +18,20 @@ from salus.cli.derive import shown
 from salus.node.fields import fields
 from salus.node.usecase import Progress
 
-ID: Final = re.compile("[0-9a-f]{32}")
-"""An id that the next command takes: it must not break over two lines where it is copied from."""
-
 QUIET_SECONDS: Final = 1.0
 """A command that takes longer shows that it is at work, also when a running node does the work."""
+
+
+CONTROL: Final = re.compile("[\x00-\x1f\x7f-\x9f\u2028-\u202e\u2066-\u2069]")
+"""What moves the cursor, breaks a line or turns the direction of writing: others write what is shown here."""
+
+WIDE: Final = 10_000
+"""Columns of an output that is no terminal: a file or a program wants whole lines."""
+
+
+def output() -> Console:
+    """Return standard output: as wide as the terminal, or as the rows are where nobody looks at it directly."""
+    return Console(highlight=False, width=None if sys.stdout.isatty() else WIDE)
 
 
 def response(answer: msgspec.Struct, console: Console) -> None:
@@ -40,12 +50,26 @@ def response(answer: msgspec.Struct, console: Console) -> None:
         table = Table(title=name.replace("_", " "), title_justify="left")
         columns = [field.name for field in fields(type(rows[0]))]
         cells = [[cell(getattr(row, column)) for column in columns] for row in rows]
-        for at, column in enumerate(columns):
-            ids = max((len(row[at]) for row in cells if ID.fullmatch(row[at])), default=0)
-            table.add_column(column.replace("_", " "), overflow="fold", min_width=ids or None)
+        for column in columns:
+            table.add_column(column.replace("_", " "))
         for row in cells:
             table.add_row(*map(Text, row))
-        console.print(table)
+        if Measurement.get(console, console.options.update(width=WIDE), table).maximum <= console.width:
+            console.print(table)
+        else:
+            listed(name, columns, cells, console)
+
+
+def listed(name: str, columns: list[str], cells: list[list[str]], console: Console) -> None:
+    """Print rows one under the other, a line for each value: a table cut at the edge breaks ids that a command takes."""
+    console.print(Text(f"{name.replace('_', ' ')}:"))
+    for row in cells:
+        marks = ["-", *" " * len(row)]
+        told = [
+            f"{column.replace('_', ' ')}: {value}" for column, value in zip(columns, row, strict=True) if value != "-"
+        ]
+        for mark, line in zip(marks, told or ["-"], strict=False):
+            console.print(Text(f"{mark} {line}"), soft_wrap=True)
 
 
 def alone(value: Any) -> None:
@@ -58,10 +82,11 @@ def alone(value: Any) -> None:
 
 
 def cell(value: Any) -> str:
-    """Return a value as one line; bytes in hexadecimal, nothing as a dash."""
+    """Return a value as one line; bytes in hexadecimal, nothing as a dash, no character that steers a terminal."""
     if value is None or value == "":
         return "-"
-    return value.hex() if isinstance(value, bytes) else shown(value)
+    text = value.hex() if isinstance(value, bytes) else shown(value)
+    return CONTROL.sub(lambda found: found[0].encode("unicode_escape").decode(), text)
 
 
 @contextmanager
