@@ -152,12 +152,17 @@ def test_what_others_wrote_does_not_steer_the_terminal():
     assert "\\x1b[2Jlink\\n" in out.getvalue()
 
 
-def test_an_output_that_nobody_looks_at_has_whole_lines(monkeypatch):
+def test_an_output_that_is_no_terminal_has_room(monkeypatch):
     out = io.StringIO()
     monkeypatch.setattr("sys.stdout", out)
-    render.response(Rows((Row("0123456789abcdef" * 2, "a name of many words " * 40),)), render.output())
-    assert "a name of many words " * 40 in out.getvalue()
+    render.response(Rows((Row("0123456789abcdef" * 8, "a name " * 10),)), render.output())
     assert "┃" in out.getvalue()
+
+
+def test_a_value_that_nobody_reads_whole_says_how_to_get_it():
+    out = io.StringIO()
+    render.response(Rows((Row("a", "x" * 1_000),)), Console(file=out, width=80))
+    assert "x" * render.LONG + "… (600 more characters with --json)" in out.getvalue().replace("\n", "")
 
 
 def test_who_has_read_enough_gets_no_bug_report(tmp_path):

@@ -25,12 +25,15 @@ QUIET_SECONDS: Final = 1.0
 CONTROL: Final = re.compile("[\x00-\x1f\x7f-\x9f\u2028-\u202e\u2066-\u2069]")
 """What moves the cursor, breaks a line or turns the direction of writing: others write what is shown here."""
 
-WIDE: Final = 10_000
-"""Columns of an output that is no terminal: a file or a program wants whole lines."""
+WIDE: Final = 240
+"""Columns of an output that is no terminal: nobody asked it how wide it is."""
+
+LONG: Final = 400
+"""Characters shown of one value of a row; ids and digests are shorter, and `--json` gives everything."""
 
 
 def output() -> Console:
-    """Return standard output: as wide as the terminal, or as the rows are where nobody looks at it directly."""
+    """Return standard output, as wide as its terminal is."""
     return Console(highlight=False, width=None if sys.stdout.isatty() else WIDE)
 
 
@@ -49,12 +52,15 @@ def response(answer: msgspec.Struct, console: Console) -> None:
     for name, rows in tables:
         table = Table(title=name.replace("_", " "), title_justify="left")
         columns = [field.name for field in fields(type(rows[0]))]
-        cells = [[cell(getattr(row, column)) for column in columns] for row in rows]
+        cells = [[short(cell(getattr(row, column))) for column in columns] for row in rows]
         for column in columns:
             table.add_column(column.replace("_", " "))
         for row in cells:
             table.add_row(*map(Text, row))
-        if Measurement.get(console, console.options.update(width=WIDE), table).maximum <= console.width:
+        if (
+            Measurement.get(console, console.options.update(max_width=LONG * len(columns)), table).maximum
+            <= console.width
+        ):
             console.print(table)
         else:
             listed(name, columns, cells, console)
@@ -79,6 +85,11 @@ def alone(value: Any) -> None:
         sys.stdout.flush()
     else:
         print(value if isinstance(value, str) else msgspec.json.encode(value).decode())
+
+
+def short(text: str) -> str:
+    """Return a value of a row as far as a reader follows it."""
+    return text if len(text) <= LONG else f"{text[:LONG]}… ({len(text) - LONG} more characters with --json)"
 
 
 def cell(value: Any) -> str:
