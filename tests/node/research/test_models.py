@@ -16,14 +16,25 @@ from salus.node.research import (
     review,
     run_model,
     show_result,
+    withhold_question,
 )
-from salus.node.research.answering import ReviewQuestions, frame_of, persons_of
+from salus.node.research.answering import ReviewQuestions, WithholdQuestion, frame_of, persons_of
 from salus.node.research.asking import ShowResult
 from salus.node.research.bundle import PublishResult
 from salus.node.research.permits import ApplyForPermit, DecidePermit
 from salus.node.research.relaying import RunModel
 from salus.node.research.replaying import ReplayBundle
-from salus.node.research.rounds import PATH, Signed, Taken, Turn, answer_commitment, unmasked_commitment, vector_salt
+from salus.node.research.rounds import (
+    PATH,
+    Join,
+    Joined,
+    Signed,
+    Taken,
+    Turn,
+    answer_commitment,
+    unmasked_commitment,
+    vector_salt,
+)
 from salus.node.research.wire import checked, held, query_row
 
 from .hospitals import COX, HOSPITALS, LINEAR, LOGISTIC, TABLE, answer, ask, fill, found, level, offer, permit
@@ -157,6 +168,21 @@ def test_the_same_model_over_other_custodians_needs_each_checkers_word(asked):
     assert part.status is port.PartStatus.REGISTERED
     assert answer(together, without, "east") == ["begun"]  # to whom nothing is known of the first
     assert answer(together, without, "north", differing=True) == ["begun"]
+
+
+def test_who_withholds_after_others_have_joined_is_left_out(asked):
+    """The analyst's process died between joining and the first turn."""
+    together, granted, data_sets = asked
+    query = ask(together, granted, LOGISTIC, tuple(data_sets.values()))
+    answer(together, query, *HOSPITALS, differing=True)
+    university = together.nodes["university"]
+    height, east = university.ledger.head().height, bytes.fromhex(data_sets["east"])
+    joined = university.peers.ask("east", PATH, Join(bytes.fromhex(query), east, 1, height), Joined)
+    assert len(joined.peers) == 4
+    withhold_question(together.nodes["west"], WithholdQuestion(query=query))
+    told = run(together, query)
+    assert (told.attempts, {*told.custodians}) == (2, {"east", "north", "south"})
+    assert run(together, query).lines == told.lines  # led again: every custodian repeats what it sent
 
 
 def test_a_model_that_rests_on_few_is_withheld_and_the_reason_stays_with_the_checker(asked):

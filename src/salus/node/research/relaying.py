@@ -8,7 +8,7 @@ from msgspec import Meta
 from salus.agreements.research.document import Cox, Linear, Query
 from salus.agreements.research.errors import MalformedVector, NoFit
 from salus.contracts.research import port
-from salus.core.encoding import Value, encode
+from salus.core.encoding import Value, decode, encode
 from salus.node.errors import Conflict, EdgeError, Unavailable
 from salus.node.exchange.wire import RemoteRefusal
 from salus.node.member import MemberNode
@@ -56,6 +56,12 @@ class Rounds(Value, frozen=True):
     rounds: tuple[Round, ...]
 
 
+class Led(Value, frozen=True):
+    """Who joined an attempt: kept before its first turn, so that a process that died goes on with the same custodians."""
+
+    data_sets: tuple[bytes, ...]
+
+
 class _DroppedOut(Exception):
     def __init__(self, data_set: bytes, why: EdgeError) -> None:
         self.data_set, self.why = data_set, why
@@ -73,18 +79,8 @@ def run_model(node: MemberNode, request: RunModel, *, progress: Progress = unhea
     asked = asked_of(node, query)
     while True:
         row = query_row(node, query)
-        waiting = [one for one in row.data_sets if _status(node, query, one) is port.PartStatus.REGISTERED]
-        live = tuple(one for one in row.data_sets if _status(node, query, one) is port.PartStatus.BEGUN)
-        if not waiting and not live:
-            raise Conflict("research.nobody-left", "every custodian has withheld, failed or dropped out")
-        if waiting:
-            raise Conflict(
-                "research.waiting",
-                "custodians have yet to release the question",
-                got=" ".join(data_set_row(node.ledger.read(), one).custodian for one in waiting),
-                todo="ask their output checkers",
-            )
         try:
+            live = _custodians(node, query, row)
             told, rounds, height = _Attempt(node, asked, row.attempt, live).run(progress)
         except _DroppedOut as gone:
             _without(node, query, row, gone)
@@ -103,9 +99,34 @@ def _status(node: MemberNode, query: bytes, data_set: bytes) -> port.PartStatus 
     return None if part is None else part.status
 
 
+def _custodians(node: MemberNode, query: bytes, row: port.Query) -> tuple[bytes, ...]:
+    """Return who takes part in the attempt that holds. Raises Conflict, and _DroppedOut if one that joined has ended."""
+    waiting = [one for one in row.data_sets if _status(node, query, one) is port.PartStatus.REGISTERED]
+    if waiting:
+        raise Conflict(
+            "research.waiting",
+            "custodians have yet to release the question",
+            got=" ".join(data_set_row(node.ledger.read(), one).custodian for one in waiting),
+            todo="ask their output checkers",
+        )
+    led = node.desk.research("led", query + bytes((row.attempt,)))
+    joined = decode(led[0][1], Led).data_sets if led else ()
+    for one in joined:
+        if _status(node, query, one) not in (port.PartStatus.BEGUN, port.PartStatus.ANSWERED):
+            raise _DroppedOut(one, Conflict("research.dropped-out", "a custodian ended its part in the last attempt"))
+    live = joined or tuple(one for one in row.data_sets if _status(node, query, one) is port.PartStatus.BEGUN)
+    if not live:
+        raise Conflict("research.nobody-left", "every custodian has withheld, failed or dropped out")
+    return live
+
+
 def _without(node: MemberNode, query: bytes, row: port.Query, gone: _DroppedOut) -> None:
-    """Begin a new attempt without a custodian that dropped out. Raises its refusal where that mends nothing."""
-    if gone.why.code in NOT_HERE or row.attempt == port.MAX_ATTEMPTS:
+    """Begin a new attempt without a custodian that dropped out. Raises its refusal where that mends nothing.
+
+    Who has committed to its answer cannot be left out: the run goes on when it can be reached again.
+    """
+    answered = _status(node, query, gone.data_set) is port.PartStatus.ANSWERED
+    if gone.why.code in NOT_HERE or row.attempt == port.MAX_ATTEMPTS or answered:
         raise gone.why
     head = node.ledger.head().height
     outcome = node.submitter.submit(port.Retry(query, (gone.data_set,)))
@@ -165,8 +186,11 @@ class _Attempt:
         """Return for each custodian the seeds sealed to it. Raises Conflict when custodians see different peers."""
         height = self._node.ledger.head().height
         joined = {one: self._ask(one, Join(self._query, one, self._attempt, height), Joined) for one in self._live}
+        for ended in sorted({peer for one in joined.values() for peer in one.peers} - {*self._live}):
+            raise _DroppedOut(ended, Conflict("research.dropped-out", "a custodian ended its part in the last attempt"))
         if any(one.peers != self._live for one in joined.values()):
             raise Conflict("research.peers", "custodians see different attempts", todo="try again")
+        self._node.desk.keep_research_once("led", self._query + bytes((self._attempt,)), encode(Led(self._live)))
         return {
             one: tuple((peer, seed) for peer in self._live for to, seed in joined[peer].seeds if to == one)
             for one in self._live
