@@ -34,11 +34,12 @@ def killing(tmp_path: Path) -> Iterator[Callable[..., Reopened]]:
             ready: Path,
             die: Callable[[Path, str, str], int],
             opened: Callable[[Path], AbstractContextManager[Together]],
+            ended: int = KILLED,
         ) -> Reopened:
             shutil.copytree(ready, tmp_path / "members")
 
             def killed(task: str, step: str) -> Together:
-                assert die(tmp_path / "members", task, step) == KILLED
+                assert die(tmp_path / "members", task, step) == ended
                 together = ends.enter_context(opened(tmp_path / "members"))
                 goods.settled(together)
                 return together

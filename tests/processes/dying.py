@@ -1,4 +1,4 @@
-"""The program in processes that kill themselves with SIGKILL at a step, or have a clock set ahead.
+"""The program in processes that kill themselves with SIGKILL at a step, find the disk full there, or have a clock set ahead.
 
 A step is a place between two durable acts of a use case. It is the test's process that dies there; the product has no
 such switch.
@@ -7,6 +7,7 @@ such switch.
 import contextlib
 import json
 import os
+import resource
 import signal
 import subprocess
 import sys
@@ -20,19 +21,22 @@ from salus.node.claims.deciding import Inbox
 from salus.node.claims.remitting import Remitter
 from salus.node.desk import Desk
 from salus.node.exchange import custodian, delivery, grantee
+from salus.node.research import answering as questions
+from salus.node.research import choices, relaying, rounds
+from salus.node.submitting import Submitter
 from salus.node.supply import answering, moving, resuming
 from salus.node.upkeep import backups
 from salus.vault import erasure
 from salus.vault.store import Store
 from salus.vault.vault import Vault
-from tests.processes import bills, goods
+from tests.processes import bills, goods, studies
 from tests.processes.members import Member
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
 BEFORE, AFTER = True, False
-DOING: Final = {"goods": goods.do, "bills": bills.do}
+DOING: Final = {"goods": goods.do, "bills": bills.do, "studies": studies.do}
 STEPS: Final[dict[str, tuple[Any, str, bool]]] = {
     "never": (None, "", BEFORE),
     # records and their anchor
@@ -72,6 +76,18 @@ STEPS: Final[dict[str, tuple[Any, str, bool]]] = {
     "decision committed, not told": (Inbox, "_commit", AFTER),
     "835 fixed, ledger not told": (Remitter, "_fix", AFTER),
     "835 on the ledger, not sent": (Remitter, "_settle", AFTER),
+    # a question with noise: drawn, stored, begun, committed, sent
+    "drawn, not stored": (Desk, "keep_research_once", BEFORE),
+    "draw stored, not begun": (choices, "leaves_of", BEFORE),
+    "begun, not confirmed": (questions, "_confirm", BEFORE),
+    "confirmed, answer not committed": (questions, "_commit", BEFORE),
+    "answer committed, not sent": (questions, "_commit", AFTER),
+    "answer sent, not told": (questions, "_send", AFTER),
+    # a model, at a custodian and at the analyst that leads it
+    "leverage kept, vector not made": (Desk, "keep_research", AFTER),
+    "vector stored, not sent": (rounds.Rounds, "_turn", AFTER),
+    "one custodian committed, others not": (Submitter, "submit", AFTER),
+    "model run, not kept": (relaying._Attempt, "run", AFTER),
     # delivery, at the receiver and at the sender
     "taken, not noted": (Desk, "take", BEFORE),
     "noted, not acknowledged": (delivery, "take", AFTER),
@@ -79,14 +95,23 @@ STEPS: Final[dict[str, tuple[Any, str, bool]]] = {
 }
 
 
-def armed(owner: Any, name: str, before: bool) -> None:
-    """Have the process die when the function is called, or when it has returned."""
+def die() -> None:
+    os.kill(os.getpid(), signal.SIGKILL)
+
+
+def fill_up() -> None:
+    """From here on no file of this process takes a byte beyond its first 4,096: what has no room may not be half there."""
+    resource.setrlimit(resource.RLIMIT_FSIZE, (4096, 4096))
+
+
+def armed(owner: Any, name: str, before: bool, act: "Callable[[], None]" = die) -> None:
+    """Have the process die, or its disk fill up, when the function is called, or when it has returned."""
     honest: Callable[..., Any] = getattr(owner, name)
 
     def dying(*arguments: Any, **named: Any) -> Any:
-        if not before:
-            honest(*arguments, **named)
-        os.kill(os.getpid(), signal.SIGKILL)
+        told = None if before else honest(*arguments, **named)
+        act()
+        return honest(*arguments, **named) if before else told
 
     setattr(owner, name, dying)
 
@@ -101,7 +126,7 @@ def begin(told: dict[str, Any]) -> int:
     """Run one command line of the program, or one step of goods or claims, in this process, with a step armed."""
     owner, name, before = STEPS[told["step"]]
     if owner is not None:
-        armed(owner, name, before)
+        armed(owner, name, before, fill_up if told.get("full") else die)
     if "task" in told:
         return DOING[told["of"]](told["task"], Path(told["folder"]))
     honest = opening.now_ms
@@ -155,6 +180,14 @@ class Dying:
     def bills(self, folder: Path, task: str, step: str) -> int:
         """Do a step of claims, likewise."""
         return self._told({"of": "bills", "step": step, "task": task, "folder": str(folder)})
+
+    def studies(self, folder: Path, task: str, step: str) -> int:
+        """Do a step of research, likewise."""
+        return self._told({"of": "studies", "step": step, "task": task, "folder": str(folder)})
+
+    def crowded(self, folder: Path, task: str, step: str) -> int:
+        """Do a step of research on a disk that is full from there on."""
+        return self._told({"of": "studies", "step": step, "task": task, "folder": str(folder), "full": True})
 
     def _told(self, told: dict[str, Any]) -> int:
         assert self._process.stdin is not None
