@@ -7,6 +7,7 @@ import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -22,6 +23,8 @@ from salus.http.exchange import routes as exchange_routes
 from salus.http.person import PersonAuthenticator
 from salus.node.demo.serving import Hosted
 from salus.node.fhir.server import FhirServer
+from salus.node.identity import match
+from salus.node.identity.comparing import Match
 from salus.node.member import MemberNode
 from salus.node.records.intake import Intake
 from salus.node.registry import use_cases
@@ -62,7 +65,8 @@ class Site:
         code = self.node.sessions.invite(*caller_of(self.node, f"{role}-1", role, purposes))
         browser = self.browser()
         sent = browser.post("/sign-in", data={"code": code})
-        assert (sent.status_code, sent.url.path) == (200, "/patients")
+        first = "/duplicates" if role == "registrar" else "/patients"
+        assert (sent.status_code, sent.url.path) == (200, first)
         return browser
 
     def patient(self) -> TestClient:
@@ -70,6 +74,14 @@ class Site:
         browser = self.browser()
         browser.cookies.set(f"salus-{self.node.member}", token)
         return browser
+
+
+def registered_twice(node: MemberNode, folder: Path) -> None:
+    """Let another system register the first patient too, nearly alike; the pair waits for a person."""
+    file = folder / "lab.ndjson"
+    file.write_text(PATIENT.replace('"Ada"', '"Adah"').replace("urn:mrn:north", "urn:mrn:lab"))
+    Intake(node, "urn:source:lab").run([file])
+    assert match(node, Match()).waiting == 1
 
 
 def form(page: str, action: str, at: int = 0) -> dict[str, str]:

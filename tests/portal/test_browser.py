@@ -1,13 +1,15 @@
 """The pages in a real Chromium: signing in, forms, no sideways scroll at 320 px, and what axe finds (nothing)."""
 
+import re
 from importlib import resources
 
+import pytest
 from playwright.sync_api import expect
 
 from salus.node.requests import AskAccess, ask_access
 from salus.node.signing_in import caller_of
 from salus.node.usecase import LOCAL_OPERATOR, NOBODY
-from tests.portal.conftest import Site
+from tests.portal.conftest import Site, registered_twice
 
 OVER = "document.documentElement.scrollWidth - document.documentElement.clientWidth"
 TAGS = {"runOnly": {"type": "tag", "values": ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice"]}}
@@ -59,6 +61,11 @@ def enter(page, address: str, site: Site) -> None:
     page.wait_for_url("**/patients")
 
 
+@pytest.fixture(scope="module", autouse=True)
+def twice(sites, tmp_path_factory):
+    registered_twice(sites["north"].node, tmp_path_factory.mktemp("lab"))
+
+
 def test_no_page_breaks_a_rule_of_access_or_scrolls_sideways(chromium, address, sites) -> None:
     north = sites["north"]
     context = chromium.new_context(bypass_csp=True)
@@ -69,7 +76,7 @@ def test_no_page_breaks_a_rule_of_access_or_scrolls_sideways(chromium, address, 
         page.get_by_role("button", name="Find").click()
     looked = [("found", look(page))]
     with page.expect_navigation():
-        page.get_by_role("link", name="Ada Canary").click()
+        page.get_by_role("link", name="Ada Canary", exact=True).click()
     chart = page.url
     for path in ("", "/timeline", "/apps", "/results"):
         page.goto(chart + path)
@@ -95,6 +102,14 @@ def test_no_page_breaks_a_rule_of_access_or_scrolls_sideways(chromium, address, 
     page.get_by_role("button", name="Show what would be seen").click()
     page.get_by_role("heading", name="This is what they would see").wait_for()
     looked.append(("preview", look(page)))
+    registrar, ends = caller_of(north.node, "registrar-1", "registrar", ("HOPERAT",))
+    token = north.node.sessions.open(registrar, ends)
+    context.add_cookies([{"name": "salus-north", "value": token, "url": address}])
+    page.goto(f"{address}/duplicates")
+    looked.append(("pairs", look(page)))
+    with page.expect_navigation():
+        page.get_by_role("link", name=re.compile("^Compare")).click()
+    looked.append(("pair", look(page)))
     operator = north.node.sessions.open(LOCAL_OPERATOR, north.node.now() + 3_600_000)
     context.add_cookies([{"name": "salus-north", "value": operator, "url": address}])
     for path in OPERATOR:
@@ -113,8 +128,27 @@ def test_by_keyboard_alone_and_without_javascript_a_patient_is_found(chromium, a
     expect(name).to_be_focused()
     page.keyboard.type("canary")
     page.keyboard.press("Enter")
-    page.get_by_role("link", name="Ada Canary").wait_for()
+    page.get_by_role("link", name="Ada Canary", exact=True).wait_for()
     assert "canary" not in page.url.lower()
+    context.close()
+
+
+def test_by_keyboard_alone_and_without_javascript_a_pair_is_decided_and_taken_back(chromium, address, sites) -> None:
+    context = chromium.new_context(java_script_enabled=False, locale="de-DE", viewport={"width": 320, "height": 900})
+    page = context.new_page()
+    code = sites["north"].node.sessions.invite(*caller_of(sites["north"].node, "r-1", "registrar", ("HOPERAT",)))
+    page.goto(f"{address}/sign-in?code={code}")
+    page.get_by_role("button", name="Anmelden").press("Enter")
+    page.get_by_role("link", name=re.compile("vergleichen$")).press("Enter")
+    for button, stands in (("Eine Person", "eine Person"), ("Entscheidung", "wartet auf eine Entscheidung")):
+        reason = page.get_by_label(re.compile("^Warum"))
+        reason.focus()
+        page.keyboard.type("Ausweis")
+        page.keyboard.press("Tab")
+        expect(page.get_by_role("button", name=re.compile(f"^{button}"))).to_be_focused()
+        page.keyboard.press("Enter")
+        page.locator(".chip", has_text=re.compile(f"^{stands}$")).wait_for()
+    assert page.get_by_role("row", name=re.compile("r-1.*Ausweis")).count() == 2
     context.close()
 
 

@@ -1697,6 +1697,9 @@ class Side(msgspec.Struct, frozen=True, kw_only=True):
     link: str
     """Its link, hexadecimal."""
 
+    name: str
+    """Name for display; empty where the records are closed."""
+
     names: tuple[str, ...]
     """Family names, then given names."""
 
@@ -1756,6 +1759,9 @@ class Decide(msgspec.Struct, frozen=True, kw_only=True):
 
     reason: str
     """Why, for whoever looks later."""
+
+    stood: Literal['', 'waiting', 'same', 'different'] = ''
+    """How the pair stood when it was looked at: refused where somebody decided it since; empty: not asked."""
 
     purpose: str = 'HOPERAT'
     """What it is read for: a code of v3-ActReason."""
@@ -1822,6 +1828,9 @@ class Undo(msgspec.Struct, frozen=True, kw_only=True):
 
     reason: str
     """Why, for whoever looks later."""
+
+    stood: Literal['', 'waiting', 'same', 'different'] = ''
+    """How the pair stood when it was looked at: refused where somebody decided it since; empty: not asked."""
 
     purpose: str = 'HOPERAT'
     """What it is read for: a code of v3-ActReason."""

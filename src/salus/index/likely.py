@@ -39,6 +39,11 @@ class Likely:
         found = self._store.ask(sql + "ORDER BY e.number DESC LIMIT 1", (link,))
         return OwnPatient(*found[0]) if found else None
 
+    def name(self, one: OwnPatient) -> str:
+        """Return a Patient's name for display; empty for one that is not here any more."""
+        found = self._store.ask("SELECT label FROM entry WHERE number = ?", (one.number,))
+        return str(found[0][0]) if found else ""
+
     def candidates(self, one: OwnPatient) -> list[OwnPatient]:
         """Return the Patients of other links that may be the same person, ascending by number."""
         found: set[tuple[int, bytes]] = set()

@@ -18,6 +18,7 @@ from salus.node.requests import Asked, ask_access, list_access, pull_access
 from salus.node.sessions import Session
 from salus.node.worklist import worklist
 from salus.portal.charting import OneChart
+from salus.portal.duplicates import decides, pair_name
 from salus.portal.visiting import Visit, to
 
 ORDINARY: Final = ("general", "medication", "laboratory", "imaging")
@@ -157,8 +158,17 @@ def review(visit: Visit) -> Response:
 
 def todo(visit: Visit) -> Response:
     """Show what people of this member must do until when."""
-    visit.staff()
-    return visit.page("worklist", tasks=visit.call(worklist).tasks)
+    session = visit.staff()
+    tasks = [
+        (
+            one,
+            f"/duplicates/{pair_name(session, one.subject)}"
+            if decides(visit.caller) and one.kind == "identity"
+            else "",
+        )
+        for one in visit.call(worklist).tasks
+    ]
+    return visit.page("worklist", tasks=tasks)
 
 
 def _chart(session: Session, grant: str) -> str:

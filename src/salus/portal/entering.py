@@ -13,6 +13,7 @@ from salus.node.signing_in import enter, keep_account
 from salus.node.usecase import Kind
 from salus.portal import rendering
 from salus.portal.apps import ASK
+from salus.portal.duplicates import decides
 from salus.portal.rendering import HEADERS, kept, served
 from salus.portal.visiting import Visit, to
 
@@ -23,7 +24,9 @@ def home(visit: Visit) -> Response:
         return visit.page("home")
     if visit.session.caller.kind is Kind.OPERATOR:
         return to("/operator")
-    return to("/my/record" if visit.session.wallet else "/patients")
+    if visit.session.wallet:
+        return to("/my/record")
+    return to("/duplicates" if decides(visit.caller) else "/patients")
 
 
 def sign_in_page(visit: Visit) -> Response:

@@ -18,6 +18,7 @@ from salus.node.demo.samples import samples_folder
 from salus.node.emergency import Demographics
 from salus.node.exchange.grantee import fetch
 from salus.node.hosted import SayHosted
+from salus.node.identity.comparing import match_new
 from salus.node.member import MemberNode
 from salus.node.patient import messages as m
 from salus.node.records.charts import ShowChart, show_chart
@@ -38,6 +39,7 @@ STAFF: Final = (
     ("physician", "Dr. Kim", "physician", ("TREAT", "ETREAT")),
     ("nurse", "Sam", "nurse", ("TREAT",)),
     ("privacy", "Robin", "privacy-officer", ("TREAT", "HOPERAT")),
+    ("registrar", "Alex", "registrar", ("HOPERAT",)),
 )
 """Id, name to show, role, purposes: the same at each organisation."""
 CLASSES: Final = ("general", "medication", "laboratory", "imaging")
@@ -86,12 +88,27 @@ def stage(folder: Path, told: Callable[[str], None]) -> Iterator[Stage]:
         for member, node in together.nodes.items():
             told(f"taking in the sample patients of {member}")
             Intake(node, SOURCE).run([samples_folder() / f"{member}.ndjson.gz"])
+        _registered_twice(next(iter(together.nodes.values())), folder)
         told("patients take their keys, share, stop; staff read")
         _history(made)
         together.settle()
         for node in together.nodes.values():
             ends.enter_context(Ticker(node))
         yield made
+
+
+def _registered_twice(node: MemberNode, folder: Path) -> None:
+    """Let another system register one patient by an initial and without a number: a pair that waits for a person."""
+    (one,) = node.index.likely.after(0, 1)
+    told = msgspec.json.decode(node.vault.open(one.number).content.body)
+    names = [{**name, "given": [given[:1] for given in name.get("given", ())]} for name in told.get("name", ())]
+    told = {"resourceType": "Patient", "id": "second", "name": names} | {
+        field: told[field] for field in ("birthDate", "gender", "address") if field in told
+    }
+    file = folder / "registered-twice.ndjson"
+    file.write_bytes(msgspec.json.encode(told))
+    Intake(node, f"{SOURCE}:laboratory").run([file])
+    match_new(node)
 
 
 def _history(made: Stage) -> None:

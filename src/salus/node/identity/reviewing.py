@@ -5,7 +5,7 @@ from typing import Annotated, Literal
 from msgspec import Meta
 
 from salus.index.search_scope import Scope
-from salus.node.errors import Malformed, NotFound
+from salus.node.errors import Conflict, Malformed, NotFound
 from salus.node.identity.comparing import NOBODY, description, likeness
 from salus.node.member import MemberNode
 from salus.node.names import LINK_EXAMPLE, LINK_PATTERN
@@ -76,6 +76,7 @@ class Side(Message, frozen=True):
     """One of the two, as it is compared."""
 
     link: Annotated[str, Meta(description="Its link, hexadecimal.")]
+    name: Annotated[str, Meta(description="Name for display; empty where the records are closed.")]
     names: Annotated[tuple[str, ...], Meta(description="Family names, then given names.")]
     birth_date: Annotated[str, Meta(description="Date of birth as written.")]
     gender: Annotated[str, Meta(description="Administrative gender.")]
@@ -101,12 +102,22 @@ class PairShown(Message, frozen=True):
     party: Annotated[tuple[str, ...], Meta(description="All links joined with the first of them, itself included.")]
 
 
+STOOD = Annotated[
+    Literal["", "waiting", "same", "different"],
+    Meta(
+        description="How the pair stood when it was looked at: refused where somebody decided it since; empty: not asked.",
+        examples=["waiting"],
+    ),
+]
+
+
 class Decide(Message, frozen=True):
     """Which pair is what."""
 
     pair: PAIR
     standing: Annotated[Literal["same", "different"], Meta(description="One patient, or two.", examples=["same"])]
     reason: REASON
+    stood: STOOD = ""
     purpose: PURPOSE = "HOPERAT"
 
 
@@ -115,6 +126,7 @@ class Undo(Message, frozen=True):
 
     pair: PAIR
     reason: REASON
+    stood: STOOD = ""
     purpose: PURPOSE = "HOPERAT"
 
 
@@ -158,6 +170,7 @@ def decide(node: MemberNode, request: Decide, *, caller: Caller) -> PairLine:
     """
     with node.identifying:
         pair = _seen(node, request.pair, caller, request.purpose)
+        _as_looked_at(pair, request.stood, request.standing)
         return _line(settle(node, pair, request.standing, _who(caller), request.reason))
 
 
@@ -166,6 +179,7 @@ def undo(node: MemberNode, request: Undo, *, caller: Caller) -> PairLine:
     """Take a decision back, whoever or whatever made it: the pair waits again, and no rule decides it any more."""
     with node.identifying:
         pair = _seen(node, request.pair, caller, request.purpose)
+        _as_looked_at(pair, request.stood, "waiting")
         return _line(settle(node, pair, "waiting", _who(caller), request.reason))
 
 
@@ -191,6 +205,18 @@ def _seen(node: MemberNode, id_: str, caller: Caller, purpose: str) -> Pair:
     if not _in_scope(node, own_scope(node, caller, purpose), pair):
         raise NotFound("identity.unknown", "there is no such pair", todo="see `salus identity list`")
     return pair
+
+
+def _as_looked_at(pair: Pair, stood: str, asked: str) -> None:
+    """Refuse what was decided on a view that no longer holds; that it stands so already is told by `settle`. Raises Conflict."""
+    if stood and pair.standing not in {stood, asked}:
+        raise Conflict(
+            "identity.meanwhile",
+            "somebody has decided it meanwhile",
+            expected=stood,
+            got=pair.standing,
+            todo="look again",
+        )
 
 
 def _in_scope(node: MemberNode, scope: Scope, pair: Pair) -> bool:
@@ -229,9 +255,12 @@ def _side(node: MemberNode, link: bytes) -> Side:
     patient = node.index.likely.of_link(link)
     if patient is None:
         raise NotFound("identity.unknown", "there is no such pair", todo="see `salus identity list`")
-    told = description(node, patient) or NOBODY
+    told = description(node, patient)
+    name = "" if told is None else node.index.likely.name(patient)
+    told = told or NOBODY
     return Side(
         link=link.hex(),
+        name=name,
         names=(*sorted(told.families), *sorted(told.givens)),
         birth_date=told.birth_date,
         gender=told.gender,
