@@ -115,11 +115,11 @@ class Consents:
 
     def in_use(self) -> dict[bytes, tuple[FhirConsent, ...]]:
         """Return the terms of own links by key, without those of links that have none."""
-        rows = self._store.ask("SELECT key FROM terms ORDER BY key")
+        rows = self._store.look("SELECT key FROM terms ORDER BY key")
         keys = [key for (key,) in rows]
         for key in keys:
             if key not in self._known:
-                for (body,) in self._store.ask("SELECT told FROM terms WHERE key = ?", (key,)):
+                for (body,) in self._store.look("SELECT told FROM terms WHERE key = ?", (key,)):
                     self._known[key] = _DECODER.decode(body)
         return {key: self._known[key] for key in keys if key in self._known}
 

@@ -234,10 +234,10 @@ class Index:
     def patient_of(self, name: str) -> str:
         """Return the id of the own patient under whose link "Type/id" stands; "" for the house's and the unknown."""
         sql = (
-            "SELECT DISTINCT p.id FROM entry e JOIN link l ON l.number = e.link AND l.lease = 0 "
-            "JOIN entry p ON p.link = e.link AND p.type = 'Patient' WHERE e.name = ? LIMIT 2"
+            "SELECT DISTINCT p.id FROM entry e CROSS JOIN link l CROSS JOIN entry p WHERE e.name = ? "
+            "AND l.number = e.link AND l.lease = 0 AND p.link = e.link AND p.type = 'Patient' LIMIT 2"
         )
-        found = self._store.ask(sql, (name,))
+        found = self._store.look(sql, (name,))
         return str(found[0][0]) if len(found) == 1 else ""
 
     # Charts

@@ -25,7 +25,9 @@ DEPTH: Final = 4
 """Teams within teams: a person, her role, its group, that group's care team."""
 TOGETHER: Final = 500
 """Names in one question."""
-_OWN: Final = "JOIN link l ON l.number = e.link AND l.lease = 0"
+_OF_ENTRY: Final = "FROM entry e CROSS JOIN link l"
+_OWN: Final = "l.number = e.link AND l.lease = 0"
+"""CROSS JOIN keeps the order: from the names that are asked for, never through all links or all of a type."""
 
 
 class Who(msgspec.Struct, frozen=True):
@@ -80,28 +82,28 @@ class People:
 
     def _says(self, names: Sequence[str]) -> bool:
         sql = (
-            f"SELECT i.system FROM entry e {_OWN} JOIN identifier i ON i.entry = e.number "  # noqa: S608 -- marks
-            f"WHERE e.name IN ({marks(len(names))})"
+            f"SELECT i.system {_OF_ENTRY} CROSS JOIN identifier i "
+            f"WHERE e.name IN ({marks(len(names))}) AND {_OWN} AND i.entry = e.number"
         )
-        return any(names_somebody(system) for (system,) in self._store.ask(sql, names))
+        return any(names_somebody(system) for (system,) in self._store.look(sql, names))
 
     def _members(self, name: str) -> list[str]:
-        sql = f"SELECT m.member FROM entry e {_OWN} JOIN membership m ON m.entry = e.number WHERE e.name = ?"  # noqa: S608 -- constants
-        return [member for (member,) in self._store.ask(sql, (name,))]
+        sql = f"SELECT m.member {_OF_ENTRY} CROSS JOIN membership m WHERE e.name = ? AND {_OWN} AND m.entry = e.number"
+        return [member for (member,) in self._store.look(sql, (name,))]
 
     def _named(self, subjects: Sequence[tuple[str, str]], types: Sequence[str]) -> set[str]:
         """Return names and identifiers of own resources that carry one of the identifiers."""
         tests = " OR ".join(["(i.value = ? AND i.system = ?)"] * len(subjects))
         sql = (
-            f"SELECT DISTINCT e.number, e.name FROM identifier i JOIN entry e ON e.number = i.entry {_OWN} "  # noqa: S608 -- constants
-            f"WHERE ({tests}) AND e.type IN ({marks(len(types))})"
+            "SELECT DISTINCT e.number, e.name FROM identifier i CROSS JOIN entry e CROSS JOIN link l "  # noqa: S608 -- constants
+            f"WHERE ({tests}) AND e.number = i.entry AND {_OWN} AND e.type IN ({marks(len(types))})"
         )
         values: list[Any] = [text for system, value in subjects for text in (value, system)]
-        found = self._store.ask(sql, [*values, *types])
+        found = self._store.look(sql, [*values, *types])
         if not found:
             return set()
         sql = f"SELECT system || '|' || value FROM identifier WHERE entry IN ({marks(len(found))})"  # noqa: S608 -- marks
-        identifiers = self._store.ask(sql, [number for number, _ in found])
+        identifiers = self._store.look(sql, [number for number, _ in found])
         return {name for _, name in found} | {name for (name,) in identifiers}
 
     def _teams(self, names: set[str], at: int) -> set[str]:
@@ -112,11 +114,11 @@ class People:
             if not fresh:
                 break
             sql = (
-                f"SELECT e.name, i.system || '|' || i.value FROM membership m JOIN entry e ON e.number = m.entry {_OWN} "  # noqa: S608 -- constants
-                "LEFT JOIN identifier i ON i.entry = e.number AND e.type <> 'CareTeam' "
+                f"SELECT e.name, i.system || '|' || i.value FROM membership m JOIN entry e ON e.number = m.entry "  # noqa: S608 -- constants
+                f"JOIN link l ON {_OWN} LEFT JOIN identifier i ON i.entry = e.number AND e.type <> 'CareTeam' "
                 f"WHERE m.member IN ({marks(len(fresh))}) AND m.lo <= ? AND ? < m.hi"
             )
-            rows = self._store.ask(sql, [*sorted(fresh), at, at])
+            rows = self._store.look(sql, [*sorted(fresh), at, at])
             fresh = {name for name, _ in rows} - found
             found |= {text for row in rows for text in row if text is not None}
         return found
@@ -126,6 +128,6 @@ class People:
         here: set[str] = set()
         for start in range(0, len(ordered), TOGETHER):
             some = ordered[start : start + TOGETHER]
-            sql = f"SELECT e.name FROM entry e {_OWN} WHERE e.name IN ({marks(len(some))})"  # noqa: S608 -- marks
-            here.update(name for (name,) in self._store.ask(sql, some))
+            sql = f"SELECT e.name {_OF_ENTRY} WHERE e.name IN ({marks(len(some))}) AND {_OWN}"
+            here.update(name for (name,) in self._store.look(sql, some))
         return here

@@ -65,6 +65,8 @@ class Slice(msgspec.Struct, frozen=True):
 
 
 _HIT: Final = "e.number, l.id, l.lease, e.type, e.id, e.version, e.recorded"
+_NAMED: Final = "entry e CROSS JOIN link l WHERE l.number = e.link AND e.name = ?"
+"""From the name to its link: without CROSS a scope that begins with links leads through all of them."""
 
 
 def _hit(row: Sequence[Any]) -> Hit:
@@ -104,18 +106,18 @@ class Search:
 
     def named(self, name: str, scope: Scope) -> list[Hit]:
         """Return the permitted resources "Type/id": one, but for ids that two sources gave."""
-        sql = f"SELECT {_HIT} FROM {FROM} WHERE e.name = ? AND {scope.text} ORDER BY l.lease, e.number"  # noqa: S608 -- compiled parts
-        return [_hit(row) for row in self._store.ask(sql, [name, *scope.values])]
+        sql = f"SELECT {_HIT} FROM {_NAMED} AND {scope.text} ORDER BY l.lease, e.number"  # noqa: S608 -- compiled parts
+        return [_hit(row) for row in self._store.look(sql, [name, *scope.values])]
 
     def own(self, name: str) -> list[Hit]:
         """Return the member's own resources "Type/id", whoever asks: for writing alone."""
-        sql = f"SELECT {_HIT} FROM {FROM} WHERE e.name = ? AND l.lease = 0 ORDER BY e.number"  # noqa: S608 -- constants
-        return [_hit(row) for row in self._store.ask(sql, [name])]
+        sql = f"SELECT {_HIT} FROM {_NAMED} AND l.lease = 0 ORDER BY e.number"  # noqa: S608 -- constants
+        return [_hit(row) for row in self._store.look(sql, [name])]
 
     def own_versions(self, name: str) -> list[Hit]:
         """Return all versions of the own resources "Type/id", whoever asks: for writing alone."""
-        sql = f"SELECT {_HIT}, e.gone FROM version e JOIN link l ON l.number = e.link WHERE e.name = ? AND l.lease = 0"  # noqa: S608 -- constants
-        return [_hit(row) for row in self._store.ask(sql + " ORDER BY e.number", [name])]
+        sql = f"SELECT {_HIT}, e.gone FROM {_NAMED.replace('entry e', 'version e')} AND l.lease = 0"  # noqa: S608 -- constants
+        return [_hit(row) for row in self._store.look(sql + " ORDER BY e.number", [name])]
 
     # Pages --------------------------------------------------------------------------------------------------------
 
@@ -296,11 +298,11 @@ class Search:
             tests.append("e.recorded >= ?")
             told.append(since)
         inner = (
-            f"SELECT {_HIT}, e.gone, e.link AS inner_link, e.name AS name FROM version e JOIN link l ON l.number = e.link "  # noqa: S608 -- compiled parts
-            f"WHERE {' AND '.join(tests)} AND {scope.text}"
+            f"SELECT {_HIT}, e.gone, e.link AS inner_link, e.name AS name FROM version e CROSS JOIN link l "  # noqa: S608 -- compiled parts
+            f"WHERE l.number = e.link AND {' AND '.join(tests)} AND {scope.text}"
         )
         newest = (
-            "EXISTS (SELECT 1 FROM version e JOIN link l ON l.number = e.link WHERE e.link = h.inner_link AND e.name = h.name "  # noqa: S608 -- compiled parts
+            "EXISTS (SELECT 1 FROM version e CROSS JOIN link l WHERE l.number = e.link AND e.link = h.inner_link AND e.name = h.name "  # noqa: S608 -- compiled parts
             f"AND e.version = (SELECT max(x.version) FROM version x WHERE x.link = h.inner_link AND x.name = h.name) AND {scope.text})"
         )
         base = f"FROM ({inner}) h WHERE {newest}"
