@@ -67,7 +67,8 @@ def insert(db: apsw.Connection, many: Iterable[tuple[int, Rows]]) -> None:
         for kind, of_kind in rows.items():
             gathered[kind] += [(number, *row) for row in of_kind]
     for kind, values in gathered.items():
-        db.executemany(_INSERTS[kind], values)
+        if values:
+            db.executemany(_INSERTS[kind], values)
 
 
 def delete(db: apsw.Connection, numbers: Sequence[tuple[int]]) -> None:

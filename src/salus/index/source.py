@@ -1,10 +1,13 @@
 """Where the index learns from: records in the order of their number. The vault is one source, a list the twin."""
 
-from collections.abc import Callable, Sequence
-from typing import Protocol
+from collections.abc import Callable, Mapping, Sequence
+from types import MappingProxyType
+from typing import Final, Protocol
 
 import msgspec
 
+from salus.interop.fhir.facts import Facts
+from salus.interop.fhir.gate import Resource
 from salus.vault.links import LinkKind
 from salus.vault.records import Record, Ref
 from salus.vault.sealing import Kind
@@ -14,6 +17,16 @@ Rename = Callable[[str], str]
 RenameOf = Callable[[bytes, str, str, bytes], Rename | None]
 
 
+class Admitted(msgspec.Struct, frozen=True):
+    """A resource as it was read when it was written: whoever indexes it at once need not open and read it again."""
+
+    resource: Resource
+    facts: Facts
+
+
+NONE_FRESH: Final[Mapping[int, Admitted]] = MappingProxyType({})
+
+
 class Entry(msgspec.Struct, frozen=True):
     """One record as the index reads it.
 
@@ -21,6 +34,7 @@ class Entry(msgspec.Struct, frozen=True):
     body: the resource's bytes; empty in a tombstone, which ends the resource under this link. fhir: whether the body is
     a FHIR resource in JSON; anything else has no facts and is not indexed. recorded: when it was sealed, Unix ms.
     rename: how references of a pulled resource read here, "Type/id" to "Type/id"; None to take them as they stand.
+    admitted: what the writer knows of these bytes already.
     """
 
     number: int
@@ -34,6 +48,7 @@ class Entry(msgspec.Struct, frozen=True):
     fhir: bool = True
     recorded: int = 0
     rename: Rename | None = None
+    admitted: Admitted | None = None
 
 
 class Source(Protocol):
@@ -47,17 +62,31 @@ class Source(Protocol):
 class VaultSource:
     """A member's vault as a source."""
 
-    def __init__(self, vault: Vault, rename_of: RenameOf | None = None) -> None:
-        """`rename_of` (link, type, id, body) says how a leased record's references read here."""
+    def __init__(
+        self, vault: Vault, rename_of: RenameOf | None = None, fresh: Mapping[int, Admitted] = NONE_FRESH
+    ) -> None:
+        """`rename_of` (link, type, id, body) says how a leased record's references read here.
+
+        fresh: own resources that were written just now, by the number of their record.
+        """
         self._vault = vault
         self._rename_of = rename_of
+        self._fresh = fresh
         self._leases: dict[bytes, bool] = {}
 
     def after(self, number: int, limit: int) -> Sequence[Entry]:
         """Return the records behind `number`, opened and verified. Raises the vault's errors."""
         refs = self._vault.since(number, limit)
-        opened = iter(self._vault.open_many([ref.number for ref in refs if not ref.withdrawn]))
-        return [self._closed(ref) if ref.withdrawn else self._entry(next(opened)) for ref in refs]
+        asked = [ref.number for ref in refs if not ref.withdrawn and ref.number not in self._fresh]
+        opened = {record.ref.number: record for record in self._vault.open_many(asked)} if asked else {}
+        return [
+            self._entry(opened[ref.number])
+            if ref.number in opened
+            else self._closed(ref)
+            if ref.withdrawn
+            else self._admitted(ref)
+            for ref in refs
+        ]
 
     def _entry(self, record: Record) -> Entry:
         return Entry(
@@ -72,6 +101,14 @@ class VaultSource:
             fhir=record.ref.kind is Kind.RESOURCE and record.content.media == "application/fhir+json",
             recorded=record.ref.recorded,
             rename=self._rename(record),
+        )
+
+    def _admitted(self, ref: Ref) -> Entry:
+        """Return a resource as its writer knows it."""
+        known = self._fresh[ref.number]
+        body = known.resource.raw
+        return Entry(
+            ref.number, ref.link, False, ref.type, ref.id, ref.version, body, recorded=ref.recorded, admitted=known
         )
 
     def _closed(self, ref: Ref) -> Entry:

@@ -33,7 +33,7 @@ class Indexed(msgspec.Struct, frozen=True):
 
 def catch_up(store: Store, source: Source, rules: Rules) -> Indexed:
     """Index what the source has beyond the last record indexed; start over when the rules have another version."""
-    ((number, version, _),) = store.ask("SELECT vault_number, rules, unread FROM state")
+    ((number, version, _),) = store.look("SELECT vault_number, rules, unread FROM state")
     known = f"{rules.version} {parameters_version()}"
     if version != known:
         store.clear()
@@ -71,12 +71,15 @@ class _Read(msgspec.Struct, frozen=True):
 def _read(entry: Entry, rules: Rules) -> _Read | None:
     if entry.tombstone or not entry.fhir:
         return None
-    try:
-        resource = read_resource(entry.body)
-    except Refused:
-        return None
     rename = entry.rename or as_written
-    found = facts(resource, {text: rename(text) for text in resource.references}, entry.id)
+    if entry.admitted is not None:
+        resource, found = entry.admitted.resource, entry.admitted.facts
+    else:
+        try:
+            resource = read_resource(entry.body)
+        except Refused:
+            return None
+        found = facts(resource, {text: rename(text) for text in resource.references}, entry.id)
     rank = classify(found, resource.codings, rules)
     labels: Sequence[str] = labels_of(found.security)
     consent = resource.tree if resource.type == "Consent" else None
@@ -92,12 +95,9 @@ class _Writer:
     def __init__(self, db: apsw.Connection, rules: Rules) -> None:
         self._db = db
         self._rules = rules
-        self._links: dict[bytes, int] = dict(db.execute("SELECT id, number FROM link"))
+        self._links: dict[bytes, int] = {}
         self._fresh: set[int] = set()
-        self._classes: dict[tuple[str, int, str, str], int] = {
-            (kind, sensitivity, author, labels): number
-            for number, kind, sensitivity, author, labels in db.execute("SELECT * FROM policy_class")
-        }
+        self._classes: dict[tuple[str, int, str, str], int] = {}
 
     def write(self, many: Sequence[tuple[Entry, _Read | None]]) -> None:
         newest = {(self._link(entry), f"{entry.type}/{entry.id}"): (entry, read) for entry, read in many}
@@ -170,20 +170,32 @@ class _Writer:
         """Return a link's number; a lease is hidden until the node has found it live."""
         number = self._links.get(entry.link)
         if number is None:
-            values = (entry.link, int(entry.lease), int(entry.lease))
-            self._db.execute("INSERT INTO link (id, lease, hidden, terms) VALUES (?,?,?,x'')", values)
-            number = self._links[entry.link] = self._db.last_insert_rowid()
-            self._fresh.add(number)
+            number = self._known("SELECT number FROM link WHERE id = ?", (entry.link,))
+            number = self._links[entry.link] = self._new_link(entry) if number is None else number
+        return number
+
+    def _new_link(self, entry: Entry) -> int:
+        values = (entry.link, int(entry.lease), int(entry.lease))
+        self._db.execute("INSERT INTO link (id, lease, hidden, terms) VALUES (?,?,?,x'')", values)
+        number = self._db.last_insert_rowid()
+        self._fresh.add(number)
         return number
 
     def _class_of(self, kind: str, sensitivity: int, author: str, labels: str) -> int:
         key = (kind, int(sensitivity), author, labels)
         number = self._classes.get(key)
         if number is None:
-            sql = "INSERT INTO policy_class (type, sensitivity, author, labels) VALUES (?,?,?,?)"
-            self._db.execute(sql, key)
-            number = self._classes[key] = self._db.last_insert_rowid()
+            number = self._known(_CLASS, key)
+            if number is None:
+                sql = "INSERT INTO policy_class (type, sensitivity, author, labels) VALUES (?,?,?,?)"
+                self._db.execute(sql, key)
+                number = self._db.last_insert_rowid()
+            self._classes[key] = number
         return number
+
+    def _known(self, sql: str, key: tuple[Any, ...]) -> int | None:
+        rows: list[Row] = list(self._db.execute(sql, key))
+        return rows[0][0] if rows else None
 
     def _person(self, number: int, person: Person) -> None:
         lo, hi = interval(person.birth_date) or (0, 0)
@@ -224,6 +236,7 @@ class _Writer:
                     changed.add(number)
 
 
+_CLASS: Final = "SELECT number FROM policy_class WHERE type = ? AND sensitivity = ? AND author = ? AND labels = ?"
 _PAIRS: Final = """
     SELECT s.number, sc.type, sc.sensitivity AS own, sc.author, sc.labels, tc.sensitivity AS theirs, tc.labels AS told
     FROM changed h {path} AND sc.number = s.class AND tc.number = t.class
@@ -244,6 +257,8 @@ _RISING: Final = (
 
 def delete(db: apsw.Connection, numbers: Sequence[int], *, past: bool = True) -> None:
     """Delete entries and all that hangs on them; codes and references only with `past`: their version is decided by them."""
+    if not numbers:
+        return
     many = [(number,) for number in numbers]
     search_tables.delete(db, many)
     for table in (

@@ -22,7 +22,7 @@ from salus.engines.cometbft.ledger import CometLedger
 from salus.engines.ports import Ledger
 from salus.engines.receipts import Prover
 from salus.index.index import Index
-from salus.index.source import VaultSource
+from salus.index.source import NONE_FRESH, Admitted, VaultSource
 from salus.node.accounts import Accounts
 from salus.node.config import Config
 from salus.node.desk import Desk
@@ -203,9 +203,9 @@ class MemberNode:
         head = self.ledger.head().time
         return self.now() if abs(self.now() - head) <= MONTH_MS else head
 
-    def catch_up(self) -> None:
-        """Index what the vault holds beyond what is indexed."""
-        self.index.catch_up(VaultSource(self.vault, self.writers.rename))
+    def catch_up(self, fresh: Mapping[int, Admitted] = NONE_FRESH) -> None:
+        """Index what the vault holds beyond what is indexed. fresh: what the caller wrote just now, by record number."""
+        self.index.catch_up(VaultSource(self.vault, self.writers.rename, fresh))
 
     def trouble(self) -> str:
         """Return "" while the node serves, else the code of what keeps it from serving."""

@@ -16,6 +16,7 @@ from salus.interop.fhir.bundle import Bundle
 from salus.interop.fhir.gate import Resource
 from salus.interop.fhir.refusal import Refused
 from salus.interop.fhir.survey import REFERENCE
+from salus.interop.fhir.tokens import LIMITS, decode
 
 Problem = Literal["dangling", "missing", "ambiguous", "unsupported"]
 """dangling: a urn that no entry carries; missing, ambiguous: a lookup found none, several; unsupported: other query."""
@@ -68,6 +69,18 @@ class Spliced(msgspec.Struct, frozen=True):
             )
         return self
 
+    def read(self) -> Resource:
+        """Return the resource as it stands now. What was admitted keeps its form: it is decoded and not checked again."""
+        if self.raw is self.resource.raw:
+            return self.resource
+        return msgspec.structs.replace(
+            self.resource,
+            id=self.id,
+            raw=self.raw,
+            tree=decode(self.raw, len(self.raw), LIMITS),
+            references=tuple(self.changed.get(text, text) for text in self.resource.references),
+        )
+
 
 _STRING: Final = rb'("(?:[^"\\]|\\.)*+")'
 _BLANK: Final = rb"[ \t\r\n]*"
@@ -99,7 +112,7 @@ def splice(resource: Resource, rewriting: Rewriting, new_id: str = "") -> Splice
         raw = _replace(raw, _URLS, rewriting.full_urls)
     identity = new_id or resource.id
     if identity != resource.id:
-        raw = _with_id(raw, identity)
+        raw = _with_id(raw, identity, known="id" in resource.tree)
     return Spliced(resource, identity, raw, changed, problems)
 
 
@@ -174,18 +187,18 @@ def _replace(raw: bytes, pattern: re.Pattern[bytes], changed: Mapping[str, str])
     return b"".join(pieces)
 
 
-def _with_id(raw: bytes, identity: str) -> bytes:
-    """Replace the resource's own id token, or insert one after the opening brace."""
+def _with_id(raw: bytes, identity: str, *, known: bool) -> bytes:
+    """Replace the resource's own id token, or insert one after the opening brace where it has none."""
     token = msgspec.json.encode(identity)
+    if not known:
+        return raw[:1] + b'"id":' + token + b"," + raw[1:]
     head = _HEAD.match(raw)
     start, end = head.span(1) if head else _own_id(raw)
-    if end:
-        return raw[:start] + token + raw[end:]
-    return raw[:1] + b'"id":' + token + b"," + raw[1:]
+    return raw[:start] + token + raw[end:]
 
 
 def _own_id(raw: bytes) -> tuple[int, int]:
-    """Return the span of the id's string token at depth 1, (0, 0) without one."""
+    """Return the span of the id's string token at depth 1. Raises ValueError without one."""
     depth = 0
     for found in _TOKENS.finditer(raw):
         mark = found[0]
@@ -195,4 +208,4 @@ def _own_id(raw: bytes) -> tuple[int, int]:
             depth -= 1
         elif depth == 1 and found[1] is not None:
             return found.span(1)
-    return 0, 0
+    raise ValueError("the resource has no id")

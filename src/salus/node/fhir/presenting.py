@@ -5,6 +5,7 @@ Only the outermost object is taken apart; every value inside stays the token tha
 
 from collections.abc import Callable, Collection
 from datetime import UTC, datetime
+from functools import lru_cache
 from typing import Any, Final
 
 import msgspec
@@ -43,7 +44,12 @@ def _among(names: Collection[str]) -> Callable[[str], bool]:
 def instant(milliseconds: int) -> str:
     """Return Unix milliseconds as a FHIR instant."""
     seconds, rest = divmod(milliseconds, 1000)
-    return f"{datetime.fromtimestamp(seconds, UTC):%Y-%m-%dT%H:%M:%S}.{rest:03d}Z"
+    return f"{_second(seconds)}.{rest:03d}Z"
+
+
+@lru_cache(maxsize=1_024)
+def _second(seconds: int) -> str:
+    return f"{datetime.fromtimestamp(seconds, UTC):%Y-%m-%dT%H:%M:%S}"
 
 
 def raw(value: Any) -> msgspec.Raw:

@@ -15,6 +15,7 @@ import msgspec
 
 from salus.index.people import STAFF_TEAMS, names_somebody
 from salus.index.search import Hit
+from salus.index.source import Admitted
 from salus.interop.fhir.compartment import patient_of
 from salus.interop.fhir.facts import facts
 from salus.interop.fhir.gate import Resource, read_resource
@@ -51,12 +52,13 @@ ASSIGNER: Final = "urn:salus:fhir"
 
 
 class Prepared(msgspec.Struct, frozen=True):
-    """A resource ready to be sealed. created: it replaces nothing."""
+    """A resource ready to be sealed. created: it replaces nothing. admitted: what the index need not read again."""
 
     link: bytes
     content: Content
     identifiers: tuple[tuple[str, str], ...] = ()
     created: bool = True
+    admitted: Admitted | None = None
 
 
 class Names(msgspec.Struct):
@@ -243,10 +245,11 @@ class Writing:
         content = Content(resource.type, own, spliced.raw, source=resource.source)
         if patient:
             names.owners[f"{resource.type}/{own}"] = patient
+        admitted = Admitted(spliced.read(), told)
         if not patient:
-            return Prepared(asking.node.vault.house_link(), content)
+            return Prepared(asking.node.vault.house_link(), content, admitted=admitted)
         link = self._link(asking, patient, names, new=resource.type == "Patient")
-        return Prepared(link, content, told.identifiers if resource.type == "Patient" else ())
+        return Prepared(link, content, told.identifiers if resource.type == "Patient" else (), admitted=admitted)
 
     def _link(self, asking: Asking, patient: str, names: Names, *, new: bool) -> bytes:
         """Return the link of a patient whom the asker may see, or who comes with the same transaction."""
@@ -327,7 +330,7 @@ class Writing:
             for system, value in one.identifiers:
                 if system and node.vault.find_link(system, value) is None:
                     node.vault.add_identifier(one.link, system, value)
-        node.catch_up()
+        node.catch_up({ref.number: one.admitted for one, ref in zip(many, refs, strict=True) if one.admitted})
         asking.renew()
         return refs
 

@@ -15,7 +15,7 @@ from those of the next; it is 0 elsewhere. A token's text (display, concept text
 import unicodedata
 from collections.abc import Callable, Iterable, Mapping
 from decimal import Decimal
-from functools import cache
+from functools import cache, lru_cache
 from typing import Any, Final
 
 from salus.interop.fhir.fhirpath import Environment, Expression, Focus, Node, compile, r4  # noqa: A004 -- its name there
@@ -97,18 +97,21 @@ def _stub(address: str) -> Any:
     return {"resourceType": kind} if kind in r4().resources else None
 
 
+@lru_cache(maxsize=4_096)
+def _rules_for(kind: str, keys: frozenset[str]) -> tuple[_Rule, ...]:
+    """Return the rules of a type that may hold on a resource with these elements: real ones come in few shapes."""
+    return tuple(rule for rule in _rules(kind) if rule.may_hold(keys))
+
+
 _ENVIRONMENT: Final = Environment(resolve=_stub)
 
 
 def values(tree: Mapping[str, Any], rename: Rename = as_written) -> Rows:
     """Return the rows of a resource that passed the gate. An expression that fails on it finds nothing."""
-    keys = frozenset(tree)
     rows: Rows = {}
     taker = _Taker(rows, rename)
     whole = _Element(tree)
-    for rule in _rules(str(tree["resourceType"])):
-        if not rule.may_hold(keys):
-            continue
+    for rule in _rules_for(str(tree["resourceType"]), frozenset(tree)):
         if rule.parameter.type != "composite":
             taker.take_all(rule.parameter, whole.run(rule.expression), 0)
             continue
