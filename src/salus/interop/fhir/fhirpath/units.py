@@ -145,8 +145,15 @@ def unit(code: str) -> Unit:
 
 def known(code: str) -> bool:
     """Tell whether the code is made of units of this table (special and arbitrary ones included)."""
+    return _known(code) if len(code) <= MAX_UNIT else _is_made(code)
+
+
+def _is_made(code: str) -> bool:
     try:
         _parse(code)
     except _Unknown:
         return False
     return True
+
+
+_known: Final = lru_cache(maxsize=4_096)(_is_made)
