@@ -1,111 +1,135 @@
-"""Budgets through random lives: what stands in the pools is what a few lines of a model say."""
+"""Random lives of permits, questions and budgets, held against a model; and bugs planted into the contract, which must be found."""
+
+import inspect
+import textwrap
 
 import pytest
 from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, rule
 
-from salus.contracts.research.port import (
-    Answer,
-    Begin,
-    Fail,
-    PartStatus,
-    Register,
-    Release,
-    Way,
-    Withhold,
-    charge,
-    pool,
-    query_part,
-)
-from salus.core.errors import Rejected
+from salus.contracts.research import rules, state
+from salus.core.errors import InvariantBroken
 
 from .ledger import DAY
-from .test_research_story import ANSWER, PERMIT_ID, POOL, ROOT, A, B, agreed, founded
+from .research_twin import KINDS, Chance, Twin, walk
 
-OWNERS = {A: "hospital-a", B: "hospital-b"}
-STEPS = {"begin": Begin, "answer": Answer, "withhold": Withhold, "fail": Fail, "release": Release}
-ALLOWED = {
-    "registered": {"begin": "begun", "withhold": "withheld", "release": "released"},
-    "begun": {"answer": "answered", "withhold": "withheld", "fail": "failed"},
-}
+STEPS = 50_000
+SOAK = 1_000_000
+MOST = 40_000  # steps in which a planted bug must be found; most take some hundred
 
 
-class Budgets(RuleBasedStateMachine):
+class Research(RuleBasedStateMachine):
+    """Any message at any time: Hypothesis chooses, and shortens what fails."""
+
     def __init__(self):
         super().__init__()
-        self.ledger = agreed(founded(), rho=400_000)
-        self.parts = {}
-        self.used = dict.fromkeys(OWNERS, 0)
-        self.withheld = dict.fromkeys(OWNERS, 0)
-        self.serial = 0
+        self.twin = Twin()
 
-    def applied(self, message, by):
-        try:
-            self.ledger.send(message, by)
-        except Rejected:
-            return False
-        return True
-
-    @rule(asked=st.sampled_from([(A,), (B,), (A, B)]), variance=st.integers(2, 50))
-    def register(self, asked, variance):
-        self.serial += 1
-        id_ = self.serial.to_bytes(16, "big")
-        rho = charge(1, variance)
-        open_ = all(self.used[each] + rho <= 400_000 and self.withheld[each] < 5 for each in asked)
-        assert self.applied(Register(id_, PERMIT_ID, asked, ROOT, Way.NOISY, 1, variance), "university") is open_
-        if open_:
-            begin_by = self.ledger.time + 7 * DAY
-            for each in asked:
-                self.used[each] += rho
-                self.parts[id_, each] = {"status": "registered", "rho": rho, "begin_by": begin_by, "spent": False}
-
-    @rule(step=st.sampled_from(sorted(STEPS)), back=st.integers(0, 5), own=st.sampled_from([True, True, True, False]))
-    def step(self, step, back, own):
-        if not self.parts:
-            return
-        id_, each = list(self.parts)[-1 - back % len(self.parts)]
-        part = self.parts[id_, each]
-        status = ALLOWED.get(part["status"], {}).get(step)
-        late = self.ledger.time + 1000 > part["begin_by"]
-        expected = status is not None and (own or step == "release")
-        expected &= {"begin": not late and self.withheld[each] < 5, "release": late}.get(step, True)
-        extra = {"begin": (ROOT,), "answer": (ANSWER,)}.get(step, ())
-        by = OWNERS[each] if own else "company"
-        assert self.applied(STEPS[step](id_, each, *extra), by) is expected
-        if not expected:
-            return
-        returned = step in {"withhold", "release"} and part["status"] == "registered"
-        part |= {"status": status, "spent": part["spent"] or step == "begin"}
-        if returned:
-            self.used[each] -= part["rho"] if self.withheld[each] < 5 else 0
-            part["rho"] = 0
-        if step == "withhold":
-            self.withheld[each] = min(5, self.withheld[each] + 1)
-
-    @rule(days=st.sampled_from([1, 3, 8]))
-    def time_passes(self, days):
-        if self.ledger.time + days * DAY < 1_767_225_600_000 + 50 * DAY:  # within one period
-            self.ledger.pass_time(days * DAY)
+    @rule(data=st.data(), kind=st.sampled_from(KINDS), later=st.sampled_from([1000, 1000, 8 * DAY, 40 * DAY]))
+    def message(self, data, kind, later):
+        chance = Chance(self.twin, lambda some: data.draw(st.sampled_from(tuple(some))))
+        told = getattr(chance, kind)() if self.twin.standing else chance.message()
+        self.twin.block(told, later=later)
 
     @invariant()
-    def pool_is_free_reserved_and_spent(self):
-        for each, owner in OWNERS.items():
-            mine = [part for (_, data_set), part in self.parts.items() if data_set == each]
-            reserved = sum(part["rho"] for part in mine if part["status"] == "registered")
-            spent = sum(part["rho"] for part in mine if part["spent"])
-            row = pool(self.ledger.state, owner, self.ledger.time)
-            assert (row.free, row.reserved, row.spent) == (POOL - reserved - spent, reserved, spent)
-        for (id_, each), part in self.parts.items():
-            assert query_part(self.ledger.state, id_, each).status is PartStatus[part["status"].upper()]
+    def every_row_agrees(self):
+        self.twin.everything()
 
 
-TestBudgets = Budgets.TestCase
-TestBudgets.settings = settings(max_examples=30, stateful_step_count=30, deadline=None)
+TestResearch = Research.TestCase
+TestResearch.settings = settings(max_examples=10, stateful_step_count=40, deadline=None)
+
+
+@pytest.mark.parametrize("seed", [1, 2])
+def test_contract_and_model_agree_at_every_block(seed):
+    """A hundred thousand messages in all: pool = free + reserved + spent whatever was sent."""
+    assert sum(twin.sent for twin in walk(seed, STEPS)) >= STEPS
+
+
+def test_random_questions_come_to_every_end():
+    """Else the model would be held against refusals alone."""
+    worlds = list(walk(3, 10_000))
+    ends = {part.status for twin in worlds for part in twin.parts.values()}
+    assert ends == {"registered", "begun", "answered", "withheld", "failed", "released", "deleted"}
+    assert {one.status for twin in worlds for one in twin.standing.values()} == {
+        "applied",
+        "agreed",
+        "refused",
+        "suspended",
+    }
+    assert any(question.attempt == 3 for twin in worlds for question in twin.questions.values())
+    assert any(question.published for twin in worlds for question in twin.questions.values())
+    assert any(twin.free(*pool) < 500_000 for twin in worlds for pool in twin.pools)
 
 
 @pytest.mark.soak
-class TestLongLives(Budgets.TestCase):
-    """100,000 steps."""
+def test_contract_and_model_agree_for_a_million_steps():
+    assert sum(twin.sent for twin in walk(4, SOAK)) >= SOAK
 
-    settings = settings(max_examples=1_000, stateful_step_count=100, deadline=None)
+
+BUGS = {
+    "a charge is reserved in one data set only": (rules._reserve, "pools.get(key) or ctx", "ctx"),
+    "a permit spends more than it may": (rules._reserve, "part.used + rho > offered.permit_rho", "False"),
+    "a pool is overdrawn": (rules._reserve, "pool.free < rho", "False"),
+    "the pool is a data set's": (rules._settle, "_data_set(ctx.state, data_set).custodian", "'hospital-a'"),
+    "a settlement meets the period that holds": (rules._settle, "query.period", "_period(ctx)"),
+    "a withheld question costs, once begun, nothing": (rules.withhold, "if not begun:", "if True:"),
+    "what was withheld before its begin stays spent": (rules.withhold, "if not begun:", "if False:"),
+    "a permit gets nothing back": (rules.withhold, "permit.used - query.charge", "permit.used"),
+    "a sixth question is withheld": (rules.withhold, "withheld == MAX_WITHHELD", "withheld > MAX_WITHHELD"),
+    "a suspended permit begins": (rules.begin, "permit.status is not PermitStatus.AGREED", "False"),
+    "a question begins late": (rules.begin, "ctx.time > query.begin_by", "False"),
+    "a question begins after its permit": (
+        rules.register,
+        "min(ctx.time + BEGIN_BY, permit.ends)",
+        "ctx.time + BEGIN_BY",
+    ),
+    "a question is registered after its permit": (rules.register, "ctx.time >= permit.ends", "False"),
+    "another member asks": (rules.register, "permit.applicant != ctx.submitter", "False"),
+    "a way out that is not offered": (rules.register, "message.way not in row.ways or ", ""),
+    "rows without a permit for them": (rules.register, "not permit.records", "False"),
+    "another custodian steps": (rules._own, "ctx.submitter != custodian", "False"),
+    "anybody signs": (
+        rules._permit_part,
+        "ctx.submitter != offered.custodian and ctx.submitter not in offered.co_signers",
+        "False",
+    ),
+    "one signature is enough": (
+        rules.sign,
+        "last = len(signed) == len({offered.custodian, *offered.co_signers})",
+        "last = True",
+    ),
+    "anybody applies": (
+        rules.apply,
+        "applicant is None or Role.RESEARCHER not in applicant.roles",
+        "applicant is None",
+    ),
+    "a commercial study": (rules.apply, "for misfit in match(", "for misfit in () and match("),
+    "a charge is released early": (rules.release, "ctx.time <= query.begin_by", "False"),
+    "a released charge is kept": (rules.release, "spent=False", "spent=True"),
+    "a published question is tried again": (rules.retry, " or query.result:", ":"),
+    "a fourth attempt": (rules.retry, "query.attempt == MAX_ATTEMPTS", "False"),
+    "a noisy question is tried again": (rules.retry, "query.way is not Way.EXACT or ", ""),
+    "figures are attested as deleted": (rules.attest, "query.way is not Way.EXTRACT", "False"),
+    "a result is published twice": (rules.publish, "query.result\n        or ", ""),
+    "a result is published before its end": (rules.publish, "any(status not in ENDED for status in statuses)", "False"),
+    "an answer is no use of a data set": (rules.answer, "offered.uses + 1", "offered.uses"),
+    "what was answered is withheld": ((state.PART, (state.PartStatus.ANSWERED, "withhold")), "", ""),
+}
+"""What is wrong: (where, what stands there, what stands there instead)."""
+
+
+@pytest.mark.parametrize("bug", BUGS)
+def test_a_planted_bug_is_found(bug, monkeypatch):
+    where, right, wrong = BUGS[bug]
+    if isinstance(where, tuple):
+        monkeypatch.setitem(*where, state.PartStatus.WITHHELD)
+    else:
+        source = textwrap.dedent(inspect.getsource(where))
+        assert right in source
+        made = {}
+        exec(source.replace(right, wrong, 1), where.__globals__, made)
+        monkeypatch.setattr(where, "__code__", made[where.__name__].__code__)
+    with pytest.raises((AssertionError, InvariantBroken, TypeError)):
+        list(walk(3, MOST))

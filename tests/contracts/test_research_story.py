@@ -281,6 +281,18 @@ def test_a_run_goes_on_without_who_withheld_or_failed(ledger, step, status):
     assert query_part(ledger.state, QUERY, A).status is status
 
 
+def test_a_published_question_is_not_tried_again(ledger):
+    """Written, it would change a row that stays: every node would stop on it."""
+    agreed(ledger)
+    ledger.send(Register(QUERY, PERMIT_ID, (A, B), bytes(32), Way.EXACT), "university")
+    ledger.send(Begin(QUERY, A, ROOT))
+    ledger.send(Answer(QUERY, A, ANSWER))
+    ledger.send(Withhold(QUERY, B), "hospital-b")
+    ledger.send(Publish(QUERY, bytes(32)), "university")
+    assert ledger.refuse(Retry(QUERY, (B,)), "university") is ResearchReason.WRONG_STATUS
+    assert query(ledger.state, QUERY).attempt == 1
+
+
 def test_pool_and_period_are_the_networks_parameters():
     roles = {"university": Role.RESEARCHER}
     members = tuple(

@@ -265,8 +265,9 @@ def retry(ctx: Context, message: Retry) -> bytes:
     _ascending(message.dropped)
     parts = [(id_, _query_part(ctx.state, message.query, id_)[1]) for id_ in message.dropped]
     ended = [(id_, part, _next(part, "retry")) for id_, part in parts]
-    if query.way is not Way.EXACT or query.attempt == MAX_ATTEMPTS:
-        raise Rejected(ResearchReason.WRONG_STATUS, way=query.way.value, attempt=query.attempt)
+    if query.way is not Way.EXACT or query.attempt == MAX_ATTEMPTS or query.result:
+        facts = {"way": query.way.value, "attempt": query.attempt, "published": bool(query.result)}
+        raise Rejected(ResearchReason.WRONG_STATUS, **facts)
 
     for id_, part, status in ended:
         ctx.put(QUERY_PARTS, message.query + id_, structs.replace(part, status=status, height=ctx.height))
