@@ -359,6 +359,7 @@ CANARIES: Mapping[str, Callable[[str], dict[str, Any]]] = {
     "supply.offline": lambda canary: {"snapshot": base64(canary), "trust": base64(canary), "identifiers": [canary]},
     "supply.snapshot": lambda _: {},
     "supply.match": lambda canary: {"files": [base64(f"<{canary}/>")], "scans": base64(canary)},
+    "supply.show-event": lambda canary: {"event": canary, "fields": [canary]},
     "supply.trace": lambda canary: {"files": [], "identifier": canary},
     "worklist": lambda _: {},
     "token": lambda word: {"as": word, "scope": word, "role": word},

@@ -4789,6 +4789,26 @@ class GoodsShipped(msgspec.Struct, frozen=True, kw_only=True):
     """X12 856 for the receiver's other systems, with the record's counts."""
 
 
+class ShowEvent(msgspec.Struct, frozen=True, kw_only=True):
+    """Which event, and what of it."""
+
+    event: str
+    """Its eventID."""
+
+    fields: tuple[str, ...]
+    """Names of the fields to show; the others stay hidden."""
+
+
+class EventShown(msgspec.Struct, frozen=True, kw_only=True):
+    """Give it to whoever is to know these fields; it proves itself by `salus verify`."""
+
+    shown: str
+    """The event in part, of format salus-event/1."""
+
+    withheld: int
+    """How many fields it does not show."""
+
+
 class MakeSnapshot(msgspec.Struct, frozen=True, kw_only=True):
     """Nothing."""
 
@@ -7324,6 +7344,10 @@ class SupplyCases:
     def ship(self, request: ShipGoods) -> GoodsShipped:
         """Ship goods of this member: in transit on the ledger before the sealed record leaves for receiver and regulator. For: operator."""
         return self._connection.ask('/api/supply/ship', request, GoodsShipped)
+
+    def show_event(self, request: ShowEvent) -> EventShown:
+        """Show some fields of a captured event, with the proof that the ledger holds the whole of it. For: operator."""
+        return self._connection.ask('/api/supply/show-event', request, EventShown)
 
     def snapshot(self, request: MakeSnapshot) -> SnapshotMade:
         """Write down, signed and proven, how everything stands that this member can name: for 24 hours without a line. For: operator."""

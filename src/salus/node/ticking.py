@@ -23,7 +23,7 @@ from salus.node.mapping import edge_error
 from salus.node.member import MemberNode
 from salus.node.notices import post_of, send_due
 from salus.node.research import extracting, receiving
-from salus.node.supply import devices, subscribing
+from salus.node.supply import devices, showing, subscribing
 from salus.node.upkeep.backups import expire
 
 _log = structlog.get_logger()
@@ -39,6 +39,7 @@ OF_NO_PATIENT: Final = frozenset({"confirm", "anchor", "purge", "erase", "expire
 """What goes on while the node cannot know whom it erased."""
 IMPORT_SECONDS: Final = 1.0
 SUBSCRIBE_SECONDS: Final = 1.0
+EVENTS_SECONDS: Final = 60.0  # captured events are anchored together
 IMPLANT_SECONDS: Final = 60.0  # a patient learns of a recall within minutes of it
 MATCH_SECONDS: Final = 30.0  # who a new patient is, people decide within days
 
@@ -85,6 +86,7 @@ class Ticker:
             ("expire", lambda: EXPIRE_SECONDS, lambda: expire(node)),
             ("import", lambda: IMPORT_SECONDS, lambda: importing.advance(node, self._end.is_set)),
             ("subscribe", lambda: SUBSCRIBE_SECONDS, lambda: subscribing.notify_due(node, subscribing.OverHttp())),
+            ("events", lambda: EVENTS_SECONDS, lambda: showing.anchor_events(node)),
             ("implants", lambda: IMPLANT_SECONDS, lambda: devices.check_due(node)),
             ("match", lambda: MATCH_SECONDS, lambda: match_new(node, self._end.is_set)),
             ("extract", lambda: EXTRACT_SECONDS, lambda: (extracting.take_back(node), receiving.end_leases(node))),

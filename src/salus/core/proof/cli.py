@@ -11,7 +11,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Final, NoReturn
 
-from salus.core.proof import cbor, export, opening, trust
+from salus.core.proof import cbor, event, export, opening, trust
 from salus.core.proof.checkpoint import CHANGE, CHECKPOINT, Checkpoint, CosignerChange
 from salus.core.proof.errors import MalformedProof, Unproven, Untrusted, Unwitnessed
 from salus.core.proof.leaf import TransactionLeaf
@@ -121,6 +121,12 @@ def _record(data: bytes, session: Session) -> Facts:
     return {"submitter": opening.check_record(data, session.accept).submitter}
 
 
+def _event(data: bytes, session: Session) -> Facts:
+    shown = event.check_event(data, session.accept)
+    facts: Facts = {"submitter": shown.anchor.submitter, "withheld": shown.withheld}
+    return facts | {f"field {name}": json.dumps(value) for name, value in shown.fields.items()}
+
+
 Check = Callable[[bytes, Session], Facts]
 KINDS: Final[dict[str, tuple[str, Check]]] = {
     RECEIPT: ("receipt", _receipt),
@@ -131,6 +137,7 @@ KINDS: Final[dict[str, tuple[str, Check]]] = {
     export.LEDGER: ("ledger", _ledger),
     "salus-access-log/1": ("access log", _access_log),
     "salus-record/1": ("record", _record),
+    event.FORMAT: ("event shown in part", _event),
 }
 
 

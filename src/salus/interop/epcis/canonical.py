@@ -5,13 +5,12 @@ id.gs1.org, numbers without trailing zeros, sets sorted, text of extensions as t
 receiving system's. Not the event hash of CBV 2.0 section 8.9, which cannot survive that a field is withheld.
 """
 
-import json
 from collections.abc import Mapping
 from decimal import Decimal
 from typing import Any, Final
 
-from salus.core.proof import merkle
 from salus.core.proof.digest import digest, mac
+from salus.core.proof.event import field_leaf, value_bytes
 from salus.interop.epcis.check import identifier
 from salus.interop.epcis.times import milliseconds
 from salus.interop.epcis.vocabulary import EPC_LISTS, QUANTITY_LISTS, TYPED_LISTS, bare
@@ -29,14 +28,13 @@ def canonical_form(kind: str, fields: Mapping[str, Any]) -> dict[str, Any]:
 
 def event_hash(kind: str, fields: Mapping[str, Any]) -> bytes:
     """Return the digest of a checked event, 32 bytes, under salus/v1/epcis-event."""
-    return digest("salus/v1/epcis-event", _bytes(canonical_form(kind, fields)))
+    return digest("salus/v1/epcis-event", value_bytes(canonical_form(kind, fields)))
 
 
 def field_leaves(kind: str, fields: Mapping[str, Any], secret: bytes) -> dict[str, bytes]:
     """Return a salted leaf for each field, by name ascending, under a secret of the event (32 bytes).
 
-    Leaf = mac(mac(secret, "salus/v1/epcis-salt", name), "salus/v1/epcis-field", name, value): who is shown a field gets
-    its salt, and learns nothing of the others.
+    Who is shown a field gets its salt, and learns nothing of the others: see `salus.core.proof.event`.
     """
     form = canonical_form(kind, fields)
     return {name: field_leaf(field_salt(secret, name), name, form[name]) for name in sorted(form)}
@@ -45,16 +43,6 @@ def field_leaves(kind: str, fields: Mapping[str, Any], secret: bytes) -> dict[st
 def field_salt(secret: bytes, name: str) -> bytes:
     """Return the salt (32 bytes) that opens one field."""
     return mac(secret, "salus/v1/epcis-salt", name.encode())
-
-
-def field_leaf(salt: bytes, name: str, value: Any) -> bytes:
-    """Return the leaf of a field whose salt and value in the one form are shown."""
-    return mac(salt, "salus/v1/epcis-field", name.encode(), _bytes(value))
-
-
-def field_root(leaves: Mapping[str, bytes]) -> bytes:
-    """Return the root over an event's leaves in ascending order of their names."""
-    return merkle.root([merkle.leaf_hash(leaves[name]) for name in sorted(leaves)])
 
 
 def _field(name: str, value: Any) -> Any:  # noqa: C901, PLR0911 -- a return for each kind of field
@@ -120,8 +108,4 @@ def _number(value: int | Decimal) -> str:
 
 
 def _set(items: list[Any]) -> list[Any]:
-    return sorted((_plain(item) for item in items), key=_bytes)
-
-
-def _bytes(value: Any) -> bytes:
-    return json.dumps(value, ensure_ascii=False, sort_keys=True, separators=(",", ":")).encode("utf-8", "surrogatepass")
+    return sorted((_plain(item) for item in items), key=value_bytes)

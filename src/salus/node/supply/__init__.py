@@ -17,6 +17,7 @@ from salus.node.supply.handling import (
 from salus.node.supply.labels import read_labels, write_label
 from salus.node.supply.offline import answer_offline, make_snapshot
 from salus.node.supply.scanning import scan_pack
+from salus.node.supply.showing import show_event
 from salus.node.supply.trading import (
     commission_lots,
     end_goods,
@@ -64,6 +65,7 @@ __all__ = [
     "settle_dispute",
     "ship_goods",
     "show_card",
+    "show_event",
     "take_goods",
     "trace_pack",
     "undo_end",
