@@ -6,7 +6,7 @@ see what is decided anew in each question, by the join with the scope.
 """
 
 from collections.abc import Iterable, Sequence
-from typing import Final, NamedTuple
+from typing import Any, Final, TypeAlias
 
 from salus.index.predicates import marks
 from salus.index.search_scope import Scope
@@ -18,12 +18,8 @@ TOGETHER: Final = 500
 """Links in one question."""
 
 
-class Read(NamedTuple):
-    """A permitted record and its rows as they were kept; None: not kept."""
-
-    number: int
-    link: bytes
-    rows: bytes | None
+Read: TypeAlias = tuple[int, bytes, bytes | None]
+"""A permitted record: its number, its link, and its rows as they were kept; None: not kept."""
 
 
 class Columns:
@@ -48,7 +44,7 @@ class Columns:
 
     def read(self, view: int, kind: str, scope: Scope, links: Sequence[bytes], until: int) -> list[Read]:
         """Return the own records of a type under some links that the scope holds, up to number `until`, with their rows, in no order."""
-        found: list[Read] = []
+        found: list[Any] = []
         for at in range(0, len(links), TOGETHER):
             part = links[at : at + TOGETHER]
             sql = (
@@ -58,7 +54,7 @@ class Columns:
                 f"AND {scope.text}"
             )
             told = [view, *part, kind, until, *scope.values]
-            found += map(Read._make, self._store.ask(sql, told))
+            found += self._store.ask(sql, told)
         return found
 
     def keep(self, view: int, rows: Iterable[tuple[int, bytes]]) -> None:

@@ -2,6 +2,7 @@
 
 import gzip
 import json
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import duckdb
@@ -345,33 +346,26 @@ def test_sql_that_takes_too_long_is_ended():
 
 def test_the_database_reaches_no_file(tmp_path):
     """What the frame's SQL could name: external access is off and stays off."""
-    rows = [{"resourceType": "Patient", "id": "a"}]
-    seen = []
-    real = duckdb.connect
+    with figures.private_tables() as database:
+        with pytest.raises(duckdb.PermissionException):
+            database.execute(f"COPY (SELECT 1) TO '{tmp_path}/x.csv'")
+        with pytest.raises(duckdb.InvalidInputException):
+            database.execute("SET enable_external_access = true")
 
-    class Watched:
-        def __init__(self, *args, **kwargs):
-            self.inner = real(*args, **kwargs)
-            self.interrupt = self.inner.interrupt
 
-        def __enter__(self):
-            return self
-
-        def __exit__(self, *_):
-            with pytest.raises(duckdb.PermissionException):
-                self.inner.execute(f"COPY (SELECT 1) TO '{tmp_path}/x.csv'")
-            with pytest.raises(duckdb.InvalidInputException):
-                self.inner.execute("SET enable_external_access = true")
-            seen.append(True)
-            self.inner.close()
-
-        def execute(self, *args):
-            return self.inner.execute(*args)
-
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(duckdb, "connect", Watched)
-        figures.frame(read(asked({"kind": "count"})), rows)
-    assert seen == [True]
+def test_frames_at_the_same_time_see_nothing_of_each_other():
+    with figures.private_tables() as one, figures.private_tables() as other:
+        one.execute("CREATE TEMP TABLE view_persons AS SELECT 'a' AS patient")
+        with pytest.raises(duckdb.CatalogException):
+            other.execute("SELECT * FROM view_persons")
+        other.interrupt()
+        assert one.execute("SELECT patient FROM view_persons").fetchall() == [("a",)]
+    with figures.private_tables() as later, pytest.raises(duckdb.CatalogException):
+        later.execute("SELECT * FROM view_persons")
+    document = read(asked({"kind": "count"}))
+    rows = [[{"resourceType": "Patient", "id": f"p{n}"} for n in range(each)] for each in (3, 50, 700)]
+    with ThreadPoolExecutor(3) as pool:
+        assert [one.count for one in pool.map(lambda each: figures.frame(document, each), rows)] == [3, 50, 700]
 
 
 def test_a_frame_agrees_with_a_model_by_hand():

@@ -2,6 +2,8 @@
 
 import threading
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from functools import cache
 from pathlib import Path
 from typing import Any, Final, TypeAlias
 
@@ -31,8 +33,10 @@ from salus.interop.fhir.view import View, ViewMalformed
 
 MAX_ROWS: Final = 5_000_000  # rows of one view, in memory
 MEMORY: Final = "2GB"
+"""Of all frames at a time."""
 SECONDS: Final = 120.0
 """Of a frame's SQL."""
+_OPENING: Final = threading.Lock()
 Line: TypeAlias = dict[str, str | int | float | None]
 
 
@@ -82,7 +86,7 @@ def owned_frame(query: Query, owned: Iterable[tuple[str, Any]]) -> Frame:
             rows[name].extend(_owned(row, places[name], owner) for row in texts(view, resource))
             if len(rows[name]) > MAX_ROWS:
                 raise QueryRefused("views", f"{name} gives more than {MAX_ROWS} rows")
-    return framed(query, views, rows)
+    return framed(query, views, {name: _by_column(view.names, rows[name]) for name, view in running})
 
 
 def compiled(query: Query) -> list[tuple[str, View]]:
@@ -101,22 +105,42 @@ def texts(view: View, resource: Any) -> Iterator[tuple[str | None, ...]]:
     return (tuple(map(_text, row)) for row in view.rows([resource]))
 
 
+def _by_column(names: Sequence[str], rows: Sequence[Sequence[str | None]]) -> dict[str, list[str | None]]:
+    return {name: [row[place] for row in rows] for place, name in enumerate(names)}
+
+
 def framed(
-    query: Query, views: Sequence[tuple[str, View]], rows: Mapping[str, Sequence[Sequence[str | None]]]
+    query: Query, views: Sequence[tuple[str, View]], rows: Mapping[str, Mapping[str, Sequence[str | None]]]
 ) -> Frame:
-    """Return the frame over views' rows, those of a view without any left out. Raises QueryRefused."""
+    """Return the frame over views' rows, given by view and column, those of a view without any left out. Raises QueryRefused."""
     sql = compile_frame(query, {name: tuple(view.names) for name, view in views})
-    with duckdb.connect(":memory:", config={"memory_limit": MEMORY, "threads": 2}) as database:
-        database.execute("SET temp_directory = ''; SET enable_external_access = false; SET lock_configuration = true")
+    with private_tables() as database:
         for name, view in views:
             wanted = columns_needed(query, name)
-            places = [place for place, column in enumerate(view.names) if column in wanted]
-            listed = ", ".join(f'"{view.names[place]}" VARCHAR' for place in places)
-            database.execute(f"CREATE TABLE {table(name)} ({listed})")
-            _fill(database, table(name), [[row[place] for row in rows.get(name, ())] for place in places])
+            listed = [column for column in view.names if column in wanted]
+            typed = ", ".join(f'"{one}" VARCHAR' for one in listed)
+            database.execute(f"CREATE TEMP TABLE {table(name)} ({typed})")
+            _fill(database, table(name), [rows[name][one] for one in listed] if name in rows else [])
         columns = fetched(database, sql)
     patients = tuple(map(str, columns.pop(PATIENT)))
     return Frame(query, {name: np.asarray(values) for name, values in columns.items()}, patients)
+
+
+@cache
+def _memory() -> duckdb.DuckDBPyConnection:
+    """Return the database in memory that every frame shares: to make one takes longer than a small frame."""
+    database = duckdb.connect(":memory:", config={"memory_limit": MEMORY, "threads": 2})
+    database.execute("SET temp_directory = ''; SET enable_external_access = false; SET lock_configuration = true")
+    return database
+
+
+@contextmanager
+def private_tables() -> Iterator[duckdb.DuckDBPyConnection]:
+    """Yield a connection whose temporary tables no other sees, and which go with it."""
+    with _OPENING:
+        connection = _memory().cursor()
+    with connection:
+        yield connection
 
 
 def fetched(database: duckdb.DuckDBPyConnection, sql: str, *, seconds: float = SECONDS) -> dict[str, Any]:

@@ -28,8 +28,10 @@ BATCH: Final = 1_000
 """Records opened, and kept in one commit."""
 _TELLING: Final = ("resource", "constant", "where", "select")
 """Elements of a ViewDefinition that its rows depend on, with the program's version."""
-Rows: TypeAlias = list[list[str | None]]
-_READER: Final = msgspec.msgpack.Decoder(list[Rows])
+Column: TypeAlias = list[str | None]
+_COUNT: Final = 4
+"""Bytes of how many rows a record has, before their values."""
+_READER: Final = msgspec.msgpack.Decoder(Column)
 
 
 def warm_frame(node: MemberNode, query: Query, persons: Sequence[choices.Person], until: int) -> figures.Frame:
@@ -46,8 +48,8 @@ def warm_frame(node: MemberNode, query: Query, persons: Sequence[choices.Person]
     # short names in the order of the links: what a database compares, hashes and sorts in place of 32 letters
     links = sorted(person.counted.link for person in persons)
     names = {link: f"{place:08}" for place, link in enumerate(links)}
-    rows = {one.view.definition.name: one.rows(names) for one in running}
-    found = figures.framed(query, views, rows)
+    columns = {one.view.definition.name: one.columns(names) for one in running}
+    found = figures.framed(query, views, columns)
     return figures.Frame(query, found.columns, tuple(links[int(name)].hex() for name in found.patients))
 
 
@@ -78,12 +80,14 @@ class _Running:
         self._number = self._registered(given)
         self._read: list[Read] = []
         self._made: dict[int, bytes] = {}
+        # a row's person is the link that it is sealed under, whatever the record refers to
+        self._places = [place for place, name in enumerate(view.names) if name != PATIENT]
 
     def _registered(self, given: dict[str, Any]) -> int:
         """Return the view's number in the index, 0 where it cannot write: then nothing is kept."""
         told = msgspec.json.encode({key: given.get(key) for key in _TELLING}, order="sorted")
         try:
-            return self._index.columns.view(digest("salus/v1/view", told, __version__.encode()))
+            return self._index.columns.view(digest("salus/v1/view-columns", told, __version__.encode()))
         except Unusable:
             return 0
 
@@ -95,39 +99,36 @@ class _Running:
 
     def missing(self) -> list[int]:
         """Return the records whose rows are not kept."""
-        return [one.number for one in self._read if one.rows is None]
+        return [number for number, _, rows in self._read if rows is None]
 
     def make(self, records: Sequence[tuple[int, Any]]) -> None:
         """Make the rows of some records, and keep them."""
-        made = {number: msgspec.msgpack.encode(self._nameless(resource)) for number, resource in records}
+        made = {number: self._flat(resource) for number, resource in records}
         self._made |= made
         try:
             self._index.columns.keep(self._number, made.items())
         except Unusable:
             self._number = 0  # a question is answered without what it could have kept
 
-    def _nameless(self, resource: Any) -> Rows:
-        rows = [[*row] for row in figures.texts(self.view, resource)]
-        if PATIENT in self.view.names:
-            place = self.view.names.index(PATIENT)
-            for row in rows:
-                row[place] = None  # a row's person is the link that it is sealed under
-        return rows
+    def _flat(self, resource: Any) -> bytes:
+        """Return how many rows a record has, and all their values, row by row, as one run of MessagePack texts."""
+        rows = list(figures.texts(self.view, resource))
+        values = [row[place] for row in rows for place in self._places]
+        return len(rows).to_bytes(_COUNT, "big") + b"".join(map(msgspec.msgpack.encode, values))
 
-    def rows(self, names: Mapping[bytes, str]) -> Rows:
-        """Return all rows, each under its person's name, in the order of the records. Raises QueryRefused beyond the bound."""
-        kept = [one.rows if one.rows is not None else self._made[one.number] for one in self._read]
-        read = _READER.decode(b"\xdd" + len(kept).to_bytes(4, "big") + b"".join(kept))  # one array, all records' rows
-        place = self.view.names.index(PATIENT) if PATIENT in self.view.names else -1
-        found: Rows = []
-        for one, rows in zip(self._read, read, strict=True):
-            if place >= 0:
-                owner = names[one.link]
-                for row in rows:
-                    row[place] = owner
-            found += rows
-        if len(found) > figures.MAX_ROWS:
+    def columns(self, names: Mapping[bytes, str]) -> dict[str, Column]:
+        """Return all rows by column, in the order of the records, each under its person's name. Raises QueryRefused beyond the bound."""
+        kept = [self._made[number] if rows is None else rows for number, _, rows in self._read]
+        counts = [int.from_bytes(one[:_COUNT], "big") for one in kept]
+        count, width = sum(counts), len(self._places)
+        if count > figures.MAX_ROWS:
             raise QueryRefused("views", f"{self.view.definition.name} gives more than {figures.MAX_ROWS} rows")
+        head = b"\xdd" + (count * width).to_bytes(4, "big")
+        values = _READER.decode(b"".join((head, *(one[_COUNT:] for one in kept))))  # one array of all that is kept
+        found = {self.view.names[place]: values[at::width] for at, place in enumerate(self._places)}
+        if PATIENT in self.view.names:
+            owners = [names[link] for _, link, _ in self._read]
+            found[PATIENT] = [owner for owner, rows in zip(owners, counts, strict=True) for _ in range(rows)]
         return found
 
 
