@@ -205,6 +205,9 @@ def test_each_parameter_of_the_query_language_finds_what_it_should(http):
 
 
 PLACE = "urn:epc:id:sgln:0614141.00777.0"
+SITE = "https://id.gs1.org/414/0614141000081"
+REGION = "urn:epc:id:sgln:0614141.00009.0"
+"""PLACE lies in SITE, which lies in REGION; that REGION lies in PLACE is said by mistake."""
 IN_JSON = {
     "epcisMasterData": {
         "vocabularyList": [
@@ -217,7 +220,10 @@ IN_JSON = {
                             {"id": "cbvmda:countryCode", "attribute": "BE"},
                             {"id": "https://ours.example/cold", "attribute": True},
                         ],
-                    }
+                        "children": [REGION],
+                    },
+                    {"id": SITE, "children": [PLACE]},
+                    {"id": REGION, "children": [SITE]},
                 ],
             }
         ]
@@ -227,7 +233,9 @@ IN_XML = f"""<epcis:EPCISDocument xmlns:epcis="urn:epcglobal:epcis:xsd:1" schema
   creationDate="2026-03-01T12:00:00Z"><EPCISHeader><extension><EPCISMasterData><VocabularyList>
   <Vocabulary type="urn:epcglobal:epcis:vtype:ReadPoint"><VocabularyElementList><VocabularyElement id="{PLACE}">
   <attribute id="urn:epcglobal:cbv:mda#countryCode">BE</attribute><attribute id="https://ours.example/cold">true</attribute>
-  </VocabularyElement></VocabularyElementList></Vocabulary></VocabularyList></EPCISMasterData></extension></EPCISHeader>
+  <children><id>{REGION}</id></children></VocabularyElement>
+  <VocabularyElement id="{SITE}"><children><id>{PLACE}</id></children></VocabularyElement>
+  <VocabularyElement id="{REGION}"><children><id>{SITE}</id></children></VocabularyElement></VocabularyElementList></Vocabulary></VocabularyList></EPCISMasterData></extension></EPCISHeader>
   <EPCISBody><EventList/></EPCISBody></epcis:EPCISDocument>""".encode()
 ATTRIBUTES = [
     ("HASATTR_readPoint=cbvmda:countryCode", 1),
@@ -240,11 +248,15 @@ ATTRIBUTES = [
     ("EQATTR_readPoint_cbvmda:countryCode=DE", 0),
     ("EQATTR_readPoint_https:%2F%2Fours.example%2Fcold=true&EQ_bizStep=packing", 1),
     ("EQATTR_readPoint_https:%2F%2Fours.example%2Fcold=true&EQ_bizStep=shipping", 0),
+    (f"WD_readPoint={SITE}", 1),
+    (f"WD_readPoint={REGION}|urn:epc:id:sgln:0614141.00010.0", 1),
+    (f"WD_bizLocation={REGION}", 0),
+    (f"EQ_readPoint={SITE}", 0),
 ]
 
 
 @pytest.mark.parametrize("form", ["json", "xml"])
-def test_events_are_found_by_attributes_of_master_data(http, form):
+def test_events_are_found_by_master_data(http, form):
     """They are known from the document on that describes them, whichever events came before."""
     captured(http, document(packing(3), shipping()))
     query = f"/epcis/events?{ATTRIBUTES[0][0]}"

@@ -15,6 +15,8 @@ from salus.interop.gs1.refusal import Gs1Refused
 MARK: Final = b"asterData"  # EPCISMasterData, epcisMasterData
 MDA: Final = ("urn:epcglobal:cbv:mda#", "urn:epcglobal:cbv:mda:", "cbvmda:")
 MAX_ELEMENTS: Final = 10_000
+CHILDREN: Final = "its children"
+"""Under this name, which no attribute has, stand the ids of what lies within an element: section 9.5, `children`."""
 Attributes = Mapping[str, tuple[str, ...]]
 """Attribute to its values, as text."""
 
@@ -32,7 +34,8 @@ def master_data(data: bytes) -> dict[str, Attributes]:
         told = found.setdefault(_canonical(id_), {})
         for name, value in pairs:
             values = told.setdefault(attribute(name), [])
-            values += [] if value in values else [value]
+            one = _canonical(value) if name == CHILDREN else value
+            values += [] if one in values else [one]
         if len(found) > MAX_ELEMENTS:
             raise EpcisRefused("epcis.limit", "vocabularyList", f"at most {MAX_ELEMENTS} elements")
     return {id_: {name: tuple(values) for name, values in told.items()} for id_, told in found.items()}
@@ -66,12 +69,17 @@ def _in_json(document: Any) -> Iterator[tuple[str, list[tuple[str, str]]]]:
                 [
                     (str(each.get("id", "")), _text(each.get("attribute", "")))
                     for each in _objects(element.get("attributes"))
-                ],
+                ]
+                + [(CHILDREN, _text(each)) for each in _listed(element.get("children"))],
             )
 
 
+def _listed(value: Any) -> list[Any]:
+    return value if isinstance(value, list) else []
+
+
 def _objects(value: Any) -> Iterator[dict[str, Any]]:
-    for each in value if isinstance(value, list) else []:
+    for each in _listed(value):
         if not isinstance(each, dict):
             raise EpcisRefused("epcis.shape", "vocabularyList", "objects")
         yield each
@@ -88,7 +96,8 @@ def _in_xml(root: Element) -> Iterator[tuple[str, list[tuple[str, str]]]]:
         if each.name == "VocabularyElement":
             if "id" not in each.attributes:
                 raise EpcisRefused("epcis.shape", "VocabularyElementList", "an id for each element")
-            told = [one for one in each.children if one.name == "attribute"]
-            yield each.attributes["id"], [(one.attributes.get("id", ""), one.text) for one in told]
+            told = [(one.attributes.get("id", ""), one.text) for one in each.children if one.name == "attribute"]
+            within = [one for listed in each.children if listed.name == "children" for one in listed.children]
+            yield each.attributes["id"], told + [(CHILDREN, one.text) for one in within]
         else:
             waiting += each.children

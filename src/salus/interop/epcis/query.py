@@ -12,13 +12,14 @@ from typing import Any, Final
 
 from salus.interop.epcis.check import identifier
 from salus.interop.epcis.document import Event
-from salus.interop.epcis.master import Attributes, attribute
+from salus.interop.epcis.master import CHILDREN, Attributes, attribute
 from salus.interop.epcis.refusal import EpcisRefused
 from salus.interop.epcis.times import milliseconds
 from salus.interop.epcis.vocabulary import ACTIONS, FIELDS, TYPED_LISTS, bare
 from salus.interop.gs1.identity import canonical_uri
 
 MAX_VALUES: Final = 1_000  # of one parameter: what a URL of 64 KB can hold of identifiers
+MAX_PLACES: Final = 10_000  # within the places of one query
 MAX_TESTS: Final = 64
 Values = tuple[str, ...]
 Test = Callable[[Event], bool]
@@ -87,7 +88,7 @@ class EventQuery:
 def read_query(parameters: Mapping[str, Sequence[str]], master: Master = lambda _: {}) -> EventQuery:
     """Return the query of parameters, each with its alternatives. Raises EpcisRefused, naming the parameter.
 
-    `master` returns the master data of an id as an index has it, for `HASATTR_` and `EQATTR_`.
+    `master` returns the master data of an id as an index has it, for `HASATTR_`, `EQATTR_` and `WD_`.
     """
     if len(parameters) > MAX_TESTS:
         raise EpcisRefused("epcis.query-size", "the query", f"at most {MAX_TESTS} parameters")
@@ -97,6 +98,8 @@ def read_query(parameters: Mapping[str, Sequence[str]], master: Master = lambda 
             raise EpcisRefused("epcis.query-size", _shown(name), f"1 to {MAX_VALUES} values")
         if name.startswith(("HASATTR_", "EQATTR_")):
             query.tests.append(_attributed(name, tuple(values), master))
+        elif name in {"WD_readPoint", "WD_bizLocation"}:
+            _among(query, (name[3:],), _within(name, tuple(values), master))
         else:
             _read(query, name, tuple(values))
     if query.first and query.most:
@@ -136,8 +139,7 @@ def _read(query: EventQuery, name: str, values: Values) -> None:  # noqa: C901 -
         _match(query, name, values)
     elif name in {"EQ_bizStep", "EQ_disposition"}:
         _among(query, (rest,), tuple(bare(rest, value) for value in values))
-    elif name in {"EQ_readPoint", "EQ_bizLocation", "WD_readPoint", "WD_bizLocation"}:
-        # No hierarchy of places is kept: what lies within a place is the place itself.
+    elif name in {"EQ_readPoint", "EQ_bizLocation"}:
         _among(query, (rest,), tuple(_named(name, value) for value in values))
     elif name == "EQ_eventID":
         _among(query, ("eventID",), values)
@@ -154,6 +156,19 @@ def _read(query: EventQuery, name: str, values: Values) -> None:  # noqa: C901 -
         _typed(query, name, rest, values)
     else:
         query.tests.append(_rarer(name, verb, rest, values))
+
+
+def _within(name: str, values: Values, master: Master) -> Values:
+    """Return places and all that master data says to lie within them, at any depth. Raises EpcisRefused."""
+    found = dict.fromkeys(_named(name, value) for value in values)
+    waiting = [*found]
+    while waiting:
+        fresh = [each for each in master(waiting.pop()).get(CHILDREN, ()) if each not in found]
+        found.update(dict.fromkeys(fresh))
+        waiting += fresh
+        if len(found) > MAX_PLACES:
+            raise EpcisRefused("epcis.query-size", name, f"a place with at most {MAX_PLACES} others within")
+    return tuple(found)
 
 
 def _attributed(name: str, values: Values, master: Master) -> Test:
