@@ -309,7 +309,12 @@ CANARIES: Mapping[str, Callable[[str], dict[str, Any]]] = {
     "trial.unblind": lambda _: {"study": LINK, "subject": LINK},
     "trial.withdraw": lambda _: {"study": LINK, "subject": LINK},
     "trial.work": lambda _: {"study": LINK},
-    "trial.check": lambda word: {"protocol": base64(f'{{"{word}": "{word}"}}'), "data": word},
+    "trial.check": lambda word: {
+        "protocol": base64(f'{{"{word}": "{word}"}}'),
+        "data": word,
+        "rules": word,
+        "folder": word,
+    },
     "trial.protocol": lambda word: {"protocol": base64(f'{{"study": {{"{word}": "{word}"}}}}')},
     "supply.commission": lambda canary: {"files": [base64(f'{{"{canary}": 1}}')]},
     "supply.end": lambda canary: {"identifiers": [canary]},

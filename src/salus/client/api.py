@@ -5213,20 +5213,38 @@ class DrawsAudited(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class CheckTrial(msgspec.Struct, frozen=True, kw_only=True):
-    """A protocol and the data of its study."""
+    """A protocol, and what it is held against: the data of its study, rules of others, or both."""
 
     protocol: bytes
     """The USDM 4.0 file, JSON, gzip or not."""
 
-    data: str
+    data: str = ''
     """Folder of Dataset-JSON 1.1 files, one domain each."""
+
+    rules: str = ''
+    """Folder of CDISC's open rules (YAML), those for USDM 4.0 of the kinds JSONata and JSON Schema Check are judged."""
+
+    folder: str = ''
+    """Where findings.json, the rules' findings to be signed with the definition, goes; it is not written over."""
 
 
 class TrialChecked(msgspec.Struct, frozen=True, kw_only=True):
-    """What the data says against the plan and against itself."""
+    """What the data says against the plan and against itself, and what rules find in the protocol."""
 
     sound: bool
-    """Whether nothing was found; if not, the command's exit code is 1."""
+    """Whether the data shows nothing. Findings of rules are for people to weigh."""
+
+    judged_rules: int
+    """Rules that judged the protocol."""
+
+    rule_findings: int
+    """What they found in all."""
+
+    ruled: tuple[str, ...]
+    """Rule, JSON pointer, what it says, its values; the first thousand."""
+
+    unjudged: tuple[str, ...]
+    """Files of the rules' folder that were not judged, and why."""
 
     subjects: int
     """Subjects in the data."""

@@ -72,6 +72,7 @@ TOLD: Final[dict[type[Exception], Told]] = {
     NotAnalysed: Told(Malformed, "trials.analysis", "an analysis cannot be run as it is written"),
     NotEvaluated: Told(Malformed, "trials.expression", "an expression is none, or gives no single value"),
     DrawRefused: Told(Malformed, "draw.refused", "the scheme is none, or draws and allocations do not match"),
+    cdisc.RuleRefused: Told(Malformed, "trials.rule", "a rule is not judged", private=True),
     cdisc.DocumentRefused: Told(Malformed, "trials.document", "the protocol or table is not taken", private=True),
     hl7v2.MessageRefused: Told(Malformed, "hl7.message", "the message is not taken"),
     mllp.FrameTooLarge: Told(Malformed, "hl7.frame", "the frame is too large"),

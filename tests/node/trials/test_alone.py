@@ -4,10 +4,14 @@ import gzip
 
 import pytest
 
+from salus.agreements.trials.judged import read_judgements
 from salus.interop.cdisc.dataset_json import write_dataset
-from salus.node.errors import Malformed, NotFound
-from salus.node.trials.alone import CheckProtocol, CheckTrial, check_protocol, check_trial
+from salus.interop.cdisc.findings import DocumentRefused
+from salus.node.errors import Conflict, Malformed, NotFound, Unavailable
+from salus.node.trials import judging
+from salus.node.trials.alone import FINDINGS, CheckProtocol, CheckTrial, check_protocol, check_trial
 from tests.agreements.trials.test_check import DM, GOOD_DM, SV, swapped, table
+from tests.interop.cdisc.open_rules import conditions, rule
 from tests.interop.cdisc.protocols import protocol, timeline_of, written
 
 
@@ -43,3 +47,62 @@ def test_what_cannot_be_read_is_refused(tmp_path):
     (tmp_path / "a.json").write_bytes(b"{}")
     with pytest.raises(Malformed):
         check_trial(None, CheckTrial(protocol=whole, data=str(tmp_path)))
+
+
+def folder_of_rules(folder, **files):
+    for name, text in files.items():
+        (folder / name).mkdir(parents=True)
+        (folder / name / "rule.yml").write_bytes(text)
+    (folder / "README.md").write_text("not a rule")
+    return str(folder)
+
+
+def test_rules_judge_a_protocol_and_refuse_nothing(tmp_path):
+    short = rule("study.versions.studyDesigns.arms.{'path': _path, 'name': name}", id_="ARMS")
+    rules = folder_of_rules(tmp_path / "rules", a=short, b=rule(version="3.0"), c=rule("study.("), d=b"a: *b")
+    request = CheckTrial(protocol=gzip.compress(written(protocol())), rules=rules, folder=str(tmp_path / "package"))
+    answer = check_trial(None, request)
+    assert (answer.sound, answer.judged_rules, answer.rule_findings, answer.subjects) == (True, 1, 2, 0)
+    assert answer.ruled[0].startswith("ARMS at /study/versions/0/studyDesigns/0/arms/0: The name is short. (name ")
+    assert [each.split(":")[0] for each in answer.unjudged] == ["b/rule.yml", "c/rule.yml", "d/rule.yml"]
+    told = read_judgements((tmp_path / "package" / FINDINGS).read_bytes(), written(protocol()))
+    assert (told.judged, told.found, len(told.findings), len(told.unjudged)) == (1, 2, 2, 3)
+    with pytest.raises(Conflict, match=FINDINGS):
+        check_trial(None, request)
+    with pytest.raises(DocumentRefused, match="other-protocol"):
+        read_judgements((tmp_path / "package" / FINDINGS).read_bytes(), b"another")
+
+
+def test_rules_judge_a_protocol_that_does_not_compile(tmp_path):
+    document = protocol()
+    document["study"]["surplus"] = True
+    surplus = rule(conditions("equal_to", "additionalProperties"), "JSON Schema Check")
+    rules = folder_of_rules(tmp_path / "rules", a=surplus)
+    answer = check_trial(None, CheckTrial(protocol=written(document), rules=rules))
+    assert [each.split(":")[0] for each in answer.ruled] == ["OWN-1 at /study"]
+    assert "'surplus' was unexpected" in answer.ruled[0]
+
+
+def test_without_rules_or_data_nothing_is_checked(tmp_path, monkeypatch):
+    whole = written(protocol())
+    with pytest.raises(Malformed, match="nothing to hold"):
+        check_trial(None, CheckTrial(protocol=whole))
+    with pytest.raises(NotFound, match="not there"):
+        check_trial(None, CheckTrial(protocol=whole, rules=str(tmp_path / "nowhere")))
+    with pytest.raises(NotFound, match="no rules"):
+        check_trial(None, CheckTrial(protocol=whole, rules=str(tmp_path)))
+    with pytest.raises(Malformed, match="no study"):
+        check_trial(None, CheckTrial(protocol=b"{}", rules=str(tmp_path)))
+    monkeypatch.setattr(judging, "MOST_RULES", 1)
+    with pytest.raises(Malformed, match="too many"):
+        check_trial(None, CheckTrial(protocol=whole, rules=folder_of_rules(tmp_path / "two", a=rule(), b=rule())))
+    monkeypatch.setattr(judging, "find_spec", lambda _: None)
+    with pytest.raises(Unavailable) as refusal:
+        check_trial(None, CheckTrial(protocol=whole, rules=str(tmp_path)))
+    assert "salus-health[trials]" in refusal.value.todo
+
+
+@pytest.mark.parametrize("text", [b"", b"{}", b"[" * 100_000, b'{"format": 2}', b" " * ((16 << 20) + 1)])
+def test_findings_that_are_none_are_refused(text):
+    with pytest.raises(DocumentRefused):
+        read_judgements(text, b"")

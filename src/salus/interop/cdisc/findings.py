@@ -28,3 +28,7 @@ class DocumentRefused(SalusError):
         first = findings[0]
         told = f"{first.rule} at {first.path or '/'}, expected {first.expected}"
         super().__init__(told if len(findings) == 1 else f"{told}; {len(findings)} findings in all")
+
+
+class RuleRefused(SalusError):
+    """A rule of others that is not judged, with the reason: it is none, or not understood, or its expression fails."""

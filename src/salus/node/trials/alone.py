@@ -1,21 +1,26 @@
 """A protocol compiled, a study's data held against it: from files in one command, without a network."""
 
 import zlib
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated, Final
 
+import msgspec
 from msgspec import Meta
 
-from salus.agreements.trials.check import check
+from salus.agreements.trials.check import Checked, check
 from salus.agreements.trials.compile import compile_plan
+from salus.agreements.trials.judged import Judgements, RuleFinding
 from salus.agreements.trials.plan import Plan
 from salus.interop.cdisc.dataset_json import MOST_BYTES, Dataset, read_dataset
 from salus.interop.cdisc.findings import DocumentRefused
 from salus.interop.cdisc.usdm import read_usdm
-from salus.node.errors import Malformed, NotFound
+from salus.node.errors import Conflict, Malformed, NotFound
+from salus.node.trials.judging import judgements
 from salus.node.usecase import OPERATOR, Message, Node, Verdict, use_case
 
 ENDINGS: Final = (".json", ".json.gz", ".ndjson", ".ndjson.gz")
+FINDINGS: Final = "findings.json"
 MOST_LINES: Final = 1000  # of findings in one answer; the counts are of all
 
 
@@ -41,7 +46,7 @@ class ProtocolChecked(Verdict, frozen=True):
 
 
 class CheckTrial(Message, frozen=True):
-    """A protocol and the data of its study."""
+    """A protocol, and what it is held against: the data of its study, rules of others, or both."""
 
     protocol: Annotated[
         bytes, Meta(description="The USDM 4.0 file, JSON, gzip or not.", examples=[b"{}"], extra={"positional": True})
@@ -49,12 +54,39 @@ class CheckTrial(Message, frozen=True):
     data: Annotated[
         str,
         Meta(description="Folder of Dataset-JSON 1.1 files, one domain each.", examples=["sdtm"], extra={"path": True}),
-    ]
+    ] = ""
+    rules: Annotated[
+        str,
+        Meta(
+            description="Folder of CDISC's open rules (YAML), those for USDM 4.0 of the kinds JSONata and JSON Schema Check "
+            "are judged.",
+            examples=["cdisc-open-rules"],
+            extra={"path": True},
+        ),
+    ] = ""
+    folder: Annotated[
+        str,
+        Meta(
+            description=f"Where {FINDINGS}, the rules' findings to be signed with the definition, goes; it is not "
+            "written over.",
+            examples=["package"],
+            extra={"path": True},
+        ),
+    ] = ""
 
 
 class TrialChecked(Verdict, frozen=True):
-    """What the data says against the plan and against itself."""
+    """What the data says against the plan and against itself, and what rules find in the protocol."""
 
+    sound: Annotated[
+        bool, Meta(description="Whether the data shows nothing. Findings of rules are for people to weigh.")
+    ]
+    judged_rules: Annotated[int, Meta(description="Rules that judged the protocol.")]
+    rule_findings: Annotated[int, Meta(description="What they found in all.")]
+    ruled: Annotated[
+        tuple[str, ...], Meta(description="Rule, JSON pointer, what it says, its values; the first thousand.")
+    ]
+    unjudged: Annotated[tuple[str, ...], Meta(description="Files of the rules' folder that were not judged, and why.")]
     subjects: Annotated[int, Meta(description="Subjects in the data.")]
     judged: Annotated[int, Meta(description="Visits held against a window.")]
     undecided: Annotated[int, Meta(description="Visits that the data is too imprecise to judge.")]
@@ -128,19 +160,23 @@ def check_trial(node: Node, request: CheckTrial) -> TrialChecked:  # noqa: ARG00
     """Hold a study's data against its protocol: visits outside their windows, missing consents, contradictions.
 
     Nothing is stored. A window in hours is not judged on a date alone. The data is read as SDTM: DM, DS and SV, and
-    the start and end dates of every other domain.
+    the start and end dates of every other domain. With rules, CDISC's conformance rules judge the protocol, each
+    confined in time and memory; what they find refuses nothing.
     """
-    try:
-        plan = plan_of(request.protocol)
-    except DocumentRefused as wrong:
-        raise Malformed("trials.protocol", str(wrong), todo="`salus trial protocol` lists every finding") from None
-    checked = check(plan, _datasets(Path(request.data)))
+    if not request.data and not request.rules:
+        raise Malformed("trials.check", "nothing to hold the protocol against", expected="--data, --rules or both")
+    ruled = _ruled(request)
+    checked = _checked(request)
     rules = [each.rule for each in checked.found]
     lines = tuple(
         f"{each.rule}: {each.domain} row {each.row}, {each.subject}: {each.told}" for each in checked.found[:MOST_LINES]
     )
     return TrialChecked(
         sound=not rules,
+        judged_rules=ruled.judged if ruled else 0,
+        rule_findings=ruled.found if ruled else 0,
+        ruled=tuple(_finding(each) for each in ruled.findings[:MOST_LINES]) if ruled else (),
+        unjudged=tuple(f"{each.file}: {each.why}" for each in ruled.unjudged) if ruled else (),
         subjects=checked.subjects,
         judged=checked.judged,
         undecided=checked.undecided,
@@ -152,3 +188,37 @@ def check_trial(node: Node, request: CheckTrial) -> TrialChecked:  # noqa: ARG00
         unmatched=tuple(f"{name} ({count})" for name, count in sorted(checked.unmatched.items())),
         absent=checked.absent,
     )
+
+
+def _checked(request: CheckTrial) -> Checked:
+    if not request.data:
+        return Checked((), 0, 0, 0, {}, ())
+    try:
+        plan = plan_of(request.protocol)
+    except DocumentRefused as wrong:
+        raise Malformed("trials.protocol", str(wrong), todo="`salus trial protocol` lists every finding") from None
+    return check(plan, _datasets(Path(request.data)))
+
+
+def _ruled(request: CheckTrial) -> Judgements | None:
+    if not request.rules:
+        return None
+    ruled = judgements(unpacked(request.protocol), Path(request.rules))
+    if request.folder:
+        write_new(Path(request.folder), {FINDINGS: msgspec.json.format(msgspec.json.encode(ruled), indent=1)})
+    return ruled
+
+
+def _finding(one: RuleFinding) -> str:
+    values = ", ".join(f"{name} {value}" for name, value in one.values.items())
+    return f"{one.rule} at {one.path}: {one.told}{f' ({values})' if values else ''}"
+
+
+def write_new(folder: Path, files: Mapping[str, bytes]) -> None:
+    """Write texts into a folder, made if it is not there. Raises Conflict where one of them is there already."""
+    there = sorted(name for name in files if (folder / name).exists())
+    if there:
+        raise Conflict("trials.package", f"{', '.join(there)} is there already", todo="name another folder")
+    folder.mkdir(parents=True, exist_ok=True)
+    for name, text in files.items():
+        (folder / name).write_bytes(text + b"\n")

@@ -14,8 +14,8 @@ from salus.agreements.trials.draws import BigStick, Blocks, DrawRefused, Scheme,
 from salus.agreements.trials.terms import analyses_of, check_terms, package_root, read_terms, schema
 from salus.interop.cdisc.findings import MOST, DocumentRefused, Finding
 from salus.interop.cdisc.usdm import Definition, read_usdm
-from salus.node.errors import Conflict, Malformed
-from salus.node.trials.alone import MOST_LINES, plan_of, unpacked
+from salus.node.errors import Malformed
+from salus.node.trials.alone import MOST_LINES, plan_of, unpacked, write_new
 from salus.node.usecase import OPERATOR, Message, Node, Verdict, use_case
 
 T = TypeVar("T")
@@ -140,7 +140,7 @@ def draft_trial(node: Node, request: DraftTrial) -> TrialDrafted:  # noqa: ARG00
         msgspec.json.format(msgspec.json.encode(each), indent=1) for each in (drafted.terms, drafted.analysis)
     )
     if request.folder:
-        _write(Path(request.folder), {TERMS: terms, ANALYSIS: analysis})
+        write_new(Path(request.folder), {TERMS: terms, ANALYSIS: analysis})
     names = {each.id: each.label or each.name for each in plan.activities}
     return TrialDrafted(
         terms=terms.decode(),
@@ -151,14 +151,6 @@ def draft_trial(node: Node, request: DraftTrial) -> TrialDrafted:  # noqa: ARG00
         ),
         gaps=tuple(f"{each.path}: {each.expected}" for each in drafted.gaps),
     )
-
-
-def _write(folder: Path, files: dict[str, bytes]) -> None:
-    if any((folder / name).exists() for name in files):
-        raise Conflict("trials.package", "a definition is there already", todo="name another folder")
-    folder.mkdir(parents=True, exist_ok=True)
-    for name, text in files.items():
-        (folder / name).write_bytes(text + b"\n")
 
 
 @use_case("trial.schema", who=OPERATOR)
