@@ -349,3 +349,27 @@ def test_a_pull_goes_through_permitted_numbers_in_pieces(index):
     assert first == whole[:2]
     assert index.permitted_numbers(ANNA, terms, ASKER, after=first[-1], limit=100) == whole[2:]
     assert index.permitted_numbers(LEASE, terms, ASKER, after=0, limit=100) == []
+
+
+def test_words_of_an_erased_or_changed_record_stay_in_no_page():
+    source = Listed(
+        [
+            entry(1, ANNA, "Basic", "a", code={"text": "zanzibar"}),
+            entry(2, BERT, "Basic", "b", code={"text": "madagascar"}),
+        ]
+    )
+    with Index(None, key=bytes(32), rules=RULES) as index:
+
+        def pages():
+            with index._store.transaction() as db:
+                return db.serialize("main")
+
+        index.catch_up(source)
+        assert b"nzibar" in pages()
+        assert b"dagascar" in pages()
+        index.forget(ANNA)
+        assert b"nzibar" not in pages()
+        source.entries.append(entry(3, BERT, "Basic", "b", version=2, code={"text": "comoros"}))
+        index.catch_up(source)
+        assert b"dagascar" not in pages()
+        assert b"omoros" in pages()

@@ -32,6 +32,11 @@ ICD = "http://hl7.org/fhir/sid/icd-10-cm"
 YEARS = ("2020", "2021-03", "2022-05-06", None)
 STATUSES = ("final", "amended")
 LETTERS = ("ada", "bob", "cyd")
+UCUM = "http://unitsofmeasure.org"
+GRAMS = {"g": 1_000_000, "mg": 1_000, "ug": 1}
+"""Units of one dimension, as micrograms."""
+WORDS = ("asthma", "Ödem", "stable")
+XHTML = "http://www.w3.org/1999/xhtml"
 
 
 class Listed:
@@ -65,6 +70,7 @@ class World:
             )
             for count in range(self.random.randint(2, 8)):
                 self.clinical(link, own, f"{own}-{count}")
+            self.listed(link, own)
             names = [name for of_link, name in self.versions if of_link == link] + ["Organization/org0"]
             for count in range(self.random.randint(0, 2) if link not in LEASES else 0):
                 self.write(link, consent(self.random, f"c{at}-{count}", own, names))
@@ -139,7 +145,14 @@ class World:
                 "status": self.random.choice(STATUSES),
                 "performer": [{"reference": f"Organization/org{self.random.randint(0, 1)}"}],
             }
-            tree["valueQuantity"] = {"value": self.random.randint(1, 5)}
+            tree["valueQuantity"] = {
+                "value": self.random.randint(1, 5),
+                "system": UCUM,
+                "code": self.random.choice((*GRAMS, "m")),
+            }
+            tree["note"] = [{"text": self.random.choice(WORDS)}]
+            words = " <b>and</b> ".join(self.random.sample(WORDS, 2))
+            tree["text"] = {"status": "generated", "div": f'<div xmlns="{XHTML}">{words}</div>'}
             earlier = [n for of_link, n in self.versions if of_link == link and n.startswith("Observation/")]
             if earlier and self.random.random() < 0.3:
                 tree["derivedFrom"] = [{"reference": self.random.choice(earlier)}]
@@ -147,6 +160,13 @@ class World:
             system = "http://terminology.hl7.org/CodeSystem/v3-Confidentiality"
             tree["meta"] = {"security": [{"system": system, "code": self.random.choice("NRV")}]}
         self.write(link, tree)
+
+    def listed(self, link, own):
+        """Write a list of some of a patient's records, and of another's."""
+        names = [name for _, name in self.versions if name.partition("/")[0] in {"Observation", "Condition"}]
+        refs = [{"item": {"reference": one}} for one in self.random.sample(names, min(3, len(names)))]
+        tree = {"resourceType": "List", "id": f"l{own[1:]}", "status": "current", "mode": "working", "entry": refs}
+        self.write(link, tree | {"subject": {"reference": f"Patient/{own}"}})
 
     def write(self, link, tree, name=""):
         name = name or f"{tree['resourceType']}/{tree['id']}"
@@ -312,6 +332,15 @@ def question(rnd):
     code, code2 = rnd.choice(CODES), rnd.choice(CODES)
     who, letter, kind = f"p{rnd.randint(0, 6)}", rnd.choice(LETTERS), rnd.choice(("Observation", "Condition"))
     value = rnd.randint(1, 5)
+    unit, scale = rnd.choice(list(GRAMS.items()))
+    word, listed = rnd.choice(WORDS), f"List/l{rnd.randint(0, 6)}"
+
+    def grams(tree):
+        told = tree["valueQuantity"]
+        return told["value"] * GRAMS.get(told["code"], -1)
+
+    def in_list(tree, seen):
+        return any(f"{kind}/{tree['id']}" == one["item"]["reference"] for one in seen.get(listed, {}).get("entry", ()))
 
     def subject(tree, seen):
         return seen.get(tree["subject"]["reference"])
@@ -337,6 +366,15 @@ def question(rnd):
         (f"Consent?patient={who}", "Consent", lambda t, _: t["patient"]["reference"] == f"Patient/{who}"),
         ("Consent?status=active", "Consent", lambda t, _: t["status"] == "active"),
         (f"Patient?_id={who}", "Patient", lambda t, _: t["id"] == who),
+        (f"Observation?value-quantity=ge{value}|{UCUM}|{unit}", "Observation", lambda t, _: grams(t) >= value * scale),
+        (f"Observation?value-quantity={value * 1000}|{UCUM}|mg&status=final", "Observation", lambda t, _: grams(t) == value * 1_000_000 and t["status"] == "final"),
+        (f"Patient?_has:Observation:patient:value-quantity={value}|{UCUM}|{unit}", "Patient", lambda t, s: any(n.startswith("Obs") and refers(o, f"Patient/{t['id']}") and value * scale - scale / 2 <= grams(o) < value * scale + scale / 2 for n, o in s.items())),
+        (f"Observation?_text={word}", "Observation", lambda t, _: word in t["text"]["div"]),
+        (f"Observation?_content={word.upper()}&code={code}", "Observation", lambda t, _: (word in t["text"]["div"] or word == t["note"][0]["text"]) and code in codes_of(t)),
+        (f"{kind}?_content={code}", kind, lambda t, _: code in codes_of(t)),
+        (f"Patient?_has:Observation:patient:_content={word}", "Patient", lambda t, s: any(n.startswith("Obs") and refers(o, f"Patient/{t['id']}") and (word in o["text"]["div"] or word == o["note"][0]["text"]) for n, o in s.items())),
+        (f"Observation?patient._content={letter}", "Observation", lambda t, s: (p := subject(t, s)) is not None and p["name"][0]["family"] == letter),
+        (f"{kind}?_list={listed.partition('/')[2]}", kind, in_list),
     ])  # fmt: skip
 
 

@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 
 from salus.interop.fhir.search.definitions import parameters
-from salus.interop.fhir.search.query import MODIFIERS, RESULT
+from salus.interop.fhir.search.query import MODIFIERS, REFUSED, RESULT, WHOLE
 from salus.interop.fhir.search.terms import PREFIXES
 from salus.interop.fhir.survey import TYPES
 from salus.node.fhir.capability import INTERACTIONS, SYSTEM
@@ -19,8 +19,11 @@ def lines() -> Iterator[str]:
     for kind, modifiers in sorted(MODIFIERS.items()):
         told = ", ".join(f"`:{one}`" for one in modifiers)
         yield f"- Modifiers of {kind} parameters: {told}{', `:Type`' if kind == 'reference' else ''}."
-    yield "- Not answered: `_text`, `_content`, `_query`, `_filter`, `_list`, `near`, `phonetic`;"
-    yield "  export of groups; FHIRPath Patch; units converted in quantities; searches over several types."
+    yield "- A quantity in a UCUM unit is found in every unit of its dimension; one without system, as it is written."
+    for name, told in WHOLE.items():
+        yield f"- `{name}`: {told}."
+    yield "- Not answered, and refused with what there is instead: export of groups; FHIRPath Patch;"
+    yield f"  {'; '.join(f'`{name}` ({told})' for name, told in REFUSED.items())}."
     yield ""
     yield "| type | search parameters |"
     yield "|---|---|"

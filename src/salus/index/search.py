@@ -17,6 +17,7 @@ from salus.index.search_scope import Realm, Scope, Scopes
 from salus.index.search_sql import FROM, LAST, Compiler, Sql, starts, table_of
 from salus.index.store import Store
 from salus.interop.fhir.search.query import Include, Query, Sort, Test
+from salus.interop.fhir.search.units import asks_units, widened
 from salus.interop.fhir.times import EARLIEST, LATEST
 
 PROBE: Final = 2_000
@@ -95,7 +96,7 @@ class Search:
             if one.links:
                 tests.append(f"l.id IN ({marks(len(one.links))})")
                 values += one.links
-            for test in one.tests:
+            for test in self._in_all_units(Query(one.kind, one.tests)).tests:
                 text, told = compiler.check(test, one.kind)
                 tests.append(text)
                 values += told
@@ -154,7 +155,7 @@ class Search:
 
     def _compiled(self, query: Query, scope: Scope) -> tuple[tuple[str, str, int], str, list[Any]]:
         """Return (WITH clause, FROM clause, count of the values before WHERE), WHERE text, and all values."""
-        compiler = Compiler(scope)
+        compiler, query = Compiler(scope), self._in_all_units(query)
         tests = list(query.tests)
         start = self._start(query, compiler)
         where, values = ["e.type = ?", scope.text], [query.kind, *scope.values]
@@ -168,6 +169,15 @@ class Search:
         text, told = compiler.set_of(start, query.kind)
         source = (f"WITH d(n) AS ({text}) ", f"d CROSS JOIN {FROM}", len(told))
         return source, " AND ".join(["e.number = d.n", *where]), [*told, *values]
+
+    def _in_all_units(self, query: Query) -> Query:
+        """Return a question that names a unit in every unit that the index has seen of its dimension.
+
+        Those of hidden rows, too: they change which rows are looked at, never which are found.
+        """
+        if not asks_units(query):
+            return query
+        return widened(query, [code for (code,) in self._store.ask("SELECT code FROM ucum")])
 
     def _start(self, query: Query, compiler: Compiler) -> Any:
         """Return the test that finds the fewest rows: probed, because no statistics are kept."""

@@ -10,7 +10,7 @@ from typing import Any, Final, assert_never
 from salus.index.predicates import marks
 from salus.index.search_scope import Scope
 from salus.interop.fhir.search.definitions import IDENTIFIER, OF_TYPE, Parameter
-from salus.interop.fhir.search.query import AnyOf, Chain, Criterion, Reverse, Test
+from salus.interop.fhir.search.query import AnyOf, Chain, Criterion, Reverse, Test, Words
 from salus.interop.fhir.search.terms import (
     CodesTerm,
     CompositeTerm,
@@ -21,6 +21,7 @@ from salus.interop.fhir.search.terms import (
     TokenTerm,
     UriTerm,
 )
+from salus.interop.fhir.search.words import Phrase
 
 Sql = tuple[str, list[Any]]
 FROM: Final = "entry e JOIN link l ON l.number = e.link"
@@ -37,6 +38,9 @@ class Compiler:
         """Return a test on the row `e` of type `kind`."""
         if isinstance(test, Criterion):
             return _check(test)
+        if isinstance(test, Words):
+            text, values = _words(test)
+            return f"e.number IN ({text})", values
         if isinstance(test, AnyOf):
             told = [_check(one) for one in test.criteria]
             return f"({' OR '.join(text for text, _ in told)})", [value for _, values in told for value in values]
@@ -47,6 +51,8 @@ class Compiler:
         """Return the numbers of all rows that meet a test (names, for `_has`), whether permitted or not."""
         if isinstance(test, Criterion):
             return _set(test, kind)
+        if isinstance(test, Words):
+            return _words(test)
         if isinstance(test, AnyOf):
             sets = [_set(one, kind) for one in test.criteria]
             return " UNION ".join(text for text, _ in sets), [value for _, values in sets for value in values]
@@ -79,6 +85,21 @@ class Compiler:
             f"WHERE e.type = ? AND {self._scope.text} AND {text} AND r.entry = e.number AND r.param = ?"
         )
         return sql, [reverse.kind, *self._scope.values, *told, reverse.parameter.number]
+
+
+def _words(test: Words) -> Sql:
+    """Return the set of rows with some words: the one test that is written in SQLite's own language (FTS5).
+
+    In no order: a rank would weigh rows by words of others, which may be hidden.
+    """
+    told = " OR ".join(f"({' AND '.join(map(_phrase, one))})" for one in test.alternatives)
+    column = "narrative : " * test.narrative
+    return "SELECT v.rowid FROM words v WHERE v.words MATCH ?", [f"{column}({told})"]
+
+
+def _phrase(phrase: Phrase) -> str:
+    """Return a phrase of FTS5: its words are letters and digits, so nothing in it is an operator."""
+    return f'"{" ".join(phrase.words)}"' + " *" * phrase.begins
 
 
 def _key(test: Chain | Reverse) -> str:

@@ -9,7 +9,9 @@ from typing import Any, Final
 
 import apsw
 
+from salus.interop.fhir.search.units import UCUM, is_kept
 from salus.interop.fhir.search.values import Rows
+from salus.interop.fhir.search.words import Texts
 
 _KEYS: Final = {
     "token": "param, code, entry, system, place",
@@ -51,8 +53,11 @@ TABLES: Final = (
     "CREATE UNIQUE INDEX version_of ON version (link, name, version)",
     "CREATE INDEX version_by_name ON version (name)",
     "CREATE INDEX version_in_order ON version (type, number)",
+    "CREATE TABLE ucum (code TEXT NOT NULL PRIMARY KEY) WITHOUT ROWID",
+    "CREATE VIRTUAL TABLE words USING fts5(narrative, whole, columnsize = 0, tokenize = 'unicode61 remove_diacritics 0')",
+    "INSERT INTO words (words, rank) VALUES ('secure-delete', 1)",  # else deleted words stay in the index until a merge
 )
-NAMES: Final = (*(f"s_{kind}" for kind in _VALUES), "version")
+NAMES: Final = (*(f"s_{kind}" for kind in _VALUES), "version", "ucum", "words")
 _INSERTS: Final = {
     kind: f"INSERT OR IGNORE INTO s_{kind} (entry, param, {', '.join(name for name, _ in columns)}, place) "  # noqa: S608 -- names above
     f"VALUES ({', '.join('?' * (len(columns) + 3))})"
@@ -60,18 +65,24 @@ _INSERTS: Final = {
 }
 
 
-def insert(db: apsw.Connection, many: Iterable[tuple[int, Rows]]) -> None:
-    """Insert the search values of entries, (entry number, rows) each."""
+def insert(db: apsw.Connection, many: Iterable[tuple[int, Rows, Texts]]) -> None:
+    """Insert the search values and the words of entries, (entry number, rows, words) each."""
     gathered: dict[str, list[tuple[Any, ...]]] = {kind: [] for kind in _VALUES}
-    for number, rows in many:
+    words: list[tuple[int, str, str]] = []
+    for number, rows, texts in many:
         for kind, of_kind in rows.items():
             gathered[kind] += [(number, *row) for row in of_kind]
+        words.append((number, texts.narrative, texts.whole))
     for kind, values in gathered.items():
         if values:
             db.executemany(_INSERTS[kind], values)
+    db.executemany("INSERT INTO words (rowid, narrative, whole) VALUES (?,?,?)", words)
+    units = {code for *_, system, code, _unit, _place in gathered["quantity"] if system == UCUM}
+    db.executemany("INSERT OR IGNORE INTO ucum VALUES (?)", [(code,) for code in sorted(units) if is_kept(code)])
 
 
 def delete(db: apsw.Connection, numbers: Sequence[tuple[int]]) -> None:
     """Delete the search values of entries, each number as a tuple of one."""
     for kind in _VALUES:
         db.executemany(f"DELETE FROM s_{kind} WHERE entry = ?", numbers)  # noqa: S608 -- names above
+    db.executemany("DELETE FROM words WHERE rowid = ?", numbers)

@@ -17,7 +17,7 @@ from salus.index.errors import TimedOut, Unusable
 from salus.index.search_tables import NAMES as SEARCH_NAMES
 from salus.index.search_tables import TABLES as SEARCH_TABLES
 
-SCHEMA: Final = 6
+SCHEMA: Final = 7
 STEPS: Final = 2_000
 """Virtual-machine steps between looks at the clock: about 0.1 ms."""
 READERS: Final = 4

@@ -15,6 +15,7 @@ from salus.interop.fhir.gate import read_resource
 from salus.interop.fhir.refusal import Refused
 from salus.interop.fhir.search.definitions import version as parameters_version
 from salus.interop.fhir.search.values import Rows, as_written, values
+from salus.interop.fhir.search.words import Texts, texts
 from salus.interop.fhir.sensitivity import Rules, Sensitivity, classes, classify, label_of, labels_of, names_class
 from salus.interop.fhir.teams import TEAMS, Membership, members_of
 from salus.interop.fhir.times import interval
@@ -64,6 +65,7 @@ class _Read(msgspec.Struct, frozen=True):
     sensitivity: Sensitivity
     labels: str
     values: Rows
+    words: Texts
     consent: Tree | None
     members: tuple[Membership, ...]
 
@@ -86,7 +88,7 @@ def _read(entry: Entry, rules: Rules) -> _Read | None:
     if rank >= rules.inherited_from:
         labels = sorted({*labels, *map(label_of, classes(found, resource.codings, rules))})
     members = tuple(members_of(resource.tree, rename)) if resource.type in TEAMS else ()
-    return _Read(found, rank, "\n".join(labels), values(resource.tree, rename), consent, members)
+    return _Read(found, rank, "\n".join(labels), values(resource.tree, rename), texts(resource.tree), consent, members)
 
 
 class _Writer:
@@ -105,7 +107,7 @@ class _Writer:
         rows: list[tuple[Any, ...]] = []
         identifiers: list[tuple[Any, ...]] = []
         members: list[tuple[int, str, int, int]] = []
-        searched: list[tuple[int, Rows]] = []
+        searched: list[tuple[int, Rows, Texts]] = []
         for (link, name), (entry, read) in newest.items():
             if read is None:
                 continue
@@ -115,7 +117,7 @@ class _Writer:
                 (number, link, name, entry.type, entry.id, entry.version, row_class, found.lo, found.hi, found.status,
                  found.encounter, found.label, entry.recorded)
             )  # fmt: skip
-            searched.append((number, read.values))
+            searched.append((number, read.values, read.words))
             identifiers += [(value, system, number) for system, value in found.identifiers]
             members += [(number, one.member, one.lo, one.hi) for one in read.members]
             if found.person:

@@ -169,7 +169,12 @@ REFUSED = {
     "Patient?_include=*": "search-value",
     "Patient?_include=Patient:name": "search-value",
     "Patient?_revinclude=Observation:nothing": "search-parameter",
-    "Patient?_text=x": "search-parameter",
+    "Patient?_text=-": "search-value",
+    "Patient?_content=a,": "search-value",
+    "Patient?_content:missing=true": "search-parameter",
+    "Patient?_list=$current-allergies": "search-value",
+    "Patient?_filter=name eq x": "search-parameter",
+    "Location?near=1|2|3|km": "search-parameter",
     "Patient?" + "&".join(["name=a"] * 101): "search-size",
 }
 

@@ -5,6 +5,7 @@ from typing import Any, Final
 
 from salus import __version__
 from salus.interop.fhir.search.definitions import parameters
+from salus.interop.fhir.search.query import WHOLE
 from salus.interop.fhir.survey import TYPES
 from salus.node.fhir.joining import DOCUMENTATION, is_joined
 from salus.node.fhir.joining import PARAMETER as JOINED
@@ -128,7 +129,8 @@ def _resources() -> tuple[dict[str, Any], ...]:
 def _resource(kind: str) -> dict[str, Any]:
     known = parameters(kind)
     included = [f"{kind}:{code}" for code, one in sorted(known.items()) if one.type == "reference"]
-    own = [{"name": JOINED, "type": "special", "documentation": DOCUMENTATION}] if is_joined(kind) else []
+    own = [{"name": name, "type": "special", "documentation": told} for name, told in WHOLE.items()]
+    own += [{"name": JOINED, "type": "special", "documentation": DOCUMENTATION}] if is_joined(kind) else []
     return {
         "type": kind,
         "interaction": [{"code": code} for code in INTERACTIONS],

@@ -7,6 +7,7 @@ from typing import Any, Final
 from salus import __version__
 from salus.interop.fhir.json_schema import AT, PRIMITIVES, schemas
 from salus.interop.fhir.search.definitions import parameters
+from salus.interop.fhir.search.query import WHOLE
 from salus.interop.fhir.survey import TYPES
 from salus.node.fhir.answers import BAD, FhirRefused, Request
 from salus.node.fhir.joining import PARAMETER as JOINED
@@ -171,7 +172,7 @@ def described(base: str, kinds: tuple[str, ...]) -> _Told:
 
 
 def _of_type(kind: str) -> dict[str, _Told]:
-    own = [code for code in sorted(parameters(kind)) if code not in _QUERY]
+    own = [code for code in [*sorted(parameters(kind)), *WHOLE] if code not in _QUERY]
     results = _query(*(name for name in _QUERY if name != "_since"))
     search = {"parameters": [_parameter(code, "query", {"type": "string"}) for code in own] + results["parameters"]}
     conditions = {"parameters": search["parameters"][: len(own)]}

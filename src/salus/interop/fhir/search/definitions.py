@@ -1,6 +1,6 @@
 """The search parameters of R4 by resource type (table made by tools/make_search_parameters.py).
 
-Left out because nothing here could answer them: `_text`, `_content`, `_query`, `near`, `phonetic`.
+Those that stand for no element (`_text`, `_content`, `_list`), and those that are not answered, are the questions' (`query`).
 """
 
 import json

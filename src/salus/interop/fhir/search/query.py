@@ -11,8 +11,10 @@ import msgspec
 
 from salus.interop.fhir.refusal import Refused
 from salus.interop.fhir.search.definitions import Parameter, parameters
-from salus.interop.fhir.search.terms import CodesTerm, ReferenceTerm, Term, read_terms, split, unescaped
+from salus.interop.fhir.search.terms import CodesTerm, ReferenceTerm, Term, TokenTerm, read_terms, split, unescaped
+from salus.interop.fhir.search.words import MAX_PHRASES, Phrase, phrases
 from salus.interop.fhir.survey import TYPES
+from salus.interop.fhir.tokens import ID
 
 MAX_PARAMETERS: Final = 100
 """Of one question: more are nothing a person or a program composes."""
@@ -45,6 +47,23 @@ RESULT: Final = (
     "_totalMethod",  # what fhirpy asks for a count by; the total is the same by any method
 )  # fmt: skip
 _SUMMARIES: Final = ("true", "text", "data", "count", "false")
+TEXT: Final = "_text"
+CONTENT: Final = "_content"
+LIST: Final = "_list"
+WHOLE: Final[Mapping[str, str]] = {
+    CONTENT: 'words and "phrases" in the narrative and all other text; beginnings as word*',
+    LIST: "the id of a List whose entries refer to what is sought",
+    TEXT: 'words and "phrases" in the narrative; beginnings as word*',
+}
+"""Parameters of every type that stand for no element."""
+REFUSED: Final[Mapping[str, str]] = {
+    "_filter": "use parameters, commas (or), repetition (and), :not, :missing, chains and _has",
+    "_query": "there are no named queries",
+    "_type": "search one type at a time, or post a batch",
+    "near": "use address, address-city, address-postalcode",
+    "phonetic": "use name:contains or the beginning of a name",
+}
+"""Parameters of R4 that are not answered, with what there is instead."""
 
 
 class Codes(Protocol):
@@ -91,7 +110,14 @@ class AnyOf(msgspec.Struct, frozen=True):
     criteria: tuple[Criterion, ...]
 
 
-Test = Criterion | Chain | Reverse | AnyOf
+class Words(msgspec.Struct, frozen=True):
+    """The narrative (`_text`), or all text (`_content`), has all phrases of any alternative."""
+
+    narrative: bool
+    alternatives: tuple[tuple[Phrase, ...], ...]
+
+
+Test = Criterion | Chain | Reverse | AnyOf | Words
 
 
 class Sort(msgspec.Struct, frozen=True):
@@ -188,6 +214,8 @@ class _Reader:
             )
         if name.startswith("_has:"):
             return self._reverse(kind, name, value, depth)
+        if name in WHOLE:
+            return _in_list(kind, value) if name == LIST else _words(kind, name, value)
         head, dot, rest = name.partition(".")
         if dot:
             return self._chain(kind, head, rest, value, depth=depth)
@@ -224,7 +252,7 @@ class _Reader:
             raise _bad_modifier(kind, parameter)
         wanted = rest.partition(".")[0].partition(":")[0]
         targets = (only,) if only else parameter.targets or tuple(sorted(TYPES))
-        having = [each for each in targets if wanted == "_has" or wanted in parameters(each)]
+        having = [each for each in targets if wanted == "_has" or wanted in WHOLE or wanted in parameters(each)]
         if not having:
             parameter_of(targets[0], wanted)  # refuses, with what exists
         return Chain(parameter, tuple((each, self.test(each, rest, value, depth + 1)) for each in having))
@@ -243,6 +271,22 @@ class _Reader:
         if parameter.type != "reference" or (parameter.targets and kind not in parameter.targets):
             raise _bad_value(kind, "_has", f"a reference parameter that leads to {kind}")
         return Reverse(parts[1], parameter, self.test(parts[1], parts[3], value, depth + 1))
+
+
+def _words(kind: str, name: str, value: str) -> Words:
+    """Return the test of full text (R4 3.1.1.4.10)."""
+    told = tuple(phrases(unescaped(part)) for part in split(value, ","))
+    if len(told) > MAX_VALUES or not all(0 < len(one) <= MAX_PHRASES for one in told):
+        raise _bad_value(kind, name, f"1 to {MAX_PHRASES} words, the same on each side of a comma")
+    return Words(name == TEXT, told)
+
+
+def _in_list(kind: str, value: str) -> Reverse:
+    """Return the test of what a List's entries refer to (R4 3.1.1.5.5): of stored ones, by id."""
+    ids = tuple(TokenTerm(None, unescaped(part).removeprefix("List/")) for part in split(value, ","))
+    if not all(one.code and ID.fullmatch(one.code) for one in ids) or len(ids) > MAX_VALUES:
+        raise _bad_value(kind, LIST, "the id of a stored List; lists by function ($current-...) are not kept")
+    return Reverse("List", parameter_of("List", "item"), Criterion(parameter_of("List", "_id"), "", ids))
 
 
 def _coded(kind: str, parameter: Parameter, modifier: str, value: str, codes: Codes) -> Criterion:
@@ -270,12 +314,15 @@ def parameter_of(kind: str, code: str) -> Parameter:
     """Return a type's parameter. Raises `Refused` with all that the type has."""
     found = parameters(kind).get(code)
     if found is None:
+        known = code in REFUSED
         raise Refused(
             "search-parameter",
             kind,
-            expected=", ".join([*sorted(parameters(kind)), "_has", *RESULT]),
-            got="another parameter",
-            todo="correct the parameter's name, or see the CapabilityStatement at /metadata",
+            expected=", ".join([*sorted(parameters(kind)), *WHOLE, "_has", *RESULT]),
+            got=f"{code}, which is not answered" if known else "another parameter",
+            todo=REFUSED[code]
+            if known
+            else "correct the parameter's name, or see the CapabilityStatement at /metadata",
         )
     return found
 
@@ -292,7 +339,7 @@ def _bad_modifier(kind: str, parameter: Parameter) -> Refused:
 
 
 def _bad_value(kind: str, code: str, expected: str) -> Refused:
-    known = code if code in parameters(kind) or code in {*RESULT, "_has"} else "?"
+    known = code if code in parameters(kind) or code in {*RESULT, *WHOLE, "_has"} else "?"
     return Refused("search-value", f"{kind}.{known}", expected=expected, got="another value", todo="correct the value")
 
 

@@ -45,7 +45,7 @@ class RangeTerm(msgspec.Struct, frozen=True):
     """A prefix and the range that the value stands for.
 
     lo, hi: [lo, hi) in Unix ms for dates; the value with half a unit of its last digit each way for numbers and
-    quantities. exact: the number itself.
+    quantities. exact: the number itself. decimals: the three of a number as they were written, to be converted.
     """
 
     prefix: str
@@ -54,6 +54,7 @@ class RangeTerm(msgspec.Struct, frozen=True):
     exact: float = 0.0
     system: str | None = None
     code: str | None = None
+    decimals: tuple[Decimal, Decimal, Decimal] | None = None
 
 
 class ReferenceTerm(msgspec.Struct, frozen=True):
@@ -198,7 +199,8 @@ class _Reading:
             margin = abs(number) / APPROXIMATION
             lo, hi = min(lo, number - margin), max(hi, number + margin)
         system, code = (parts[1] or None, parts[2] or None) if len(parts) == 3 else (None, None)
-        return RangeTerm(prefix, _bounded(lo), _bounded(hi), _bounded(number), system, code)
+        decimals = (lo, hi, number)
+        return RangeTerm(prefix, _bounded(lo), _bounded(hi), _bounded(number), system, code, decimals)
 
 
 def _prefixed(text: str) -> tuple[str, str]:
