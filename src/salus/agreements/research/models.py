@@ -117,13 +117,12 @@ def cox(design: Matrix, time: Matrix, event: Matrix) -> Contribution:
                 d2 = (tied * tied_weights[:, None]).T @ tied
                 gradient = gradient + tied.sum(axis=0)
                 likelihood += float((tied @ beta).sum()) - deaths * shift
-                for place in range(deaths):
-                    share = place / deaths
-                    bottom, top = s0 - share * d0, s1 - share * d1
-                    mean = top / bottom
-                    gradient = gradient - mean
-                    information = information + (s2 - share * d2) / bottom - np.outer(mean, mean)
-                    likelihood -= float(np.log(bottom))
+                shares = np.arange(deaths) / deaths  # of the tied, who has left the risk set before each
+                bottoms = s0 - shares * d0
+                means = (s1 - np.outer(shares, d1)) / bottoms[:, None]
+                gradient = gradient - means.sum(axis=0)
+                information = information + s2 * (1 / bottoms).sum() - d2 * (shares / bottoms).sum() - means.T @ means
+                likelihood -= float(np.log(bottoms).sum())
             start = int(end)
         return Sums(gradient, information, likelihood)
 
