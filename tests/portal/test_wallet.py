@@ -11,9 +11,12 @@ from joserfc.jwk import OctKey
 from playwright.sync_api import TimeoutError as NotReached
 from playwright.sync_api import expect
 
+from salus.contracts.records.port import RetentionReason
 from salus.core.proof.cli import main as verify
+from salus.node.erasing import retain
 from salus.node.invitation import FORMAT, Invitation, write
 from salus.node.network.directory import AskTrust, trust_file
+from salus.portal.rendering import script_path
 from salus.vault.opener import Opener, read_sheet
 from salus.vault.wallet import Wallet
 from tests.portal.authenticator import data_of
@@ -492,6 +495,36 @@ def test_an_erasure_is_asked_for(phone, north) -> None:
     phone.to("Correct or erase")
     phone.page.get_by_text("Erase my record at North Hospital").click()
     phone.press("Yes, ask North Hospital to erase it")
-    phone.page.get_by_text("You have asked for it.").wait_for()
+    phone.page.get_by_text("You asked for it on").wait_for()
     link = north.node.vault.find_link(*PATIENT)
-    assert any(one.subject == link for one in north.node.desk.erasures())
+    (case,) = (one.case for one in north.node.desk.erasures() if one.subject == link)
+    retain(north.node, case, RetentionReason.PUBLIC_HEALTH)
+    phone.to("Keys")
+    phone.to("Correct or erase")
+    assert "must keep it for now" in phone.text()
+    assert "Why: public health." in phone.text()
+    assert phone.page.get_by_text("Erase my record at North Hospital").count() == 0
+
+
+RETAINED = """async ([mine, later, erasures]) => {
+  const [{ t, plain, when }, { requests }] = [await import(mine), await import(later)];
+  const show = (...parts) => document.querySelector("#view").replaceChildren(...parts.flat(4).filter(Boolean));
+  const plainly = { missed: () => [], note: (words) => words, empty: (words) => words, button: () => "", nameOf: (member) => member };
+  await requests({ t, plain, when, show, ...plainly, holder: { wishes: async () => ({ corrections: [], erasures, missing: [] }) } });
+  return document.querySelector("#view").innerText;
+}"""
+
+
+@pytest.mark.parametrize("until", [0, 1_900_000_000_000])
+def test_a_trials_duty_is_named_with_its_end(phone, until) -> None:
+    stands = {"status": "retained", "opened": 1, "earliest": 2, "due": 3, "reason": "legal-obligation"}
+    told = phone.page.evaluate(
+        RETAINED,
+        [
+            script_path("mine.js"),
+            script_path("later.js"),
+            [{"member": "north", **stands, "duty": "21 CFR 312.62(c)", "until": until}],
+        ],
+    )
+    assert "a duty of the trial that you take part in: 21 CFR 312.62(c)." in told
+    assert ("ends on 17 Mar 2030" in told, "is not set yet" in told) == (bool(until), not until)

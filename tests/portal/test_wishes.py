@@ -6,13 +6,17 @@ import re
 
 import pytest
 
+from salus.contracts.records.port import RetentionReason
 from salus.node.corrections import AskCorrectionList, list_requests
+from salus.node.erasing import retain
 from salus.node.errors import EdgeError
 from salus.node.patient import messages as m
 from salus.node.patient.wishes import MAX_WAITING
 from salus.node.requests import AskAccess, ask_access
 from salus.node.signing_in import caller_of
 from salus.node.wallet.sharing import AnswerRequest, grant
+from salus.node.wallet.wishing import ErasureTold
+from salus.portal.rendering import page
 from tests.portal.conftest import form, links
 
 ASKED = ("general", "medication", "laboratory")
@@ -148,7 +152,32 @@ def test_an_erasure_is_asked_for_once(north) -> None:
     assert "Nothing is deleted for 7 days" in page
     fields = form(page, "/my/erase")
     first, second = (browser.post("/my/erase", data=fields) for _ in range(2))
-    assert "You have asked for it" in first.text
+    assert "You asked for it on" in first.text
     assert second.status_code == 200
+    assert "You asked for it on" in north.patient().get("/my/requests").text  # in another session too
     cases = north.node.desk.erasures()
     assert len(cases) == 1
+    retain(north.node, cases[0].case, RetentionReason.LEGAL_CLAIMS)
+    kept = browser.get("/my/requests").text
+    assert ("North Hospital must keep it for now" in kept, "Why: a claim at law." in kept) == (True, True)
+    assert 'action="/my/erase"' not in kept
+
+
+@pytest.mark.parametrize("until", ["", "2030-03-17T17:46:40Z"])
+def test_a_trials_duty_to_keep_is_named_with_its_end(until) -> None:
+    one = ErasureTold(
+        member="north",
+        status="retained",
+        opened="2026-01-01T00:00:00Z",
+        earliest="2026-01-08T00:00:00Z",
+        due="2027-01-01T00:00:00Z",
+        reason="legal-obligation",
+        duty="21 CFR 312.62(c)",
+        until=until,
+    )
+    frame = {"session": None, "operator": False, "wallet": True, "home": "North", "here": "/my/requests", "why": str}
+    told = page(
+        "my_requests", corrections=[], erasures=[("north", one)], missing=(), named=str, token=str, **frame
+    ).body.decode()
+    assert "a duty of the trial that you take part in: 21 CFR 312.62(c)." in told
+    assert ("ends on 17 Mar 2030" in told, "is not set yet" in told) == (bool(until), not until)

@@ -21,6 +21,7 @@ GROUPS = frozenset(
         "gap",
         "passkeys",
         "apps",
+        "refusals",
     }
 )
 GRADE = 8.0

@@ -120,6 +120,15 @@ def cases(node: MemberNode) -> list[Case]:
     return found
 
 
+def newest(node: MemberNode, link: bytes) -> tuple[Case | None, Duty | None]:
+    """Return the newest case of a link, and the trial's duty that keeps its records now, if one does."""
+    found = [one for one in cases(node) if one.erasing.subject == link and not one.erasing.lease]
+    case = max(found, key=lambda one: one.row.opened, default=None)
+    retained = case is not None and case.row.status is ErasureStatus.RETAINED
+    duty = duty_on(node, link) if retained and node.vault.link_info(link).reason == TRIAL else None
+    return case, duty
+
+
 def retain(node: MemberNode, case: bytes, reason: RetentionReason) -> None:
     """Keep what should be erased, for a reason in law; it stays closed to every grant. Raises NotFound, Refused."""
     one = _case(node, case)

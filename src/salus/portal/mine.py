@@ -7,7 +7,8 @@ from urllib.parse import urlencode
 
 from starlette.responses import Response
 
-from salus.node.errors import NotFound
+from salus.node.errors import EdgeError, NotFound
+from salus.node.wallet.log import FOREIGN, LEFT_OUT, NO_LINE, OLDER, SHORTER
 from salus.node.wallet.reading import OwnRecord, list_own
 from salus.node.wallet.seeing import SeenLine, read_log
 from salus.node.wallet.sharing import list_grants, stop
@@ -16,6 +17,16 @@ from salus.portal.visiting import Visit, to
 
 PAGE: Final = 50
 OWN: Final = "PATRQT"  # v3-ActReason: the patient asked
+
+HOLES: Final = {
+    LEFT_OUT: "left_out",
+    OLDER: "older",
+    FOREIGN: "foreign",
+    SHORTER: "shorter",
+    NO_LINE: "broken",
+    "exchange.unreachable": "unreachable",
+}
+"""What is missing from a log, to the name of its words; any other code is a member's refusal."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,6 +52,7 @@ def record(visit: Visit) -> Response:
         "my_record",
         lines=lines,
         total=len(chosen),
+        missing=found.missing,
         kind=kind if kind in kinds else "",
         kinds=kinds,
         at=at,
@@ -80,7 +92,12 @@ def stop_sharing(visit: Visit) -> Response:
     with visit.known().lock:
         standing = {each.grant: each.standing for each in visit.on_wallet(list_grants).grants}
         if standing.get(asked.grant) == "live":
-            visit.on_wallet(stop, grant=asked.grant)
+            try:
+                visit.on_wallet(stop, grant=asked.grant)
+            except EdgeError:
+                now = {each.grant: each.standing for each in visit.on_wallet(list_grants).grants}
+                if now[asked.grant] == "live":  # else it never came about, and can come no more
+                    raise
     return to("/my/sharing")
 
 
@@ -100,6 +117,7 @@ def looked(visit: Visit) -> Response:
         asked=asked,
         query=urlencode({name: value for name, value in asked.items() if value}),
         gaps=log.gaps,
+        holes=HOLES,
     )
 
 

@@ -15,6 +15,7 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 from starlette.responses import HTMLResponse, Response
 
 from salus.node.records.charts import moment as moment_of
+from salus.portal.refusals import AT_PAGES
 
 PACKAGE: Final = "salus.portal"
 LANGUAGES: Final = ("en", "de")
@@ -25,6 +26,7 @@ POLICY: Final = (
 SCRIPTED: Final = f"{POLICY}; script-src 'self'; connect-src 'self'"
 ASSETS: Final[Mapping[str, str]] = {"salus.css": "text/css"}
 SCRIPTS: Final = "scripts"
+BY_CODE: Final = frozenset({"words", "refusals", "gap"})
 HEADERS: Final[Mapping[str, str]] = {
     "content-security-policy": POLICY,
     "cache-control": "no-store",
@@ -71,6 +73,14 @@ def scripts() -> Mapping[str, bytes]:
 
 
 @cache
+def _spoken(key: str) -> bool:
+    """Tell whether a script says a text: by its name, or of a group whose texts are named by codes."""
+    group, _, name = key.partition(".")
+    own = (body for path, body in scripts().items() if not path.startswith("vendor/"))
+    return (group in BY_CODE and name not in AT_PAGES) or any(f'"{key}"'.encode() in body for body in own)
+
+
+@cache
 def script_path(name: str) -> str:
     """Return a module's address: it names the content of all of them, for they import each other."""
     told = b"".join(sha256(path.encode() + b"\0" + body).digest() for path, body in scripts().items())
@@ -89,8 +99,10 @@ def text(language: str, key: str, **facts: Any) -> str:
 
 
 def catalogue(language: str, *groups: str) -> str:
-    """Return the texts of some groups as JSON, for a page's script: of one group by name, of several by `group.name`."""
+    """Return the texts of some groups as JSON, for a page's script: of one group all, of several those that scripts say."""
     told = {key: said for key, said in texts(language).items() if key.partition(".")[0] in groups}
+    if len(groups) > 1:
+        told = {key: said for key, said in told.items() if _spoken(key)}
     return msgspec.json.encode(
         {key.partition(".")[2] if len(groups) == 1 else key: said for key, said in told.items()}
     ).decode()

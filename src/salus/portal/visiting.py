@@ -26,7 +26,8 @@ from salus.node.sessions import Session
 from salus.node.smart.authorising import AuthorisationServer
 from salus.node.usecase import NOBODY, Caller, Kind, UseCase
 from salus.node.wallet.file import OpenWallet
-from salus.portal.rendering import HEADERS, language_of, page
+from salus.portal.refusals import key_of
+from salus.portal.rendering import HEADERS, language_of, page, text
 
 AnyCase = UseCase[Any, Any, Any]
 NOBODY_THERE: Final = frozenset({"session.none", "http.not-for-you"})  # a stranger is led to the sign-in
@@ -169,6 +170,17 @@ class Visit:
                 self._names[one] = _name(self.pages.node, one)
         return ", ".join(self._names[one] for one in members)
 
+    @property
+    def language(self) -> str:
+        """The language that the browser asks for."""
+        return language_of(self.request.headers.get("accept-language", ""))
+
+    def why(self, code: str, member: str = "") -> str:
+        """Return a refusal of a member (this one if empty) in plain words."""
+        return text(
+            self.language, f"refusals.{key_of(code)}", member=self.named(member or self.pages.node.member), code=code
+        )
+
     def page(
         self,
         template: str,
@@ -186,7 +198,7 @@ class Visit:
         return page(
             template,
             status,
-            language=language_of(self.request.headers.get("accept-language", "")),
+            language=self.language,
             script=script,
             answered=answered,
             origins=reached,
@@ -196,6 +208,7 @@ class Visit:
             member=self.pages.node.member,
             home=self.home,
             named=self.named,
+            why=self.why,
             here=self.request.url.path,
             token=self.session.form_token if self.session else lambda _: "",
             **values,
@@ -245,8 +258,13 @@ def endpoint(pages: Pages, handler: Handler) -> Callable[[Request], Any]:
 
 
 def refused(visit: Visit, error: EdgeError) -> Response:
-    """Return the page of a refusal: what happened, and what to do."""
-    return visit.page("refused", error.fault.status, error=error)
+    """Return the page of a refusal: what happened, and what to do; to who works here in the words of what refused it.
+
+    A patient, and who is not signed in, is told in plain words of the page's language.
+    """
+    works_here = visit.session is not None and not visit.session.wallet
+    told = "" if works_here else visit.why(error.code, getattr(error, "member", ""))
+    return visit.page("refused", error.fault.status, error=error, told=told)
 
 
 def _checked(request: Request, session: Session | None, body: bytes) -> dict[str, tuple[str, ...]]:

@@ -7,6 +7,7 @@ import msgspec
 from starlette.responses import Response
 
 from salus.node.network.directory import list_members, trust_file
+from salus.portal.refusals import AT_PAGES, KEYS
 from salus.portal.rendering import packed
 from salus.portal.visiting import Visit
 
@@ -25,6 +26,7 @@ def wallet(visit: Visit) -> Response:
         script="mine.js",
         reached=others,
         trust=visit.call(trust_file).trust,
+        codes=msgspec.json.encode({code: key for code, key in KEYS.items() if key not in AT_PAGES}).decode(),
         places=msgspec.json.encode(places).decode(),
     )
     return packed(answer, visit.request.headers.get("accept-encoding", ""))

@@ -8,9 +8,9 @@ from salus.node.errors import NotFound
 from salus.node.records.measures import values_of
 from salus.node.wallet.joining import show as show_wallet
 from salus.node.wallet.reading import OwnRecord, list_own
-from salus.node.wallet.seeing import bundle, newest
+from salus.node.wallet.seeing import bundle, newest, of_each
 from salus.node.wallet.sharing import erase
-from salus.node.wallet.wishing import correct, list_corrections
+from salus.node.wallet.wishing import correct, list_corrections, list_erasures
 from salus.portal.rendering import HEADERS
 from salus.portal.visiting import Visit, to
 
@@ -21,12 +21,15 @@ MOST_RESULTS: Final = 20
 def requests(visit: Visit) -> Response:
     """Show what was asked to be corrected, and where one can ask to have the record erased."""
     visit.wallet()
-    members = [one.member for one in visit.on_wallet(show_wallet).members]
+    corrections, erasures = visit.on_wallet(list_corrections), visit.on_wallet(list_erasures)
+    silent = {one.member for one in erasures.missing}
+    stands = {one.member: one for one in erasures.erasures}
+    members = [one.member for one in visit.on_wallet(show_wallet).members if one.member not in silent]
     return visit.page(
         "my_requests",
-        corrections=list(reversed(visit.on_wallet(list_corrections).requests)),
-        members=members,
-        asked=[member for member in members if f"erase {member}" in visit.known().done],
+        corrections=list(reversed(corrections.requests)),
+        erasures=[(member, stands.get(member)) for member in members],
+        missing=erasures.missing,
     )
 
 
@@ -51,19 +54,28 @@ def ask_erasure(visit: Visit) -> Response:
 
 
 def export(visit: Visit) -> Response:
-    """Return the whole own record as a FHIR Bundle, each resource with the bytes that its writer received."""
-    body = bundle(newest(visit.wallet()).values())
+    """Return the own record as a FHIR Bundle, each resource with the bytes that its writer received.
+
+    A file does not say what is missing in it, so a part of it is given only to who asks for a part.
+    """
+    wallet = visit.wallet()
+    if visit.asked("partly"):
+        parts, _ = of_each(wallet, lambda member: newest(wallet, [member]))
+        body = bundle(one for _, part in parts for one in part.values())
+    else:
+        body = bundle(newest(wallet).values())
     headers = {**HEADERS, "content-disposition": 'attachment; filename="my-record.json"'}
     return Response(body, media_type="application/fhir+json", headers=headers)
 
 
 def summary(visit: Visit) -> Response:
     """Show what counts, to be printed."""
-    records = visit.on_wallet(list_own).records
+    found = visit.on_wallet(list_own)
+    records = found.records
     groups = [(kind, [one for one in records if one.type == kind]) for kind in SUMMARY]
     results = [
         (one, ", ".join(f"{value} {unit}".strip() for _, _, value, unit in values_of(one.body.encode())))
         for one in records
         if one.type == "Observation"
     ][:MOST_RESULTS]
-    return visit.page("my_summary", groups=groups, results=results, now=visit.pages.node.now())
+    return visit.page("my_summary", groups=groups, results=results, missing=found.missing, now=visit.pages.node.now())

@@ -52,6 +52,11 @@ def test_what_a_trial_must_keep_is_retained_with_the_duty_named_until_it_ends(re
     row = erasure(north.ledger.read(), case)
     assert row is not None
     assert row.reason == RetentionReason.LEGAL_OBLIGATION
+    stands = holder.erasure("north")
+    assert (stands.status, stands.reason, stands.duty, stands.until) == ("retained", "legal-obligation", DUTY, 0)
+    stands = other.erasure("north")
+    assert (stands.status, stands.reason, stands.duty) == ("requested", "", "")
+    assert stands.earliest - stands.opened == 7 * DAY
     with pytest.raises(EdgeError, match=r"erasure\.open"):
         holder.erase("north")
 
@@ -67,6 +72,10 @@ def test_what_a_trial_must_keep_is_retained_with_the_duty_named_until_it_ends(re
     assert study is not None
     ends = Retention(duty=DUTY, years=1).ends(port.last_visit(study))
     assert erasing.begin(north, link, case) == Duty(DUTY, ends)
+    assert (holder.erasure("north").duty, holder.erasure("north").until) == (DUTY, ends)
+    with pytest.raises(EdgeError, match=r"instruction\.refused"):  # what is deleted tells nothing any more
+        other.erasure("north")
+    assert other.keep() == {"north": False}
     assert erasing.advance(north) == 0
 
     pass_time(scene, 13 * [27] + [6])

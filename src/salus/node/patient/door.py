@@ -8,6 +8,7 @@ from salus.agreements.grants import grant_id
 from salus.contracts.claims.port import Appeal
 from salus.contracts.consent.port import Grant, Revoke
 from salus.contracts.membership import port as membership
+from salus.contracts.records.port import RetentionReason
 from salus.core.encoding import MalformedBytes, Value, decode, encode
 from salus.core.errors import SalusError
 from salus.core.proof.digest import framed
@@ -196,6 +197,24 @@ def _erase(node: MemberNode, link: bytes, argument: bytes) -> m.ErasureOpened:
     return m.ErasureOpened("", 0) if duty is None else m.ErasureOpened(duty.name, duty.until)
 
 
+def _erasure_standing(node: MemberNode, link: bytes, argument: bytes) -> m.ErasureStanding:
+    _argument(argument, m.AskErasureStanding)
+    case, duty = erasing.newest(node, link)
+    if case is None:
+        return m.ErasureStanding("", 0, 0, 0, "", "", 0)
+    row = case.row
+    reason = RetentionReason(row.reason).name.lower().replace("_", "-") if row.reason else ""
+    return m.ErasureStanding(
+        status=row.status.name.lower(),
+        opened=row.opened,
+        earliest=row.earliest,
+        due=row.due,
+        reason=reason,
+        duty=duty.name if duty else "",
+        until=duty.until if duty else 0,
+    )
+
+
 def _revoke(node: MemberNode, link: bytes, argument: bytes) -> m.Done:
     """Stop a grant at this custodian, at once and for good, whatever becomes of the ledger."""
     grant = _argument(argument, m.StopHere).grant
@@ -276,6 +295,7 @@ _ACTIONS: Final[Mapping[str, Callable[[MemberNode, bytes, bytes], Value]]] = {
     "chain": _chain,
     "records": _records,
     "erase": _erase,
+    "erasure-standing": _erasure_standing,
     "revoke": _revoke,
     "claim-keys": claims.tell_keys,
     "claim-notice": claims.take_notice,

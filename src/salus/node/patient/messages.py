@@ -303,6 +303,29 @@ class ErasureOpened(Value, frozen=True):
     """Unix ms; 0: the duty's end is not fixed yet, or there is no duty."""
 
 
+class AskErasureStanding(Value, frozen=True):
+    """Action `erasure-standing`: how far the erasure of the link has come."""
+
+
+class ErasureStanding(Value, frozen=True):
+    """The newest case of the link. What has been deleted tells nothing any more: the link is gone."""
+
+    status: str
+    """`requested`, `cancelled`, `retained`, or empty: none was asked for."""
+    opened: int
+    """Unix ms; 0: none was asked for."""
+    earliest: int
+    """Unix ms: nothing is deleted before; 0: none was asked for."""
+    due: int
+    """Unix ms: by when the member takes the next step (of what is retained: looks at the reason again); 0: none remains."""
+    reason: str
+    """Class of the reason in law while retained (`legal-obligation`, ...), else empty."""
+    duty: str
+    """The trial's duty for which it is retained, as the signed terms name it; empty: none."""
+    until: int
+    """Unix ms: when that duty ends; 0: not fixed yet, or no duty."""
+
+
 class GrantSigned(Value, frozen=True):
     """An instruction about one grant to its grantee, signed by the grant's one-time key."""
 

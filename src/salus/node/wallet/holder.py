@@ -25,7 +25,7 @@ from salus.node import access
 from salus.node.errors import EdgeError, Forbidden, Malformed, NotFound, Unavailable
 from salus.node.exchange.grantee import GRANT_KIND, Granted
 from salus.node.exchange.pull import Openings
-from salus.node.exchange.wire import Answer, read_answer
+from salus.node.exchange.wire import Answer, RemoteRefusal, read_answer
 from salus.node.patient import messages as m
 from salus.node.patient.news import follow
 from salus.node.patient.proof import check_member, check_receipt
@@ -40,6 +40,8 @@ from salus.vault.wallet import Share, Wallet
 V = TypeVar("V", bound=Value)
 R = TypeVar("R")
 TRIES: Final = 3
+OVER: Final = frozenset({"consent.NOT_GRANTED", "consent.ALREADY_REVOKED"})
+STALE_MS: Final = 15 * 60 * 1000  # a transaction is taken for 10 minutes at most: later none that was kept back comes
 DAY_MS: Final = 24 * 3600 * 1000
 
 
@@ -220,9 +222,18 @@ class Holder:
         return self.grant(document, shares, through=through, request=request.id)
 
     def stop(self, grant: bytes, *, through: str) -> m.Carried:
-        """Revoke a grant; in force from the block that holds it. Raises NotFound, RemoteRefusal, Unavailable."""
+        """Revoke a grant; in force from the block that holds it. Raises NotFound, RemoteRefusal, Unavailable.
+
+        What never came about is refused all the same, and marked revoked once it can come no more.
+        """
         index = self.wallet.index_of(grant)
-        carried = self._author(through, Revoke(), index)
+        try:
+            carried = self._author(through, Revoke(), index)
+        except RemoteRefusal as error:
+            made = next(one.document.not_before for one in self.permissions() if one.id == grant)
+            if error.code in OVER and self.clock() >= made + STALE_MS:
+                self.wallet.revoke(index)
+            raise
         self.wallet.revoke(index)
         return carried
 
@@ -408,6 +419,10 @@ class Holder:
         case = self.entropy(16)
         return case, self._instruct(member, "erase", m.Erase(case), m.ErasureOpened)
 
+    def erasure(self, member: str) -> m.ErasureStanding:
+        """Return how far the erasure of the own record has come at a member. Raises RemoteRefusal, Unavailable."""
+        return self._instruct(member, "erasure-standing", m.AskErasureStanding(), m.ErasureStanding)
+
     def erase_lease(self, grant: bytes) -> bytes:
         """Ask a grantee to delete what it pulled; return the case id."""
         case = self.entropy(16)
@@ -437,7 +452,7 @@ class Holder:
                 question = m.Keep(locator, write_key, version + 1, file, signature, enrolled)
                 if isinstance(self._ask_any(member, m.KEEP, question, (m.Done, m.Refusing)), m.Done):
                     return True
-            except Unavailable:
+            except (RemoteRefusal, Unavailable):  # down, or it knows this wallet no longer: others keep it
                 return False
         return False
 
@@ -463,7 +478,7 @@ class Holder:
                 question = m.Keep(locator, write_key, version, file, signature, enrolled)
                 if isinstance(self._ask_any(member, m.KEEP, question, (m.Done, m.Refusing)), m.Done):
                     return True
-        except Unavailable:
+        except (RemoteRefusal, Unavailable):
             pass  # who keeps nothing is not among those returned
         return False
 

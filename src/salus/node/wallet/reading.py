@@ -10,7 +10,7 @@ from salus.interop.fhir.refusal import Refused
 from salus.node.records.charts import FIRST_MS, moment
 from salus.node.usecase import PATIENT, Message, use_case
 from salus.node.wallet.file import OpenWallet
-from salus.node.wallet.seeing import newest
+from salus.node.wallet.seeing import MISSING, newest, of_each
 from salus.vault.served import Received
 
 FHIR: Final = "application/fhir+json"
@@ -37,14 +37,16 @@ class OwnRecords(Message, frozen=True):
     """The own records, newest versions only."""
 
     records: Annotated[tuple[OwnRecord, ...], Meta(description="Newest first; what has no date comes last.")]
+    missing: MISSING
 
 
 @use_case("wallet.timeline", who=PATIENT)
 def list_own(wallet: OpenWallet, request: ListOwn) -> OwnRecords:  # noqa: ARG001 -- a use case
     """Fetch the own records from the members joined, open and verify them, and list them with what each says."""
-    kept = [_told(one) for one in newest(wallet).values()]
+    parts, missing = of_each(wallet, lambda member: newest(wallet, [member]))
+    kept = [_told(one) for _, part in parts for one in part.values()]
     kept.sort(key=lambda one: (one.date, one.type, one.id), reverse=True)
-    return OwnRecords(records=tuple(kept))
+    return OwnRecords(records=tuple(kept), missing=missing)
 
 
 def _told(one: Received) -> OwnRecord:

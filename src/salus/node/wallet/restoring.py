@@ -67,13 +67,16 @@ class WalletRestored(Message, frozen=True):
 def sheet(wallet: OpenWallet, request: MakeSheet) -> SheetMade:  # noqa: ARG001 -- a use case
     """Make a recovery sheet, and leave what it opens with every member joined.
 
-    A sheet made before stays good. Who hosts the wallet's root for it cannot open it without the sheet.
+    A sheet made before stays good. Raises Unavailable when no member keeps it: the sheet would open nothing. Who hosts the wallet's root for it cannot open it without the sheet.
     """
     holder = wallet.holder
     wallet.through("")
     made = write_sheet(holder.entropy(CODE_BYTES))
     holder.keep()
-    return SheetMade(sheet=made, members=tuple(holder.leave(Opener.of_sheet(made))))
+    left = holder.leave(Opener.of_sheet(made))
+    if not left:
+        raise Unavailable("wallet.left-nowhere", "no member keeps what the sheet would open", todo="try again")
+    return SheetMade(sheet=made, members=tuple(left))
 
 
 @use_case("wallet.restore", who=PATIENT)

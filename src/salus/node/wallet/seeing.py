@@ -1,12 +1,12 @@
 """`salus wallet log`, `records`, `check`: who has looked, what is kept, and that nothing was altered."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
-from typing import Annotated, Final
+from typing import Annotated, Final, TypeVar
 
 from msgspec import Meta
 
-from salus.node.errors import Unavailable
+from salus.node.errors import EdgeError, Unavailable
 from salus.node.records.charts import moment
 from salus.node.usecase import PATIENT, Message, Progress, unheard, use_case
 from salus.node.wallet.file import OpenWallet
@@ -15,6 +15,7 @@ from salus.vault.locked import write_whole
 from salus.vault.sealing import Kind
 from salus.vault.served import Received
 
+R = TypeVar("R")
 EXPORT = Annotated[
     str,
     Meta(description="File to write it to.", examples=["access-log.json"], extra={"path": True}),
@@ -62,6 +63,19 @@ class LogRead(Message, frozen=True):
         tuple[GapLine, ...],
         Meta(description="What members do not tell, hide or show no longer; empty when nothing is missing."),
     ] = ()
+
+
+class MissingPart(Message, frozen=True):
+    """A member whose part is missing: what the others tell is shown all the same."""
+
+    member: Annotated[str, Meta(description="The member.")]
+    code: Annotated[str, Meta(description="Why: the code of its refusal, or that it cannot be reached.")]
+    what: Annotated[str, Meta(description="In words.")]
+
+
+MISSING = Annotated[
+    tuple[MissingPart, ...], Meta(description="Members that told nothing; empty when every member answered.")
+]
 
 
 class ReadRecords(Message, frozen=True):
@@ -181,6 +195,17 @@ def newest(
             if name not in found or found[name].version < one.version:
                 found[name] = one
     return {name: one for name, one in found.items() if one.content.kind is not Kind.TOMBSTONE}
+
+
+def of_each(wallet: OpenWallet, ask: Callable[[str], R]) -> tuple[list[tuple[str, R]], tuple[MissingPart, ...]]:
+    """Return what each member answers, and which answer nothing: one that is down hides nothing of the others."""
+    told, missing = [], []
+    for tied in wallet.holder.wallet.state.links:
+        try:
+            told.append((tied.member, ask(tied.member)))
+        except EdgeError as error:
+            missing.append(MissingPart(member=tied.member, code=error.code, what=error.message))
+    return told, tuple(missing)
 
 
 @use_case("wallet.check", who=PATIENT)

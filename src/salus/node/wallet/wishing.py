@@ -9,6 +9,7 @@ from salus.node.records.charts import moment
 from salus.node.usecase import PATIENT, Message, use_case
 from salus.node.wallet.file import OpenWallet
 from salus.node.wallet.joining import MEMBER
+from salus.node.wallet.seeing import MISSING, of_each
 from salus.node.wallet.sharing import CODE, DAY, chosen_of, day_ms
 
 
@@ -87,6 +88,31 @@ class CorrectionsTold(Message, frozen=True):
     """Every request to correct."""
 
     requests: Annotated[tuple[CorrectionTold, ...], Meta(description="By member, oldest first.")]
+    missing: MISSING
+
+
+class ListErasures(Message, frozen=True):
+    """Asks for nothing more."""
+
+
+class ErasureTold(Message, frozen=True):
+    """How far the erasure of the own record has come at a member. Nothing of it is shared since it was asked for."""
+
+    member: Annotated[str, Meta(description="Member that was asked.")]
+    status: Annotated[str, Meta(description="requested, cancelled or retained.")]
+    opened: Annotated[str, Meta(description="When it was asked for, UTC.")]
+    earliest: Annotated[str, Meta(description="Before this nothing is deleted, UTC.")]
+    due: Annotated[str, Meta(description="By when the member takes the next step, UTC; empty when none remains.")]
+    reason: Annotated[str, Meta(description="Class of the reason in law to retain it; empty without one.")]
+    duty: Annotated[str, Meta(description="The trial's duty to retain it, as its signed terms name it; empty without.")]
+    until: Annotated[str, Meta(description="When that duty ends, UTC; empty: not fixed yet, or no duty.")]
+
+
+class ErasuresTold(Message, frozen=True):
+    """Where an erasure was asked for and is not done. A member that has deleted the record knows its patient no more."""
+
+    erasures: Annotated[tuple[ErasureTold, ...], Meta(description="By member.")]
+    missing: MISSING
 
 
 @use_case("wallet.preview", who=PATIENT)
@@ -127,20 +153,42 @@ def correct(wallet: OpenWallet, request: AskCorrect) -> CorrectAsked:
 @use_case("wallet.corrections", who=PATIENT)
 def list_corrections(wallet: OpenWallet, request: ListCorrections) -> CorrectionsTold:  # noqa: ARG001 -- a use case
     """Show what became of every request to correct, at all members joined."""
-    lines = []
-    for tied in wallet.holder.wallet.state.links:
-        told = wallet.holder.instruct(tied.member, "corrections", m.AskCorrections(), m.Corrections)
-        lines += [
-            CorrectionTold(
-                member=tied.member,
-                type=one.type,
-                id=one.record,
-                text=one.text,
-                made=moment(one.made),
-                due=moment(one.due),
-                outcome=one.outcome,
-                reason=one.reason,
-            )
-            for one in told.requests
-        ]
-    return CorrectionsTold(requests=tuple(lines))
+    told, missing = of_each(
+        wallet, lambda member: wallet.holder.instruct(member, "corrections", m.AskCorrections(), m.Corrections)
+    )
+    lines = [
+        CorrectionTold(
+            member=member,
+            type=one.type,
+            id=one.record,
+            text=one.text,
+            made=moment(one.made),
+            due=moment(one.due),
+            outcome=one.outcome,
+            reason=one.reason,
+        )
+        for member, part in told
+        for one in part.requests
+    ]
+    return CorrectionsTold(requests=tuple(lines), missing=missing)
+
+
+@use_case("wallet.erasures", who=PATIENT)
+def list_erasures(wallet: OpenWallet, request: ListErasures) -> ErasuresTold:  # noqa: ARG001 -- a use case
+    """Show how far each erasure of the own record has come: what stays, by which duty, and until when."""
+    told, missing = of_each(wallet, wallet.holder.erasure)
+    lines = [
+        ErasureTold(
+            member=member,
+            status=one.status,
+            opened=moment(one.opened),
+            earliest=moment(one.earliest),
+            due=moment(one.due) if one.due else "",
+            reason=one.reason,
+            duty=one.duty,
+            until=moment(one.until) if one.until else "",
+        )
+        for member, one in told
+        if one.status
+    ]
+    return ErasuresTold(erasures=tuple(lines), missing=missing)

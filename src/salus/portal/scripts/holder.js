@@ -16,6 +16,7 @@ import { Wallet } from "./wallet.js";
 const sealing = () => import("./envelope.js"); // not before it is needed: it is the heaviest part
 const TRIES = 3;
 const DAY = 24 * 3600 * 1000;
+const STALE = 15 * 60 * 1000; // a transaction is taken for 10 minutes at most: later none that was kept back comes
 const NONE = new Uint8Array();
 const MEMBER = shape("network", "member", "name", "signingKey", "receiveKey", "rounding", "proof");
 const ROW = shape("name", "roles", "jurisdiction", "endpoint", "standing", "serial", "since");
@@ -32,6 +33,7 @@ const DETAIL = shape(
   "format", "side", "subject", "number", "time", "member", "person", "role", "purpose", "action", "grant", "deferred",
   "what", "answer",
 );
+const STANDING = shape("status", "opened", "earliest", "due", "reason", "duty", "until");
 const CORRECTED = shape("id", "type", "record", "text", "made", "due", "answered", "outcome", "reason");
 
 /** A member's refusal, with its stable code and words. */
@@ -129,7 +131,7 @@ export class Holder {
       if (answer.length !== 1 || !Number.isInteger(answer[0])) return answer;
       [above] = answer;
     }
-    throw new Forged(member, "another device uses this wallet at the same time: try again");
+    throw new Refused(member, ["wallet.counter"]); // another device uses this wallet at the same time
   }
 
   // Members and the ledger
@@ -298,7 +300,7 @@ export class Holder {
     const { signingKey, name } = await this.member(request.member);
     const signed = await verifies(signingKey, framed("salus/v1/access-request", data), signature);
     if (!equal(request.network, this.network) || !signed) throw new Forged(request.member, "the request is not signed");
-    if (Date.now() >= request.expires) throw new Refused(request.member, ["access.expired", "the request is too old", "", "", ""]);
+    if (Date.now() >= request.expires) throw new Refused(request.member, ["access.expired"]);
     return { ...request, name };
   }
 
@@ -341,9 +343,14 @@ export class Holder {
     return made.id;
   }
 
-  /** Revoke a grant; in force from the block that holds it. */
+  /** Revoke a grant; in force from the block that holds it. What never came about is marked once it can come no more. */
   async stop(permission, through = this.members[0]) {
-    await this.author(through, ["consent.revoke"], permission.key, permission.id);
+    try {
+      await this.author(through, ["consent.revoke"], permission.key, permission.id);
+    } catch (error) {
+      const over = ["consent.NOT_GRANTED", "consent.ALREADY_REVOKED"].includes(error.code);
+      if (!over || Date.now() < permission.notBefore + STALE) throw error;
+    }
     this.wallet.revoke(permission.index);
     await this.keep();
   }
@@ -360,7 +367,7 @@ export class Holder {
     const carried = CARRIED.of(await this.instruct(through, "carry", [built, signature]));
     if (carried.code || !equal(carried.txId, sha256(built)) || !equal(carried.data.slice(0, 32), result))
       throw new Forged(through, "the ledger did not take it");
-    if (!carried.receipt.length) throw new Forged(through, "the ledger is not shown to hold this yet");
+    if (!carried.receipt.length) throw new Refused(through, ["wallet.unproven"]); // the ledger is not shown to hold this yet
     await this.believed(through, async () => {
       const receipt = receiptIn(carried.receipt);
       await this.accept(receipt);
@@ -501,15 +508,22 @@ export class Holder {
   /** Ask the member that wrote a record to correct it. */
   correct = ({ writer, type, id }, text) => this.instruct(writer, "correct", [random(16), type, id, text]);
 
-  /** Return what became of every request to correct. */
-  async corrections() {
-    const all = await Promise.all(
+  /** Return what became of every request to correct, newest first, how far each erasure has come, and who did not answer. */
+  async wishes() {
+    const [corrections, erasures, missing] = [[], [], []];
+    await Promise.all(
       this.members.map(async (member) => {
-        const [requests] = await this.instruct(member, "corrections", []);
-        return requests.map((one) => ({ member, ...CORRECTED.of(one) }));
+        try {
+          const [requests] = await this.instruct(member, "corrections", []);
+          erasures.push({ member, ...STANDING.of(await this.instruct(member, "erasure-standing", [])) });
+          corrections.push(...requests.map((one) => ({ member, ...CORRECTED.of(one) })));
+        } catch (error) {
+          missing.push([member, error]);
+        }
       }),
     );
-    return all.flat().sort((a, b) => b.made - a.made);
+    const order = (one, other) => this.members.indexOf(one.member) - this.members.indexOf(other.member);
+    return { corrections: corrections.sort((a, b) => b.made - a.made), erasures: erasures.sort(order), missing };
   }
 
   /** Ask a member to erase the own record. */

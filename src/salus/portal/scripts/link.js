@@ -41,7 +41,7 @@ export async function healthLink(page) {
       async ({ elements }) => {
         const chosen = new Set([...elements].filter((one) => one.name === "kind" && one.checked).map((one) => one.value));
         const shared = records.filter((one) => one.resource && chosen.has(one.type));
-        if (!shared.length) throw refuse(t("link.nothing"));
+        if (!shared.length) throw refuse("link.nothing");
         const [id, key, ends] = [random(32), random(32), Date.now() + Number(elements.days.value) * DAY];
         await holder.instruct(here, "health-link", [id, ends, utf8(await sealedFile(bundle(shared), key))]);
         const told = { url: `${location.origin}/health-links/${base64url(id)}`, flag: "U", key: base64url(key), exp: Math.floor(ends / 1000) };

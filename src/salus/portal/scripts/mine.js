@@ -3,8 +3,8 @@
 import { hex, Unreadable } from "./bytes.js";
 import { Malformed } from "./cbor.js";
 import { knowsEd25519 } from "./digest.js";
-import { csv, field, h, save, select, table } from "./elements.js";
-import { exported, Forged, Holder, readInvitation, Refused, Unreachable } from "./holder.js";
+import { field, h, save, select, table } from "./elements.js";
+import { Forged, Holder, readInvitation, Refused, Unreachable } from "./holder.js";
 import { makePasskey, newSheet, NoPrf, Opener, usePasskey } from "./opener.js";
 import { Trust, Unproven } from "./proof.js";
 import { Broken } from "./records.js";
@@ -12,6 +12,7 @@ import { Wallet } from "./wallet.js";
 
 const root = document.querySelector("#wallet");
 const told = JSON.parse(root.dataset.texts);
+const codes = JSON.parse(root.dataset.codes);
 const places = JSON.parse(root.dataset.places);
 const here = root.dataset.member;
 const view = root.querySelector("#view");
@@ -21,7 +22,6 @@ const problem = root.querySelector("[role=alert]");
 const IDLE = 10 * 60 * 1000;
 const PINNED = "salus-trust";
 const DAYS = [1, 7, 30, 90, 365];
-const STANDING = ["AllergyIntolerance", "Condition", "MedicationRequest", "Immunization", "Procedure"];
 
 let holder = null;
 let known = null; // the own records, fetched once a session
@@ -39,9 +39,6 @@ export function plain(word) {
   const apart = word === word.toUpperCase() ? word : word.replace(/[A-Z]/g, (one) => ` ${one.toLowerCase()}`).trim().replace(/[-_]/g, " ");
   return told[`words.${word}`] ?? apart.charAt(0).toUpperCase() + apart.slice(1);
 }
-
-/** Return what was read, `Condition 2`, with its kind in words. */
-const counted = (what) => what.replace(/^(\S+) (\d+)$/, (_, kind, count) => `${plain(kind)}: ${count}`);
 
 /** Return a day (ISO) or a time (Unix ms) as a person reads it. */
 export function when(moment) {
@@ -61,14 +58,16 @@ const tabs = () => [
 
 // What goes wrong is said in words: what happened, and what to do.
 
+const refused = ({ code, member }) => t(`refusals.${codes[code] ?? "other"}`, { member: nameOf(member), code });
+
 function explain(error) {
   if (error instanceof NoPrf) return t("wallet.no_prf");
   if (error?.name === "NotAllowedError" || error?.name === "AbortError") return t("wallet.not_now");
   if (error?.name === "InvalidStateError") return t("wallet.not_now");
   if (error instanceof Unreachable) return t("wallet.unreachable", { member: nameOf(error.member) });
   if (error instanceof Forged || error instanceof Broken || error instanceof Unproven)
-    return t("wallet.forged", { member: nameOf(error.member ?? here), what: error.message });
-  if (error instanceof Refused) return t("wallet.refused", { member: nameOf(error.member), what: error.message, code: error.code });
+    return t("refusals.forged", { member: nameOf(error.member ?? here) });
+  if (error instanceof Refused) return refused(error);
   if (error instanceof Unreadable || error instanceof Malformed) return t("wallet.unreadable");
   throw error;
 }
@@ -137,7 +136,7 @@ function pin() {
 
 async function enter(opener) {
   const found = await Holder.open(opener, here, pinned(), places);
-  if (!found) throw new Refused(here, ["wallet.none", t("wallet.none"), "", "", ""]);
+  if (!found) throw new Refused(here, ["wallet.none"]);
   holder = found;
   await holder.follow(here);
   await holder.member(here);
@@ -180,7 +179,7 @@ async function create(typed, how) {
   const invitation = readInvitation(typed);
   const trust = pinned();
   if (hex(invitation.network) !== hex(trust.network) || invitation.member !== here)
-    throw new Refused(here, ["wallet.network", t("wallet.elsewhere"), "", "", ""]);
+    throw new Refused(here, ["wallet.network"]);
   const sheet = how === "sheet" ? newSheet() : "";
   const opener = sheet ? Opener.ofSheet(sheet) : await makePasskey(t("wallet.passkey_name"));
   const made = new Holder(new Wallet(), trust, places);
@@ -202,8 +201,9 @@ async function keepAll(opener) {
 
 // The record
 
-async function own() {
-  if (!known) {
+/** Return the own records; with `anew`, asked again where a member did not answer before. */
+async function own(anew = false) {
+  if (!known || (anew && known.missing.length)) {
     const [found, { factsOf, resourceIn }] = [await holder.records(), await import("./facts.js")];
     const records = found.records.map((one, at) => {
       const resource = one.media.startsWith("application/fhir+json") ? resourceIn(one.body) : undefined;
@@ -216,10 +216,10 @@ async function own() {
   return known;
 }
 
-const missed = (missing) => missing.map(([member, error]) => note(`${nameOf(member)}: ${explain(error)}`, "warn"));
+const missed = (missing) => missing.map(([member, error]) => note(t("my.missing", { member: nameOf(member), why: explain(error) }), "warn"));
 
 async function record() {
-  const { records, missing } = await own();
+  const { records, missing } = await own(true);
   const kinds = [...new Set(records.map((one) => one.type))].sort();
   const list = h("div", {});
   const fill = (kind) => {
@@ -261,7 +261,7 @@ async function one(at) {
 }
 
 async function measured() {
-  const [{ records, missing }, { trends }] = [await own(), await import("./trends.js")];
+  const [{ records, missing }, { trends }] = [await own(true), await import("./trends.js")];
   show(t("wallet.trends"), h("p", {}, t("wallet.trends_lead")), missed(missing), trends(records, { t, when }));
 }
 
@@ -337,7 +337,7 @@ function chosenIn({ elements }) {
   const day = (name) => (elements[name].value ? Date.parse(`${elements[name].value}T00:00:00Z`) : 0);
   const chosen = { classes: all("class"), members: all("from"), since: day("since"), until: day("until"), days: Number(elements.days.value) };
   if (!chosen.classes.length || !chosen.members.length)
-    throw new Refused(here, ["share.nothing", t("wallet.choose_something"), "", "", ""]);
+    throw new Refused(here, ["share.nothing"]);
   return chosen;
 }
 
@@ -389,75 +389,6 @@ async function preview(chosen, place) {
   head.focus();
 }
 
-// Who has looked
-
-async function looked() {
-  const { lines, gaps } = await holder.accessLog();
-  await holder.keep();
-  pin();
-  const all = lines.reverse();
-  const members = [...new Set(all.map((one) => one.member))].sort();
-  const purposes = [...new Set(all.map((one) => one.purpose))].sort();
-  const list = h("div", {});
-  let shown = [];
-  const filter = h("form", { class: "row", change: () => fill(), submit: (event) => event.preventDefault() },
-    field(t("looked.by"), select([["", t("looked.everyone")], ...members.map((one) => [one, nameOf(one)])], "", { name: "by" })),
-    field(t("looked.why"), select([["", t("looked.all")], ...purposes.map((one) => [one, plain(one)])], "", { name: "why" })),
-    field(t("timeline.since"), h("input", { type: "date", name: "since" })), field(t("timeline.until"), h("input", { type: "date", name: "until" })),
-    h("label", { class: "pick field" }, h("input", { type: "checkbox", name: "own" }), t("looked.own")));
-  const chip = (words, kind = "") => h("span", { class: `chip ${kind}` }, words);
-  function fill() {
-    const { by, why, since, until, own: mine } = filter.elements;
-    shown = all.filter((one) => {
-      const day = new Date(one.time).toISOString().slice(0, 10);
-      const fits = (!by.value || one.member === by.value) && (!why.value || one.purpose === why.value);
-      return fits && (!since.value || day >= since.value) && (!until.value || day < until.value) && (mine.checked || one.purpose !== "PATRQT");
-    });
-    list.replaceChildren(shown.length ? table(t("looked.caption", { count: shown.length, total: all.length }), [
-      [t("looked.when"), (one_) => when(one_.time), "day"],
-      [t("looked.who"), (one_) => [nameOf(one_.member), h("br"), h("small", {}, [one_.person || t("looked.program"), one_.role && plain(one_.role)].filter(Boolean).join(", "))]],
-      [t("looked.what"), (one_) => [one_.purpose === "ETREAT" ? chip(plain(one_.purpose), "stop") : plain(one_.purpose), h("br"), h("small", {}, plain(one_.action), " ", one_.what.map(counted).join(", "))]],
-      [t("looked.told"), (one_) => nameOf(one_.toldBy)],
-      [t("looked.proof"), (one_) => one_.txId && one_.proven ? h("a", { href: `/ledger/transactions/${one_.txId}` }, t("looked.proven")) : chip(t("looked.waiting"), "warn")],
-    ], shown) : empty(t("looked.empty")));
-  }
-  fill();
-  show(
-    t("frame.my_looked"), h("p", {}, t("looked.lead")),
-    gaps.map((gap) => h("p", {}, chip(t("wallet.gap", { member: nameOf(gap.member), what: told[`gap.${gap.code}`] ?? gap.code, from: gap.from, to: gap.to }), "warn"))),
-    filter, list,
-    button(t("looked.csv"), async () => save("who-has-looked.csv", "text/csv", csv([
-      ["time", "member", "person", "role", "purpose", "action", "what", "told_by", "proven", "transaction"],
-      ...shown.map((one_) => [new Date(one_.time).toISOString(), one_.member, one_.person, one_.role, one_.purpose, one_.action, one_.what.join(" "), one_.toldBy, one_.proven, one_.txId]),
-    ])), "quiet"), " ",
-    button(t("wallet.proofs"), async () => save("access-log.json", "application/json", exported(shown)), "quiet"),
-  );
-}
-
-// Correct, erase
-
-const erased = new Set();
-
-async function requests() {
-  const all = await holder.corrections();
-  show(
-    t("frame.my_requests"), h("h2", {}, t("correct.title")), h("p", {}, t("correct.lead")),
-    all.length ? h("div", { class: "cards" }, all.map((each) => h("section", { class: "card" },
-      h("h3", {}, `${plain(each.type)}, ${nameOf(each.member)}`), h("p", {}, each.text),
-      h("p", { class: "soft" }, t("correct.made", { time: when(each.made) }), " ", each.outcome ? "" : t("correct.due", { time: when(each.due) })),
-      h("p", {}, h("span", { class: "chip" }, each.outcome ? plain(each.outcome) : t("correct.waiting")), " ", each.reason)))) : empty(t("correct.empty")),
-    h("h2", {}, t("erase.title")), h("p", {}, t("erase.lead")),
-    note(t("erase.wait"), "warn"), h("p", {}, t("erase.law")), h("p", {}, t("erase.elsewhere")),
-    holder.members.map((member) => (erased.has(member) ? h("p", {}, h("span", { class: "chip" }, t("erase.asked")), " ", nameOf(member))
-      : h("details", {}, h("summary", {}, t("erase.sure", { member: nameOf(member) })),
-        button(t("erase.ask", { member: nameOf(member) }), async () => {
-          await holder.erase(member);
-          erased.add(member);
-          await requests();
-        }, "stop")))),
-  );
-}
-
 // Keys, taking along
 
 function showSheet(sheet) {
@@ -488,7 +419,7 @@ async function keys() {
       form(
         async ({ elements }) => {
           const invitation = readInvitation(elements.invitation.value);
-          if (hex(invitation.network) !== hex(holder.network)) throw new Refused(here, ["wallet.network", t("wallet.elsewhere"), "", "", ""]);
+          if (hex(invitation.network) !== hex(holder.network)) throw new Refused(here, ["wallet.network"]);
           await holder.join(invitation);
           await holder.keep();
           known = null;
@@ -499,8 +430,12 @@ async function keys() {
         h("button", {}, t("wallet.join")),
       ),
       h("section", { class: "card" }, h("h2", {}, t("wallet.along_head")), h("p", {}, t("wallet.along")),
-        button(t("my.export"), async () => save("my-record.json", "application/fhir+json", bundle((await own()).records)), "quiet"), " ",
-        h("a", { class: "button quiet", href: "#summary" }, t("summary.open")), " ", h("a", { class: "button quiet", href: "#link" }, t("link.title"))),
+        button(t("my.export"), async () => {
+          const { records, missing } = await own(true);
+          view.querySelector("#short").replaceChildren(...missed(missing));
+          save("my-record.json", "application/fhir+json", bundle(records));
+        }, "quiet"), " ",
+        h("a", { class: "button quiet", href: "#summary" }, t("summary.open")), " ", h("a", { class: "button quiet", href: "#link" }, t("link.title")), h("div", { id: "short" })),
     ),
   );
 }
@@ -512,29 +447,21 @@ function bundle(records) {
   return `{"resourceType":"Bundle","type":"collection","entry":[${entries.join(",")}]}`;
 }
 
-async function summary() {
-  const { records, missing } = await own();
-  const results = records.filter((one_) => one_.type === "Observation").slice(0, 20);
-  const line = (one_) => h("li", {}, one_.label || t("chart.unlabelled"), one_.date ? `, ${when(one_.date)}` : "", one_.status ? ` (${plain(one_.status)})` : "");
-  show(
-    t("summary.title"), h("p", {}, t("summary.made", { time: when(Date.now()) }), " ", t("summary.print")), missed(missing),
-    [...STANDING, null].map((kind) => {
-      const chosen = kind ? records.filter((one_) => one_.type === kind) : results;
-      return [h("h2", {}, kind ? plain(kind) : t("summary.results")), chosen.length ? h("ul", {}, chosen.map(line)) : h("p", { class: "soft" }, t("summary.none"))];
-    }),
-    h("p", {}, h("button", { type: "button", class: "quiet", click: () => print() }, t("wallet.print"))),
-  );
-}
-
 async function link() {
   const [{ records }, { healthLink }] = [await own(), await import("./link.js")];
   const kinds = [...new Set(records.filter((one_) => one_.resource).map((one_) => one_.type))].sort();
-  await healthLink({ t, plain, when, show, field, form, holder, here, records, kinds, bundle, refuse: (words) => new Refused(here, ["link.nothing", words, "", "", ""]) });
+  await healthLink({ t, plain, when, show, field, form, holder, here, records, kinds, bundle, refuse: (code) => new Refused(here, [code]) });
 }
+
+/** Show a view that is fetched when it is first asked for. */
+const later = (name) => async () => {
+  const views = await import("./later.js");
+  await views[name]({ t, plain, when, show, missed, note, empty, button, nameOf, holder, own, pin, told, refused });
+};
 
 // Where one is
 
-const VIEWS = { record, trends: measured, sharing, share, looked, requests, keys, summary, link };
+const VIEWS = { record, trends: measured, sharing, share, looked: later("looked"), requests: later("requests"), keys, summary: later("summary"), link };
 
 async function route() {
   if (!holder) return start();
