@@ -154,8 +154,8 @@ def rows():
     told = []
     for number, (base, week4) in enumerate([("8", "2"), ("7", "3"), ("6", "6"), ("9", "ND")]):
         for visit, value in (("base", base), ("week4", week4)):
-            told.append(["north", f"{number:02d}", visit, "measure", "1", "PAIN", value, 1])
-            told.append(["north", f"{number:02d}", visit, "", "", "VISIT", "2026-01-01", 1])
+            told.append(["north", f"{number:02d}", visit, "measure", "1", "PAIN", value, 1, "2026-01-01"])
+            told.append(["north", f"{number:02d}", visit, "", "", "VISIT", "2026-01-01", 1, "2026-01-01"])
     return tuple(sorted(json.dumps(each).encode() for each in told))
 
 
@@ -181,7 +181,7 @@ def test_changes_are_computed_from_locked_rows_and_traced_to_them():
 
 
 def test_a_value_that_changes_changes_its_number():
-    changed = tuple(sorted(row.replace(b'"2", 1]', b'"1", 1]') for row in rows()))
+    changed = tuple(sorted(row.replace(b'"2", 1,', b'"1", 1,') for row in rows()))
     assert results("an-pain-arms", changed)[1]["summary-mean", "arm-active"].formatted == "-5.50"
 
 

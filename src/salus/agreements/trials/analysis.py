@@ -6,7 +6,9 @@
     4 it is printed by the operation's pattern, half away from zero                 ARS v1, resultPattern
 
 Counts are of distinct subjects. Quartiles are the empirical ones with averaging (SAS PCTLDEF=5). Tests: Pearson's chi-squared
-without correction, Fisher's exact of any size (two-sided: all tables at most as likely), analysis of variance in one way.
+without correction, Fisher's exact of any size (two-sided: all tables at most as likely), analysis of variance in one way,
+analysis of covariance (`covariance`): the first compared grouping is the treatment, further ones are factors; the analysis's
+parameters name `covariates` (variables, by comma), `group` and `against` of a comparison (ids), or `doses` (a number each).
 Floating point is used here and nowhere else in a trial: results are compared as printed.
 """
 
@@ -18,6 +20,7 @@ from decimal import ROUND_HALF_UP, Decimal
 from itertools import product
 from typing import Final
 
+from salus.agreements.trials.covariance import Estimate, Model, Observed
 from salus.core.errors import SalusError
 from salus.interop.cdisc.ars import Analysis, Condition, Event, Grouping, Operation, Where
 from salus.interop.cdisc.dataset_json import Cell, Dataset
@@ -88,6 +91,7 @@ class _Running:
         both = Where(), self._set, self._subset
         self._chosen = [at for at, row in enumerate(self._rows) if all(self._holds(each, row) for each in both)]
         self._parted: dict[str, dict[str, frozenset[int]]] = {}
+        self._fitted: tuple[Model, list[int]] | None = None
         self._others: dict[str, tuple[Computed, ...]] = {}
 
     def results(self) -> Iterator[Computed]:
@@ -187,6 +191,8 @@ class _Running:
 
     def _value(self, operation: Operation, groups: Groups, rows: Sequence[int]) -> tuple[float, Sequence[int]]:
         name = operation.name.strip().lower()
+        if any(each in self._method.name.lower() for each in ("ancova", "analysis of covariance")):
+            return self._adjusted(operation, name, rows)
         if name == "count of subjects":
             return float(len(self._people(rows))), rows
         if name == "percent of subjects":
@@ -239,6 +245,75 @@ class _Running:
             return fisher(counts), rows
         raise NotAnalysed(f"{self._analysis.id}: method {self._method.id} ({self._method.name}) is not known")
 
+    # Analysis of covariance -----------------------------------------------------------------------------------------
+
+    def _adjusted(self, operation: Operation, name: str, rows: Sequence[int]) -> tuple[float, Sequence[int]]:
+        """Return a number of the model: of a comparison, of the slope over doses, or the p-value of the treatment."""
+        model, used = self._model(rows)
+        groups = self._names(self._compared[0])
+        pair = [self._analysis.parameter(each) for each in ("group", "against")]
+        if any(pair):
+            if not set(pair) <= set(groups) or self._analysis.parameter("doses"):
+                raise NotAnalysed(f"{self._analysis.id}: a comparison is of two groups of {self._compared[0].id}")
+            found = model.difference(*(groups.index(each) for each in pair))
+        elif self._analysis.parameter("doses"):
+            found = model.slope()
+        elif name == "p-value":
+            return model.treatment(), used
+        else:
+            raise NotAnalysed(f"{self._analysis.id}: {operation.id} needs a comparison or doses")
+        if name not in _ESTIMATES:
+            raise NotAnalysed(f"{self._analysis.id}: operation {operation.id} ({operation.name}) is not known")
+        return _ESTIMATES[name](found), used
+
+    def _model(self, rows: Sequence[int]) -> tuple[Model, list[int]]:
+        if self._split or not self._compared:
+            raise NotAnalysed(f"{self._analysis.id}: the model compares the groups of a grouping, in one model")
+        if self._fitted is None:
+            treatment, *factors = self._compared
+            covariates = [each.strip() for each in self._analysis.parameter("covariates").split(",") if each.strip()]
+            found: list[Observed] = []
+            used: list[int] = []
+            for at in rows:
+                one = self._observed(at, treatment, factors, covariates)
+                if one is not None:
+                    found.append(one)
+                    used.append(at)
+            if len(self._people(used)) != len(used):
+                raise NotAnalysed(f"{self._analysis.id}: a subject has more than one row")
+            self._fitted = Model(found, len(self._names(treatment)), self._doses(treatment)), used
+        return self._fitted
+
+    def _observed(
+        self, at: int, treatment: Grouping, factors: Sequence[Grouping], covariates: Sequence[str]
+    ) -> Observed | None:
+        """Return what a row adds to the model; None where something of it is not there."""
+        row = self._rows[at]
+        unknown = [each for each in covariates if each not in row]
+        if unknown:
+            raise NotAnalysed(f"{self._analysis.id}: {self._analysis.dataset} has no variable {unknown[0]}")
+        response = _number(row.get(self._analysis.variable))
+        numbers = [_number(row[each]) for each in covariates]
+        told = [[name for name, places in self._groups(each).items() if at in places] for each in (treatment, *factors)]
+        if response is None or None in numbers or not all(told):
+            return None
+        (group, *_), *levels = told
+        return Observed(
+            response,
+            self._names(treatment).index(group),
+            tuple(each[0] for each in levels),
+            tuple(each for each in numbers if each is not None),
+        )
+
+    def _doses(self, treatment: Grouping) -> list[float]:
+        told = self._analysis.parameter("doses")
+        found = [number for each in told.split(",") if (number := _written(each)) is not None] if told else []
+        if told and len(found) != len(self._names(treatment)):
+            raise NotAnalysed(f"{self._analysis.id}: doses are a number for each group of {treatment.id}")
+        return found
+
+    # Tables of counts -----------------------------------------------------------------------------------------------
+
     def _contingency(self, rows: Sequence[int]) -> list[list[int]]:
         """Return distinct subjects by the groups of two groupings, or by one and whether they have a chosen row."""
         first, *rest = self._compared
@@ -271,6 +346,14 @@ def _same_kind(value: Cell, told: str | float | None) -> Cell:
 
 def _number(value: Cell) -> float | None:
     return float(value) if isinstance(value, int | Decimal) and not isinstance(value, bool) else None
+
+
+def _written(text: str) -> float | None:
+    try:
+        found = float(Decimal(text.strip()))
+    except ArithmeticError:
+        return None
+    return found if math.isfinite(found) else None
 
 
 # Statistics --------------------------------------------------------------------------------------------------------
@@ -310,7 +393,15 @@ _CONTINUOUS: Final[Mapping[str, Callable[[Sequence[float]], float]]] = {
     "minimum": lambda values: min(values, default=math.nan),
     "maximum": lambda values: max(values, default=math.nan),
 }
-OPERATIONS: Final = ("count of subjects", "percent of subjects", "p-value", *_CONTINUOUS)
+_ESTIMATES: Final[Mapping[str, Callable[[Estimate], float]]] = {
+    "difference of least squares means": lambda told: told.value,
+    "slope": lambda told: told.value,
+    "standard error": lambda told: told.error,
+    "lower confidence limit": lambda told: told.lower,
+    "upper confidence limit": lambda told: told.upper,
+    "p-value": lambda told: told.p,
+}
+OPERATIONS: Final = ("count of subjects", "percent of subjects", *_CONTINUOUS, *_ESTIMATES)
 
 
 def anova(groups: Sequence[Sequence[float]]) -> float:

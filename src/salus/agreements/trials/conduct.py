@@ -110,6 +110,8 @@ class Entry:
     entered: int
     reason: str
     """Why it replaced the one before; empty for the first."""
+    happened: str = ""
+    """Clinical date of the value: its act's, or the visit's where the act says none."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -174,6 +176,8 @@ class State:
     form: str = ""
     criteria: dict[str, str] = field(default_factory=dict)
     enrolment: str = ""
+    enrolled_on: str = ""
+    """Clinical date of the draw; empty if nobody said."""
     kit: str = ""
     visits: dict[str, str] = field(default_factory=dict)
     """Clinical date by id of the visit."""
@@ -188,6 +192,8 @@ class State:
     scope: str = ""
     """What was withdrawn from."""
     ended: str = ""
+    ended_on: str = ""
+    """Clinical date of the end, of a withdrawal, or of a failed screening."""
     verdicts: list[Verdicts] = field(default_factory=list)
     deviations: list[Deviation] = field(default_factory=list)
     tasks: tuple[Task, ...] = ()
@@ -346,8 +352,8 @@ def _screen(state: State, _act: Act, told: Mapping[str, str], _under: Conditions
     state.criteria |= {name: value for name, value in told.items() if value in {"yes", "no"}}
 
 
-def _randomised(state: State, _act: Act, told: Mapping[str, str], _under: Conditions) -> None:
-    state.enrolment, state.kit = told["enrolment"], told.get("kit", "")
+def _randomised(state: State, act: Act, told: Mapping[str, str], _under: Conditions) -> None:
+    state.enrolment, state.kit, state.enrolled_on = told["enrolment"], told.get("kit", ""), act.clinical
 
 
 def _visit(state: State, act: Act, told: Mapping[str, str], under: Conditions) -> None:
@@ -384,10 +390,11 @@ def _windowed(state: State, visit: Visit, happened: Moment | None) -> tuple[int,
 def _form(state: State, act: Act, told: Mapping[str, str], under: Conditions) -> None:
     _, terms = under.plans[under.version_at(act.entered)]
     place = f"{told['visit']}/{told.get('activity', '')}/{told.get('repeat', '1')}"
+    happened = act.clinical or state.visits[told["visit"]]
     for name, value in told.items():
         if name.startswith("item."):
             key = f"{place}/{name.removeprefix('item.')}"
-            state.items.setdefault(key, []).append(Entry(value, act.number, act.by, act.entered, ""))
+            state.items.setdefault(key, []).append(Entry(value, act.number, act.by, act.entered, "", happened))
             _check(state, act.number, key, value, terms)
 
 
@@ -408,7 +415,8 @@ def _check(state: State, number: int, key: str, value: str, terms: Terms) -> Non
 def _change(state: State, act: Act, told: Mapping[str, str], under: Conditions) -> None:
     _, terms = under.plans[under.version_at(act.entered)]
     key = told["item"]
-    state.items[key].append(Entry(told.get("value", ""), act.number, act.by, act.entered, told["reason"]))
+    happened = act.clinical or state.items[key][-1].happened
+    state.items[key].append(Entry(told.get("value", ""), act.number, act.by, act.entered, told["reason"], happened))
     state.verified.discard(key)
     state.signed.pop(key.split("/", 1)[0], None)
     _check(state, act.number, key, told.get("value", ""), terms)
@@ -432,7 +440,8 @@ def _verify(state: State, _act: Act, told: Mapping[str, str], _under: Conditions
 
 def _adverse(state: State, act: Act, told: Mapping[str, str], _under: Conditions) -> None:
     criteria = tuple(name for name in SERIOUS if told.get(name) == "yes")
-    state.adverse.append(Adverse(act.number, told.get("term", ""), bool(criteria), None, criteria))
+    said = {"yes": "Y", "no": "N"}.get(told.get("serious", ""), "")
+    state.adverse.append(Adverse(act.number, told.get("term", ""), bool(criteria), None, criteria, said, act.clinical))
     if criteria and told.get("serious") == "no":
         _deviate(state, act.number, "SERIOUS", "a criterion of seriousness was met and said to be none", important=True)
 
@@ -446,12 +455,16 @@ def _sign(state: State, act: Act, told: Mapping[str, str], _under: Conditions) -
     state.signed[told["visit"]] = act.number
 
 
-def _withdraw(state: State, _act: Act, told: Mapping[str, str], _under: Conditions) -> None:
-    state.scope = told.get("scope", "everything")
+def _withdraw(state: State, act: Act, told: Mapping[str, str], _under: Conditions) -> None:
+    state.scope, state.ended_on = told.get("scope", "everything"), act.clinical
 
 
-def _end(state: State, _act: Act, told: Mapping[str, str], _under: Conditions) -> None:
-    state.ended = told.get("reason", "completed")
+def _end(state: State, act: Act, told: Mapping[str, str], _under: Conditions) -> None:
+    state.ended, state.ended_on = told.get("reason", "completed"), act.clinical
+
+
+def _fail(state: State, act: Act, _told: Mapping[str, str], _under: Conditions) -> None:
+    state.ended_on = act.clinical
 
 
 def _enter_deviation(state: State, act: Act, told: Mapping[str, str], _under: Conditions) -> None:
@@ -476,7 +489,7 @@ _TAKERS: Final[Mapping[str, Callable[[State, Act, Mapping[str, str], Conditions]
     "consent": _consent,
     "reconsent": _consent,
     "screen": _screen,
-    "fail": _nothing,
+    "fail": _fail,
     "eligible": _nothing,
     "randomised": _randomised,
     "visit": _visit,

@@ -37,6 +37,10 @@ class Adverse:
     """The investigator's word; None before it."""
     criteria: tuple[str, ...] = ()
     """The criteria of seriousness that it meets, of `SERIOUS`."""
+    said: str = ""
+    """Whether the site said that it is serious, Y or N; empty if it said nothing."""
+    happened: str = ""
+    """Clinical date of its start; empty if nobody said."""
 
 
 class Reaction(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):

@@ -12,6 +12,8 @@ from typing import Annotated, Any, Final, Literal
 import msgspec
 from msgspec import Meta
 
+from salus.agreements.trials.derive import Derivations, Name, Part
+from salus.agreements.trials.derive import check as check_derivations
 from salus.agreements.trials.draws import BigStick, Blocks, DrawRefused, Scheme, Simple, check_scheme
 from salus.agreements.trials.outcomes import Registered
 from salus.agreements.trials.plan import Plan
@@ -25,11 +27,6 @@ from salus.interop.cdisc.times import Duration, shifted
 MOST_BYTES: Final = 1 << 20
 DAY_MS: Final = 86_400_000
 PLACEHOLDERS: Final = ("to be determined", "tbd", "placeholder")
-Name = Annotated[str, Meta(min_length=1, max_length=200)]
-
-
-class Part(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """Common to all parts of terms: named fields only, unknown ones refused."""
 
 
 class Randomisation(Part, frozen=True, kw_only=True):
@@ -126,6 +123,8 @@ class Terms(Part, frozen=True, kw_only=True):
     """Digest of the reference safety information that expectedness is judged by (`safety.reference_digest`), hexadecimal."""
     baseline: Annotated[str, Meta(max_length=200)] = ""
     """Id of the visit that changes are computed from; empty: none are."""
+    derivations: Derivations | None = None
+    """What is derived from locked rows before they are analysed."""
     retention: Retention | None = None
     """The duty to keep records; none: whoever asks for erasure is erased."""
     excused: Mapping[str, Name] = {}
@@ -180,6 +179,9 @@ def check_terms(plan: Plan, terms: Terms, analyses: Sequence[str]) -> tuple[Find
         found.append(Finding("looks-order", "/looks", "ascending fractions"))
     if terms.baseline and plan.visit(terms.baseline) is None:
         found.append(Finding("no-such-visit", "/baseline", f"not {terms.baseline}"))
+    if terms.derivations is not None:
+        visits = [each.id for line in (plan.main, *plan.side) for each in line.visits]
+        found += check_derivations(terms.derivations, visits, "/derivations")
     for place, payment in enumerate(terms.payments):
         if plan.visit(payment.visit) is None:
             found.append(Finding("no-such-visit", f"/payments/{place}", f"not {payment.visit}"))
@@ -263,6 +265,11 @@ def registered_outcomes(terms: Terms) -> tuple[Registered, ...]:
 def analyses_of(plan: bytes) -> tuple[str, ...]:
     """Return the ids of an analysis plan (ARS v1 reporting event, JSON). Raises DocumentRefused."""
     return tuple(each.id for each in read_event(plan).analyses)
+
+
+def analysis_digest(plan: bytes, terms: Terms) -> bytes:
+    """Return the digest of what is to be analysed and how: the analysis plan, and what terms derive for it."""
+    return digest("salus/v1/trial-analysis", plan, msgspec.json.encode((terms.baseline, terms.derivations)))
 
 
 def package_root(parts: Mapping[str, bytes]) -> bytes:

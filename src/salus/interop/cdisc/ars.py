@@ -109,6 +109,19 @@ class Referenced(Part, frozen=True, kw_only=True):
     analysis_id: Id
 
 
+class Parameter(Part, frozen=True, kw_only=True):
+    """A value that a method is given."""
+
+    name: Id
+    value: Annotated[tuple[str, ...], Meta(max_length=1)]
+
+
+class Code(Part, frozen=True, kw_only=True):
+    """How an analysis is programmed: its parameters are read, its program is not."""
+
+    parameters: tuple[Parameter, ...] = ()
+
+
 class Analysis(Part, frozen=True, kw_only=True):
     """One analysis."""
 
@@ -121,6 +134,12 @@ class Analysis(Part, frozen=True, kw_only=True):
     data_subset_id: str | None = None
     ordered_groupings: tuple[OrderedGrouping, ...] = ()
     referenced_analysis_operations: tuple[Referenced, ...] | None = None
+    programming_code: Code | None = None
+
+    def parameter(self, name: str) -> str:
+        """Return a parameter's value, or the empty string."""
+        told = () if self.programming_code is None else self.programming_code.parameters
+        return next((value for each in told if each.name == name for value in each.value), "")
 
 
 class Event(Part, frozen=True, kw_only=True):

@@ -7,10 +7,8 @@ import msgspec
 from msgspec import Meta
 
 from salus.agreements.trials.analysis import Computed, NotAnalysed, run
-from salus.agreements.trials.locked import Locked, tables_of
+from salus.agreements.trials.locked import Locked, enrolments, rows_root, tables_of
 from salus.contracts.trials import port
-from salus.core.proof.batch import batch_root
-from salus.core.proof.digest import digest
 from salus.interop.cdisc.ars import Event, read_event
 from salus.node.errors import Conflict, Malformed, NotFound, Unavailable
 from salus.node.member import MemberNode
@@ -18,7 +16,7 @@ from salus.node.trials.closing import published
 from salus.node.trials.exporting import allocated
 from salus.node.trials.founding import STUDY
 from salus.node.trials.kept import Rows, one
-from salus.node.trials.sight import definition, states, study_of, terms_of
+from salus.node.trials.sight import definition, study_of, terms_of
 from salus.node.usecase import OPERATOR, Message, use_case
 
 MOST_ROWS: Final = 1000  # of one answer
@@ -77,18 +75,14 @@ def _locked(node: MemberNode, study: bytes) -> tuple[Rows, Locked]:
     """Return the newest lock's rows, only as its root on the ledger has them, and their tables."""
     row, _ = study_of(node, study)
     lock, told = port.lock(node.ledger.read(), study, row.locks), one(node, Rows, study)
-    if lock is None or lock.root != batch_root([digest("salus/v1/trial-row", each) for each in told.rows]):
+    if lock is None or lock.root != rows_root(told.rows):
         raise Conflict("trials.rows", "the rows kept here are not the ones of the newest lock")
     _, terms = terms_of(node, study, row.version)
     if terms.randomisation.method != "external":
         published(node, study)
     arms = allocated(node, study)
-    by_subject = {
-        (site, subject.hex()): arms[state.enrolment]
-        for site, subject, state in states(node, study)
-        if state.enrolment in arms
-    }
-    return told, tables_of(told.rows, by_subject, terms.baseline)
+    by_subject = {person: arms[each] for person, each in enrolments(told.rows).items() if each in arms}
+    return told, tables_of(told.rows, by_subject, terms.baseline, terms.derivations)
 
 
 def _event(node: MemberNode, study: bytes) -> tuple[bytes, Event]:
@@ -132,7 +126,7 @@ def analyse_trial(node: MemberNode, request: AnalyseTrial) -> TrialAnalysed:
     if request.file:
         path.write_bytes(_written(plan, found))
     return TrialAnalysed(
-        root=batch_root([digest("salus/v1/trial-row", each) for each in told.rows]).hex(),
+        root=rows_root(told.rows).hex(),
         results=tuple(
             f"{each.analysis} {each.operation}, {_groups(each)}: {each.formatted} from {len(each.rows)} rows"
             for each in found

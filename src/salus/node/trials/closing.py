@@ -7,10 +7,10 @@ import msgspec
 from msgspec import Meta
 
 from salus.agreements.trials.conduct import State
+from salus.agreements.trials.locked import rows_of, rows_root
 from salus.agreements.trials.outcomes import Registered, compare
 from salus.agreements.trials.terms import registered_outcomes, scheme_of
 from salus.contracts.trials import port
-from salus.core.proof.batch import batch_root
 from salus.core.proof.digest import digest, mac
 from salus.node.errors import Conflict, Malformed, NotFound
 from salus.node.member import MemberNode
@@ -141,21 +141,6 @@ class OutcomesCompared(Verdict, frozen=True):
     outcomes: Annotated[tuple[str, ...], Meta(description="As specified, changed in what, missing, added.")]
 
 
-def rows_of(found: Sequence[tuple[str, bytes, State]]) -> tuple[bytes, ...]:
-    """Return the canonical rows of what chains tell: one value each, ascending by site, subject and item."""
-    rows = []
-    for site, subject, state in found:
-        for item, entries in state.items.items():
-            visit, activity, repeat, name = item.split("/", 3)
-            told = [site, subject.hex(), visit, activity, repeat, name, entries[-1].value, len(entries)]
-            rows.append(msgspec.json.encode(told))
-        for visit, day in state.visits.items():
-            rows.append(
-                msgspec.json.encode([site, subject.hex(), visit, "", "", "VISIT", day, int(visit in state.signed)])
-            )
-    return tuple(sorted(rows))
-
-
 @use_case("trial.lock", who=OPERATOR)
 def lock_trial(node: MemberNode, request: LockTrial) -> TrialLocked:
     """Propose a lock as the statistician: one root over the rows that all chains tell, sent to those who sign it."""
@@ -165,7 +150,7 @@ def lock_trial(node: MemberNode, request: LockTrial) -> TrialLocked:
     rows = rows_of(found)
     if not rows:
         raise NotFound("trials.no-rows", "there is nothing to lock", todo="let the sites send their acts")
-    root = batch_root([digest("salus/v1/trial-row", row) for row in rows])
+    root = rows_root(rows)
     node.submitter.submit(port.LockData(study, root))
     told = Rows(study, node.ledger.head().height, rows)
     keep(node, study, told)
@@ -195,7 +180,7 @@ def sign_lock(node: MemberNode, request: LockTrial) -> TrialLocked:
         raise Conflict(
             "trials.rows", "rows that are known here are not in the lock", got=str(len(mine - set(told.rows)))
         )
-    root = batch_root([digest("salus/v1/trial-row", row) for row in told.rows])
+    root = rows_root(told.rows)
     node.submitter.submit(port.SignLock(study, root))
     return _locked(node, study, told.rows, found)
 
@@ -226,7 +211,7 @@ def step_look(node: MemberNode, request: StepTrialLook) -> TrialLookStepped:
         rows = rows_of(states(node, study))
         if not rows:
             raise Conflict("trials.no-rows", "no data was sent here to cut", todo="let the sites send it")
-        evidence = batch_root([digest("salus/v1/trial-row", row) for row in rows])
+        evidence = rows_root(rows)
     node.submitter.submit(port.StepLook(study, request.number, step, evidence))
     row = port.look(node.ledger.read(), study, request.number)
     if row is None:

@@ -15,18 +15,16 @@ from msgspec import Meta
 
 from salus.agreements.trials.acts import Anchored, SignedAct, delegations
 from salus.agreements.trials.conduct import Conditions, State, conduct
+from salus.agreements.trials.locked import rows_of, rows_root
 from salus.agreements.trials.terms import scheme_of
 from salus.contracts.trials import port
 from salus.core.encoding import MalformedBytes, Value, decode, encode
-from salus.core.proof.batch import batch_root
-from salus.core.proof.digest import digest
 from salus.core.proof.errors import Unproven
 from salus.core.proof.receipt import StateProof
 from salus.core.proof.trust import Trust
 from salus.core.tables import Table
 from salus.node.errors import Conflict, Malformed
 from salus.node.member import MemberNode
-from salus.node.trials.closing import rows_of
 from salus.node.trials.exchange import curve
 from salus.node.trials.founding import STUDY
 from salus.node.trials.kept import Definition, Delegated, Draws, Subject, kept, site_key
@@ -244,7 +242,7 @@ class _Replay:
             found.append((chain.site, chain.subject, state))
         if lock is not None and found:
             rows = rows_of(found)
-            if not rows or batch_root([digest("salus/v1/trial-row", each) for each in rows]) != lock.root:
+            if not rows or rows_root(rows) != lock.root:
                 self.wrong.append(f"lock {study.locks}: the chains do not give its root")
         return found
 

@@ -5,7 +5,7 @@ from typing import Annotated, Final
 import msgspec
 from msgspec import Meta
 
-from salus.agreements.trials.terms import OutcomeTerm
+from salus.agreements.trials.terms import OutcomeTerm, analysis_digest
 from salus.agreements.trustees import ThresholdRefused
 from salus.contracts.trials import port
 from salus.core.proof.digest import digest
@@ -225,7 +225,7 @@ def commitments(told: Definition) -> port.Definition:
     outcomes = {outcome_of(term): _LEVELS[term.level] for term in terms.outcomes}
     return port.Definition(
         package=root_of(told),
-        analysis=digest("salus/v1/trial-analysis", told.analysis),
+        analysis=analysis_digest(told.analysis, terms),
         consent_form=bytes.fromhex(terms.consent_form),
         looks=tuple(port.PlannedLook(look.permille, look.boundary, look.alpha) for look in terms.looks),
         outcomes=tuple(port.Outcome(definition_, outcomes[definition_]) for definition_ in sorted(outcomes)),
