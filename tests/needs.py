@@ -2,6 +2,7 @@
 
 import os
 import shutil
+import sys
 from pathlib import Path
 
 import pytest
@@ -51,3 +52,9 @@ def cometbft(version: str = VERSION) -> Path:
     if os.environ.get("CI") == "true":
         pytest.fail(f"cometbft {version} is not installed, and CI=true allows no skip for a missing tool")
     pytest.skip(f"cometbft {version} is not here: `salus engine install` builds it")
+
+
+def promlint() -> Path:
+    """Return the program that judges metrics as promtool does: `make test` builds it; without it as `tool`."""
+    beside = Path(sys.executable).with_name("promlint")
+    return beside if beside.exists() else Path(tool("promlint"))

@@ -247,10 +247,11 @@ class Fleet:
         lines = self.members[name].log.read_text().splitlines()
         return [json.loads(line) for line in lines if line.startswith("{")]
 
-    def metrics(self, name: str) -> str:
+    def metrics(self, name: str, accept: str = "*/*") -> str:
         """Return what a member's node tells at /metrics."""
         trust = ssl.create_default_context(cafile=str(self.tls[0]))
-        return httpx.get(f"{self.urls[name]}/metrics", verify=trust).raise_for_status().text
+        asked = httpx.get(f"{self.urls[name]}/metrics", verify=trust, headers={"accept": accept})
+        return asked.raise_for_status().text
 
     def audit(self, names: Iterable[str] = NAMES) -> dict[str, int]:
         """Compare the folders of members that have ended; return what was compared.

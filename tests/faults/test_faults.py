@@ -16,6 +16,7 @@ from salus.node.records.charts import FindPatients, find_patients
 from tests.faults.fleet import NAMES, Fleet, until
 from tests.faults.relay import Relay
 from tests.faults.sharing import LIAR, LIES, READER, Lying, Sharing
+from tests.linting import problems
 from tests.needs import cometbft
 from tests.processes.members import certificate
 
@@ -92,7 +93,8 @@ def lied_to(fleet: Fleet, sharing: Sharing, lying: Lying) -> None:
     assert set(codes.values()) <= named
     measured = fleet.metrics(READER)
     assert all(family.documentation for family in text_string_to_metric_families(measured))
-    assert all(f'salus_peer_faults{{member="{LIAR}",code="{code}"}}' in measured for code in codes.values())
+    assert problems(fleet.metrics(READER, "text/plain")) == (0, "")
+    assert all(f'salus_peer_faults_total{{member="{LIAR}",code="{code}"}}' in measured for code in codes.values())
 
 
 def revoked_while_cut_off(fleet: Fleet, sharing: Sharing) -> None:

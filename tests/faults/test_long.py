@@ -179,7 +179,7 @@ class Long:
 
     def proposals(self) -> float:
         name = self.altered(FALSE_PROPOSALS)
-        told = f'salus_validator_faults{{member="{name}",fault="proposal"}}'
+        told = f'salus_validator_faults_total{{member="{name}",fault="proposal"}}'
         for honest in others(name):
             until(
                 lambda at=honest: self.fleet.progress(*others(name)) and told in self.fleet.metrics(at), "it is named"
@@ -193,7 +193,7 @@ class Long:
         for self.lying.mode in LIES:
             failures = self.sharing.pull(grant).failures
             assert [one.custodian for one in failures] == [LIAR]
-            assert f'salus_peer_faults{{member="{LIAR}",code="{failures[0].code}"}}' in self.fleet.metrics(READER)
+            assert f'salus_peer_faults_total{{member="{LIAR}",code="{failures[0].code}"}}' in self.fleet.metrics(READER)
         self.lying.mode = ""
         assert self.sharing.pull(grant).failures == ()
         return self.fleet.progress()

@@ -13,13 +13,14 @@ from starlette.testclient import TestClient
 from salus.core.errors import Rejected
 from salus.core.reasons import KernelReason
 from salus.http.app import application, as_operator
-from salus.http.metrics import Metrics
+from salus.http.metrics import HELP, OPENMETRICS, PLAIN, Metrics, content_type
 from salus.http.middleware import Guard
 from salus.http.problems import BUG, operation_outcome
 from salus.node.config import Config, Http
 from salus.node.errors import NotFound, Unavailable
 from salus.node.mapping import edge_error
 from salus.node.usecase import NOBODY
+from tests.linting import problems
 from tests.sample_cases import CASES, SampleNode
 
 
@@ -147,20 +148,57 @@ def test_metrics_count_by_use_case_and_status_and_close_with_eof():
 def test_metrics_are_openmetrics_with_and_without_labels():
     metrics = Metrics()
     metrics.answered("shape.find", 200, 0.02)
-    faults = {'validator_faults{member="b",fault="absent"}': 2, 'validator_faults{member="a",fault="absent"}': 1}
+    faults = {f'validator_faults_total{{member="{who}",fault="absent"}}': count for who, count in (("b", 2), ("a", 1))}
     text = metrics.text({"ledger_height": 7, "ledger_head_age_seconds": 0.25, **faults})
     families = {family.name: family for family in text_string_to_metric_families(text)}
     assert {sample.labels["member"]: sample.value for sample in families["salus_validator_faults"].samples} == {
         "a": 1,
         "b": 2,
     }
-    assert families["salus_requests"].type == "counter"
+    assert families["salus_requests"].type == families["salus_validator_faults"].type == "counter"
     assert families["salus_request_duration_seconds"].type == "histogram"
     assert [sample.value for sample in families["salus_ledger_height"].samples] == [7]
     assert families["salus_ledger_head_age_seconds"].unit == "seconds"
     assert all(family.documentation for family in families.values())
     with pytest.raises(ValueError, match="EOF"):
         list(text_string_to_metric_families(text.removesuffix("# EOF\n")))
+
+
+def test_prometheus_finds_nothing_to_mend_in_any_metric():
+    metrics = Metrics()
+    metrics.answered("shape.find", 200, 0.02)
+    counted = {"peer_faults": 'peer_faults_total{member="a",code="c"}', "validator_faults": "validator_faults_total"}
+    figures = {counted.get(family, family): 1 for family in HELP}
+    plain = metrics.text(figures, PLAIN)
+    assert problems(plain) == (0, "")
+    # Every family is known under the name of its samples, else these would be untyped and unexplained.
+    assert {line.split()[2] for line in plain.splitlines() if line.startswith("# HELP")} == {
+        line.split()[2] for line in plain.splitlines() if line.startswith("# TYPE")
+    }
+    assert "salus_peer_faults_total no help text" in problems(metrics.text(figures, OPENMETRICS))[1]
+    assert problems(plain.replace("counter", "counters"))[0] == 1
+
+
+@pytest.mark.parametrize(
+    ("accept", "form"),
+    [
+        ("", OPENMETRICS),
+        ("*/*", OPENMETRICS),
+        ("text/html", OPENMETRICS),
+        ("text/plain", PLAIN),
+        ("text/*;q=0.5", PLAIN),
+        ("text/plain;version=0.0.4;q=0.5,*/*;q=0.1", PLAIN),
+        ("application/openmetrics-text; version=1.0.0, text/plain;version=0.0.4;q=0.3,*/*;q=0.2", OPENMETRICS),
+        ("Application/OpenMetrics-Text;q=0.2, Text/Plain;q=0.8", PLAIN),
+        ("application/openmetrics-text;q=0, text/plain;q=nonsense", PLAIN),
+        ("text/plain;q=0", OPENMETRICS),
+    ],
+)
+def test_who_asks_for_the_older_text_gets_it(accept, form):
+    assert content_type(accept) == form
+    answer = client().get("/metrics", headers={"accept": accept})
+    assert answer.headers["content-type"] == form
+    assert answer.text.endswith("# EOF\n") == (form == OPENMETRICS)
 
 
 def test_the_description_names_every_route_and_resolves():

@@ -12,7 +12,7 @@ from starlette.routing import BaseRoute, Route
 
 from salus import __version__
 from salus.http.derive import Authenticator, openapi, route
-from salus.http.metrics import CONTENT_TYPE, Metrics
+from salus.http.metrics import Metrics, content_type
 from salus.http.middleware import Guard, Withhold
 from salus.http.problems import problem
 from salus.node.errors import NotFound, Unavailable
@@ -45,8 +45,9 @@ def application(
             return problem(Unavailable(trouble, "the node does not serve"))
         return Response(b'{"status":"ok"}', media_type="application/json")
 
-    async def exposition(_request: Request) -> Response:
-        return Response(metrics.text(node.measures()), headers={"content-type": CONTENT_TYPE})
+    async def exposition(request: Request) -> Response:
+        form = content_type(request.headers.get("accept", "*/*"))
+        return Response(metrics.text(node.measures(), form), headers={"content-type": form, "vary": "Accept"})
 
     async def described(_request: Request) -> Response:
         return Response(description, media_type="application/json")

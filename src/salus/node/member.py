@@ -216,7 +216,7 @@ class MemberNode:
         return self.withholding(ask=ask)
 
     def measures(self) -> Mapping[str, int | float]:
-        """Return the present value of each gauge: numbers about no person."""
+        """Return the present value of each figure: numbers about no person."""
         head = self.ledger.head()
         faults = self.ledger.faults if isinstance(self.ledger, CometLedger) else {}
         return {
@@ -226,9 +226,12 @@ class MemberNode:
             "outgoing_waiting": len(self.desk.waiting()),
             "ledger_reachable": int(self.ledger.reachable),
             "batches_unanchored": len(self.vault.unanchored()),
-            **{f'validator_faults{{member="{who}",fault="{what}"}}': count for (who, what), count in faults.items()},
             **{
-                f'peer_faults{{member="{who}",code="{code}"}}': count
+                f'validator_faults_total{{member="{who}",fault="{what}"}}': count
+                for (who, what), count in faults.items()
+            },
+            **{
+                f'peer_faults_total{{member="{who}",code="{code}"}}': count
                 for (who, code), count in tuple(self.peers.faults.items())
             },
         }
