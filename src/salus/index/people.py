@@ -5,8 +5,8 @@ as identifier of system `urn:salus:person`, or `urn:salus:person:MEMBER` for ano
 resources, all their identifiers, and the roles, groups and care teams that she is in now.
 """
 
-from collections.abc import Collection, Iterable, Sequence
-from typing import Any, Final
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from typing import Final
 
 import apsw
 import msgspec
@@ -59,12 +59,12 @@ class People:
         home: it is the own member. at: when it is asked, Unix ms. teams: groups and care teams of which the answer must
         say whether they are here. Raises the index's errors.
         """
-        names = {f"{MEMBER_SYSTEM}|{member}"}
-        names |= self._named(((MEMBER_SYSTEM, member),), ("Organization",))
+        subjects = [(f"{PERSON_SYSTEM}:{member}", person)] + ([(PERSON_SYSTEM, person)] if home else [])
+        subjects = subjects if person else []
+        of_member, bound = self._named(member, subjects)
+        names = {f"{MEMBER_SYSTEM}|{member}"} | of_member
         known = {f"{MEMBER_SYSTEM}|"}
         if person:
-            subjects = [(f"{PERSON_SYSTEM}:{member}", person)] + ([(PERSON_SYSTEM, person)] if home else [])
-            bound = self._named(subjects, PEOPLE)
             names |= bound | {f"{system}|{value}" for system, value in subjects}
             if bound:
                 known |= FAMILIES | {name[: name.rindex("|") + 1] for name in bound if "|" in name}
@@ -91,20 +91,28 @@ class People:
         sql = f"SELECT m.member {_OF_ENTRY} CROSS JOIN membership m WHERE e.name = ? AND {_OWN} AND m.entry = e.number"
         return [member for (member,) in self._store.look(sql, (name,))]
 
-    def _named(self, subjects: Sequence[tuple[str, str]], types: Sequence[str]) -> set[str]:
-        """Return names and identifiers of own resources that carry one of the identifiers."""
-        tests = " OR ".join(["(i.value = ? AND i.system = ?)"] * len(subjects))
+    def _named(self, member: str, subjects: Sequence[tuple[str, str]]) -> tuple[set[str], set[str]]:
+        """Return names and identifiers of the organizations that are a member, and of the people who are one of `subjects`."""
+        told = [text for system, value in [(MEMBER_SYSTEM, member), *subjects] for text in (value, system)]
+        tests = " OR ".join(["(i.value = ? AND i.system = ?)"] * (len(told) // 2))
         sql = (
-            "SELECT DISTINCT e.number, e.name FROM identifier i CROSS JOIN entry e CROSS JOIN link l "  # noqa: S608 -- constants
-            f"WHERE ({tests}) AND e.number = i.entry AND {_OWN} AND e.type IN ({marks(len(types))})"
+            "SELECT e.number, e.name, e.type, i.system FROM identifier i CROSS JOIN entry e CROSS JOIN link l "  # noqa: S608 -- marks
+            f"WHERE ({tests}) AND e.number = i.entry AND {_OWN}"
         )
-        values: list[Any] = [text for system, value in subjects for text in (value, system)]
-        found = self._store.look(sql, [*values, *types])
+        found: tuple[dict[int, str], dict[int, str]] = {}, {}
+        for number, name, kind, system in self._store.look(sql, told):
+            if system == MEMBER_SYSTEM and kind == "Organization":
+                found[0][number] = name
+            elif system != MEMBER_SYSTEM and kind in PEOPLE:
+                found[1][number] = name
+        return self._all_names(found[0]), self._all_names(found[1])
+
+    def _all_names(self, found: Mapping[int, str]) -> set[str]:
+        """Return the names of resources, (number, "Type/id") each, and their identifiers."""
         if not found:
             return set()
         sql = f"SELECT system || '|' || value FROM identifier WHERE entry IN ({marks(len(found))})"  # noqa: S608 -- marks
-        identifiers = self._store.look(sql, [number for number, _ in found])
-        return {name for _, name in found} | {name for (name,) in identifiers}
+        return {*found.values(), *(name for (name,) in self._store.look(sql, list(found)))}
 
     def _teams(self, names: set[str], at: int) -> set[str]:
         """Return the teams that one of the names is in, and their identifiers."""

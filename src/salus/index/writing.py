@@ -52,6 +52,8 @@ def catch_up(store: Store, source: Source, rules: Rules) -> Indexed:
             db.execute("UPDATE state SET vault_number = ?, rules = ?, unread = unread + ?", (number, known, missed))
         records += len(entries)
         unread += missed
+        if len(entries) < BATCH:
+            return Indexed(records, unread)
 
 
 def words_of(text: str) -> list[str]:

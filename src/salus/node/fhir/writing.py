@@ -256,13 +256,12 @@ class Writing:
         known = names.links.get(patient)
         if known is not None:
             return known
-        found = asking.node.index.search.own(f"Patient/{patient}")
-        seen = {hit.number for hit in asking.node.index.search.named(f"Patient/{patient}", asking.scope)}
-        visible = [hit for hit in found if hit.number in seen]
+        search = asking.node.index.search
+        visible = [hit for hit in search.named(f"Patient/{patient}", asking.scope) if not hit.lease]
         if len(visible) == 1:
             return visible[0].link
-        if new and not found:
-            gone = asking.node.index.search.own_versions(f"Patient/{patient}")
+        if new and not search.own(f"Patient/{patient}"):
+            gone = search.own_versions(f"Patient/{patient}")
             if gone:
                 return gone[-1].link
             if names.waits:

@@ -117,19 +117,18 @@ def values(tree: Mapping[str, Any], rename: Rename = as_written) -> Rows:
             continue
         elements = [whole] if rule.needed else [whole.inner(item) for item in whole.run(rule.expression)]
         for place, element in enumerate(elements):
-            found = [(part, element.run(expression)) for part, expression in rule.components]
-            if all(told for _, told in found):
-                for part, told in found:
-                    taker.take_all(part, told, place, texts=False)
+            for part, told in element.run_all(rule.components):
+                taker.take_all(part, told, place, texts=False)
     return {table: list(dict.fromkeys(of_table))[:MAX_VALUES] for table, of_table in rows.items()}
 
 
 class _Element:
     """An element with the results of the expressions that ran on it: many parameters ask the same."""
 
-    __slots__ = ("_focus", "_inner", "_known")
+    __slots__ = ("_focus", "_inner", "_known", "_value")
 
     def __init__(self, item: Any) -> None:
+        self._value = _json(item)
         self._focus = Focus(item, _ENVIRONMENT, r4())
         self._known: dict[str, list[Any]] = {}
         self._inner: dict[int, _Element] = {}
@@ -144,13 +143,29 @@ class _Element:
             self._known[expression.text] = known
         return known
 
+    def run_all(self, parts: Iterable[tuple[Parameter, Expression]]) -> list[tuple[Parameter, list[Any]]]:
+        """Return what each part of a composite finds; nothing when one of them finds nothing."""
+        found = []
+        for part, expression in parts:
+            told = self.run(expression)
+            if not told:
+                return []
+            found.append((part, told))
+        return found
+
     def inner(self, item: Any) -> "_Element":
         """Return an element of this one, the same for the same JSON."""
-        key = id(item.value if item.__class__ is Node else item)
-        known = self._inner.get(key)
+        value = _json(item)
+        if value is self._value:
+            return self
+        known = self._inner.get(id(value))
         if known is None:
-            known = self._inner[key] = _Element(item)
+            known = self._inner[id(value)] = _Element(item)
         return known
+
+
+def _json(item: Any) -> Any:
+    return item.value if item.__class__ is Node else item
 
 
 class _Taker:
