@@ -103,9 +103,11 @@ def open_lease(store: Store, grant: bytes) -> bytes:
 
 def house_link(store: Store) -> bytes:
     """Return the link of resources that belong to no patient."""
+    sql, kind = "SELECT id FROM link WHERE kind = ?", (int(LinkKind.HOUSE),)
+    if row := store.row(sql, kind):
+        return cast("bytes", row[0])
     with store.lock:
-        row = store.row("SELECT id FROM link WHERE kind = ?", (int(LinkKind.HOUSE),))
-        if row:
+        if row := store.row(sql, kind):
             return cast("bytes", row[0])
         with store.transaction() as db:
             return _insert(store, db, LinkKind.HOUSE)[1]

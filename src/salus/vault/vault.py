@@ -12,6 +12,7 @@ A vault belongs to one process. Its methods may be called from any thread; write
 
 from collections.abc import Callable, Iterable, Sequence
 from contextlib import suppress
+from itertools import islice
 from pathlib import Path
 from typing import Final, Self
 
@@ -28,6 +29,7 @@ from salus.vault.enrolment import Instruction
 from salus.vault.envelope import ReceiveKey
 from salus.vault.erasure import ErasureList, ErasureReport, apply_list, erase, stand
 from salus.vault.errors import Damaged, Erased, NotAnchored, SealBroken, VaultError
+from salus.vault.grouping import Grouping
 from salus.vault.journal import Disclosure, Line, Side
 from salus.vault.links import LinkInfo, LinkKind, Standing
 from salus.vault.records import Lines, Record, Ref, no_lines
@@ -38,6 +40,8 @@ from salus.vault.store import Store
 
 _START_CHECK: Final = 64
 """Newest records that are verified at every start; `check` verifies all."""
+_TOGETHER: Final = 64
+"""Calls whose journal lines share one commit."""
 
 
 class Report(msgspec.Struct, frozen=True):
@@ -73,6 +77,7 @@ class Vault:
         """
         self.store = Store(folder, member=member, key=key, clock=clock, entropy=entropy, segments=segments, vfs=vfs)
         self._trees = Trees()
+        self._lines = Grouping(self._journal, _TOGETHER)
         self.erasures = ErasureList(erasures or folder.with_name(folder.name + ".erasures"), key)
         try:
             if not self.store.row("SELECT 1 FROM link"):
@@ -287,8 +292,15 @@ class Vault:
     # Journal
 
     def journal(self, disclosures: Sequence[Disclosure]) -> list[int]:
-        """Write journal lines, durable on return; return their entries. Raises UnknownLink, TooLarge, StorageFull."""
-        return journal.append_lines(self.store, disclosures)
+        """Write journal lines, all or none, durable on return; return their entries.
+
+        Lines that others write meanwhile go with the same commit. Raises UnknownLink, TooLarge, StorageFull, Stopped.
+        """
+        return self._lines.finish(self._lines.enlist(disclosures)) if disclosures else []
+
+    def _journal(self, many: Sequence[Sequence[Disclosure]]) -> list[list[int]]:
+        entries = iter(journal.append_lines(self.store, [line for lines in many for line in lines]))
+        return [list(islice(entries, len(lines))) for lines in many]
 
     def line(self, entry: int) -> Line:
         """Return a journal line with opening and proof."""

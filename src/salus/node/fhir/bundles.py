@@ -79,7 +79,7 @@ class Bundles:
     def _together(self, asking: Asking, bundle: Bundle, outer: Request) -> list[dict[str, Any]]:
         writing = self._writing
         plans = [_Planned(at, entry, _request(entry, outer, at)) for at, entry in enumerate(bundle.entries)]
-        with writing.lock:
+        with writing.turns:
             names = Names(waits=True)
             for plan in sorted(plans, key=lambda one: ORDER.index(one.request.method)):
                 self._identify(asking, plan, names)

@@ -76,7 +76,7 @@ class Filing:
         told = _parameters(request.body, ("consent", "patient"), ("document",))
         name = _reference(told["consent"], "Consent")
         patient = _reference(told["patient"], "Patient")
-        with self._writing.lock:
+        with self._writing.turns:
             hit = self._own(asking, name)
             if hit.link != self._own(asking, patient).link:
                 raise nothing_there()
@@ -107,7 +107,7 @@ class Filing:
                 path="AuditEvent.entity",
                 expected="one Patient among the entities, the consent's",
             )
-        with self._writing.lock:
+        with self._writing.turns:
             created = self._writing.create(
                 asking, Request("POST", "AuditEvent", body=bytes(told["disclosure"].resource)), "AuditEvent"
             )

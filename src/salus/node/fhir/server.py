@@ -22,6 +22,7 @@ from salus.node.fhir.importing import JOBS as IMPORTS
 from salus.node.fhir.paging import LABEL, Paging
 from salus.node.fhir.presenting import raw
 from salus.node.fhir.reading import Reading
+from salus.node.fhir.storing import turns_of
 from salus.node.fhir.summarising import Summarising
 from salus.node.fhir.validating import Validating, validator_of
 from salus.node.fhir.viewing import RUN, Viewing
@@ -48,7 +49,7 @@ class FhirServer:
         known = Terminology(self._validating.profiles)
         self._reading = Reading(self.base, self._paging, known)
         self._summarising = Summarising(self.base, self._reading)
-        self._writing = Writing(self.base, self._validating, node.revising)
+        self._writing = Writing(self.base, self._validating, turns_of(node))
         self._bundles = Bundles(self._writing, self.dispatch)
         self._exporting = Exporting(self.base, self._paging, self._reading)
         self._importing = Importing(self.base)

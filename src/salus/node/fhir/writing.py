@@ -6,14 +6,14 @@ is created beside, refused as absent, never overwritten.
 """
 
 import base64
-import threading
 from collections.abc import Callable, Sequence
+from contextlib import AbstractContextManager
 from typing import Final
 from urllib.parse import parse_qsl
 
 import msgspec
 
-from salus.index.people import STAFF_TEAMS, names_somebody
+from salus.index.people import PEOPLE, STAFF_TEAMS, names_somebody
 from salus.index.search import Hit
 from salus.index.source import Admitted
 from salus.interop.fhir.compartment import patient_of
@@ -22,7 +22,7 @@ from salus.interop.fhir.gate import Resource, read_resource
 from salus.interop.fhir.refusal import Refused
 from salus.interop.fhir.search.query import Query, read_query
 from salus.interop.fhir.splice import Rewriting, splice
-from salus.interop.fhir.teams import members_of
+from salus.interop.fhir.teams import TEAMS, members_of
 from salus.node.errors import Conflict, Fault, Forbidden
 from salus.node.fhir.answers import (
     BAD,
@@ -39,6 +39,7 @@ from salus.node.fhir.attributing import provenances
 from salus.node.fhir.patching import patched
 from salus.node.fhir.policy import ADMINISTRATION
 from salus.node.fhir.presenting import presented
+from salus.node.fhir.storing import Enlisted, Sealing, Turns
 from salus.node.fhir.validating import Validating
 from salus.node.usecase import Kind
 from salus.vault.errors import TooLarge
@@ -49,6 +50,10 @@ from salus.vault.sealing import Kind as Sealed
 
 ASSIGNER: Final = "urn:salus:fhir"
 """Patients created through this API are known by it and their id."""
+
+
+ALONE: Final = frozenset({"Consent", "Organization", *PEOPLE, *TEAMS})
+"""Types that say who somebody is or who may see what: nothing is decided while one of them is on its way."""
 
 
 class Prepared(msgspec.Struct, frozen=True):
@@ -80,17 +85,17 @@ def waiting(patient: str) -> bytes:
 class Writing:
     """Writes for one server. `base` is the URL of its FHIR root."""
 
-    def __init__(self, base: str, validating: Validating, lock: threading.RLock) -> None:
+    def __init__(self, base: str, validating: Validating, turns: Turns) -> None:
         self._base = base
         self._validating = validating
-        self.lock = lock  # versions are compared and written as one step
+        self.turns = turns
 
     # Interactions -------------------------------------------------------------------------------------------------
 
     def create(self, asking: Asking, request: Request, kind: str) -> Answer:
         """Create a resource under an id of the server's; with If-None-Exist only where nothing matches."""
-        with self.lock:
-            sought = request.header("if-none-exist")
+        sought = request.header("if-none-exist")
+        with self._turn(kind, "", alone=bool(sought)):
             if sought:
                 hits = self.matches(asking, kind, sought)
                 if hits:
@@ -98,7 +103,9 @@ class Writing:
                         200, b"", hits[0].version, hits[0].recorded, self.location(hits[0].name, hits[0].version)
                     )
             resource = self.admitted(request.body, kind)
-            return self.store(asking, request, self.prepare(asking, resource, self.new_id(asking), Names()))
+            prepared = self.prepare(asking, resource, self.new_id(asking), Names())
+            enlisted = self._enlist([prepared], asking)
+        return self._stored(asking, request, prepared, enlisted)
 
     def update(self, asking: Asking, request: Request, kind: str, own: str) -> Answer:
         """Write the next version of a resource; the operator may also create one under an id of its choice."""
@@ -111,14 +118,15 @@ class Writing:
                 path=f"{kind}.id",
                 todo="send the same id in both",
             )
-        with self.lock:
+        with self._turn(kind, own):
             before = self.before(asking, kind, own, request.header("if-match"))
-            prepared = self.prepare(asking, resource, own, Names())
-            return self.store(asking, request, self.checked_link(prepared, before))
+            prepared = self.checked_link(self.prepare(asking, resource, own, Names()), before)
+            enlisted = self._enlist([prepared], asking)
+        return self._stored(asking, request, prepared, enlisted)
 
     def patch(self, asking: Asking, request: Request, kind: str, own: str) -> Answer:
         """Change an own resource by JSON Patch; journalled as a reading, because the answer shows the rest of it."""
-        with self.lock:
+        with self.turns:
             name = f"{kind}/{own}"
             hits = [hit for hit in asking.node.index.search.named(name, asking.scope) if not hit.lease]
             if not hits:
@@ -132,7 +140,7 @@ class Writing:
     def update_where(self, asking: Asking, request: Request, kind: str) -> Answer:
         """Update the only match of a search, create where there is none (R4 3.1.0.4.3)."""
         resource = self.admitted(request.body, kind, id_required=False)
-        with self.lock:
+        with self.turns:
             hits = self.matches(asking, kind, request.pairs)
             if not hits:
                 if resource.id:
@@ -141,12 +149,12 @@ class Writing:
             if resource.id and resource.id != hits[0].id:
                 raise FhirRefused(BAD, "fhir.other-id", "the body's id is not the match's", path=f"{kind}.id")
             before = self.before(asking, kind, hits[0].id, request.header("if-match"))
-            prepared = self.prepare(asking, resource, hits[0].id, Names())
-            return self.store(asking, request, self.checked_link(prepared, before))
+            prepared = self.checked_link(self.prepare(asking, resource, hits[0].id, Names()), before)
+            return self._stored(asking, request, prepared, self._enlist([prepared], asking))
 
     def delete(self, asking: Asking, request: Request, kind: str, own: str) -> Answer:
         """Delete a resource: a tombstone is its next version, its history stays."""
-        with self.lock:
+        with self.turns:
             name = f"{kind}/{own}"
             hits = [hit for hit in asking.node.index.search.named(name, asking.scope) if not hit.lease]
             if not hits:
@@ -160,7 +168,7 @@ class Writing:
 
     def delete_where(self, asking: Asking, request: Request, kind: str) -> Answer:
         """Delete the only match of a search."""
-        with self.lock:
+        with self.turns:
             for hit in self.matches(asking, kind, request.pairs):
                 self.put([self.tombstone(asking, hit)], asking)
             return Answer(204)
@@ -301,8 +309,16 @@ class Writing:
             )
         return Prepared(hit.link, Content(hit.type, hit.id, b"", kind=Sealed.TOMBSTONE))
 
-    def put(self, many: Sequence[Prepared], asking: Asking) -> list[Ref]:
+    def put(self, many: Sequence[Prepared], asking: Asking) -> Sequence[Ref]:
         """Seal and index, all or none. Raises FhirRefused when it is too much."""
+        return self._finish(self._enlist(many, asking), asking)[: len(many)]
+
+    def _turn(self, kind: str, own: str, *, alone: bool = False) -> AbstractContextManager[None]:
+        """Return the turn in which a resource is written: beside others, where no other's writing can matter to it."""
+        return self.turns if alone or kind in ALONE else self.turns.beside(f"{kind}/{own}")
+
+    def _enlist(self, many: Sequence[Prepared], asking: Asking) -> Enlisted:
+        """Take up writes that the asker may do, to be finished."""
         node = asking.node
         for one in many:
             letter = _action(one)[0]
@@ -321,15 +337,14 @@ class Writing:
                 [(one.link, action, f"{one.type}/{one.id}/{one.version}") for one, action in told if action]
             )
 
+        identifiers = [(one.link, system, value) for one in many for system, value in one.identifiers if system]
+        return self.turns.enlist(Sealing(items, [one.admitted for one in many], lines, identifiers))
+
+    def _finish(self, enlisted: Enlisted, asking: Asking) -> Sequence[Ref]:
         try:
-            refs = node.vault.write_all(items, lines)[: len(many)]
+            refs = self.turns.finish(enlisted)
         except TooLarge as error:
             raise FhirRefused(Fault(413, "too-long"), "fhir.too-large", str(error)) from error
-        for one in many:
-            for system, value in one.identifiers:
-                if system and node.vault.find_link(system, value) is None:
-                    node.vault.add_identifier(one.link, system, value)
-        node.catch_up({ref.number: one.admitted for one, ref in zip(many, refs, strict=True) if one.admitted})
         asking.renew()
         return refs
 
@@ -343,10 +358,9 @@ class Writing:
                 todo="have it changed where staff is kept",
             )
 
-    def store(self, asking: Asking, request: Request, prepared: Prepared) -> Answer:
-        """Seal one resource and answer as Prefer asks."""
-        (ref,) = self.put([prepared], asking)
-        return self.stored(request, prepared, ref)
+    def _stored(self, asking: Asking, request: Request, prepared: Prepared, enlisted: Enlisted) -> Answer:
+        """Finish one resource and answer as Prefer asks."""
+        return self.stored(request, prepared, self._finish(enlisted, asking)[0])
 
     def stored(self, request: Request, prepared: Prepared, ref: Ref) -> Answer:
         """Return the answer to a write."""
