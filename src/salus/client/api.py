@@ -3696,6 +3696,9 @@ class RunOnOwn(msgspec.Struct, frozen=True, kw_only=True):
     purpose: str = 'HOPERAT'
     """Purpose of use, v3-ActReason."""
 
+    receipts: str = ''
+    """New folder for receipts of the lines in patients' access logs, for `salus verify`: figures are written once the ledger has them."""
+
 
 class OwnRun(msgspec.Struct, frozen=True, kw_only=True):
     """What was counted. The figures are exact: they are for the organisation itself."""
@@ -3711,6 +3714,9 @@ class OwnRun(msgspec.Struct, frozen=True, kw_only=True):
 
     until: int
     """Number of the newest record that could be read."""
+
+    receipts: int
+    """Receipts written: one for each batch of lines that the ledger holds."""
 
     figures: tuple[str, ...]
     """The lines, for reading."""

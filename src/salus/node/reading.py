@@ -107,9 +107,9 @@ def journal_own(
 
 def journal_owns(
     node: MemberNode, caller: Caller, read: Mapping[bytes, Sequence[str]], *, purpose: str, action: str
-) -> None:
-    """Journal a reading of many patients' own records, {link: what}, durably, and have it anchored."""
-    _journal(
+) -> list[int]:
+    """Journal a reading of many patients' own records, {link: what}, durably, and have it anchored; return the entries."""
+    return _journal(
         node, [_line(node, caller, Side.CUSTODIAN, link, purpose, action, what) for link, what in sorted(read.items())]
     )
 
@@ -142,6 +142,7 @@ def _line(  # noqa: PLR0917 -- what a line says
     )
 
 
-def _journal(node: MemberNode, lines: Sequence[Disclosure]) -> None:
-    node.vault.journal(lines)
+def _journal(node: MemberNode, lines: Sequence[Disclosure]) -> list[int]:
+    entries = node.vault.journal(lines)
     anchor_reading(node)
+    return entries

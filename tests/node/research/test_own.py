@@ -4,8 +4,11 @@ import json
 
 import pytest
 
+from salus.core.proof.cli import main as verify
+from salus.core.proof.receipt import Receipt
 from salus.node.anchoring import anchor
 from salus.node.errors import Conflict, Forbidden, Malformed
+from salus.node.network.directory import AskTrust, trust_file
 from salus.node.research import run_on_own
 from salus.node.research.own import RunOnOwn
 from salus.node.usecase import Caller, Kind
@@ -34,6 +37,10 @@ def asked(folder, document, name="out.ndjson", **changes):
     return RunOnOwn(query=json.dumps(document).encode(), output=str(folder / name), **changes)
 
 
+def patients(node):
+    return [link for link in node.vault.links() if link != node.vault.house_link()]
+
+
 def lines_of(node, action="research"):
     told = [one for link in node.vault.links() for one in node.vault.lines(Side.CUSTODIAN, link)]
     return [one.disclosure for one in told if one.disclosure.action == action]
@@ -52,6 +59,23 @@ def test_what_was_read_stands_in_each_patients_log_before_figures_are_shown(nort
     read = [int(what.split()[1]) for one in lines for what in one.what]
     assert sum(read) == told.records
     assert {what.split()[0] for one in lines for what in one.what} == {"Patient", "Condition"}
+
+
+def test_receipts_say_that_the_ledger_holds_what_the_logs_say(north, tmp_path):
+    folder, trust = tmp_path / "receipts", tmp_path / "trust.json"
+    told = run_on_own(north, asked(tmp_path, COUNT, receipts=str(folder)))
+    files = sorted(folder.iterdir())
+    assert len(files) == told.receipts == 1
+    trust.write_text(trust_file(north, AskTrust()).trust)
+    assert verify(["--trust", str(trust), *map(str, files)]) == 0
+    leaf = Receipt.decode(files[0].read_bytes()).leaf()
+    newest = [north.vault.lines(Side.CUSTODIAN, link)[-1] for link in patients(north)]
+    assert {one.anchoring.tx_id for one in newest} == {leaf.tx_id}
+    before = len(lines_of(north))
+    with pytest.raises(Conflict, match=r"research\.receipts"):
+        run_on_own(north, asked(tmp_path, COUNT, "more.csv", receipts=str(folder)))
+    assert len(lines_of(north)) == before
+    assert not (tmp_path / "more.csv").exists()
 
 
 def test_a_purpose_reads_what_the_policy_lets_it(north, tmp_path):

@@ -3,12 +3,15 @@
 import json
 from collections import Counter
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Annotated, Any, Final
 
 from msgspec import Meta
 
 from salus.agreements.research.document import Query
 from salus.agreements.research.frame import views_needed
+from salus.node.anchoring import anchor
+from salus.node.errors import Conflict
 from salus.node.member import MemberNode
 from salus.node.reading import journal_owns, own_scope, require_purpose
 from salus.node.research.alone import computed, output_of, query_of, written
@@ -29,6 +32,14 @@ class RunOnOwn(Message, frozen=True):
     purpose: Annotated[str, Meta(max_length=20, description="Purpose of use, v3-ActReason.", examples=["HOPERAT"])] = (
         PURPOSE
     )
+    receipts: Annotated[
+        str,
+        Meta(
+            description="New folder for receipts of the lines in patients' access logs, for `salus verify`: "
+            "figures are written once the ledger has them.",
+            examples=["receipts"],
+        ),
+    ] = ""
 
 
 class OwnRun(Message, frozen=True):
@@ -38,6 +49,7 @@ class OwnRun(Message, frozen=True):
     records: Annotated[int, Meta(description="Records read, each in its patient's access log.")]
     height: Annotated[int, Meta(description="Height of the ledger under which consents were decided.")]
     until: Annotated[int, Meta(description="Number of the newest record that could be read.")]
+    receipts: Annotated[int, Meta(description="Receipts written: one for each batch of lines that the ledger holds.")]
     figures: Annotated[tuple[str, ...], Meta(description="The lines, for reading.")]
 
 
@@ -51,6 +63,8 @@ def run_on_own(node: MemberNode, request: RunOnOwn, *, caller: Caller, progress:
     """
     require_purpose(caller, request.purpose)
     query, output = query_of(request.query), output_of(request.output)
+    if request.receipts and Path(request.receipts).exists():
+        raise Conflict("research.receipts", "the folder for the receipts is there already", todo="name a new one")
     node.catch_up()
     height, until = node.ledger.head().height, node.index.position()
     reading = _Reading(node, caller, request.purpose, until, progress)
@@ -58,14 +72,28 @@ def run_on_own(node: MemberNode, request: RunOnOwn, *, caller: Caller, progress:
     told = {
         link: tuple(f"{kind} {count}" for kind, count in sorted(kinds.items())) for link, kinds in reading.read.items()
     }
-    journal_owns(node, caller, told, purpose=request.purpose, action="research")
+    entries = journal_owns(node, caller, told, purpose=request.purpose, action="research")
+    receipts = _receipts(node, entries, Path(request.receipts)) if request.receipts else 0
     return OwnRun(
         persons=persons,
         records=sum(sum(kinds.values()) for kinds in reading.read.values()),
         height=height,
         until=until,
+        receipts=receipts,
         figures=written(lines, output),
     )
+
+
+def _receipts(node: MemberNode, entries: list[int], folder: Path) -> int:
+    """Anchor journal lines, and write the receipts of the anchors; return how many. Raises Unavailable, Refused."""
+    anchor(node)
+    anchoring = (node.vault.line(entry).anchoring for entry in entries)
+    anchors = dict.fromkeys(one.tx_id for one in anchoring if one is not None)
+    receipts = [node.prover.receipt(one).encode() for one in anchors]
+    folder.mkdir(parents=True)
+    for number, receipt in enumerate(receipts, 1):
+        (folder / f"{number:03}.receipt").write_bytes(receipt)
+    return len(receipts)
 
 
 class _Reading:
