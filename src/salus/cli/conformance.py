@@ -7,13 +7,18 @@ from salus.interop.fhir.search.query import MODIFIERS, REFUSED, RESULT, WHOLE
 from salus.interop.fhir.search.terms import PREFIXES
 from salus.interop.fhir.survey import TYPES
 from salus.node.fhir.capability import INTERACTIONS, SYSTEM
+from salus.node.fhir.routes import ROUTES
 
 
 def lines() -> Iterator[str]:
     """Return the page's lines below its title."""
     yield "What `GET /fhir/metadata` says, in short; a parameter that is not listed is refused with this list. `GET /fhir/openapi.json` describes it in OpenAPI."
     yield ""
-    yield f"- FHIR 4.0.1, in JSON and XML. Of every type: {', '.join(INTERACTIONS)}. Of the server: {', '.join(SYSTEM)}. `Patient/$everything`, `Patient/$summary`, `$validate`, `$export`, `$import`, `$viewdefinition-run`; `$expand`, `$validate-code`, `$lookup`, `$subsumes`, `$translate` on what is at hand."
+    yield f"- FHIR 4.0.1, in JSON and XML. Of every type: {', '.join(INTERACTIONS)}. Of the server: {', '.join(SYSTEM)}."
+    operations = dict.fromkeys(
+        f"`{route.path.replace('{kind}/', '').replace('{own}', '[id]')}`" for route in ROUTES if route.operation
+    )
+    yield f"- Operations: {', '.join(operations)}; terminology of what is at hand."
     yield f"- Prefixes: {', '.join(PREFIXES)}. Joins: chains, `_has`, `_include`, `_revinclude`, `:iterate`."
     yield f"- Result parameters: {', '.join(f'`{one}`' for one in RESULT)}. `Bundle.total` is always told and exact."
     for kind, modifiers in sorted(MODIFIERS.items()):

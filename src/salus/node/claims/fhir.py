@@ -96,11 +96,8 @@ def inquire(asking: Asking, request: Request) -> Answer:
     return Answer(200, msgspec.json.encode(bundle if found else {"resourceType": "Bundle", "type": "collection"}))
 
 
-OPERATIONS: Final[Mapping[tuple[str, str, str], Callable[[Asking, Request], Answer]]] = {
-    ("POST", "Claim", "$submit"): submit,
-    ("POST", "Claim", "$inquire"): inquire,
-}
-"""By method, type and name, for the server's table."""
+OPERATIONS: Final[Mapping[str, Callable[[Asking, Request], Answer]]] = {"submit": submit, "inquire": inquire}
+"""By the name of the route, for the server's table."""
 
 
 def _admit(asking: Asking, letter: str) -> None:

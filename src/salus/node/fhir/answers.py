@@ -114,6 +114,24 @@ def tree_of(body: bytes, most: int = LIMITS.resource_bytes) -> dict[str, Any]:
     return tree
 
 
+def posted(body: bytes) -> list[tuple[str, str]]:
+    """Return plain parameters that were posted as those of a URL; none for no body. Raises FhirRefused."""
+    tree = tree_of(body) if body else {"resourceType": "Parameters"}
+    many: Any = tree.get("parameter", [])
+    told = [(one.get("name"), value_of(one)) for one in many if isinstance(one, dict)] if isinstance(many, list) else []
+    texts = [(name, str(value).lower() if isinstance(value, bool) else value) for name, value in told]
+    plain = [(name, str(value)) for name, value in texts if isinstance(name, str) and isinstance(value, str | int)]
+    if tree.get("resourceType") != "Parameters" or not isinstance(many, list) or len(plain) != len(many):
+        raise FhirRefused(
+            BAD,
+            "fhir.parameters",
+            "the parameters do not read",
+            path="Parameters.parameter",
+            expected="names with plain values",
+        )
+    return plain
+
+
 def value_of(parameter: Mapping[str, Any]) -> Any:
     """Return the value[x] of one parameter of Parameters, or None."""
     return next((value for key, value in parameter.items() if key.startswith("value")), None)

@@ -1,4 +1,4 @@
-"""The CapabilityStatement, from what is there: types, parameters and interactions that the code itself answers to."""
+"""The CapabilityStatement, from what is there: the types, the parameters and the routes that the server answers by."""
 
 from functools import cache
 from typing import Any, Final
@@ -11,58 +11,22 @@ from salus.node.fhir.joining import DOCUMENTATION, is_joined
 from salus.node.fhir.joining import PARAMETER as JOINED
 from salus.node.fhir.patching import MEDIA
 from salus.node.fhir.presenting import instant
+from salus.node.fhir.routes import ROUTES
 
-INTERACTIONS: Final = (
-    "read",
-    "vread",
-    "update",
-    "patch",
-    "delete",
-    "history-instance",
-    "history-type",
-    "create",
-    "search-type",
-)
 SMART: Final = "http://fhir-registry.smarthealthit.org"
-SYSTEM: Final = ("transaction", "batch", "history-system")
-_FAST: Final = "http://hl7.org/fhir/us/consent-management/OperationDefinition"
-OPERATIONS: Final = {
-    "Patient": [
-        {"name": "everything", "definition": "http://hl7.org/fhir/OperationDefinition/Patient-everything"},
-        {"name": "export", "definition": "http://hl7.org/fhir/uv/bulkdata/OperationDefinition/patient-export"},
-        {"name": "summary", "definition": "http://hl7.org/fhir/uv/ips/OperationDefinition/summary"},
-    ],
-    "ValueSet": [
-        {"name": "expand", "definition": "http://hl7.org/fhir/OperationDefinition/ValueSet-expand"},
-        {"name": "validate-code", "definition": "http://hl7.org/fhir/OperationDefinition/ValueSet-validate-code"},
-    ],
-    "CodeSystem": [
-        {"name": "lookup", "definition": "http://hl7.org/fhir/OperationDefinition/CodeSystem-lookup"},
-        {"name": "validate-code", "definition": "http://hl7.org/fhir/OperationDefinition/CodeSystem-validate-code"},
-        {"name": "subsumes", "definition": "http://hl7.org/fhir/OperationDefinition/CodeSystem-subsumes"},
-    ],
-    "ConceptMap": [
-        {"name": "translate", "definition": "http://hl7.org/fhir/OperationDefinition/ConceptMap-translate"},
-    ],
-    "Consent": [
-        {"name": "fileConsent", "definition": f"{_FAST}/fileConsent"},
-        {"name": "revokeConsent", "definition": f"{_FAST}/revokeConsent"},
-    ],
-    "Claim": [
-        {"name": "submit", "definition": "http://hl7.org/fhir/OperationDefinition/Claim-submit"},
-        {"name": "inquire", "definition": "http://hl7.org/fhir/us/davinci-pas/OperationDefinition/Claim-inquiry"},
-    ],
-    "AuditEvent": [
-        {"name": "recordDisclosure", "definition": f"{_FAST}/recordDisclosure"},
-    ],
-}
-"""Operations by type, beside `$validate` of each."""
-SYSTEM_OPERATIONS: Final = (
-    {"name": "export", "definition": "http://hl7.org/fhir/uv/bulkdata/OperationDefinition/export"},
-    {"name": "import", "definition": "urn:salus:operation:import"},
-    {"name": "viewdefinition-run", "definition": "http://sql-on-fhir.org/OperationDefinition/$viewdefinition-run"},
-)
-VALIDATE: Final = {"name": "validate", "definition": "http://hl7.org/fhir/OperationDefinition/Resource-validate"}
+INTERACTIONS: Final = tuple(code for route in ROUTES if route.kind for code in route.interactions)
+"""Of every type."""
+SYSTEM: Final = tuple(code for route in ROUTES if not route.kind for code in route.interactions)
+
+
+def operations(kind: str) -> list[dict[str, str]]:
+    """Return the operations of a type, "" those of the server, by name and definition, each once."""
+    found = {
+        (route.operation, route.definition): None
+        for route in ROUTES
+        if route.definition and (route.kind == kind or (kind and route.kind == "{kind}"))
+    }
+    return [{"name": name, "definition": definition} for name, definition in sorted(found)]
 
 
 def capability_statement(base: str, now: int) -> dict[str, Any]:
@@ -87,7 +51,7 @@ def capability_statement(base: str, now: int) -> dict[str, Any]:
                 "security": _security(base),
                 "resource": list(_resources()),
                 "interaction": [{"code": code} for code in SYSTEM],
-                "operation": list(SYSTEM_OPERATIONS),
+                "operation": operations(""),
             }
         ],
     }
@@ -141,7 +105,7 @@ def _resource(kind: str) -> dict[str, Any]:
         "conditionalRead": "not-match",
         "conditionalUpdate": True,
         "conditionalDelete": "single",
-        "operation": [VALIDATE, *OPERATIONS.get(kind, ())],
+        "operation": operations(kind),
         **({"searchInclude": included} if included else {}),
         "searchRevInclude": ["*"],
         "searchParam": [{"name": code, "type": one.type} for code, one in sorted(known.items())] + own,

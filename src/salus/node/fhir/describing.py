@@ -1,4 +1,4 @@
-"""The OpenAPI description of the FHIR server, from what the CapabilityStatement is made of."""
+"""The OpenAPI description of the FHIR server, from the routes that it answers by and the CapabilityStatement is made of."""
 
 from collections.abc import Iterable
 from functools import lru_cache
@@ -6,7 +6,7 @@ from typing import Any, Final
 
 from salus import __version__
 from salus.interop.fhir.json_schema import AT, PRIMITIVES, schemas
-from salus.interop.fhir.search.definitions import parameters
+from salus.interop.fhir.search.definitions import parameters, patient_compartment
 from salus.interop.fhir.search.query import WHOLE
 from salus.interop.fhir.survey import TYPES
 from salus.node.fhir.answers import BAD, FhirRefused, Request
@@ -15,8 +15,9 @@ from salus.node.fhir.joining import is_joined
 from salus.node.fhir.patching import MAX_OPERATIONS
 from salus.node.fhir.patching import MEDIA as PATCH
 from salus.node.fhir.presenting import raw
+from salus.node.fhir.routes import CONDITIONS, LINES, MANIFEST, ROUTES, SEARCH, TABLE, Route
+from salus.node.fhir.viewing import FORMS as TABLES
 
-DESCRIPTION: Final = "openapi.json"
 JSON: Final = "application/fhir+json"
 XML: Final = "application/fhir+xml"
 NDJSON: Final = "application/fhir+ndjson"
@@ -33,6 +34,14 @@ _QUERY: Final[dict[str, _Told]] = {
     "_pretty": {"type": "string", "enum": ["true", "false"]},
     "_since": PRIMITIVES["instant"],
 }
+_VARIABLES: Final[dict[str, _Told]] = {
+    "id": PRIMITIVES["id"],
+    "version": PRIMITIVES["positiveInt"],
+    "link": {"type": "string", "pattern": "^[A-Za-z0-9_-]+$"},
+    "kind": {"type": "string", "enum": sorted(patient_compartment())},
+}
+_RESULTS: Final = tuple(name for name in _QUERY if name != "_since")
+_SWITCH: Final[_Told] = {"type": "string", "enum": ["true", "false"]}
 _OFTEN: Final = {"_include", "_revinclude"}
 _HEADERS: Final[dict[str, _Told]] = {
     "If-Match": {"type": "string", "pattern": '^W/"[0-9]+"$'},
@@ -107,6 +116,36 @@ _IMPORT: Final[_Told] = {
     "description": "Or Parameters with the same names, or the manifest of an export.",
 }
 _ALWAYS: Final = (400, 401, 403, 404, 406)
+_ALWAYS_THERE: Final = ("Bundle", "CapabilityStatement", "ClaimResponse", "OperationOutcome", "Parameters", "ValueSet")
+"""Schemas of what the server's own routes take and answer."""
+_MEDIA: Final[dict[str, _Told]] = {
+    MANIFEST: {MANIFEST: {"schema": {"type": "object"}}},
+    LINES: {LINES: {"schema": {}}},
+    TABLE: {media: {"schema": {}} for media in sorted(set(TABLES.values()))},
+}
+_VIEW: Final[_Told] = {
+    "type": "object",
+    "required": ["resourceType", "parameter"],
+    "properties": {
+        "resourceType": {"type": "string", "enum": ["Parameters"]},
+        "parameter": {
+            "type": "array",
+            "minItems": 1,
+            "items": {
+                "type": "object",
+                "required": ["name"],
+                "properties": {"name": {"type": "string", "minLength": 1}, "resource": {"type": "object"}},
+            },
+        },
+    },
+    "description": "Parameters with a ViewDefinition as `viewResource`.",
+}
+_CLAIM: Final[_Told] = {
+    "type": "object",
+    "required": ["resourceType"],
+    "properties": {"resourceType": {"type": "string", "enum": ["Claim", "Bundle", "Parameters"]}},
+    "description": "A Claim, alone, first in a Bundle, or as `resource` of Parameters.",
+}
 
 
 def asked_types(request: Request) -> tuple[str, ...]:
@@ -125,23 +164,12 @@ def description(base: str, kinds: tuple[str, ...]) -> bytes:
 
 def described(base: str, kinds: tuple[str, ...]) -> _Told:
     """Return the description as a value."""
-    paths: dict[str, _Told] = {
-        "/metadata": {"get": _operation("metadata", {}, (200, "CapabilityStatement"), refusals=(406,), security=[])},
-        "/": {
-            "post": _operation(
-                "batch", _body("BundleRequest"), (200, "Bundle"), refusals=(409, 410, 412, 413, 415, 422)
-            )
-        },
-        "/_history": {"get": _operation("history", _query("_count", "_since"), (200, "Bundle"))},
-        "/$export": {"get": _operation("export", _header("Prefer"), (202, ""))},
-        "/$import": {
-            "post": _operation(
-                "import", _header("Prefer") | _body("ImportRequest"), (202, ""), refusals=(413, 415, 503)
-            )
-        },
-    }
-    for kind in kinds:
-        paths |= _of_type(kind)
+    paths: dict[str, _Told] = {}
+    for route in ROUTES:
+        for kind in kinds if route.kind == "{kind}" else (route.kind,):
+            if kind in kinds or not route.kind:
+                path = "/" + route.path.replace("{kind}", kind).replace("{own}", "{id}").replace("{inner}", "{kind}")
+                paths.setdefault(path, {}).update(_methods(route, kind))
     return {
         "openapi": "3.1.0",
         "info": {
@@ -156,14 +184,15 @@ def described(base: str, kinds: tuple[str, ...]) -> _Told:
         "components": {
             "securitySchemes": {"bearer": {"type": "http", "scheme": "bearer"}},
             "schemas": {
-                **schemas([*kinds, "Bundle", "OperationOutcome", "CapabilityStatement"]),
+                **schemas([*kinds, *_ALWAYS_THERE]),
                 "BundleRequest": _BUNDLE,
                 "ImportRequest": _IMPORT,
+                "ViewRequest": _VIEW,
+                "ClaimRequest": _CLAIM,
             },
             "responses": {str(status): _refusal(text) for status, text in REFUSALS.items()},
             "parameters": {
-                "id": {"name": "id", "in": "path", "required": True, "schema": PRIMITIVES["id"]},
-                "version": {"name": "version", "in": "path", "required": True, "schema": PRIMITIVES["positiveInt"]},
+                **{name: _parameter(name, "path", told, needed=True) for name, told in _VARIABLES.items()},
                 **{name: _parameter(name, "query", told) for name, told in _QUERY.items()},
                 **{name: _parameter(name, "header", told) for name, told in _HEADERS.items()},
             },
@@ -171,74 +200,64 @@ def described(base: str, kinds: tuple[str, ...]) -> _Told:
     }
 
 
-def _of_type(kind: str) -> dict[str, _Told]:
-    own = [code for code in [*sorted(parameters(kind)), *WHOLE] if code not in _QUERY]
-    results = _query(*(name for name in _QUERY if name != "_since"))
-    search = {"parameters": [_parameter(code, "query", {"type": "string"}) for code in own] + results["parameters"]}
-    conditions = {"parameters": search["parameters"][: len(own)]}
-    if is_joined(kind):
-        search["parameters"].append(_parameter(JOINED, "query", {"type": "string", "enum": ["true", "false"]}))
-    one = {"parameters": [_at("parameters", "id")]}
-    past = (410,)
-    writes = (409, 412, 413, 415, 422)
-    paths: dict[str, _Told] = {
-        f"/{kind}": {
-            "get": _operation(f"search{kind}", search, (200, "Bundle")),
-            "post": _operation(
-                f"create{kind}", _join(_header("If-None-Exist", "Prefer"), _body(kind)), (201, kind), (200, ""),
-                refusals=writes,
-            ),
-            "put": _operation(
-                f"update{kind}Where", _join(conditions, _header("If-Match", "Prefer"), _body(kind)), (200, kind), (201, kind),
-                refusals=writes,
-            ),
-            "delete": _operation(f"delete{kind}Where", conditions, (204, ""), refusals=(409, 412)),
-        },
-        f"/{kind}/{{id}}": {
-            "get": _operation(f"read{kind}", _join(one, _query("_summary", "_elements", "_pretty"), _header("If-None-Match")),
-                (200, kind), (304, ""), refusals=(409, *past)),
-            "put": _operation(
-                f"update{kind}", _join(one, _header("If-Match", "Prefer"), _body(kind)), (200, kind), (201, kind),
-                refusals=writes,
-            ),
-            "patch": _operation(
-                f"patch{kind}", _join(one, _header("If-Match", "Prefer"), _patch()), (200, kind), refusals=writes
-            ),
-            "delete": _operation(f"delete{kind}", _join(one, _header("If-Match")), (204, ""), refusals=(409, 412)),
-        },
-        f"/{kind}/_history": {"get": _operation(f"history{kind}", _query("_count", "_since"), (200, "Bundle"))},
-        f"/{kind}/{{id}}/_history": {
-            "get": _operation(f"history{kind}One", _join(one, _query("_count", "_since")), (200, "Bundle"))
-        },
-        f"/{kind}/{{id}}/_history/{{version}}": {
-            "get": _operation(
-                f"vread{kind}", _join(one, {"parameters": [_at("parameters", "version")]}), (200, kind), refusals=past
+def _methods(route: Route, kind: str) -> _Told:
+    """Return the operations of a route at one type, by method in lower case."""
+    told: _Told = {}
+    for method in route.methods:
+        one: _Told = {
+            "operationId": "".join(
+                (
+                    route.name,
+                    kind if route.kind == "{kind}" else "",
+                    method[1:] * (method == "POST" and len(route.methods) > 1),
+                )
             )
-        },
-        f"/{kind}/_search": {"post": _operation(f"search{kind}Posted", _form(own), (200, "Bundle"), refusals=(415,))},
-        f"/{kind}/$validate": {
-            "post": _operation(f"validate{kind}", _body(kind), (200, "OperationOutcome"), refusals=(413, 415))
-        },
-    }  # fmt: skip
-    if kind == "Patient":
-        everything = _join(one, _query("_count", "_since"))
-        paths["/Patient/{id}/$everything"] = {
-            "get": _operation("everything", everything, (200, "Bundle"), refusals=past)
         }
-        paths["/Patient/{id}/$summary"] = {"get": _operation("summary", one, (200, "Bundle"), refusals=past)}
-        paths["/Patient/$export"] = {"get": _operation("exportPatients", _header("Prefer"), (202, ""))}
-    return paths
+        if method == "DELETE" and len(route.methods) > 1:
+            one["operationId"] += "End"
+        body = "Parameters" if route.posted and method == "POST" else route.body
+        one["parameters"] = _parameters(route, kind, posted=route.posted and method == "POST")
+        if body and method != "GET":
+            one["requestBody"] = _body(body.replace("{kind}", kind), kind, needed=not route.posted and body != SEARCH)
+        one["responses"] = _answers(route, kind)
+        if route.anybody:
+            one["security"] = []
+        told[method.lower()] = one
+    return told
 
 
-def _operation(
-    name: str, told: _Told, *good: tuple[int, str], refusals: Iterable[int] = (), security: list[Any] | None = None
-) -> _Told:
+def _parameters(route: Route, kind: str, *, posted: bool) -> list[_Told]:
+    variables = [part[1:-1] for part in route.parts if part[0] == "{" and part != "{kind}"]
+    found = [_at("parameters", {"own": "id", "inner": "kind"}.get(name, name)) for name in variables]
+    if posted:
+        return found + _listed(route.headers)
+    found += [_parameter(name, "query", {"type": "string", "minLength": 1}, needed=True) for name in route.needed]
+    for name in route.query:
+        if name in {SEARCH, CONDITIONS}:
+            found += [_parameter(code, "query", {"type": "string"}) for code in _own(kind)]
+            found += _listed(_RESULTS) if name == SEARCH else []
+            found += [_parameter(JOINED, "query", _SWITCH)] if name == SEARCH and is_joined(kind) else []
+        else:
+            found.append(_at("parameters", name) if name in _QUERY else _parameter(name, "query", {"type": "string"}))
+    return found + _listed(route.headers)
+
+
+def _own(kind: str) -> list[str]:
+    return [code for code in [*sorted(parameters(kind)), *WHOLE] if code not in _QUERY]
+
+
+def _answers(route: Route, kind: str) -> _Told:
     answers: _Told = {}
-    for status, kind in good:
-        content = {"content": _forms(kind)} if kind else {}
-        answers[str(status)] = {"description": kind or "Done.", **content}
-    answers |= {str(status): _at("responses", str(status)) for status in sorted({*_ALWAYS, *refusals})}
-    return {"operationId": name, **told, "responses": answers, **({} if security is None else {"security": security})}
+    for status, told in route.good:
+        schema = told.replace("{kind}", kind)
+        answer = answers.setdefault(str(status), {"description": schema or "Done."})
+        if schema:
+            answer.setdefault("content", {}).update(_forms(schema) if schema not in _MEDIA else _MEDIA[schema])
+    refusals = {
+        *(_ALWAYS if not route.anybody else (400, 406)),
+        *route.refusals,
+    }
+    return answers | {str(status): _at("responses", str(status)) for status in sorted(refusals)}
 
 
 def _refusal(text: str) -> _Told:
@@ -250,33 +269,26 @@ def _forms(kind: str) -> _Told:
     return {JSON: {"schema": {"$ref": AT + kind}}, XML: {"schema": {"type": "string"}}}
 
 
-def _parameter(name: str, place: str, schema: _Told) -> _Told:
-    if name in _OFTEN:
-        return {"name": name, "in": place, "schema": {"type": "array", "items": schema}}
-    return {"name": name, "in": place, "schema": schema}
+def _parameter(name: str, place: str, schema: _Told, *, needed: bool = False) -> _Told:
+    schema = {"type": "array", "items": schema} if name in _OFTEN else schema
+    return {"name": name, "in": place, **({"required": True} if needed else {}), "schema": schema}
 
 
 def _at(part: str, name: str) -> _Told:
     return {"$ref": f"#/components/{part}/{name}"}
 
 
-def _query(*names: str) -> _Told:
-    return {"parameters": [_at("parameters", name) for name in names]}
+def _listed(names: Iterable[str]) -> list[_Told]:
+    return [_at("parameters", name) for name in names]
 
 
-_header = _query
-
-
-def _join(*parts: _Told) -> _Told:
-    """Join what parts of an operation say: their parameters in order, the last body."""
-    out: _Told = {"parameters": [one for part in parts for one in part.get("parameters", ())]}
-    for part in parts:
-        out |= {name: value for name, value in part.items() if name != "parameters"}
-    return out
-
-
-def _body(kind: str) -> _Told:
-    return {"requestBody": {"required": True, "content": _forms(kind)}}
+def _body(name: str, kind: str, *, needed: bool) -> _Told:
+    if name == SEARCH:
+        own = {code: {"type": "string"} for code in (_own(kind) if kind in TYPES and kind != "Patient" else [])}
+        schema = {"type": "object", "properties": own, "additionalProperties": False}
+        return {"content": {"application/x-www-form-urlencoded": {"schema": schema}}}
+    content = _patch() if name == "Patch" else _forms(name)
+    return {"required": needed, "content": content}
 
 
 def _patch() -> _Told:
@@ -290,10 +302,4 @@ def _patch() -> _Told:
             "value": {},
         },
     }
-    schema = {"type": "array", "minItems": 1, "maxItems": MAX_OPERATIONS, "items": operation}
-    return {"requestBody": {"required": True, "content": {PATCH: {"schema": schema}}}}
-
-
-def _form(own: list[str]) -> _Told:
-    schema = {"type": "object", "properties": {code: {"type": "string"} for code in own}, "additionalProperties": False}
-    return {"requestBody": {"content": {"application/x-www-form-urlencoded": {"schema": schema}}}}
+    return {PATCH: {"schema": {"type": "array", "minItems": 1, "maxItems": MAX_OPERATIONS, "items": operation}}}

@@ -96,31 +96,24 @@ class Importing:
         node.desk.keep_import(own, msgspec.msgpack.encode(Order(source, inputs, now)), now)
         return Answer(202, extra=(("content-location", f"{self._base}/{JOBS}/{own.hex()}"),))
 
-    def answer(self, asking: Asking, request: Request, link: str) -> Answer | None:
+    def answer(self, asking: Asking, request: Request, link: str) -> Answer:
         """Tell how a job stands, or end it. Raises FhirRefused."""
-        if not _is_operator(asking):
-            raise nothing_there()
-        named, _, part = link.partition("/")
-        node = asking.node
-        own, body, told = next((one for one in node.desk.imports() if one[0].hex() == named), (b"", b"", b""))
-        if not own:
-            raise nothing_there()
-        if request.method == "DELETE" and not part:
-            node.desk.forget_import(own)
+        own, body, told = _job(asking, link)
+        if request.method == "DELETE":
+            asking.node.desk.forget_import(own)
             return Answer(202)
-        if request.method != "GET" or part not in {"", "errors"}:
-            return None
         if not told:
-            progress = _running(node).get(own, "waiting")
-            return Answer(202, extra=(("x-progress", progress), ("retry-after", "1")))
+            return _progress(asking, own)
         done = msgspec.msgpack.decode(told, type=Done)
-        if part:
-            return Answer(200, b"".join(_outcomes(done)), media=NDJSON)
-        return Answer(
-            200,
-            bytes(raw(self._report(named, msgspec.msgpack.decode(body, type=Order), done))),
-            media="application/json",
-        )
+        report = self._report(link, msgspec.msgpack.decode(body, type=Order), done)
+        return Answer(200, bytes(raw(report)), media="application/json")
+
+    def errors(self, asking: Asking, request: Request, link: str) -> Answer:  # noqa: ARG002 -- a route's shape
+        """Return what of a job was not taken, as OperationOutcomes. Raises FhirRefused."""
+        own, _, told = _job(asking, link)
+        if not told:
+            return _progress(asking, own)
+        return Answer(200, b"".join(_outcomes(msgspec.msgpack.decode(told, type=Done))), media=NDJSON)
 
     def _report(self, named: str, order: Order, done: Done) -> dict[str, Any]:
         files = [
@@ -138,6 +131,20 @@ class Importing:
             "error": problems if errors else [],
             "extension": {"stored": done.stored, "unchanged": done.unchanged},
         }
+
+
+def _job(asking: Asking, link: str) -> tuple[bytes, bytes, bytes]:
+    """Return a job's id, order and report, b"" while it has none. Raises FhirRefused (not found), for all but the operator."""
+    jobs = asking.node.desk.imports() if _is_operator(asking) else []
+    found = next((one for one in jobs if one[0].hex() == link), None)
+    if found is None:
+        raise nothing_there()
+    return found
+
+
+def _progress(asking: Asking, own: bytes) -> Answer:
+    progress = _running(asking.node).get(own, "waiting")
+    return Answer(202, extra=(("x-progress", progress), ("retry-after", "1")))
 
 
 # The order -----------------------------------------------------------------------------------------------------------

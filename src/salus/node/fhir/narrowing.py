@@ -29,7 +29,7 @@ def needed(request: Request) -> tuple[str, str]:
         letters = {"GET": "s", "POST": "c", "PUT": "us", "DELETE": "ds"}.get(request.method, "")
     elif len(parts) == 2 and parts[1][:1] not in {"_", "$"} and kind != "*":
         letters = {"GET": "r", "PUT": "u", "PATCH": "ru", "DELETE": "d"}.get(request.method, "")
-    elif len(parts) == 3 and kind == PATIENT and parts[2][:1].isupper():
+    elif len(parts) > 2 and kind == PATIENT and parts[2][:1].isupper():
         kind = parts[2]
     elif "_history" in parts[2:]:
         letters = "r"

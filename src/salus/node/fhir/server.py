@@ -1,38 +1,44 @@
 """The server's door: one request in, one answer out, whether it came over HTTP or as an entry of a Bundle."""
 
+from collections.abc import Callable, Mapping
+from functools import partial
 from typing import Final
+
+import msgspec
 
 from salus.interop.fhir.survey import TYPES
 from salus.interop.fhir.terminology import Terminology
 from salus.node.claims import fhir as claims
 from salus.node.errors import EdgeError, NotFound
-from salus.node.fhir.answers import NO_METHOD, Answer, FhirRefused, Request
+from salus.node.fhir.answers import NO_METHOD, Answer, FhirRefused, Request, nothing_there, posted
 from salus.node.fhir.asking import Asking, Leases
 from salus.node.fhir.auditing import JOURNAL, PREFIX, Auditing, asks_journal
 from salus.node.fhir.auditing import KIND as AUDIT
 from salus.node.fhir.auditing import LABEL as AUDIT_LABEL
-from salus.node.fhir.bundles import Bundles, Dispatch
+from salus.node.fhir.bundles import Bundles
 from salus.node.fhir.capability import capability_statement
 from salus.node.fhir.coding import Coding
-from salus.node.fhir.describing import DESCRIPTION, asked_types, description
-from salus.node.fhir.exporting import EXPORT, JOBS, Exporting
+from salus.node.fhir.describing import asked_types, description
+from salus.node.fhir.exporting import Exporting
 from salus.node.fhir.filing import Filing
-from salus.node.fhir.importing import IMPORT, Importing
-from salus.node.fhir.importing import JOBS as IMPORTS
+from salus.node.fhir.importing import Importing
 from salus.node.fhir.paging import LABEL, Paging
 from salus.node.fhir.presenting import raw
 from salus.node.fhir.reading import Reading
+from salus.node.fhir.routes import find
 from salus.node.fhir.storing import turns_of
 from salus.node.fhir.summarising import Summarising
 from salus.node.fhir.validating import Validating, validator_of
-from salus.node.fhir.viewing import RUN, Viewing
+from salus.node.fhir.viewing import Viewing
 from salus.node.fhir.writing import Writing
 from salus.node.member import MemberNode
 from salus.node.usecase import Caller
 
 ROOT: Final = "/fhir"
-METADATA: Final = "metadata"
-VALIDATE: Final = "$validate"
+AS_READ: Final = frozenset({"everything", "summary"})
+"""Operations that change nothing and are posted by many clients: answered as if they had been read."""
+Handler = Callable[..., Answer | None]
+"""(asking, request, and by name what stands at the route's variables) to the answer; None where the method has none."""
 
 
 class FhirServer:
@@ -48,60 +54,89 @@ class FhirServer:
         self._validating = Validating(validator_of(told.packages), enforced=told.validate_writes)
         known = Terminology(self._validating.profiles)
         self._reading = Reading(self.base, self._paging, known)
-        self._summarising = Summarising(self.base, self._reading)
         self._writing = Writing(self.base, self._validating, turns_of(node))
-        self._bundles = Bundles(self._writing, self.dispatch)
-        self._exporting = Exporting(self.base, self._paging, self._reading)
-        self._importing = Importing(self.base)
         self._auditing = Auditing(self.base, self._paging, self._reading, node.secret(AUDIT_LABEL))
-        filing = Filing(self._reading, self._writing, self._bundles)
-        self._whole: dict[tuple[str, str], Dispatch] = {
-            ("POST", ""): self._bundles.answer,
-            ("GET", "_history"): self._reading.history,
-            ("GET", EXPORT): self._exporting.kick_off,
-            ("POST", EXPORT): self._exporting.kick_off,
-            ("POST", IMPORT): self._importing.kick_off,
-            ("POST", RUN): Viewing(self._reading).answer,
-        }
-        coding = Coding(known)
-        terminology = {
-            ("ValueSet", "$expand"): coding.expand,
-            ("ValueSet", "$validate-code"): coding.validate_in_set,
-            ("CodeSystem", "$validate-code"): coding.validate_in_system,
-            ("CodeSystem", "$lookup"): coding.look_up,
-            ("CodeSystem", "$subsumes"): coding.subsumes,
-            ("ConceptMap", "$translate"): coding.translate,
-        }
-        self._operations = {
-            **{(method, *asked): answer for method in ("GET", "POST") for asked, answer in terminology.items()},
-            ("POST", "Consent", "$fileConsent"): filing.file,
-            ("POST", "Consent", "$revokeConsent"): filing.revoke,
-            ("POST", "AuditEvent", "$recordDisclosure"): filing.record,
+        self._handlers = {**self._of_server(), **self._of_types(), **_of_terminology(Coding(known))}
+
+    @property
+    def handled(self) -> frozenset[str]:
+        """The names of the routes that have a handler."""
+        return frozenset(self._handlers)
+
+    def _of_server(self) -> dict[str, Handler]:
+        bundles = Bundles(self._writing, self.dispatch)
+        exporting = Exporting(self.base, self._paging, self._reading)
+        importing = Importing(self.base)
+        filing = Filing(self._reading, self._writing, bundles)
+        return {
+            "metadata": lambda _asking, request: self._open(request),
+            "description": lambda _asking, request: self._open(request),
+            "batch": bundles.answer,
+            "history": self._reading.history,
+            "page": self._continued,
+            "export": exporting.kick_off,
+            "exportPatients": exporting.kick_off,
+            "exportJob": exporting.answer,
+            "import": importing.kick_off,
+            "importJob": importing.answer,
+            "importErrors": importing.errors,
+            "viewdefinition-run": Viewing(self._reading).answer,
+            "fileConsent": filing.file,
+            "revokeConsent": filing.revoke,
+            "recordDisclosure": filing.record,
             **claims.OPERATIONS,
-            ("GET", "Patient", EXPORT): self._exporting.kick_off,
-            ("POST", "Patient", EXPORT): self._exporting.kick_off,
+        }
+
+    def _of_types(self) -> dict[str, Handler]:
+        reading, writing = self._reading, self._writing
+        return {
+            "everything": reading.everything,
+            "summary": Summarising(self.base, reading).answer,
+            "compartment": self._compartment,
+            "compartmentPosted": self._compartment,
+            "read": self._read,
+            "vread": reading.vread,
+            "update": partial(self._written, writing.update),
+            "patch": partial(self._written, writing.patch),
+            "delete": partial(self._written, writing.delete),
+            "historyOne": reading.history,
+            "historyType": reading.history,
+            "create": writing.create,
+            "search": self._search,
+            "searchPosted": self._search,
+            "updateWhere": writing.update_where,
+            "deleteWhere": writing.delete_where,
+            "validate": self._validate,
+            "validateOne": self._validate,
         }
 
     def answer(self, caller: Caller, purpose: str, request: Request) -> Answer:
         """Answer a request. Raises EdgeError."""
-        if request.path == METADATA and request.method == "GET":
-            return Answer(200, bytes(raw(capability_statement(self.base, self._node.now()))))
-        if request.path == DESCRIPTION and request.method == "GET":
-            return Answer(200, description(self.base, asked_types(request)), media="application/json")
+        found = find(request.method, request.path)
+        if found is not None and found[0].anybody:
+            return self._open(request)
         asking = Asking(self._node, caller, purpose, self._leases)
         return self.dispatch(asking, request)
+
+    def _open(self, request: Request) -> Answer:
+        """Answer what anybody may ask."""
+        if request.path == "metadata":
+            return Answer(200, bytes(raw(capability_statement(self.base, self._node.now()))))
+        return Answer(200, description(self.base, asked_types(request)), media="application/json")
 
     def dispatch(self, asking: Asking, request: Request) -> Answer:
         """Send a request to what it asks for. Raises EdgeError."""
         asking.admit(request)
-        parts = request.path.split("/") if request.path else []
-        answer = self._of_server(asking, request, parts)
-        if answer is None and (not parts or parts[0] not in TYPES):
+        answer: Answer | None = None
+        found = find(request.method, request.path)
+        if found is not None:
+            route, told = found
+            if route.name in AS_READ and request.method == "POST":
+                pairs = (*request.pairs, *posted(request.body))
+                request = msgspec.structs.replace(request, method="GET", pairs=pairs, body=b"")
+            answer = self._handlers[route.name](asking, request, **told)
+        if answer is None and request.path.partition("/")[0] not in TYPES:
             raise _unknown_type()
-        by_length = {1: self._of_type, 2: self._of_resource, 3: self._below, 4: self._of_version}
-        handle = by_length.get(len(parts))
-        if answer is None and handle is not None:
-            answer = handle(asking, request, parts)
         if answer is None:
             raise FhirRefused(
                 NO_METHOD,
@@ -112,82 +147,32 @@ class FhirServer:
             )
         return answer
 
-    def _of_server(self, asking: Asking, request: Request, parts: list[str]) -> Answer | None:
-        """Answer what is asked of no type: Bundles, the whole history, bulk data, and what the server named itself."""
-        whole = self._whole.get((request.method, request.path))
-        if whole is not None:
-            return whole(asking, request)
-        if parts[:1] == ["_page"] and len(parts) == 2 and request.method == "GET":
-            return self._continued(asking, parts[1])
-        if parts[:1] == [JOBS] and len(parts) == 2:
-            return self._exporting.answer(asking, request, parts[1])
-        if parts[:1] == [IMPORTS] and len(parts) > 1:
-            return self._importing.answer(asking, request, "/".join(parts[1:]))
-        return None
-
-    def _of_type(self, asking: Asking, request: Request, parts: list[str]) -> Answer | None:
-        kind = parts[0]
-        if request.method == "GET":
-            return self._search(asking, request, kind)
-        if request.method == "POST":
-            return self._writing.create(asking, request, kind)
-        if request.method == "PUT":
-            return self._writing.update_where(asking, request, kind)
-        if request.method == "DELETE":
-            return self._writing.delete_where(asking, request, kind)
-        return None
-
     def _search(self, asking: Asking, request: Request, kind: str) -> Answer:
         if kind == AUDIT and asks_journal(request):
             return self._auditing.search(asking, request)
         return self._reading.search(asking, request, kind)
 
-    def _of_resource(self, asking: Asking, request: Request, parts: list[str]) -> Answer | None:
-        kind, own = parts
-        if own == "_search" and request.method == "POST":
-            return self._search(asking, request, kind)
-        if own == "_history" and request.method == "GET":
-            return self._reading.history(asking, request, kind)
-        if own == VALIDATE and request.method == "POST":
-            return self._validating.operation(request, kind, asking.node.now())
-        if own[:1] in {"_", "$"}:
-            operation = self._operations.get((request.method, kind, own))
-            return operation(asking, request) if operation else None
-        if kind == AUDIT and own.startswith(PREFIX):
-            return self._auditing.read(asking, own) if request.method == "GET" else None
-        writing = self._writing
-        by_method = {"GET": self._reading.read, "PUT": writing.update, "PATCH": writing.patch, "DELETE": writing.delete}
-        handle = by_method.get(request.method)
-        return handle(asking, request, kind, own) if handle else None
+    def _compartment(self, asking: Asking, request: Request, own: str, inner: str) -> Answer:
+        self._reading.current(asking, f"Patient/{own}")  # refuses a patient who is not seen
+        return self._reading.search(asking, request, inner, f"Patient/{own}")
 
-    def _below(self, asking: Asking, request: Request, parts: list[str]) -> Answer | None:
-        kind, own, inner = parts
-        if inner == VALIDATE and request.method == "POST":
-            return self._validating.operation(request, kind, asking.node.now())
-        if request.method != "GET":
-            return None
-        whole = {"$everything": self._reading.everything, "$summary": self._summarising.answer}
-        if kind == "Patient" and inner in whole:
-            return whole[inner](asking, request, own)
-        if inner == "_history":
-            return self._reading.history(asking, request, kind, own)
-        if kind == "Patient" and inner in TYPES:
-            self._reading.current(asking, f"{kind}/{own}")  # refuses a patient who is not seen
-            return self._reading.search(asking, request, inner, f"{kind}/{own}")
-        return None
+    def _read(self, asking: Asking, request: Request, kind: str, own: str) -> Answer:
+        if _is_line(kind, own):
+            return self._auditing.read(asking, own)
+        return self._reading.read(asking, request, kind, own)
 
-    def _of_version(self, asking: Asking, request: Request, parts: list[str]) -> Answer | None:
-        kind, own, history, version = parts
-        if request.method == "GET" and history == "_history":
-            return self._reading.vread(asking, request, kind, own, version=version)
-        return None
+    def _written(self, write: Handler, asking: Asking, request: Request, kind: str, own: str) -> Answer | None:
+        return None if _is_line(kind, own) else write(asking, request, kind, own)
 
-    def _continued(self, asking: Asking, link: str) -> Answer:
+    def _validate(self, asking: Asking, request: Request, kind: str, own: str = "") -> Answer:  # noqa: ARG002 -- any instance
+        return self._validating.operation(request, kind, asking.node.now())
+
+    def _continued(self, asking: Asking, _request: Request, link: str) -> Answer:
         """Answer a link to the next page: the same question, decided anew, behind where it stopped."""
         told = self._paging.open(asking, link)
         request = Request("GET", told.path, told.pairs)
         asking.admit(request)
-        parts = told.path.split("/")
+        parts = [part for part in told.path.split("/") if part != "_search"]
         if parts[-1] == "_history":
             kind, own = (parts[0] if len(parts) > 1 else ""), (parts[1] if len(parts) > 2 else "")
             return self._reading.history(asking, request, kind, own, before=int(told.cursor[0]))
@@ -197,7 +182,25 @@ class FhirServer:
             return self._reading.everything(asking, request, parts[1], after=int(told.cursor[0]))
         if len(parts) == 3:
             return self._reading.search(asking, request, parts[2], f"{parts[0]}/{parts[1]}", told.cursor)
+        if len(parts) != 1:
+            raise nothing_there()
         return self._reading.search(asking, request, parts[0], "", told.cursor)
+
+
+def _of_terminology(coding: Coding) -> Mapping[str, Handler]:
+    return {
+        "expand": coding.expand,
+        "validateInSet": coding.validate_in_set,
+        "validateInSystem": coding.validate_in_system,
+        "lookUp": coding.look_up,
+        "subsumes": coding.subsumes,
+        "translate": coding.translate,
+    }
+
+
+def _is_line(kind: str, own: str) -> bool:
+    """Tell whether a name is that of a line of the journal, which nobody writes."""
+    return kind == AUDIT and own.startswith(PREFIX)
 
 
 def _unknown_type() -> EdgeError:
