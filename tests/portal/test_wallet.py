@@ -11,6 +11,8 @@ from joserfc.jwk import OctKey
 from playwright.sync_api import TimeoutError as NotReached
 from playwright.sync_api import expect
 
+from salus.contracts.consent.port import GRANTS
+from salus.contracts.membership.port import MEMBERS
 from salus.contracts.records.port import RetentionReason
 from salus.core.proof.cli import main as verify
 from salus.node.erasing import retain
@@ -370,6 +372,69 @@ def test_a_member_that_is_down_is_named_and_nothing_is_half_done(phone, clinic, 
     phone.page.unroute("**/patient/**")
     phone.to("Who can see")
     assert phone.page.get_by_role("button", name="Stop Lake Clinic").count() == before
+
+
+def test_every_other_journey_says_that_a_member_is_down_and_works_when_it_is_back(phone, clinic, chromium) -> None:
+    share(phone, clinic, chromium)
+    live = phone.page.get_by_role("button", name="Stop Lake Clinic").count()
+    phone.page.route("**/patient/**", lambda route: route.abort())
+    phone.to("Who has looked")
+    assert "North Hospital does not tell everything: it does not answer." in phone.text()
+    phone.to("Correct or erase")
+    assert "North Hospital tells nothing now, so its part is missing here." in phone.text()
+    phone.to("My record")
+    phone.page.get_by_role("link", name="Glucose").first.click()
+    phone.at("Glucose")
+    phone.page.get_by_label("What is wrong, and how should it read?").fill("It was never 5.0")
+    phone.press("Ask North Hospital")
+    assert "North Hospital does not answer." in phone.problem()
+    phone.page.unroute("**/patient/**")
+    phone.press("Ask North Hospital")
+    phone.at("Correct or erase")
+    assert ("It was never 5.0" in phone.text(), "missing here" in phone.text()) == (True, False)
+    asked = []
+
+    def lose(route):
+        """Let a body be built; let it be carried, and the answer not come back."""
+        asked.append(route.request.url)
+        if len(asked) == 1:
+            return route.continue_()
+        route.fetch()
+        return route.abort()
+
+    phone.to("Who can see")
+    stops = phone.page.get_by_role("button", name="Stop Lake Clinic")
+    phone.page.route("**/patient/**", lose)
+    stops.first.click()
+    assert "North Hospital does not answer." in phone.problem()
+    phone.page.unroute("**/patient/**")
+    assert (len(asked), stops.count()) == (2, live)
+    stops.first.click()  # the ledger has it: the wallet is shown the row
+    expect(stops).to_have_count(live - 1)
+
+
+ROW = """async ([script, proof, key, value]) => {
+  const { checkRow } = await import(script);
+  const bytes = (one) => one && Uint8Array.from(one);
+  try { return checkRow(bytes(proof), bytes(key), bytes(value)).leaf.height; } catch (error) { return error.name + " " + error.message; }
+}"""
+
+
+def test_the_page_checks_that_the_ledger_holds_a_row_or_none(phone, north) -> None:
+    rows = {key: north.node.prover.row(GRANTS, key) for key in (bytes(32), north.node.entropy(32))}
+    member = north.node.prover.row(MEMBERS, b"north")
+
+    def told(key, value, proof):
+        asked = [script_path("proof.js"), list(proof.encode()), list(key), None if value is None else list(value)]
+        return phone.page.evaluate(ROW, asked)
+
+    for key, row in rows.items():
+        assert isinstance(told(GRANTS.state_key(key), None, row.proof), int)
+        assert "another value" in told(GRANTS.state_key(key), b"row", row.proof)
+        assert isinstance(told(GRANTS.state_key(bytes([1]) * 32), None, row.proof), str)
+    place = MEMBERS.state_key(b"north")
+    assert isinstance(told(place, member.value, member.proof), int)
+    assert "another value" in told(place, None, member.proof)
 
 
 def test_what_the_page_asks_holds_nothing_in_clear(phone) -> None:

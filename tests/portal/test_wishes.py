@@ -116,7 +116,7 @@ def test_a_request_that_does_not_hold_is_not_kept(north) -> None:
         holder.instruct("north", "correct", twice, m.Done)
     assert len(list_requests.run(north.node, AskCorrectionList()).requests) == before + 1
     for number in range(MAX_WAITING - 1):
-        holder.instruct("north", "correct", m.Correct(bytes([9, number]) * 8, "Patient", "p1", "x"), m.Done)
+        holder.instruct("north", "correct", m.Correct(bytes([9, number]) * 8, "Patient", "p1", f"x{number}"), m.Done)
     with pytest.raises(EdgeError, match="enough"):
         holder.instruct("north", "correct", m.Correct(bytes([8]) * 16, "Patient", "p1", "x"), m.Done)
     link = next(tied.link for tied in holder.wallet.state.links if tied.member == "north")

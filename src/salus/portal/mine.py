@@ -7,7 +7,7 @@ from urllib.parse import urlencode
 
 from starlette.responses import Response
 
-from salus.node.errors import EdgeError, NotFound
+from salus.node.errors import NotFound
 from salus.node.wallet.log import FOREIGN, LEFT_OUT, NO_LINE, OLDER, SHORTER
 from salus.node.wallet.reading import OwnRecord, list_own
 from salus.node.wallet.seeing import SeenLine, read_log
@@ -92,12 +92,7 @@ def stop_sharing(visit: Visit) -> Response:
     with visit.known().lock:
         standing = {each.grant: each.standing for each in visit.on_wallet(list_grants).grants}
         if standing.get(asked.grant) == "live":
-            try:
-                visit.on_wallet(stop, grant=asked.grant)
-            except EdgeError:
-                now = {each.grant: each.standing for each in visit.on_wallet(list_grants).grants}
-                if now[asked.grant] == "live":  # else it never came about, and can come no more
-                    raise
+            visit.on_wallet(stop, grant=asked.grant)
     return to("/my/sharing")
 
 

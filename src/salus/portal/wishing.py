@@ -4,7 +4,7 @@ from typing import Final
 
 from starlette.responses import Response
 
-from salus.node.errors import NotFound
+from salus.node.errors import EdgeError, NotFound
 from salus.node.records.measures import values_of
 from salus.node.wallet.joining import show as show_wallet
 from salus.node.wallet.reading import OwnRecord, list_own
@@ -49,7 +49,11 @@ def ask_erasure(visit: Visit) -> Response:
     visit.wallet()
     with session.lock:
         if f"erase {member}" not in session.done:
-            session.done[f"erase {member}"] = visit.on_wallet(erase, member=member).case
+            try:
+                session.done[f"erase {member}"] = visit.on_wallet(erase, member=member).case
+            except EdgeError as error:
+                if error.code != "erasure.open":  # else it was asked for before, and its answer was lost
+                    raise
     return to("/my/requests")
 
 

@@ -6,7 +6,7 @@ from typing import Any, Final
 
 from salus.agreements.grants import grant_id
 from salus.contracts.claims.port import Appeal
-from salus.contracts.consent.port import Grant, Revoke
+from salus.contracts.consent.port import GRANTS, Grant, Revoke
 from salus.contracts.membership import port as membership
 from salus.contracts.records.port import RetentionReason
 from salus.core.encoding import MalformedBytes, Value, decode, encode
@@ -112,6 +112,14 @@ def _carry(node: MemberNode, _link: bytes, argument: bytes) -> m.Carried:
     except NotKept:  # it is on the ledger, and not yet cosigned: the wallet is told just that
         receipt = b""
     return m.Carried(outcome.tx_id, outcome.height or 0, outcome.code, outcome.data, receipt)
+
+
+def _grant_row(node: MemberNode, _link: bytes, argument: bytes) -> m.GrantRowShown:
+    grant = _argument(argument, m.AskGrantRow).grant
+    if len(grant) != GRANT_BYTES:
+        raise Malformed("instruction.grant", "this is no grant id", expected=f"{GRANT_BYTES} bytes")
+    shown = node.prover.row(GRANTS, grant)
+    return m.GrantRowShown(shown.value or b"", shown.proof.encode())
 
 
 def _send(node: MemberNode, _link: bytes, argument: bytes) -> m.Done:
@@ -290,6 +298,7 @@ def _argument(data: bytes, kind: Any) -> Any:
 _ACTIONS: Final[Mapping[str, Callable[[MemberNode, bytes, bytes], Value]]] = {
     "body": _body,
     "carry": _carry,
+    "grant-row": _grant_row,
     "send": _send,
     "log": _log,
     "chain": _chain,

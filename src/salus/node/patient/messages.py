@@ -303,6 +303,21 @@ class ErasureOpened(Value, frozen=True):
     """Unix ms; 0: the duty's end is not fixed yet, or there is no duty."""
 
 
+class AskGrantRow(Value, frozen=True):
+    """Action `grant-row`: what the ledger holds of a grant, proven."""
+
+    grant: bytes
+
+
+class GrantRowShown(Value, frozen=True):
+    """The row of a grant, or that there is none, with its proof."""
+
+    row: bytes
+    """A `GrantRow` as the ledger holds it; empty: there is none."""
+    proof: bytes
+    """A state proof (`salus.core.proof.receipt.StateProof`)."""
+
+
 class AskErasureStanding(Value, frozen=True):
     """Action `erasure-standing`: how far the erasure of the link has come."""
 

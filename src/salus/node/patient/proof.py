@@ -3,6 +3,7 @@
 A code, a web page or a member's own word could name a substituted key; the ledger's directory cannot do so unseen.
 """
 
+from salus.contracts.consent.port import GRANTS, GrantRow
 from salus.contracts.membership.port import KEYS, MEMBERS, Keys, Member, Standing, keys_key, member_key
 from salus.core.encoding import MalformedBytes, Value, decode
 from salus.core.proof.errors import Unproven, Unwitnessed
@@ -56,6 +57,21 @@ def check_row(trust: Trust, state_key: bytes, value: bytes, proof: bytes) -> byt
     try:
         return _proven(trust, proof, state_key, value)
     except Unproven as error:
+        raise Forbidden(
+            "wallet.row", "the row is not proven by the ledger", got=str(error), todo="do not go on"
+        ) from error
+
+
+def check_grant(trust: Trust, grant: bytes, row: bytes, proof: bytes) -> tuple[GrantRow | None, int]:
+    """Check what the ledger holds of a grant; return its row, None for none, and the time of that state, ms. Raises Forbidden."""
+    try:
+        told = StateProof.decode(proof)
+        block = told.check(row or None)
+        if told.row_key != GRANTS.state_key(grant):
+            raise Forbidden("wallet.row", "the proof is of another row")
+        _accept(trust, told.receipt)
+        return (decode(row, GrantRow) if row else None), block.time
+    except (Unproven, MalformedBytes) as error:
         raise Forbidden(
             "wallet.row", "the row is not proven by the ledger", got=str(error), todo="do not go on"
         ) from error

@@ -65,6 +65,8 @@ def correct(node: MemberNode, link: bytes, argument: bytes) -> m.Done:
             expected=f"a record here, and at most {MAX_TEXT} characters",
         )
     waiting = [one for one in requests(node, link) if not one.answered]
+    if any((one.type, one.record, one.text) == (asked.type, asked.record, asked.text.strip()) for one in waiting):
+        return m.Done()  # whose answer was lost asks again, with another id
     if len(waiting) >= MAX_WAITING:
         raise Conflict("correction.too-many", "there are requests enough that wait", todo="wait for an answer")
     now = node.now()

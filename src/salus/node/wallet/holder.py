@@ -15,7 +15,7 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from salus.agreements.grants import FORMAT, Document, Grant, commitment_of, slip_of
 from salus.contracts.consent.port import Grant as GrantMessage
-from salus.contracts.consent.port import Revoke, grant_id, round_expiry
+from salus.contracts.consent.port import GrantStatus, Revoke, grant_id, round_expiry
 from salus.core.encoding import MalformedBytes, Message, Value, decode, encode
 from salus.core.proof.digest import framed
 from salus.core.proof.errors import Unproven
@@ -28,7 +28,7 @@ from salus.node.exchange.pull import Openings
 from salus.node.exchange.wire import Answer, RemoteRefusal, read_answer
 from salus.node.patient import messages as m
 from salus.node.patient.news import follow
-from salus.node.patient.proof import check_member, check_receipt
+from salus.node.patient.proof import check_grant, check_member, check_receipt
 from salus.node.wallet.log import AccessLog, Told, read_log, together
 from salus.vault.enrolment import certificate_digest, open_welcome, seal_claim
 from salus.vault.envelope import Context, ReceiveKey, open_envelope, seal_envelope
@@ -41,6 +41,7 @@ V = TypeVar("V", bound=Value)
 R = TypeVar("R")
 TRIES: Final = 3
 OVER: Final = frozenset({"consent.NOT_GRANTED", "consent.ALREADY_REVOKED"})
+NOTHING: Final = m.Carried(b"", 0, 0, b"", b"")
 STALE_MS: Final = 15 * 60 * 1000  # a transaction is taken for 10 minutes at most: later none that was kept back comes
 DAY_MS: Final = 24 * 3600 * 1000
 
@@ -222,20 +223,29 @@ class Holder:
         return self.grant(document, shares, through=through, request=request.id)
 
     def stop(self, grant: bytes, *, through: str) -> m.Carried:
-        """Revoke a grant; in force from the block that holds it. Raises NotFound, RemoteRefusal, Unavailable.
+        """Revoke a grant; in force from the block that holds it. Height 0: it is proven that there is nothing to revoke.
 
-        What never came about is refused all the same, and marked revoked once it can come no more.
+        So it is when an answer was lost: the grant never came about, and can no more; or it was revoked before. Raises NotFound,
+        RemoteRefusal, Forbidden, Unavailable.
         """
         index = self.wallet.index_of(grant)
+        carried = NOTHING
         try:
             carried = self._author(through, Revoke(), index)
         except RemoteRefusal as error:
-            made = next(one.document.not_before for one in self.permissions() if one.id == grant)
-            if error.code in OVER and self.clock() >= made + STALE_MS:
-                self.wallet.revoke(index)
-            raise
+            if error.code not in OVER or not self._is_over(through, grant):
+                raise
         self.wallet.revoke(index)
         return carried
+
+    def _is_over(self, through: str, grant: bytes) -> bool:
+        """Tell whether the ledger proves that a grant is revoked, or that it holds none and will not."""
+        shown = self._instruct(through, "grant-row", m.AskGrantRow(grant), m.GrantRowShown)
+        row, time = self._believed(through, lambda: check_grant(self.trust, grant, shown.row, shown.proof))
+        if row is not None:
+            return row.status is GrantStatus.REVOKED
+        made = next(one.document.not_before for one in self.permissions() if one.id == grant)
+        return time >= made + STALE_MS
 
     def stop_at(self, member: str, grant: bytes) -> None:
         """Have one custodian serve nothing more under a grant, at once, with the link key and without the ledger."""

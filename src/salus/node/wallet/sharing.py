@@ -126,7 +126,9 @@ class SharingStopped(Message, frozen=True):
     """In force everywhere from that block. What was read cannot be unread."""
 
     grant: Annotated[str, Meta(description="The grant.")]
-    height: Annotated[int, Meta(description="Block of the ledger.")]
+    height: Annotated[
+        int, Meta(description="Block of the ledger; 0: it is proven that there was nothing left to revoke.")
+    ]
 
 
 class StopAt(Message, frozen=True):

@@ -20,6 +20,7 @@ const STALE = 15 * 60 * 1000; // a transaction is taken for 10 minutes at most: 
 const NONE = new Uint8Array();
 const MEMBER = shape("network", "member", "name", "signingKey", "receiveKey", "rounding", "proof");
 const ROW = shape("name", "roles", "jurisdiction", "endpoint", "standing", "serial", "since");
+const GRANT_ROW = shape("commitment", "expiry", "status", "height");
 const KEYS = shape("signingKey", "receiveKey", "height", "time");
 const BODY = shape("version", "network", "submitter", "submitterKey", "authorKey", "expiry", "nonce", "message");
 const CARRIED = shape("txId", "height", "code", "data", "receipt");
@@ -343,16 +344,26 @@ export class Holder {
     return made.id;
   }
 
-  /** Revoke a grant; in force from the block that holds it. What never came about is marked once it can come no more. */
+  /** Revoke a grant; in force from the block that holds it. What is proven to be over already, after a lost answer, is marked. */
   async stop(permission, through = this.members[0]) {
     try {
       await this.author(through, ["consent.revoke"], permission.key, permission.id);
     } catch (error) {
       const over = ["consent.NOT_GRANTED", "consent.ALREADY_REVOKED"].includes(error.code);
-      if (!over || Date.now() < permission.notBefore + STALE) throw error;
+      if (!over || !(await this.isOver(through, permission))) throw error;
     }
     this.wallet.revoke(permission.index);
     await this.keep();
+  }
+
+  /** Tell whether the ledger proves that a grant is revoked, or that it holds none and will not. */
+  async isOver(through, { id, notBefore }) {
+    const [row, proof] = await this.instruct(through, "grant-row", [id]);
+    return this.believed(through, async () => {
+      const receipt = checkRow(proof, concat(Uint8Array.of(3, 1), id), row.length ? row : null); // the consent contract's grants
+      await this.accept(receipt);
+      return row.length ? GRANT_ROW.of(decode(row)).status === 2 : receipt.leaf.time >= notBefore + STALE;
+    });
   }
 
   /** Have a member submit what a one-time key says. The body is read before it is signed. */

@@ -80,7 +80,9 @@ export async function requests(page) {
         each.status === "cancelled" && h("p", {}, t("erase.cancelled", { time: when(each.opened) })),
         h("details", {}, h("summary", {}, t("erase.sure", { member: nameOf(each.member) })),
           button(t("erase.ask", { member: nameOf(each.member) }), async () => {
-            await holder.erase(each.member);
+            await holder.erase(each.member).catch((error) => {
+              if (error.code !== "erasure.open") throw error; // else it was asked for before, and its answer was lost
+            });
             await requests(page);
           }, "stop")),
       ]))),

@@ -180,22 +180,26 @@ function checkPath(receipt) {
     throw new Unproven("ProofMismatch", "the leaf does not lead to the checkpoint's root");
 }
 
-/** Check a proof of a row of the state; return the receipt of its block. Signatures are `accept`'s to check. */
+/** Check a proof of a row of the state, or with null that there is none; return the receipt of its block. Signatures are `accept`'s to check. */
 export function checkRow(data, rowKey, value) {
   const told = decode(data);
   need(Array.isArray(told) && told.length === 5 && told[0] === "salus/v1/state-proof", "not a state proof");
   const [, key, siblings, end, receipt] = told;
   const found = receiptFrom(receipt);
-  need(found.leaf.stateRoot && Array.isArray(end) && end.length === 2, "a state proof ends at a block's leaf");
-  const path = digest("salus/v1/state-key", key);
-  let root = sha256(concat(Uint8Array.of(2), end[0], end[1]));
   const passed = nodesIn(siblings);
+  const leaf = Array.isArray(end) && end.length === 2 && end.every((one) => one.length === 32);
+  need(found.leaf.stateRoot && (leaf || end === null) && passed.length <= 256, "a state proof ends at a block's leaf");
+  const path = digest("salus/v1/state-key", key);
+  const same = (one, bits) => bits <= 0 || ((one >> (8 - Math.min(bits, 8))) === 0);
+  if (leaf) need(path.every((one, at) => same(one ^ end[0][at], passed.length - at * 8)), "the leaf stands elsewhere");
+  let root = leaf ? sha256(concat(Uint8Array.of(2), end[0], end[1])) : new Uint8Array(32);
   for (let at = passed.length - 1; at >= 0; at--) {
     const right = (path[at >> 3] >> (7 - (at & 7))) & 1;
     root = sha256(concat(Uint8Array.of(3), ...(right ? [passed[at], root] : [root, passed[at]])));
   }
-  const holds = equal(key, rowKey) && equal(end[0], path) && equal(end[1], digest("salus/v1/state-value", value));
-  if (!holds || !equal(root, found.leaf.stateRoot))
+  const there = leaf && equal(end[0], path);
+  const holds = value ? there && equal(end[1], digest("salus/v1/state-value", value)) : !there;
+  if (!equal(key, rowKey) || !holds || !equal(root, found.leaf.stateRoot))
     throw new Unproven("ProofMismatch", "the state holds another value at this key");
   return found;
 }
