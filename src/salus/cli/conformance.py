@@ -19,6 +19,7 @@ def lines() -> Iterator[str]:
         f"`{route.path.replace('{kind}/', '').replace('{own}', '[id]')}`" for route in ROUTES if route.operation
     )
     yield f"- Operations: {', '.join(operations)}; terminology of what is at hand."
+    yield "- Patches: JSON Patch and FHIRPath Patch, also conditional and in Bundles (a JSON Patch as Binary)."
     yield f"- Prefixes: {', '.join(PREFIXES)}. Joins: chains, `_has`, `_include`, `_revinclude`, `:iterate`."
     yield f"- Result parameters: {', '.join(f'`{one}`' for one in RESULT)}. `Bundle.total` is always told and exact."
     for kind, modifiers in sorted(MODIFIERS.items()):
@@ -27,7 +28,7 @@ def lines() -> Iterator[str]:
     yield "- A quantity in a UCUM unit is found in every unit of its dimension; one without system, as it is written."
     for name, told in WHOLE.items():
         yield f"- `{name}`: {told}."
-    yield "- Not answered, and refused with what there is instead: export of groups; FHIRPath Patch;"
+    yield "- Not answered, and refused with what there is instead: export of groups;"
     yield f"  {'; '.join(f'`{name}` ({told})' for name, told in REFUSED.items())}."
     yield ""
     yield "| type | search parameters |"

@@ -1,11 +1,15 @@
 """Batch and transaction: all or none, references between entries, and each answer in its place."""
 
+import base64
 import json
+from dataclasses import replace
 
 import pytest
 
 from salus.node.errors import EdgeError
-from tests.node.fhir.test_rest import patient, pulse
+from salus.node.smart.scopes import Access, Rule
+from tests.node.fhir.conftest import DOCTOR, Asker
+from tests.node.fhir.test_rest import PATCH, by_path, patient, pulse, refusal
 
 
 def entry(method, url, resource=None, full_url="", **more):
@@ -150,3 +154,50 @@ def test_everything_of_a_patient_and_what_it_refers_to(doctor):
     with pytest.raises(EdgeError) as caught:
         doctor.get("Patient/none/$everything")
     assert caught.value.code == "fhir.not-found"
+
+
+@pytest.mark.parametrize("kind", ["batch", "transaction"])
+def test_patches_in_a_bundle(doctor, kind):
+    who = doctor.create(patient(gender="female"))["id"]
+    own = doctor.create(pulse(who))["id"]
+    operations = base64.b64encode(b'[{"op": "replace", "path": "/status", "value": "amended"}]').decode()
+    entries = [
+        {
+            "request": {"method": "PATCH", "url": f"Observation/{own}"},
+            "resource": {"resourceType": "Binary", "contentType": PATCH, "data": operations},
+        },
+        {
+            "request": {"method": "PATCH", "url": "Patient?family=Canary"},
+            "resource": by_path("delete", "Patient.gender"),
+        },
+        {"request": {"method": "GET", "url": f"Observation/{own}"}},
+    ]
+    told = json.loads(doctor("POST", "", {"resourceType": "Bundle", "type": kind, "entry": entries}).body)["entry"]
+    assert [one["response"]["status"][:3] for one in told] == ["200"] * 3
+    assert told[2]["resource"]["status"] == "amended"
+    assert "gender" not in doctor.get(f"Patient/{who}")
+    missing = {"request": {"method": "PATCH", "url": "Patient/none"}, "resource": by_path("delete", "Patient.photo")}
+    bundle = {"resourceType": "Bundle", "type": kind, "entry": [entries[1], missing]}
+    if kind == "batch":
+        told = json.loads(doctor("POST", "", bundle).body)["entry"]
+        assert [one["response"]["status"][:3] for one in told] == ["200", "404"]
+    else:
+        assert refusal(doctor, "POST", "", bundle) == (404, "fhir.not-found")
+
+
+def test_a_program_that_may_only_write_reads_nothing_by_a_patch(doctor, operator):
+    who = operator.create(patient())["id"]
+    own = operator.create(pulse(who))["id"]
+    touched = by_path("replace", "Observation.status", value={"valueCode": "amended"})
+    told = {"request": {"method": "PATCH", "url": f"Observation/{own}"}, "resource": touched}
+
+    def answered(letters, kind):
+        access = Access("app", (Rule("user/Observation", "user", "Observation", letters),))
+        asker = Asker(doctor.server, replace(DOCTOR, access=access))
+        return json.loads(asker("POST", "", bundle(kind, told)).body)["entry"][0]["response"]["status"]
+
+    assert answered("u", "batch").startswith("403")
+    with pytest.raises(EdgeError, match=r"smart\.scope"):
+        answered("u", "transaction")
+    assert answered("ru", "batch").startswith("200")
+    assert answered("ru", "transaction").startswith("200")

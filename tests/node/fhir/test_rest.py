@@ -125,6 +125,30 @@ def test_a_patch_changes_what_it_names_and_no_digit_else(doctor):
     assert doctor("GET", path).version == 2
 
 
+def by_path(kind, path, **more):
+    told = {"type": {"valueCode": kind}, "path": {"valueString": path}, **more}
+    part = [{"name": name, **value} for name, value in told.items()]
+    return {"resourceType": "Parameters", "parameter": [{"name": "operation", "part": part}]}
+
+
+def test_a_patch_by_paths_changes_what_it_names_and_no_digit_else(doctor):
+    who = doctor.create(patient(gender="female"))["id"]
+    own = json.loads(doctor("POST", "Observation", json.dumps(pulse(who)).replace("70", "70.500").encode()).body)["id"]
+    json_form = {"content_type": "application/fhir+json; charset=utf-8"}
+    amended = by_path("replace", "Observation.status", value={"valueCode": "amended"})
+    answer = doctor("PATCH", f"Observation/{own}", amended, **json_form)
+    assert (answer.version, json.loads(answer.body)["status"], b"70.500" in answer.body) == (2, "amended", True)
+    changed = doctor("PATCH", "Patient?family=Canary", by_path("delete", "Patient.gender"), **json_form)
+    assert "gender" not in json.loads(changed.body)
+    for told in ("Observation/none", "Patient?family=nobody"):
+        assert refusal(doctor, "PATCH", told, amended, **json_form) == (404, "fhir.not-found")
+    assert refusal(doctor, "PATCH", f"Observation/{own}", by_path("delete", "status"), **json_form)[0] == 422
+    other = by_path("replace", "Observation.id", value={"valueId": "x"})
+    assert refusal(doctor, "PATCH", f"Observation/{own}", other, **json_form) == (400, "fhir.other-id")
+    assert refusal(doctor, "PATCH", f"Observation/{own}", {"resourceType": "Patient"}, **json_form)[0] == 422
+    assert doctor("GET", f"Observation/{own}").version == 2
+
+
 @pytest.mark.parametrize(
     ("operations", "told"),
     [

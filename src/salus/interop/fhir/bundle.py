@@ -96,7 +96,7 @@ def _entry(entry: Tree, span: bytes, survey: Survey | None, path: str, source: b
             kind,
             survey,
             source,
-            id_required=method != "POST" and "?" not in url,
+            id_required=method not in {"POST", "PATCH"} and "?" not in url,
             within=f"{path}.resource",
         )
     except Refused as fault:

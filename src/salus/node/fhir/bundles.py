@@ -4,7 +4,8 @@ A transaction is prepared whole before anything is sealed, then sealed in one wr
 of the specification: deletions, creations, updates, readings; the answers stand in the order of the entries.
 """
 
-from base64 import b64encode
+import binascii
+from base64 import b64decode, b64encode
 from collections.abc import Callable
 from http import HTTPStatus
 from typing import Any, Final
@@ -19,10 +20,11 @@ from salus.interop.fhir.refusal import Refused
 from salus.node.errors import EdgeError
 from salus.node.fhir.answers import BAD, Answer, FhirRefused, Request, outcome_of, refused
 from salus.node.fhir.asking import Asking
+from salus.node.fhir.patching import FHIRPATH
 from salus.node.fhir.presenting import instant, raw
 from salus.node.fhir.writing import ASSIGNER, Names, Prepared, Writing, waiting
 
-ORDER: Final = ("DELETE", "POST", "PUT", "GET")
+ORDER: Final = ("DELETE", "POST", "PUT", "PATCH", "GET")
 Dispatch = Callable[[Asking, Request], Answer]
 
 
@@ -105,6 +107,9 @@ class Bundles:
             plan.answer = Answer(204)
             plan.prepared = writing.tombstone(asking, hit) if hit else None
             return
+        if method == "PATCH":
+            self._patch(asking, plan)
+            return
         resource = _resource_of(plan)
         if method == "POST":
             sought = request.header("if-none-exist")
@@ -128,6 +133,22 @@ class Bundles:
                     BAD, "fhir.duplicate-full-url", "two entries have one fullUrl", path=_path(plan, "fullUrl")
                 )
             names.urls[plan.entry.full_url] = hits[0].name if hits else f"{resource.type}/{plan.own}"
+
+    def _patch(self, asking: Asking, plan: _Planned) -> None:
+        """Make of an entry that patches one that writes the outcome. Raises FhirRefused, Forbidden.
+
+        What is patched is read, so a program's scopes must open that, too; the other entries are writes as before.
+        """
+        kind, _, own = plan.request.path.partition("/")
+        asking.admit(plan.request)
+        if not own:
+            hits = self._writing.matches(asking, kind, plan.request.pairs)
+            own = hits[0].id if hits else ""
+        body = self._writing.patched(asking, plan.request, f"{kind}/{own}")
+        plan.before = self._writing.before(asking, kind, own, plan.request.header("if-match"))
+        plan.own = own
+        plan.entry = msgspec.structs.replace(plan.entry, resource=self._writing.admitted(body, kind))
+        asking.admit(Request("POST", ""))
 
     def _prepare(self, asking: Asking, plans: list[_Planned], names: Names) -> None:
         """Prepare what is written; whose an entry is may be said by another, so those that cannot tell yet come again."""
@@ -167,13 +188,26 @@ def _request(entry: Entry, outer: Request, at: int | None = None) -> Request:
             BAD, "fhir.bundle-method", "the entry's method is not supported", path=f"{where}.request.method",
             expected=", ".join(ORDER),
         )  # fmt: skip
-    if entry.method in {"POST", "PUT"} and entry.resource is None:
+    if entry.method in {"POST", "PUT", "PATCH"} and entry.resource is None:
         raise FhirRefused(BAD, "fhir.bundle-resource", "the entry has no resource", path=f"{where}.resource")
     path, _, query = entry.url.partition("?")
     headers = {"prefer": outer.header("prefer"), "if-match": entry.if_match, "if-none-exist": entry.if_none_exist}
     told = {name: value for name, value in headers.items() if value}
     body = entry.resource.raw if entry.resource is not None else b""
+    if entry.method == "PATCH" and entry.resource is not None:
+        body, told["content-type"] = _patch_of(entry.resource)
     return Request(entry.method, path.strip("/"), tuple(parse_qsl(query, keep_blank_values=True)), body, told)
+
+
+def _patch_of(resource: Resource) -> tuple[bytes, str]:
+    """Return an entry's patch and its form: Parameters, or a Binary with a JSON Patch (R4 3.1.0.7)."""
+    if resource.type != "Binary":
+        return resource.raw, FHIRPATH[0]
+    try:
+        body = b64decode(str(resource.tree.get("data", "")), validate=True)
+    except binascii.Error as error:
+        raise FhirRefused(BAD, "fhir.patch", "the patch is none", expected="a Binary with data in base64") from error
+    return body, str(resource.tree.get("contentType", ""))
 
 
 def _resource_of(plan: _Planned) -> Resource:

@@ -13,6 +13,7 @@ from salus.node.fhir.patching import MEDIA
 from salus.node.fhir.presenting import instant
 from salus.node.fhir.routes import ROUTES
 
+FORMATS: Final = ("application/fhir+json", "application/fhir+xml")
 SMART: Final = "http://fhir-registry.smarthealthit.org"
 INTERACTIONS: Final = tuple(code for route in ROUTES if route.kind for code in route.interactions)
 """Of every type."""
@@ -42,12 +43,12 @@ def capability_statement(base: str, now: int) -> dict[str, Any]:
             "url": base,
         },
         "fhirVersion": "4.0.1",
-        "format": ["application/fhir+json", "application/fhir+xml"],
-        "patchFormat": [MEDIA],
+        "format": list(FORMATS),
+        "patchFormat": [MEDIA, *FORMATS],
         "rest": [
             {
                 "mode": "server",
-                "documentation": "Resources are taken and answered in JSON or XML; patches are JSON Patch.",
+                "documentation": "Resources are taken and answered in JSON or XML; patches are JSON Patch or FHIRPath Patch.",
                 "security": _security(base),
                 "resource": list(_resources()),
                 "interaction": [{"code": code} for code in SYSTEM],

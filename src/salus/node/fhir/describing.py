@@ -83,7 +83,7 @@ _BUNDLE: Final[_Told] = {
                         "type": "object",
                         "required": ["method", "url"],
                         "properties": {
-                            "method": {"type": "string", "enum": ["GET", "POST", "PUT", "DELETE"]},
+                            "method": {"type": "string", "enum": ["GET", "POST", "PUT", "PATCH", "DELETE"]},
                             "url": {"type": "string", "minLength": 1},
                             "ifMatch": {"type": "string", "minLength": 1},
                             "ifNoneExist": {"type": "string", "minLength": 1},
@@ -302,4 +302,5 @@ def _patch() -> _Told:
             "value": {},
         },
     }
-    return {PATCH: {"schema": {"type": "array", "minItems": 1, "maxItems": MAX_OPERATIONS, "items": operation}}}
+    json_patch = {"type": "array", "minItems": 1, "maxItems": MAX_OPERATIONS, "items": operation}
+    return {PATCH: {"schema": json_patch}, **_forms("Parameters")}

@@ -26,7 +26,7 @@ def needed(request: Request) -> tuple[str, str]:
     if not parts:
         letters = ""
     elif len(parts) == 1 and kind != "*":
-        letters = {"GET": "s", "POST": "c", "PUT": "us", "DELETE": "ds"}.get(request.method, "")
+        letters = {"GET": "s", "POST": "c", "PUT": "us", "PATCH": "rus", "DELETE": "ds"}.get(request.method, "")
     elif len(parts) == 2 and parts[1][:1] not in {"_", "$"} and kind != "*":
         letters = {"GET": "r", "PUT": "u", "PATCH": "ru", "DELETE": "d"}.get(request.method, "")
     elif len(parts) > 2 and kind == PATIENT and parts[2][:1].isupper():

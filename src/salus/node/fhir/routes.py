@@ -186,6 +186,10 @@ OF_TYPES: Final = (
         "updateWhere", ("PUT",), "{kind}", query=(CONDITIONS,), headers=("If-Match", "Prefer"), body="{kind}",
         good=((200, "{kind}"), (201, "{kind}")), refusals=_WRITES,
     ),
+    Route(
+        "patchWhere", ("PATCH",), "{kind}", query=(CONDITIONS,), headers=("If-Match", "Prefer"), body="Patch",
+        good=((200, "{kind}"),), refusals=_WRITES,
+    ),
     Route("deleteWhere", ("DELETE",), "{kind}", query=(CONDITIONS,), good=((204, ""),), refusals=(409, 412)),
     Route(
         "validate", ("POST",), "{kind}/$validate", definition=f"{_R4}/Resource-validate", query=("profile", "mode"), body="{kind}",

@@ -105,6 +105,7 @@ class FhirServer:
             "search": self._search,
             "searchPosted": self._search,
             "updateWhere": writing.update_where,
+            "patchWhere": writing.patch_where,
             "deleteWhere": writing.delete_where,
             "validate": self._validate,
             "validateOne": self._validate,

@@ -125,17 +125,28 @@ class Writing:
         return self._stored(asking, request, prepared, enlisted)
 
     def patch(self, asking: Asking, request: Request, kind: str, own: str) -> Answer:
-        """Change an own resource by JSON Patch; journalled as a reading, because the answer shows the rest of it."""
+        """Change an own resource by JSON Patch or FHIRPath Patch."""
         with self.turns:
-            name = f"{kind}/{own}"
-            hits = [hit for hit in asking.node.index.search.named(name, asking.scope) if not hit.lease]
+            body = self.patched(asking, request, f"{kind}/{own}")
+            return self.update(asking, msgspec.structs.replace(request, body=body), kind, own)
+
+    def patch_where(self, asking: Asking, request: Request, kind: str) -> Answer:
+        """Change the only match of a search. Raises FhirRefused where there is none."""
+        with self.turns:
+            hits = self.matches(asking, kind, request.pairs)
             if not hits:
                 raise nothing_there()
-            _matching(hits[0], request.header("if-match"))
-            asking.journal(hits[:1], "patch")
-            (record,) = asking.node.vault.open_many([hits[0].number])
-            body = patched(request, record.content.body)
-            return self.update(asking, msgspec.structs.replace(request, body=body), kind, own)
+            return self.patch(asking, request, kind, hits[0].id)
+
+    def patched(self, asking: Asking, request: Request, name: str) -> bytes:
+        """Return "Type/id" after a patch; journalled as a reading, because the answer shows the rest of it. Raises FhirRefused."""
+        hits = [hit for hit in asking.node.index.search.named(name, asking.scope) if not hit.lease]
+        if not hits:
+            raise nothing_there()
+        _matching(hits[0], request.header("if-match"))
+        asking.journal(hits[:1], "patch")
+        (record,) = asking.node.vault.open_many([hits[0].number])
+        return patched(request, record.content.body)
 
     def update_where(self, asking: Asking, request: Request, kind: str) -> Answer:
         """Update the only match of a search, create where there is none (R4 3.1.0.4.3)."""
