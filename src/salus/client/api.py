@@ -5112,6 +5112,12 @@ class AmendTrial(msgspec.Struct, frozen=True, kw_only=True):
     reconsent_days: int
     """Days to renew consents; 0 if the form did not change."""
 
+    forms: bytes = b''
+    """The forms, ODM 2.0 or 1.3.2, XML; empty: the protocol's concepts."""
+
+    findings: bytes = b''
+    """What `salus trial check --rules` found in the protocol, to be signed too."""
+
 
 class TrialAmended(msgspec.Struct, frozen=True, kw_only=True):
     """The version is proposed."""
@@ -5327,6 +5333,12 @@ class CommitTrial(msgspec.Struct, frozen=True, kw_only=True):
     key: str
     """What `salus trial key` shows; empty: allocation from outside."""
 
+    forms: bytes = b''
+    """The forms, ODM 2.0 or 1.3.2, XML; empty: the protocol's concepts."""
+
+    findings: bytes = b''
+    """What `salus trial check --rules` found in the protocol, to be signed too."""
+
 
 class TrialCommitted(msgspec.Struct, frozen=True, kw_only=True):
     """The study stands on the ledger; every party has its definition and signs next."""
@@ -5457,8 +5469,11 @@ class DraftTrial(msgspec.Struct, frozen=True, kw_only=True):
     protocol: bytes
     """The USDM 4.0 file, JSON, gzip or not."""
 
+    forms: bytes = b''
+    """Forms that are there already, ODM 2.0 or 1.3.2, XML; empty: they are made from the protocol's concepts."""
+
     folder: str = ''
-    """Where terms.json and sap.ars.json go; nothing there is written over. Empty: they are told only."""
+    """Where terms.json, sap.ars.json and forms.odm.xml go; nothing there is written over. Empty: they are told only."""
 
 
 class TrialDrafted(msgspec.Struct, frozen=True, kw_only=True):
@@ -5471,7 +5486,10 @@ class TrialDrafted(msgspec.Struct, frozen=True, kw_only=True):
     """The analysis plan, JSON."""
 
     forms: tuple[str, ...]
-    """What each activity collects, from biomedical concepts."""
+    """What each activity collects, from ODM or biomedical concepts."""
+
+    formless: tuple[str, ...]
+    """Activities that no form collects anything of."""
 
     gaps: tuple[str, ...]
     """What is to be filled in, by JSON pointer."""
@@ -5789,6 +5807,12 @@ class CheckPackage(msgspec.Struct, frozen=True, kw_only=True):
     analysis: bytes
     """The analysis plan, ARS v1, JSON."""
 
+    forms: bytes = b''
+    """The forms, ODM 2.0 or 1.3.2, XML; empty: the protocol's concepts."""
+
+    findings: bytes = b''
+    """What `salus trial check --rules` found in the protocol, to be signed too."""
+
 
 class PackageChecked(msgspec.Struct, frozen=True, kw_only=True):
     """Whether the definition can be run, or every fault that `commit` would refuse."""
@@ -5952,6 +5976,9 @@ class RehearseTrial(msgspec.Struct, frozen=True, kw_only=True):
 
     acts: bytes
     """The acts, NDJSON."""
+
+    forms: bytes = b''
+    """The forms, ODM 2.0 or 1.3.2, XML; empty: the protocol's concepts."""
 
     locked: str = ''
     """When the data is locked, ISO 8601; empty: never."""
@@ -7525,7 +7552,7 @@ class TrialCases:
         return self._connection.ask('/api/trial/outcomes', request, OutcomesCompared)
 
     def package(self, request: CheckPackage) -> PackageChecked:
-        """Check a definition before it is committed: protocol, terms and analysis plan, every fault by its JSON pointer. For: operator."""
+        """Check a definition before it is committed: protocol, terms, analysis plan and forms, every fault with its path. For: operator."""
         return self._connection.ask('/api/trial/package', request, PackageChecked)
 
     def payments(self, request: ListPayments) -> Payments:

@@ -366,7 +366,7 @@ BUGS = {
     "queries of one act share a number": (conduct._check, "1 + sum(", "1 or sum("),
     "an old credential signs": (conduct._unsigned, "not -SKEW_MS <= age <= RENEWED_MS", "False"),
     "a signature means nothing": (conduct._unsigned, 'not told.get("meaning")', "False"),
-    "a value out of bounds raises nothing": (conduct._check, "not rule.low <= float(value) <= rule.high", "False"),
+    "a value out of bounds raises nothing": (conduct._check, "not _within(rule, value)", "False"),
     "the version before stays in force": (conduct.Conditions.version_at, "at <= time", "at < 0"),
     "an important deviation is resolved unreported": (deviations.refused, 'deviation.todo == "report"', "False"),
     "a class without a reason": (deviations.refused, 'return None if told.get("reason") else', "return None if True else"),

@@ -7,6 +7,9 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from itertools import islice
 
+import msgspec
+
+from salus.agreements.trials.judged import Judgements, RuleFinding, protocol_digest, rules_digest
 from tests.needs import shared
 
 NAMELESS = "study.versions.studyDesigns.arms[$length(name) < 3].{'path': _path, 'name': name, 'n': $length(name)}"
@@ -58,3 +61,19 @@ def cases(members: int | None = None) -> Iterator[Case]:
             table = csv.DictReader(io.StringIO(files[name].decode("utf-8-sig")))
             rows = tuple((row["path"], row["attribute"], row["value"]) for row in table)
             yield Case(case.split("/", 1)[1], files[asked], files[data[0]], rows)
+
+
+def findings_in(protocol: bytes) -> bytes:
+    """Return a file of one finding, as `salus trial check --rules` writes it."""
+    found = RuleFinding(rule="OWN-1", path="/study", told="The name is short.")
+    return msgspec.json.encode(
+        Judgements(
+            format=1,
+            protocol=protocol_digest(protocol),
+            rules=rules_digest([b"a rule"]),
+            judged=1,
+            found=1,
+            findings=(found,),
+            unjudged=(),
+        )
+    )

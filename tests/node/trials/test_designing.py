@@ -5,10 +5,13 @@ import json
 import jsonschema_rs
 import pytest
 
+from salus.agreements.trials.forms import with_forms
 from salus.agreements.trials.terms import package_root, read_terms
 from salus.interop.cdisc.findings import DocumentRefused
 from salus.node.errors import Conflict, Malformed
+from salus.node.trials.alone import plan_of
 from salus.node.trials.designing import (
+    FORMS,
     CheckPackage,
     CompareProtocols,
     DesignTrial,
@@ -21,6 +24,8 @@ from salus.node.trials.designing import (
     show_schema,
 )
 from tests.agreements.trials.sample import part
+from tests.interop.cdisc.odm_files import form_1, form_2
+from tests.interop.cdisc.open_rules import findings_in
 from tests.interop.cdisc.protocols import protocol, written
 
 
@@ -33,6 +38,37 @@ def test_a_draft_is_written_once(tmp_path):
         draft_trial(None, request)
     with pytest.raises(Malformed):
         draft_trial(None, DraftTrial(protocol=b"{}"))
+
+
+def test_a_draft_writes_the_forms_of_the_protocol_or_those_that_are_there(tmp_path):
+    told = draft_trial(None, DraftTrial(protocol=part("protocol-1"), folder=str(tmp_path / "own")))
+    assert (told.forms, told.formless) == (("Measure: PAIN, PULSE",), ())
+    made = (tmp_path / "own" / FORMS).read_bytes()
+    assert with_forms(plan_of(part("protocol-1")), made).forms[0].activity == "measure"
+    request = DraftTrial(protocol=part("protocol-1"), forms=form_1().encode(), folder=str(tmp_path / "given"))
+    assert draft_trial(None, request).forms == ("Measure: PULSE, PAIN, SMOKES",)
+    assert (tmp_path / "given" / FORMS).read_bytes().strip() == form_1().encode()
+    with pytest.raises(Malformed, match="xml"):
+        draft_trial(None, DraftTrial(protocol=part("protocol-1"), forms=b"<ODM>"))
+    document = protocol()
+    activity = document["study"]["versions"][0]["studyDesigns"][0]["activities"][0]
+    activity["biomedicalConceptIds"] = []
+    assert draft_trial(None, DraftTrial(protocol=written(document))).formless == (activity["name"],)
+
+
+def test_forms_and_findings_are_checked_with_the_package():
+    needed = {"protocol": part("protocol-1"), "terms": part("terms-1"), "analysis": part("analysis")}
+    whole = needed | {"forms": form_2().encode(), "findings": findings_in(part("protocol-1"))}
+    told = check_package(None, CheckPackage(**whole))
+    assert (told.sound, told.root) == (True, package_root(whole).hex())
+    assert told.root != check_package(None, CheckPackage(**needed)).root
+    dangling = form_2().replace('CodeListOID="CL.YN"', 'CodeListOID="CL"').encode()
+    told = check_package(None, CheckPackage(**whole | {"forms": dangling, "findings": findings_in(b"another")}))
+    assert (told.sound, told.root) == (False, "")
+    assert [each.split(",")[0] for each in told.faults] == [
+        "forms: dangling-reference at /ODM[1]/Study[1]/MetaDataVersion[1]/ItemDef[3]/CodeListRef[1]/@CodeListOID",
+        "findings: other-protocol at /protocol",
+    ]
 
 
 def test_two_versions_of_a_protocol_are_compared():

@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 from msgspec import structs
 
+from salus.agreements.trials.terms import package_root
 from salus.contracts.trials import port
 from salus.core.encoding import decode, encode
 from salus.engines.errors import Busy
@@ -77,10 +78,11 @@ from salus.node.trials.kept import (
     one,
 )
 from salus.node.trials.overseeing import ExpectEvent, ReadTrail
-from salus.node.trials.sight import definition, states
+from salus.node.trials.sight import definition, root_of, states, terms_of
 from salus.node.trials.unblinding import Assess, Unblind
 from salus.vault.envelope import seal_envelope
 from salus.vault.journal import Side
+from tests.interop.cdisc.open_rules import findings_in
 
 
 def consent(scene: Scene, number: int) -> TakeConsent:
@@ -398,6 +400,23 @@ def test_attack_terms_that_do_not_compile_or_parties_that_meet(scene: Scene) -> 
         other.commit(key, ("NOTHING=x",))
     with pytest.raises(Malformed, match=r"trials\.method"):
         other.commit("")
+    other.forms = b"<!DOCTYPE ODM><ODM/>"
+    with pytest.raises(Malformed, match="declaration"):
+        other.commit(key)
+    other.forms, other.findings = b"", findings_in(b"another protocol")
+    with pytest.raises(Malformed, match="other-protocol"):
+        other.commit(key)
+
+
+def test_every_party_holds_the_forms_and_findings_that_it_signed(scene: Scene) -> None:
+    for name in ("north", "authority"):
+        told = definition(scene.node(name), scene.study, 1)
+        assert (told.forms, told.findings) == (scene.forms, scene.findings)
+        without = package_root({part: getattr(told, part) for part in ("protocol", "terms", "analysis")})
+        assert root_of(told) == port.version(scene.node(name).ledger.read(), scene.study, 1).package != without
+    plan, _ = terms_of(scene.node("north"), scene.study, 1)
+    assert [each.name for form in plan.forms for each in form.items] == ["PULSE", "PAIN", "SMOKES"]
+    assert [each.id for each in plan.checks] == ["IT.PULSE.1", "IT.PAIN.1", "IT.PAIN.2"]
 
 
 def test_a_look_is_taken_as_it_was_planned_and_none_beside(scene: Scene) -> None:

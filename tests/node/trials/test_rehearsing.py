@@ -11,6 +11,7 @@ from salus.node.errors import Malformed
 from salus.node.local import Bare
 from salus.node.trials import rehearse_trial
 from salus.node.trials.rehearsing import RehearseTrial, TrialRehearsed
+from tests.interop.cdisc.odm_files import form_2
 
 FORM = json.loads(sample("terms-1"))["consent_form"]
 CRITERIA = {"adult": "yes", "pain": "yes", "allergy": "no", "other-trial": "no"}
@@ -42,6 +43,14 @@ def test_sound_acts_give_no_verdict():
     told = played([line(act) for act in SOUND])
     assert told.sound
     assert told.participants == ("S1: on-study, 0 open queries, 1 visits to be paid",)
+
+
+def test_forms_from_odm_raise_their_queries():
+    entered = {"visit": "base", "activity": "measure", "item.PAIN": "10.5"}
+    lines = [*(line(act) for act in SOUND), line(("2026-01-15T11:00:00Z", "coordinator", "form", "", entered))]
+    assert played(lines).participants == ("S1: on-study, 1 open queries, 0 visits to be paid",)
+    told = played(lines, forms=form_2().encode())
+    assert told.participants == ("S1: on-study, 2 open queries, 0 visits to be paid",)
 
 
 def test_every_fault_is_told_by_its_line():

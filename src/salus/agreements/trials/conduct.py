@@ -25,7 +25,7 @@ from salus.agreements.trials.deviations import HANDLING, Deviation, refused
 from salus.agreements.trials.deviations import TRANSITIONS as HANDLED
 from salus.agreements.trials.plan import Plan, Visit
 from salus.agreements.trials.safety import SERIOUS, Adverse
-from salus.agreements.trials.terms import Terms
+from salus.agreements.trials.terms import EditCheck, Terms
 from salus.agreements.trials.windows import Verdict, judge
 from salus.interop.cdisc.times import Moment, moment, shifted, written
 
@@ -126,7 +126,7 @@ class Query:
     state: str
     """open, answered, closed."""
     place: int = 1
-    """Among those that its act raised, from 1 in the order of the act's fields and the terms' checks."""
+    """Among those that its act raised, from 1 in the order of the act's fields, the terms' checks and the forms'."""
 
     @property
     def id(self) -> str:
@@ -388,38 +388,41 @@ def _windowed(state: State, visit: Visit, happened: Moment | None) -> tuple[int,
 
 
 def _form(state: State, act: Act, told: Mapping[str, str], under: Conditions) -> None:
-    _, terms = under.plans[under.version_at(act.entered)]
+    in_force = under.plans[under.version_at(act.entered)]
     place = f"{told['visit']}/{told.get('activity', '')}/{told.get('repeat', '1')}"
     happened = act.clinical or state.visits[told["visit"]]
     for name, value in told.items():
         if name.startswith("item."):
             key = f"{place}/{name.removeprefix('item.')}"
             state.items.setdefault(key, []).append(Entry(value, act.number, act.by, act.entered, "", happened))
-            _check(state, act.number, key, value, terms)
+            _check(state, act.number, key, value, in_force)
 
 
-def _check(state: State, number: int, key: str, value: str, terms: Terms) -> None:
-    item = key.rsplit("/", 1)[1]
-    for rule in terms.checks:
-        if rule.item != item:
-            continue
-        try:
-            outside = not rule.low <= float(value) <= rule.high
-        except ValueError:
-            outside = True
-        if outside:
-            place = 1 + sum(one.number == number for one in state.queries)
-            state.queries.append(Query(number, key, rule.id, "open", place))
+def _check(state: State, number: int, key: str, value: str, under: tuple[Plan, Terms]) -> None:
+    plan, terms = under
+    _, activity, _, item = key.split("/", 3)
+    failed = [rule.id for rule in terms.checks if rule.item == item and not _within(rule, value)]
+    failed += [one.id for one in plan.checks if (one.activity, one.item) == (activity, item) and not one.holds(value)]
+    for rule in failed:
+        place = 1 + sum(one.number == number for one in state.queries)
+        state.queries.append(Query(number, key, rule, "open", place))
+
+
+def _within(rule: EditCheck, value: str) -> bool:
+    try:
+        return rule.low <= float(value) <= rule.high
+    except ValueError:
+        return False
 
 
 def _change(state: State, act: Act, told: Mapping[str, str], under: Conditions) -> None:
-    _, terms = under.plans[under.version_at(act.entered)]
+    in_force = under.plans[under.version_at(act.entered)]
     key = told["item"]
     happened = act.clinical or state.items[key][-1].happened
     state.items[key].append(Entry(told.get("value", ""), act.number, act.by, act.entered, told["reason"], happened))
     state.verified.discard(key)
     state.signed.pop(key.split("/", 1)[0], None)
-    _check(state, act.number, key, told.get("value", ""), terms)
+    _check(state, act.number, key, told.get("value", ""), in_force)
 
 
 def _ask(state: State, act: Act, told: Mapping[str, str], _under: Conditions) -> None:

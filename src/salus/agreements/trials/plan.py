@@ -1,7 +1,10 @@
 """The plan that a protocol becomes: what is to be done, when, by which path; frozen, and alike for all who compile it."""
 
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from decimal import Decimal, InvalidOperation
 from enum import Enum
+from typing import Any, Final
 
 from salus.interop.cdisc.times import Duration
 
@@ -136,6 +139,42 @@ class Form:
     items: tuple[Item, ...]
 
 
+_COMPARED: Final[Mapping[str, Callable[[Any, Sequence[Any]], bool]]] = {
+    "LT": lambda value, bounds: bool(value < bounds[0]),
+    "LE": lambda value, bounds: bool(value <= bounds[0]),
+    "GT": lambda value, bounds: bool(value > bounds[0]),
+    "GE": lambda value, bounds: bool(value >= bounds[0]),
+    "EQ": lambda value, bounds: bool(value == bounds[0]),
+    "NE": lambda value, bounds: bool(value != bounds[0]),
+    "IN": lambda value, bounds: value in bounds,
+    "NOTIN": lambda value, bounds: value not in bounds,
+}
+
+
+@dataclass(frozen=True, slots=True)
+class ItemCheck:
+    """An edit check of a form (ODM `RangeCheck`): a value that it does not hold for raises a query."""
+
+    id: str
+    activity: str
+    item: str
+    comparator: str
+    """LT, LE, GT, GE, EQ, NE, IN, NOTIN."""
+    values: tuple[str, ...]
+    numeric: bool
+    """Whether values are compared as numbers; else as text, ISO 8601 dates included."""
+
+    def holds(self, value: str) -> bool:
+        """Tell whether it holds for a value. What should be a number and is none holds for nothing."""
+        if not self.numeric:
+            return _COMPARED[self.comparator](value, self.values)
+        try:
+            given = Decimal(value)
+        except InvalidOperation:
+            return False
+        return given.is_finite() and _COMPARED[self.comparator](given, [Decimal(each) for each in self.values])
+
+
 @dataclass(frozen=True, slots=True)
 class Plan:
     """A compiled protocol."""
@@ -156,6 +195,8 @@ class Plan:
     criteria: tuple[Criterion, ...]
     endpoints: tuple[Endpoint, ...]
     forms: tuple[Form, ...]
+    checks: tuple[ItemCheck, ...] = ()
+    """Edit checks of forms that were read from ODM; those of the terms stand there."""
 
     def visit(self, id_: str) -> Visit | None:
         """Return a visit of any timeline by its id, or None."""

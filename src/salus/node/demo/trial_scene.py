@@ -119,6 +119,10 @@ class Scene:
     threshold: int = 3
     package: tuple[bytes, bytes, bytes] | None = None
     """Protocol, terms and analysis plan; None: the sample's."""
+    forms: bytes = b""
+    """Forms of the first version, ODM; empty: the protocol's concepts."""
+    findings: bytes = b""
+    """What rules found in its protocol; empty: none judged it."""
 
     @property
     def id(self) -> str:
@@ -165,6 +169,8 @@ class Scene:
             analysis=package[2],
             parties=tuple(parties),
             key=key,
+            forms=self.forms,
+            findings=self.findings,
         )
         return commit_trial(self.node("sponsor"), request)
 

@@ -1,5 +1,6 @@
 """Before a trial is committed or amended: its definition drafted and checked, versions and schemes compared."""
 
+import datetime as dt
 from collections.abc import Callable
 from pathlib import Path
 from typing import Annotated, Final, TypeVar
@@ -11,17 +12,22 @@ from salus.agreements.trials.design import blind_share, guess_share
 from salus.agreements.trials.difference import Change, difference
 from salus.agreements.trials.draft import draft
 from salus.agreements.trials.draws import BigStick, Blocks, DrawRefused, Scheme, Simple
+from salus.agreements.trials.forms import with_forms
+from salus.agreements.trials.forms_out import forms_document
+from salus.agreements.trials.judged import read_judgements
 from salus.agreements.trials.terms import analyses_of, check_terms, package_root, read_terms, schema
 from salus.interop.cdisc.findings import MOST, DocumentRefused, Finding
 from salus.interop.cdisc.usdm import Definition, read_usdm
 from salus.node.errors import Malformed
 from salus.node.trials.alone import MOST_LINES, plan_of, unpacked, write_new
+from salus.node.trials.sight import parts
 from salus.node.usecase import OPERATOR, Message, Node, Verdict, use_case
 
 T = TypeVar("T")
 
 TERMS: Final = "terms.json"
 ANALYSIS: Final = "sap.ars.json"
+FORMS: Final = "forms.odm.xml"
 
 
 class DraftTrial(Message, frozen=True):
@@ -30,10 +36,18 @@ class DraftTrial(Message, frozen=True):
     protocol: Annotated[
         bytes, Meta(description="The USDM 4.0 file, JSON, gzip or not.", examples=[b"{}"], extra={"positional": True})
     ]
+    forms: Annotated[
+        bytes,
+        Meta(
+            description="Forms that are there already, ODM 2.0 or 1.3.2, XML; empty: they are made from the protocol's "
+            "concepts.",
+            examples=[b""],
+        ),
+    ] = b""
     folder: Annotated[
         str,
         Meta(
-            description=f"Where {TERMS} and {ANALYSIS} go; nothing there is written over. Empty: they are told only.",
+            description=f"Where {TERMS}, {ANALYSIS} and {FORMS} go; nothing there is written over. Empty: they are told only.",
             examples=["package"],
             extra={"path": True},
         ),
@@ -45,7 +59,8 @@ class TrialDrafted(Message, frozen=True):
 
     terms: Annotated[str, Meta(description="The terms, JSON.")]
     analysis: Annotated[str, Meta(description="The analysis plan, JSON.")]
-    forms: Annotated[tuple[str, ...], Meta(description="What each activity collects, from biomedical concepts.")]
+    forms: Annotated[tuple[str, ...], Meta(description="What each activity collects, from ODM or biomedical concepts.")]
+    formless: Annotated[tuple[str, ...], Meta(description="Activities that no form collects anything of.")]
     gaps: Annotated[tuple[str, ...], Meta(description="What is to be filled in, by JSON pointer.")]
 
 
@@ -67,6 +82,13 @@ class CheckPackage(Message, frozen=True):
     ]
     terms: Annotated[bytes, Meta(description="The terms, JSON.", examples=[b"{}"])]
     analysis: Annotated[bytes, Meta(description="The analysis plan, ARS v1, JSON.", examples=[b"{}"])]
+    forms: Annotated[
+        bytes, Meta(description="The forms, ODM 2.0 or 1.3.2, XML; empty: the protocol's concepts.", examples=[b""])
+    ] = b""
+    findings: Annotated[
+        bytes,
+        Meta(description="What `salus trial check --rules` found in the protocol, to be signed too.", examples=[b""]),
+    ] = b""
 
 
 class PackageChecked(Verdict, frozen=True):
@@ -135,12 +157,18 @@ def draft_trial(node: Node, request: DraftTrial) -> TrialDrafted:  # noqa: ARG00
         plan = plan_of(request.protocol)
     except DocumentRefused as wrong:
         raise Malformed("trials.protocol", str(wrong), todo="`salus trial protocol` lists every finding") from None
+    if request.forms:
+        try:
+            plan = with_forms(plan, request.forms)
+        except DocumentRefused as wrong:
+            raise Malformed("trials.forms", str(wrong), todo="`salus trial package` lists every finding") from None
     drafted = draft(plan)
     terms, analysis = (
         msgspec.json.format(msgspec.json.encode(each), indent=1) for each in (drafted.terms, drafted.analysis)
     )
     if request.folder:
-        write_new(Path(request.folder), {TERMS: terms, ANALYSIS: analysis})
+        forms = request.forms or forms_document(plan, dt.datetime.now(dt.UTC).isoformat(timespec="seconds"))
+        write_new(Path(request.folder), {TERMS: terms, ANALYSIS: analysis, FORMS: forms})
     names = {each.id: each.label or each.name for each in plan.activities}
     return TrialDrafted(
         terms=terms.decode(),
@@ -149,6 +177,7 @@ def draft_trial(node: Node, request: DraftTrial) -> TrialDrafted:  # noqa: ARG00
             f"{names.get(form.activity, form.activity)}: {', '.join(item.name for item in form.items)}"
             for form in plan.forms
         ),
+        formless=tuple(name for id_, name in names.items() if id_ not in {form.activity for form in plan.forms}),
         gaps=tuple(f"{each.path}: {each.expected}" for each in drafted.gaps),
     )
 
@@ -161,15 +190,20 @@ def show_schema(node: Node, request: ShowSchema) -> SchemaShown:  # noqa: ARG001
 
 @use_case("trial.package", who=OPERATOR)
 def check_package(node: Node, request: CheckPackage) -> PackageChecked:  # noqa: ARG001 -- a use case's shape
-    """Check a definition before it is committed: protocol, terms and analysis plan, every fault by its JSON pointer."""
+    """Check a definition before it is committed: protocol, terms, analysis plan and forms, every fault with its path."""
     faults: list[str] = []
     plan = _part("protocol", faults, lambda: plan_of(request.protocol))
     terms = _part("terms", faults, lambda: read_terms(request.terms))
     analyses = _part("analysis", faults, lambda: analyses_of(request.analysis))
+    protocol = unpacked(request.protocol)
+    if request.forms and plan is not None:
+        _part("forms", faults, lambda: with_forms(plan, request.forms))
+    if request.findings:
+        _part("findings", faults, lambda: read_judgements(request.findings, protocol))
     if plan is not None and terms is not None and analyses is not None:
         faults += [_fault("terms", each) for each in check_terms(plan, terms, analyses)[:MOST]]
-    parts = {"protocol": unpacked(request.protocol), "terms": request.terms, "analysis": request.analysis}
-    return PackageChecked(sound=not faults, root="" if faults else package_root(parts).hex(), faults=tuple(faults))
+    root = package_root(parts(protocol, request.terms, request.analysis, request.forms, request.findings))
+    return PackageChecked(sound=not faults, root="" if faults else root.hex(), faults=tuple(faults))
 
 
 def _fault(part: str, finding: Finding) -> str:

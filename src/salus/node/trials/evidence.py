@@ -28,7 +28,7 @@ from salus.node.member import MemberNode
 from salus.node.trials.exchange import curve
 from salus.node.trials.founding import STUDY
 from salus.node.trials.kept import Definition, Delegated, Draws, Subject, kept, site_key
-from salus.node.trials.sight import adoptions, chains, compiled, in_order, root_of, study_of
+from salus.node.trials.sight import adoptions, chains, in_order, root_of, run, study_of
 from salus.node.usecase import OPERATOR, Message, Node, Verdict, use_case
 
 FORMAT: Final = 1
@@ -218,7 +218,7 @@ class _Replay:
     def judged(self, study: port.Study, definitions: dict[int, Definition]) -> list[tuple[str, bytes, State]]:
         """Judge every chain anew."""
         lock = self.row(port.LOCKS, self.told.study + study.locks.to_bytes(2, "big")) if study.locks else None
-        plans = {number: compiled(each.protocol, each.terms, each.analysis) for number, each in definitions.items()}
+        plans = {number: run(each) for number, each in definitions.items()}
         under = {
             each.site: Conditions(
                 plans=plans,
@@ -266,7 +266,7 @@ class _Replay:
                 continue
             place = Place(row.study, version.package, row.stratum, row.place, row.transaction)
             found.append(Audited(id_, row.site, place, Signed(given[id_].draw, given[id_].seal), row.allocation))
-        _, terms = compiled(*(getattr(definitions[1], name) for name in ("protocol", "terms", "analysis")))
+        _, terms = run(definitions[1])
         scheme = scheme_of(terms.randomisation, told.supply.sizes, told.supply.size_key)
         kits = {site: [Kit(number, arm) for number, arm in each] for site, each in told.supply.kits}
         wrong = audit(scheme, roster.group_key, found, kits, told.supply.kit_key)

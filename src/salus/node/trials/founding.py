@@ -14,7 +14,7 @@ from salus.node.member import MemberNode
 from salus.node.records.charts import moment
 from salus.node.trials.exchange import curve, send
 from salus.node.trials.kept import Dealing, Definition, kept
-from salus.node.trials.sight import compiled, definition, root_of, study_of
+from salus.node.trials.sight import definition, root_of, run, study_of
 from salus.node.usecase import OPERATOR, Message, use_case
 
 STUDY_PATTERN: Final = r"^[0-9a-f]{32}$"
@@ -64,6 +64,13 @@ class CommitTrial(Message, frozen=True):
     key: Annotated[
         str, Meta(description="What `salus trial key` shows; empty: allocation from outside.", examples=[""])
     ]
+    forms: Annotated[
+        bytes, Meta(description="The forms, ODM 2.0 or 1.3.2, XML; empty: the protocol's concepts.", examples=[b""])
+    ] = b""
+    findings: Annotated[
+        bytes,
+        Meta(description="What `salus trial check --rules` found in the protocol, to be signed too.", examples=[b""]),
+    ] = b""
 
 
 class TrialCommitted(Message, frozen=True):
@@ -128,6 +135,13 @@ class AmendTrial(Message, frozen=True):
     reconsent_days: Annotated[
         int, Meta(ge=0, le=365, description="Days to renew consents; 0 if the form did not change.", examples=[30])
     ]
+    forms: Annotated[
+        bytes, Meta(description="The forms, ODM 2.0 or 1.3.2, XML; empty: the protocol's concepts.", examples=[b""])
+    ] = b""
+    findings: Annotated[
+        bytes,
+        Meta(description="What `salus trial check --rules` found in the protocol, to be signed too.", examples=[b""]),
+    ] = b""
 
 
 class TrialAmended(Message, frozen=True):
@@ -184,7 +198,7 @@ class _Key(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 def commit_trial(node: MemberNode, request: CommitTrial) -> TrialCommitted:
     """Commit a trial as its sponsor, and send every party its definition. What terms leave open is refused by name."""
     study = bytes.fromhex(request.study)
-    told = Definition(study, 1, 0, request.protocol, request.terms, request.analysis)
+    told = _told(1, request)
     message = _commitment(told, request)
     node.submitter.submit(message)
     told = msgspec.structs.replace(told, height=node.ledger.head().height)
@@ -192,6 +206,20 @@ def commit_trial(node: MemberNode, request: CommitTrial) -> TrialCommitted:
     row, _ = study_of(node, study)
     labels = port.labels(node.ledger.read(), study)
     return TrialCommitted(root=root_of(told).hex(), labels=labels, waiting=row.waiting)
+
+
+def _told(number: int, request: CommitTrial | AmendTrial) -> Definition:
+    """Return a definition as it is asked for, before the ledger has it."""
+    return Definition(
+        bytes.fromhex(request.study),
+        number,
+        0,
+        request.protocol,
+        request.terms,
+        request.analysis,
+        request.forms,
+        request.findings,
+    )
 
 
 def _commitment(told: Definition, request: CommitTrial) -> port.Commit:
@@ -211,7 +239,7 @@ def _commitment(told: Definition, request: CommitTrial) -> port.Commit:
     except (KeyError, ValueError, msgspec.DecodeError) as error:
         raise Malformed("trials.parties", "parties or key cannot be read", got=str(error)) from None
     method = port.Method.THRESHOLD if request.key else port.Method.EXTERNAL
-    _, terms = compiled(told.protocol, told.terms, told.analysis)
+    _, terms = run(told)
     if (terms.randomisation.method == "external") is not (method is port.Method.EXTERNAL):
         raise Malformed(
             "trials.method", "terms and key do not agree on how arms are drawn", got=terms.randomisation.method
@@ -221,7 +249,7 @@ def _commitment(told: Definition, request: CommitTrial) -> port.Commit:
 
 def commitments(told: Definition) -> port.Definition:
     """Return what the ledger holds of a definition. Raises Malformed."""
-    _, terms = compiled(told.protocol, told.terms, told.analysis)
+    _, terms = run(told)
     outcomes = {outcome_of(term): _LEVELS[term.level] for term in terms.outcomes}
     return port.Definition(
         package=root_of(told),
@@ -252,7 +280,7 @@ def sign_trial(node: MemberNode, request: SignTrial) -> TrialStands:
     study = bytes.fromhex(request.study)
     _, roster = study_of(node, study)
     told = definition(node, study, 1)
-    compiled(told.protocol, told.terms, told.analysis)
+    run(told)
     numbers = [number for number, trustee in enumerate(roster.trustees, 1) if trustee.member == node.member]
     if numbers:
         from salus.node.trials.drawing import trustee_key  # noqa: PLC0415 -- the extra may not be installed
@@ -278,7 +306,7 @@ def step_trial(node: MemberNode, request: StepTrial) -> TrialStands:
     if request.step == "approve":
         number = row.version if row.version == row.versions else row.versions
         told = definition(node, study, number)
-        compiled(told.protocol, told.terms, told.analysis)
+        run(told)
         node.submitter.submit(port.Approve(study, number, root_of(told)))
     elif request.step == "register":
         registry = digest("salus/v1/trial-registry", request.evidence.encode())
@@ -319,9 +347,9 @@ def amend_trial(node: MemberNode, request: AmendTrial) -> TrialAmended:
     study = bytes.fromhex(request.study)
     row, roster = study_of(node, study)
     number = row.versions + 1
-    told = Definition(study, number, 0, request.protocol, request.terms, request.analysis)
+    told = _told(number, request)
     before = definition(node, study, row.version)
-    looks = compiled(before.protocol, before.terms, before.analysis)[1].looks
+    looks = run(before)[1].looks
     made = commitments(told)
     made = msgspec.structs.replace(made, looks=made.looks[len(looks) :])
     node.submitter.submit(port.ProposeVersion(study, made, request.substantial, request.reconsent_days))

@@ -38,6 +38,10 @@ class Definition(Value, frozen=True):
     protocol: bytes
     terms: bytes
     analysis: bytes
+    forms: bytes = b""
+    """ODM; empty: forms are those of the protocol's concepts."""
+    findings: bytes = b""
+    """What rules of others found in the protocol; empty: none judged it."""
 
 
 class Dealing(Value, frozen=True):

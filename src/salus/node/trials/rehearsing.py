@@ -34,6 +34,9 @@ class RehearseTrial(Message, frozen=True):
     terms: Annotated[bytes, Meta(description="The terms, JSON.", examples=[b"{}"])]
     analysis: Annotated[bytes, Meta(description="The analysis plan, ARS v1, JSON.", examples=[b"{}"])]
     acts: Annotated[bytes, Meta(description="The acts, NDJSON.", examples=[b"{}"])]
+    forms: Annotated[
+        bytes, Meta(description="The forms, ODM 2.0 or 1.3.2, XML; empty: the protocol's concepts.", examples=[b""])
+    ] = b""
     locked: Annotated[str, Meta(description="When the data is locked, ISO 8601; empty: never.", examples=[""])] = ""
 
 
@@ -73,7 +76,7 @@ def _public(role: str) -> bytes:
 @use_case("trial.rehearse", who=OPERATOR)
 def rehearse_trial(node: Node, request: RehearseTrial) -> TrialRehearsed:  # noqa: ARG001 -- a use case's shape
     """Play acts against a definition and tell every verdict, as a site and its sponsor would reach it."""
-    plan, terms = compiled(request.protocol, request.terms, request.analysis)
+    plan, terms = compiled(request.protocol, request.terms, request.analysis, request.forms)
     try:
         told = [msgspec.json.decode(line, type=_Line) for line in request.acts.splitlines() if line.strip()]
         locked = _ms(dt.datetime.fromisoformat(request.locked)) if request.locked else 0

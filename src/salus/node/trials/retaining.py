@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from salus.contracts.trials import port
 from salus.node.member import MemberNode
 from salus.node.trials.kept import Definition, Subject, kept
-from salus.node.trials.sight import compiled
+from salus.node.trials.sight import run
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,7 +37,7 @@ def _duties(node: MemberNode, study: bytes) -> Iterator[Duty]:
         version = port.version(state, study, told.number)
         if row is None or version is None or not version.approved:
             continue
-        _, terms = compiled(told.protocol, told.terms, told.analysis)
+        _, terms = run(told)
         if terms.retention is not None:
             last = port.last_visit(row)
             yield Duty(terms.retention.duty, terms.retention.ends(last) if last else 0)

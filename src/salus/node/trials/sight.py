@@ -8,6 +8,8 @@ from salus.agreements.trials.acts import Anchored, SignedAct, delegations
 from salus.agreements.trials.compile import compile_plan
 from salus.agreements.trials.conduct import Conditions, State, conduct
 from salus.agreements.trials.draws import Place
+from salus.agreements.trials.forms import with_forms
+from salus.agreements.trials.judged import read_judgements
 from salus.agreements.trials.plan import Plan
 from salus.agreements.trials.terms import Terms, analyses_of, check_terms, package_root, read_terms
 from salus.contracts.trials import port
@@ -23,10 +25,16 @@ MEDIA: Final = "application/vnd.salus.trial-act"
 
 
 @functools.lru_cache(16)
-def compiled(protocol: bytes, terms: bytes, analysis: bytes) -> tuple[Plan, Terms]:
+def compiled(
+    protocol: bytes, terms: bytes, analysis: bytes, forms: bytes = b"", findings: bytes = b""
+) -> tuple[Plan, Terms]:
     """Return plan and terms of a definition that can be run. Raises Malformed naming the first fault."""
     try:
         plan, read = compile_plan(read_usdm(protocol)), read_terms(terms)
+        if forms:
+            plan = with_forms(plan, forms)
+        if findings:
+            read_judgements(findings, protocol)
         found = check_terms(plan, read, analyses_of(analysis))
         if found:
             raise DocumentRefused(found)
@@ -35,9 +43,20 @@ def compiled(protocol: bytes, terms: bytes, analysis: bytes) -> tuple[Plan, Term
     return plan, read
 
 
-def root_of(definition: Definition) -> bytes:
+def run(told: Definition) -> tuple[Plan, Terms]:
+    """Return plan and terms of a definition as it is kept. Raises Malformed naming the first fault."""
+    return compiled(told.protocol, told.terms, told.analysis, told.forms, told.findings)
+
+
+def parts(protocol: bytes, terms: bytes, analysis: bytes, forms: bytes, findings: bytes) -> dict[str, bytes]:
+    """Return the parts of a definition by the names that its root knows them by; those that are empty are no parts."""
+    always = {"protocol": protocol, "terms": terms, "analysis": analysis}
+    return always | {name: part for name, part in (("forms", forms), ("findings", findings)) if part}
+
+
+def root_of(told: Definition) -> bytes:
     """Return the root of a definition."""
-    return package_root({"protocol": definition.protocol, "terms": definition.terms, "analysis": definition.analysis})
+    return package_root(parts(told.protocol, told.terms, told.analysis, told.forms, told.findings))
 
 
 def study_of(node: MemberNode, id_: bytes) -> tuple[port.Study, port.Roster]:
@@ -66,8 +85,7 @@ def definition(node: MemberNode, study: bytes, number: int) -> Definition:
 
 def terms_of(node: MemberNode, study: bytes, number: int) -> tuple[Plan, Terms]:
     """Return plan and terms of a version. Raises NotFound, Malformed."""
-    told = definition(node, study, number)
-    return compiled(told.protocol, told.terms, told.analysis)
+    return run(definition(node, study, number))
 
 
 def block_time(node: MemberNode, height: int) -> int:

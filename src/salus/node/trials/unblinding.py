@@ -17,7 +17,7 @@ from salus.node.member import MemberNode
 from salus.node.trials.exchange import curve, register_commitment
 from salus.node.trials.founding import STUDY
 from salus.node.trials.kept import Envelope, Subject, kept, one
-from salus.node.trials.sight import compiled, definition, members_of, study_of
+from salus.node.trials.sight import definition, members_of, run, study_of
 from salus.node.usecase import OPERATOR, Message, use_case
 from salus.vault.envelope import open_envelope, seal_envelope
 from salus.vault.errors import EnvelopeRefused
@@ -113,7 +113,7 @@ def unblind(node: MemberNode, request: Unblind) -> Unblinded:
             raise Malformed("trials.envelope", "the answer does not open", got=str(error)) from error
         number = next(row.version for row in (port.enrolment(node.ledger.read(), subject.enrolment),) if row)
         definition_ = definition(node, study, number)
-        _, terms = compiled(definition_.protocol, definition_.terms, definition_.analysis)
+        _, terms = run(definition_)
         name = terms.randomisation.arms[arm.arm]
         return Unblinded(arm=name, kit=arm.kit, case=ask.id.hex(), deferred=arm.deferred)
     raise NotFound("trials.no-service", "the study names no emergency service")

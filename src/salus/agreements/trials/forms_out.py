@@ -1,0 +1,53 @@
+"""The forms of a plan as ODM 2.0, to be edited and signed with the definition: what `forms` reads back as the same."""
+
+from collections import Counter
+from xml.etree.ElementTree import Element
+
+from salus.agreements.trials.forms import PREFIX
+from salus.agreements.trials.plan import Item, Plan
+from salus.interop.cdisc.odm import TYPES, document, element, under
+
+
+def forms_document(plan: Plan, created: str) -> bytes:
+    """Return the forms of a plan, one for each activity that collects something. `created` is an ISO 8601 date and time.
+
+    An item that shares its name with another of the same activity gets its concept's id before it.
+    """
+    study = element("Study", OID="forms", StudyName=plan.study or "Forms", ProtocolName=plan.study or "Forms")
+    version = under(study, "MetaDataVersion", OID="MDV.1", Name="Forms")
+    named = {each.id: each.label or each.name or each.id for each in plan.activities}
+    items: list[Element] = []
+    lists: list[Element] = []
+    for form in plan.forms:
+        group = under(
+            version,
+            "ItemGroupDef",
+            OID=f"{PREFIX}{form.activity}",
+            Name=named.get(form.activity, form.activity),
+            Repeating="No",
+            Type="Form",
+        )
+        counted = Counter(each.name for each in form.items)
+        for place, each in enumerate(form.items, 1):
+            oid = f"{form.activity}.{place}"
+            under(group, "ItemRef", ItemOID=f"IT.{oid}", Mandatory="Yes" if each.needed else "No")
+            name = f"{each.concept} {each.name}" if counted[each.name] > 1 else each.name
+            items.append(_item(oid, name, each))
+            if each.codes:
+                lists.append(_codes(oid, name, each))
+    version.extend((*items, *lists))
+    return document("forms", created, [study], Granularity="Metadata", SourceSystem="Salus")
+
+
+def _item(oid: str, name: str, item: Item) -> Element:
+    made = element("ItemDef", OID=f"IT.{oid}", Name=name, DataType=item.datatype if item.datatype in TYPES else "text")
+    if item.codes:
+        under(made, "CodeListRef", CodeListOID=f"CL.{oid}")
+    return made
+
+
+def _codes(oid: str, name: str, item: Item) -> Element:
+    made = element("CodeList", OID=f"CL.{oid}", Name=name, DataType="text")
+    for each in dict.fromkeys(item.codes):
+        under(made, "CodeListItem", CodedValue=each)
+    return made
