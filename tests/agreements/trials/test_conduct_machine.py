@@ -385,11 +385,11 @@ def test_a_planted_bug_is_found(bug, monkeypatch):
         assert right in source
         changed = source.replace(right, wrong, 1)
         if "list([1])" in wrong:
-            changed = changed.replace('told["reason"]))', 'told["reason"])])')
+            changed = changed.replace('told["reason"], happened))', 'told["reason"], happened)])')
         made = {}
         exec(changed, where.__globals__, made)
         monkeypatch.setattr(where, "__code__", made[where.__name__].__code__)
     else:
         monkeypatch.setitem(where, right, wrong)
-    with pytest.raises(AssertionError):
+    with pytest.raises((AssertionError, KeyError)):  # a form without its visit has no day
         walk(3, MOST)
