@@ -7,7 +7,9 @@ import time
 import pytest
 
 from salus.node.errors import EdgeError
+from salus.node.fhir.storing import Sealing
 from salus.vault.errors import Erased, Stopped, StorageFull
+from salus.vault.sealing import Content
 from tests.node.fhir.test_rest import patient, pulse
 
 PATIENCE = 60.0
@@ -178,3 +180,26 @@ def test_one_of_a_group_fails_alone(server, doctor, disk, who):
     assert doctor.found(f"Observation?patient={who}") == {
         json.loads(answers[name].body)["id"] for name in ("first", "good")
     }
+
+
+def test_a_resource_is_waited_for_until_its_last_write_is_indexed(server, together, doctor, who):
+    """Also when the one before it is told that it is done in between: who comes third decides on the second."""
+    node, turns = together.nodes["north"], server._writing.turns
+    name = f"Observation/{doctor.create(pulse(who, 60))['id']}"
+    link = node.index.search.own(name)[0].link
+
+    def enlisted(language):
+        body = json.dumps({**pulse(who, 60), "id": name.partition("/")[2], "language": language}).encode()
+        return turns.enlist(
+            Sealing([(link, Content("Observation", name.partition("/")[2], body))], [None], lambda _: [])
+        )
+
+    with turns.beside(name):
+        first = enlisted("de")
+    with turns.beside(name):
+        second = enlisted("fr")
+    turns.finish(first)
+    with turns.beside(name):
+        assert second.done
+    turns.finish(second)
+    assert not turns._listed

@@ -7,6 +7,7 @@ lock alone, after all that was enlisted has been indexed (`with turns`): it neve
 """
 
 import threading
+from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from typing import Final
@@ -56,7 +57,7 @@ class Turns:
         self._node = node
         self._lock = node.revising
         self._grouping = Grouping(self._seal, MOST)
-        self._listed: set[str] = set()
+        self._listed: Counter[str] = Counter()
         self._listing = threading.Lock()
 
     def __enter__(self) -> None:
@@ -88,7 +89,7 @@ class Turns:
             return self._grouping.finish(ticket)
         finally:
             with self._listing:
-                self._listed.difference_update(ticket.item.names)
+                self._listed -= Counter(ticket.item.names)
 
     def _seal(self, many: Sequence[Sealing]) -> list[list[Ref]]:
         node = self._node
