@@ -7,6 +7,8 @@ from dataclasses import replace
 import pytest
 
 from salus.contracts.membership.port import Role
+from salus.interop.fhir.tokens import LIMITS, decode
+from salus.interop.fhir.validation import Validator
 from salus.node.errors import EdgeError
 from salus.node.exchange.grantee import fetch
 from salus.node.fhir.server import FhirServer
@@ -167,6 +169,73 @@ def test_an_allergy_that_is_hidden_contradicts_nothing(doctor, join, take):
     sources, issues = parts(doctor.get("Patient/a/$everything"))
     assert not {"y-a", "y-b"} & sources.keys()
     assert issues == [("joined",)]
+
+
+HIDDEN = {"type": "deny", "class": [{"system": "http://hl7.org/fhir/resource-types", "code": "AllergyIntolerance"}]}
+
+
+def summary(asker, who):
+    """Return a summary's sections by title, its entries by fullUrl, and the issues told."""
+    body = asker("GET", f"Patient/{who}/$summary").body
+    tree = decode(body, LIMITS.bundle_bytes, LIMITS)
+    assert [one for one in Validator().check(tree) if one.severity == "error" and one.rule != "ait-1"] == []
+    entries = {one["fullUrl"].removeprefix(asker.server.base + "/"): one["resource"] for one in tree["entry"]}
+    (about,) = [one for one in entries.values() if one["resourceType"] == "Composition"]
+    sections = {one["title"]: [each["reference"] for each in one.get("entry", ())] for one in about["section"]}
+    assert {name for names in sections.values() for name in names} <= entries.keys()
+    told = [one for one in entries.values() if one["resourceType"] == "OperationOutcome"]
+    issues = [one["diagnostics"] for each in told for one in each["issue"]]
+    return sections, entries, issues
+
+
+def test_a_summary_is_of_both_with_origins_and_contradictions(node, doctor, join, take):
+    join()
+    sections, entries, issues = summary(doctor, "b")
+    assert sections["Allergies and intolerances"] == ["AllergyIntolerance/y-a", "AllergyIntolerance/y-b"]
+    assert len(sections["Origins and contradictions"]) == 1
+    assert issues == ["joined", "allergy"]
+    assert entries["AllergyIntolerance/y-a"]["meta"]["source"] == "urn:ward"
+    assert {"Patient/a", "Patient/b"} <= entries.keys()
+    line = node.vault.lines(Side.CUSTODIAN, node.vault.find_link("urn:ehr", "a"))[-1].disclosure
+    assert line.action == "summary"
+    take("urn:lab", {**deny_all("b"), "provision": HIDDEN})
+    sections, entries, issues = summary(doctor, "a")
+    assert sections["Allergies and intolerances"] == []
+    assert issues == ["joined"]
+    take("urn:lab", {**observation("b"), "id": "o-a"})
+    sections, entries, _ = summary(doctor, "a")
+    assert len(sections["Results"]) == len(set(sections["Results"])) == 3
+
+
+def exported(asker, *patients):
+    """Return what an export of named patients holds by type, and the issues of its errors."""
+    told = [{"name": "patient", "valueReference": {"reference": f"Patient/{one}"}} for one in patients]
+    body = {"resourceType": "Parameters", "parameter": told}
+    job = dict(asker("POST", "Patient/$export", body, prefer="respond-async").extra)["content-location"]
+
+    def lines(url):
+        return [json.loads(one) for one in asker("GET", url.removeprefix(asker.server.base + "/")).body.splitlines()]
+
+    manifest = asker.get(job.removeprefix(asker.server.base + "/"))
+    found = {one["id"]: one for file in manifest["output"] for one in lines(file["url"])}
+    errors = [one for file in manifest["error"] for one in lines(file["url"])]
+    assert sum(file["count"] for file in manifest["error"]) == len(errors)
+    return found, [[issue["diagnostics"] for issue in one["issue"]] for one in errors]
+
+
+def test_an_export_of_a_named_patient_is_of_both(node, doctor, join, take):
+    pair = join()
+    found, issues = exported(doctor, "a")
+    assert found.keys() == {"a", "b", "o-a", "o-b", "y-a", "y-b"}
+    assert (found["y-a"]["meta"]["source"], found["y-b"]["meta"]["source"]) == ("urn:ward", "urn:salus:member:north")
+    assert issues == exported(doctor, "a", "b")[1] == [["joined", "allergy"]]
+    take("urn:lab", {**deny_all("b"), "provision": HIDDEN})
+    found, issues = exported(doctor, "b")
+    assert found.keys() == {"a", "b", "o-a", "o-b", "k-b"}
+    assert issues == [["joined"]]
+    undo(node, Undo(pair=pair, reason="another passport"), caller=REGISTRAR)
+    found, issues = exported(doctor, "a")
+    assert (found.keys(), issues) == ({"a", "o-a", "y-a"}, [])
 
 
 def test_undone_each_is_alone_again(node, doctor, join):

@@ -3,7 +3,8 @@
 Nothing is copied aside: a job is a sealed note of who asked for what and how far the store had come, a file a sealed range of
 records. Each download decides anew what the asker may see, so that a consent filed after the kick-off counts for every file
 after it, and an interrupted download goes on with the files that are left, after a restart too. Own records only:
-what was pulled under a grant ends with it, an export would outlive it.
+what was pulled under a grant ends with it, an export would outlive it. A patient who is named is exported over the joined links;
+what contradicts what is told in the manifest's errors, as a file of OperationOutcomes.
 """
 
 from collections.abc import Sequence
@@ -20,6 +21,7 @@ from salus.interop.fhir.tokens import ID
 from salus.node.errors import Fault
 from salus.node.fhir.answers import BAD, Answer, FhirRefused, Request, nothing_there, tree_of, value_of
 from salus.node.fhir.asking import Asking
+from salus.node.fhir.joining import Party, outcome, parties_of
 from salus.node.fhir.paging import Paging
 from salus.node.fhir.presenting import instant, raw
 from salus.node.fhir.reading import Reading
@@ -37,6 +39,8 @@ MAX_PATIENTS: Final = 200
 EXPORT: Final = "$export"
 PATIENT: Final = "patient"
 JOBS: Final = "_export"
+OUTCOME: Final = "OperationOutcome"
+"""Stands for the file of what is said of joined links; no record is of this type."""
 
 
 class _Job(msgspec.Struct, frozen=True, array_like=True):
@@ -97,46 +101,61 @@ class Exporting:
         return f"{self._base}/{JOBS}/{self._paging.seal(asking, request, msgspec.structs.astuple(job))}"
 
     def _manifest(self, asking: Asking, asked: Request, job: _Job) -> Answer:
+        parties = _parties(asking, asked)
+        scope = _scope(asking, parties)
         output = []
-        for kind in job.types or asking.node.index.search.types(scope_of(asking, _patients(asked))):
+        for kind in job.types or asking.node.index.search.types(scope):
             part = msgspec.structs.replace(job, kind=kind, until=job.position)
-            while hits := self._hits(asking, asked, part):
+            while hits := self._hits(asking, asked, part, scope):
                 part = msgspec.structs.replace(part, until=hits[-1].number)
                 output.append({"type": kind, "url": self._url(asking, asked, part), "count": len(hits)})
                 part = msgspec.structs.replace(part, after=part.until, until=job.position)
+        told = sum(party.joined for party in parties or ())
+        outcomes = msgspec.structs.replace(job, kind=OUTCOME)
         query = urlencode(asked.pairs)
         manifest = {
             "transactionTime": instant(job.at),
             "request": f"{self._base}/{asked.path}" + (f"?{query}" if query else ""),
             "requiresAccessToken": True,
             "output": output,
-            "error": [],
+            "error": [{"type": OUTCOME, "url": self._url(asking, asked, outcomes), "count": told}] if told else [],
         }
         return Answer(200, bytes(raw(manifest)), media="application/json")
 
     def _file(self, asking: Asking, asked: Request, part: _Job) -> Answer:
-        bodies = self._reading.bodies(asking, self._hits(asking, asked, part), "export")
-        return Answer(200, b"".join(body + b"\n" for body in bodies), media=NDJSON)
+        parties = _parties(asking, asked)
+        if part.kind == OUTCOME:
+            lines = [bytes(told) for party in parties or () if (told := outcome(asking, party, "export")) is not None]
+        else:
+            hits = self._hits(asking, asked, part, _scope(asking, parties))
+            lines = self._reading.bodies(asking, hits, "export", joined=any(party.joined for party in parties or ()))
+        return Answer(200, b"".join(line + b"\n" for line in lines), media=NDJSON)
 
-    def _hits(self, asking: Asking, asked: Request, part: _Job) -> Sequence[Hit]:
+    def _hits(self, asking: Asking, asked: Request, part: _Job, scope: Scope) -> Sequence[Hit]:
         house = asking.node.vault.house_link() if asked.path.startswith("Patient/") else b""
         numbers = (part.after, part.until)
         return asking.node.index.search.exported(
-            part.kind, scope_of(asking, _patients(asked)), numbers, since=part.since, but=house, limit=FILE_ROWS
+            part.kind, scope, numbers, since=part.since, but=house, limit=FILE_ROWS
         )
 
 
-def _patients(asked: Request) -> list[str]:
-    return [value for name, value in asked.pairs if name == PATIENT]
+def _parties(asking: Asking, asked: Request) -> list[Party] | None:
+    """Return the parties of the patients that an export names, None where it names nobody."""
+    names = [value for name, value in asked.pairs if name == PATIENT]
+    return parties_of(asking, names) if names else None
+
+
+def _scope(asking: Asking, parties: Sequence[Party] | None) -> Scope:
+    """Return what the asker may see now, of these parties if any were named."""
+    if parties is None:
+        return asking.scope
+    links = tuple(dict.fromkeys(link for party in parties for link in party.links))
+    return asking.node.index.search.narrowed(asking.scope, [Slice("", (), links)] if links else [])
 
 
 def scope_of(asking: Asking, names: Sequence[str]) -> Scope:
-    """Return what the asker may see now, of the patients with these ids if any are named."""
-    if not names:
-        return asking.scope
-    search = asking.node.index.search
-    links = [hit.link for name in names for hit in search.named(f"Patient/{name}", asking.scope) if not hit.lease]
-    return search.narrowed(asking.scope, [Slice("", (), tuple(links))] if links else [])
+    """Return what the asker may see now, of the patients with these ids, over their joined links, if any are named."""
+    return _scope(asking, parties_of(asking, names) if names else None)
 
 
 def _posted(body: bytes) -> list[tuple[str, str]]:

@@ -48,6 +48,17 @@ def party_of(asking: Asking, patient: Hit) -> Party:
     return Party(links, tuple(asking.node.index.search.patients(asking.scope, *links)))
 
 
+def parties_of(asking: Asking, ids: Sequence[str]) -> list[Party]:
+    """Return the parties of own Patients, each once; of ids that the asker may not see, nothing."""
+    found: dict[frozenset[bytes], Party] = {}
+    for own in ids:
+        for hit in asking.node.index.search.named(f"Patient/{own}", asking.scope):
+            if not hit.lease:
+                party = party_of(asking, hit)
+                found.setdefault(frozenset(party.links), party)
+    return list(found.values())
+
+
 def widened(asking: Asking, kind: str, pairs: Pairs, base: str, compartment: str = "") -> tuple[Pairs, Party | None]:
     """Take `-joined` off a search: with true, wherever it names a Patient, it names the Patients of the whole party.
 

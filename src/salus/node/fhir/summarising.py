@@ -1,7 +1,8 @@
 """`Patient/$summary`: one patient as a document in the form of the International Patient Summary (IPS 2.0.0).
 
 It holds what the asker may see of each section, the current versions, as they were received. The three sections that IPS
-requires are always there; one that holds nothing says so without saying why.
+requires are always there; one that holds nothing says so without saying why. Where links are joined (ADR 263) it is of all of them,
+each entry with its origin, and a section of its own says which Patients are one and what contradicts what.
 """
 
 from collections.abc import Sequence
@@ -15,6 +16,7 @@ from salus.interop.fhir.bundle import urn_of
 from salus.node.errors import Fault
 from salus.node.fhir.answers import Answer, FhirRefused, Request
 from salus.node.fhir.asking import Asking
+from salus.node.fhir.joining import outcome, party_of
 from salus.node.fhir.presenting import instant, raw
 from salus.node.fhir.reading import Reading
 
@@ -35,6 +37,7 @@ SECTIONS: Final = (
     ("Care plans", "18776-5", ("CarePlan",), False),
 )
 _TYPES: Final = frozenset(kind for *_, kinds, _ in SECTIONS for kind in kinds)
+ORIGINS: Final = "Origins and contradictions"
 _EMPTY: Final = {
     "coding": [{"system": "http://terminology.hl7.org/CodeSystem/list-empty-reason", "code": "unavailable"}],
     "text": "Nothing is available to the reader.",
@@ -54,21 +57,32 @@ class Summarising:
             raise FhirRefused(Fault(400, "not-supported"), "fhir.parameter", "$summary has no parameters here")
         node = asking.node
         patient = self._reading.current(asking, f"Patient/{own}")
+        party = party_of(asking, patient)
         hits, total = node.index.search.of_patient(
-            (patient.link,), asking.scope, house=node.vault.house_link(), since=0, after=0, limit=MOST + 1
+            party.links, asking.scope, house=node.vault.house_link(), since=0, after=0, limit=MOST + 1
         )
         if total > MOST:
             raise FhirRefused(
                 Fault(400, "too-costly"), "fhir.too-long", "the record is too long for one document",
                 expected=f"at most {MOST} resources", todo="read Patient/$everything, page by page",
             )  # fmt: skip
-        chosen = [patient, *(hit for hit in hits if hit.type in _TYPES)]
-        bodies = self._reading.bodies(asking, chosen, "summary")
-        shown = list(zip(chosen, bodies, strict=True))
+        others = [hit for hit in party.patients if hit.number != patient.number]
+        chosen = [patient, *others, *(hit for hit in hits if hit.type in _TYPES)]
+        bodies = self._reading.bodies(asking, chosen, "summary", joined=party.joined)
+        told = outcome(asking, party, "summary")
         now = instant(node.now())
-        entries = [{"fullUrl": f"{self._base}/{hit.name}", "resource": msgspec.Raw(body)} for hit, body in shown]
-        about = self._composition(asking, patient, shown[1:], now)
         address = urn_of(f"{patient.name}|{now}")
+        names = _names(chosen, address)
+        shown = [(hit, name, body) for hit, name, body in zip(chosen, names, bodies, strict=True)]
+        entries = [
+            {"fullUrl": name if ":" in name else f"{self._base}/{name}", "resource": msgspec.Raw(body)}
+            for _, name, body in shown
+        ]
+        about = self._composition(asking, patient, shown[1 + len(others) :], now)
+        if told is not None:
+            of_origins = urn_of(f"origins|{address}")
+            about["section"].append(_origins(told, of_origins))
+            entries.append({"fullUrl": of_origins, "resource": told})
         document = {
             "resourceType": "Bundle",
             "type": "document",
@@ -79,11 +93,11 @@ class Summarising:
         return Answer(200, bytes(raw(document)))
 
     def _composition(
-        self, asking: Asking, patient: Hit, shown: Sequence[tuple[Hit, bytes]], now: str
+        self, asking: Asking, patient: Hit, shown: Sequence[tuple[Hit, str, bytes]], now: str
     ) -> dict[str, Any]:
         sections = []
         for title, code, kinds, required in SECTIONS:
-            entries = [(hit, body) for hit, body in shown if hit.type in kinds]
+            entries = [(name, body) for hit, name, body in shown if hit.type in kinds]
             if not entries and not required:
                 continue
             section: dict[str, Any] = {
@@ -92,7 +106,7 @@ class Summarising:
                 "text": {"status": "generated", "div": _narrative(title, [line(body) for _, body in entries])},
             }
             if entries:
-                section["entry"] = [{"reference": hit.name} for hit, _ in entries]
+                section["entry"] = [{"reference": name} for name, _ in entries]
             else:
                 section["emptyReason"] = _EMPTY
             sections.append(section)
@@ -106,6 +120,27 @@ class Summarising:
             "title": "Patient summary",
             "section": sections,
         }
+
+
+def _names(hits: Sequence[Hit], address: str) -> list[str]:
+    """Return what each resource is called in the document: Type/id, or a URN where another has that already."""
+    taken: set[str] = set()
+    told = []
+    for hit in hits:
+        told.append(hit.name if hit.name not in taken else urn_of(f"{address}|{hit.number}"))
+        taken.add(hit.name)
+    return told
+
+
+def _origins(told: msgspec.Raw, name: str) -> dict[str, Any]:
+    """Return the section that says which Patients are one, and what contradicts what, in words."""
+    issues = msgspec.json.decode(told)["issue"]
+    lines = [f"{one['details']['text']} ({', '.join(one.get('expression', [one['diagnostics']]))})" for one in issues]
+    return {
+        "title": ORIGINS,
+        "text": {"status": "generated", "div": _narrative(ORIGINS, lines)},
+        "entry": [{"reference": name}],
+    }
 
 
 def line(body: bytes) -> str:
