@@ -92,6 +92,7 @@ CANARIES: Mapping[str, Callable[[str], dict[str, Any]]] = {
     "erasure.advance": lambda _: {},
     "erasure.cancel": lambda _: {"case": LINK, "rank": "in-person"},
     "erasure.list": lambda _: {},
+    "erasure.release": lambda _: {"case": LINK},
     "erasure.retain": lambda _: {"case": LINK, "reason": "archiving"},
     "export": lambda _: {"file": "/nowhere/ledger.cbor"},
     "hosting.answer": lambda _: {"link": LINK, "grant": GRANT},

@@ -271,6 +271,7 @@ def records() -> None:
     simple(
         "records.retain-erasure", "reviewed", "one", "A year later it is reviewed.", opened, retain, 365 * DAY, retain
     )
+    simple(c, "retained", "one", "What is retained is called off at any time.", opened, retain, 8 * DAY, in_person)
     delete, erase = sent(ConfirmDeletion(CASE)), sent(ConfirmErasure(CASE))
     d, e = "records.confirm-deletion", "records.confirm-erasure"
     simple(d, "applied", "one", "After a week it is deleted.", opened, 7 * DAY, delete)

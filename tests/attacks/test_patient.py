@@ -6,7 +6,7 @@ import pytest
 from msgspec import structs
 
 from salus.agreements.grants import grant_id
-from salus.contracts.records.port import ErasureStatus, RetentionReason, erasure
+from salus.contracts.records.port import ErasureStatus, Rank, RetentionReason, erasure
 from salus.core.encoding import MalformedBytes, decode, encode
 from salus.core.transaction import Body
 from salus.node import erasing
@@ -99,6 +99,88 @@ def test_what_the_law_retains_is_not_deleted_by_asking_again(town):
 
     assert standing(town.north, link) is Standing.RETAINED
     assert len(town.north.vault.of_link(link)) == 1
+
+
+def test_what_was_retained_is_deleted_when_it_is_released(town):
+    holder, link = joined(town, "released")
+    case = holder.erase("north")
+    with pytest.raises(EdgeError, match=r"erasure\.status"):
+        erasing.release(town.north, case)
+    erasing.retain(town.north, case, RetentionReason(4))
+    town.together.clock.advance(8 * DAY)
+    town.together.settle()
+    erasing.advance(town.north)
+    assert standing(town.north, link) is Standing.RETAINED
+
+    assert erasing.release(town.north, case) is None
+
+    assert standing(town.north, link) is Standing.ERASED
+    assert erasure(town.north.ledger.read(), case).status is ErasureStatus.DELETED
+    with pytest.raises(EdgeError, match=r"erasure\.status"):
+        erasing.retain(town.north, case, RetentionReason(4))
+
+
+def test_what_is_released_within_the_wait_is_deleted_after_it(town):
+    holder, link = joined(town, "soon")
+    case = holder.erase("north")
+    erasing.retain(town.north, case, RetentionReason(4))
+
+    erasing.release(town.north, case)
+
+    erasing.advance(town.north)
+    assert standing(town.north, link) is Standing.CLOSED
+    town.together.clock.advance(8 * DAY)
+    town.together.settle()
+    erasing.advance(town.north)
+    assert standing(town.north, link) is Standing.ERASED
+
+
+@pytest.mark.parametrize("ends", ["before the ledger hears", "before the deletion", "after the deletion"])
+def test_a_node_that_ends_while_it_retains_or_releases_goes_on(town, ends):
+    holder, link = joined(town, ends)
+    case = holder.erase("north")
+    if ends == "before the ledger hears":
+        town.north.vault.retain_link(link, "legal_claims")
+    else:
+        erasing.retain(town.north, case, RetentionReason(4))
+        town.north.vault.close_link(link)
+        if ends == "after the deletion":
+            town.north.vault.erase_link(link, case=case)
+    town.together.clock.advance(8 * DAY)
+    town.together.settle()
+
+    assert erasing.advance(town.north) >= 1
+
+    row = erasure(town.north.ledger.read(), case)
+    if ends == "before the ledger hears":
+        assert (row.status, row.reason, standing(town.north, link)) == (ErasureStatus.RETAINED, 4, Standing.RETAINED)
+        return
+    assert (row.status, standing(town.north, link)) == (ErasureStatus.DELETED, Standing.ERASED)
+
+
+def test_who_is_retained_may_think_better_of_it(town):
+    holder, link = joined(town, "better")
+    case = holder.erase("north")
+    erasing.retain(town.north, case, RetentionReason(1))
+    town.together.clock.advance(8 * DAY)
+    town.together.settle()
+
+    erasing.cancel(town.north, case, Rank.IN_PERSON)
+
+    assert standing(town.north, link) is Standing.OPEN
+    assert erasure(town.north.ledger.read(), case).status is ErasureStatus.CANCELLED
+    again = holder.erase("north")
+    assert again != case
+
+
+def test_what_was_kept_under_a_grant_is_not_retained(town):
+    case = town.north.entropy(16)
+    erasing.begin_lease(town.north, town.north.entropy(32), case)
+
+    with pytest.raises(EdgeError, match=r"erasure\.lease"):
+        erasing.retain(town.north, case, RetentionReason(1))
+
+    assert erasure(town.north.ledger.read(), case).status is ErasureStatus.REQUESTED
 
 
 def test_an_erasure_whose_opening_was_lost_is_opened_later(town):

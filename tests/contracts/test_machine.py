@@ -151,7 +151,8 @@ class Records(LedgerMachine):
     @rule(case=cases, by=holders, rank=st.sampled_from(Rank))
     def cancel(self, case, by, rank):
         def allowed(told):
-            return told["status"] == "REQUESTED" and not self.waited(told) and (rank > told["rank"] or rank == 3)
+            kept = told["status"] == "RETAINED" or (told["status"] == "REQUESTED" and not self.waited(told))
+            return kept and (rank > told["rank"] or rank == 3)
 
         self.step(CancelErasure(case, rank), by, allowed, "CANCELLED", 0)
 

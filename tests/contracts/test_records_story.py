@@ -159,6 +159,17 @@ def test_nothing_is_called_off_once_it_may_be_deleted(ledger):
     assert ledger.refuse(CancelErasure(CASE, Rank.IN_PERSON)) is Reason.TOO_LATE
 
 
+def test_who_is_retained_may_call_the_request_off_at_any_time(ledger):
+    ledger.send(OpenErasure(CASE, Rank.LINK_KEY))
+    ledger.send(RetainErasure(CASE, RetentionReason.LEGAL_OBLIGATION))
+    ledger.pass_time(400 * DAY)
+    assert ledger.refuse(CancelErasure(CASE, Rank.LINK_KEY)) is Reason.RANK_TOO_LOW
+    ledger.send(CancelErasure(CASE, Rank.IN_PERSON))
+    row = erasure(ledger.state, CASE)
+    assert (row.status, row.reason, row.due) == (ErasureStatus.CANCELLED, 0, 0)
+    assert ledger.refuse(ConfirmDeletion(CASE)) is Reason.WRONG_STATUS
+
+
 def test_only_the_holder_takes_steps(ledger):
     ledger.send(OpenErasure(CASE, Rank.LINK_KEY))
     for step in (

@@ -1424,6 +1424,23 @@ class Erasures(msgspec.Struct, frozen=True, kw_only=True):
     """Oldest first."""
 
 
+class ReleaseRecords(msgspec.Struct, frozen=True, kw_only=True):
+    """Which erasure is no longer held up."""
+
+    case: str
+    """The case, hexadecimal."""
+
+
+class RecordsReleased(msgspec.Struct, frozen=True, kw_only=True):
+    """What becomes of the records."""
+
+    case: str
+    """The case."""
+
+    duty: str
+    """The trial's duty that keeps them on; empty: they are deleted."""
+
+
 class RetainRecords(msgspec.Struct, frozen=True, kw_only=True):
     """Which erasure, and why the law lets it wait."""
 
@@ -6106,7 +6123,7 @@ class ActsSent(msgspec.Struct, frozen=True, kw_only=True):
     """Acts sent."""
 
     withheld: int
-    """Participants whose consent does not hold."""
+    """Participants whose consent does not hold, or who asked to be erased."""
 
 
 class ShowTrial(msgspec.Struct, frozen=True, kw_only=True):
@@ -6759,12 +6776,16 @@ class ErasureCases:
         return self._connection.ask('/api/erasure/advance', request, ErasuresAdvanced)
 
     def cancel(self, request: CancelRequest) -> ErasureStepped:
-        """Call an erasure off before anything is deleted, on a word of higher rank than the request's. For: privacy-officer."""
+        """Call an erasure off before anything is deleted, also while it is retained, on a word of higher rank than the request's. For: privacy-officer."""
         return self._connection.ask('/api/erasure/cancel', request, ErasureStepped)
 
     def list(self, request: ListErasures) -> Erasures:
         """List the requests to erase at this member, with what the ledger says of each. For: privacy-officer."""
         return self._connection.ask('/api/erasure/list', request, Erasures)
+
+    def release(self, request: ReleaseRecords) -> RecordsReleased:
+        """End the reason to retain what should be erased: it is deleted, unless a trial's duty keeps it on. For: privacy-officer."""
+        return self._connection.ask('/api/erasure/release', request, RecordsReleased)
 
     def retain(self, request: RetainRecords) -> ErasureStepped:
         """Keep what should be erased, for a reason in law: closed to every grant, reviewed yearly. For: privacy-officer."""

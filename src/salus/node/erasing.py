@@ -1,9 +1,13 @@
 """Erasure at one holder: an unlinkable case of its own, closed to grants at once, deleted after the wait.
 
     requested ──(7 days)──> deleted ──(30 days, last backup)──> erased
-        └──> retained for a reason in law, or cancelled by a request of higher rank
+        └──> retained for a reason in law, or cancelled by a request of higher rank; retained: released, or cancelled later
 
-A trial's duty to keep records retains at once, by itself, and again at each review; when it has ended, the deletion goes on.
+A trial's duty to keep records retains at once, by itself, and again at each review; when it has ended, the deletion goes on. What a
+person decided to retain goes on when a person releases it. Retaining closes the record to grants and leaves the rest alone: the
+site records and sends what a trial's consent lets it, and the patient reads.
+
+The vault says `retained` before the ledger does, and `closed` before anything is deleted: wherever a node ends, it goes on.
 
 The clocks are the ledger's; what is due is computed when it is read (`due`). Only the wallet sees all its cases.
 """
@@ -38,6 +42,7 @@ from salus.vault.links import Standing
 CASE_BYTES: Final = 16
 TRIAL: Final = "trial"
 """The vault's reason where a trial's duty retains; a person's decision writes another, and is theirs to end."""
+_KEPT: Final = frozenset((ErasureStatus.REQUESTED, ErasureStatus.RETAINED))
 DAY_MS: Final = 24 * 3600 * 1000
 FORGOTTEN: Final = "the ledger tells of an erasure that neither this vault nor its list knows"
 BACKUP_MARGIN_MS: Final = 24 * 3600 * 1000  # backups are kept a day less than the ledger allows
@@ -130,11 +135,38 @@ def newest(node: MemberNode, link: bytes) -> tuple[Case | None, Duty | None]:
 
 
 def retain(node: MemberNode, case: bytes, reason: RetentionReason) -> None:
-    """Keep what should be erased, for a reason in law; it stays closed to every grant. Raises NotFound, Refused."""
+    """Keep what should be erased, for a reason in law; it stays closed to every grant. Raises NotFound, Conflict, Refused."""
     one = _case(node, case)
+    if one.erasing.lease:
+        raise Conflict("erasure.lease", "what was kept under a grant is purged already", todo="confirm its deletion")
+    if one.row.status not in _KEPT:
+        raise Conflict("erasure.status", "this erasure cannot be retained", got=one.row.status.name.lower())
+    node.vault.retain_link(one.erasing.subject, reason.name.lower())
     node.submitter.submit(RetainErasure(case=case, reason=reason))
-    if not one.erasing.lease:
-        node.vault.retain_link(one.erasing.subject, reason.name.lower())
+
+
+def release(node: MemberNode, case: bytes) -> Duty | None:
+    """End what a person decided to retain: the deletion goes on. Raises NotFound, Conflict.
+
+    A trial's duty that stands takes its place; it is returned.
+    """
+    one = _case(node, case)
+    link = one.erasing.subject
+    info = None if one.erasing.lease else node.vault.link_info(link)
+    if info is None or info.standing is not Standing.RETAINED:
+        raise Conflict("erasure.status", "nothing is retained here", got=one.row.status.name.lower())
+    duty = duty_on(node, link)
+    if duty is not None:
+        if info.reason != TRIAL:
+            _retain_for_duty(node, case, link)
+        return duty
+    if one.row.status is not ErasureStatus.RETAINED:  # the ledger did not answer when it was retained
+        raise Conflict(
+            "erasure.status", "the ledger does not know that it is retained", todo="retain it, then release it"
+        )
+    node.vault.close_link(link)
+    _moved(node, _case(node, case), node.ledger_time())
+    return None
 
 
 def _retain_for_duty(node: MemberNode, case: bytes, link: bytes) -> None:
@@ -146,7 +178,7 @@ def _retain_for_duty(node: MemberNode, case: bytes, link: bytes) -> None:
 def _by_duty(node: MemberNode, case: Case, time: int) -> bool | None:
     """Do what a trial's duty asks; return whether that was a step, or None where no duty has a say."""
     row, link = case.row, case.erasing.subject
-    if case.erasing.lease or row.status not in {ErasureStatus.REQUESTED, ErasureStatus.RETAINED}:
+    if case.erasing.lease or row.status not in _KEPT:
         return None
     info = node.vault.link_info(link)
     ours = info.standing is Standing.RETAINED and info.reason == TRIAL
@@ -159,9 +191,6 @@ def _by_duty(node: MemberNode, case: Case, time: int) -> bool | None:
         return step
     if ours:
         node.vault.close_link(link)
-    if row.status is ErasureStatus.RETAINED and time >= row.earliest:
-        _delete(node, case)
-        return True
     return None
 
 
@@ -191,12 +220,11 @@ def _moved(node: MemberNode, case: Case, time: int) -> bool:
     if step is not None:
         return step
     status, due = case.row.status, False
-    if status is ErasureStatus.REQUESTED:
-        due = time >= case.row.earliest
-        if due:
-            _delete(node, case)
+    if status in _KEPT:
+        due = _waited(node, case, time)
     elif status is ErasureStatus.DELETED and _is_kept(node, case):
         due = True
+        node.vault.close_link(case.erasing.subject)
         _delete_here(node, case)  # the vault is older than the ledger: it came from an image of the disk
     elif status is ErasureStatus.DELETED:
         due = time >= case.row.due - BACKUP_MARGIN_MS and _expired(node, case)
@@ -208,6 +236,21 @@ def _moved(node: MemberNode, case: Case, time: int) -> bool:
         if due:
             _reopen(node, case.erasing)  # the node ended between the ledger's word and its own
     return due
+
+
+def _waited(node: MemberNode, case: Case, time: int) -> bool:
+    """Delete what is not retained once it has waited; return whether that, or telling the ledger what is, was a step."""
+    info = None if case.erasing.lease else node.vault.link_info(case.erasing.subject)
+    if info is not None and info.standing is Standing.RETAINED:
+        if case.row.status is ErasureStatus.RETAINED:
+            return False
+        reason = RetentionReason[info.reason.upper()]  # the node ended between the vault's word and the ledger's
+        node.submitter.submit(RetainErasure(case=case.erasing.case, reason=reason))
+        return True
+    if time < case.row.earliest:
+        return False
+    _delete(node, case)
+    return True
 
 
 def _reopen(node: MemberNode, erasing: Erasing) -> None:

@@ -1,4 +1,4 @@
-"""`erasure list`, `retain`, `cancel`, `advance`: a holder's side of every request to erase."""
+"""`erasure list`, `retain`, `release`, `cancel`, `advance`: a holder's side of every request to erase."""
 
 from typing import Annotated, Literal
 
@@ -54,6 +54,19 @@ class RetainRecords(Message, frozen=True):
     ]
 
 
+class ReleaseRecords(Message, frozen=True):
+    """Which erasure is no longer held up."""
+
+    case: CASE
+
+
+class RecordsReleased(Message, frozen=True):
+    """What becomes of the records."""
+
+    case: Annotated[str, Meta(description="The case.")]
+    duty: Annotated[str, Meta(description="The trial's duty that keeps them on; empty: they are deleted.")]
+
+
 class CancelRequest(Message, frozen=True):
     """Which erasure, and by what it is called off."""
 
@@ -94,9 +107,16 @@ def retain_records(node: MemberNode, request: RetainRecords) -> ErasureStepped:
     return ErasureStepped(case=request.case)
 
 
+@use_case("erasure.release", who=person("privacy-officer"))
+def release_records(node: MemberNode, request: ReleaseRecords) -> RecordsReleased:
+    """End the reason to retain what should be erased: it is deleted, unless a trial's duty keeps it on."""
+    duty = erasing.release(node, bytes.fromhex(request.case))
+    return RecordsReleased(case=request.case, duty="" if duty is None else duty.name)
+
+
 @use_case("erasure.cancel", who=person("privacy-officer"))
 def cancel_erasure(node: MemberNode, request: CancelRequest) -> ErasureStepped:
-    """Call an erasure off before anything is deleted, on a word of higher rank than the request's."""
+    """Call an erasure off before anything is deleted, also while it is retained, on a word of higher rank than the request's."""
     erasing.cancel(node, bytes.fromhex(request.case), Rank[request.rank.upper().replace("-", "_")])
     return ErasureStepped(case=request.case)
 

@@ -132,7 +132,7 @@ def _erasures(node: MemberNode) -> Iterator[Found]:
         if case.erasing.done is None and row.due:
             what = {
                 ErasureStatus.REQUESTED: "decide: delete after the wait (by itself), or retain for a reason in law",
-                ErasureStatus.RETAINED: "review the reason to retain",
+                ErasureStatus.RETAINED: "review the reason to retain: retain again, or release",
                 ErasureStatus.DELETED: "let the last backup expire, then confirm (by itself)",
             }.get(row.status)
             if what:

@@ -250,17 +250,20 @@ class Vault:
             return None
         return batches.anchoring(self.store, at.batch)
 
-    def seal_for_pull(self, numbers: Sequence[int]) -> Pulled:
+    def seal_for_pull(self, numbers: Sequence[int], *, retained: bool = False) -> Pulled:
         """Return sealed records with data keys, salts and paths, for another member that may have exactly these.
+
+        With `retained` also those of a link that is retained for a reason in law: for its patient, and for a trial that goes on.
 
         Raises NotAnchored, Erased (also for a link closed by an erasure), UnknownRecord, Damaged; then nothing
         is served.
         """
         served, anchorings = [], {}
+        served_of = (Standing.OPEN, Standing.RETAINED) if retained else (Standing.OPEN,)
         keys: dict[bytes, bytes] = {}
         with self.store.lock:
             for row in records.stored_all(self.store, numbers):
-                if row.standing != Standing.OPEN:
+                if row.standing not in served_of:
                     raise Erased("the link is closed by an erasure")
                 at = batches.anchored_place(self.store, self._trees, row.entry)
                 sealed, data_key = records.sealed_and_key(self.store, row, keys)

@@ -5,23 +5,25 @@ import json
 import pytest
 
 from salus.agreements.trials.terms import Retention
-from salus.contracts.records.port import ErasureStatus, RetentionReason, erasure
+from salus.contracts.consent import port as consent_port
+from salus.contracts.records.port import ErasureStatus, Rank, RetentionReason, erasure
 from salus.contracts.trials import port
 from salus.node import erasing
 from salus.node.demo.trial_scene import Scene, sample
 from salus.node.errors import EdgeError
-from salus.node.trials import take_consent
-from salus.node.trials.conducting import TakeConsent
+from salus.node.trials import list_tasks, take_consent
+from salus.node.trials.conducting import ListTasks, TakeConsent
 from salus.node.trials.retaining import Duty
+from salus.node.wallet import trialling
 from salus.vault.links import Standing
 from salus.vault.sealing import Content
-from tests.node.trials.test_openings import joined
+from tests.node.trials.test_openings import agreed, joined, screened
 
 DAY = 86_400_000
-DUTY = "21 CFR 312.62(c)"
+DUTY = "Regulation (EU) 536/2014, Art. 58"
 
 
-@pytest.fixture
+@pytest.fixture(scope="module")
 def retained(scene: Scene) -> Scene:
     """The trial once more, founded anew with a duty to keep records for a year."""
     other = Scene(scene.together, b"retained-study-1", scene.persons)
@@ -33,7 +35,55 @@ def retained(scene: Scene) -> Scene:
         other.step(member, step, "NCT00000002 Retained")
     other.open_sites()
     other.step("sponsor", "open")
+    other.supply()
     return other
+
+
+def test_a_participant_whose_record_is_retained_stays_in_the_trial(retained: Scene) -> None:
+    """Recorded and sent, read by the participant, shared with nobody under a grant, withdrawn by the wallet, called off."""
+    scene, north = retained, retained.node("north")
+    holder = joined(scene, 920)
+    grant, told = agreed(scene, holder)
+    link = north.vault.open_link("urn:mrn:north", "920")
+    case, asked = holder.ask_erasure("north")
+    assert asked.duty == DUTY
+    assert consent_port.live(north.ledger.read(), grant, north.ledger_time())
+
+    screened(scene, grant, told.subject)
+    subject = told.subject.hex()
+    sent = scene.send("north")
+    assert (sent.acts, sent.withheld) == (4, 0)
+    enrolment = scene.enrol("north", subject, "under-65")
+    scene.say("north", subject, [("nurse-north", "adverse", "2026-01-02", {"term": "headache"})])
+    assert scene.send("north").acts == 1
+    row = port.enrolment(north.ledger.read(), enrolment)
+    assert row is not None
+    assert standing(scene, link, case) == (Standing.RETAINED, ErasureStatus.RETAINED)
+    assert holder.access_log().lines
+    assert holder.records("north")
+
+    trialling.withdraw(holder, grant, "data", through="north")
+    before = scene.send("north").withheld
+    scene.say("north", subject, [("nurse-north", "adverse", "2026-01-03", {"term": "cough"})])
+    assert scene.send("north").withheld == before + 1
+
+    erasing.cancel(north, case, Rank.IN_PERSON)
+    assert standing(scene, link, case) == (Standing.OPEN, ErasureStatus.CANCELLED)
+
+
+def test_a_persons_decision_ends_and_the_trials_duty_goes_on(retained: Scene) -> None:
+    scene, north = retained, retained.node("north")
+    holder = joined(scene, 930)
+    link = north.vault.open_link("urn:mrn:north", "930")
+    case, _ = holder.ask_erasure("north")
+    erasing.retain(north, case, RetentionReason.LEGAL_CLAIMS)
+    take_consent(north, TakeConsent(study=scene.id, assigner="urn:mrn:north", identifier="930", language="en"))
+
+    assert erasing.release(north, case) == Duty(DUTY, 0)
+
+    assert standing(scene, link, case) == (Standing.RETAINED, ErasureStatus.RETAINED)
+    assert erasing.newest(north, link)[1] == Duty(DUTY, 0)
+    erasing.cancel(north, case, Rank.IN_PERSON)
 
 
 def test_what_a_trial_must_keep_is_retained_with_the_duty_named_until_it_ends(retained: Scene) -> None:
@@ -105,3 +155,29 @@ def standing(scene: Scene, link: bytes, case: bytes) -> tuple[Standing, ErasureS
     row = erasure(north.ledger.read(), case)
     assert row is not None
     return north.vault.link_info(link).standing, row.status
+
+
+def test_who_asks_to_be_erased_holds_up_nobody_else(scene: Scene) -> None:
+    """A trial without a duty: nothing more of that participant leaves, the others' acts do; after the deletion too."""
+    north, ask, stay = scene.node("north"), joined(scene, 940), joined(scene, 941)
+    gone, other = agreed(scene, ask), agreed(scene, stay)
+    for grant, told in (gone, other):
+        screened(scene, grant, told.subject)
+    scene.send("north")
+    case, told_duty = ask.ask_erasure("north")
+    assert told_duty.duty == ""
+    for _, told in (gone, other):
+        scene.say("north", told.subject.hex(), [("nurse-north", "adverse", "2026-01-02", {"term": "cough"})])
+
+    sent = scene.send("north")
+
+    assert (sent.participants, sent.acts, sent.withheld) == (1, 1, 1)
+    later(scene, 8)
+    erasing.advance(north)
+    row = erasure(north.ledger.read(), case)
+    assert row is not None
+    assert row.status is ErasureStatus.DELETED
+    scene.say("north", other[1].subject.hex(), [("nurse-north", "adverse", "2026-01-03", {"term": "rash"})])
+    assert (scene.send("north").acts, scene.send("north").acts) == (1, 0)
+    people = list_tasks(north, ListTasks(study=scene.id)).participants
+    assert any(each.startswith(f"north {other[1].subject.hex()[:8]}: eligible") for each in people)

@@ -32,7 +32,7 @@ class OpenErasure(Message, frozen=True, tag="records.open-erasure"):
 
 
 class CancelErasure(Message, frozen=True, tag="records.cancel-erasure"):
-    """Call off an erasure while nothing is deleted: on a request of higher rank, or in person against in person."""
+    """Call off an erasure in its first 7 days or while retained: on a request of higher rank, or in person against in person."""
 
     case: CaseId
     """The case."""

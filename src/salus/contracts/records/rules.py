@@ -72,15 +72,15 @@ def open_erasure(ctx: Context, message: OpenErasure) -> bytes:
 
 
 def cancel_erasure(ctx: Context, message: CancelErasure) -> bytes:
-    """Call a case off."""
+    """Call a case off: before it may be deleted, or while it is retained, when nothing is."""
     row, status = _step(ctx, message.case, "cancel-erasure")
-    if ctx.time >= row.earliest:
+    if row.status is not ErasureStatus.RETAINED and ctx.time >= row.earliest:
         raise Rejected(RecordsReason.TOO_LATE, earliest=row.earliest, time=ctx.time)
     # Nothing ranks above a person who was proofed in person, so that person can change their own mind.
     if message.rank <= row.rank and message.rank is not Rank.IN_PERSON:
         raise Rejected(RecordsReason.RANK_TOO_LOW, expected=min(row.rank + 1, Rank.IN_PERSON), got=message.rank)
 
-    return _put(ctx, message.case, structs.replace(row, status=status, due=0, height=ctx.height))
+    return _put(ctx, message.case, structs.replace(row, status=status, reason=0, due=0, height=ctx.height))
 
 
 def retain_erasure(ctx: Context, message: RetainErasure) -> bytes:

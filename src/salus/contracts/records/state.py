@@ -47,6 +47,7 @@ ERASURE: Final[Mapping[tuple[ErasureStatus | None, str], ErasureStatus]] = {
     (ErasureStatus.REQUESTED, "retain-erasure"): ErasureStatus.RETAINED,
     (ErasureStatus.REQUESTED, "confirm-deletion"): ErasureStatus.DELETED,
     (ErasureStatus.RETAINED, "retain-erasure"): ErasureStatus.RETAINED,
+    (ErasureStatus.RETAINED, "cancel-erasure"): ErasureStatus.CANCELLED,
     (ErasureStatus.RETAINED, "confirm-deletion"): ErasureStatus.DELETED,
     (ErasureStatus.DELETED, "confirm-erasure"): ErasureStatus.ERASED,
 }
@@ -67,7 +68,7 @@ class Erasure(Value, frozen=True):
     opened: Time
     """Time of the block that opened the case, ms."""
     earliest: Time
-    """Before this block time nothing is deleted and the case can be cancelled, ms."""
+    """Before this block time nothing is deleted and the case can be cancelled, ms; one that is retained can be later too."""
     due: Time
     """The last block time at which the next step is in time, ms; 0 when no step remains."""
     height: Height

@@ -178,7 +178,7 @@ def _records(node: MemberNode, link: bytes, argument: bytes) -> m.OwnRecords:
     refs = refs[: fitting([size for _, size in node.vault.sizes([ref.number for ref in refs])])]
     id_ = node.entropy(16)
     try:
-        pulled = node.vault.seal_for_pull([ref.number for ref in refs])
+        pulled = node.vault.seal_for_pull([ref.number for ref in refs], retained=True)
         openings = Openings(tuple(Opening(one.data_key, one.salt) for one in pulled.records))
         envelope = seal_envelope(
             encode(openings), node.context(m.RECORDS_PURPOSE, id_), recipient=asked.receive, sign=node.signing_key

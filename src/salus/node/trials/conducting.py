@@ -52,6 +52,7 @@ from salus.node.trials.sight import (
 from salus.node.trials.sourcing import RESEARCH, check_sources, reading_line
 from salus.node.usecase import OPERATOR, Message, use_case
 from salus.vault.journal import Disclosure, Side
+from salus.vault.links import Standing
 from salus.vault.sealing import Content, Kind
 
 YEARS: Final = 5
@@ -189,7 +190,7 @@ class ActsSent(Message, frozen=True):
 
     participants: Annotated[int, Meta(description="Participants with new acts.")]
     acts: Annotated[int, Meta(description="Acts sent.")]
-    withheld: Annotated[int, Meta(description="Participants whose consent does not hold.")]
+    withheld: Annotated[int, Meta(description="Participants whose consent does not hold, or who asked to be erased.")]
 
 
 class ListTasks(Message, frozen=True):
@@ -432,13 +433,14 @@ def send_acts(node: MemberNode, request: SendActs) -> ActsSent:
         numbers = [each for each in numbers_of(node, subject.link, key) if node.vault.is_anchored(each)]
         if len(numbers) <= subject.sent:
             continue
-        if not consent.live(node.ledger.read(), subject.proof.grant, node.ledger_time()):
+        live = consent.live(node.ledger.read(), subject.proof.grant, node.ledger_time())
+        if not live or node.vault.link_info(subject.link).standing is Standing.CLOSED:
             withheld += 1
             continue
         due.append((key, subject, numbers))
     documents = []
     for key, subject, numbers in due:
-        pulled = node.vault.seal_for_pull(numbers[subject.sent :])
+        pulled = node.vault.seal_for_pull(numbers[subject.sent :], retained=True)
         roots = tuple(Rooted(each.root, each.tx_id) for each in pulled.anchorings)
         sent = SentActs(study, key[16:], node.ledger.head().height, told.investigator, told.acts, pulled.records, roots)
         what = (f"{ACT} {len(numbers) - subject.sent}",)

@@ -152,7 +152,7 @@ def _decoded(body: bytes) -> Any:
 
 def _served(node: MemberNode, numbers: list[int]) -> list[Served]:
     anchor(node)
-    return list(node.vault.seal_for_pull(numbers).records)
+    return list(node.vault.seal_for_pull(numbers, retained=True).records)
 
 
 @use_case("trial.screen", who=OPERATOR)
