@@ -1,7 +1,7 @@
 # ruff: noqa: INP001 -- a script, not a package
 """Write what independent programs say, for tests to hold Salus's figures to: `python tools/oracles.py WHICH > FILE`.
 
-lifelines and dp-accounting bring some hundred MB of libraries that nothing else here uses, so the tests keep their figures.
+lifelines, dp-accounting and Spark bring some hundred MB of libraries that nothing else here uses, so the tests keep their figures.
 Each in a place of its own: `pip install --target DIR lifelines==0.30.3`, then `PYTHONPATH=DIR python tools/oracles.py cox`.
 """
 
@@ -64,6 +64,92 @@ def privacy() -> dict[str, Any]:
         answers = pld.from_discrete_gaussian_mechanism(math.sqrt(variance)).self_compose(questions)
         many += [[variance, questions, delta, answers.get_epsilon_for_delta(delta)] for delta in DELTAS]
     return {"made_by": f"dp-accounting {version('dp-accounting')}", "one": one, "many": many}
+
+
+TEXTS: Final = (
+    "7", "-2.5", "1.0E2", "1e-1", "12", "3", "3.0", "+4", " 5", "6d", "0x1p3", "nan", "inf", "1e999", "1_000", "", "other", "it's", "a\\b", "\\'", '"q"', None,
+)  # fmt: skip
+DAYS: Final = (
+    "2024-02-29", "2024-03-01", "1899-12-31", "2000-01-01T10:00:00Z", "2023-07-09T23:59:59.5+02:00", "2024-02", "1970", "2024-13-01",
+    "2023-02-29", "2024-2-9", "0001-01-01", "9999-12-31", "", None,
+)  # fmt: skip
+_B: Final = ["0", "1"]
+QUESTIONS: Final = (
+    *({"kind": "reduce", "name": by, "view": "events", "by": by, "column": "value", "bounds": [-50, 50]} for by in ("min", "max", "mean", "sum")),
+    {"kind": "reduce", "name": "count", "view": "events", "by": "count", "bounds": [0, 4]},
+    {"kind": "reduce", "name": "none", "view": "events", "by": "max", "column": "value", "bounds": [-50, 50], "missing": 3.25,
+     "where": [{"column": "code", "codes": ["nobody's"]}]},
+    *({"kind": "reduce", "name": f"{by}_number", "view": "events", "by": by, "column": "value", "order": "at", "bounds": [-9, 1000]} for by in ("first", "last")),
+    *({"kind": "reduce", "name": f"{by}_text", "view": "events", "by": by, "column": "code", "order": "at",
+       "levels": ["it's", "a\\b", "\\'", '"q"', "12"], "missing": "12"} for by in ("first", "last")),
+    *({"kind": "reduce", "name": f"{by}_day", "view": "events", "by": by, "column": "at", "date": True} for by in ("min", "max")),
+    {"kind": "reduce", "name": "quoted", "view": "events", "by": "exists", "levels": _B, "where": [{"column": "code", "codes": ["it's", "\\'"]}]},
+    {"kind": "reduce", "name": "backslash", "view": "events", "by": "exists", "levels": _B, "where": [{"column": "code", "codes": ["a\\b"]}]},
+    {"kind": "reduce", "name": "between", "view": "events", "by": "exists", "levels": _B, "where": [{"column": "value", "at_least": 3, "at_most": 12.0}]},
+    {"kind": "reduce", "name": "lately", "view": "events", "by": "count", "bounds": [0, 9], "where": [{"column": "at", "since": "2000-01-01", "before": "2024-03"}]},
+    {"kind": "reduce", "name": "select", "view": "persons", "by": "max", "column": "group", "levels": ["a", "b"]},
+    {"kind": "derive", "name": "days", "op": "days", "of": ["min_day", "max_day"], "bounds": [-4000000, 4000000]},
+    {"kind": "derive", "name": "age", "op": "days", "of": ["max_day", "index_date"], "bounds": [-4000000, 4000000]},
+    {"kind": "derive", "name": "minus", "op": "minus", "of": ["max", "min"], "bounds": [0, 60]},
+    {"kind": "derive", "name": "bins", "op": "bins", "of": ["mean"], "edges": [-1, 0.5, 7], "levels": ["low", "some", "more", "it's much"]},
+    {"kind": "derive", "name": "codes", "op": "codes", "of": ["last_text"], "codes": ["it's", "a\\b"], "levels": _B},
+    {"kind": "derive", "name": "least", "op": "at-least", "of": ["max"], "value": 7, "levels": _B},
+    {"kind": "derive", "name": "most", "op": "at-most", "of": ["min"], "value": -2.5, "levels": _B, "missing": "0"},
+    {"kind": "derive", "name": "and", "op": "and", "of": ["least", "quoted"], "levels": _B},
+    {"kind": "derive", "name": "or", "op": "or", "of": ["least", "most", "backslash"], "levels": _B},
+    {"kind": "derive", "name": "not", "op": "not", "of": ["least"], "levels": _B},
+)  # fmt: skip
+"""Columns of every kind, under names that are words of SQL."""
+
+
+def spark() -> dict[str, Any]:
+    """Return tables with texts that engines read differently, and the frames that Spark makes of them, one for each column."""
+    from pyspark.sql import SparkSession, types  # noqa: PLC0415 -- only where it was installed
+
+    from salus.agreements.research.document import read  # noqa: PLC0415 -- for this alone
+    from salus.agreements.research.frame import column_of, compile_frame, table  # noqa: PLC0415 -- the same
+
+    rng = random.Random(1)  # noqa: S311 -- the same tables each time
+    persons = [[f"p{number:02}", rng.choice(["a", "b", "c", None])] for number in range(40)]
+    events = [[f"p{rng.randrange(50):02}", rng.choice(TEXTS), rng.choice(TEXTS), rng.choice(DAYS)] for _ in range(400)]
+    tables = {
+        "persons": {"columns": ["patient", "group"], "rows": persons},
+        "events": {"columns": ["patient", "code", "value", "at"], "rows": events},
+    }
+    settings = {
+        "spark.ui.enabled": "false",
+        "spark.sql.shuffle.partitions": "2",
+        "spark.sql.session.timeZone": "America/New_York",
+    }
+    made = SparkSession.builder.master("local[2]")
+    for name, value in settings.items():
+        made = made.config(name, value)
+    session = made.getOrCreate()
+    for name, told in tables.items():
+        typed = types.StructType([types.StructField(column_of(one), types.StringType()) for one in told["columns"]])
+        session.createDataFrame(told["rows"], typed).createOrReplaceTempView(table(name))
+    views = [
+        {"resourceType": "ViewDefinition", "name": name, "resource": "Basic", "status": "active",
+         "select": [{"column": [{"name": one, "path": "id"} for one in told["columns"]]}]}
+        for name, told in tables.items()
+    ]  # fmt: skip
+    document = {
+        "format": 1,
+        "title": "All",
+        "index_date": "2024-07-01",
+        "persons": "persons",
+        "views": views,
+        "columns": QUESTIONS,
+    }
+    frames = []
+    for one in QUESTIONS:
+        if "date" not in one:
+            name = one["name"]
+            statistic = {"kind": "mean", "of": name} if "bounds" in one else {"kind": "table", "by": [name]}
+            query = read(json.dumps(document | {"statistic": statistic}).encode())
+            sql = compile_frame(query, {each: tuple(told["columns"]) for each, told in tables.items()})
+            frames.append({"statistic": statistic, "rows": [list(row) for row in session.sql(sql).collect()]})
+    return {"made_by": f"Spark {session.version}", "tables": tables, "document": document, "frames": frames}
 
 
 PATHS: Final = (
@@ -145,5 +231,9 @@ def _columns(rng: random.Random, names: Iterator[str], paths: tuple[str, ...]) -
 
 
 if __name__ == "__main__":
-    json.dump({"cox": cox, "privacy": privacy, "views": views}[sys.argv[1]](), sys.stdout, separators=(",", ":"))
+    json.dump(
+        {"cox": cox, "privacy": privacy, "spark": spark, "views": views}[sys.argv[1]](),
+        sys.stdout,
+        separators=(",", ":"),
+    )
     sys.stdout.write("\n")

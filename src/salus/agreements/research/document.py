@@ -65,7 +65,7 @@ class Reduced(Declared, frozen=True, kw_only=True, tag="reduce", tag_field="kind
     by: Literal["first", "last", "min", "max", "mean", "sum", "count", "exists"]
     column: Name = ""
     order: Name = ""
-    """With first and last: the column that orders."""
+    """With first and last: the column that orders; of rows that tie, the value does."""
     where: Annotated[tuple[Filter, ...], Meta(max_length=8)] = ()
 
 

@@ -1,9 +1,11 @@
-"""A query document as SQL over its views' tables: one row for each person. DuckDB and Spark both run it.
+"""A query document as SQL over its views' tables: one row for each person. DuckDB and Spark both run it, to the same rows.
 
-Every table has text columns, one of them `patient`. Names are of [a-z0-9_] and quoted, values are literals written here:
-nothing of a document reaches the SQL as it stands.
+Every table has text columns, one of them `patient`, all under names of `column_of`. Names are of [a-z0-9_], values are
+literals written here: nothing of a document reaches the SQL as it stands. Where the two differ (quotes, casts of text, the
+distance of two dates, rows that tie), what both take alike is written: ADR 336.
 """
 
+import re
 from typing import Final
 
 from salus.agreements.research.document import (
@@ -19,6 +21,11 @@ from salus.agreements.research.document import (
 )
 
 AGGREGATES: Final = {"min": "min", "max": "max", "mean": "avg", "sum": "sum"}
+PREFIX: Final = "c_"
+NUMBER: Final = "^-?[0-9]{1,30}([.][0-9]{1,30})?([eE][-+]?[0-9]{1,2})?$"
+"""What is read as a number; other text is a missing one, also `nan` and `inf`."""
+DATE: Final = "^[0-9]{4}-[0-9]{2}-[0-9]{2}(T.*)?$"
+"""What is read as a date: to the day at least."""
 
 
 def compile_frame(query: Query, tables: dict[str, tuple[str, ...]]) -> str:
@@ -78,16 +85,35 @@ def columns_needed(query: Query, view: str) -> set[str]:
 
 
 def table(view: str) -> str:
-    """Return the quoted name of a view's table: no name of the frame's own steps."""
-    return _name(f"view_{view}")
+    """Return the name of a view's table: no name of the frame's own steps, and no word of SQL."""
+    return f"view_{view}"
 
 
-def _name(name: str) -> str:
-    return f'"{name}"'
+def column_of(name: str) -> str:
+    """Return the name of a column in tables and frame: no word of SQL, so that it needs no quotes."""
+    return PREFIX + name
+
+
+_name = column_of
 
 
 def _text(value: str) -> str:
-    return "'" + value.replace("'", "''") + "'"
+    """Return a literal. Quotes and backslashes are what SQL dialects read differently within one."""
+    parts = re.split(r"(['\\])", value)
+    told = " || ".join(f"chr({ord(one)})" if place % 2 else f"'{one}'" for place, one in enumerate(parts))
+    return told if len(parts) == 1 else f"({told})"
+
+
+def _read_number(text: str) -> str:
+    return f"CASE WHEN regexp_replace({text}, '{NUMBER}', '') = '' THEN TRY_CAST({text} AS DOUBLE) END"
+
+
+def _day(text: str) -> str:
+    """Return the number of a date's day, counted from the first of a calendar without gaps."""
+    date = f"CASE WHEN regexp_replace({text}, '{DATE}', '') = '' THEN TRY_CAST(substr({text}, 1, 10) AS DATE) END"
+    past = f"(year({date}) - 1)"
+    leap = f"floor({past} / 4) - floor({past} / 100) + floor({past} / 400)"
+    return f"(365 * {past} + {leap} + dayofyear({date}))"
 
 
 def _number(value: float) -> str:
@@ -104,16 +130,19 @@ def _known(path: str, column: Reduced, columns: tuple[str, ...]) -> None:
 def _reduction(column: Reduced) -> str:
     source = _name(column.column) if column.column else ""
     if column.bounds is not None and source:
-        source = f"TRY_CAST({source} AS DOUBLE)"
+        source = _read_number(source)
+    conditions = ["TRUE", *(each for one in column.where for each in _filter(one))]
     if column.by in ("count", "exists"):
         value = "count(*)"
     elif column.by in ("first", "last"):
-        value = f"{'min_by' if column.by == 'first' else 'max_by'}({source}, {_name(column.order)})"
+        order = _name(column.order)
+        value = f"{'min_by' if column.by == 'first' else 'max_by'}({source}, ({order}, {source}))"  # of two at once the value decides
+        conditions += [f"{order} IS NOT NULL", f"({source}) IS NOT NULL"]
     else:
         value = f"{AGGREGATES[column.by]}({source})"
-    conditions = " AND ".join(["TRUE", *(each for one in column.where for each in _filter(one))])
     patient = _name(PATIENT)
-    return f"SELECT {patient}, {value} AS v FROM {table(column.view)} WHERE {conditions} GROUP BY {patient}"
+    where = " AND ".join(conditions)
+    return f"SELECT {patient}, {value} AS v FROM {table(column.view)} WHERE {where} GROUP BY {patient}"
 
 
 def _filter(one: Filter) -> list[str]:
@@ -122,9 +151,9 @@ def _filter(one: Filter) -> list[str]:
     if one.codes is not None:
         found.append(f"{name} IN ({', '.join(map(_text, one.codes))})")
     if one.at_least is not None:
-        found.append(f"TRY_CAST({name} AS DOUBLE) >= {_number(one.at_least)}")
+        found.append(f"{_read_number(name)} >= {_number(one.at_least)}")
     if one.at_most is not None:
-        found.append(f"TRY_CAST({name} AS DOUBLE) <= {_number(one.at_most)}")
+        found.append(f"{_read_number(name)} <= {_number(one.at_most)}")
     if one.since is not None:
         found.append(f"{name} >= {_text(one.since)}")
     if one.before is not None:
@@ -144,8 +173,7 @@ def _derived_value(column: Derived, query: Query) -> str:
     names = [_text(query.index_date) if each == INDEX_DATE else _name(each) for each in column.of]
     first = names[0]
     if column.op == "days":
-        days = [f"TRY_CAST({each} AS DATE)" for each in names]
-        return f"CAST({days[1]} - {days[0]} AS DOUBLE)"
+        return f"CAST({_day(names[1])} - {_day(names[0])} AS DOUBLE)"
     if column.op == "minus":
         return f"{first} - {names[1]}"
     if column.op == "bins":

@@ -28,7 +28,7 @@ from salus.agreements.research.document import (
     Tabulate,
 )
 from salus.agreements.research.extract import Field
-from salus.agreements.research.frame import columns_needed, compile_frame, table, views_needed
+from salus.agreements.research.frame import PREFIX, column_of, columns_needed, compile_frame, table, views_needed
 from salus.interop.fhir.view import View, ViewMalformed
 
 MAX_ROWS: Final = 5_000_000  # rows of one view, in memory
@@ -118,10 +118,10 @@ def framed(
         for name, view in views:
             wanted = columns_needed(query, name)
             listed = [column for column in view.names if column in wanted]
-            typed = ", ".join(f'"{one}" VARCHAR' for one in listed)
+            typed = ", ".join(f"{column_of(one)} VARCHAR" for one in listed)
             database.execute(f"CREATE TEMP TABLE {table(name)} ({typed})")
             _fill(database, table(name), [rows[name][one] for one in listed] if name in rows else [])
-        columns = fetched(database, sql)
+        columns = {name.removeprefix(PREFIX): values for name, values in fetched(database, sql).items()}
     patients = tuple(map(str, columns.pop(PATIENT)))
     return Frame(query, {name: np.asarray(values) for name, values in columns.items()}, patients)
 
@@ -129,7 +129,7 @@ def framed(
 @cache
 def _memory() -> duckdb.DuckDBPyConnection:
     """Return the database in memory that every frame shares: to make one takes longer than a small frame."""
-    database = duckdb.connect(":memory:", config={"memory_limit": MEMORY, "threads": 2})
+    database = duckdb.connect(":memory:", config={"memory_limit": MEMORY, "threads": 1})  # sums in one order
     database.execute("SET temp_directory = ''; SET enable_external_access = false; SET lock_configuration = true")
     return database
 
