@@ -297,6 +297,7 @@ CANARIES: Mapping[str, Callable[[str], dict[str, Any]]] = {
         "fields": [f"term={word}"],
     },
     "trial.draft": lambda word: {"protocol": base64(f'{{"{word}": 1}}'), "forms": base64(f"<{word}/>")},
+    "trial.sizes": lambda _: {"sizes": [4]},
     "trial.design": lambda _: {"participants": 4},
     "trial.enrol": lambda word: {"study": LINK, "subject": LINK, "stratum": word},
     "trial.key": lambda _: {"study": LINK},

@@ -5115,7 +5115,7 @@ class AmendTrial(msgspec.Struct, frozen=True, kw_only=True):
     """Id of the study."""
 
     protocol: bytes
-    """USDM 4.0, JSON."""
+    """USDM 4.0, JSON, gzip or not."""
 
     terms: bytes
     """The terms, JSON."""
@@ -5336,7 +5336,7 @@ class CommitTrial(msgspec.Struct, frozen=True, kw_only=True):
     """Id of the study."""
 
     protocol: bytes
-    """USDM 4.0, JSON."""
+    """USDM 4.0, JSON, gzip or not."""
 
     terms: bytes
     """The terms, JSON."""
@@ -5983,7 +5983,7 @@ class RehearseTrial(msgspec.Struct, frozen=True, kw_only=True):
     """A definition and acts to play."""
 
     protocol: bytes
-    """USDM 4.0, JSON."""
+    """USDM 4.0, JSON, gzip or not."""
 
     terms: bytes
     """The terms, JSON."""
@@ -6195,6 +6195,26 @@ class StepTrialSite(msgspec.Struct, frozen=True, kw_only=True):
 
     step: str
     """nominate, contract, approve, train, activate, suspend, restore, close."""
+
+
+class HideSizes(msgspec.Struct, frozen=True, kw_only=True):
+    """Block sizes that nobody but the dispensers is to know."""
+
+    sizes: tuple[int, ...]
+    """Hidden block sizes."""
+
+    ratio: tuple[int, ...] | msgspec.UnsetType = msgspec.UNSET
+    """Ratio of the arms."""
+
+
+class SizesHidden(msgspec.Struct, frozen=True, kw_only=True):
+    """What the terms say of the sizes, and the key that stays with the dispenser."""
+
+    size_commitment: str
+    """For /randomisation/size_commitment of the terms."""
+
+    size_key: str
+    """For `salus trial supply`; whoever has it can try sizes out."""
 
 
 class StepTrial(msgspec.Struct, frozen=True, kw_only=True):
@@ -7639,6 +7659,10 @@ class TrialCases:
     def site(self, request: StepTrialSite) -> TrialStands:
         """Take a step of a site; whose step it is, the ledger checks. A site that is nominated gets the definition. For: operator."""
         return self._connection.ask('/api/trial/site', request, TrialStands)
+
+    def sizes(self, request: HideSizes) -> SizesHidden:
+        """Make the commitment to hidden block sizes, as a dispenser, before the terms are signed. Nothing is kept. For: operator."""
+        return self._connection.ask('/api/trial/sizes', request, SizesHidden)
 
     def step(self, request: StepTrial) -> TrialStands:
         """Take a step of a study; whose step it is, the ledger checks. A site adopts the newest approved version. For: operator."""

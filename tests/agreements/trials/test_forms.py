@@ -1,6 +1,7 @@
 """Forms from ODM in a plan: what activities collect, and edit checks that raise queries."""
 
 import gzip
+from dataclasses import replace
 
 import pytest
 from lxml import etree
@@ -117,6 +118,13 @@ def collected(plan):
 
 def test_forms_that_are_written_read_back_as_the_same():
     assert collected(with_forms(PLAN, forms_document(PLAN, CREATED))) == collected(PLAN)
+
+
+def test_items_of_one_name_are_told_apart_by_their_concepts():
+    pulse, pain = (replace(each, name="RESULT") for each in PLAN.forms[0].items)
+    plan = replace(PLAN, forms=(replace(PLAN.forms[0], items=(pulse, pain, pain)),))
+    names = [each.name for each in with_forms(plan, forms_document(plan, CREATED)).forms[0].items]
+    assert names == [f"{pulse.group} RESULT", f"{pain.group} RESULT", f"{pain.group} RESULT (2)"]
 
 
 def test_forms_of_the_pilots_concepts_are_valid_odm_and_read_back():

@@ -6,9 +6,11 @@ import jsonschema_rs
 import pytest
 
 from salus.agreements.trials.forms import with_forms
-from salus.agreements.trials.terms import package_root, read_terms
+from salus.agreements.trials.terms import package_root, read_terms, size_commitment
 from salus.interop.cdisc.findings import DocumentRefused
+from salus.node.config import Config
 from salus.node.errors import Conflict, Malformed
+from salus.node.local import Bare
 from salus.node.trials.alone import plan_of
 from salus.node.trials.designing import (
     FORMS,
@@ -23,6 +25,7 @@ from salus.node.trials.designing import (
     draft_trial,
     show_schema,
 )
+from salus.node.trials.supplying import HideSizes, hide_sizes
 from tests.agreements.trials.sample import part
 from tests.interop.cdisc.odm_files import form_1, form_2
 from tests.interop.cdisc.open_rules import findings_in
@@ -31,22 +34,22 @@ from tests.interop.cdisc.protocols import protocol, written
 
 def test_a_draft_is_written_once(tmp_path):
     request = DraftTrial(protocol=written(protocol()), folder=str(tmp_path / "package"))
-    told = draft_trial(None, request)
+    told = draft_trial(Bare(Config()), request)
     assert (tmp_path / "package" / "terms.json").read_text().strip() == told.terms
     assert any(each.startswith("/consent_form: ") for each in told.gaps)
     with pytest.raises(Conflict, match="there already"):
-        draft_trial(None, request)
+        draft_trial(Bare(Config()), request)
     with pytest.raises(Malformed):
         draft_trial(None, DraftTrial(protocol=b"{}"))
 
 
 def test_a_draft_writes_the_forms_of_the_protocol_or_those_that_are_there(tmp_path):
-    told = draft_trial(None, DraftTrial(protocol=part("protocol-1"), folder=str(tmp_path / "own")))
+    told = draft_trial(Bare(Config()), DraftTrial(protocol=part("protocol-1"), folder=str(tmp_path / "own")))
     assert (told.forms, told.formless) == (("Measure: PAIN, PULSE",), ())
     made = (tmp_path / "own" / FORMS).read_bytes()
     assert with_forms(plan_of(part("protocol-1")), made).forms[0].activity == "measure"
     request = DraftTrial(protocol=part("protocol-1"), forms=form_1().encode(), folder=str(tmp_path / "given"))
-    assert draft_trial(None, request).forms == ("Measure: PULSE, PAIN, SMOKES",)
+    assert draft_trial(Bare(Config()), request).forms == ("Measure: PULSE, PAIN, SMOKES",)
     assert (tmp_path / "given" / FORMS).read_bytes().strip() == form_1().encode()
     with pytest.raises(Malformed, match="xml"):
         draft_trial(None, DraftTrial(protocol=part("protocol-1"), forms=b"<ODM>"))
@@ -69,6 +72,18 @@ def test_forms_and_findings_are_checked_with_the_package():
         "forms: dangling-reference at /ODM[1]/Study[1]/MetaDataVersion[1]/ItemDef[3]/CodeListRef[1]/@CodeListOID",
         "findings: other-protocol at /protocol",
     ]
+
+
+def test_hidden_sizes_are_committed_to():
+    told = hide_sizes(Bare(Config()), HideSizes(sizes=(4, 6)))
+    assert told.size_commitment == size_commitment((4, 6), bytes.fromhex(told.size_key))
+    terms = json.loads(part("terms-1"))
+    terms["randomisation"]["size_commitment"] = told.size_commitment
+    needed = {"protocol": part("protocol-1"), "analysis": part("analysis")}
+    assert check_package(None, CheckPackage(**needed, terms=json.dumps(terms).encode())).sound
+    assert hide_sizes(Bare(Config()), HideSizes(sizes=(4, 6))).size_commitment != told.size_commitment
+    with pytest.raises(Malformed, match="multiple"):
+        hide_sizes(Bare(Config()), HideSizes(sizes=(4, 5)))
 
 
 def test_two_versions_of_a_protocol_are_compared():

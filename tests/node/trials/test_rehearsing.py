@@ -1,5 +1,6 @@
 """Acts played against the sample's definition: every verdict and deviation is told by line."""
 
+import gzip
 import json
 
 import msgspec
@@ -43,6 +44,14 @@ def test_sound_acts_give_no_verdict():
     told = played([line(act) for act in SOUND])
     assert told.sound
     assert told.participants == ("S1: on-study, 0 open queries, 1 visits to be paid",)
+
+
+def test_a_definition_that_is_none_names_its_part():
+    packed = gzip.compress(sample("protocol-1"))
+    assert played([line(act) for act in SOUND], protocol=packed).sound
+    for part, data in (("protocol", b"{}"), ("terms", b"{}"), ("analysis", b"{}"), ("forms", b"<ODM/>")):
+        with pytest.raises(Malformed, match=rf"{part}: \w"):
+            played([], acts=b"", **{part: data})
 
 
 def test_forms_from_odm_raise_their_queries():

@@ -252,6 +252,7 @@ class _Compiling:
                     each.text("datatype"),
                     each.flag("isRequired"),
                     tuple(code.code("code")[0] for code in each.all("responseCodes") if code.flag("isEnabled")),
+                    concept.name,
                 )
                 for each in concept.all("properties")
                 if each.flag("isEnabled")

@@ -75,11 +75,15 @@ def _gaps(terms: dict[str, Any]) -> Iterator[Finding]:
     drawn = terms["randomisation"]
     if drawn["method"] == "blocks":
         yield Finding("gap", "/randomisation/ratio", "the ratio of the arms, here equal")
-        yield Finding("gap", "/randomisation/size_commitment", "commitment to the dispensers' hidden block sizes")
+        yield Finding(
+            "gap",
+            "/randomisation/size_commitment",
+            "commitment to the dispensers' hidden block sizes (`salus trial sizes`)",
+        )
         yield Finding("gap", "/randomisation/strata", "the strata, here one")
     else:
         yield Finding("gap", "/randomisation", "nothing is drawn: the protocol has fewer than two arms")
-    yield Finding("gap", "/consent_form", "digest of the form of informed consent")
+    yield Finding("gap", "/consent_form", "SHA-256 of the form of informed consent (`sha256sum FILE`)")
     for place, outcome in enumerate(terms["outcomes"]):
         if GAP.lower() in outcome["measure"].lower():
             yield Finding("gap", f"/outcomes/{place}/measure", "a measure")

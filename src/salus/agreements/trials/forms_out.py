@@ -1,7 +1,8 @@
 """The forms of a plan as ODM 2.0, to be edited and signed with the definition: what `forms` reads back as the same."""
 
 from collections import Counter
-from xml.etree.ElementTree import Element
+from collections.abc import Sequence
+from xml.etree.ElementTree import Element, indent
 
 from salus.agreements.trials.forms import PREFIX
 from salus.agreements.trials.plan import Item, Plan
@@ -11,7 +12,8 @@ from salus.interop.cdisc.odm import TYPES, document, element, under
 def forms_document(plan: Plan, created: str) -> bytes:
     """Return the forms of a plan, one for each activity that collects something. `created` is an ISO 8601 date and time.
 
-    An item that shares its name with another of the same activity gets its concept's id before it.
+    An item that shares its name with another of the same activity gets its concept's name before it, and a number where
+    that is not enough.
     """
     study = element("Study", OID="forms", StudyName=plan.study or "Forms", ProtocolName=plan.study or "Forms")
     version = under(study, "MetaDataVersion", OID="MDV.1", Name="Forms")
@@ -27,16 +29,26 @@ def forms_document(plan: Plan, created: str) -> bytes:
             Repeating="No",
             Type="Form",
         )
-        counted = Counter(each.name for each in form.items)
-        for place, each in enumerate(form.items, 1):
+        names = _names(form.items)
+        for place, (each, name) in enumerate(zip(form.items, names, strict=True), 1):
             oid = f"{form.activity}.{place}"
             under(group, "ItemRef", ItemOID=f"IT.{oid}", Mandatory="Yes" if each.needed else "No")
-            name = f"{each.concept} {each.name}" if counted[each.name] > 1 else each.name
             items.append(_item(oid, name, each))
             if each.codes:
                 lists.append(_codes(oid, name, each))
     version.extend((*items, *lists))
+    indent(study, " ", 1)
     return document("forms", created, [study], Granularity="Metadata", SourceSystem="Salus")
+
+
+def _names(items: Sequence[Item]) -> list[str]:
+    counted = Counter(each.name for each in items)
+    names = [f"{each.group} {each.name}" if counted[each.name] > 1 and each.group else each.name for each in items]
+    seen: Counter[str] = Counter()
+    for place, name in enumerate(names):
+        seen[name] += 1
+        names[place] = name if seen[name] == 1 else f"{name} ({seen[name]})"
+    return names
 
 
 def _item(oid: str, name: str, item: Item) -> Element:

@@ -129,6 +129,8 @@ class Item:
     needed: bool
     codes: tuple[str, ...]
     """Codes that may be answered; empty: any value of the type."""
+    group: str = ""
+    """Name of its concept."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -171,7 +171,11 @@ def check_terms(plan: Plan, terms: Terms, analyses: Sequence[str]) -> tuple[Find
         if planned.id not in named:
             found.append(Finding("criterion-unjudged", f"/criteria/{place}", f"who judges {planned.id}"))
     if not terms.consent_form.strip("0"):
-        found.append(Finding("placeholder", "/consent_form", "the digest of a form of informed consent"))
+        found.append(
+            Finding(
+                "placeholder", "/consent_form", "the SHA-256 of the form of informed consent, 64 hexadecimal digits"
+            )
+        )
     known = {criterion.id for criterion in plan.criteria}
     found += [Finding("no-such-criterion", "/criteria", f"not {id_}") for id_ in sorted(named - known)]
     permilles = [look.permille for look in terms.looks]
@@ -215,7 +219,13 @@ def _randomisation(plan: Plan, terms: Randomisation) -> list[Finding]:
     if terms.method == "big-stick" and len(terms.arms) != 2:
         found.append(Finding("arms", "/randomisation/arms", "two arms: a big stick lies between two"))
     if (terms.method == "blocks") != bool(terms.size_commitment):
-        found.append(Finding("sizes", "/randomisation/size_commitment", "for blocks, and for nothing else"))
+        found.append(
+            Finding(
+                "sizes",
+                "/randomisation/size_commitment",
+                "64 hexadecimal digits from `salus trial sizes` for blocks, nothing for other methods",
+            )
+        )
     return found
 
 

@@ -42,7 +42,7 @@ from salus.node.trials.openings import agree_to_opening, ask_opening, list_openi
 from salus.node.trials.overseeing import expect_event, read_trail
 from salus.node.trials.rehearsing import rehearse_trial
 from salus.node.trials.sourcing import read_item, screen_subject, trace_item
-from salus.node.trials.supplying import supply_trial
+from salus.node.trials.supplying import hide_sizes, supply_trial
 from salus.node.trials.unblinding import assess, unblind
 
 __all__ = [
@@ -66,6 +66,7 @@ __all__ = [
     "enrol_subject",
     "expect_event",
     "export_trial",
+    "hide_sizes",
     "list_openings",
     "list_payments",
     "list_tasks",

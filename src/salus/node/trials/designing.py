@@ -1,6 +1,5 @@
 """Before a trial is committed or amended: its definition drafted and checked, versions and schemes compared."""
 
-import datetime as dt
 from collections.abc import Callable
 from pathlib import Path
 from typing import Annotated, Final, TypeVar
@@ -15,6 +14,7 @@ from salus.agreements.trials.draws import BigStick, Blocks, DrawRefused, Scheme,
 from salus.agreements.trials.forms import with_forms
 from salus.agreements.trials.forms_out import forms_document
 from salus.agreements.trials.judged import read_judgements
+from salus.agreements.trials.odm_out import instant
 from salus.agreements.trials.terms import analyses_of, check_terms, package_root, read_terms, schema
 from salus.interop.cdisc.findings import MOST, DocumentRefused, Finding
 from salus.interop.cdisc.usdm import Definition, read_usdm
@@ -151,7 +151,7 @@ class TrialDesigned(Message, frozen=True):
 
 
 @use_case("trial.draft", who=OPERATOR)
-def draft_trial(node: Node, request: DraftTrial) -> TrialDrafted:  # noqa: ARG001 -- a use case's shape
+def draft_trial(node: Node, request: DraftTrial) -> TrialDrafted:
     """Write a first definition from a protocol: outcomes, criteria and arms as it names them, every gap marked."""
     try:
         plan = plan_of(request.protocol)
@@ -167,7 +167,7 @@ def draft_trial(node: Node, request: DraftTrial) -> TrialDrafted:  # noqa: ARG00
         msgspec.json.format(msgspec.json.encode(each), indent=1) for each in (drafted.terms, drafted.analysis)
     )
     if request.folder:
-        forms = request.forms or forms_document(plan, dt.datetime.now(dt.UTC).isoformat(timespec="seconds"))
+        forms = request.forms or forms_document(plan, instant(node.now()))
         write_new(Path(request.folder), {TERMS: terms, ANALYSIS: analysis, FORMS: forms})
     names = {each.id: each.label or each.name for each in plan.activities}
     return TrialDrafted(

@@ -12,6 +12,7 @@ from salus.core.proof.digest import digest
 from salus.node.errors import Conflict, Malformed, NotFound
 from salus.node.member import MemberNode
 from salus.node.records.charts import moment
+from salus.node.trials.alone import unpacked
 from salus.node.trials.exchange import curve, send
 from salus.node.trials.kept import Dealing, Definition, kept
 from salus.node.trials.sight import definition, root_of, run, study_of
@@ -55,7 +56,7 @@ class CommitTrial(Message, frozen=True):
     """A study definition and who plays which part."""
 
     study: STUDY
-    protocol: Annotated[bytes, Meta(description="USDM 4.0, JSON.", examples=[b"{}"])]
+    protocol: Annotated[bytes, Meta(description="USDM 4.0, JSON, gzip or not.", examples=[b"{}"])]
     terms: Annotated[bytes, Meta(description="The terms, JSON.", examples=[b"{}"])]
     analysis: Annotated[bytes, Meta(description="The analysis plan, ARS v1, JSON.", examples=[b"{}"])]
     parties: Annotated[
@@ -128,7 +129,7 @@ class AmendTrial(Message, frozen=True):
     """A new version of the definition."""
 
     study: STUDY
-    protocol: Annotated[bytes, Meta(description="USDM 4.0, JSON.", examples=[b"{}"])]
+    protocol: Annotated[bytes, Meta(description="USDM 4.0, JSON, gzip or not.", examples=[b"{}"])]
     terms: Annotated[bytes, Meta(description="The terms, JSON.", examples=[b"{}"])]
     analysis: Annotated[bytes, Meta(description="The analysis plan, ARS v1, JSON.", examples=[b"{}"])]
     substantial: Annotated[bool, Meta(description="Whether the regulator must approve it too.", examples=[True])]
@@ -214,7 +215,7 @@ def _told(number: int, request: CommitTrial | AmendTrial) -> Definition:
         bytes.fromhex(request.study),
         number,
         0,
-        request.protocol,
+        unpacked(request.protocol),
         request.terms,
         request.analysis,
         request.forms,

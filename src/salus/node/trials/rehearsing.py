@@ -20,6 +20,7 @@ from salus.agreements.trials.acts import FIRST, Act, Anchored, Delegation, Signe
 from salus.agreements.trials.conduct import ROLES, Conditions, conduct
 from salus.core.encoding import encode
 from salus.node.errors import Malformed
+from salus.node.trials.alone import unpacked
 from salus.node.trials.sight import compiled
 from salus.node.usecase import OPERATOR, Message, Node, Verdict, use_case
 
@@ -30,7 +31,7 @@ FOREVER: Final = (1 << 53) - 1
 class RehearseTrial(Message, frozen=True):
     """A definition and acts to play."""
 
-    protocol: Annotated[bytes, Meta(description="USDM 4.0, JSON.", examples=[b"{}"])]
+    protocol: Annotated[bytes, Meta(description="USDM 4.0, JSON, gzip or not.", examples=[b"{}"])]
     terms: Annotated[bytes, Meta(description="The terms, JSON.", examples=[b"{}"])]
     analysis: Annotated[bytes, Meta(description="The analysis plan, ARS v1, JSON.", examples=[b"{}"])]
     acts: Annotated[bytes, Meta(description="The acts, NDJSON.", examples=[b"{}"])]
@@ -76,7 +77,7 @@ def _public(role: str) -> bytes:
 @use_case("trial.rehearse", who=OPERATOR)
 def rehearse_trial(node: Node, request: RehearseTrial) -> TrialRehearsed:  # noqa: ARG001 -- a use case's shape
     """Play acts against a definition and tell every verdict, as a site and its sponsor would reach it."""
-    plan, terms = compiled(request.protocol, request.terms, request.analysis, request.forms)
+    plan, terms = compiled(unpacked(request.protocol), request.terms, request.analysis, request.forms)
     try:
         told = [msgspec.json.decode(line, type=_Line) for line in request.acts.splitlines() if line.strip()]
         locked = _ms(dt.datetime.fromisoformat(request.locked)) if request.locked else 0

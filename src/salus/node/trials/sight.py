@@ -28,18 +28,25 @@ MEDIA: Final = "application/vnd.salus.trial-act"
 def compiled(
     protocol: bytes, terms: bytes, analysis: bytes, forms: bytes = b"", findings: bytes = b""
 ) -> tuple[Plan, Terms]:
-    """Return plan and terms of a definition that can be run. Raises Malformed naming the first fault."""
+    """Return plan and terms of a definition that can be run. Raises Malformed naming the part and its first fault."""
+    part = "protocol"
     try:
-        plan, read = compile_plan(read_usdm(protocol)), read_terms(terms)
-        if forms:
-            plan = with_forms(plan, forms)
+        plan = compile_plan(read_usdm(protocol))
+        part = "forms"
+        plan = with_forms(plan, forms) if forms else plan
+        part = "findings"
         if findings:
             read_judgements(findings, protocol)
-        found = check_terms(plan, read, analyses_of(analysis))
+        part = "analysis"
+        analyses = analyses_of(analysis)
+        part = "terms"
+        read = read_terms(terms)
+        found = check_terms(plan, read, analyses)
         if found:
             raise DocumentRefused(found)
     except DocumentRefused as refused:
-        raise Malformed("trials.definition", str(refused), todo="correct the package") from None
+        todo = "`salus trial package` lists every finding"
+        raise Malformed("trials.definition", f"{part}: {refused}", todo=todo) from None
     return plan, read
 
 

@@ -1,10 +1,13 @@
 """`trial supply`: a dispenser sets block sizes, keys and kits, and tells the other dispenser; sites get the stratum key."""
 
+import secrets
 from typing import Annotated
 
 import msgspec
 from msgspec import Meta
 
+from salus.agreements.trials.draws import Blocks, DrawRefused, check_scheme
+from salus.agreements.trials.terms import size_commitment
 from salus.contracts.trials import port
 from salus.node.errors import Malformed
 from salus.node.member import MemberNode
@@ -12,7 +15,27 @@ from salus.node.trials.exchange import curve, send
 from salus.node.trials.founding import STUDY
 from salus.node.trials.kept import StratumKey, Supply
 from salus.node.trials.sight import members_of, study_of
-from salus.node.usecase import OPERATOR, Message, use_case
+from salus.node.usecase import OPERATOR, Message, Node, use_case
+
+
+class HideSizes(Message, frozen=True):
+    """Block sizes that nobody but the dispensers is to know."""
+
+    sizes: Annotated[
+        tuple[Annotated[int, Meta(ge=1, le=255)], ...],
+        Meta(min_length=1, max_length=16, description="Hidden block sizes.", examples=[[4, 6]]),
+    ]
+    ratio: Annotated[
+        tuple[Annotated[int, Meta(ge=1, le=100)], ...],
+        Meta(min_length=2, max_length=16, description="Ratio of the arms.", examples=[[1, 1]]),
+    ] = (1, 1)
+
+
+class SizesHidden(Message, frozen=True):
+    """What the terms say of the sizes, and the key that stays with the dispenser."""
+
+    size_commitment: Annotated[str, Meta(description="For /randomisation/size_commitment of the terms.")]
+    size_key: Annotated[str, Meta(description="For `salus trial supply`; whoever has it can try sizes out.")]
 
 
 class SupplyTrial(Message, frozen=True):
@@ -33,6 +56,17 @@ class TrialSupplied(Message, frozen=True):
 
     sites: Annotated[int, Meta(description="Sites with kits.")]
     kits: Annotated[int, Meta(description="Kits.")]
+
+
+@use_case("trial.sizes", who=OPERATOR)
+def hide_sizes(node: Node, request: HideSizes) -> SizesHidden:  # noqa: ARG001 -- a use case's shape
+    """Make the commitment to hidden block sizes, as a dispenser, before the terms are signed. Nothing is kept."""
+    key = secrets.token_bytes(32)
+    try:
+        check_scheme(Blocks(request.ratio, request.sizes, key))
+    except DrawRefused as refused:
+        raise Malformed("trials.scheme", str(refused)) from None
+    return SizesHidden(size_commitment=size_commitment(request.sizes, key), size_key=key.hex())
 
 
 @use_case("trial.supply", who=OPERATOR)
