@@ -1,48 +1,84 @@
-"""A process of its own that reads, checks and answers one file of many claims, and prints its peak memory.
+"""A process of its own that takes one file of many claims and prints claims accepted and its peak memory in MB.
 
-python -m benches.claims_file CLAIMS
+python -m benches.claims_file write CLAIMS FOLDER      write the file and the documents that decide it
+python -m benches.claims_file answer FOLDER            read, check and answer it by 999 and 277CA
+python -m benches.claims_file adjudicate FOLDER        the whole command: 835, explanations and page besides
 """
 
 import sys
 from pathlib import Path
 
+import msgspec
+
 from salus.interop.x12.answers import acknowledgment, claim_acknowledgment, verdict
 from salus.interop.x12.claim_writer import set_of
 from salus.interop.x12.envelope import interchange
 from salus.interop.x12.examine import examine
-from tests.agreements.claims.cases import ENDS, PAYER, STAMP, claim, line
+from salus.node.claims.alone import AdjudicateClaims, adjudicate_claims
+from salus.node.config import Config
+from salus.node.local import Bare
+from tests.agreements.claims.cases import ENDS, JANE, MEMBERS, PAYER, PLAN, RATES, STAMP, claim, line
 
 IN_SET = 1_000
+EACH = 4
+"""Claims of one person."""
 CODES = ("G0402", "G0404", "J0696", "G0499")
+PIECE = 1 << 16
 
 
-def chunks(claims):
-    """Yield a file in pieces of one set: four-line claims, a thousand in each set."""
-    some = [
-        claim(
-            *(line(place, code, 15_000 + place, f"202502{1 + number % 28:02d}") for place, code in enumerate(CODES, 1)),
-            identifier=f"A{number}",
-        )
-        for number in range(IN_SET)
-    ]
+def write(claims, folder):
+    """Write four-line claims, a thousand in each set, four for each person, all of them covered."""
+    people = [f"S0000P{number:03d}" for number in range(IN_SET // EACH)]
+    some = []
+    for number in range(IN_SET):
+        person = msgspec.structs.replace(JANE, member=people[number // EACH])
+        day = f"2025020{1 + number % EACH}"
+        lines = [line(place, code, 15_000 + place, day) for place, code in enumerate(CODES, 1)]
+        some.append(claim(*lines, identifier=f"A{number}", subscriber=person, patient=person))
     one = interchange(ENDS, STAMP, "HC", "005010X222A1", [set_of(some, "0001", STAMP.day, STAMP.time)])
     start, end = one.index(b"ST*"), one.index(b"GE*")
-    yield one[:start]
-    for number in range(1, claims // IN_SET + 1):
-        yield one[start:end].replace(b"*0001", b"*%04d" % number)
-    yield one[end:].replace(b"GE*1*", b"GE*%d*" % (claims // IN_SET))
+    sets = range(1, claims // IN_SET + 1)
+    with (folder / "claims.837").open("wb") as file:
+        file.write(one[:start])
+        for number in sets:
+            file.write(one[start:end].replace(b"*0001", b"*%04d" % number).replace(b"S0000", b"S%04d" % number))
+        file.write(one[end:].replace(b"GE*1*", b"GE*%d*" % len(sets)))
+    covered = [
+        msgspec.structs.replace(MEMBERS.members[0], subscriber=person.replace("S0000", f"S{number:04d}"))
+        for number in sets
+        for person in people
+    ]
+    documents = {"plan": PLAN, "rates": [RATES], "members": msgspec.structs.replace(MEMBERS, members=tuple(covered))}
+    for name, document in documents.items():
+        (folder / f"{name}.json").write_bytes(msgspec.json.encode(document))
 
 
-def main(claims):
-    """Answer the file by 999 and 277CA; print claims accepted and the peak of resident memory in MB."""
-    seen = verdict(examine(chunks(claims)))
+def answer(folder):
+    """Answer the file by 999 and 277CA; return the claims accepted."""
+    with (folder / "claims.837").open("rb") as file:
+        seen = verdict(examine(iter(lambda: file.read(PIECE), b"")))
     sets = [answer for group in seen.groups for answer in group.sets]
     header = seen.interchanges[0].header
-    answers = acknowledgment(seen.groups, header, STAMP), claim_acknowledgment(sets, header, PAYER, STAMP)
-    accepted = sum(one.accepted for answer in sets if answer.accepted for one in answer.claims)
-    if not all(answers):
+    if not all((acknowledgment(seen.groups, header, STAMP), claim_acknowledgment(sets, header, PAYER, STAMP))):
         raise ValueError("no answer was written")
-    sys.stdout.write(f"{accepted} {_peak_kilobytes() // 1024}\n")
+    return sum(one.accepted for answer in sets if answer.accepted for one in answer.claims)
+
+
+def adjudicate(folder):
+    """Adjudicate the file as the command does; return the claims decided."""
+    given = {name: (folder / f"{name}.json").read_bytes() for name in ("plan", "rates", "members")}
+    done = adjudicate_claims(
+        Bare(Config(data=str(folder / "data"))),
+        AdjudicateClaims(
+            file=(folder / "claims.837").read_bytes(),
+            folder=str(folder / "answers"),
+            numbers=str(folder / "numbers.json"),
+            received="20250310",
+            decided="20250315",
+            **given,
+        ),
+    )
+    return done.decided
 
 
 def _peak_kilobytes():
@@ -52,4 +88,9 @@ def _peak_kilobytes():
 
 
 if __name__ == "__main__":
-    main(int(sys.argv[1]))
+    kind, *rest = sys.argv[1:]
+    if kind == "write":
+        write(int(rest[0]), Path(rest[1]))
+    else:
+        done = {"answer": answer, "adjudicate": adjudicate}[kind](Path(rest[0]))
+        sys.stdout.write(f"{done} {_peak_kilobytes() // 1024}\n")

@@ -3,7 +3,9 @@
 Pure: bytes and numbers in, bytes out. The caller keeps control numbers and trace numbers and never gives one twice.
 """
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections import Counter
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from typing import NamedTuple, Protocol
 
 import msgspec
 
@@ -12,18 +14,27 @@ from salus.agreements.claims.decision import Decision
 from salus.agreements.claims.eob import write_explanation
 from salus.agreements.claims.history import Granted, History
 from salus.agreements.claims.members import Members
-from salus.agreements.claims.page import page
+from salus.agreements.claims.page import Sums, page_parts
 from salus.agreements.claims.partner import Partner, judged
 from salus.agreements.claims.plan import Plan, payer_of
 from salus.agreements.claims.rates import Rates
 from salus.agreements.claims.remit import Forwarded, remit
-from salus.interop.x12.answers import Verdict, acknowledgment, claim_acknowledgment, envelope_answer, swap, verdict
+from salus.interop.x12.answers import (
+    ClaimAnswer,
+    Verdict,
+    acknowledgment,
+    claim_acknowledgment_parts,
+    envelope_answer,
+    swap,
+    verdict,
+)
 from salus.interop.x12.claim import Claim, read_claim
 from salus.interop.x12.codes import BUILT_IN, CodeSets
-from salus.interop.x12.envelope import Stamp, interchange
+from salus.interop.x12.envelope import Stamp, interchange_parts
 from salus.interop.x12.examine import Event, SetSeen, UnitSeen, examine
 from salus.interop.x12.findings import refused
 from salus.interop.x12.remittance import set_of
+from salus.interop.x12.shelf import Shelf
 from salus.interop.x12.splitting import claim_alone
 
 
@@ -40,8 +51,41 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     codes: CodeSets = BUILT_IN
 
 
+class Answers(Protocol):
+    """Takes the files that a run writes, each whole before the next begins."""
+
+    def write(self, name: str, parts: Iterable[bytes]) -> None:
+        """Write one file from its pieces. A name is a number of ours, none is a patient's or a provider's."""
+
+
+class Desk(NamedTuple):
+    """Where a run puts what it must read again, and what it writes."""
+
+    waiting: Shelf[Claim]
+    """Claims of the set that is being read."""
+    doors: Shelf[ClaimAnswer]
+    """What the door says of each claim."""
+    decisions: Shelf[Decision]
+    answers: Answers
+
+
+class Answered(msgspec.Struct, frozen=True, kw_only=True):
+    """What became of a file; its answers are written: 999, 277CA, 835, explanations and a page."""
+
+    states: dict[str, int]
+    """How many decisions are paid, denied, pended, voided."""
+    refused: int
+    """Claims refused at the door with the 277CA."""
+    paid: int
+    """Sum of the remittances, cents."""
+    owed: dict[str, Forwarded]
+    stamped: int
+    """Control numbers used."""
+    files: tuple[str, ...]
+
+
 class Outcome(msgspec.Struct, frozen=True):
-    """What a run leaves."""
+    """What a run in memory leaves."""
 
     envelopes: tuple[bytes, ...]
     """TA1 interchanges, for envelopes that were refused."""
@@ -57,72 +101,204 @@ class Outcome(msgspec.Struct, frozen=True):
     """Sum of the remittances, cents."""
     page: str
     decisions: tuple[Decision, ...]
-    verdict: Verdict
     owed: dict[str, Forwarded]
 
 
 class _Door:
-    """Lets events through to the verdict and keeps the sound claims of accepted sets."""
+    """Lets events through to the verdict and hands on the sound claims of accepted sets."""
 
-    def __init__(self, *, cut: bool = False) -> None:
-        self.claims: list[Claim] = []
-        self.files: list[bytes] = []
-        """With `cut`, each claim as a file of its own."""
-        self._cut = cut
-        self._waiting: list[tuple[Claim, bytes]] = []
+    def __init__(self, take: Callable[[Claim], None], waiting: Shelf[Claim], files: list[bytes] | None = None) -> None:
+        """`files`, where given, gets each claim handed on as an 837 of its own."""
+        self._take = take
+        self._waiting = waiting
+        self._files = files
+        self._cut: list[bytes] = []
 
     def through(self, events: Iterable[Event]) -> Iterable[Event]:
         for event in events:
             if isinstance(event, UnitSeen) and event.head.header.get(1) == "837" and not refused(event.findings):
-                self._take(event)
+                self._wait(event)
             elif isinstance(event, SetSeen):
                 serious = [part for part in event.findings if part.level < 3]
                 if not event.envelope and not refused(serious):
-                    self.claims.extend(claim for claim, _ in self._waiting)
-                    self.files.extend(file for _, file in self._waiting)
-                self._waiting = []
+                    for claim in self._waiting:
+                        self._take(claim)
+                    if self._files is not None:
+                        self._files.extend(self._cut)
+                self._waiting.clear()
+                self._cut.clear()
             yield event
 
-    def _take(self, unit: UnitSeen) -> None:
+    def _wait(self, unit: UnitSeen) -> None:
         try:
             claim = read_claim(unit.loop, unit.head.delimiters.component)
         except ValueError:
             return  # a number is none: level 1 has refused the set
-        self._waiting.append((claim, claim_alone(unit) if self._cut else b""))
+        self._waiting.append(claim)
+        if self._files is not None:
+            self._cut.append(claim_alone(unit))
 
 
 def sound_claims(chunks: Iterable[bytes], received: str, codes: CodeSets = BUILT_IN) -> tuple[Claim, ...]:
     """Return the claims of a file that pass the door, in its order. Raises Unreadable."""
-    door = _Door()
-    verdict(door.through(examine(chunks, codes=codes, received=received)))
-    return tuple(door.claims)
+    claims: list[Claim] = []
+    verdict(_Door(claims.append, []).through(examine(chunks, codes=codes, received=received)))
+    return tuple(claims)
 
 
 def sound_files(
     chunks: Iterable[bytes], received: str, codes: CodeSets = BUILT_IN
 ) -> tuple[tuple[tuple[Claim, bytes], ...], Verdict]:
     """Return the claims that pass the door, each with an 837 of its own, and the verdict on all. Raises Unreadable."""
-    door = _Door(cut=True)
-    seen = verdict(door.through(examine(chunks, codes=codes, received=received)))
-    return tuple(zip(door.claims, door.files, strict=True)), seen
+    claims: list[Claim] = []
+    files: list[bytes] = []
+    seen = verdict(_Door(claims.append, [], files).through(examine(chunks, codes=codes, received=received)))
+    return tuple(zip(claims, files, strict=True)), seen
+
+
+class _Deciding:
+    """Decides claims one by one; each is in the history of the next."""
+
+    def __init__(self, plan: Plan, rates: Sequence[Rates], history: History, settings: Settings) -> None:
+        self._plan, self._history, self._settings = plan, history, settings
+        self._contracts = {part.provider: part for part in rates if part.payer == plan.payer}
+        self._number = settings.first_number
+
+    def decide(self, claim: Claim) -> Decision:
+        settings = self._settings
+        contract = self._contracts.get(claim.billing.identifier)
+        control = f"{settings.prefix}{self._number:08d}"
+        self._number += 1
+        facts = self._history.draw(
+            claim, self._plan, contract, received=settings.received, decided=settings.decided, control=control
+        )
+        decision = decide(claim, self._plan, contract, facts)
+        self._history.record(decision)
+        return decision
 
 
 def decide_all(
     claims: Sequence[Claim], plan: Plan, rates: Sequence[Rates], history: History, settings: Settings
 ) -> tuple[Decision, ...]:
     """Decide claims in the order of the file; each is in the history of the next."""
-    contracts = {part.provider: part for part in rates if part.payer == plan.payer}
-    decisions: list[Decision] = []
-    for number, claim in enumerate(claims, settings.first_number):
-        contract = contracts.get(claim.billing.identifier)
-        control = f"{settings.prefix}{number:08d}"
-        facts = history.draw(
-            claim, plan, contract, received=settings.received, decided=settings.decided, control=control
+    deciding = _Deciding(plan, rates, history, settings)
+    return tuple(deciding.decide(claim) for claim in claims)
+
+
+class _Run:
+    """One file on its way to its answers. Explanations are written as claims are decided, the rest at the end."""
+
+    def __init__(self, plan: Plan, deciding: _Deciding, settings: Settings, desk: Desk) -> None:
+        self._plan, self._deciding, self._settings, self._desk = plan, deciding, settings, desk
+        self._control = settings.stamp.control
+        self._sums = Sums()
+        self._explained: list[str] = []
+        self._names: list[str] = []
+        self._payees: dict[str, None] = {}
+        self.states: Counter[str] = Counter()
+
+    def take(self, claim: Claim) -> None:
+        """Decide a claim and write its explanation."""
+        decision = self._deciding.decide(claim)
+        self.states[decision.status] += 1
+        self._sums.add(decision)
+        self._payees[claim.billing.identifier] = None
+        if decision.status != "voided":
+            name = f"eob-{decision.control}.json"
+            self._desk.answers.write(name, [write_explanation(decision)])
+            self._explained.append(name)
+
+    def _stamp(self) -> Stamp:
+        self._control += 1
+        return msgspec.structs.replace(self._settings.stamp, control=self._control - 1)
+
+    def acknowledge(self, seen: Verdict) -> None:
+        """Write TA1, 999 and 277CA of each interchange."""
+        kinds: dict[str, list[str]] = {"ta1": [], "999": [], "277ca": []}
+
+        def write(kind: str, parts: Iterable[bytes]) -> None:
+            kinds[kind].append(f"{len(kinds[kind]) + 1:03d}.{kind}")
+            self._desk.answers.write(kinds[kind][-1], parts)
+
+        for part in seen.interchanges:
+            groups = tuple(group for group in seen.groups if group.seen.interchange is part.header)
+            if part.code != "000":
+                write("ta1", [envelope_answer(part, self._stamp())])
+            if groups:
+                write("999", [acknowledgment(groups, part.header, self._stamp())])
+                sets = [answer for group in groups for answer in group.sets]
+                if any(answer.accepted and answer.claims for answer in sets):
+                    told = claim_acknowledgment_parts(sets, part.header, payer_of(self._plan), self._stamp())
+                    write("277ca", told)
+        self._names = [name for names in kinds.values() for name in names]
+
+    def remit(self, seen: Verdict, owed: Mapping[str, Forwarded]) -> tuple[int, dict[str, Forwarded]]:
+        """Write the 835; return its sum and what payees owe now."""
+        if not self._payees or not seen.interchanges:
+            return 0, dict(owed)
+        stamp, decisions = self._stamp(), self._desk.decisions
+        traces = {payee: f"{stamp.control:09d}{place:04d}" for place, payee in enumerate(self._payees, 1)}
+        paid, carried = remit(decisions, payer_of(self._plan), self._settings.decided, traces, owed)
+        if paid:
+            bodies = (set_of(part, f"{place:04d}") for place, part in enumerate(paid, 1))
+            ends = swap(seen.interchanges[0].header)
+            parts = interchange_parts(ends, stamp, "HP", "005010X221A1", bodies)
+            self._desk.answers.write("remittance.835", parts)
+            self._names.append("remittance.835")
+        return sum(part.paid for part in paid), carried
+
+    def finish(self, seen: Verdict, paid: int, owed: dict[str, Forwarded]) -> Answered:
+        """Write the page."""
+        told = page_parts(self._desk.decisions, self._sums, self._plan, _refusals(seen))
+        self._desk.answers.write("page.md", (part.encode() for part in told))
+        answers = (answer for group in seen.groups for answer in group.sets)
+        return Answered(
+            states=dict(self.states),
+            refused=sum(not (one.accepted and claim.accepted) for one in answers for claim in one.claims),
+            paid=paid,
+            owed=owed,
+            stamped=self._control - self._settings.stamp.control,
+            files=(*self._names, *self._explained, "page.md"),
         )
-        decision = decide(claim, plan, contract, facts)
-        history.record(decision)
-        decisions.append(decision)
-    return tuple(decisions)
+
+
+def answer(
+    chunks: Iterable[bytes],
+    plan: Plan,
+    rates: Sequence[Rates],
+    members: Members,
+    settings: Settings,
+    *,
+    desk: Desk,
+    granted: tuple[Granted, ...] = (),
+    owed: Mapping[str, Forwarded] | None = None,
+    partner: Partner | None = None,
+) -> Answered:
+    """Take a file of 837s to its answers, holding one claim at a time and a few words of each before.
+
+    Raises Unreadable where no interchange can be read.
+    """
+    deciding = _Deciding(plan, rates, History(members, granted, desk.decisions), settings)
+    run = _Run(plan, deciding, settings, desk)
+    events: Iterable[Event] = examine(chunks, codes=settings.codes, received=settings.received)
+    told = judged(events, partner) if partner is not None else events
+    seen = verdict(_Door(run.take, desk.waiting).through(told), desk.doors)
+    run.acknowledge(seen)
+    paid, carried = run.remit(seen, owed or {})
+    return run.finish(seen, paid, carried)
+
+
+class _Held:
+    """Answers in memory."""
+
+    def __init__(self) -> None:
+        self.files: dict[str, bytes] = {}
+
+    def write(self, name: str, parts: Iterable[bytes]) -> None:
+        self.files[name] = b"".join(parts)
+
+    def of(self, kind: str) -> tuple[bytes, ...]:
+        return tuple(text for name, text in self.files.items() if name.endswith(f".{kind}"))
 
 
 def adjudicate(
@@ -136,55 +312,25 @@ def adjudicate(
     owed: Mapping[str, Forwarded] | None = None,
     partner: Partner | None = None,
 ) -> Outcome:
-    """Take a file of 837s to its answers. Raises Unreadable where no interchange can be read."""
-    door = _Door()
-    events: Iterable[Event] = examine(chunks, codes=settings.codes, received=settings.received)
-    seen = verdict(door.through(judged(events, partner) if partner is not None else events))
-    history = History(members, granted)
-    decisions = decide_all(door.claims, plan, rates, history, settings)
-    control = settings.stamp.control
-
-    def next_stamp() -> Stamp:
-        nonlocal control
-        control += 1
-        return msgspec.structs.replace(settings.stamp, control=control - 1)
-
-    envelopes: list[bytes] = []
-    answers: list[bytes] = []
-    statuses: list[bytes] = []
-    for part in seen.interchanges:
-        groups = tuple(group for group in seen.groups if group.seen.interchange is part.header)
-        if part.code != "000":
-            envelopes.append(envelope_answer(part, next_stamp()))
-        if groups:
-            answers.append(acknowledgment(groups, part.header, next_stamp()))
-            sets = [answer for group in groups for answer in group.sets]
-            told = claim_acknowledgment(sets, part.header, payer_of(plan), next_stamp())
-            if told is not None:
-                statuses.append(told)
-    carried, remittance, total = dict(owed or {}), b"", 0
-    if decisions and seen.interchanges:
-        stamp = next_stamp()
-        payees = dict.fromkeys(part.claim.billing.identifier for part in decisions)
-        traces = {payee: f"{stamp.control:09d}{place:04d}" for place, payee in enumerate(payees, 1)}
-        paid, carried = remit(decisions, payer_of(plan), settings.decided, traces, owed)
-        total = sum(part.paid for part in paid)
-        bodies = [set_of(part, f"{place:04d}") for place, part in enumerate(paid, 1)]
-        ends = swap(seen.interchanges[0].header)
-        remittance = interchange(ends, stamp, "HP", "005010X221A1", bodies) if bodies else b""
-    explained = tuple((part.control, write_explanation(part)) for part in decisions if part.status != "voided")
-    told_why = page(decisions, plan, _refusals(seen))
+    """Answer a file in memory. Raises Unreadable where no interchange can be read."""
+    held, decisions = _Held(), list[Decision]()
+    desk = Desk([], [], decisions, held)
+    done = answer(chunks, plan, rates, members, settings, desk=desk, granted=granted, owed=owed, partner=partner)
+    explained = (
+        (name.removeprefix("eob-").removesuffix(".json"), text)
+        for name, text in held.files.items()
+        if name.startswith("eob-")
+    )
     return Outcome(
-        tuple(envelopes),
-        tuple(answers),
-        tuple(statuses),
-        remittance,
-        explained,
-        total,
-        told_why,
-        decisions,
-        seen,
-        carried,
+        held.of("ta1"),
+        held.of("999"),
+        held.of("277ca"),
+        held.files.get("remittance.835", b""),
+        tuple(explained),
+        done.paid,
+        held.files["page.md"].decode(),
+        tuple(decisions),
+        done.owed,
     )
 
 

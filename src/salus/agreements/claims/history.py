@@ -14,6 +14,7 @@ from salus.agreements.claims.members import Holders, Member, Members, person_of
 from salus.agreements.claims.plan import Plan
 from salus.agreements.claims.rates import Rates
 from salus.interop.x12.claim import Claim
+from salus.interop.x12.shelf import Shelf
 
 Coverage = Literal["active", "before", "after", "unknown", "other-payer"]
 
@@ -31,53 +32,87 @@ def _stands(decision: Decision) -> bool:
     return decision.claim.frequency != "8" and not lost
 
 
+def _days(person: str, claim: Claim) -> dict[str, None]:
+    """Return the keys of a claim's lines, each once, in order."""
+    return dict.fromkeys(f"{person}|{line.first}|{line.last}" for line in claim.lines)
+
+
 class History:
     """Decisions in the order in which they were made, and what they add up to."""
 
-    def __init__(self, members: Members, granted: tuple[Granted, ...] = ()) -> None:
+    def __init__(
+        self, members: Members, granted: tuple[Granted, ...] = (), shelf: Shelf[Decision] | None = None
+    ) -> None:
+        """Begin without decisions. `shelf` takes every decision recorded, in order; a list where none is given."""
         self._members: dict[str, list[Member]] = {}
         self._families: dict[str, int] = {}
         self._holders = Holders(members)
         for member in members.members:
             self._members.setdefault(member.person, []).append(member)
             self._families[member.subscriber] = self._families.get(member.subscriber, 0) + 1
-        self._decisions: dict[str, dict[str, Decision]] = {}
-        self._days: dict[tuple[str, str, str], dict[str, Claim]] = {}
-        self._cells: dict[tuple[str, Cell], int] = {}
-        self._used: dict[tuple[str, str], int] = {}
-        self._approvals = {part.approval.number: part for part in granted}
+        self._shelf: Shelf[Decision] = [] if shelf is None else shelf
+        self._places: dict[str, int] = {}
+        """By the payer's number: where the decision stands, of claims on file."""
+        self._days: dict[str, tuple[str, ...]] = {}
+        """By person and days of a line: the payer's numbers of the claims with such a line."""
+        self._cells: dict[str, dict[Cell, int]] = {}
+        self._names: dict[Cell, Cell] = {}
+        """One object for equal names of cells: there are few, and each person has them."""
+        self._used: dict[str, dict[str, int]] = {}
+        self._approvals: dict[str, dict[str, Approval]] = {}
+        self._persons = {part.approval.number: part.person for part in granted}
+        for part in granted:
+            self._approvals.setdefault(part.person, {})[part.approval.number] = part.approval
 
     def record(self, decision: Decision) -> None:
         """Add a decision; what it reverses is no longer a claim on file. Pended ones stay on file for duplicates."""
         person = person_of(decision.claim)
         family = decision.claim.subscriber.member
-        known = self._decisions.setdefault(person, {})
         if decision.reverses is not None:
-            known.pop(decision.reverses.control, None)
-            for line in decision.reverses.claim.lines:
-                self._days[person, line.first, line.last].pop(decision.reverses.control, None)
+            self._forget(person, decision.reverses)
+        place = len(self._shelf)
+        self._shelf.append(decision)
         if _stands(decision):
-            known[decision.control] = decision
-            for line in decision.claim.lines:
-                self._days.setdefault((person, line.first, line.last), {})[decision.control] = decision.claim
+            self._places[decision.control] = place
+            for key in _days(person, decision.claim):
+                numbers = self._days.get(key, ())
+                if decision.control not in numbers:
+                    self._days[key] = (*numbers, decision.control)
         for move in net_moves(decision):
-            key = (person if move.cell.scope == "member" else family, move.cell)
-            self._cells[key] = self._cells.get(key, 0) + move.amount
+            cells = self._cells.setdefault(person if move.cell.scope == "member" else family, {})
+            cell = self._names.setdefault(move.cell, move.cell)
+            cells[cell] = cells.get(cell, 0) + move.amount
         for unit in net_units(decision):
             if unit.kind == "limit":
-                self._used[person, unit.name] = self._used.get((person, unit.name), 0) + unit.units
-            elif unit.name in self._approvals:
-                granted = self._approvals[unit.name]
-                left = msgspec.structs.replace(granted.approval, units=granted.approval.units - unit.units)
-                self._approvals[unit.name] = Granted(granted.person, left)
+                used = self._used.setdefault(person, {})
+                used[unit.name] = used.get(unit.name, 0) + unit.units
+            elif unit.name in self._persons:
+                approvals = self._approvals[self._persons[unit.name]]
+                held = approvals[unit.name]
+                approvals[unit.name] = msgspec.structs.replace(held, units=held.units - unit.units)
+
+    def _forget(self, person: str, reversed_: Decision) -> None:
+        self._places.pop(reversed_.control, None)
+        for key in _days(person, reversed_.claim):
+            left = tuple(number for number in self._days.get(key, ()) if number != reversed_.control)
+            if left:
+                self._days[key] = left
+            else:
+                self._days.pop(key, None)
+
+    def _on_file(self, number: str, person: str) -> Decision | None:
+        """Return the decision under a number, if it stands and is this person's."""
+        place = self._places.get(number)
+        found = self._shelf[place] if place is not None else None
+        return found if found is not None and person_of(found.claim) == person else None
 
     def taken(self, holder: str, cell: Cell) -> int:
         """Return what a person's or family's cell has taken, cents."""
-        return self._cells.get((holder, cell), 0)
+        return self._cells.get(holder, {}).get(cell, 0)
 
     def set_taken(self, holder: str, cell: Cell, cents: int) -> None:
         """Set what a cell has taken by a keeper's word: the takes of all payers of the plan."""
-        self._cells[holder, cell] = cents
+        self._cells.setdefault(holder, {})[cell] = cents
 
     def draw(
         self,
@@ -96,12 +131,11 @@ class History:
         or void names it itself.
         """
         person, family = person_of(claim), claim.subscriber.member
-        known = self._decisions.get(person, {})
         refers = again or (claim.original if claim.frequency in {"7", "8"} else "")
-        original = known.get(refers)
-        cells = {cell: taken for (holder, cell), taken in self._cells.items() if holder in {person, family}}
-        used = {name: units for (holder, name), units in self._used.items() if holder == person}
-        approvals = {part.approval.number: part.approval for part in self._approvals.values() if part.person == person}
+        original = self._on_file(refers, person)
+        cells = {**self._cells.get(person, {}), **self._cells.get(family, {})}
+        used = dict(self._used.get(person, {}))
+        approvals = dict(self._approvals.get(person, {}))
         if original is not None:
             for move in original.moves:
                 cells[move.cell] -= move.amount
@@ -111,11 +145,11 @@ class History:
                 elif unit.name in approvals:
                     held = approvals[unit.name]
                     approvals[unit.name] = msgspec.structs.replace(held, units=held.units + unit.units)
-        others: dict[str, Claim] = {}
-        for line in claim.lines:  # what matches a line, surely or perhaps, has its days
-            others.update(self._days.get((person, line.first, line.last), {}))
+        # what matches a line, surely or perhaps, has its days
+        numbers = dict.fromkeys(number for key in _days(person, claim) for number in self._days.get(key, ()))
         if original is not None:
-            others.pop(original.control, None)
+            numbers.pop(original.control, None)
+        others = ((number, self._shelf[self._places[number]].claim) for number in numbers)
         member, coverage = self._coverage(person, claim)
         return Facts(
             received=received,
@@ -126,7 +160,7 @@ class History:
             family=self._families.get(family, 0) > 1,
             balances=tuple(Balance(cell, taken) for cell, taken in sorted(cells.items()) if taken),
             used=tuple(Used(name, units) for name, units in sorted(used.items())),
-            duplicates=find(plan.duplicates, claim, others.items()),
+            duplicates=find(plan.duplicates, claim, others),
             approvals=tuple(approvals[number] for number in sorted(approvals)),
             covers=self._holders.covers(member, claim.first) if member is not None else (),
             original=original,

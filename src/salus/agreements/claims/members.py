@@ -6,7 +6,7 @@ from typing import Annotated
 import msgspec
 
 from salus.agreements.claims.decision import Cover, Custody, Medicare, Status
-from salus.agreements.claims.plan import Day, Document, Name, read_document
+from salus.agreements.claims.plan import LIST_LIMIT, Day, Document, Name, read_document
 from salus.interop.x12.claim import SELF, Claim
 from salus.interop.x12.examine import Event, UnitSeen
 
@@ -142,7 +142,7 @@ def person_of(claim: Claim) -> str:
 
 def read_members(text: bytes) -> Members:
     """Read a members document. Raises DocumentRefused."""
-    return read_document(text, Members, "the members")
+    return read_document(text, Members, "the members", LIST_LIMIT)
 
 
 def members_of(payer: str, events: Iterable[Event]) -> Members:

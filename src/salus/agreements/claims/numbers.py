@@ -5,7 +5,7 @@ from typing import Annotated
 
 import msgspec
 
-from salus.agreements.claims.plan import Day, Document, read_document
+from salus.agreements.claims.plan import LIST_LIMIT, Day, Document, read_document
 from salus.interop.x12.numbering import Numbered, skipped
 
 Count = Annotated[int, msgspec.Meta(ge=0, le=999_999_999)]
@@ -84,4 +84,4 @@ class Numbers(Document, frozen=True, kw_only=True):
 
 def read_numbers(text: bytes) -> Numbers:
     """Read the memory of earlier runs. Raises DocumentRefused."""
-    return read_document(text, Numbers, "the numbers")
+    return read_document(text, Numbers, "the numbers", LIST_LIMIT)

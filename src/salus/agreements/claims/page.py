@@ -1,10 +1,13 @@
 """A decision in plain words, line by line: who billed what, who pays, why, what would mend it, how to object."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+
+import msgspec
 
 from salus.agreements.claims.decision import DecidedLine, Decision
 from salus.agreements.claims.plan import Plan
 from salus.interop.x12.claim import Line
+from salus.interop.x12.shelf import Row
 
 
 def dollars(cents: int) -> str:
@@ -71,18 +74,37 @@ def _claim(decision: Decision, plan: Plan) -> list[str]:
     return said
 
 
-def page(decisions: Sequence[Decision], plan: Plan, refused: Sequence[str]) -> str:
-    """Return one page, Markdown: sums, what was refused at the door, then each claim."""
-    paid = sum(decision.paid + decision.interest for decision in decisions)
-    back = sum(part.reverses.paid + part.reverses.interest for part in decisions if part.reverses is not None)
+class Sums(msgspec.Struct):
+    """What decisions come to, interest included, cents."""
+
+    paid: int = 0
+    back: int = 0
+
+    def add(self, decision: Decision) -> None:
+        """Count one decision, and what it takes back."""
+        self.paid += decision.paid + decision.interest
+        if decision.reverses is not None:
+            self.back += decision.reverses.paid + decision.reverses.interest
+
+
+def page_parts(decisions: Row[Decision], sums: Sums, plan: Plan, refused: Sequence[str]) -> Iterator[str]:
+    """Yield one page, Markdown, piece by piece: sums, what was refused at the door, then each claim."""
     said = [
         f"# {plan.payer_name}: {len(decisions)} claims decided, {len(refused)} refused at the door",
         "",
-        f"Paid {dollars(paid)}, taken back {dollars(back)}.",
+        f"Paid {dollars(sums.paid)}, taken back {dollars(sums.back)}.",
         "",
     ]
     if refused:
         said.extend(["## Refused at the door", "", *(f"- {reason}" for reason in refused), ""])
+    yield "\n".join(said)
     for decision in decisions:
-        said.extend(_claim(decision, plan))
-    return "\n".join(said)
+        yield "\n" + "\n".join(_claim(decision, plan))
+
+
+def page(decisions: Row[Decision], plan: Plan, refused: Sequence[str]) -> str:
+    """Return the whole page."""
+    sums = Sums()
+    for decision in decisions:
+        sums.add(decision)
+    return "".join(page_parts(decisions, sums, plan, refused))

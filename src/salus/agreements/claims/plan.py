@@ -14,6 +14,7 @@ from salus.core.errors import SalusError
 from salus.interop.x12.claim import Party
 
 PLAN_LIMIT: Final = 1 << 20  # bytes; a plan of a hundred benefits has some 30 KB
+LIST_LIMIT: Final = 1 << 26  # bytes; members, rates and numbers grow with their payer: some 300,000 members
 Cents = Annotated[int, msgspec.Meta(ge=0, le=10**12, description="cents")]
 BasisPoints = Annotated[int, msgspec.Meta(ge=0, le=100_000, description="hundredths of a percent; 10000 is all")]
 Day = Annotated[str, msgspec.Meta(pattern=r"^[12]\d{7}$", description="CCYYMMDD")]
@@ -264,10 +265,10 @@ def _no_float(_text: str) -> NoReturn:
     raise DocumentRefused("a number has a point or an exponent; expected integers (cents, basis points)")
 
 
-def read_document(text: bytes, kind: type[T], what: str) -> T:
-    """Read a document of this kind. Raises DocumentRefused with the place and what was expected."""
-    if len(text) > PLAN_LIMIT:
-        raise DocumentRefused(f"{what} has {len(text)} bytes; expected at most {PLAN_LIMIT}")
+def read_document(text: bytes, kind: type[T], what: str, most: int = PLAN_LIMIT) -> T:
+    """Read a document of this kind. Raises DocumentRefused with the place and what was expected; `most` is in bytes."""
+    if len(text) > most:
+        raise DocumentRefused(f"{what} has {len(text)} bytes; expected at most {most}")
     try:
         plain = json.loads(text, object_pairs_hook=_once, parse_float=_no_float, parse_constant=_no_float)
         return msgspec.convert(plain, kind)

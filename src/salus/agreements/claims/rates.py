@@ -4,7 +4,7 @@ from typing import Annotated, Literal
 
 import msgspec
 
-from salus.agreements.claims.plan import BasisPoints, Cents, Day, Document, Name, read_document
+from salus.agreements.claims.plan import LIST_LIMIT, BasisPoints, Cents, Day, Document, Name, read_document
 
 
 class Rate(Document, frozen=True, kw_only=True):
@@ -62,4 +62,4 @@ class Rates(Document, frozen=True, kw_only=True):
 
 def read_rates(text: bytes) -> tuple[Rates, ...]:
     """Read a list of rates documents. Raises DocumentRefused."""
-    return read_document(text, tuple[Rates, ...], "the rates")
+    return read_document(text, tuple[Rates, ...], "the rates", LIST_LIMIT)

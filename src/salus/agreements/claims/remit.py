@@ -1,14 +1,15 @@
 """Decisions to remittances: one per payee, balanced, never negative; what is owed back is forwarded (PLB FB)."""
 
-from collections.abc import Mapping, Sequence
+from array import array
+from collections.abc import Collection, Iterator, Mapping
 from typing import Final
 
 import msgspec
 
 from salus.agreements.claims.decision import DecidedLine, Decision
-from salus.core.errors import InvariantBroken
 from salus.interop.x12.claim import Adjustment, Line, Party
-from salus.interop.x12.remittance import PaidLine, Payment, ProviderAdjustment, Remittance, due
+from salus.interop.x12.remittance import PaidLine, Payment, ProviderAdjustment, Remittance
+from salus.interop.x12.shelf import Row
 
 _FILING: Final = frozenset(
     ["12", "13", "14", "15", "16", "17", "AM", "CH", "DS", "HM", "LM", "MA", "MB", "MC", "OF", "TV", "VA", "WC", "ZZ"]
@@ -82,8 +83,43 @@ def payments_of(decision: Decision) -> tuple[Payment, ...]:
     return back if decision.status == "voided" else (*back, _payment(decision, reversal=False))
 
 
+class _Payments(Collection[Payment]):
+    """The claim payments of one payee, made when they are read: of many decisions none is held."""
+
+    def __init__(self, decisions: Row[Decision], payee: Party) -> None:
+        self.payee = payee
+        self._decisions = decisions
+        self._places = array("Q")
+        self._count = self.cents = 0
+        self.interest: list[ProviderAdjustment] = []
+
+    def add(self, place: int, decision: Decision) -> None:
+        """Take the decision at a place of the row; what it pays is counted now."""
+        self._places.append(place)
+        before = decision.reverses
+        if before is not None:
+            self._pay(before.control, -before.paid, -before.interest)
+        if decision.status != "voided":
+            self._pay(decision.control, decision.paid, decision.interest)
+
+    def _pay(self, control: str, cents: int, interest: int) -> None:
+        self._count += 1
+        self.cents += cents
+        if interest:
+            self.interest.append(ProviderAdjustment("L6", control, -interest))
+
+    def __len__(self) -> int:
+        return self._count
+
+    def __iter__(self) -> Iterator[Payment]:
+        return (payment for place in self._places for payment in payments_of(self._decisions[place]))
+
+    def __contains__(self, payment: object) -> bool:
+        return any(payment == one for one in self)
+
+
 def remit(
-    decisions: Sequence[Decision],
+    decisions: Row[Decision],
     payer: Party,
     day: str,
     traces: Mapping[str, str],
@@ -92,35 +128,28 @@ def remit(
     """Pay decisions: one remittance per payee (NPI), in order of first appearance.
 
     `traces` gives each payee's trace number, which the caller never uses twice; `owed` what payees owe from before.
-    Returns the remittances and what payees owe now.
+    Returns the remittances and what payees owe now. Their payments are read from the decisions when they are written.
     """
     carried = dict(owed or {})
-    grouped: dict[str, list[Decision]] = {}
-    for decision in decisions:
-        if payments_of(decision):
-            grouped.setdefault(decision.claim.billing.identifier, []).append(decision)
+    grouped: dict[str, _Payments] = {}
+    for place, decision in enumerate(decisions):
+        if decision.status != "pended" and (decision.status != "voided" or decision.reverses is not None):
+            billing = decision.claim.billing
+            grouped.setdefault(billing.identifier, _Payments(decisions, billing)).add(place, decision)
     written: list[Remittance] = []
-    for payee, group in grouped.items():
-        trace = traces[payee]
-        payments = tuple(payment for decision in group for payment in payments_of(decision))
-        extra = [
-            ProviderAdjustment("L6", payment.payer_control, -payment.interest)
-            for payment in payments
-            if payment.interest
-        ]
+    for payee, payments in grouped.items():
+        trace, extra = traces[payee], list(payments.interest)
         before = carried.pop(payee, None)
         if before is not None:
             extra.append(ProviderAdjustment("FB", before.origin, before.amount))
-        balance = due(payments, extra)
-        if balance < 0:
-            origin = before.origin if before is not None else trace
-            extra.append(ProviderAdjustment("FB", origin, balance))
-            carried[payee] = Forwarded(origin, -balance)
-        number = "1" + payer.tax
-        paid = due(payments, extra)
-        written.append(Remittance(payer, group[0].claim.billing, trace, number, day, paid, payments, _merged(extra)))
+        paid = payments.cents - sum(part.amount for part in extra)
         if paid < 0:
-            raise InvariantBroken("a remittance came out negative")
+            origin = before.origin if before is not None else trace
+            extra.append(ProviderAdjustment("FB", origin, paid))
+            carried[payee] = Forwarded(origin, -paid)
+            paid = 0
+        number = "1" + payer.tax
+        written.append(Remittance(payer, payments.payee, trace, number, day, paid, payments, _merged(extra)))
     return tuple(written), carried
 
 

@@ -1,18 +1,21 @@
 """What goes back to a sender: TA1 for the envelope, 999 for the guide, 277CA for each claim."""
 
 from collections.abc import Iterable, Iterator
+from functools import lru_cache
+from sys import intern
 from typing import Final
 
 import msgspec
 
 from salus.interop.x12.claim import Party
 from salus.interop.x12.claim_writer import period
-from salus.interop.x12.envelope import Stamp, Trader, bare, composite, interchange, traders, words
+from salus.interop.x12.envelope import Stamp, Trader, bare, composite, interchange, interchange_parts, traders, words
 from salus.interop.x12.examine import Event, GroupSeen, InterchangeSeen, SetHead, SetSeen, UnitSeen
 from salus.interop.x12.findings import REFUSE, Finding, refused
 from salus.interop.x12.level4 import cents_or_zero, service_period
 from salus.interop.x12.loops import Loop
 from salus.interop.x12.money import amount
+from salus.interop.x12.shelf import Part, Row, Shelf
 from salus.interop.x12.tokens import Segment, segment
 
 
@@ -46,7 +49,7 @@ class SetAnswer(msgspec.Struct, frozen=True, gc=False):
     receiver: Party
     reference: str
     """BHT03, the sender's number of the batch."""
-    claims: tuple[ClaimAnswer, ...]
+    claims: Row[ClaimAnswer]
 
     @property
     def accepted(self) -> bool:
@@ -72,7 +75,12 @@ def name_of(loop: Loop | None) -> Party:
     """Return name and identifier of a loop that begins with NM1."""
     if loop is None:
         return Party("")
-    return Party(loop.first.get(3), loop.first.get(9), loop.first.get(4))
+    return _named(loop.first.get(3), loop.first.get(9), loop.first.get(4))
+
+
+@lru_cache  # of a file's thousands of claims a few providers send: one object each, not one for every claim
+def _named(name: str, identifier: str, first: str) -> Party:
+    return Party(name, identifier, first)
 
 
 def claim_answer(unit: UnitSeen) -> ClaimAnswer:
@@ -86,24 +94,25 @@ def claim_answer(unit: UnitSeen) -> ClaimAnswer:
     first, last = service_period(loop)
     return ClaimAnswer(
         name_of(provider.loop("2010AA") if provider else None),
-        person.first.get(3) if person else "",
-        person.first.get(4) if person else "",
+        intern(person.first.get(3)) if person else "",
+        intern(person.first.get(4)) if person else "",
         insured.first.get(9) if insured else "",
         loop.first.get(1),
         cents_or_zero(loop.first.get(2)),
-        first,
-        last,
+        intern(first),
+        intern(last),
         loop.value("REF", 2, "D9"),
         unit.findings,
     )
 
 
-def verdict(events: Iterable[Event]) -> Verdict:
-    """Gather what a file's events say into what is answered."""
+def verdict(events: Iterable[Event], shelf: Shelf[ClaimAnswer] | None = None) -> Verdict:
+    """Gather what a file's events say into what is answered. `shelf` takes what is answered to each claim."""
     interchanges: list[InterchangeSeen] = []
     groups: list[GroupAnswer] = []
     sets: list[SetAnswer] = []
-    claims: list[ClaimAnswer] = []
+    claims: Shelf[ClaimAnswer] = [] if shelf is None else shelf
+    start = 0
     for event in events:
         if isinstance(event, UnitSeen):
             if event.head.header.get(1) == "837":
@@ -113,8 +122,9 @@ def verdict(events: Iterable[Event]) -> Verdict:
             ends = (root.loop("1000A"), root.loop("1000B")) if root is not None else (None, None)
             reference = root.value("BHT", 3) if root is not None else ""
             names = name_of(ends[0]), name_of(ends[1])
-            sets.append(SetAnswer(event.head, event.findings, event.envelope, *names, reference, tuple(claims)))
-            claims = []
+            mine = Part(claims, start, len(claims))
+            start = len(claims)
+            sets.append(SetAnswer(event.head, event.findings, event.envelope, *names, reference, mine))
         elif isinstance(event, GroupSeen):
             groups.append(GroupAnswer(event, tuple(sets)))
             sets = []
@@ -312,13 +322,20 @@ def _claim_status(claim: ClaimAnswer, level: int, parent: int, day: str) -> list
 
 def claim_acknowledgment(sets: Iterable[SetAnswer], header: Segment, payer: Party, stamp: Stamp) -> bytes | None:
     """Write the 277CAs of the accepted 837 sets of one interchange; None where there is none."""
+    return b"".join(claim_acknowledgment_parts(sets, header, payer, stamp)) or None
+
+
+def claim_acknowledgment_parts(
+    sets: Iterable[SetAnswer], header: Segment, payer: Party, stamp: Stamp
+) -> Iterator[bytes]:
+    """Yield the 277CAs piece by piece; nothing where no set is accepted."""
     answered = [answer for answer in sets if answer.accepted and answer.claims]
     if not answered:
-        return None
+        return
     bodies = (
         claim_acknowledgment_set(answer, f"{number:04d}", payer, stamp) for number, answer in enumerate(answered, 1)
     )
-    return interchange(swap(header), stamp, "HN", "005010X214", bodies)
+    yield from interchange_parts(swap(header), stamp, "HN", "005010X214", bodies)
 
 
 def swap(header: Segment) -> tuple[Trader, Trader]:

@@ -1,6 +1,6 @@
 """Wraps transaction sets into a group and an interchange. Control numbers, day and time are the caller's."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from typing import Final
 
 import msgspec
@@ -81,15 +81,19 @@ def _text(lines: list[str]) -> bytes:
 def interchange(
     ends: tuple[Trader, Trader], stamp: Stamp, function: str, version: str, sets: Iterable[Iterable[Segment]]
 ) -> bytes:
-    """Write one interchange of one group; each set begins with its ST and gets its SE here. `ends`: sender, receiver.
+    """Write one interchange of one group; each set begins with its ST and gets its SE here. `ends`: sender, receiver."""
+    return b"".join(interchange_parts(ends, stamp, function, version, sets))
 
-    Sets may be made while they are written: only their text is kept.
-    """
+
+def interchange_parts(
+    ends: tuple[Trader, Trader], stamp: Stamp, function: str, version: str, sets: Iterable[Iterable[Segment]]
+) -> Iterator[bytes]:
+    """Yield the text of an interchange piece by piece, its sets made while it is written."""
     sender, receiver = ends
     header = segment(
         "GS", function, sender.identifier, receiver.identifier, stamp.day, stamp.time, str(stamp.control), "X", version
     )
-    text, lines, written = bytearray(), [_header(sender, receiver, stamp), header.text], 0
+    lines, written = [_header(sender, receiver, stamp), header.text], 0
     for body in sets:
         written += 1
         count, control = 1, ""
@@ -98,13 +102,12 @@ def interchange(
             count += 1
             lines.append(part.text)
             if len(lines) >= TOGETHER:
-                text += _text(lines)
+                yield _text(lines)
                 lines.clear()
         lines.append(segment("SE", str(count), control).text)
     lines.append(segment("GE", str(written), str(stamp.control)).text)
     lines.append(segment("IEA", "1", f"{stamp.control:09d}").text)
-    text += _text(lines)
-    return bytes(text)
+    yield _text(lines)
 
 
 def bare(sender: Trader, receiver: Trader, stamp: Stamp, parts: list[Segment]) -> bytes:

@@ -4,12 +4,13 @@ ISA13 is a sender's own count for one receiver. The same number with the same by
 with other bytes it is refused, TA1 note code 025.
 """
 
+import hashlib
 from collections.abc import Iterable, Iterator
 from typing import Final
 
 import msgspec
 
-from salus.core.proof.digest import digest
+from salus.core.proof.digest import framed
 from salus.interop.x12.tokens import Delimiters, Segment, tokenize, write
 
 DUPLICATE: Final = "025"
@@ -38,16 +39,18 @@ class Numbered(msgspec.Struct, frozen=True):
 def numbered(chunks: Iterable[bytes]) -> Iterator[Numbered]:
     """Yield the interchanges of a file. Raises Unreadable."""
     open_: tuple[Segment, Delimiters] | None = None
-    parts: list[bytes] = []
+    content = hashlib.sha256()
     for part, delimiters in tokenize(chunks):
         if part.tag == "ISA":
             if open_ is not None:
-                yield Numbered(*open_, digest("salus/v1/x12-interchange", *parts))
-            open_, parts = (part, delimiters), []
+                yield Numbered(*open_, content.digest())
+            open_, content = (part, delimiters), hashlib.sha256(framed("salus/v1/x12-interchange", ()))
         if part.tag:
-            parts.extend(write([(msgspec.structs.replace(part, lead=""), delimiters)]))
+            for text in write([(msgspec.structs.replace(part, lead=""), delimiters)]):
+                content.update(len(text).to_bytes(4, "big"))  # as `framed` does with all of them in memory
+                content.update(text)
     if open_ is not None:
-        yield Numbered(*open_, digest("salus/v1/x12-interchange", *parts))
+        yield Numbered(*open_, content.digest())
 
 
 def skipped(highest: int, control: int) -> str:

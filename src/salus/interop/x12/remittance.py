@@ -1,6 +1,6 @@
 """A remittance as types, read from and written as 835 (X221A1). Money in cents, days CCYYMMDD."""
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator
 
 import msgspec
 
@@ -77,7 +77,7 @@ class Remittance(msgspec.Struct, frozen=True, gc=False):
     day: str
     paid: int
     """BPR02."""
-    payments: tuple[Payment, ...]
+    payments: Collection[Payment]
     adjustments: tuple[ProviderAdjustment, ...] = ()
     method: str = "CHK"
 

@@ -1,11 +1,12 @@
 """A file of claims decided, a remittance audited: from files in one command, without a network."""
 
+import os
 from pathlib import Path
 from typing import Annotated, Final
 
 from msgspec import Meta, json, structs
 
-from salus.agreements.claims.alone import Outcome, Settings, adjudicate
+from salus.agreements.claims.alone import Answered, Settings, answer
 from salus.agreements.claims.audit import audit
 from salus.agreements.claims.numbers import Came, Numbers, read_numbers
 from salus.agreements.claims.page import dollars
@@ -17,7 +18,8 @@ from salus.interop.x12.envelope import Stamp
 from salus.interop.x12.numbering import DUPLICATE, Numbered, numbered
 from salus.interop.x12.tokens import Unreadable
 from salus.node.claims import documents
-from salus.node.errors import Conflict, Malformed
+from salus.node.claims.answering import AnswersFolder
+from salus.node.errors import Malformed
 from salus.node.usecase import OPERATOR, Message, Node, Verdict, use_case
 
 DAY_MS: Final = 86_400_000
@@ -101,24 +103,6 @@ def _day(node: Node, text: str) -> str:
     return text or date_of(node.now() // DAY_MS)
 
 
-def _named(outcome: Outcome) -> list[tuple[str, bytes]]:
-    """Return the answers by name; every name is a number of ours, none is a patient's or a provider's."""
-    names = [(f"{place:03d}.ta1", text) for place, text in enumerate(outcome.envelopes, 1)]
-    names += [(f"{place:03d}.999", text) for place, text in enumerate(outcome.acknowledgments, 1)]
-    names += [(f"{place:03d}.277ca", text) for place, text in enumerate(outcome.claim_acknowledgments, 1)]
-    names += [("remittance.835", outcome.remittance)] if outcome.remittance else []
-    names += [(f"eob-{control}.json", text) for control, text in outcome.explanations]
-    names.append(("page.md", outcome.page.encode()))
-    return names
-
-
-def _write(folder: Path, names: list[tuple[str, bytes]]) -> tuple[str, ...]:
-    folder.mkdir(parents=True, exist_ok=True)
-    for name, text in names:
-        (folder / name).write_bytes(text)
-    return tuple(name for name, _ in names)
-
-
 @use_case("claims.adjudicate", who=OPERATOR)
 def adjudicate_claims(node: Node, request: AdjudicateClaims) -> ClaimsAdjudicated:
     """Decide a file of claims by a plan, rates and members, and write 999, 277CA, 835, explanations and a page.
@@ -130,46 +114,52 @@ def adjudicate_claims(node: Node, request: AdjudicateClaims) -> ClaimsAdjudicate
     rates = documents.rates(request.rates)
     members = documents.members(request.members, plan.payer)
     partner = documents.partner(request.partner) if request.partner else None
-    folder = Path(request.folder)
-    if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
-        raise Conflict("claims.folder", "the folder for the answers is not empty", todo="name a new one")
     today = _day(node, "")
-    memory = _Memory(request, today)
     received, decided = _day(node, request.received), _day(node, request.decided)
-    settings = memory.settings(
-        Settings(stamp=Stamp(today, "0000", request.control), received=received, decided=decided)
-    )
-    refused = memory.refused(partner)
-    if refused:
-        answers = [
-            envelope_refusal(one.header, code, Stamp(today, "0000", settings.stamp.control + place))
-            for place, (one, code) in enumerate(refused)
-        ]
-        files = _write(folder, [(f"{place:03d}.ta1", text) for place, text in enumerate(answers, 1)])
-        memory.keep_numbers(len(files))
-        codes = tuple(code for _, code in refused)
-        return ClaimsAdjudicated(0, 0, 0, 0, 0, 0, 0, files, codes, (), again=False)
-    try:
-        outcome = adjudicate(documents.chunks(request.file), plan, rates, members, settings, partner=partner)
-    except Unreadable as broken:
-        raise Malformed("claims.unreadable", broken.rule, expected=broken.expected) from None
-    files = _write(folder, _named(outcome))
-    gaps, again = memory.keep(settings, outcome)
-    states = [decision.status for decision in outcome.decisions]
-    told = [answer for group in outcome.verdict.groups for answer in group.sets]
+    with AnswersFolder(Path(request.folder)) as folder:
+        memory = _Memory(request, today)
+        settings = memory.settings(
+            Settings(stamp=Stamp(today, "0000", request.control), received=received, decided=decided)
+        )
+        refused = memory.refused(partner)
+        if refused:
+            return _turned_away(folder, memory, refused, Stamp(today, "0000", settings.stamp.control))
+        try:
+            chunks = documents.chunks(request.file)
+            done = answer(chunks, plan, rates, members, settings, desk=folder.desk(), partner=partner)
+        except Unreadable as broken:
+            raise Malformed("claims.unreadable", broken.rule, expected=broken.expected) from None
+        gaps, again = memory.keep(
+            settings, done
+        )  # first: a number that is kept for nothing is better than one used twice
+        folder.publish()
+    states = done.states
     return ClaimsAdjudicated(
-        decided=len(states),
-        paid=states.count("paid"),
-        denied=states.count("denied"),
-        waiting=states.count("pended"),
-        voided=states.count("voided"),
-        refused=sum(not (answer.accepted and claim.accepted) for answer in told for claim in answer.claims),
-        cents=outcome.paid,
-        files=files,
+        decided=sum(states.values()),
+        paid=states.get("paid", 0),
+        denied=states.get("denied", 0),
+        waiting=states.get("pended", 0),
+        voided=states.get("voided", 0),
+        refused=done.refused,
+        cents=done.paid,
+        files=done.files,
         envelopes=(),
         gaps=gaps,
         again=again,
     )
+
+
+def _turned_away(
+    folder: AnswersFolder, memory: "_Memory", refused: list[tuple[Numbered, str]], stamp: Stamp
+) -> ClaimsAdjudicated:
+    """Answer by TA1 alone."""
+    files = tuple(f"{place:03d}.ta1" for place in range(1, len(refused) + 1))
+    for place, ((one, code), name) in enumerate(zip(refused, files, strict=True)):
+        mine = structs.replace(stamp, control=stamp.control + place)
+        folder.write(name, [envelope_refusal(one.header, code, mine)])
+    memory.keep_numbers(len(files))
+    folder.publish()
+    return ClaimsAdjudicated(0, 0, 0, 0, 0, 0, 0, files, tuple(code for _, code in refused), (), again=False)
 
 
 class _Memory:
@@ -216,13 +206,12 @@ class _Memory:
             told += [(one, code) for one, code in codes if code != "000"]
         return told
 
-    def keep(self, settings: Settings, outcome: Outcome) -> tuple[tuple[str, ...], bool]:
+    def keep(self, settings: Settings, done: Answered) -> tuple[tuple[str, ...], bool]:
         """Remember a run; return the numbers that the sender skipped, and whether the file came before."""
         if self._path is None:
             return (), False
         if self._numbers.first_answer(self._found) is not None:
             return (), True
-        written = len(outcome.envelopes) + len(outcome.acknowledgments) + len(outcome.claim_acknowledgments)
         came = Came(
             content="",
             control=settings.stamp.control,
@@ -231,8 +220,7 @@ class _Memory:
             received=settings.received,
             decided=settings.decided,
         )
-        files = written + bool(outcome.remittance)
-        self._save(self._numbers.after(self._found, came, files, len(outcome.decisions)))
+        self._save(self._numbers.after(self._found, came, done.stamped, sum(done.states.values())))
         return self._numbers.gaps(self._found), False
 
     def keep_numbers(self, files: int) -> None:
@@ -242,7 +230,10 @@ class _Memory:
     def _save(self, numbers: Numbers) -> None:
         if self._path is not None:
             fresh = self._path.with_name(f"{self._path.name}.new")
-            fresh.write_bytes(json.format(json.encode(numbers)))
+            with fresh.open("wb") as file:
+                file.write(json.format(json.encode(numbers)))
+                file.flush()
+                os.fsync(file.fileno())
             fresh.replace(self._path)
 
 

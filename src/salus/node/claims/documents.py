@@ -1,5 +1,6 @@
 """The documents that decide claims, as use cases receive them: read, checked, refused by what is wrong with them."""
 
+from collections.abc import Iterator
 from typing import Final
 
 from salus.agreements.claims.alone import sound_claims
@@ -47,10 +48,12 @@ def rates(text: bytes) -> tuple[Rates, ...]:
 def members(text: bytes, payer: str) -> Members:
     """Return who is covered, from a members document or an 834. Raises Malformed."""
     try:
-        if text.lstrip()[:1] == b"{":
+        if text[:64].lstrip()[:1] == b"{":
             return read_members(text)
         return members_of(payer, examine(chunks(text)))
-    except (DocumentRefused, Unreadable):
+    except DocumentRefused as wrong:
+        raise Malformed("claims.members", str(wrong), todo="correct the members document") from None
+    except Unreadable:
         raise Malformed("claims.members", "the members are neither a members document nor an 834") from None
 
 
@@ -62,9 +65,9 @@ def partner(text: bytes) -> Partner:
         raise Malformed("claims.partner", str(wrong), todo="see docs/explain/claims.md") from None
 
 
-def chunks(data: bytes) -> list[bytes]:
+def chunks(data: bytes) -> Iterator[bytes]:
     """Return bytes in pieces, as a reader of a stream takes them."""
-    return [data[start : start + CHUNK_BYTES] for start in range(0, len(data), CHUNK_BYTES)]
+    return (data[start : start + CHUNK_BYTES] for start in range(0, len(data), CHUNK_BYTES))
 
 
 def claim_in(file: bytes, received: str) -> Claim | None:
