@@ -17,15 +17,14 @@ def period(first: str, last: str) -> tuple[str, str]:
 
 def adjustment_segments(adjustments: tuple[Adjustment, ...]) -> list[Segment]:
     """Write CAS segments: one per group, at most six reasons each."""
-    written: list[Segment] = []
-    for group in dict.fromkeys(adjustment.group for adjustment in adjustments):
-        parts = [part for part in adjustments if part.group == group]
-        for start in range(0, len(parts), 6):
-            elements = ["CAS", group]
-            for part in parts[start : start + 6]:
-                elements.extend((part.reason, amount(part.amount), ""))
-            written.append(segment(*elements))
-    return written
+    groups: dict[str, list[str]] = {}
+    for part in adjustments:
+        groups.setdefault(part.group, []).extend((part.reason, amount(part.amount), ""))
+    return [
+        segment("CAS", group, *elements[start : start + 18])
+        for group, elements in groups.items()
+        for start in range(0, len(elements), 18)
+    ]
 
 
 def set_of(claims: tuple[Claim, ...], control: str, day: str, time: str) -> list[Segment]:

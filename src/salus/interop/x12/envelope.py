@@ -42,6 +42,8 @@ def _clean(text: str) -> str:
 
 def words(text: str, most: int = 60) -> str:
     """Return free text fit for an element: no separators, no foreign characters, at most `most` characters."""
+    if text.isalnum() and text.isascii():
+        return text[:most]
     return _clean(text)[:most].rstrip()
 
 

@@ -86,7 +86,9 @@ def examine(
     try:
         for segment, delimiters in tokenize(chunks):
             if reader.inside is not None and segment.tag not in _ENVELOPE:
-                yield from reader.inside.feed(segment)
+                units = reader.inside.feed(segment)
+                if units:
+                    yield from units
             elif segment.tag or delimiters.terminator:
                 yield from reader.feed(segment, delimiters)
     except Unreadable as broken:
@@ -278,7 +280,7 @@ class _SetReader:
             placer = self._placer or placer
         use, units = placer.place(segment)
         self._inspect(segment, use, placer.current)
-        return [self._unit(loop) for loop in units]
+        return [self._unit(loop) for loop in units] if units else []
 
     def _function(self, segment: Segment) -> None:
         """Choose between guides that share set and version by BHT02 (278)."""
@@ -320,12 +322,12 @@ class _SetReader:
             found = level1.check(segment, self.head.delimiters, loop.use.name)
             if found:
                 self._add(found)
-        if use is not None:
+        if use is not None and use.checked:
             wrong = level2.check(segment, use, loop, self._component)
             if wrong:
                 self._add(wrong)
-            if tag == "HL":
-                self._add(self._levels.check(loop))
+        if tag == "HL" and use is not None:
+            self._add(self._levels.check(loop))
 
     def _day(self, loop: Loop) -> str:
         if self.head.header.get(1) == "837" and loop.name == "2300":
@@ -345,14 +347,17 @@ class _SetReader:
             found.extend(level4.payment(loop))
         day = self._day(loop)
         for part in loop.walk():
-            found.extend(self._codes_of(part, day))
-        found.extend(self._context(loop))
+            wrong = self._codes_of(part, day)
+            if wrong:
+                found.extend(wrong)
+        if kind == "837":
+            found.extend(self._context(loop))
         return UnitSeen(self.head, loop, tuple(found))
 
     def _context(self, loop: Loop) -> list[Finding]:
         """Return level 5 of the loops around a unit: a billing provider's fault is a fault of its claims."""
         found: list[Finding] = []
-        around = loop.parent if self.head.header.get(1) == "837" else None
+        around = loop.parent
         while around is not None and around.parent is not None:
             if around.memo is None:
                 parts = [around, *(child for child in around.children if child.name.startswith("2010"))]

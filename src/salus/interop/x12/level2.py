@@ -12,10 +12,9 @@ from salus.interop.x12.tokens import Segment
 def check(segment: Segment, use: SegmentUse, loop: Loop, component: str) -> list[Finding]:
     """Check one placed segment against its use in the guide."""
     found: list[Finding] = []
-    if not use.needed and not use.codes:
-        return found
+    elements, count = segment.elements, len(segment.elements)
     for element, part in use.needed:
-        value = segment.get(element)
+        value = elements[element] if element < count else ""
         if part and value:
             value = ([*value.split(component), *[""] * part])[part - 1]
         if not value:
@@ -23,7 +22,7 @@ def check(segment: Segment, use: SegmentUse, loop: Loop, component: str) -> list
                 _finding(segment, loop, "element-required", "a value", code="1", place=(element, part), got=value)
             )
     for rule in use.codes:
-        value = segment.get(rule.element)
+        value = elements[rule.element] if rule.element < count else ""
         if rule.component and value:
             value = ([*value.split(component), *[""] * rule.component])[rule.component - 1]
         if value and value not in rule.values:

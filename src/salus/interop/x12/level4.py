@@ -151,7 +151,9 @@ def payment(loop: Loop) -> list[Finding]:
         found.append(_finding(loop, head, "denial-paid", "0", "a denied claim pays nothing", element=4))
     for part in loop.walk():
         for segment, _ in part.segments:
-            for place in range(3, len(segment.elements) if segment.tag == "CAS" else 0, 3):
+            if segment.tag != "CAS":
+                continue
+            for place in range(3, len(segment.elements), 3):
                 if not segment.elements[place].strip("-.0"):
                     fix = "leave out adjustments of zero"
                     found.append(

@@ -29,23 +29,29 @@ def check(
     segments: Iterable[tuple[Segment, object]], loop: str, component: str, codes: CodeSets, day: str
 ) -> list[Finding]:
     """Check the codes of a loop's segments against those in force on `day` (CCYYMMDD; empty: not dated)."""
-    return [
-        Finding(
-            level=5,
-            rule=rule,
-            loop=loop,
-            tag=segment.tag,
-            position=segment.position,
-            element=element,
-            component=part,
-            expected=expected,
-            got=segment.get(element)[:80],
-            fix=fix,
-        )
-        for segment, _ in segments
-        if (checker := _CHECKS.get(segment.tag)) is not None
-        for element, part, rule, expected, fix in checker(segment, component, codes, day)
-    ]
+    found: list[Finding] = []
+    for segment, _ in segments:
+        checker = _CHECKS.get(segment.tag)
+        if checker is not None:
+            for fault in checker(segment, component, codes, day):
+                found.append(_finding(segment, loop, fault))
+    return found
+
+
+def _finding(segment: Segment, loop: str, fault: Fault) -> Finding:
+    element, part, rule, expected, fix = fault
+    return Finding(
+        level=5,
+        rule=rule,
+        loop=loop,
+        tag=segment.tag,
+        position=segment.position,
+        element=element,
+        component=part,
+        expected=expected,
+        got=segment.get(element)[:80],
+        fix=fix,
+    )
 
 
 def _npi(element: int) -> Fault:

@@ -78,8 +78,9 @@ class Loop:
 
 
 def _matches(codes: tuple[Codes, ...], segment: Segment, component: str) -> bool:
+    elements = segment.elements
     for rule in codes:
-        value = segment.get(rule.element)
+        value = elements[rule.element] if rule.element < len(elements) else ""
         if rule.component and value:
             value = ([*value.split(component), *[""] * rule.component])[rule.component - 1]
         if value not in rule.values:
@@ -117,7 +118,8 @@ class Placer:
 
     def _put(self, loop: Loop, part: SegmentUse | LoopUse, segment: Segment) -> tuple[SegmentUse, list[Loop]]:
         units = self._ascend(loop) if loop is not self.current else []
-        loop.group = max(loop.group, part.group)
+        if part.group > loop.group:
+            loop.group = part.group
         count = loop.counts[part.key] = loop.counts.get(part.key, 0) + 1
         if part.limit and count == part.limit + 1:
             self._too_many(loop, part, segment)

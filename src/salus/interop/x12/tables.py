@@ -37,6 +37,8 @@ class SegmentUse(msgspec.Struct, frozen=True):
     codes: tuple[Codes, ...]
     needed: tuple[tuple[int, int], ...]
     """Elements, and components (0: the whole element), that must be there."""
+    checked: bool
+    """Whether level 2 asks anything of the segment."""
 
 
 class LoopUse(msgspec.Struct, frozen=True):
@@ -134,4 +136,4 @@ def _segment(words: list[str], group: int, key: int) -> SegmentUse:
     match = tuple(_codes(word, "=") for word in rest if "=" in word)
     codes = tuple(_codes(word, "~") for word in rest if "~" in word)
     needed = tuple(_place(word[:-1]) for word in rest if word.endswith("!"))
-    return SegmentUse(tag, usage[0] == "R", _limit(usage), group, key, match, codes, needed)
+    return SegmentUse(tag, usage[0] == "R", _limit(usage), group, key, match, codes, needed, bool(codes or needed))

@@ -37,6 +37,9 @@ class Delimiters(msgspec.Struct, frozen=True):
     terminator: str = "~"
 
 
+_STAR: Final = Delimiters().element
+
+
 class Segment(msgspec.Struct, frozen=True, gc=False):
     """One segment: its text without terminator, cut into elements (`elements[0]` is the tag)."""
 
@@ -58,7 +61,7 @@ def segment(*elements: str, delimiters: Delimiters | None = None) -> Segment:
     kept = list(elements)
     while kept and not kept[-1]:
         kept.pop()
-    separator = (delimiters or Delimiters()).element
+    separator = delimiters.element if delimiters is not None else _STAR
     return Segment(kept[0], separator.join(kept), kept, 0)
 
 
