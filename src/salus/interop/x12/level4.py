@@ -151,15 +151,19 @@ def payment(loop: Loop) -> list[Finding]:
         found.append(_finding(loop, head, "denial-paid", "0", "a denied claim pays nothing", element=4))
     for part in loop.walk():
         for segment, _ in part.segments:
-            if segment.tag != "CAS":
-                continue
-            for place in range(3, len(segment.elements), 3):
-                if not segment.elements[place].strip("-.0"):
-                    fix = "leave out adjustments of zero"
-                    found.append(
-                        _finding(part, segment, "adjustment-zero", "an amount", fix, element=place, severity=NOTE)
-                    )
+            if segment.tag == "CAS":
+                found.extend(_zeros(part, segment))
     return found
+
+
+def _zeros(loop: Loop, segment: Segment) -> list[Finding]:
+    """Note the reasons of a CAS segment that take nothing off."""
+    fix = "leave out adjustments of zero"
+    return [
+        _finding(loop, segment, "adjustment-zero", "an amount", fix, element=place, severity=NOTE)
+        for place in range(3, len(segment.elements), 3)
+        if not segment.elements[place].strip("-.0")
+    ]
 
 
 def cents_or_zero(text: str) -> int:

@@ -33,8 +33,7 @@ def check(
     for segment, _ in segments:
         checker = _CHECKS.get(segment.tag)
         if checker is not None:
-            for fault in checker(segment, component, codes, day):
-                found.append(_finding(segment, loop, fault))
+            found.extend(_finding(segment, loop, fault) for fault in checker(segment, component, codes, day))
     return found
 
 

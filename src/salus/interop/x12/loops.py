@@ -118,7 +118,7 @@ class Placer:
 
     def _put(self, loop: Loop, part: SegmentUse | LoopUse, segment: Segment) -> tuple[SegmentUse, list[Loop]]:
         units = self._ascend(loop) if loop is not self.current else []
-        if part.group > loop.group:
+        if part.group > loop.group:  # noqa: PLR1730 -- a call to `max` for each segment of a file
             loop.group = part.group
         count = loop.counts[part.key] = loop.counts.get(part.key, 0) + 1
         if part.limit and count == part.limit + 1:
