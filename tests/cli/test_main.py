@@ -7,6 +7,7 @@ import subprocess
 import sys
 import time
 from pathlib import Path
+from typing import Any
 
 import msgspec
 import pytest
@@ -143,6 +144,22 @@ def test_what_a_table_holds_is_never_cut(name):
     text = out.getvalue()
     assert all(word in text for word in ("0123456789abcdef" * 2, name, "1123456789abcdef" * 2))
     assert ("┃" in text) == (name == "a name")
+
+
+class Figures(msgspec.Struct):
+    lines: tuple[dict[str, Any], ...]
+
+
+def test_figures_by_name_are_a_table_with_digits_to_read():
+    out = io.StringIO()
+    lines = ({"term": "age", "estimate": 0.12345678901}, {"term": "smoker", "estimate": 2e-12, "odds_ratio": [1.5, 3]})
+    render.response(Figures(lines), Console(file=out, width=80))
+    cells = [[one.strip() for one in line.split("│")[1:-1]] for line in out.getvalue().splitlines() if "│" in line]
+    assert cells == [["age", "0.123457", "-"], ["smoker", "2e-12", "1.5 3"]]
+    assert "odds ratio" in out.getvalue()
+    out = io.StringIO()
+    render.response(Figures(({"\x1b[2J": "\x9b"},)), Console(file=out, width=80))
+    assert not render.CONTROL.search(out.getvalue().replace("\n", ""))
 
 
 def test_what_others_wrote_does_not_steer_the_terminal():

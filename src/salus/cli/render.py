@@ -38,11 +38,11 @@ def output() -> Console:
 
 
 def response(answer: msgspec.Struct, console: Console) -> None:
-    """Print a response: one line per field, a table for a list of structs."""
+    """Print a response: one line per field, a table for a list of structs or of figures by name."""
     tables: list[tuple[str, list[Any]]] = []
     for field in fields(type(answer)):
         value = getattr(answer, field.name)
-        if isinstance(value, list | tuple) and value and isinstance(value[0], msgspec.Struct):
+        if isinstance(value, list | tuple) and value and isinstance(value[0], msgspec.Struct | dict):
             tables.append((field.name, list(value)))
         elif isinstance(value, msgspec.Struct):
             console.print(Text(f"{field.name}:"))
@@ -51,8 +51,7 @@ def response(answer: msgspec.Struct, console: Console) -> None:
             console.print(Text(f"{field.name.replace('_', ' ')}: {cell(value)}"), soft_wrap=True)
     for name, rows in tables:
         table = Table(title=name.replace("_", " "), title_justify="left")
-        columns = [field.name for field in fields(type(rows[0]))]
-        cells = [[short(cell(getattr(row, column))) for column in columns] for row in rows]
+        columns, cells = laid_out(rows)
         for column in columns:
             table.add_column(column.replace("_", " "))
         for row in cells:
@@ -64,6 +63,22 @@ def response(answer: msgspec.Struct, console: Console) -> None:
             console.print(table)
         else:
             listed(name, columns, cells, console)
+
+
+def laid_out(rows: list[Any]) -> tuple[list[str], list[list[str]]]:
+    """Return the columns of some rows, all structs of one kind or all figures by name, and their cells as a reader follows them."""
+    if not isinstance(rows[0], dict):
+        columns = [field.name for field in fields(type(rows[0]))]
+        return columns, [[short(cell(getattr(row, column))) for column in columns] for row in rows]
+    columns = list(dict.fromkeys(name for row in rows for name in row))
+    return [cell(one) for one in columns], [[short(cell(rounded(row.get(one)))) for one in columns] for row in rows]
+
+
+def rounded(value: Any) -> Any:
+    """Return a figure as one reads it, to six digits; a file or --json has all of them."""
+    if isinstance(value, list):
+        return [rounded(one) for one in value]
+    return f"{value:.6g}" if isinstance(value, float) else value
 
 
 def listed(name: str, columns: list[str], cells: list[list[str]], console: Console) -> None:

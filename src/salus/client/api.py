@@ -3597,8 +3597,8 @@ class QueryRun(msgspec.Struct, frozen=True, kw_only=True):
     lines: int
     """Lines written."""
 
-    figures: tuple[str, ...]
-    """The lines, for reading."""
+    figures: tuple[Any, ...]
+    """The lines, as they stand in the file."""
 
 
 class OfferData(msgspec.Struct, frozen=True, kw_only=True):
@@ -3735,8 +3735,8 @@ class OwnRun(msgspec.Struct, frozen=True, kw_only=True):
     receipts: int
     """Receipts written: one for each batch of lines that the ledger holds."""
 
-    figures: tuple[str, ...]
-    """The lines, for reading."""
+    figures: tuple[Any, ...]
+    """The lines, as they stand in the file."""
 
 
 class ListPermits(msgspec.Struct, frozen=True, kw_only=True):

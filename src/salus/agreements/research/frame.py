@@ -124,7 +124,7 @@ def _known(path: str, column: Reduced, columns: tuple[str, ...]) -> None:
     named = [column.column, column.order, *(each.column for each in column.where)]
     for name in named:
         if name and name not in columns:
-            raise QueryRefused(path, f"view {column.view} has no column {name}")
+            raise QueryRefused(path, f"view {column.view} has no column {name}, but {', '.join(columns)}")
 
 
 def _reduction(column: Reduced) -> str:

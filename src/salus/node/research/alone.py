@@ -47,7 +47,7 @@ class QueryRun(Message, frozen=True):
 
     persons: Annotated[int, Meta(description="Persons whose rows the statistic rests on.")]
     lines: Annotated[int, Meta(description="Lines written.")]
-    figures: Annotated[tuple[str, ...], Meta(description="The lines, for reading.")]
+    figures: Annotated[tuple[dict[str, Any], ...], Meta(description="The lines, as they stand in the file.")]
 
 
 class CheckQuery(Message, frozen=True):
@@ -138,7 +138,7 @@ def run_alone(node: Node, request: RunQuery) -> QueryRun:  # noqa: ARG001 -- a u
     """
     query, output = query_of(request.query), output_of(request.output)
     if not Path(request.input).is_dir():
-        raise NotFound("research.input", "the folder is not there")
+        raise NotFound("research.input", "the folder is not there", todo="name one with FHIR R4 files: NDJSON or JSON")
     persons, lines = computed(query, (("", one) for one in resources(Path(request.input))))
     return QueryRun(persons=persons, lines=len(lines), figures=written(lines, output))
 
@@ -166,16 +166,12 @@ def computed(query: Query, owned: Iterable[tuple[str, Any]]) -> tuple[int, list[
         raise Malformed("research.figures", str(wrong), todo="change the views or the statistic") from None
 
 
-def written(lines: list["Line"], output: Path) -> tuple[str, ...]:
-    """Write figures to their file, and return them for reading."""
+def written(lines: list["Line"], output: Path) -> tuple[dict[str, Any], ...]:
+    """Write figures to their file, and return them."""
     from salus.node.research import figures  # noqa: PLC0415 -- the extra may not be installed
 
     figures.write(lines, output)
-    return tuple(", ".join(f"{name} {_shown(value)}" for name, value in line.items()) for line in lines)
-
-
-def _shown(value: str | float | None) -> str:
-    return f"{value:.6g}" if isinstance(value, float) else str(value)
+    return tuple(lines)
 
 
 def _pseudonym(what: str) -> str:

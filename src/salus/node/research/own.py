@@ -50,7 +50,7 @@ class OwnRun(Message, frozen=True):
     height: Annotated[int, Meta(description="Height of the ledger under which consents were decided.")]
     until: Annotated[int, Meta(description="Number of the newest record that could be read.")]
     receipts: Annotated[int, Meta(description="Receipts written: one for each batch of lines that the ledger holds.")]
-    figures: Annotated[tuple[str, ...], Meta(description="The lines, for reading.")]
+    figures: Annotated[tuple[dict[str, Any], ...], Meta(description="The lines, as they stand in the file.")]
 
 
 @use_case("research.own", who=OPERATOR)
