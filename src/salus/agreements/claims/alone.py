@@ -156,19 +156,28 @@ def sound_files(
     return tuple(zip(claims, files, strict=True)), seen
 
 
+def _control(settings: Settings, place: int) -> str:
+    """Return the payer's number of the claim at a place of the run."""
+    return f"{settings.prefix}{settings.first_number + place:08d}"
+
+
+def _explained(control: str) -> str:
+    return f"eob-{control}.json"
+
+
 class _Deciding:
     """Decides claims one by one; each is in the history of the next."""
 
     def __init__(self, plan: Plan, rates: Sequence[Rates], history: History, settings: Settings) -> None:
-        self._plan, self._history, self._settings = plan, history, settings
+        self._plan, self._history, self.settings = plan, history, settings
         self._contracts = {part.provider: part for part in rates if part.payer == plan.payer}
-        self._number = settings.first_number
+        self._made = 0
 
     def decide(self, claim: Claim) -> Decision:
-        settings = self._settings
+        settings = self.settings
         contract = self._contracts.get(claim.billing.identifier)
-        control = f"{settings.prefix}{self._number:08d}"
-        self._number += 1
+        control = _control(settings, self._made)
+        self._made += 1
         facts = self._history.draw(
             claim, self._plan, contract, received=settings.received, decided=settings.decided, control=control
         )
@@ -188,29 +197,29 @@ def decide_all(
 class _Run:
     """One file on its way to its answers. Explanations are written as claims are decided, the rest at the end."""
 
-    def __init__(self, plan: Plan, deciding: _Deciding, settings: Settings, desk: Desk) -> None:
-        self._plan, self._deciding, self._settings, self._desk = plan, deciding, settings, desk
+    def __init__(self, plan: Plan, settings: Settings, desk: Desk) -> None:
+        self._plan, self.settings, self.desk = plan, settings, desk
         self._control = settings.stamp.control
         self._sums = Sums()
-        self._explained: list[str] = []
+        self._voids: set[int] = set()
+        """Places of decisions that have no explanation."""
         self._names: list[str] = []
         self._payees: dict[str, None] = {}
         self.states: Counter[str] = Counter()
 
-    def take(self, claim: Claim) -> None:
-        """Decide a claim and write its explanation."""
-        decision = self._deciding.decide(claim)
+    def take(self, decision: Decision) -> None:
+        """Count a decision and write its explanation."""
         self.states[decision.status] += 1
         self._sums.add(decision)
-        self._payees[claim.billing.identifier] = None
-        if decision.status != "voided":
-            name = f"eob-{decision.control}.json"
-            self._desk.answers.write(name, [write_explanation(decision)])
-            self._explained.append(name)
+        self._payees[decision.claim.billing.identifier] = None
+        if decision.status == "voided":
+            self._voids.add(len(self.desk.decisions) - 1)
+        else:
+            self.desk.answers.write(_explained(decision.control), [write_explanation(decision)])
 
     def _stamp(self) -> Stamp:
         self._control += 1
-        return msgspec.structs.replace(self._settings.stamp, control=self._control - 1)
+        return msgspec.structs.replace(self.settings.stamp, control=self._control - 1)
 
     def acknowledge(self, seen: Verdict) -> None:
         """Write TA1, 999 and 277CA of each interchange."""
@@ -218,7 +227,7 @@ class _Run:
 
         def write(kind: str, parts: Iterable[bytes]) -> None:
             kinds[kind].append(f"{len(kinds[kind]) + 1:03d}.{kind}")
-            self._desk.answers.write(kinds[kind][-1], parts)
+            self.desk.answers.write(kinds[kind][-1], parts)
 
         for part in seen.interchanges:
             groups = tuple(group for group in seen.groups if group.seen.interchange is part.header)
@@ -236,29 +245,31 @@ class _Run:
         """Write the 835; return its sum and what payees owe now."""
         if not self._payees or not seen.interchanges:
             return 0, dict(owed)
-        stamp, decisions = self._stamp(), self._desk.decisions
+        stamp, decisions = self._stamp(), self.desk.decisions
         traces = {payee: f"{stamp.control:09d}{place:04d}" for place, payee in enumerate(self._payees, 1)}
-        paid, carried = remit(decisions, payer_of(self._plan), self._settings.decided, traces, owed)
+        paid, carried = remit(decisions, payer_of(self._plan), self.settings.decided, traces, owed)
         if paid:
             bodies = (set_of(part, f"{place:04d}") for place, part in enumerate(paid, 1))
             ends = swap(seen.interchanges[0].header)
             parts = interchange_parts(ends, stamp, "HP", "005010X221A1", bodies)
-            self._desk.answers.write("remittance.835", parts)
+            self.desk.answers.write("remittance.835", parts)
             self._names.append("remittance.835")
         return sum(part.paid for part in paid), carried
 
     def finish(self, seen: Verdict, paid: int, owed: dict[str, Forwarded]) -> Answered:
         """Write the page."""
-        told = page_parts(self._desk.decisions, self._sums, self._plan, _refusals(seen))
-        self._desk.answers.write("page.md", (part.encode() for part in told))
+        told = page_parts(self.desk.decisions, self._sums, self._plan, _refusals(seen))
+        self.desk.answers.write("page.md", (part.encode() for part in told))
+        settings, count = self.settings, len(self.desk.decisions)
+        told_of = (_control(settings, place) for place in range(count) if place not in self._voids)
         answers = (answer for group in seen.groups for answer in group.sets)
         return Answered(
             states=dict(self.states),
             refused=sum(not (one.accepted and claim.accepted) for one in answers for claim in one.claims),
             paid=paid,
             owed=owed,
-            stamped=self._control - self._settings.stamp.control,
-            files=(*self._names, *self._explained, "page.md"),
+            stamped=self._control - self.settings.stamp.control,
+            files=(*self._names, *map(_explained, told_of), "page.md"),
         )
 
 
@@ -278,14 +289,20 @@ def answer(
 
     Raises Unreadable where no interchange can be read.
     """
-    deciding = _Deciding(plan, rates, History(members, granted, desk.decisions), settings)
-    run = _Run(plan, deciding, settings, desk)
-    events: Iterable[Event] = examine(chunks, codes=settings.codes, received=settings.received)
-    told = judged(events, partner) if partner is not None else events
-    seen = verdict(_Door(run.take, desk.waiting).through(told), desk.doors)
+    run = _Run(plan, settings, desk)
+    seen = _decided(chunks, _Deciding(plan, rates, History(members, granted, desk.decisions), settings), run, partner)
     run.acknowledge(seen)
     paid, carried = run.remit(seen, owed or {})
     return run.finish(seen, paid, carried)
+
+
+def _decided(chunks: Iterable[bytes], deciding: _Deciding, run: _Run, partner: Partner | None) -> Verdict:
+    """Read the file and decide what passes the door. What it is decided from is let go here: the rest needs none of it."""
+    settings, desk = run.settings, run.desk
+    events: Iterable[Event] = examine(chunks, codes=settings.codes, received=settings.received)
+    told = judged(events, partner) if partner is not None else events
+    door = _Door(lambda claim: run.take(deciding.decide(claim)), desk.waiting)
+    return verdict(door.through(told), desk.doors)
 
 
 class _Held:

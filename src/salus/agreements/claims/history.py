@@ -3,6 +3,7 @@
 The provider gets plan, its rates and the facts, never the history; who may see the history recomputes the facts too.
 """
 
+from hashlib import blake2b
 from typing import Literal
 
 import msgspec
@@ -32,9 +33,13 @@ def _stands(decision: Decision) -> bool:
     return decision.claim.frequency != "8" and not lost
 
 
-def _days(person: str, claim: Claim) -> dict[str, None]:
-    """Return the keys of a claim's lines, each once, in order."""
-    return dict.fromkeys(f"{person}|{line.first}|{line.last}" for line in claim.lines)
+def _days(person: str, claim: Claim) -> dict[int, None]:
+    """Return the keys of a claim's lines, each once, in order: short ones, for there is one for each claim on file.
+
+    Two that fall together bring a claim too many before the comparison of duplicates, which looks at all of it.
+    """
+    texts = dict.fromkeys(f"{person}|{line.first}|{line.last}" for line in claim.lines)
+    return dict.fromkeys(int.from_bytes(blake2b(text.encode(), digest_size=8).digest()) for text in texts)
 
 
 class History:
@@ -53,8 +58,8 @@ class History:
         self._shelf: Shelf[Decision] = [] if shelf is None else shelf
         self._places: dict[str, int] = {}
         """By the payer's number: where the decision stands, of claims on file."""
-        self._days: dict[str, tuple[str, ...]] = {}
-        """By person and days of a line: the payer's numbers of the claims with such a line."""
+        self._days: dict[int, str | tuple[str, ...]] = {}
+        """By person and days of a line: the payer's number of the claim with such a line, or the numbers."""
         self._cells: dict[str, dict[Cell, int]] = {}
         self._names: dict[Cell, Cell] = {}
         """One object for equal names of cells: there are few, and each person has them."""
@@ -75,9 +80,9 @@ class History:
         if _stands(decision):
             self._places[decision.control] = place
             for key in _days(person, decision.claim):
-                numbers = self._days.get(key, ())
+                numbers = self._at(key)
                 if decision.control not in numbers:
-                    self._days[key] = (*numbers, decision.control)
+                    self._days[key] = (*numbers, decision.control) if numbers else decision.control
         for move in net_moves(decision):
             cells = self._cells.setdefault(person if move.cell.scope == "member" else family, {})
             cell = self._names.setdefault(move.cell, move.cell)
@@ -94,11 +99,15 @@ class History:
     def _forget(self, person: str, reversed_: Decision) -> None:
         self._places.pop(reversed_.control, None)
         for key in _days(person, reversed_.claim):
-            left = tuple(number for number in self._days.get(key, ()) if number != reversed_.control)
+            left = tuple(number for number in self._at(key) if number != reversed_.control)
             if left:
                 self._days[key] = left
             else:
                 self._days.pop(key, None)
+
+    def _at(self, key: int) -> tuple[str, ...]:
+        found = self._days.get(key, ())
+        return (found,) if isinstance(found, str) else found
 
     def _on_file(self, number: str, person: str) -> Decision | None:
         """Return the decision under a number, if it stands and is this person's."""
@@ -146,7 +155,7 @@ class History:
                     held = approvals[unit.name]
                     approvals[unit.name] = msgspec.structs.replace(held, units=held.units + unit.units)
         # what matches a line, surely or perhaps, has its days
-        numbers = dict.fromkeys(number for key in _days(person, claim) for number in self._days.get(key, ()))
+        numbers = dict.fromkeys(number for key in _days(person, claim) for number in self._at(key))
         if original is not None:
             numbers.pop(original.control, None)
         others = ((number, self._shelf[self._places[number]].claim) for number in numbers)
