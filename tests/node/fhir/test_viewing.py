@@ -1,15 +1,21 @@
 """`$viewdefinition-run`: tables of what the asker may see, each record that was read in its patient's log."""
 
+import base64
 import csv
 import io
+import itertools
 import json
+from dataclasses import replace
 
 import pytest
 
+from salus.interop.fhir.tokens import Limits
+from salus.node.errors import EdgeError
+from salus.node.fhir import bundles, viewing
 from salus.node.smart.scopes import Access, Rule
 from salus.node.usecase import Caller, Kind
 from salus.vault.journal import Side
-from tests.node.fhir.conftest import Asker
+from tests.node.fhir.conftest import DOCTOR, Asker
 from tests.node.fhir.test_consents import NO_PULSE, filed
 from tests.node.fhir.test_rest import patient, pulse, refusal
 
@@ -128,6 +134,82 @@ def test_a_table_that_one_answer_does_not_hold_is_refused(doctor, operator):
     }  # fmt: skip
     assert refusal(doctor, "POST", RUN, parameters(square)) == (400, "fhir.too-many")
     assert len(table(doctor, square, _limit={"valueInteger": 3})) == 3
+
+
+def library(view):
+    data = base64.b64encode(json.dumps(view).encode()).decode()
+    kind = {"coding": [{"system": "http://terminology.hl7.org/CodeSystem/library-type", "code": "logic-library"}]}
+    content = {"contentType": "application/json", "data": data}
+    return {"resourceType": "Library", "status": "active", "type": kind, "content": [content]}
+
+
+def test_a_view_that_is_filed_is_run_by_reference(doctor, operator, ada):
+    operator.create(pulse(ada, 7))
+    held = operator.create(library(BEATS))["id"]
+    others = [library({"resourceType": "ViewDefinition"}), {**library({}), "content": []}, library([])]
+    del others[1]["content"]
+
+    def asked(reference, **more):
+        told = [{"name": "viewReference", "valueReference": {"reference": reference}}]
+        told += [{"name": name, **value} for name, value in more.items()]
+        return {"resourceType": "Parameters", "parameter": told}
+
+    answer = doctor("POST", RUN, asked(f"Library/{held}"))
+    assert [json.loads(line)["rate"] for line in answer.body.splitlines()] == [7]
+    assert refusal(doctor, "POST", RUN, asked("Library/none")) == (404, "fhir.not-found")
+    for other in others:
+        own = operator.create(other)["id"]
+        assert refusal(doctor, "POST", RUN, asked(f"Library/{own}")) == (422, "fhir.view")
+    both = asked(f"Library/{held}")
+    both["parameter"].append({"name": "viewResource", "resource": BEATS})
+    assert refusal(doctor, "POST", RUN, both) == (400, "fhir.parameters")
+    rules = (Rule("user/Observation.rs", "user", "Observation", "rs"),)
+    program = Asker(doctor.server, replace(DOCTOR, access=Access("app", rules)))
+    assert refusal(program, "POST", RUN, asked(f"Library/{held}")) == (403, "smart.scope")
+
+
+def test_resources_that_are_sent_are_run_alone_and_nothing_is_read(together, doctor, operator, ada):
+    operator.create(pulse(ada, 7))
+    told = parameters()
+    told["parameter"] += [{"name": "resource", "resource": pulse("x", value)} for value in (1, 2)]
+    told["parameter"].append({"name": "resource", "resource": patient()})
+    answer = doctor("POST", RUN, told)
+    assert [(row["patient"], row["rate"]) for row in map(json.loads, answer.body.splitlines())] == [("x", 1), ("x", 2)]
+    assert read(together.nodes["north"]) == []
+    told["parameter"].append({"name": "patient", "valueString": ada})
+    assert refusal(doctor, "POST", RUN, told) == (400, "fhir.parameters")
+
+
+def test_what_is_not_offered_is_told_with_what_there_is(doctor):
+    for more, instead in (
+        ({"group": {"valueReference": {"reference": "Group/x"}}}, "name the patients"),
+        ({"source": {"valueString": "s3://x"}}, "send resources"),
+        ({"_format": {"valueCode": "parquet"}}, "csv or ndjson"),
+    ):
+        with pytest.raises(EdgeError) as caught:
+            doctor("POST", RUN, parameters(**more))
+        assert instead in caught.value.todo
+
+
+def test_an_answer_is_bounded_in_bytes_and_time(server, doctor, operator, ada, monkeypatch):
+    for at in range(3):
+        operator.create(pulse(ada, at))
+    monkeypatch.setattr(viewing, "MAX_BYTES", 200)
+    assert refusal(doctor, "POST", RUN, parameters()) == (400, "fhir.too-many")
+    monkeypatch.undo()
+    ticking = itertools.count(0, 20_000)
+    server._handlers["viewdefinition-run"] = viewing.Viewing(server._reading, lambda: next(ticking)).answer
+    with pytest.raises(EdgeError, match=r"fhir\.too-many.*30 seconds"):
+        doctor("POST", RUN, parameters())
+    assert len(table(doctor, _limit={"valueInteger": 1})) == 1
+
+
+def test_a_batch_ends_when_its_answers_fill_a_bundle(doctor, operator, ada, monkeypatch):
+    operator.create(pulse(ada))
+    entry = {"request": {"method": "POST", "url": RUN}, "resource": parameters()}
+    monkeypatch.setattr(bundles, "LIMITS", Limits(bundle_bytes=150))
+    told = json.loads(doctor("POST", "", {"resourceType": "Bundle", "type": "batch", "entry": [entry] * 4}).body)
+    assert [one["response"]["status"][:3] for one in told["entry"]] == ["200", "200", "413", "413"]
 
 
 def test_programs_need_scopes_and_a_patients_own_program_has_no_views(server, operator, ada):

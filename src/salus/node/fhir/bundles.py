@@ -17,7 +17,8 @@ from salus.index.search import Hit
 from salus.interop.fhir.bundle import Bundle, Entry, read_bundle
 from salus.interop.fhir.gate import Resource
 from salus.interop.fhir.refusal import Refused
-from salus.node.errors import EdgeError
+from salus.interop.fhir.tokens import LIMITS
+from salus.node.errors import EdgeError, Fault
 from salus.node.fhir.answers import BAD, Answer, FhirRefused, Request, outcome_of, refused
 from salus.node.fhir.asking import Asking
 from salus.node.fhir.patching import FHIRPATH
@@ -54,7 +55,7 @@ class Bundles:
         except Refused as refusal:
             raise refused(refusal) from refusal
         if bundle.type == "batch":
-            answers = [self._alone(asking, entry, request) for entry in bundle.entries]
+            answers = self._apart(asking, bundle, request)
         elif bundle.type == "transaction":
             answers = self._together(asking, bundle, request)
         else:
@@ -69,6 +70,17 @@ class Bundles:
         return Answer(200, bytes(raw(body)))
 
     # Batch --------------------------------------------------------------------------------------------------------
+
+    def _apart(self, asking: Asking, bundle: Bundle, request: Request) -> list[dict[str, Any]]:
+        """Answer entries until the response is as long as a Bundle may be; what is left is told to come alone."""
+        answers: list[dict[str, Any]] = []
+        size = 0
+        for entry in bundle.entries:
+            answer = self._alone(asking, entry, request) if size <= LIMITS.bundle_bytes else _too_long()
+            body = answer.get("resource")
+            size += len(bytes(body)) if isinstance(body, msgspec.Raw) else len(body["data"]) if body else 0
+            answers.append(answer)
+        return answers
 
     def _alone(self, asking: Asking, entry: Entry, outer: Request) -> dict[str, Any]:
         try:
@@ -236,6 +248,16 @@ def _refuse_twins(plans: list[_Planned]) -> None:
                 BAD, "fhir.bundle-twice", "two entries write one resource", path=_path(plan, "request.url")
             )
         seen.add(name)
+
+
+def _too_long() -> dict[str, Any]:
+    refusal = FhirRefused(
+        Fault(413, "too-costly"),
+        "fhir.too-long",
+        "the answers before this one fill a Bundle",
+        todo="send the entry in another batch",
+    )
+    return {"response": {"status": _status(refusal.fault.status), "outcome": outcome_of(refusal)}}
 
 
 def _status(code: int) -> str:

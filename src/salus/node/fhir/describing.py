@@ -138,7 +138,7 @@ _VIEW: Final[_Told] = {
             },
         },
     },
-    "description": "Parameters with a ViewDefinition as `viewResource`.",
+    "description": "Parameters with a ViewDefinition as `viewResource`, or the Library that holds one as `viewReference`.",
 }
 _CLAIM: Final[_Told] = {
     "type": "object",

@@ -167,6 +167,30 @@ def test_products_that_explode_are_stopped(monkeypatch):
         list(View({"resource": "Patient", "select": each}).rows([many]))
 
 
+def test_wide_rows_and_long_texts_count_as_what_they_hold(monkeypatch):
+    monkeypatch.setattr(engine, "MAX_CELLS", 1_000)
+    many = {"resourceType": "Patient", "id": "p", "name": [{"family": str(one)} for one in range(40)]}
+    wide = [{"name": f"n{one}", "path": "family"} for one in range(30)]
+    with pytest.raises(ViewFailed, match="1000 cells"):
+        list(View({"resource": "Patient", "select": [{"forEach": "name", "column": wide}]}).rows([many]))
+    branch = {"forEach": "name", "column": wide[:20]}
+    with pytest.raises(ViewFailed, match="1000 cells"):
+        list(View({"resource": "Patient", "select": [{"unionAll": [branch] * 2}]}).rows([many]))
+    long = {"resourceType": "Patient", "id": "p", "name": [{"family": "x" * 100_000}]}
+    asked = View(view(*((f"c{one}", "name.family") for one in range(20))))
+    assert len(list(asked.rows([long]))) == 1
+    with pytest.raises(ViewFailed, match="items"):
+        list(asked.rows([long], fhirpath.Environment(limit=10_000)))
+
+
+def test_a_view_of_too_many_expressions_is_refused_before_they_are_compiled(monkeypatch):
+    monkeypatch.setattr(definitions, "MAX_EXPRESSIONS", 100)
+    column = [{"column": [{"name": "id", "path": "id"}]}]
+    for more in ({"where": [{"path": "status.exists()"}] * 101}, {"select": [{"repeat": ["item"] * 101, **column[0]}]}):
+        with pytest.raises(ViewMalformed, match="100 expressions"):
+            View({"resource": "Questionnaire", "select": column, **more})
+
+
 def test_an_endless_repeat_is_stopped(monkeypatch):
     monkeypatch.setattr(engine, "MAX_VISITS", 1_000)
     endless = {"resource": "Patient", "select": [{"repeat": ["$this"], "column": [{"name": "id", "path": "id"}]}]}

@@ -11,6 +11,7 @@ from salus.interop.fhir.fhirpath.temporal import parse_date, parse_date_time, pa
 
 MAX_DEPTH = 16  # nested selects: published views use four
 MAX_SELECTS = 256  # selects in one view
+MAX_EXPRESSIONS = 8_192  # compiled for one view; a repeat is compiled for each type that it reaches
 MAX_COLUMNS = 1_024  # columns of one view; SQLite's own limit is 2,000
 
 _NAME: Final = re.compile(r"[A-Za-z][A-Za-z0-9_]*\Z", re.ASCII)
@@ -26,6 +27,10 @@ class ViewMalformed(SalusError):
         self.path = path
         self.what = what
         super().__init__(f"{path or 'the view'}: {what}")
+
+
+class TooManyExpressions(ViewMalformed):
+    """The view would cost too much to compile."""
 
 
 class Column(NamedTuple):
@@ -110,6 +115,7 @@ class _Reader:
         self.model = model
         self.constants: Constants = {}
         self.selects = 0
+        self.expressions = 0
 
     def listed(self, holder: dict[str, Any], key: str, place: str) -> list[tuple[dict[str, Any], str]]:
         found = holder.get(key)
@@ -126,6 +132,9 @@ class _Reader:
     def expression(self, text: Any, place: str, context: Types) -> fhirpath.Expression:
         if not isinstance(text, str):
             raise ViewMalformed(place, "expected a FHIRPath expression in a string")
+        self.expressions += 1
+        if self.expressions > MAX_EXPRESSIONS:
+            raise TooManyExpressions(place, f"more than {MAX_EXPRESSIONS} expressions in one view")
         try:
             expression = fhirpath.compile(text, self.constants, model=self.model, context=context)
         except fhirpath.FhirPathError as refusal:
@@ -216,6 +225,8 @@ class _Reader:
                 for one in sorted(frontier):
                     try:
                         types = self.expression(text, f"{where}[{index}]", frozenset({one})).types
+                    except TooManyExpressions:
+                        raise
                     except ViewMalformed:
                         continue
                     if types is None:

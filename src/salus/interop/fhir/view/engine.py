@@ -10,6 +10,8 @@ from salus.interop.fhir.fhirpath.operators import truth
 from salus.interop.fhir.view.definition import Column, Definition, Select, read
 
 MAX_ROWS = 1_000_000  # rows of one resource: products of unrelated lists grow without bound
+MAX_CELLS = 4_000_000  # of one resource, some 40 MB: rows of a thousand columns count as what they hold
+LONG = 1_000  # characters of a value that cost as many items as hundreds it has: a made string may have ten million
 MAX_VISITS = 100_000  # elements that one repeat may visit in one resource
 
 Row: TypeAlias = tuple[Any, ...]
@@ -89,7 +91,7 @@ def _select(select: Select) -> Produce:
         parts.append(_columns(select.columns))
     parts.extend(_select(one) for one in select.selects)
     if select.unions:
-        parts.append(_union([_select(one) for one in select.unions]))
+        parts.append(_union([_select(one) for one in select.unions], f"{select.place or 'select'}.unionAll"))
     body = parts[0] if len(parts) == 1 else _product(parts, select.place or "select")
     if not select.iteration:
         return body
@@ -108,11 +110,15 @@ def _columns(columns: tuple[Column, ...]) -> Produce:
             items = run(frame)
             frame.defined = defined
             if collection:
+                frame.spend(len(items))
                 row.append([plain(item) for item in items])
             elif not items:
                 row.append(None)
             elif len(items) == 1:
-                row.append(plain(items[0]))
+                value = plain(items[0])
+                if value.__class__ is str and len(value) > LONG:
+                    frame.spend(len(value) // 100)
+                row.append(value)
             else:
                 raise ViewFailed(place, f"{len(items)} values in a column that is no collection")
         return [tuple(row)]
@@ -127,8 +133,7 @@ def _product(parts: list[Produce], place: str) -> Produce:
             found = part(frame, node, index)
             if not found:
                 return []
-            if len(rows) * len(found) > MAX_ROWS:
-                raise ViewFailed(place, f"one resource gives more than {MAX_ROWS} rows")
+            _bound(len(rows) * len(found), len(rows[0]) + len(found[0]), place)
             if len(found) == 1:
                 only = found[0]
                 rows = [row + only for row in rows]
@@ -139,8 +144,22 @@ def _product(parts: list[Produce], place: str) -> Produce:
     return produce
 
 
-def _union(branches: list[Produce]) -> Produce:
-    return lambda frame, node, index: [row for branch in branches for row in branch(frame, node, index)]
+def _bound(rows: int, width: int, place: str) -> None:
+    """Refuse what one resource may not give. Raises ViewFailed."""
+    if rows > MAX_ROWS or rows * width > MAX_CELLS:
+        raise ViewFailed(place, f"one resource gives more than {MAX_ROWS} rows or {MAX_CELLS} cells")
+
+
+def _union(branches: list[Produce], place: str) -> Produce:
+    def produce(frame: Frame, node: Any, index: int) -> list[Row]:
+        rows: list[Row] = []
+        for branch in branches:
+            rows += branch(frame, node, index)
+            if rows:
+                _bound(len(rows), len(rows[0]), place)
+        return rows
+
+    return produce
 
 
 def _iteration(select: Select, body: Produce) -> Produce:
@@ -156,8 +175,7 @@ def _iteration(select: Select, body: Produce) -> Produce:
         rows: list[Row] = []
         for position, one in enumerate(found):
             rows.extend(body(frame, one, position))
-            if len(rows) > MAX_ROWS:
-                raise ViewFailed(select.place, f"one resource gives more than {MAX_ROWS} rows")
+            _bound(len(rows), len(empty), select.place)
         return rows
 
     return produce
