@@ -232,8 +232,8 @@ def test_what_is_not_understood_is_refused_by_name(change, told):
         (("analyses", 0, "orderedGroupings", 0, "groupingId"), "no", "/analyses/0/orderedGroupings/0/groupingId"),
         (("analyses", 1, "id"), "an-pain", "/analyses/1/id"),
         (("dataSubsets", 0, "compoundExpression", "logicalOperator"), "NOT", "/dataSubsets/0/compoundExpression"),
-        (("dataSubsets", 0, "compoundExpression", "logicalOperator"), "XOR", "$.dataSubsets"),
-        (("analysisGroupings", 0, "dataDriven"), "maybe", "$.analysisGroupings"),
+        (("dataSubsets", 0, "compoundExpression", "logicalOperator"), "XOR", "/dataSubsets/0/compoundExpression/logicalOperator"),
+        (("analysisGroupings", 0, "dataDriven"), "maybe", "/analysisGroupings/0/dataDriven"),
     ],
 )
 def test_a_plan_that_does_not_hold_together_is_refused_by_path(path, value, at):

@@ -44,6 +44,14 @@ def rules(**changes):
     return [one.rule for one in check_terms(PLAN, told(**changes), ANALYSES)]
 
 
+def test_the_version_of_the_conduct_rules_is_pinned_and_another_is_refused():
+    told = json.loads(sample.part("terms-1"))
+    assert read_terms(json.dumps(told | {"conduct": 1}).encode()) == read_terms(sample.part("terms-1"))
+    with pytest.raises(DocumentRefused) as refusal:
+        read_terms(json.dumps(told | {"conduct": 2}).encode())
+    assert [(each.rule, each.path) for each in refusal.value.findings] == [("terms", "/conduct")]
+
+
 def test_the_sample_leaves_nothing_open():
     assert check_terms(*sample.ONE, ANALYSES) == check_terms(*sample.TWO, ANALYSES) == ()
     assert set(schema()["$defs"]) >= {"Terms", "Randomisation"}

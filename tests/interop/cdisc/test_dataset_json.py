@@ -3,6 +3,7 @@
 import gzip
 import json
 
+import jsonschema_rs
 import pytest
 
 from salus.interop.cdisc.dataset_json import lock_digest, read_dataset, write_dataset
@@ -59,12 +60,54 @@ def test_the_lock_covers_values_alone():
         ({"records": 3}, ("records", "/records")),
         ({"rows": [["1", 1.1], ["2"]]}, ("row-length", "/rows/1")),
         ({"rows": [["1", "1.1"], ["2", None]]}, ("cell-type", "/rows/0/1")),
-        ({"datasetJSONVersion": "1.0.0"}, ("shape", "$.datasetJSONVersion")),
+        ({"datasetJSONVersion": "1.0.0"}, ("shape", "/datasetJSONVersion")),
         ({"extra": 1}, ("shape", "")),
+        (
+            {"columns": [{"itemOID": "I", "name": "N", "label": "L", "dataType": "number"}]},
+            ("shape", "/columns/0/dataType"),
+        ),
     ],
 )
 def test_a_faulty_table_is_refused_by_place(changes, found):
     assert refused(table(**changes)) == [found]
+
+
+@pytest.mark.parametrize("data", [b"", b"{}", b"\xff", b"[" * 100_000, b'{"rows": ' + b"[" * 100_000])
+def test_hostile_input_has_a_reason(data):
+    assert [rule for rule, _ in refused(data)] in (["shape"], ["depth"])
+
+
+def altered(document):
+    """Yield a document with each of its members, and of those within, left out or of another kind."""
+    for place in document if isinstance(document, dict) else range(len(document)):
+        for value in (None, 1, "x", [], {}, True, ...):
+            copy = dict(document) if isinstance(document, dict) else list(document)
+            if value is ...:
+                del copy[place]
+            else:
+                copy[place] = value
+            yield copy
+        if isinstance(document[place], dict | list):
+            for within in altered(document[place]):
+                copy = document.copy()
+                copy[place] = within
+                yield copy
+
+
+def test_what_is_taken_is_valid_by_cdiscs_schema():
+    """What is not given may be null on the way in; it is left out on the way out."""
+    schema = json.loads(shared("data/trials/dataset-json/schema/dataset.schema.json").read_bytes())
+    valid = jsonschema_rs.validator_for(schema)
+    taken = 0
+    for document in altered(json.loads(table())):
+        try:
+            dataset = read_dataset(json.dumps(document).encode())
+        except DocumentRefused:
+            continue
+        taken += 1
+        assert valid.is_valid(json.loads(write_dataset(dataset))), document
+        assert valid.is_valid(document) or "null" in json.dumps(document), document
+    assert taken > 10
 
 
 @pytest.mark.parametrize("name", ["adsl", "adae", "adtte", "adadas"])

@@ -26,7 +26,6 @@ from salus.interop.cdisc.findings import DocumentRefused, Finding
 from salus.interop.cdisc.times import Duration, duration
 from salus.interop.cdisc.usdm import Definition, Thing, within
 
-CONDUCT: Final = 1
 OPEN_LABEL: Final = "C49659"
 INCLUSION: Final = "C25532"
 EXCLUSION: Final = "C25370"
@@ -71,7 +70,6 @@ class _Compiling:
         if main is None:
             return None
         return Plan(
-            conduct=CONDUCT,
             study=self._study.name,
             blinded=blinded,
             arms=_named(design, "arms"),

@@ -10,7 +10,7 @@ import msgspec
 from msgspec import Meta
 
 from salus.core.proof.digest import digest
-from salus.interop.cdisc.findings import DocumentRefused, Finding
+from salus.interop.cdisc.findings import DocumentRefused, Finding, misshapen
 
 MOST_BYTES = 16 << 20
 Digest = Annotated[str, Meta(pattern=r"^[0-9a-f]{64}$")]
@@ -70,7 +70,8 @@ def read_judgements(text: bytes, protocol: bytes) -> Judgements:
     try:
         read = msgspec.json.decode(text, type=Judgements)
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
-        raise DocumentRefused((Finding("findings", "", str(error)),)) from None
+        told, path = misshapen(error)
+        raise DocumentRefused((Finding("findings", path, told),)) from None
     if read.protocol != protocol_digest(protocol):
         raise DocumentRefused((Finding("other-protocol", "/protocol", "findings in this protocol", read.protocol),))
     return read

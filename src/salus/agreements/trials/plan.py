@@ -181,8 +181,6 @@ class ItemCheck:
 class Plan:
     """A compiled protocol."""
 
-    conduct: int
-    """Version of the conduct rules, 1."""
     study: str
     """Name of the study."""
     blinded: bool

@@ -5,7 +5,6 @@
 Terms name, by ids of the protocol, arms, outcomes and criteria; what the protocol has and the terms leave open is refused.
 """
 
-import re
 from collections.abc import Mapping, Sequence
 from typing import Annotated, Any, Final, Literal
 
@@ -21,7 +20,7 @@ from salus.agreements.trials.sourcing import NotEvaluated, compiled
 from salus.core.proof.batch import batch_root
 from salus.core.proof.digest import digest
 from salus.interop.cdisc.ars import read_event
-from salus.interop.cdisc.findings import DocumentRefused, Finding
+from salus.interop.cdisc.findings import DocumentRefused, Finding, misshapen
 from salus.interop.cdisc.times import Duration, shifted
 
 MOST_BYTES: Final = 1 << 20
@@ -108,6 +107,8 @@ class Terms(Part, frozen=True, kw_only=True):
     """What execution needs beside the protocol."""
 
     format: Literal[1]
+    conduct: Literal[1] = 1
+    """Version of the rules that chains are judged by, which the parties sign. A program without it refuses the definition."""
     title: Name
     randomisation: Randomisation
     outcomes: Annotated[tuple[OutcomeTerm, ...], Meta(min_length=1, max_length=128)]
@@ -138,13 +139,8 @@ def read_terms(text: bytes) -> Terms:
     try:
         return msgspec.json.decode(text, type=Terms)
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
-        told, _, path = str(error).partition(" - at ")
-        raise DocumentRefused((Finding("terms", _pointer(path), told),)) from None
-
-
-def _pointer(path: str) -> str:
-    """Return a path as the reader writes it (`$.outcomes[0].level`) as a JSON pointer; a key of a map stays `...`."""
-    return re.sub(r"[.\[]([^.\[\]]+)\]?", r"/\1", path.strip("`").removeprefix("$").replace("[...]", "/*"))
+        told, path = misshapen(error)
+        raise DocumentRefused((Finding("terms", path, told),)) from None
 
 
 def schema() -> dict[str, Any]:

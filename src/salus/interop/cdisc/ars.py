@@ -10,7 +10,7 @@ from typing import Annotated, Any, Final, Literal
 import msgspec
 from msgspec import Meta
 
-from salus.interop.cdisc.findings import MOST, DocumentRefused, Finding
+from salus.interop.cdisc.findings import MOST, DocumentRefused, Finding, misshapen
 
 MOST_BYTES: Final = 16 << 20
 MOST_DEPTH: Final = 8
@@ -165,8 +165,8 @@ def read_event(data: bytes) -> Event:
     try:
         event = msgspec.json.decode(data, type=Event)
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
-        told, _, path = str(error).partition(" - at ")
-        raise DocumentRefused((Finding("ars", path.strip("`"), told),)) from None
+        told, path = misshapen(error)
+        raise DocumentRefused((Finding("ars", path, told),)) from None
     found = tuple(_faults(event))[:MOST]
     if found:
         raise DocumentRefused(found)
@@ -207,7 +207,7 @@ def _dangling(event: Event, analysis: Analysis, at: str) -> Iterator[Finding]:
         ("dataSubsetId", analysis.data_subset_id, {each.id for each in event.data_subsets}),
     ]
     for name, id_, ids in known:
-        if id_ and ids and id_ not in ids:
+        if id_ and id_ not in ids:
             yield Finding("dangling-reference", f"{at}/{name}", "an id of the event", id_)
     groupings = {each.id for each in event.analysis_groupings}
     for number, ordered in enumerate(analysis.ordered_groupings):

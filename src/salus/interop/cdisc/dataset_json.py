@@ -9,7 +9,7 @@ from typing import Annotated, Any, Final, Literal
 import msgspec
 
 from salus.core.proof.digest import digest
-from salus.interop.cdisc.findings import MOST, DocumentRefused, Finding
+from salus.interop.cdisc.findings import MOST, DocumentRefused, Finding, misshapen
 
 MOST_BYTES: Final = 256 << 20  # what one process reads at once; larger tables come as several files
 
@@ -86,8 +86,8 @@ def read_dataset(data: bytes) -> Dataset:
     try:
         dataset = _lines(data) if b"\n[" in data and not data.rstrip().endswith(b"}") else _decoder.decode(data)
     except (msgspec.DecodeError, UnicodeDecodeError) as error:
-        where = str(error).partition(" - at ")[2].strip("`")
-        raise DocumentRefused((Finding("shape", where, "the schema of Dataset-JSON 1.1"),)) from None
+        told, path = misshapen(error)
+        raise DocumentRefused((Finding("shape", path, "the schema of Dataset-JSON 1.1", told),)) from None
     except RecursionError:
         raise DocumentRefused((Finding("depth", "", "a table"),)) from None
     findings = tuple(_faults(dataset))

@@ -1,5 +1,6 @@
 """What is wrong with a document of CDISC's formats, by rule and path."""
 
+import re
 from dataclasses import dataclass
 from typing import Final
 
@@ -28,6 +29,12 @@ class DocumentRefused(SalusError):
         first = findings[0]
         told = f"{first.rule} at {first.path or '/'}, expected {first.expected}"
         super().__init__(told if len(findings) == 1 else f"{told}; {len(findings)} findings in all")
+
+
+def misshapen(error: Exception) -> tuple[str, str]:
+    """Return what the reader of JSON says of what does not fit its types, and the JSON pointer; a key of a map is `*`."""
+    told, _, path = str(error).partition(" - at ")
+    return told, re.sub(r"[.\[]([^.\[\]]+)\]?", r"/\1", path.strip("`").removeprefix("$").replace("[...]", "/*"))
 
 
 class RuleRefused(SalusError):
