@@ -81,7 +81,7 @@ def judge_confined(data: bytes, rules: Sequence[bytes], limits: Limits | None = 
 def _run(task: _Task) -> tuple[bytes, int]:
     """Return what a new process answers, and its exit code."""
     running = subprocess.Popen(
-        [sys.executable, "-m", "salus.node.confined"],
+        [sys.executable, "-P", "-m", "salus.node.confined"],
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
         stderr=subprocess.DEVNULL,
@@ -160,7 +160,9 @@ def confine(memory: int) -> None:
         (resource.RLIMIT_CORE, 0),
         (resource.RLIMIT_AS, memory),
     ):
-        resource.setrlimit(limit, (most, most))
+        hard = resource.getrlimit(limit)[1]
+        least = most if hard == resource.RLIM_INFINITY else min(most, hard)
+        resource.setrlimit(limit, (least, least))
 
 
 if __name__ == "__main__":

@@ -232,7 +232,11 @@ def test_what_is_not_understood_is_refused_by_name(change, told):
         (("analyses", 0, "orderedGroupings", 0, "groupingId"), "no", "/analyses/0/orderedGroupings/0/groupingId"),
         (("analyses", 1, "id"), "an-pain", "/analyses/1/id"),
         (("dataSubsets", 0, "compoundExpression", "logicalOperator"), "NOT", "/dataSubsets/0/compoundExpression"),
-        (("dataSubsets", 0, "compoundExpression", "logicalOperator"), "XOR", "/dataSubsets/0/compoundExpression/logicalOperator"),
+        (
+            ("dataSubsets", 0, "compoundExpression", "logicalOperator"),
+            "XOR",
+            "/dataSubsets/0/compoundExpression/logicalOperator",
+        ),
         (("analysisGroupings", 0, "dataDriven"), "maybe", "/analysisGroupings/0/dataDriven"),
     ],
 )
