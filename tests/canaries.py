@@ -269,6 +269,8 @@ CANARIES: Mapping[str, Callable[[str], dict[str, Any]]] = {
     "trial.trail": lambda _: {"study": LINK, "subject": LINK},
     "trial.expect": lambda word: {"study": LINK, "subject": LINK, "event": 1, "reference": base64(word)},
     "trial.payments": lambda _: {"study": LINK},
+    "trial.bill": lambda _: {"study": LINK},
+    "trial.settle": lambda word: {"study": LINK, "site": word, "number": 1, "step": "agree"},
     "trial.rehearse": lambda word: {
         "protocol": base64(word),
         "terms": base64(word),

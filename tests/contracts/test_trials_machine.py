@@ -8,7 +8,7 @@ from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, rule
 
-from salus.contracts.trials import conduct, life, parts, rules
+from salus.contracts.trials import conduct, life, parts, paying, rules
 from salus.core.errors import InvariantBroken
 
 from .ledger import DAY
@@ -92,6 +92,18 @@ BUGS = {
     ),
     "an unplanned result counts as planned": (
         (life.RESULT, (None, "post"), life.ResultStatus.POSTED)
+    ),
+    "a visit is billed while a statement is open": (paying.state_payment, "before.status not in _SETTLED", "False"),
+    "an agreed statement is stated anew": (
+        (life.PAYMENT, (life.PaymentStatus.AGREED, "state"), life.PaymentStatus.STATED)
+    ),
+    "a site that nobody contracted is paid": (paying.state_payment, "site.status is SiteStatus.CANDIDATE", "False"),
+    "the sponsor agrees to what it did not compute": (
+        paying.step_payment, "row.commitment != message.commitment", "False"
+    ),
+    "a site agrees to its own statement": (paying.step_payment, "require(ctx, roster, Part.SPONSOR)", ""),
+    "paid before it was agreed to": (
+        (life.PAYMENT, (life.PaymentStatus.STATED, "pay"), life.PaymentStatus.PAID)
     ),
     "reported with an outcome open": (rules.advance, "if message.step is Step.REPORT:", "if False:"),
     "anybody resumes": (rules.advance, "if message.step is Step.RESUME:", "if False:"),

@@ -11,10 +11,13 @@ from salus.contracts.trials.port import (
     MeetClock,
     OmitResult,
     Part,
+    PaymentStep,
     RefuseEnrolment,
     StartClock,
+    StatePayment,
     Step,
     StepLook,
+    StepPayment,
     Unlock,
 )
 from salus.contracts.trials.port import Sign as SignStudy
@@ -38,6 +41,14 @@ look, advance = StepLook(id_, 1, LookStep.CUT, digest), trial.step
 clock, met = StartClock(id_, case_, ClockKind.HOURS_24, digest), by(MeetClock(case_, digest), trial.NORTH)
 meeting = tuple(one for one in trial.PARTIES if one.part is not Part.BOARD)
 meeting += (type(meeting[0])(Part.BOARD, trial.SPONSOR),)
+bill, bill_next = (by(StatePayment(id_, number, digest), trial.NORTH) for number in (1, 2))
+
+
+def answer(step: PaymentStep, commitment: bytes = digest) -> Any:
+    return by(StepPayment(id_, trial.NORTH, 1, step, commitment), trial.SPONSOR)
+
+
+agree = answer(PaymentStep.AGREE)
 CASES: list[tuple[str, str, str, tuple[Any, ...]]] = [
     ("commit", "applied", "A trial is committed.", then((trial.COMMIT,))),
     ("commit", "alone", "One organisation plays every part.", then((by(trial.alone(), trial.NORTH),))),
@@ -163,4 +174,19 @@ CASES: list[tuple[str, str, str, tuple[Any, ...]]] = [
         "A reason for none.",
         then(trial.UNBLINDED, by(OmitResult(id_, trial.TWO, digest), trial.STATS)),
     ),
+    ("state-payment", "applied", "A site states what it is to be paid.", then(trial.OPEN, bill)),
+    ("state-payment", "next", "The next, once the first is agreed to.", then(trial.OPEN, bill, agree, bill_next)),
+    ("state-payment", "not-party", "A stranger.", then(trial.OPEN, by(bill[0], trial.STATS))),
+    ("state-payment", "no-such-case", "The first is not there.", then(trial.OPEN, bill_next)),
+    ("state-payment", "wrong-status", "The first is open.", then(trial.OPEN, bill, bill_next)),
+    (
+        "state-payment",
+        "anew",
+        "A disputed one is stated anew.",
+        then(trial.OPEN, bill, answer(PaymentStep.DISPUTE), bill),
+    ),
+    ("step-payment", "applied", "The sponsor pays.", then(trial.OPEN, bill, agree, answer(PaymentStep.PAY))),
+    ("step-payment", "not-newest", "Another sum.", then(trial.OPEN, bill, answer(PaymentStep.AGREE, trial.TWO))),
+    ("step-payment", "not-party", "A site agrees to its own.", then(trial.OPEN, bill, by(agree[0], trial.NORTH))),
+    ("step-payment", "wrong-status", "Paid before it is agreed to.", then(trial.OPEN, bill, answer(PaymentStep.PAY))),
 ]

@@ -73,11 +73,21 @@ class Chance:
             return self.stepsite(id_, trial)
         if not self.one_in(busy + 1):
             kinds = {
-                "reported": ("approve", "stepsite", "startclock", "meetclock", "assessopening", "postresult", "unlock"),
+                "reported": (
+                    "approve",
+                    "stepsite",
+                    "startclock",
+                    "meetclock",
+                    "assessopening",
+                    "postresult",
+                    "unlock",
+                    "statepayment",
+                    "steppayment",
+                ),
                 "registered": ("stepsite",),
                 "open": (
                     *("enrol", "allocate", "allocate", "openallocation", "steplook", "stepsite", "grantopening"),
-                    *("proposeversion", "approve", "adopt"),
+                    *("proposeversion", "approve", "adopt", "statepayment", "steppayment"),
                 ),
                 "soft_lock": ("lockdata", "signlock", "signlock"),
                 "locked": ("unlock", "steplook"),
@@ -224,11 +234,27 @@ class Chance:
     def omitresult(self, id_, trial):
         return p.OmitResult(id_, self.outcome(trial), self.pick(FACTS)), self.who(trial, A.STATISTICIAN), b""
 
+    def statepayment(self, id_, trial):
+        by = self.pick((*trial.sites, *trial.sites, SOUTH))
+        newest = max((number for site, number in trial.bills if site == by), default=0)
+        settled = bool(newest) and trial.bills[by, newest][-1][0] in {"agree", "pay"}
+        number = max(1, newest + (settled is not self.one_in(6)))
+        return p.StatePayment(id_, number, self.pick(FACTS[:2])), by, b""
+
+    def steppayment(self, id_, trial):
+        site, number = self.pick(tuple(trial.bills) or ((NORTH, 1),))
+        said = trial.bills.get((site, number), [("state", FACTS[0])])
+        step = self.pick(tuple(p.PaymentStep))
+        if not self.one_in(8):
+            step = p.PaymentStep.PAY if said[-1][0] == "agree" else self.pick(tuple(p.PaymentStep)[:2])
+        commitment = said[-1][1] if not self.one_in(8) else self.pick(FACTS[:2])
+        return p.StepPayment(id_, site, number, step, commitment), self.who(trial, A.SPONSOR), b""
+
 
 KINDS = (
     *("enrol", "allocate", "openallocation", "grantopening", "steplook", "proposeversion", "approve", "adopt") * 2,
     *("advance", "sign", "registertrial", "stepsite", "refuseenrolment", "assessopening", "lockdata", "signlock"),
-    *("unlock", "startclock", "meetclock", "postresult", "omitresult"),
+    *("unlock", "startclock", "meetclock", "postresult", "omitresult", "statepayment", "steppayment"),
 )
 
 

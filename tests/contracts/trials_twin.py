@@ -100,6 +100,7 @@ class Trial:
         self.locks = []
         self.clocks = {}
         self.said = {}
+        self.bills = {}  # (site, number) → what was said of it: (word, commitment, when)
 
     @property
     def status(self):
@@ -201,6 +202,10 @@ class Trial:
         for key, one in self.clocks.items():
             status = "running" if one["met"] is None else "met" if one["met"] <= one["due"] else "late"
             told[10, key] = (status, one["by"], one["due"])
+        for (site, number), said in self.bills.items():
+            words = {"state": "stated", "agree": "agreed", "dispute": "disputed", "pay": "paid"}
+            stated = [each for each in said if each[0] == "state"][-1]
+            told[12, id_ + number.to_bytes(2, "big") + site.encode()] = (words[said[-1][0]], *stated[1:])
         for outcome in {one for number, _ in self.forces for one in self.wanted(number)} | set(self.said):
             told[11, id_ + outcome] = self.said.get(outcome) or (*self.outcome(outcome), b"")
         return told
@@ -219,6 +224,7 @@ def seen(number, row):
         7: ("requester", "granted"),
         10: ("owed_by", "due"),
         11: ("version", "commitment"),
+        12: ("commitment", "stated"),
     }
     if number in fields:
         told = (status, *(getattr(row, name) for name in fields[number]))
@@ -566,3 +572,20 @@ class Twin:
         standing = trial.outcome(m.outcome)
         need(standing is not None and standing[0] != "dropped")
         trial.said[m.outcome] = ("not_done", standing[1], m.reason)
+
+    def statepayment(self, m, by, _):
+        trial = self.of(m.study)
+        need(by in trial.sites and trial.sites[by][0] != "candidate")
+        said = trial.bills.get((by, m.number), [])
+        before = trial.bills.get((by, m.number - 1), [("state",)])
+        need(not said or said[-1][0] == "dispute", m.number == 1 or before[-1][0] in {"agree", "pay"})
+        trial.bills[by, m.number] = [*said, ("state", m.commitment, self.time)]
+
+    def steppayment(self, m, by, _):
+        trial = self.of(m.study)
+        trial.play(by, A.SPONSOR)
+        said = trial.bills.get((m.site, m.number), [])
+        word = m.step.name.lower()
+        need(said)
+        need(said[-1][0] == ("agree" if word == "pay" else "state"), said[-1][1] == m.commitment)
+        said.append((word, m.commitment, self.time))

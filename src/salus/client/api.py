@@ -5241,6 +5241,29 @@ class DrawsAudited(msgspec.Struct, frozen=True, kw_only=True):
     """Participants by arm."""
 
 
+class BillTrial(msgspec.Struct, frozen=True, kw_only=True):
+    """The study whose open lines are stated."""
+
+    study: str
+    """Id of the study."""
+
+
+class TrialBilled(msgspec.Struct, frozen=True, kw_only=True):
+    """A statement as the ledger has it; only a commitment is public."""
+
+    number: int
+    """The site's statement."""
+
+    lines: int
+    """Its lines."""
+
+    total: int
+    """Their sum, minor units."""
+
+    status: str
+    """stated."""
+
+
 class CheckTrial(msgspec.Struct, frozen=True, kw_only=True):
     """A protocol, and what it is held against: the data of its study, rules of others, or both."""
 
@@ -5855,7 +5878,10 @@ class Payments(msgspec.Struct, frozen=True, kw_only=True):
     """What is to be paid, as site and sponsor compute alike; no arm enters into it."""
 
     sites: tuple[str, ...]
-    """Site, visits to be paid, sum in minor units."""
+    """Site, lines not settled yet, sum in minor units."""
+
+    statements: tuple[str, ...]
+    """Site, number and status of every statement on the ledger."""
 
     held: int
     """Visits that wait for a signature or a query."""
@@ -6124,6 +6150,38 @@ class ActsSent(msgspec.Struct, frozen=True, kw_only=True):
 
     withheld: int
     """Participants whose consent does not hold, or who asked to be erased."""
+
+
+class SettleTrial(msgspec.Struct, frozen=True, kw_only=True):
+    """A site's statement and the sponsor's answer."""
+
+    study: str
+    """Id of the study."""
+
+    site: str
+    """The site."""
+
+    number: int
+    """Its statement."""
+
+    step: str
+    """agree, dispute, pay."""
+
+
+class TrialSettled(msgspec.Struct, frozen=True, kw_only=True):
+    """The statement as it stands."""
+
+    status: str
+    """agreed, disputed or paid."""
+
+    lines: int
+    """Its lines."""
+
+    total: int
+    """Their sum, minor units."""
+
+    wrong: tuple[str, ...]
+    """Lines that do not follow from the chains here."""
 
 
 class ShowTrial(msgspec.Struct, frozen=True, kw_only=True):
@@ -7512,6 +7570,10 @@ class TrialCases:
         """Replay every draw: signatures under the group's key, arms, kits, and the digests that the ledger holds. For: operator."""
         return self._connection.ask('/api/trial/audit', request, DrawsAudited)
 
+    def bill(self, request: BillTrial) -> TrialBilled:
+        """State, as a site, what is to be paid and is not settled: lines to the sponsor, a commitment to the ledger. For: operator."""
+        return self._connection.ask('/api/trial/bill', request, TrialBilled)
+
     def check(self, request: CheckTrial) -> TrialChecked:
         """Hold a study's data against its protocol: visits outside their windows, missing consents, contradictions. For: operator."""
         return self._connection.ask('/api/trial/check', request, TrialChecked)
@@ -7597,7 +7659,7 @@ class TrialCases:
         return self._connection.ask('/api/trial/package', request, PackageChecked)
 
     def payments(self, request: ListPayments) -> Payments:
-        """List what sites are to be paid: signed visits without an open query, at the amounts of the terms. For: operator."""
+        """List what sites are to be paid and is not settled: signed visits without an open query, stipends up to their cap. For: operator."""
         return self._connection.ask('/api/trial/payments', request, Payments)
 
     def protocol(self, request: CheckProtocol) -> ProtocolChecked:
@@ -7643,6 +7705,10 @@ class TrialCases:
     def send(self, request: SendActs) -> ActsSent:
         """Send anchored acts to sponsor and statistician, each participant's line in the access log committed first. For: operator."""
         return self._connection.ask('/api/trial/send', request, ActsSent)
+
+    def settle(self, request: SettleTrial) -> TrialSettled:
+        """Answer a site's statement as the sponsor: agreed to only if every line follows from the chains held here. For: operator."""
+        return self._connection.ask('/api/trial/settle', request, TrialSettled)
 
     def show(self, request: ShowTrial) -> TrialShown:
         """Show a trial as the ledger has it: status, sites, counts, unblinding register, overdue deadlines, outcomes. For: operator."""

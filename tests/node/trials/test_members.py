@@ -60,7 +60,7 @@ from salus.node.trials.closing import (
 )
 from salus.node.trials.conducting import DraftAct, ListTasks, TakeConsent, WithdrawConsent, kit_of
 from salus.node.trials.drawing import check_evidence
-from salus.node.trials.duties import ListPayments, MeetSafetyClock, StartSafetyClock
+from salus.node.trials.duties import MeetSafetyClock, StartSafetyClock
 from salus.node.trials.evidence import TrialEvidence, VerifyEvidence, WriteEvidence
 from salus.node.trials.exchange import TAKERS
 from salus.node.trials.founding import ShowKey, ShowTrial, SignTrial
@@ -78,6 +78,7 @@ from salus.node.trials.kept import (
     one,
 )
 from salus.node.trials.overseeing import ExpectEvent, ReadTrail
+from salus.node.trials.paying import ListPayments
 from salus.node.trials.sight import definition, root_of, states, terms_of
 from salus.node.trials.unblinding import Assess, Unblind
 from salus.vault.envelope import seal_envelope
@@ -268,10 +269,15 @@ def test_duties_of_telling_and_paying(scene: Scene) -> None:
     with pytest.raises(Refused, match=r"trials\.WRONG_KIND"):
         start_clock(scene.node("north"), StartSafetyClock(study=scene.id, kind="15-days", event="collapse"))
     subject = scene.screen("north", 70)
+    scene.send("north")
     before = list_payments(scene.node("north"), ListPayments(study=scene.id))
     scene.say("north", subject, [("investigator-north", "sign", "", {"visit": "screen"})])
+    assert (
+        list_payments(scene.node("north"), ListPayments(study=scene.id)) == before
+    )  # the sponsor knows nothing of it yet
+    scene.send("north")
     after = list_payments(scene.node("north"), ListPayments(study=scene.id))
-    assert (after.sites, after.held) == (("north: 1 visits, 25000",), before.held - 1)
+    assert (after.sites, after.held) == (("north: 1 lines, 25000",), before.held - 1)
     assert before.sites == ()
 
 

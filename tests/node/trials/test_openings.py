@@ -10,6 +10,7 @@ from salus.agreements.threshold import interpolate
 from salus.agreements.trials.allocation import open_allocation
 from salus.agreements.trials.consenting import TrialPart
 from salus.agreements.trials.draws import DrawRefused
+from salus.agreements.trials.payments import commitment
 from salus.contracts.consent import port as consent_port
 from salus.contracts.trials import port
 from salus.core.encoding import decode, encode
@@ -21,10 +22,13 @@ from salus.node.trials import (
     agree_to_opening,
     ask_opening,
     assess,
+    bill_trial,
     list_openings,
+    list_payments,
     list_tasks,
     offer_trial,
     read_opening,
+    settle_trial,
     show_trial,
     withdraw_consent,
 )
@@ -36,6 +40,7 @@ from salus.node.trials.kept import (
     AskedOpening,
     Envelope,
     OpeningPartial,
+    SentStatement,
     Subject,
     Superseded,
     Supply,
@@ -53,6 +58,7 @@ from salus.node.trials.openings import (
     ListOpenings,
     ReadOpening,
 )
+from salus.node.trials.paying import BillTrial, ListPayments, SettleTrial
 from salus.node.trials.unblinding import Assess
 from salus.node.wallet import trialling
 from salus.node.wallet.holder import Holder
@@ -129,6 +135,48 @@ def test_a_wallet_consents_and_alone_withdraws(scene: Scene) -> None:
     for scope in ("everything",):
         with pytest.raises(Malformed):
             trialling.withdraw(holder, grant, scope, through="north")
+
+
+def test_a_site_is_paid_what_the_sponsor_computes_too(scene: Scene) -> None:
+    """Stated by commitment, agreed to only as the chains tell, paid once; another's statement, or another sum, is refused."""
+    north, sponsor = scene.node("north"), scene.node("sponsor")
+    for number in (150, 151):
+        grant, told = agreed(scene, joined(scene, number))
+        screened(scene, grant, told.subject)
+        scene.say("north", told.subject.hex(), [("investigator-north", "sign", "", {"visit": "screen"})])
+    scene.send("north")
+    scene.together.settle()
+    (due,) = (each for each in list_payments(north, ListPayments(study=scene.id)).sites if each.startswith("north: "))
+    assert due in list_payments(sponsor, ListPayments(study=scene.id)).sites
+
+    made = bill_trial(north, BillTrial(study=scene.id))
+
+    assert (made.number, made.status, due) == (1, "stated", f"north: {made.lines} lines, {made.total}")
+    row = port.payment(sponsor.ledger.read(), scene.study, "north", 1)
+    assert row is not None
+    sent = one(north, SentStatement, port.payment_key(scene.study, "north", 1))
+    assert row.commitment == commitment(sent.statement, sent.salt)
+    more = structs.replace(sent.statement, lines=(structs.replace(sent.statement.lines[0], amount=1),))
+    key = port.payment_key(scene.study, "north", 1)
+    keep(sponsor, key, structs.replace(sent, statement=more))
+    agree = SettleTrial(study=scene.id, site="north", number=1, step="agree")
+    with pytest.raises(EdgeError, match=r"trials\.statement"):
+        settle_trial(sponsor, agree)
+    keep(sponsor, key, sent)
+    with pytest.raises(Refused, match="NOT_PARTY"):
+        settle_trial(north, agree)
+    with pytest.raises(EdgeError, match=r"trials\.statement"):
+        taken(scene, "north", "sponsor", "statement", structs.replace(sent, statement=more))
+    with pytest.raises(EdgeError, match=r"trials\.sender"):
+        taken(scene, "statistics", "sponsor", "statement", sent)
+    assert settle_trial(sponsor, agree).status == "agreed"
+    assert list_payments(sponsor, ListPayments(study=scene.id)).sites == ()
+    scene.together.abreast()
+    with pytest.raises(NotFound, match=r"trials\.nothing-due"):
+        bill_trial(north, BillTrial(study=scene.id))
+    assert settle_trial(sponsor, structs.replace(agree, step="pay")).status == "paid"
+    scene.together.abreast()
+    assert list_payments(north, ListPayments(study=scene.id)).statements == ("north 1: paid",)
 
 
 def test_attack_consents_that_do_not_hold(scene: Scene) -> None:

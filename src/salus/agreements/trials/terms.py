@@ -80,6 +80,14 @@ class Payment(Part, frozen=True, kw_only=True):
     """Minor units of the currency."""
 
 
+class Stipend(Part, frozen=True, kw_only=True):
+    """What a participant gets for a visit that took place, whatever the arm."""
+
+    visit: Name
+    amount: Annotated[int, Meta(ge=0, le=10**9)]
+    """Minor units of the currency."""
+
+
 class LookTerm(Part, frozen=True, kw_only=True):
     """An interim look."""
 
@@ -118,6 +126,9 @@ class Terms(Part, frozen=True, kw_only=True):
     checks: Annotated[tuple[EditCheck, ...], Meta(max_length=1000)] = ()
     looks: Annotated[tuple[LookTerm, ...], Meta(max_length=16)] = ()
     payments: Annotated[tuple[Payment, ...], Meta(max_length=1000)] = ()
+    stipends: Annotated[tuple[Stipend, ...], Meta(max_length=1000)] = ()
+    stipend_cap: Annotated[int, Meta(ge=0, le=10**9)] = 0
+    """The most that one participant gets in all, minor units, as the ethics board approves it with the terms."""
     important_days: Annotated[int, Meta(ge=0, le=3650)] = 14
     """A visit this many days outside its window is an important deviation, fewer a minor one."""
     reference: Annotated[str, Meta(pattern=r"^([0-9a-f]{64})?$")] = ""
@@ -182,10 +193,28 @@ def check_terms(plan: Plan, terms: Terms, analyses: Sequence[str]) -> tuple[Find
     if terms.derivations is not None:
         visits = [each.id for line in (plan.main, *plan.side) for each in line.visits]
         found += check_derivations(terms.derivations, visits, "/derivations")
-    for place, payment in enumerate(terms.payments):
-        if plan.visit(payment.visit) is None:
-            found.append(Finding("no-such-visit", f"/payments/{place}", f"not {payment.visit}"))
-    return tuple(found)
+    return (*found, *_payments(plan, terms))
+
+
+def _payments(plan: Plan, terms: Terms) -> list[Finding]:
+    found = []
+    both: tuple[tuple[str, Sequence[Payment | Stipend]], ...] = (
+        ("payments", terms.payments),
+        ("stipends", terms.stipends),
+    )
+    for name, paid in both:
+        named: set[str] = set()
+        for place, each in enumerate(paid):
+            if plan.visit(each.visit) is None:
+                found.append(Finding("no-such-visit", f"/{name}/{place}", f"not {each.visit}"))
+            if each.visit in named:
+                found.append(Finding("visit-twice", f"/{name}/{place}", f"{each.visit} once"))
+            named.add(each.visit)
+    if bool(terms.stipends) is not bool(terms.stipend_cap):
+        found.append(
+            Finding("stipend-cap", "/stipend_cap", "the most that one participant gets, with stipends and only then")
+        )
+    return found
 
 
 def _expressions(criteria: Sequence[CriterionTerm]) -> list[Finding]:

@@ -108,6 +108,16 @@ class ResultStatus(IntEnum):
     """Registered once, and left out by an amendment."""
 
 
+class PaymentStatus(IntEnum):
+    """Where a statement of what a site is to be paid stands."""
+
+    STATED = 1
+    AGREED = 2
+    """The sponsor computed the same."""
+    DISPUTED = 3
+    PAID = 4
+
+
 STUDY: Final[Mapping[tuple[StudyStatus | None, str], StudyStatus]] = {
     (None, "commit"): StudyStatus.DRAFT,
     (None, "commit-alone"): StudyStatus.COMMITTED,
@@ -213,6 +223,15 @@ CLOCK: Final[Mapping[tuple[ClockStatus | None, str], ClockStatus]] = {
     (ClockStatus.RUNNING, "meet-late"): ClockStatus.LATE,
 }
 """A deadline's life."""
+
+PAYMENT: Final[Mapping[tuple[PaymentStatus | None, str], PaymentStatus]] = {
+    (None, "state"): PaymentStatus.STATED,
+    (PaymentStatus.STATED, "agree"): PaymentStatus.AGREED,
+    (PaymentStatus.STATED, "dispute"): PaymentStatus.DISPUTED,
+    (PaymentStatus.DISPUTED, "state"): PaymentStatus.STATED,
+    (PaymentStatus.AGREED, "pay"): PaymentStatus.PAID,
+}
+"""A statement's life: the site states, the sponsor agrees or disputes, then pays. A disputed one is stated anew."""
 
 RESULT: Final[Mapping[tuple[ResultStatus | None, str], ResultStatus]] = {
     (None, "plan"): ResultStatus.PLANNED,

@@ -67,6 +67,14 @@ class LookStep(IntEnum):
     NOT_FOLLOW = 6
 
 
+class PaymentStep(IntEnum):
+    """A sponsor's step on a site's statement."""
+
+    AGREE = 1
+    DISPUTE = 2
+    PAY = 3
+
+
 class Definition(Value, frozen=True):
     """What a version of the protocol commits to."""
 
@@ -326,6 +334,32 @@ class OmitResult(Message, frozen=True, tag="trials.omit-result"):
     """Digest of the reason."""
 
 
+class StatePayment(Message, frozen=True, tag="trials.state-payment"):
+    """State what is to be paid to the site that sends it. One statement after the other; a disputed one is stated anew."""
+
+    study: CaseId
+    """The study."""
+    number: Number
+    """The site's statement, counted from 1."""
+    commitment: Digest
+    """Salted commitment to its lines: amounts and visits stay between site and sponsor."""
+
+
+class StepPayment(Message, frozen=True, tag="trials.step-payment"):
+    """Take a step on a site's statement. Sent by the sponsor, who agrees to nothing but what it computed itself."""
+
+    study: CaseId
+    """The study."""
+    site: MemberId
+    """The site."""
+    number: Number
+    """Its statement."""
+    step: PaymentStep
+    """1 agree, 2 dispute, 3 pay."""
+    commitment: Digest
+    """The statement's commitment."""
+
+
 _CASE: Final = bytes(range(16))
 _DIGEST: Final = bytes(range(32))
 _KEY: Final[Key96] = bytes(96)
@@ -363,5 +397,7 @@ EXAMPLES: Final[tuple[Message, ...]] = (
     MeetClock(_CASE, _DIGEST),
     PostResult(_CASE, _DIGEST, _DIGEST),
     OmitResult(_CASE, _DIGEST, _DIGEST),
+    StatePayment(_CASE, 1, _DIGEST),
+    StepPayment(_CASE, "north-hospital", 1, PaymentStep.AGREE, _DIGEST),
 )
 """One example of each message, for the reference, `salus tx` and the tests."""

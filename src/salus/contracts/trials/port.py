@@ -9,6 +9,7 @@ from salus.contracts.trials.life import (
     LockStatus,
     LookStatus,
     OpeningStatus,
+    PaymentStatus,
     ResultStatus,
     SiteStatus,
     StudyStatus,
@@ -29,6 +30,7 @@ from salus.contracts.trials.messages import (
     MeetClock,
     OmitResult,
     OpenAllocation,
+    PaymentStep,
     PostResult,
     ProposeVersion,
     RefuseEnrolment,
@@ -37,8 +39,10 @@ from salus.contracts.trials.messages import (
     SignLock,
     SiteStep,
     StartClock,
+    StatePayment,
     Step,
     StepLook,
+    StepPayment,
     StepSite,
     Unlock,
 )
@@ -48,6 +52,7 @@ from salus.contracts.trials.state import (
     LOCKS,
     LOOKS,
     OPENINGS,
+    PAYMENTS,
     RESULTS,
     RESULTS_DUE,
     ROSTERS,
@@ -66,6 +71,7 @@ from salus.contracts.trials.state import (
     Outcome,
     Part,
     Party,
+    Payment,
     PlannedLook,
     ReasonClass,
     Result,
@@ -78,12 +84,14 @@ from salus.contracts.trials.state import (
     enrolment_id,
     numbered_key,
     outcome_digest,
+    payment_key,
 )
 from salus.core.tables import View
 
 __all__ = [
     "ENROLMENTS",
     "LOCKS",
+    "PAYMENTS",
     "RESULTS",
     "ROSTERS",
     "SITES",
@@ -119,6 +127,9 @@ __all__ = [
     "Outcome",
     "Part",
     "Party",
+    "Payment",
+    "PaymentStatus",
+    "PaymentStep",
     "PlannedLook",
     "PostResult",
     "ProposeVersion",
@@ -135,8 +146,10 @@ __all__ = [
     "SiteStatus",
     "SiteStep",
     "StartClock",
+    "StatePayment",
     "Step",
     "StepLook",
+    "StepPayment",
     "StepSite",
     "Study",
     "StudyStatus",
@@ -158,6 +171,9 @@ __all__ = [
     "openings",
     "outcome_digest",
     "overdue",
+    "payment",
+    "payment_key",
+    "payments",
     "results",
     "roster",
     "site",
@@ -268,3 +284,14 @@ def overdue(row: SafetyClock, time: int) -> bool:
 def results(state: View, id_: bytes) -> Iterator[tuple[bytes, Result]]:
     """Yield (definition digest, result) of every outcome of a study."""
     return ((key[len(id_) :], row) for key, row in state.range(RESULTS, id_))
+
+
+def payment(state: View, id_: bytes, member: str, number: int) -> Payment | None:
+    """Return a site's statement of what it is to be paid, or None."""
+    return state.get(PAYMENTS, payment_key(id_, member, number))
+
+
+def payments(state: View, id_: bytes) -> Iterator[tuple[str, int, Payment]]:
+    """Yield (site, number, statement) of a study, ascending by number, then site."""
+    for key, row in state.range(PAYMENTS, id_):
+        yield key[len(id_) + 2 :].decode("ascii"), int.from_bytes(key[len(id_) : len(id_) + 2], "big"), row

@@ -27,13 +27,13 @@ class TrialsReason(Reason):
     NOT_PARTY = 9
     """The step is another part's to take."""
     NO_SUCH_CASE = 10
-    """No version, site, enrolment, opening, look, lock, clock or outcome is there under this name."""
+    """No version, site, enrolment, opening, look, lock, clock, outcome or statement is there under this name."""
     WRONG_STATUS = 11
     """What the step is on, or its study, does not stand where the step may be taken."""
     ALREADY_SIGNED = 12
     """The submitter has said so before."""
     NOT_NEWEST = 13
-    """A newer version of the protocol, look or lock stands."""
+    """A newer version of the protocol, look, lock or statement stands."""
     SITE_NOT_ACTIVE = 14
     """The site is not active in the study."""
     OUTCOMES_OPEN = 15
@@ -41,4 +41,4 @@ class TrialsReason(Reason):
     WRONG_KIND = 16
     """This kind of opening or clock is not the submitter's to start, or is not opened this way."""
     TOO_MANY = 17
-    """The study has as many versions, locks or results that nobody planned as a study may have."""
+    """The study has as many versions, locks, statements or results that nobody planned as a study may have."""

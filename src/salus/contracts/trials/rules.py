@@ -24,7 +24,7 @@ from msgspec import structs
 
 from salus.contracts.contract import Contract
 from salus.contracts.membership.port import Role
-from salus.contracts.trials import conduct
+from salus.contracts.trials import conduct, paying
 from salus.contracts.trials.life import (
     LOOK,
     RESULT,
@@ -73,6 +73,7 @@ from salus.contracts.trials.state import (
     MAX_NUMBERED,
     NUMBER,
     OPENINGS,
+    PAYMENTS,
     RESULTS,
     RESULTS_DUE,
     ROSTERS,
@@ -380,6 +381,7 @@ RULES: Final[Mapping[type[Message], Rule]] = {
     ProposeVersion: Rule(propose_version, authored=False),
     Adopt: Rule(adopt, authored=False),
     **conduct.RULES,
+    **paying.RULES,
 }
 CONTRACT: Final = Contract(
     number=NUMBER,
@@ -397,6 +399,7 @@ CONTRACT: Final = Contract(
         LOCKS,
         SAFETY_CLOCKS,
         RESULTS,
+        PAYMENTS,
     ),
     reasons=TrialsReason,
     examples=EXAMPLES,

@@ -13,6 +13,7 @@ from salus.contracts.trials.life import (
     LOCK,
     LOOK,
     OPENING,
+    PAYMENT,
     RESULT,
     SITE,
     STUDY,
@@ -22,6 +23,7 @@ from salus.contracts.trials.life import (
     LockStatus,
     LookStatus,
     OpeningStatus,
+    PaymentStatus,
     ResultStatus,
     SiteStatus,
     StudyStatus,
@@ -39,6 +41,7 @@ MAX_TRUSTEES: Final = 16  # a draw waits for its slowest
 MAX_LOOKS: Final = 16
 MAX_NUMBERED: Final = 63  # versions or locks of a study; a long trial has twenty amendments
 MAX_OUTCOMES: Final = 128  # primary and secondary; more are a fishing list
+MAX_STATEMENTS: Final = 999  # of a site in a study; one a week for nineteen years
 UNLOCKERS: Final = 2  # parties that must agree on an unlock
 
 
@@ -404,6 +407,19 @@ class Result(Value, frozen=True):
     """Height of the block of the latest step."""
 
 
+class Payment(Value, frozen=True):
+    """One statement of what a site is to be paid. Key: study id 16 | number u16 | member id. Says no amount and no visit."""
+
+    status: PaymentStatus
+    """Where it stands."""
+    commitment: Digest
+    """Salted commitment to the statement's lines."""
+    stated: Time
+    """Block time at which it was stated last, ms."""
+    height: Height
+    """Height of the block of the latest step."""
+
+
 def enrolment_id(author_key: bytes) -> bytes:
     """Return the id of the enrolment that a one-time key (32 bytes) authors."""
     return digest("salus/v1/trial-enrolment", author_key)
@@ -418,6 +434,11 @@ def outcome_digest(id_: str, measure: str, time_frame: str, level: Level, analys
 def numbered_key(study: bytes, number: int) -> bytes:
     """Return the key of a study's version, look or lock by its number."""
     return study + number.to_bytes(2, "big")
+
+
+def payment_key(study: bytes, site: str, number: int) -> bytes:
+    """Return the key of a site's statement by its number."""
+    return numbered_key(study, number) + site.encode("ascii")
 
 
 def _steps(table: Mapping[Any, IntEnum]) -> Invariant[Any]:
@@ -464,6 +485,12 @@ def _root_stays(_view: View, _key: bytes, before: Lock | None, after: Lock) -> b
     return before is None or before.root == after.root
 
 
+def _agreed_stays(_view: View, _key: bytes, before: Payment | None, after: Payment) -> bool:
+    if before is None or before.status is PaymentStatus.DISPUTED:
+        return True
+    return (before.commitment, before.stated) == (after.commitment, after.stated)
+
+
 STUDIES: Final = Table(
     NUMBER * 256 + 1,
     "trials.studies",
@@ -494,3 +521,9 @@ LOCKS: Final = Table(
 )
 SAFETY_CLOCKS: Final = Table(NUMBER * 256 + 10, "trials.clocks", SafetyClock, (_steps(CLOCK),))
 RESULTS: Final = Table(NUMBER * 256 + 11, "trials.results", Result, (_steps(RESULT),))
+PAYMENTS: Final = Table(
+    NUMBER * 256 + 12,
+    "trials.payments",
+    Payment,
+    (_steps(PAYMENT), Invariant("a statement changes in dispute alone", _agreed_stays)),
+)

@@ -17,6 +17,7 @@ from salus.node.trials import (
     ask_opening,
     assess,
     audit_draws,
+    bill_trial,
     compare_outcomes,
     export_trial,
     list_payments,
@@ -26,6 +27,7 @@ from salus.node.trials import (
     post_result,
     publish_draws,
     read_opening,
+    settle_trial,
     show_flow,
     show_registry,
     show_result_rows,
@@ -37,11 +39,12 @@ from salus.node.trials import (
 from salus.node.trials.analysing import AnalyseTrial, ShowResultRows
 from salus.node.trials.closing import AuditDraws, CompareOutcomes, LockTrial, PostResult, PublishDraws, ShowRegistry
 from salus.node.trials.conducting import ListTasks
-from salus.node.trials.duties import ListPayments, MeetSafetyClock, StartSafetyClock
+from salus.node.trials.duties import MeetSafetyClock, StartSafetyClock
 from salus.node.trials.exporting import ExportTrial, ShowFlow
 from salus.node.trials.founding import AmendTrial, ShowTrial
 from salus.node.trials.kept import Draws, Envelope, keep, kept, one
 from salus.node.trials.openings import AgreeToOpening, AskOpening, ReadOpening
+from salus.node.trials.paying import BillTrial, ListPayments, SettleTrial
 from salus.node.trials.sight import in_order, place_of
 from salus.node.trials.unblinding import Assess, Unblind
 
@@ -206,6 +209,10 @@ def _lock(telling: Telling, story: Story) -> None:
         paid = [list_payments(scene.node(name), ListPayments(study=scene.id)).sites for name in ("sponsor", "north")]
         step.holds("site and sponsor compute the same payment", paid[1][0] in paid[0])
         step.figure("to be paid", paid[1][0])
+        bill_trial(scene.node("north"), BillTrial(study=scene.id))
+        steps = (SettleTrial(study=scene.id, site="north", number=1, step=each) for each in ("agree", "pay"))
+        stands = [settle_trial(scene.node("sponsor"), each).status for each in steps]
+        step.holds("the sponsor agrees to the site's statement, then pays it", stands == ["agreed", "paid"])
         site, subject = story.subjects[5]
         item = {"item": "week4/measure/1/PAIN", "value": "0", "reason": "better"}
         with step.refused("an edit after the lock", EdgeError):

@@ -24,7 +24,7 @@ from salus.node.trials.conducting import (
     withdraw_consent,
 )
 from salus.node.trials.designing import check_package, compare_protocols, design_trial, draft_trial, show_schema
-from salus.node.trials.duties import list_payments, meet_clock, start_clock
+from salus.node.trials.duties import meet_clock, start_clock
 from salus.node.trials.evidence import verify_evidence, write_evidence
 from salus.node.trials.exporting import export_trial, show_flow
 from salus.node.trials.founding import (
@@ -40,6 +40,7 @@ from salus.node.trials.founding import (
 from salus.node.trials.offering import offer_trial
 from salus.node.trials.openings import agree_to_opening, ask_opening, list_openings, read_opening
 from salus.node.trials.overseeing import expect_event, read_trail
+from salus.node.trials.paying import bill_trial, list_payments, settle_trial
 from salus.node.trials.rehearsing import rehearse_trial
 from salus.node.trials.sourcing import read_item, screen_subject, trace_item
 from salus.node.trials.supplying import hide_sizes, supply_trial
@@ -52,6 +53,7 @@ __all__ = [
     "ask_opening",
     "assess",
     "audit_draws",
+    "bill_trial",
     "check_package",
     "check_protocol",
     "check_trial",
@@ -82,6 +84,7 @@ __all__ = [
     "rehearse_trial",
     "screen_subject",
     "send_acts",
+    "settle_trial",
     "show_flow",
     "show_key",
     "show_registry",

@@ -1,4 +1,4 @@
-"""Duties of telling and of paying: `trial clock`, `trial told`, `trial payments`."""
+"""Duties of telling: `trial clock`, `trial told`."""
 
 from typing import Annotated, Final
 
@@ -10,7 +10,6 @@ from salus.node.errors import NotFound
 from salus.node.member import MemberNode
 from salus.node.records.charts import moment
 from salus.node.trials.founding import STUDY
-from salus.node.trials.sight import states, study_of, terms_of
 from salus.node.usecase import OPERATOR, Message, use_case
 
 _KINDS: Final = {
@@ -59,19 +58,6 @@ class SafetyClockMet(Message, frozen=True):
     status: Annotated[str, Meta(description="met or late.")]
 
 
-class ListPayments(Message, frozen=True):
-    """The study whose payments are asked for."""
-
-    study: STUDY
-
-
-class Payments(Message, frozen=True):
-    """What is to be paid, as site and sponsor compute alike; no arm enters into it."""
-
-    sites: Annotated[tuple[str, ...], Meta(description="Site, visits to be paid, sum in minor units.")]
-    held: Annotated[int, Meta(description="Visits that wait for a signature or a query.")]
-
-
 @use_case("trial.clock", who=OPERATOR)
 def start_clock(node: MemberNode, request: StartSafetyClock) -> SafetyClockStarted:
     """Start a deadline of telling; whose it is to start, the ledger checks."""
@@ -95,23 +81,3 @@ def _clock(node: MemberNode, case: bytes) -> port.SafetyClock:
     if row is None:
         raise NotFound("trials.no-clock", "the ledger has no such deadline", got=case.hex())
     return row
-
-
-@use_case("trial.payments", who=OPERATOR)
-def list_payments(node: MemberNode, request: ListPayments) -> Payments:
-    """List what sites are to be paid: signed visits without an open query, at the amounts of the terms."""
-    study = bytes.fromhex(request.study)
-    row, _ = study_of(node, study)
-    _, terms = terms_of(node, study, row.version)
-    amounts = {payment.visit: payment.amount for payment in terms.payments}
-    sums: dict[str, list[int]] = {}
-    held = 0
-    for site, _, state in states(node, study):
-        for visit in state.visits:
-            if not state.payable(visit):
-                held += visit in amounts
-            elif visit in amounts:
-                sums.setdefault(site, []).append(amounts[visit])
-    return Payments(
-        sites=tuple(f"{site}: {len(paid)} visits, {sum(paid)}" for site, paid in sorted(sums.items())), held=held
-    )

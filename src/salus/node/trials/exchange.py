@@ -4,6 +4,7 @@ from collections.abc import Callable, Mapping
 from typing import Final, TypeVar
 
 from salus.agreements.trials.acts import Act, SignedAct, read
+from salus.agreements.trials.payments import commitment
 from salus.agreements.trustees import ThresholdRefused
 from salus.contracts.records.port import read_anchor
 from salus.contracts.trials import port
@@ -28,12 +29,14 @@ from salus.node.trials.kept import (
     PartialsBatch,
     Rows,
     SentActs,
+    SentStatement,
     StratumKey,
     Supply,
     keep,
     keep_all,
     kept,
     site_key,
+    statement_key,
 )
 from salus.node.trials.sight import block_time, plays, root_of, study_of
 from salus.vault.errors import SealBroken
@@ -246,6 +249,18 @@ def _draws(node: MemberNode, sender: str, told: Draws) -> None:
     keep(node, told.study + sender.encode("ascii"), told)
 
 
+def _statement(node: MemberNode, sender: str, told: SentStatement) -> None:
+    """Take what a site is to be paid: only as the ledger commits to it, and its own."""
+    node.wait_for(told.height)
+    statement = told.statement
+    row = port.payment(node.ledger.read(), statement.study, statement.site, statement.number)
+    if row is None or statement.site != sender:
+        raise Forbidden("trials.sender", "this statement is not that member's to send", got=sender)
+    if row.commitment != commitment(statement, told.salt):
+        raise Malformed("trials.statement", "the statement is not the one committed to", got=sender)
+    keep(node, statement_key(statement), told)
+
+
 TAKERS: Final[Mapping[str, Taker]] = dict(
     (
         _taker("definition", Definition, _definition),
@@ -260,6 +275,7 @@ TAKERS: Final[Mapping[str, Taker]] = dict(
         _taker("kit", KitBatch, _kit),
         _taker("rows", Rows, _rows),
         _taker("draws", Draws, _draws),
+        _taker("statement", SentStatement, _statement),
         (ACTS, Disclosing(_taker("acts", SentActs, _acts)[1], owed(ACTS, SentActs, lambda _: 1, code=UNOPENED))),
     )
 )

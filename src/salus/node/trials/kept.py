@@ -13,6 +13,7 @@ envelope     dispenser → emergency service       what opens one allocation
 acts         site → sponsor, statistician        anchored acts of a participant
 rows         statistician → sponsor, coordinator what is locked
 draws        dispenser → statistician            all signatures, after the unblinding
+statement    site → sponsor                      what the site is to be paid
 """
 
 from collections.abc import Iterator, Sequence
@@ -20,6 +21,8 @@ from typing import Final, TypeVar
 
 from salus.agreements.trials.acts import SignedAct
 from salus.agreements.trials.consenting import ConsentProof
+from salus.agreements.trials.payments import Statement
+from salus.contracts.trials import port
 from salus.core.encoding import Value, decode, encode
 from salus.node.errors import NotFound
 from salus.node.member import MemberNode
@@ -244,6 +247,15 @@ class Draws(Value, frozen=True):
     draws: tuple[Envelope, ...]
 
 
+class SentStatement(Value, frozen=True):
+    """What a site is to be paid, with what opens its commitment. Key: study 16 | number u16 | site."""
+
+    statement: Statement
+    salt: bytes
+    height: int
+    """Height at which the site's ledger holds the commitment; 0 before."""
+
+
 class EventJudged(Value, frozen=True):
     """A SUSAR whose deadline the sponsor started. Key: study 16 | subject 16 | number of the act u32."""
 
@@ -273,8 +285,14 @@ KINDS: Final = {
     "rows": Rows,
     "draws": Draws,
     "event": EventJudged,
+    "statement": SentStatement,
 }
 _NAMES: Final = {type_: name for name, type_ in KINDS.items()}
+
+
+def statement_key(statement: Statement) -> bytes:
+    """Return the key of a site's statement."""
+    return port.payment_key(statement.study, statement.site, statement.number)
 
 
 def keep(node: MemberNode, key: bytes, value: Value) -> None:
