@@ -124,3 +124,64 @@ class People:
     def chance(self, percent):
         """Tell whether what happens in so many of a hundred cases happens."""
         return self.rnd.randrange(100) < percent
+
+
+class Movers(People):
+    """Who marries moves: family name, address and telephone change together; dates of birth are mistyped, names seldom."""
+
+    def again(self, one, own):
+        name = dict(one["name"][0])
+        told = {**one, "id": own}
+        if self.chance(25):
+            told |= {"telecom": self.person("")["telecom"], "address": self.person("")["address"]}
+            name["family"] = self.person("")["name"][0]["family"]
+        elif self.chance(15):
+            name["family"] = self.mistyped(name["family"])
+        if self.chance(30):
+            name["given"] = [self.mistyped(name["given"][0])]
+        if self.chance(15):
+            told["birthDate"] = self.misdated(one["birthDate"])
+        if self.chance(60):
+            del told["identifier"]
+        return {**told, "name": [name]}
+
+    def misdated(self, date):
+        """Return a date with one fault: another year near, another day, figures of the year exchanged, or day and month."""
+        year, month, day = date.split("-")
+        exchanged = f"{year}-{day}-{month}" if int(day) <= 12 else f"{year}-01-01"
+        return self.rnd.choice(
+            (
+                f"{int(year) + self.rnd.choice((-10, -1, 1, 10))}-{month}-{day}",
+                f"{year}-{month}-{self.rnd.randint(1, 28):02}",
+                f"{year[:2]}{year[3]}{year[2]}-{month}-{day}",
+                exchanged,
+            )
+        )
+
+
+class Sparse(Movers):
+    """As `Movers`, with names exchanged, doubled or preceded by another, and a third of the other fields missing."""
+
+    def again(self, one, own):
+        told = super().again(one, own)
+        family, given = told["name"][0]["family"], told["name"][0]["given"][0]
+        other = self.person("")["name"][0]["family"]
+        forms = [{"family": given, "given": [family]}] * 3 + [{"family": f"{family}-{other}", "given": [given]}] * 3
+        forms += [{"family": family, "given": [self.other_given(one), given]}] * 2 + [told["name"][0]] * 12
+        for name in ("telecom", "address", "gender"):
+            if self.chance(30):
+                del told[name]
+        return {**told, "name": [self.rnd.choice(forms)]}
+
+
+class Households(People):
+    """As `People`; every fifth person has a sister or brother, or a parent, at the same address and telephone."""
+
+    def draw(self, count):
+        super().draw(count)
+        for number, one in enumerate(self.first[::5]):
+            year = int(one["birthDate"][:4]) + self.rnd.choice((-30, -28, 1, 2, 3, 4))
+            self.second.append(
+                self.relative(one, f"k{number}", given=self.other_given(one), born=f"{year}-{self.day()}")
+            )
+        return self

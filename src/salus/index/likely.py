@@ -1,5 +1,7 @@
-"""Which own patients are worth comparing: those that share an identifier, a birth date or two words of their names.
+"""Which own patients are worth comparing: those that share something that few share.
 
+That is an identifier, a birth date, two words of their names, a word and a birth within a year, or a telephone number or
+e-mail address as it is written.
 What is found is compared elsewhere, resource by resource; what shares none of these is never looked at.
 """
 
@@ -8,9 +10,13 @@ from typing import Final
 import msgspec
 
 from salus.index.store import Store
+from salus.interop.fhir.search.definitions import parameters
 
 MOST: Final = 200
-"""Candidates by name of one patient: beyond that the words say nothing, and the birth date finds what is left."""
+"""Candidates of one patient by what many share, names and contacts: beyond that it says nothing, and the birth date finds what
+is left.
+"""
+YEAR_MS: Final = 366 * 24 * 3600 * 1000
 _OWN: Final = "JOIN link l ON l.number = e.link AND l.lease = 0"
 
 
@@ -47,7 +53,7 @@ class Likely:
     def candidates(self, one: OwnPatient) -> list[OwnPatient]:
         """Return the Patients of other links that may be the same person, ascending by number."""
         found: set[tuple[int, bytes]] = set()
-        for told in (_SAME_IDENTIFIER, _SAME_BIRTH, _SAME_WORDS):
+        for told in (_SAME_IDENTIFIER, _SAME_BIRTH, _SAME_WORDS, _SAME_WORD_AND_YEAR, _SAME_CONTACT):
             sql = f"SELECT e.number, l.id FROM ({told}) c JOIN entry e ON e.number = c.entry {_OWN} WHERE l.id <> ?"  # noqa: S608 -- constants
             found |= {(number, link) for number, link in self._store.ask(sql, (one.number, one.link))}
         return [OwnPatient(*row) for row in sorted(found)]
@@ -61,4 +67,13 @@ _SAME_BIRTH: Final = "SELECT o.entry FROM person p JOIN person o ON o.birth_lo =
 _SAME_WORDS: Final = (
     "SELECT o.entry FROM name_word w JOIN name_word o ON o.word = w.word WHERE w.entry = ? "  # noqa: S608 -- constants
     f"GROUP BY o.entry HAVING count(*) >= 2 LIMIT {MOST}"
+)
+_SAME_WORD_AND_YEAR: Final = (
+    "SELECT DISTINCT o.entry FROM person p CROSS JOIN name_word w CROSS JOIN name_word o CROSS JOIN person q "  # noqa: S608 -- constants
+    "WHERE p.entry = ? AND p.birth_hi > p.birth_lo AND w.entry = p.entry AND o.word = w.word AND q.entry = o.entry "
+    f"AND q.birth_lo BETWEEN p.birth_lo - {YEAR_MS} AND p.birth_lo + {YEAR_MS} LIMIT {MOST}"
+)
+_SAME_CONTACT: Final = (
+    "SELECT DISTINCT o.entry FROM s_token s CROSS JOIN s_token o WHERE s.entry = ? "  # noqa: S608 -- constants
+    f"AND s.param = {parameters('Patient')['telecom'].number} AND o.param = s.param AND o.code = s.code LIMIT {MOST}"
 )
