@@ -2,8 +2,10 @@
 
 import json
 
+import anyio
 import pytest
 from starlette.testclient import TestClient
+from structlog.testing import capture_logs
 
 from salus.contracts.membership.port import Role
 from salus.http.app import application, as_operator
@@ -193,3 +195,31 @@ def test_a_table_comes_in_the_form_that_is_asked_for(http):
     assert in_url.headers["content-type"].startswith("text/csv")
     refused = http.post("/fhir/$viewdefinition-run", json=asked, headers={"accept": "image/png"})
     assert (refused.status_code, refused.json()["resourceType"]) == (406, "OperationOutcome")
+
+
+def test_a_client_that_goes_away_amid_its_request_is_no_fault(node):
+    app = application(node, (), as_operator, more=routes(FhirServer(node), as_operator))
+    body = json.dumps(PATIENT).encode()
+    incoming = [{"type": "http.request", "body": body[:20], "more_body": True}, {"type": "http.disconnect"}]
+    sent, before = [], node.index.position()
+
+    async def receive():
+        return incoming.pop(0)
+
+    async def send(message):
+        sent.append(message)
+
+    scope = {
+        "type": "http",
+        "method": "POST",
+        "path": "/fhir/Patient",
+        "raw_path": b"/fhir/Patient",
+        "query_string": b"",
+        "headers": [(b"content-type", b"application/fhir+json"), (b"content-length", str(len(body)).encode())],
+    }
+    with capture_logs() as logs:
+        anyio.run(app, scope, receive, send)
+    assert (sent, incoming) == ([], [])
+    assert [(one["event"], one["log_level"]) for one in logs] == [("http.gone", "info")]
+    node.catch_up()
+    assert node.index.position() == before

@@ -8,6 +8,7 @@ from typing import Final
 
 import structlog
 from starlette.concurrency import run_in_threadpool
+from starlette.requests import ClientDisconnect
 from starlette.responses import Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
@@ -39,6 +40,8 @@ class Guard:
 
         try:
             await self._app(scope, receive, watched)
+        except ClientDisconnect:  # the one who asked has gone amid the question: nothing was done, nobody is answered
+            _log.info("http.gone")
         except Exception as error:  # noqa: BLE001 -- the HTTP edge answers for the whole process
             _log.error("http.failed", type=type(error).__name__, where=place(error))
             if not begun:

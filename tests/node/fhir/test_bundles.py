@@ -7,6 +7,7 @@ from dataclasses import replace
 import pytest
 
 from salus.node.errors import EdgeError
+from salus.node.fhir.answers import outcome_of
 from salus.node.smart.scopes import Access, Rule
 from tests.node.fhir.conftest import DOCTOR, Asker
 from tests.node.fhir.test_rest import PATCH, by_path, patient, pulse, refusal
@@ -201,3 +202,35 @@ def test_a_program_that_may_only_write_reads_nothing_by_a_patch(doctor, operator
         answered("u", "transaction")
     assert answered("ru", "batch").startswith("200")
     assert answered("ru", "transaction").startswith("200")
+
+
+def issue(asked, *told):
+    with pytest.raises(EdgeError) as caught:
+        asked("POST", *told)
+    (one,) = outcome_of(caught.value)["issue"]
+    return caught.value.code, one.get("expression")
+
+
+def test_a_refusal_names_the_entry_and_its_element(doctor):
+    who = doctor.create(patient())["id"]
+    good = entry("POST", "Observation", pulse(who))
+    cases = {
+        "fhir.invalid": (entry("POST", "Observation", pulse(who, status="no such")), ".resource.status"),
+        "fhir.no-patient": (entry("POST", "Observation", {**pulse(who), "subject": to("Group/1")}), ".resource"),
+        "fhir.unknown-patient": (entry("POST", "Observation", pulse("nobody")), ""),
+        "fhir.not-found": (entry("DELETE", "Observation/nothing"), ""),
+        "fhir.identity": (entry("POST", "Group", {"resourceType": "Group", "type": "person", "actual": True, "member": [{"entity": to(f"Patient/{who}")}], "identifier": [{"system": "urn:salus:member", "value": "x"}]}), ""),
+    }  # fmt: skip
+    for code, (bad, element) in cases.items():
+        assert issue(doctor, "", bundle("transaction", good, bad)) == (code, [f"Bundle.entry[1]{element}"])
+    assert doctor.found(f"Observation?patient={who}") == set()
+
+
+def test_what_the_index_could_not_read_again_is_not_taken(doctor):
+    who = doctor.create(patient())["id"]
+    large = pulse(who, note=[{"text": "x" * 900_000}] * 9 + [{"text": ""}])
+    large["note"][-1] = {"text": "x" * ((8 << 20) - len(json.dumps(large)))}
+    assert len(json.dumps(large)) == 8 << 20
+    told = bundle("transaction", entry("POST", "Observation", large))
+    assert issue(doctor, "Observation", large)[0] == issue(doctor, "", told)[0] == "fhir.oversized"
+    assert doctor.found(f"Observation?patient={who}") == set()

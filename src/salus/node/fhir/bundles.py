@@ -6,7 +6,8 @@ of the specification: deletions, creations, updates, readings; the answers stand
 
 import binascii
 from base64 import b64decode, b64encode
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from http import HTTPStatus
 from typing import Any, Final
 from urllib.parse import parse_qsl
@@ -19,7 +20,7 @@ from salus.interop.fhir.gate import Resource
 from salus.interop.fhir.refusal import Refused
 from salus.interop.fhir.tokens import LIMITS
 from salus.node.errors import EdgeError, Fault
-from salus.node.fhir.answers import BAD, Answer, FhirRefused, Request, outcome_of, refused
+from salus.node.fhir.answers import BAD, Answer, FhirRefused, Invalid, Request, outcome_of, refused
 from salus.node.fhir.asking import Asking
 from salus.node.fhir.patching import FHIRPATH
 from salus.node.fhir.presenting import instant, raw
@@ -96,7 +97,8 @@ class Bundles:
         with writing.turns:
             names = Names(waits=True)
             for plan in sorted(plans, key=lambda one: ORDER.index(one.request.method)):
-                self._identify(asking, plan, names)
+                with _named(plan):
+                    self._identify(asking, plan, names)
             self._prepare(asking, [plan for plan in plans if plan.own and plan.prepared is None], names)
             written = [plan for plan in plans if plan.prepared is not None]
             _refuse_twins(written)
@@ -169,13 +171,13 @@ class Bundles:
             again = []
             for plan in left:
                 try:
-                    found = self._writing.prepare(asking, _resource_of(plan), plan.own, names)
+                    with _named(plan):
+                        found = self._writing.prepare(asking, _resource_of(plan), plan.own, names)
+                        plan.prepared = self._writing.checked_link(found, plan.before)
                 except FhirRefused as refusal:
                     if refusal.code != "fhir.no-patient":
                         raise
                     again.append((plan, refusal))
-                    continue
-                plan.prepared = self._writing.checked_link(found, plan.before)
             if len(again) == len(left):
                 raise again[0][1]
             left = [plan for plan, _ in again]
@@ -232,6 +234,36 @@ def _resource_of(plan: _Planned) -> Resource:
             expected="Type for POST, Type/id or Type?condition for PUT",
         )  # fmt: skip
     return resource
+
+
+@contextmanager
+def _named(plan: _Planned) -> Iterator[None]:
+    """Say of what is refused within which entry it stands, and at which element of the Bundle."""
+    try:
+        yield
+    except Invalid as error:
+        place = _path(plan, "resource")
+        told = [one._replace(expression=_moved(one.expression, place)) for one in error.findings]
+        raise Invalid(told) from error
+    except EdgeError as error:
+        path = error.path if isinstance(error, FhirRefused) else ""
+        if path.startswith(_path(plan, "")):
+            raise
+        raise FhirRefused(
+            error.fault,
+            error.code,
+            error.message,
+            path=_moved(path, _path(plan, "resource")) if path else _path(plan, "").rstrip("."),
+            expected=error.expected,
+            got=error.got,
+            todo=error.todo,
+        ) from error
+
+
+def _moved(expression: str, place: str) -> str:
+    """Return a resource's element as one of the Bundle: "Patient.name" to "Bundle.entry[0].resource.name"."""
+    _, dot, rest = expression.partition(".")
+    return place + dot + rest
 
 
 def _path(plan: _Planned, element: str) -> str:

@@ -23,6 +23,7 @@ from salus.interop.fhir.refusal import Refused
 from salus.interop.fhir.search.query import Query, read_query
 from salus.interop.fhir.splice import Rewriting, splice
 from salus.interop.fhir.teams import TEAMS, members_of
+from salus.interop.fhir.tokens import LIMITS, oversized
 from salus.node.errors import Conflict, Fault, Forbidden
 from salus.node.fhir.answers import (
     BAD,
@@ -250,6 +251,8 @@ class Writing:
         index = asking.node.index
         try:
             spliced = splice(resource, rewriting, own).checked()
+            if len(spliced.raw) > LIMITS.resource_bytes:  # the index would not read it
+                raise oversized(LIMITS.resource_bytes, f"{len(spliced.raw)} bytes with its id and references")
             told = facts(resource, spliced.changed, own)
             patient = patient_of(
                 resource, told, spliced.changed, lambda target: names.owners.get(target) or index.patient_of(target)
