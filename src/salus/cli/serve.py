@@ -2,6 +2,7 @@
 
 import argparse
 import asyncio
+import gc
 import os
 import signal
 import socket
@@ -39,6 +40,7 @@ _log = structlog.get_logger()
 # Idle TLS connections of other nodes would hold the end up for 30 s each: their side answers no farewell.
 END_SECONDS: Final = 3
 MLLP_PORT: Final = 2575  # registered for HL7 (IANA)
+COLLECTED: Final = 10_000  # objects between two looks of the garbage collector: one resource makes some thousand
 
 
 Messages = tuple[Hl7, Callable[[bytes], bytes]]
@@ -143,6 +145,13 @@ def _demo(told: Sequence[tuple[Starlette, socket.socket]]) -> None:
     asyncio.run(_all([_server(app) for app, _ in told], [listening for _, listening in told]))
 
 
+def keep_loaded() -> None:
+    """Spare the garbage collector what is loaded by now: definitions and code, looked through again and again, stay."""
+    gc.collect()
+    gc.freeze()
+    gc.set_threshold(COLLECTED)
+
+
 def serve(config: Config, opener: Opener, given: argparse.Namespace) -> int:
     """Serve until told to end (SIGINT, SIGTERM), then finish what is under way."""
     if given.demo:
@@ -174,6 +183,7 @@ def serve(config: Config, opener: Opener, given: argparse.Namespace) -> int:
         local = _server(application(node, cases, as_operator, more=here))
         messages = (config.hl7, Taking(member, records).take) if member and records and config.hl7.port else None
         port = tcp.getsockname()[1]
+        keep_loaded()
         _log.info("node.serving", member=config.member, port=port)
         print(f"serving {config.member} on {config.http.host} port {port}; end with Ctrl-C", flush=True)
         with ticking:
