@@ -37,8 +37,8 @@ def measured(node, folder, people):
         (People, 20260101, 120, 0.94),
         pytest.param(People, 20260101, 5000, 0.95, marks=SOAK),
         pytest.param(People, 7, 3000, 0.95, marks=SOAK),
-        pytest.param(Households, 8, 3000, 0.94, marks=SOAK),
-        pytest.param(Movers, 9, 3000, 0.94, marks=SOAK),
+        pytest.param(Households, 8, 3000, 0.95, marks=SOAK),
+        pytest.param(Movers, 9, 3000, 0.92, marks=SOAK),
         pytest.param(Sparse, 10, 3000, 0.88, marks=SOAK),
     ],
 )
