@@ -135,7 +135,7 @@ def crossed(together: Together, day: str) -> tuple[bytes, SentCrossing]:
     kept = decode(harbor.desk.claim_state(f"crossing/{case}"), Crossing)
     height = together.owner.ledger.head().height
     return bytes.fromhex(case), SentCrossing(
-        height, kept.case, kept.salt, kept.key, kept.file, kept.follows, kept.payer
+        height, kept.case, kept.salt, kept.key, kept.file, kept.follows, kept.payer, kept.round
     )
 
 
@@ -187,7 +187,7 @@ def test_what_is_handed_on_falsely_is_refused_by_name(together: Together) -> Non
     harbor.submitter.submit(port.Cross(port.Clock.DAYS_3, port.Clock.DAYS_30, (one,)))
     together.abreast()
     height = together.owner.ledger.head().height
-    forged = SentCrossing(height, id_, sent.salt, key, lie, case, "meridian")
+    forged = SentCrossing(height, id_, sent.salt, key, lie, case, "meridian", 1)
     with pytest.raises(Conflict, match=r"claims\.crossing"):
         take_crossing(cedar, "harbor", seal_document(harbor, "cedar", CROSSING, forged))
     elsewhere = msgspec.structs.replace(forged, payer="harbor")
@@ -200,6 +200,32 @@ def test_what_is_handed_on_falsely_is_refused_by_name(together: Together) -> Non
     with pytest.raises(Forbidden, match=r"claims\.payer"):
         take_crossing(cedar, "meridian", seal_document(meridian, "cedar", CROSSING, forged))
     assert dossiers.kept_cases(cedar) == before
+
+
+def test_a_claim_that_its_first_payer_has_not_decided_is_not_taken(together: Together) -> None:
+    """The second payer holds what is told against its own replica: whose case it is, and that it is decided."""
+    _, sent = crossed(together, "20250211")
+    cedar, harbor, meridian = (together.nodes[name] for name in ("cedar", "harbor", "meridian"))
+    file = file_of(claim(line(1, charge=17500, day="20250212"), identifier="X20250212"))
+    (undecided,) = submit_claims(cedar, SubmitClaims(payer="harbor", file=file)).cases
+    together.abreast()
+    id_ = b"u" * 16
+    digest = port.payer_digest(sent.salt, id_, "meridian")
+    one = port.Crossing(id_, "cedar", digest, submission_commitment(sent.key, sent.file))
+    harbor.submitter.submit(port.Cross(port.Clock.DAYS_3, port.Clock.DAYS_30, (one,)))
+    together.abreast()
+    fresh = msgspec.structs.replace(sent, height=together.owner.ledger.head().height, case=id_, payer="")
+    before = dossiers.kept_cases(meridian)
+    lies = (
+        (msgspec.structs.replace(fresh, round=2), Conflict, "undecided"),
+        (msgspec.structs.replace(fresh, follows=bytes.fromhex(undecided)), Forbidden, "payer"),
+        (msgspec.structs.replace(fresh, follows=sent.case), Forbidden, "payer"),
+        (msgspec.structs.replace(fresh, follows=b"w" * 16), NotFound, "no-case"),
+    )
+    for lie, error, code in lies:
+        with pytest.raises(error, match=rf"claims\.{code}"):
+            take_crossing(meridian, "harbor", seal_document(harbor, "meridian", CROSSING, lie))
+    assert dossiers.kept_cases(meridian) == before
 
 
 def test_what_is_not_decided_or_not_covered_does_not_go_on(together: Together) -> None:

@@ -37,6 +37,7 @@ PREFIX: Final = "crossing/"
 CROSSED: Final = "crossed/"
 FOLLOWS: Final = "crossed-from/"
 """Before a case that was handed on to or by way of this member: the first payer and its case."""
+DONE: Final = (port.CaseStatus.DECIDED, port.CaseStatus.REMITTED)
 UNSENT: Final = "crossings-unsent"
 """Names of those that are fixed and not sent yet."""
 
@@ -55,6 +56,8 @@ class SentCrossing(Value, frozen=True):
     """The first payer's case."""
     payer: str = ""
     """To the provider: member id of the payer that comes after."""
+    round: int = 0
+    """The round of the first payer's case that it tells."""
 
 
 class Crossing(Value, frozen=True):
@@ -155,7 +158,7 @@ def cross_over(node: MemberNode) -> int:
         node.submitter.submit(port.Cross(port.Clock.DAYS_3, port.Clock.DAYS_30, tuple(some)))
     height = node.ledger.head().height
     for one in waiting:
-        sent = SentCrossing(height, one.case, one.salt, one.key, one.file, one.follows)
+        sent = SentCrossing(height, one.case, one.salt, one.key, one.file, one.follows, round=one.round)
         told = msgspec.structs.replace(sent, payer=one.payer)
         disclose(
             node,
@@ -185,6 +188,7 @@ def take_crossing(node: MemberNode, sender: str, envelope: bytes) -> None:
         raise Forbidden("claims.address", "the case is not addressed here, or not handed on by a payer")
     if submission_commitment(sent.key, sent.file) != row.submission:
         raise Conflict("claims.commitment", "the claim is not the one that was committed")
+    require_decided(node, sender, row.provider, sent.follows, sent.round)
     fresh = Round(sent.file, sent.key, day_at(node, row.height), 1, told=True)
     origin = {FOLLOWS + sent.case.hex(): encode(Origin(sent.follows, sender))}
     if provider:
@@ -195,6 +199,19 @@ def take_crossing(node: MemberNode, sender: str, envelope: bytes) -> None:
     else:
         fresh = msgspec.structs.replace(fresh, told=False)
         keep(node, [(sent.case, Dossier(True, row.provider, b"", sent.salt, (fresh,)))], origin)
+
+
+def require_decided(node: MemberNode, payer: str, provider: str, case: bytes, number: int) -> port.Case:
+    """Require that the own replica holds a decision, of this round or a later one, by a first payer on its provider's case.
+
+    Returns the case's row. Raises NotFound, Forbidden, Conflict.
+    """
+    first = row_of(node, case)
+    if (first.payer, first.provider) != (payer, provider):
+        raise Forbidden("claims.payer", "the case that it follows is another payer's or provider's")
+    if number > first.round or (number == first.round and first.status not in DONE):
+        raise Conflict("claims.undecided", "the ledger holds no decision of the round that is told")
+    return first
 
 
 def _agrees(node: MemberNode, sender: str, sent: SentCrossing, received: str) -> None:

@@ -17,7 +17,7 @@ from salus.core.encoding import Value, decode, encode
 from salus.interop.x12.calendar import date_of
 from salus.interop.x12.claim import Claim
 from salus.node.claims import documents
-from salus.node.claims.crossing import FOLLOWS, PREFIX, Crossing, Origin, file_of, written
+from salus.node.claims.crossing import DONE, FOLLOWS, PREFIX, Crossing, Origin, file_of, require_decided, written
 from salus.node.claims.dossiers import DAY_MS, Dossier, Round, dossier_of, keep, kept_of
 from salus.node.claims.exchange import (
     UNOPENED,
@@ -37,7 +37,6 @@ FIXED: Final = "following/"
 UNSENT: Final = "following-unsent/"
 WAITING: Final = "followed-open/"
 """Before `<case>/<round>`: what is fixed, what is not sent yet, and what the second payer has not taken up yet."""
-_DONE: Final = (port.CaseStatus.DECIDED, port.CaseStatus.REMITTED)
 _ENDS: Final = (port.CaseStatus.REFUSED, port.CaseStatus.WITHDRAWN)
 
 
@@ -95,13 +94,12 @@ def take_again(node: MemberNode, sender: str, envelope: bytes) -> None:
     """Take a correction of a claim that was handed on. Raises Malformed, Forbidden, Conflict, NotFound, Unavailable."""
     sent = open_document(node, sender, FOLLOWING, envelope, SentAgain, code=UNOPENED)
     node.wait_for(sent.height)
-    row, first = row_of(node, sent.case), row_of(node, sent.follows)
+    row = row_of(node, sent.case)
     kept, origin = kept_of(node, sent.case), node.desk.claim_state(FOLLOWS + sent.case.hex())
     if kept is None:
         raise Unavailable("claims.uncrossed", "the claim that was handed on is not here yet", todo="send it again")
     known = decode(origin, Origin) if origin else None
-    parties = (first.payer, first.provider) == (sender, row.provider)
-    if known is None or (known.case, known.payer) != (sent.follows, sender) or not parties:
+    if known is None or (known.case, known.payer) != (sent.follows, sender):
         raise Forbidden("claims.payer", "the case does not follow this case of the sender's")
     name = f"{sent.case.hex()}/{sent.round:08d}"
     before = node.desk.claim_state(f"followed/{name}")
@@ -109,11 +107,10 @@ def take_again(node: MemberNode, sender: str, envelope: bytes) -> None:
         if msgspec.structs.replace(decode(before, SentAgain), height=sent.height) != sent:
             raise Conflict("claims.crossing", "the round was told otherwise before", got=sender, todo="dispute it")
         return
+    first = require_decided(node, sender, row.provider, sent.follows, sent.round)
     if sent.round < first.round:
         told = "the first payer's case was reopened since the decision that is told"
         raise Conflict("claims.stale", told, expected=str(first.round), got=str(sent.round))
-    if sent.round > first.round or first.status not in _DONE:
-        raise Conflict("claims.undecided", "the ledger holds no decision of the round that is told")
     if not kept.rounds[0].received <= sent.day <= day_at(node, sent.height):
         raise Conflict("claims.day", "the day that it is told from is not one on which it can have been", got=sent.day)
     if kept.payer_side:
@@ -145,7 +142,7 @@ def take_up(node: MemberNode) -> None:
         rounds = (*kept.rounds, fresh)
         if row.status in _ENDS:
             rounds = kept.rounds
-        elif row.status in _DONE and row.round == kept.last.number and kept.last.decided is not None:
+        elif row.status in DONE and row.round == kept.last.number and kept.last.decided is not None:
             node.submitter.submit(port.Reopen((port.Statement(sent.case, commitment),)))
         elif (row.round, row.submission) != (fresh.number, commitment):
             continue
