@@ -8,7 +8,9 @@ from starlette.applications import Starlette
 from starlette.testclient import TestClient
 
 from salus.contracts.membership.port import Role
+from salus.interop.fhir.sensitivity import CLASSES
 from salus.node.records.intake import Intake
+from salus.node.requests import AskAccess, ask_access
 from salus.node.signing_in import caller_of
 from salus.node.together import Clock, Founder, found_together
 from salus.portal.app import routes
@@ -17,6 +19,13 @@ from salus.vault.journal import Side
 from tests.portal.conftest import form, links
 
 HIDDEN = ("Observation", "Condition", "DiagnosticReport")
+PATHS = (
+    "",
+    "/timeline",
+    *(f"/timeline?type={one}" for one in HIDDEN),
+    "/timeline?since=2026-01&until=2026-12",
+    "/results",
+)
 NAMES = re.compile(r"\b[0-9a-f]{16,}\b")  # what addresses and forms of a session hold, and ids
 
 
@@ -52,21 +61,31 @@ def person(who, number, *, whole):
 
 
 @pytest.fixture(scope="module")
-def node(tmp_path_factory):
+def together(tmp_path_factory):
     folder = tmp_path_factory.mktemp("restricted")
-    found = found_together(folder, (Founder("north", "North", (Role.PROVIDER,)),), clock=Clock())
+    founders = tuple(Founder(one, one.title(), (Role.PROVIDER,)) for one in ("north", "clinic"))
+    found = found_together(folder, founders, clock=Clock())
     file = folder / "two.ndjson"
     file.write_text("\n".join(map(json.dumps, [*person("p1", "1", whole=True), *person("p2", "2", whole=False)])))
     Intake(found.nodes["north"], "urn:north").run([file])
-    yield found.nodes["north"]
+    yield found
     found.close()
+
+
+@pytest.fixture
+def node(together):
+    return together.nodes["north"]
+
+
+def entered(node, purposes=("TREAT",)):
+    browser = TestClient(Starlette(routes=routes(Pages(node, secure=False))), base_url="http://site.test")
+    browser.post("/sign-in", data={"code": node.sessions.invite(*caller_of(node, "s-1", "physician", purposes))})
+    return browser
 
 
 def charted(node, number, purposes=("TREAT",)):
     """Return a session that has found one patient, the page of the find, and the address of the chart."""
-    browser = TestClient(Starlette(routes=routes(Pages(node, secure=False))), base_url="http://site.test")
-    code = node.sessions.invite(*caller_of(node, "s-1", "physician", purposes))
-    browser.post("/sign-in", data={"code": code})
+    browser = entered(node, purposes)
     asked = {**form(browser.get("/patients").text, "/patients"), "system": "urn:m", "identifier": number}
     found = browser.post("/patients", data=asked)
     return browser, found, links(found.text, "/chart/")[0]
@@ -75,15 +94,7 @@ def charted(node, number, purposes=("TREAT",)):
 def looked(node, number):
     """Return every page of a chart as bytes, but for what belongs to its session; and what stands in its patient's log."""
     browser, found, chart = charted(node, number)
-    hidden = [f"?type={one}" for one in HIDDEN]
-    paths = (
-        "",
-        "/timeline",
-        *(f"/timeline{one}" for one in hidden),
-        "/timeline?since=2026-01&until=2026-12",
-        "/results",
-    )
-    pages = [browser.get(chart + path) for path in paths]
+    pages = [browser.get(chart + path) for path in PATHS]
     first = next(one for one in links(pages[1].text, "/record/"))
     seen = [(page.status_code, NAMES.sub("*", page.text)) for page in pages]
     link = node.vault.find_link("urn:m", number)
@@ -96,6 +107,33 @@ def test_a_chart_with_a_hidden_part_is_the_chart_of_one_who_has_no_such_part(nod
     (hidden, told), (none, told_of_none) = looked(node, "1"), looked(node, "2")
     assert hidden == none
     assert told == told_of_none  # nor does the log of what was shown tell of more
+    assert not [page for page in hidden if re.search("Pulse|Sadness|Panel", str(page))]
+
+
+def pulled(together, number):
+    """Share one patient's record with the clinic, of every class; return what its people see of it, and what stands in the logs."""
+    north, clinic = together.nodes["north"], together.nodes["clinic"]
+    holder = together.holder()
+    holder.join("north", north.vault.invite(north.vault.find_link("urn:m", number)))
+    browser = entered(clinic)
+    caller = caller_of(clinic, "s-1", "physician", ("TREAT",))[0]
+    code = ask_access(clinic, AskAccess(purpose="TREAT", classes=tuple(CLASSES)), caller=caller).code
+    grant = holder.answer(holder.read_request(code), days=7, through="north")
+    together.settle()
+    found = browser.post("/access/pull", data=form(browser.get("/access").text, "/access/pull"))
+    chart = links(found.text, "/chart/")[0]
+    pages = [found, *(browser.get(chart + path) for path in PATHS)]
+    lines = [(one.disclosure.action, one.disclosure.what) for one in clinic.vault.lines(Side.GRANTEE, grant, 0, 100)]
+    holder.stop(grant, through="north")
+    together.settle()
+    return [(page.status_code, NAMES.sub("*", page.text)) for page in pages], lines
+
+
+def test_a_grantees_chart_of_a_record_with_a_hidden_part_is_that_of_one_without(together) -> None:
+    (hidden, told), (none, told_of_none) = pulled(together, "1"), pulled(together, "2")
+    assert "Iron" in str(hidden)
+    assert hidden == none
+    assert told == told_of_none
     assert not [page for page in hidden if re.search("Pulse|Sadness|Panel", str(page))]
 
 

@@ -73,6 +73,7 @@ GET: Final[tuple[tuple[str, Handler], ...]] = (
     ("/ledger", ledger.blocks),
     ("/ledger/blocks.csv", ledger.blocks_csv),
     ("/ledger/blocks/{height}", ledger.block),
+    ("/ledger/blocks/{height}/transactions.csv", ledger.transactions_csv),
     ("/ledger/find", ledger.find),
     ("/ledger/members", ledger.members),
     ("/ledger/members.csv", ledger.members_csv),

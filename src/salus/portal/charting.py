@@ -176,11 +176,11 @@ def record(visit: Visit) -> Response:
         raise NotFound("session.address", "this address names no record")
     shown = visit.call(show_record, number=asked.number)
     return visit.page(
-        "record", record=shown, label=asked.label, text=_indented(shown.body), chart=f"/chart/{asked.chart}"
+        "record", record=shown, label=asked.label, text=indented(shown.body), chart=f"/chart/{asked.chart}"
     )
 
 
-def _indented(body: str) -> str:
+def indented(body: str) -> str:
     """Return JSON with line breaks; its numbers stay as they were written."""
     try:
         return msgspec.json.format(body.encode(), indent=2).decode()

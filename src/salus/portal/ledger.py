@@ -79,6 +79,12 @@ def blocks_csv(visit: Visit) -> Response:
     return as_csv("blocks", found.blocks)
 
 
+def transactions_csv(visit: Visit) -> Response:
+    """Return the transactions of a block as CSV (RFC 4180). Raises Malformed, NotFound."""
+    found = visit.call(show_block, height=_number(visit.part("height")))
+    return as_csv(f"block-{found.block.height}", found.transactions)
+
+
 def as_csv(name: str, rows: Any) -> Response:
     """Return structs of one kind as a CSV file. A cell that a spreadsheet would run as a formula is quoted as text."""
     out = io.StringIO()

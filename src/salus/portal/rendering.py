@@ -1,6 +1,7 @@
 """Pages as bytes: templates with autoescape, texts from a catalogue, one style sheet, headers that let nothing else in."""
 
 import gzip
+import re
 import tomllib
 from collections.abc import Iterable, Mapping
 from datetime import datetime
@@ -25,6 +26,10 @@ POLICY: Final = (
 )
 SCRIPTED: Final = f"{POLICY}; script-src 'self'; connect-src 'self'"
 ASSETS: Final[Mapping[str, str]] = {"salus.css": "text/css"}
+TAG: Final = re.compile(
+    r" \((?:disorder|finding|procedure|regime/therapy|situation|event|observable entity|qualifier value|substance|product|person|"
+    r"morphologic abnormality|body structure|physical object|record artifact|social concept|context-dependent category)\)$"
+)
 SCRIPTS: Final = "scripts"
 BY_CODE: Final = frozenset({"words", "refusals", "gap"})
 HEADERS: Final[Mapping[str, str]] = {
@@ -138,6 +143,16 @@ def counted(language: str, what: str) -> str:
     )
 
 
+def task(language: str, what: str) -> str:
+    """Return what is to be done in the words of a language; as the node says it where the catalogue has none."""
+    return texts(language).get(f"tasks.{what}", what)
+
+
+def untagged(label: str) -> str:
+    """Return what an entry is without the semantic tag that SNOMED CT ends its full names with: `Asthma (disorder)`."""
+    return TAG.sub("", label)
+
+
 def at(language: str, time: int) -> str:
     """Return a time in Unix milliseconds as `when` does."""
     return when(language, moment_of(time))
@@ -165,6 +180,8 @@ def _environment(language: str) -> Environment:
         at=partial(at, language),
         writes=writes,
         counted=partial(counted, language),
+        task=partial(task, language),
+        untagged=untagged,
     )
     return made
 

@@ -1,16 +1,17 @@
 """For patients: have something corrected or erased, take the record along, print what counts."""
 
+from collections.abc import Sequence
 from typing import Final
 
 from starlette.responses import Response
 
 from salus.node.errors import EdgeError, NotFound
-from salus.node.records.measures import values_of
 from salus.node.wallet.joining import show as show_wallet
 from salus.node.wallet.reading import OwnRecord, list_own
 from salus.node.wallet.seeing import bundle, newest, of_each
 from salus.node.wallet.sharing import erase
 from salus.node.wallet.wishing import correct, list_corrections, list_erasures
+from salus.portal.mine import measured
 from salus.portal.rendering import HEADERS
 from salus.portal.visiting import Visit, to
 
@@ -76,10 +77,20 @@ def summary(visit: Visit) -> Response:
     """Show what counts, to be printed."""
     found = visit.on_wallet(list_own)
     records = found.records
-    groups = [(kind, [one for one in records if one.type == kind]) for kind in SUMMARY]
+    groups = [(kind, _once([one for one in records if one.type == kind])) for kind in SUMMARY]
     results = [
-        (one, ", ".join(f"{value} {unit}".strip() for _, _, value, unit in values_of(one.body.encode())))
+        (one, ", ".join(f"{value} {unit}".strip() for _, _, value, unit in measured(one)))
         for one in records
         if one.type == "Observation"
     ][:MOST_RESULTS]
     return visit.page("my_summary", groups=groups, results=results, missing=found.missing, now=visit.pages.node.now())
+
+
+def _once(records: Sequence[OwnRecord]) -> list[tuple[OwnRecord, int]]:
+    """Return of what is written several times, with one status and by one member, the newest entry and how often."""
+    found: dict[tuple[str, ...], tuple[OwnRecord, int]] = {}
+    for one in records:
+        name = (one.label.casefold(), one.status, one.member) if one.label else (one.member, one.id)
+        first, count = found.get(name, (one, 0))
+        found[name] = (first, count + 1)
+    return list(found.values())

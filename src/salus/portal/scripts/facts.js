@@ -21,6 +21,9 @@ export function resourceIn(body) {
   }
 }
 
+// What SNOMED CT ends its full names with: `Asthma (disorder)`.
+const TAG = / \((?:disorder|finding|procedure|regime\/therapy|situation|event|observable entity|qualifier value|substance|product|person)\)$/;
+
 function worded(value) {
   if (typeof value === "string") return value;
   if (Array.isArray(value)) return worded(value[0]);
@@ -35,7 +38,7 @@ export function factsOf(resource) {
   const date = DATES.map((name) => resource[name]).find(Boolean) ?? PERIODS.map((name) => resource[name]?.start).find(Boolean) ?? "";
   const label = LABELS.map((name) => worded(resource[name])).find(Boolean) ?? "";
   const status = worded(resource.clinicalStatus) || (typeof resource.status === "string" ? resource.status : "");
-  return { date: String(date).slice(0, 10), label, status };
+  return { date: String(date).slice(0, 10), label: label.replace(TAG, ""), status };
 }
 
 const quantity = (value) => value && value.value !== undefined && [String(value.value), value.unit ?? value.code ?? ""];

@@ -35,7 +35,7 @@ export async function looked(page) {
     list.replaceChildren(shown.length ? table(t("looked.caption", { count: shown.length, total: all.length }), [
       [t("looked.when"), (one) => when(one.time), "day"],
       [t("looked.who"), (one) => [nameOf(one.member), h("br"), h("small", {}, [one.person || t("looked.program"), one.role && plain(one.role)].filter(Boolean).join(", "))]],
-      [t("looked.what"), (one) => [one.purpose === "ETREAT" ? chip(plain(one.purpose), "stop") : plain(one.purpose), h("br"), h("small", {}, plain(one.action), " ", one.what.map((what) => counted(page, what)).join(", "))]],
+      [t("looked.what"), (one) => [plain(one.action), ", ", one.purpose === "ETREAT" ? chip(plain(one.purpose), "stop") : plain(one.purpose), h("br"), h("small", {}, one.what.map((what) => counted(page, what)).join(", ") || t("looked.nothing"))]],
       [t("looked.told"), (one) => nameOf(one.toldBy)],
       [t("looked.proof"), (one) => one.txId && one.proven ? h("a", { href: `/ledger/transactions/${one.txId}` }, t("looked.proven")) : chip(t("looked.waiting"), "warn")],
     ], shown) : empty(t("looked.empty")));
@@ -89,15 +89,26 @@ export async function requests(page) {
   );
 }
 
+/** Return of what is written several times, with one status and by one member, the newest entry and how often. */
+function once(records) {
+  const found = new Map();
+  for (const one of records) {
+    const name = one.label ? `${one.label.toLowerCase()} | ${one.status} | ${one.writer}` : `${one.writer} | ${one.id}`;
+    found.set(name, { ...(found.get(name) ?? one), count: (found.get(name)?.count ?? 0) + 1 });
+  }
+  return [...found.values()];
+}
+
 /** Show what counts, to be printed. */
 export async function summary({ t, plain, when, show, missed, own }) {
-  const { records, missing } = await own(true);
+  const [{ records, missing }, { valuesOf }] = [await own(true), await import("./facts.js")];
+  const measured = (one) => valuesOf(one.resource).map(([, written, unit]) => `${written} ${unit}`.trim()).join(", ");
   const results = records.filter((one) => one.type === "Observation").slice(0, 20);
-  const line = (one) => h("li", {}, one.label || t("chart.unlabelled"), one.date ? `, ${when(one.date)}` : "", one.status ? ` (${plain(one.status)})` : "");
+  const line = (one) => h("li", {}, one.label || t("chart.unlabelled"), measured(one) && `: ${measured(one)}`, one.count > 1 ? `, ${t("my.times", { count: one.count, time: when(one.date) || t("my.no_date") })}` : one.date ? `, ${when(one.date)}` : "", one.status ? ` (${plain(one.status)})` : "");
   show(
     t("summary.title"), h("p", {}, t("summary.made", { time: when(Date.now()) }), " ", t("summary.print")), missed(missing),
     [...STANDING, null].map((kind) => {
-      const chosen = kind ? records.filter((one) => one.type === kind) : results;
+      const chosen = kind ? once(records.filter((one) => one.type === kind)) : results;
       return [h("h2", {}, kind ? plain(kind) : t("summary.results")), chosen.length ? h("ul", {}, chosen.map(line)) : h("p", { class: "soft" }, t("summary.none"))];
     }),
     h("p", {}, h("button", { type: "button", class: "quiet", click: () => print() }, t("wallet.print"))),

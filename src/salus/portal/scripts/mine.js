@@ -239,12 +239,15 @@ async function record() {
 async function one(at) {
   const found = (await own()).records.find((each) => each.at === Number(at));
   if (!found) return record();
+  const values = (await import("./facts.js")).valuesOf(found.resource);
   show(
     found.label || t("chart.unlabelled"),
     h("p", {}, h("a", { href: "#record" }, t("my.back"))),
     h("dl", {}, [
       [t("timeline.kind"), plain(found.type)], [t("timeline.date"), when(found.date) || t("my.no_date")],
-      [t("my.by"), nameOf(found.writer)], [t("chart.status"), found.status && plain(found.status)],
+      [t("chart.status"), found.status && plain(found.status)],
+      ...values.map(([what, written, unit]) => [values.length > 1 ? what : t("my.value"), `${written} ${unit}`.trim()]),
+      [t("my.by"), nameOf(found.writer)],
     ].filter(([, value]) => value).map(([name, value]) => [h("dt", {}, name), h("dd", {}, value)])),
     h("p", {}, t("my.checked")),
     form(
