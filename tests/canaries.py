@@ -308,6 +308,7 @@ CANARIES: Mapping[str, Callable[[str], dict[str, Any]]] = {
     "trial.publish": lambda _: {"study": LINK},
     "trial.record": lambda word: {"study": LINK, "subject": LINK, "acts": [word]},
     "trial.registry": lambda _: {"study": LINK},
+    "trial.check-registry": lambda word: {"record": base64(word), "trust": base64(word)},
     "trial.result": lambda word: {"study": LINK, "outcome": word, "result": word},
     "trial.send": lambda _: {"study": LINK},
     "trial.show": lambda _: {"study": LINK},

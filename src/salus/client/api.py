@@ -5329,6 +5329,35 @@ class TrialChecked(msgspec.Struct, frozen=True, kw_only=True):
     """Domains not there, and what was not checked for it."""
 
 
+class CheckRegistry(msgspec.Struct, frozen=True, kw_only=True):
+    """A record, and what the checker trusts."""
+
+    record: bytes
+    """The record, JSON."""
+
+    trust: bytes
+    """The network's trust file, JSON."""
+
+
+class RegistryChecked(msgspec.Struct, frozen=True, kw_only=True):
+    """What the proofs say of the record."""
+
+    sound: bool
+    """Whether everything that the record proves holds."""
+
+    outcomes: tuple[str, ...]
+    """Level, measure and status of each outcome, as proven."""
+
+    flagged: bool
+    """Whether outcomes or analysis changed after an opening."""
+
+    wrong: tuple[str, ...]
+    """What does not hold, each by name."""
+
+    unchecked: tuple[str, ...]
+    """Fields that the record gives no means to check."""
+
+
 class StartSafetyClock(msgspec.Struct, frozen=True, kw_only=True):
     """A serious event whose telling is due."""
 
@@ -5999,10 +6028,10 @@ class ShowRegistry(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class RegistryShown(msgspec.Struct, frozen=True, kw_only=True):
-    """The fields that registries ask for, and the outcome register."""
+    """The fields that registries ask for, and the outcome register with its proofs."""
 
     record: str
-    """JSON: ClinicalTrials.gov's names."""
+    """JSON: ClinicalTrials.gov's names; Salus's own begin with `salus`."""
 
 
 class RehearseTrial(msgspec.Struct, frozen=True, kw_only=True):
@@ -7578,6 +7607,10 @@ class TrialCases:
         """Hold a study's data against its protocol: visits outside their windows, missing consents, contradictions. For: operator."""
         return self._connection.ask('/api/trial/check', request, TrialChecked)
 
+    def check_registry(self, request: CheckRegistry) -> RegistryChecked:
+        """Check a public record under a trust file, without an account and without a network. For: operator."""
+        return self._connection.ask('/api/trial/check-registry', request, RegistryChecked)
+
     def clock(self, request: StartSafetyClock) -> SafetyClockStarted:
         """Start a deadline of telling; whose it is to start, the ledger checks. For: operator."""
         return self._connection.ask('/api/trial/clock', request, SafetyClockStarted)
@@ -7679,7 +7712,7 @@ class TrialCases:
         return self._connection.ask('/api/trial/record', request, ActsRecorded)
 
     def registry(self, request: ShowRegistry) -> RegistryShown:
-        """Write the record that a public registry asks for, with the outcome register as the ledger has it. For: operator."""
+        """Write the record that a public registry asks for, with the outcome register and the proofs of its rows. For: operator."""
         return self._connection.ask('/api/trial/registry', request, RegistryShown)
 
     def rehearse(self, request: RehearseTrial) -> TrialRehearsed:

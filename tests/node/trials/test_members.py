@@ -54,7 +54,6 @@ from salus.node.trials.closing import (
     LockTrial,
     PostResult,
     PublishDraws,
-    ShowRegistry,
     StepTrialLook,
     UnlockTrial,
 )
@@ -79,6 +78,7 @@ from salus.node.trials.kept import (
 )
 from salus.node.trials.overseeing import ExpectEvent, ReadTrail
 from salus.node.trials.paying import ListPayments
+from salus.node.trials.registering import CheckRegistry, RegistryChecked, ShowRegistry, check_registry
 from salus.node.trials.sight import definition, root_of, states, terms_of
 from salus.node.trials.unblinding import Assess, Unblind
 from salus.vault.envelope import seal_envelope
@@ -511,6 +511,38 @@ def test_an_amendment_is_adopted_and_the_lock_the_draws_and_the_report_follow(sc
     )
     with pytest.raises(EdgeError):
         scene.step("sponsor", "nothing")
+
+
+def test_the_public_record_proves_itself_and_no_other(scene: Scene) -> None:
+    """Without an account: a switched measure, a status, an outcome left out, and a row of another are each named."""
+    trust = scene.together.trust().to_json().encode()
+    record = json.loads(show_registry(scene.node("ethics"), ShowRegistry(study=scene.id)).record)
+
+    def checked(**changes: object) -> RegistryChecked:
+        return check_registry(None, CheckRegistry(record=json.dumps(record | changes).encode(), trust=trust))
+
+    told = checked()
+    assert (told.sound, told.wrong, told.flagged) == (True, (), False)
+    assert told.outcomes[0].endswith("posted")
+    first, *others = record["primaryOutcomes"]
+    for changes, name in (
+        ({"primaryOutcomes": [first | {"measure": "Pulse"}, *others]}, "not the outcome of its definition"),
+        ({"primaryOutcomes": [first | {"timeFrame": "Week 2"}, *others]}, "not the outcome of its definition"),
+        ({"primaryOutcomes": others}, "is left out"),
+        ({"secondaryOutcomes": [*record["secondaryOutcomes"], first]}, "not the outcome of its definition"),
+        ({"primaryOutcomes": [first | {"salusStatus": "not_done"}, *others]}, "not_done, proven posted"),
+        ({"otherOutcomes": [{"salusDefinition": "00" * 32, "salusStatus": "post_hoc"}]}, "no proof of row"),
+        ({"otherOutcomes": [{"salusDefinition": "odd", "salusStatus": "post_hoc"}]}, "no digest"),
+        ({"overallStatus": "OPEN"}, "OPEN, proven REPORTED"),
+        ({"salusChangedAfterOpening": True}, "proven False"),
+        ({"salusVersion": 1}, "are not proven"),
+        ({"salusProofs": record["salusProofs"][1:]}, "are not proven"),
+        ({"salusProofs": []}, "are not proven"),
+    ):
+        assert any(name in each for each in checked(**changes).wrong), changes
+    for changes in ({"salusProofs": ["AAAA"]}, {"salusNetwork": "00" * 32}, {"salusStudy": "x"}, {"salusVersion": "1"}):
+        with pytest.raises(Malformed, match=r"trials\.registry"):
+            checked(**changes)
 
 
 VERIFY = """

@@ -37,7 +37,7 @@ from salus.node.trials import (
     unblind,
 )
 from salus.node.trials.analysing import AnalyseTrial, ShowResultRows
-from salus.node.trials.closing import AuditDraws, CompareOutcomes, LockTrial, PostResult, PublishDraws, ShowRegistry
+from salus.node.trials.closing import AuditDraws, CompareOutcomes, LockTrial, PostResult, PublishDraws
 from salus.node.trials.conducting import ListTasks
 from salus.node.trials.duties import MeetSafetyClock, StartSafetyClock
 from salus.node.trials.exporting import ExportTrial, ShowFlow
@@ -45,6 +45,7 @@ from salus.node.trials.founding import AmendTrial, ShowTrial
 from salus.node.trials.kept import Draws, Envelope, keep, kept, one
 from salus.node.trials.openings import AgreeToOpening, AskOpening, ReadOpening
 from salus.node.trials.paying import BillTrial, ListPayments, SettleTrial
+from salus.node.trials.registering import ShowRegistry
 from salus.node.trials.sight import in_order, place_of
 from salus.node.trials.unblinding import Assess, Unblind
 

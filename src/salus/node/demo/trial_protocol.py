@@ -32,9 +32,10 @@ from salus.node.trials import (
     take_consent,
 )
 from salus.node.trials.alone import plan_of, unpacked
-from salus.node.trials.closing import AuditDraws, LockTrial, PostResult, PublishDraws, ShowRegistry
+from salus.node.trials.closing import AuditDraws, LockTrial, PostResult, PublishDraws
 from salus.node.trials.conducting import ListTasks, TakeConsent, kit_of
 from salus.node.trials.exchange import curve
+from salus.node.trials.registering import ShowRegistry
 
 MARK: Final = "Demo"
 THRESHOLD: Final = 3

@@ -8,7 +8,6 @@ from salus.node.trials.closing import (
     lock_trial,
     post_result,
     publish_draws,
-    show_registry,
     sign_lock,
     step_look,
     unlock_trial,
@@ -41,6 +40,7 @@ from salus.node.trials.offering import offer_trial
 from salus.node.trials.openings import agree_to_opening, ask_opening, list_openings, read_opening
 from salus.node.trials.overseeing import expect_event, read_trail
 from salus.node.trials.paying import bill_trial, list_payments, settle_trial
+from salus.node.trials.registering import check_registry, show_registry
 from salus.node.trials.rehearsing import rehearse_trial
 from salus.node.trials.sourcing import read_item, screen_subject, trace_item
 from salus.node.trials.supplying import hide_sizes, supply_trial
@@ -56,6 +56,7 @@ __all__ = [
     "bill_trial",
     "check_package",
     "check_protocol",
+    "check_registry",
     "check_trial",
     "commit_trial",
     "compare_outcomes",

@@ -1,7 +1,7 @@
 """The end of a trial: `trial lock`, `sign-lock`, `publish`, `audit`, `result`, `registry`, `outcomes`."""
 
 from collections.abc import Sequence
-from typing import Annotated, Any
+from typing import Annotated
 
 import msgspec
 from msgspec import Meta
@@ -14,7 +14,6 @@ from salus.contracts.trials import port
 from salus.core.proof.digest import digest, mac
 from salus.node.errors import Conflict, Malformed, NotFound
 from salus.node.member import MemberNode
-from salus.node.records.charts import moment
 from salus.node.trials.exchange import curve, send
 from salus.node.trials.founding import STUDY, outcome_of
 from salus.node.trials.kept import Draws, Envelope, Rows, Supply, keep, kept, one
@@ -111,18 +110,6 @@ class ResultPosted(Message, frozen=True):
     """What the ledger says of it."""
 
     status: Annotated[str, Meta(description="posted, not_done or post_hoc.")]
-
-
-class ShowRegistry(Message, frozen=True):
-    """The study to register or report."""
-
-    study: STUDY
-
-
-class RegistryShown(Message, frozen=True):
-    """The fields that registries ask for, and the outcome register."""
-
-    record: Annotated[str, Meta(description="JSON: ClinicalTrials.gov's names.")]
 
 
 class CompareOutcomes(Message, frozen=True):
@@ -293,45 +280,6 @@ def post_result(node: MemberNode, request: PostResult) -> ResultPosted:
         node.submitter.submit(port.OmitResult(study, definition, why))
     found = dict(port.results(node.ledger.read(), study))
     return ResultPosted(status=found[definition].status.name.lower())
-
-
-@use_case("trial.registry", who=OPERATOR)
-def show_registry(node: MemberNode, request: ShowRegistry) -> RegistryShown:
-    """Write the record that a public registry asks for, with the outcome register as the ledger has it."""
-    study = bytes.fromhex(request.study)
-    row, _ = study_of(node, study)
-    plan, terms = terms_of(node, study, row.version)
-    results = dict(port.results(node.ledger.read(), study))
-
-    def outcomes(level: str) -> list[dict[str, Any]]:
-        found = []
-        for term in terms.outcomes:
-            if term.level == level:
-                result = results.get(outcome_of(term))
-                status = "unregistered" if result is None else result.status.name.lower()
-                told = {"measure": term.measure, "timeFrame": term.time_frame, "salusStatus": status}
-                found.append(told | {"salusDefinition": outcome_of(term).hex()})
-        return found
-
-    enrolled = sum(1 for _ in port.enrolments(node.ledger.read(), study))
-    record = {
-        "briefTitle": terms.title,
-        "orgStudyId": plan.study,
-        "overallStatus": row.status.name,
-        "resultsDue": moment(row.results_due) if row.results_due else "",
-        "designInfo": {
-            "allocation": "RANDOMIZED",
-            "maskingInfo": {"masking": "DOUBLE" if plan.blinded else "NONE"},
-        },
-        "enrollmentInfo": {"count": enrolled},
-        "armGroups": [{"label": arm.label or arm.name} for arm in plan.arms],
-        "primaryOutcomes": outcomes("primary"),
-        "secondaryOutcomes": outcomes("secondary"),
-        "eligibilityCriteria": [
-            f"{'Inclusion' if each.inclusion else 'Exclusion'}: {each.text}" for each in plan.criteria
-        ],
-    }
-    return RegistryShown(record=msgspec.json.format(msgspec.json.encode(record), indent=1).decode())
 
 
 class _Reported(msgspec.Struct, frozen=True, forbid_unknown_fields=True):

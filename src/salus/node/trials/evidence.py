@@ -8,6 +8,7 @@ under the definitions, their values give the lock's root, and every draw is repl
 of who made the file; that its person signed it, and in which order, is not.
 """
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Annotated, Any, Final
 
@@ -138,7 +139,7 @@ def write_evidence(node: MemberNode, request: WriteEvidence) -> EvidenceWritten:
         FORMAT,
         node.network,
         study,
-        tuple(_proven(node, table, key, height) for table, key in _keys(node, study, row)),
+        tuple(proven_row(node, table, key, height) for table, key in _keys(node, study, row)),
         tuple(value for _, value in kept(node, Definition, study)),
         tuple(_site(node, study, name) for name, _ in port.sites(node.ledger.read(), study)),
         tuple(_chains(node, study)) if request.scope == "inspector" else (),
@@ -161,7 +162,8 @@ def _keys(node: MemberNode, study: bytes, row: port.Study) -> list[tuple[Table[A
     return found
 
 
-def _proven(node: MemberNode, table: Table[Any], key: bytes, height: int) -> ProvenRow:
+def proven_row(node: MemberNode, table: Table[Any], key: bytes, height: int) -> ProvenRow:
+    """Return a row of the ledger at a height with its proof; an empty one where it proves that there is none."""
     proven = node.prover.row(table, key, height)
     return ProvenRow(table.state_key(key), proven.value or b"", proven.proof.encode())
 
@@ -178,6 +180,23 @@ def _chains(node: MemberNode, study: bytes) -> list[Chain]:
     ]
 
 
+def take_rows(rows: Sequence[ProvenRow], trust: Trust) -> tuple[dict[bytes, bytes], list[str]]:
+    """Return the rows that stand under a trust file, by state key, and what does not hold of the others."""
+    found, wrong = {}, []
+    for each in rows:
+        try:
+            proof = StateProof.decode(each.proof)
+            proof.check(each.row or None)
+            trust.accept_receipt(proof.receipt)
+            if proof.row_key != each.key:
+                raise MalformedBytes("the proof is of another row")
+        except (Unproven, MalformedBytes) as error:
+            wrong.append(f"row {each.key.hex()[:24]}: {error}")
+        else:
+            found[each.key] = each.row
+    return found, wrong
+
+
 class _Replay:
     """One verification: what the file says, and what of it does not hold."""
 
@@ -188,17 +207,7 @@ class _Replay:
 
     def prove(self, trust: Trust) -> None:
         """Take the rows that stand under the trust file."""
-        for each in self.told.rows:
-            try:
-                proof = StateProof.decode(each.proof)
-                proof.check(each.row or None)
-                trust.accept_receipt(proof.receipt)
-                if proof.row_key != each.key:
-                    raise MalformedBytes("the proof is of another row")
-            except (Unproven, MalformedBytes) as error:
-                self.wrong.append(f"row {each.key.hex()[:24]}: {error}")
-            else:
-                self.rows[each.key] = each.row
+        self.rows, self.wrong = take_rows(self.told.rows, trust)
 
     def row(self, table: Table[Any], key: bytes) -> Any:
         """Return a proven row, or None."""

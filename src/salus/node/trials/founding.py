@@ -21,7 +21,7 @@ from salus.node.usecase import OPERATOR, Message, use_case
 STUDY_PATTERN: Final = r"^[0-9a-f]{32}$"
 STUDY = Annotated[str, Meta(pattern=STUDY_PATTERN, description="Id of the study.", examples=["5a" * 16])]
 MEMBER_PATTERN: Final = r"^[a-z][a-z0-9-]{1,31}$"
-_LEVELS: Final = {"primary": port.Level.PRIMARY, "secondary": port.Level.SECONDARY}
+LEVELS: Final = {"primary": port.Level.PRIMARY, "secondary": port.Level.SECONDARY}
 
 
 class DealShares(Message, frozen=True):
@@ -251,7 +251,7 @@ def _commitment(told: Definition, request: CommitTrial) -> port.Commit:
 def commitments(told: Definition) -> port.Definition:
     """Return what the ledger holds of a definition. Raises Malformed."""
     _, terms = run(told)
-    outcomes = {outcome_of(term): _LEVELS[term.level] for term in terms.outcomes}
+    outcomes = {outcome_of(term): LEVELS[term.level] for term in terms.outcomes}
     return port.Definition(
         package=root_of(told),
         analysis=analysis_digest(told.analysis, terms),
@@ -263,7 +263,7 @@ def commitments(told: Definition) -> port.Definition:
 
 def outcome_of(term: OutcomeTerm) -> bytes:
     """Return an outcome's definition digest."""
-    return port.outcome_digest(term.id, term.measure, term.time_frame, _LEVELS[term.level], term.analysis)
+    return port.outcome_digest(term.id, term.measure, term.time_frame, LEVELS[term.level], term.analysis)
 
 
 def _members(parties: tuple[port.Party, ...], trustees: tuple[port.Trustee, ...]) -> list[str]:
