@@ -56,7 +56,11 @@ def help_of(field: Field) -> str:
     """Return a field's help: description, how it is given, example, default."""
     kind = inner(field.type)
     how = " A file, or - for standard input." if kind is bytes else " JSON, or @FILE." if _is_document(field) else ""
-    example = f" Example: {shown(field.examples[0])}." if field.examples and kind is not bytes else ""
+    given = shown(field.examples[0]) if field.examples else ""
+    if _is_several(field) and not field.positional:
+        how += " Once for each."
+        given = " ".join(f"{field.option} {shown(one)}" for one in _each(field.examples))
+    example = f" Example: {given}." if given and kind is not bytes else ""
     default = (
         f" Default: {shown(field.default)}." if not field.required and field.default not in (None, "", (), []) else ""
     )
@@ -70,6 +74,17 @@ def shown(value: Any) -> str:
     if isinstance(value, list | tuple):
         return " ".join(shown(each) for each in value)
     return value if isinstance(value, str) else msgspec.json.encode(value).decode()
+
+
+def _is_several(field: Field) -> bool:
+    """Tell whether an option is given once for each value."""
+    return get_origin(field.type) in {list, tuple} and not _is_document(field)
+
+
+def _each(examples: Any) -> list[Any]:
+    """Return the values of a field's example: of several values it is a list, or one of them."""
+    first = examples[0] if examples else []
+    return list(first) if isinstance(first, list | tuple) else [first]
 
 
 def _is_document(field: Field) -> bool:
@@ -96,7 +111,7 @@ def add_field(parser: argparse.ArgumentParser, field: Field) -> None:
         options["metavar"] = (
             "JSON" if _is_document(field) else kind.__name__.upper() if isinstance(kind, type) else "VALUE"
         )
-    if get_origin(field.type) in {list, tuple} and not _is_document(field):
+    if _is_several(field):
         options["action"] = "append"
     if field.positional:
         for name in ("dest", "required", "action", "metavar"):

@@ -3318,10 +3318,10 @@ class QuestionAnswered(msgspec.Struct, frozen=True, kw_only=True):
     """answered; begun while an exact run goes on; withheld or failed."""
 
     counted: int
-    """Persons who may be counted. For this custodian alone."""
+    """Persons who were counted. For this custodian alone."""
 
     left_out: Any
-    """Persons who may not, by reason. For this custodian alone."""
+    """Persons who may not be, by reason, when it begins. For this custodian alone."""
 
 
 class ApplyForPermit(msgspec.Struct, frozen=True, kw_only=True):
@@ -3899,7 +3899,10 @@ class Result(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class ReviewQuestions(msgspec.Struct, frozen=True, kw_only=True):
-    """Asks for nothing more."""
+    """All questions, or one whole."""
+
+    query: str = ''
+    """One question, hexadecimal: its document is shown too."""
 
 
 class QuestionLine(msgspec.Struct, frozen=True, kw_only=True):
@@ -3914,8 +3917,14 @@ class QuestionLine(msgspec.Struct, frozen=True, kw_only=True):
     institution: str
     """Who asks."""
 
+    study: str
+    """What the permit is for, as patients read it."""
+
     title: str
     """What the document calls itself."""
+
+    statistic: str
+    """What would leave: the statistic and its columns."""
 
     way: str
     """noisy, exact or extract."""
@@ -3938,6 +3947,9 @@ class Questions(msgspec.Struct, frozen=True, kw_only=True):
 
     questions: tuple[QuestionLine, ...]
     """In order of their ids."""
+
+    document: str = ''
+    """The one question's document, JSON: its views, columns and bounds are what to look at."""
 
 
 class RunModel(msgspec.Struct, frozen=True, kw_only=True):
@@ -7358,7 +7370,7 @@ class ResearchCases:
         return self._connection.ask('/api/research/result', request, Result)
 
     def review(self, request: ReviewQuestions) -> Questions:
-        """List the questions put to this member's data sets, with the reasons that analysts are not told. For: operator."""
+        """List the questions put to this member's data sets, with the reasons that analysts are not told; or show one whole. For: operator."""
         return self._connection.ask('/api/research/review', request, Questions)
 
     def run(self, request: RunModel) -> ModelRun:

@@ -118,6 +118,7 @@ class MemberNode:
         self.memory: dict[str, object] = {}
         """What domains keep in memory between use cases, by domain."""
         self.door = Door(self.member, self.signing_keys, clock, self.handlers)
+        self.peers.own = self.door
 
     @property
     def member(self) -> str:

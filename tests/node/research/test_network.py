@@ -4,9 +4,10 @@ import json
 
 import pytest
 
+from salus.contracts.membership.port import Role
 from salus.contracts.research import port
 from salus.core.encoding import decode, encode
-from salus.node.errors import Conflict, Forbidden, Refused
+from salus.node.errors import Conflict, Forbidden, NotFound, Refused
 from salus.node.exchange.wire import RemoteRefusal
 from salus.node.notices import ToFolder, send_due, set_contact
 from salus.node.research import (
@@ -16,6 +17,7 @@ from salus.node.research import (
     list_permits,
     rerun_question,
     review,
+    run_model,
     show_budget,
     show_result,
     telling,
@@ -25,12 +27,15 @@ from salus.node.research import (
 from salus.node.research.answering import RerunQuestion, ReviewQuestions, WithholdQuestion
 from salus.node.research.asking import ShowResult
 from salus.node.research.permits import ApplyForPermit, ListOffers, ListPermits, ShowBudget
+from salus.node.research.relaying import RunModel
+from salus.node.together import Clock, Founder, found_together
 from salus.node.wallet import studying
 from salus.vault.envelope import seal_envelope
 
 from .hospitals import (
     COUNT,
     HOSPITALS,
+    LOGISTIC,
     TABLE,
     answer,
     ask,
@@ -115,6 +120,29 @@ def test_the_same_question_has_the_same_answer_whatever_it_is_called(together):
         answer(together, query, "north")  # asked again: nothing is drawn, charged or committed anew
     assert result(together, queries[0]).lines == result(together, queries[1]).lines
     assert budget(together, "north").spent == 10_000
+
+
+def test_a_member_asks_its_own_records_without_a_network(tmp_path):
+    """A hospital that is a university too, whose node has no address that anybody reaches."""
+    roles = (Role.PROVIDER, Role.RESEARCHER)
+    together = found_together(tmp_path, (Founder("university", "A University Hospital", roles),), clock=Clock())
+    together.transport.down.add("https://university.example")
+    node = together.nodes["university"]
+    fill(node, 96)
+    data_set = offer(together, "university", smallest=3)
+    granted = permit(together, {"university": data_set})
+    query = ask(together, granted, TABLE, (data_set,))
+    (line,) = review(node, ReviewQuestions()).questions
+    assert (line.study, line.statistic) == ("Who has gout?", "table: gender gout")
+    assert json.loads(review(node, ReviewQuestions(query=query)).document) == TABLE
+    with pytest.raises(NotFound, match=r"research\.not-here"):
+        review(node, ReviewQuestions(query="00" * 16))
+    assert answer(together, query, "university") == ["answered"]
+    assert result(together, query).complete
+    model = ask(together, granted, LOGISTIC, (data_set,))
+    answer(together, model, "university", few=True)
+    assert run_model(node, RunModel(query=model)).custodians == ("university",)
+    together.close()
 
 
 def test_choices_and_objections_decide_who_is_counted(together):

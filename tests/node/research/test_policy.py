@@ -4,7 +4,7 @@ import pytest
 
 from salus.contracts.research.port import Policy
 from salus.node.errors import Malformed
-from salus.node.research.policy import policy_of, tokens_of
+from salus.node.research.policy import GIVEN, NEEDS, policy_of, tokens_of
 
 SOUND = (
     (("DUO:0000042",), Policy(42)),
@@ -41,3 +41,12 @@ def test_a_policy_is_read_and_told_again(tokens, policy):
 def test_what_is_no_policy_is_refused(tokens):
     with pytest.raises(Malformed, match=r"research\.(policy|duo)"):
         policy_of(tokens)
+
+
+@pytest.mark.parametrize("code", sorted(NEEDS))
+def test_a_class_that_lacks_what_it_needs_is_told_how_it_is_given(code):
+    permission = () if code == 7 else ("DUO:0000042",)
+    with pytest.raises(Malformed, match=r"research\.policy") as refused:
+        policy_of((*permission, f"DUO:{code:07}"))
+    assert refused.value.expected == f"DUO:{code:07}={GIVEN[code]}"
+    assert policy_of((*permission, f"DUO:{code:07}={GIVEN[code]}"))

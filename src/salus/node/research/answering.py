@@ -6,7 +6,6 @@ sent. Each step asks the ledger first how far the question has come, so that a p
 """
 
 import importlib.util
-import json
 import threading
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Annotated
@@ -15,12 +14,12 @@ import msgspec
 from msgspec import Meta
 
 from salus.agreements.research import population
-from salus.agreements.research.document import Query, QueryRefused, read
+from salus.agreements.research.document import Query, QueryRefused, read, used
 from salus.contracts.research import port
 from salus.core.encoding import decode
 from salus.core.proof.digest import digest
 from salus.interop.fhir.view import ViewFailed
-from salus.node.errors import Conflict, Malformed, Unavailable
+from salus.node.errors import Conflict, Malformed, NotFound, Unavailable
 from salus.node.exchange.documents import seal_and_deliver
 from salus.node.member import MemberNode
 from salus.node.records.charts import moment
@@ -54,7 +53,16 @@ _ONE_AT_A_TIME = threading.Lock()
 
 
 class ReviewQuestions(Message, frozen=True):
-    """Asks for nothing more."""
+    """All questions, or one whole."""
+
+    query: Annotated[
+        str,
+        Meta(
+            pattern=f"^$|{ID}",
+            description="One question, hexadecimal: its document is shown too.",
+            examples=[ID_EXAMPLE],
+        ),
+    ] = ""
 
 
 class QuestionLine(Message, frozen=True):
@@ -63,7 +71,9 @@ class QuestionLine(Message, frozen=True):
     query: Annotated[str, Meta(description="The question, hexadecimal.")]
     data_set: Annotated[str, Meta(description="The data set, hexadecimal.")]
     institution: Annotated[str, Meta(description="Who asks.")]
+    study: Annotated[str, Meta(description="What the permit is for, as patients read it.")]
     title: Annotated[str, Meta(description="What the document calls itself.")]
+    statistic: Annotated[str, Meta(description="What would leave: the statistic and its columns.")]
     way: Annotated[str, Meta(description="noisy, exact or extract.")]
     charge: Annotated[int, Meta(description="What it costs here, micro-rho.")]
     status: Annotated[str, Meta(description="registered, begun, answered, withheld, failed or released.")]
@@ -75,6 +85,9 @@ class Questions(Message, frozen=True):
     """For the output checker."""
 
     questions: Annotated[tuple[QuestionLine, ...], Meta(description="In order of their ids.")]
+    document: Annotated[
+        str, Meta(description="The one question's document, JSON: its views, columns and bounds are what to look at.")
+    ] = ""
 
 
 class AnswerQuestion(Message, frozen=True):
@@ -101,8 +114,11 @@ class QuestionAnswered(Message, frozen=True):
     """How the question stands here."""
 
     status: Annotated[str, Meta(description="answered; begun while an exact run goes on; withheld or failed.")]
-    counted: Annotated[int, Meta(description="Persons who may be counted. For this custodian alone.")]
-    left_out: Annotated[dict[str, int], Meta(description="Persons who may not, by reason. For this custodian alone.")]
+    counted: Annotated[int, Meta(description="Persons who were counted. For this custodian alone.")]
+    left_out: Annotated[
+        dict[str, int],
+        Meta(description="Persons who may not be, by reason, when it begins. For this custodian alone."),
+    ]
 
 
 class WithholdQuestion(Message, frozen=True):
@@ -134,29 +150,48 @@ class QuestionRerun(Message, frozen=True):
 
 
 @use_case("research.review", who=OPERATOR)
-def review(node: MemberNode, request: ReviewQuestions) -> Questions:  # noqa: ARG001 -- a use case
-    """List the questions put to this member's data sets, with the reasons that analysts are not told."""
-    state, lines = node.ledger.read(), []
-    for id_, body in node.desk.research("part"):
-        kept = decode(body, Held)
-        row, part = port.query(state, id_[:16]), port.query_part(state, id_[:16], id_[16:])
-        if row is None or part is None:
-            continue
-        title = json.loads(kept.question.document).get("title", "")
-        lines.append(
-            QuestionLine(
-                query=id_[:16].hex(),
-                data_set=id_[16:].hex(),
-                institution=kept.analyst,
-                title=title,
-                way=row.way.value,
-                charge=row.charge,
-                status=part.status.name.lower(),
-                begin_by=moment(row.begin_by),
-                reason=kept.reason,
-            )
-        )
-    return Questions(questions=tuple(lines))
+def review(node: MemberNode, request: ReviewQuestions) -> Questions:
+    """List the questions put to this member's data sets, with the reasons that analysts are not told; or show one whole."""
+    asked = bytes.fromhex(request.query)
+    kept = [(id_, decode(body, Held)) for id_, body in node.desk.research("part", asked)]
+    if asked and not kept:
+        raise NotFound("research.not-here", "the document of this question has not come", got=request.query)
+    lines = [line for id_, one in kept if (line := _line(node, id_, one)) is not None]
+    return Questions(
+        questions=tuple(lines), document=kept[0][1].question.document.decode("utf-8", "replace") if asked else ""
+    )
+
+
+def _line(node: MemberNode, id_: bytes, kept: Held) -> QuestionLine | None:
+    state = node.ledger.read()
+    row, part = port.query(state, id_[:16]), port.query_part(state, id_[:16], id_[16:])
+    if row is None or part is None:
+        return None
+    permit = port.permit(state, row.permit)
+    title, statistic = _said(kept)
+    return QuestionLine(
+        query=id_[:16].hex(),
+        data_set=id_[16:].hex(),
+        institution=kept.analyst,
+        study="" if permit is None else permit.summary,
+        title=title,
+        statistic=statistic,
+        way=row.way.value,
+        charge=row.charge,
+        status=part.status.name.lower(),
+        begin_by=moment(row.begin_by),
+        reason=kept.reason,
+    )
+
+
+def _said(kept: Held) -> tuple[str, str]:
+    """Return a document's title, and its statistic with its columns; nothing of one that an older version took."""
+    try:
+        document = read(kept.question.document)
+    except QueryRefused:
+        return "", ""
+    kind, columns = str(document.statistic.__struct_config__.tag), used(document.statistic)
+    return document.title, " ".join((f"{kind}:", *columns)) if columns else kind
 
 
 @use_case("research.answer", who=OPERATOR)
@@ -171,7 +206,7 @@ def answer_question(node: MemberNode, request: AnswerQuestion) -> QuestionAnswer
 
 
 def _answered(node: MemberNode, query: bytes, *, few: bool, differing: bool) -> QuestionAnswered:
-    row, found, status = query_row(node, query), choices.Found((), {}), ""
+    row, found, counted, status = query_row(node, query), choices.Found((), {}), 0, ""
     for data_set in own_sets(node, row):
         kept = held(node, query, data_set)
         part = _part(node, query, data_set)
@@ -181,6 +216,8 @@ def _answered(node: MemberNode, query: bytes, *, few: bool, differing: bool) -> 
             found = _eligible(node, row, data_set, [row.height, node.ledger.head().height])
             kept = _begin(node, row, data_set, msgspec.structs.replace(kept, few=few), found)
             part = _part(node, query, data_set)
+        if few and not kept.few and part.status is port.PartStatus.BEGUN:
+            kept = keep(node, data_set, msgspec.structs.replace(kept, few=True))
         if part.status is port.PartStatus.BEGUN and not kept.begun:
             kept = _confirm(node, row, data_set, kept, part)
             part = _part(node, query, data_set)
@@ -192,8 +229,8 @@ def _answered(node: MemberNode, query: bytes, *, few: bool, differing: bool) -> 
             extracting.send(node, data_set, kept, persons)
         if part.status is port.PartStatus.ANSWERED and row.way is port.Way.NOISY:
             _send(node, data_set, kept)
-        status = part.status.name.lower()
-    return QuestionAnswered(status=status, counted=len(found.persons), left_out=found.reasons)
+        counted, status = counted + len(kept.counted), part.status.name.lower()
+    return QuestionAnswered(status=status, counted=counted, left_out=found.reasons)
 
 
 def _over_the_same(node: MemberNode, row: port.Query, kept: Held) -> None:

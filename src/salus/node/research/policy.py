@@ -17,6 +17,16 @@ NEEDS: Final = {
     28: "institutions",
 }
 """Classes that come with a list or a number, and the field of a policy that holds it."""
+GIVEN: Final = {
+    7: "MONDO:0005148,MONDO:0005015",
+    12: "DUO:0000037",
+    22: "US-MA,DE",
+    24: "2027-01-01",
+    25: "12",
+    27: "00112233445566778899aabbccddeeff",
+    28: "a-university",
+}
+"""How each is given, behind the class's name and `=`."""
 EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 
 
@@ -48,7 +58,13 @@ def policy_of(tokens: tuple[str, ...]) -> Policy:
     except MalformedBytes:
         raise Malformed("research.policy", "a class lacks what it needs, or has what it does not take") from None
     for wrong in faults(read):
-        raise Malformed("research.policy", wrong.why, got=name_of(wrong.code) if wrong.code else "no permission")
+        name = name_of(wrong.code) if wrong.code else "no permission"
+        raise Malformed(
+            "research.policy",
+            wrong.why,
+            expected=f"{name}={GIVEN[wrong.code]}" if wrong.code in GIVEN else "",
+            got=name,
+        )
     return read
 
 
@@ -66,7 +82,12 @@ def _argument(code: int, argument: str) -> dict[str, Any]:
         if field == "projects":
             return {field: tuple(bytes.fromhex(one) for one in listed)}
     except ValueError:
-        raise Malformed("research.policy", "what the class needs is not readable", got=name_of(code)) from None
+        raise Malformed(
+            "research.policy",
+            "what the class needs is not readable",
+            expected=f"{name_of(code)}={GIVEN[code]}",
+            got=name_of(code),
+        ) from None
     return {field: tuple(sorted(map(code_of, listed))) if field == "research" else listed}
 
 

@@ -116,7 +116,11 @@ def _custodians(node: MemberNode, query: bytes, row: port.Query) -> tuple[bytes,
             raise _DroppedOut(one, Conflict("research.dropped-out", "a custodian ended its part in the last attempt"))
     live = joined or tuple(one for one in row.data_sets if _status(node, query, one) is port.PartStatus.BEGUN)
     if not live:
-        raise Conflict("research.nobody-left", "every custodian has withheld, failed or dropped out")
+        raise Conflict(
+            "research.nobody-left",
+            "every custodian has withheld, failed or dropped out",
+            todo="ask their output checkers, or ask something that rests on more persons",
+        )
     return live
 
 
