@@ -196,13 +196,31 @@ class Search:
         return best
 
     def of_patient(
-        self, links: Sequence[bytes], scope: Scope, *, house: bytes, since: int, after: int, limit: int
+        self,
+        links: Sequence[bytes],
+        scope: Scope,
+        *,
+        house: bytes,
+        since: int,
+        after: int,
+        limit: int,
+        kinds: Sequence[str] = (),
+        period: tuple[int, int] = (EARLIEST, LATEST),
     ) -> tuple[list[Hit], int]:
-        """Return permitted rows under a patient's links and the house's that these refer to, behind `after`; and their total."""
+        """Return permitted rows under a patient's links and the house's that these refer to, behind `after`; and their total.
+
+        kinds: of these types alone, if any are named. period: of care, [lo, hi) in Unix ms; what has no date is in every one.
+        """
         own = f"l.id IN ({marks(len(links))})"
         referred = f"SELECT r.target FROM {FROM} JOIN reference r ON r.entry = e.number WHERE {own} AND {scope.text}"  # noqa: S608 -- compiled parts
         where = f"{scope.text} AND e.recorded >= ? AND ({own} OR (l.id = ? AND e.name IN ({referred})))"
         values: list[Any] = [*scope.values, since, *links, house, *links, *scope.values]
+        if kinds:
+            where += f" AND e.type IN ({marks(len(kinds))})"
+            values += kinds
+        if period != (EARLIEST, LATEST):
+            where += " AND (e.lo = e.hi OR (e.lo < ? AND e.hi > ?))"
+            values += [period[1], period[0]]
         total = int(self._store.ask(f"SELECT count(*) FROM {FROM} WHERE {where}", values)[0][0])  # noqa: S608 -- compiled parts
         sql = f"SELECT {_HIT} FROM {FROM} WHERE {where} AND e.number > ? ORDER BY e.number LIMIT ?"  # noqa: S608 -- compiled parts
         return [_hit(row) for row in self._store.ask(sql, [*values, after, limit])], total

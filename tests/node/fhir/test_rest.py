@@ -301,3 +301,51 @@ def test_the_office_does_not_see_what_is_not_for_it(doctor, clerk):
 )
 def test_what_is_not_there_is_refused_not_guessed(doctor, path):
     assert refusal(doctor, "GET", path)[0] in {404, 405}
+
+
+@pytest.mark.parametrize("form", ['W/"{}"', '"{}"', '"x", W/"{}"', "*"])
+def test_a_version_may_be_named_by_a_weak_or_a_strong_tag(doctor, form):
+    own = doctor.create(patient())
+    path = f"Patient/{own['id']}"
+    assert doctor("GET", path, if_none_match=form.format(1)).status == 304
+    assert doctor("PUT", path, {**own, "gender": "female"}, if_match=form.format(1)).version == 2
+    if form != "*":
+        assert refusal(doctor, "PUT", path, own, if_match=form.format(1)) == (412, "fhir.other-version")
+        assert doctor("GET", path, if_none_match=form.format(1)).status == 200
+
+
+def test_a_write_may_be_answered_by_an_outcome(doctor):
+    told = json.loads(doctor("POST", "Patient", patient(), prefer="return=OperationOutcome").body)
+    assert (told["resourceType"], told["issue"][0]["severity"]) == ("OperationOutcome", "information")
+
+
+def test_who_wrote_what_keeps_no_patient_from_being_deleted(operator):
+    who = operator.create(patient())["id"]
+    target, agent = {"reference": f"Patient/{who}"}, {"who": {"display": "x"}}
+    told = {"resourceType": "Provenance", "target": [target], "recorded": "2026-01-01T00:00:00Z", "agent": [agent]}
+    operator.create(told)
+    own = operator.create(pulse(who))["id"]
+    assert refusal(operator, "DELETE", f"Patient/{who}") == (409, "fhir.patient-has-records")
+    operator("DELETE", f"Observation/{own}")
+    assert operator("DELETE", f"Patient/{who}").status == 204
+
+
+def test_everything_of_some_types_and_of_a_time_of_care(doctor):
+    who = doctor.create(patient())["id"]
+    early, late = (doctor.create(pulse(who, effectiveDateTime=day))["id"] for day in ("2020-01-01", "2026-01-02"))
+    undated = pulse(who)
+    del undated["effectiveDateTime"]
+    undated = doctor.create(undated)["id"]
+
+    def found(query):
+        bundle = doctor.get(f"Patient/{who}/$everything?{query}")
+        assert bundle["total"] == len(bundle["entry"])
+        return {one["resource"]["id"] for one in bundle["entry"]}
+
+    assert found("_type=Observation") == {early, late, undated}
+    assert found("_type=Patient,Condition") == {who}
+    assert found("start=2026") == {who, late, undated}
+    assert found("end=2020-01-01") == {who, early, undated}
+    assert found("start=2021&end=2022&_type=Observation") == {undated}
+    for wrong in ("_type=Nothing", "start=x", "begin=2020"):
+        assert refusal(doctor, "GET", f"Patient/{who}/$everything?{wrong}") == (400, "fhir.search-parameter")

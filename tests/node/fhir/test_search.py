@@ -166,7 +166,7 @@ REFUSED = {
     "Patient?_count=many": "search-value",
     "Patient?_summary=some": "search-value",
     "Patient?_total=maybe": "search-value",
-    "Patient?_include=*": "search-value",
+    "Patient?_include=*:iterate": "search-value",
     "Patient?_include=Patient:name": "search-value",
     "Patient?_revinclude=Observation:nothing": "search-parameter",
     "Patient?_text=-": "search-value",
@@ -227,6 +227,8 @@ def test_includes(asked):
     )
     assert included("Observation?_id=o2&_include=Observation:*:Patient") == ({"ada"}, 1)
     assert included("Patient?_id=ada&_revinclude=Observation:patient") == ({"o1", "o2"}, 1)
+    assert included("Observation?_id=o2&_include=*") == ({"visit", "ada"}, 1)
+    assert included("Patient?_id=ada&_revinclude=*") == ({"o1", "o2", "visit", "c1", "risk"}, 1)
     chain = "Patient?_id=ada&_include=Patient:organization&_include"
     assert included(f"{chain}=Organization:partof") == ({"org"}, 1)
     assert included(f"{chain}:iterate=Organization:partof") == ({"org", "top"}, 1)

@@ -105,6 +105,12 @@ def refused(refusal: Refused) -> FhirRefused:
     )
 
 
+def names_version(header: str, version: int) -> bool:
+    """Tell whether an If-Match or If-None-Match holds of a version: tags in a list, weak or strong, or `*` (RFC 9110 13.1)."""
+    tags = {tag.strip().removeprefix("W/").strip('"') for tag in header.split(",")}
+    return bool(tags & {"*", str(version)})
+
+
 def tree_of(body: bytes, most: int = LIMITS.resource_bytes) -> dict[str, Any]:
     """Return a posted resource of at most so many bytes, decoded. Raises FhirRefused."""
     try:

@@ -107,7 +107,7 @@ def _resource(kind: str) -> dict[str, Any]:
         "conditionalUpdate": True,
         "conditionalDelete": "single",
         "operation": operations(kind),
-        **({"searchInclude": included} if included else {}),
+        **({"searchInclude": ["*", *included]} if included else {}),
         "searchRevInclude": ["*"],
         "searchParam": [{"name": code, "type": one.type} for code, one in sorted(known.items())] + own,
     }

@@ -47,7 +47,10 @@ _HEADERS: Final[dict[str, _Told]] = {
     "If-Match": {"type": "string", "pattern": '^W/"[0-9]+"$'},
     "If-None-Match": {"type": "string", "pattern": '^W/"[0-9]+"$'},
     "If-None-Exist": {"type": "string"},
-    "Prefer": {"type": "string", "enum": ["return=minimal", "return=representation", "respond-async"]},
+    "Prefer": {
+        "type": "string",
+        "enum": ["return=minimal", "return=representation", "respond-async"],
+    },
 }
 REFUSALS: Final = {
     400: "The request is not understood; the issue names what is expected.",

@@ -13,10 +13,11 @@ from salus.interop.fhir.refusal import Refused
 from salus.interop.fhir.search.definitions import patient_compartment
 from salus.interop.fhir.search.query import MAX_COUNT, Codes, Query, in_compartment, read_query
 from salus.interop.fhir.splice import Rewriting, splice
-from salus.interop.fhir.times import interval
+from salus.interop.fhir.survey import TYPES
+from salus.interop.fhir.times import EARLIEST, LATEST, interval
 from salus.node.errors import Conflict, Fault
 from salus.node.exchange.derived import renaming
-from salus.node.fhir.answers import BAD, GONE, Answer, FhirRefused, Request, nothing_there, refused
+from salus.node.fhir.answers import BAD, GONE, Answer, FhirRefused, Request, names_version, nothing_there, refused
 from salus.node.fhir.asking import Asking
 from salus.node.fhir.joining import outcome, party_of, widened
 from salus.node.fhir.paging import Paging
@@ -44,7 +45,7 @@ class Reading:
         subset = _subset(kind, request.pairs)
         hit = self.current(asking, f"{kind}/{own}")
         modified = request.header("if-none-match")
-        if modified and modified in {f'W/"{hit.version}"', "*"}:
+        if modified and names_version(modified, hit.version):
             return Answer(304, version=hit.version, modified=hit.recorded)
         (body,) = self.bodies(asking, [hit], "read", subset)
         return Answer(200, body, hit.version, hit.recorded)
@@ -170,10 +171,18 @@ class Reading:
 
         Of all links that are joined with it, and of the live leases about them.
         """
-        count, since = _history_parameters(request)
+        kinds, period, rest = _care(request.pairs)
+        count, since = _history_parameters(msgspec.structs.replace(request, pairs=rest))
         party = party_of(asking, self.current(asking, f"Patient/{own}"))
         hits, total = asking.node.index.search.of_patient(
-            party.links, asking.scope, house=asking.node.vault.house_link(), since=since, after=after, limit=count + 1
+            party.links,
+            asking.scope,
+            house=asking.node.vault.house_link(),
+            since=since,
+            after=after,
+            limit=count + 1,
+            kinds=kinds,
+            period=period,
         )
         page = hits[:count]
         links = [{"relation": "self", "url": f"{self._base}/{request.path}"}]
@@ -273,6 +282,30 @@ def _subset(kind: str, pairs: Sequence[tuple[str, str]]) -> Subset:
     except Refused as refusal:
         raise refused(refusal) from refusal
     return Subset(query.summary if query.summary in {"true", "text", "data"} else "", query.elements)
+
+
+def _care(pairs: Sequence[tuple[str, str]]) -> tuple[tuple[str, ...], tuple[int, int], tuple[tuple[str, str], ...]]:
+    """Return what $everything alone takes (types, care dates [lo, hi) in Unix ms), and the other parameters."""
+    kinds: list[str] = []
+    lo, hi = EARLIEST, LATEST
+    rest = []
+    for name, value in pairs:
+        if name == "_type" and set(value.split(",")) <= TYPES:
+            kinds += value.split(",")
+        elif name == "start" and (found := interval(value)):
+            lo = found[0]
+        elif name == "end" and (found := interval(value)):
+            hi = found[1]
+        elif name in {"_type", "start", "end"}:
+            raise FhirRefused(
+                BAD,
+                "fhir.search-parameter",
+                "the value does not read",
+                expected="types in _type, dates in start and end",
+            )
+        else:
+            rest.append((name, value))
+    return tuple(dict.fromkeys(kinds)), (lo, hi), tuple(rest)
 
 
 def _history_parameters(request: Request) -> tuple[int, int]:

@@ -98,7 +98,8 @@ SERVER: Final = (
 
 OF_PATIENT: Final = (
     Route(
-        "everything", ("GET", "POST"), "Patient/{own}/$everything", definition=f"{_R4}/Patient-everything", query=_HISTORY,
+        "everything", ("GET", "POST"), "Patient/{own}/$everything", definition=f"{_R4}/Patient-everything",
+        query=(*_HISTORY, "_type", "start", "end"),
         posted=True, refusals=(*_GONE, *_POSTED),
     ),
     Route(

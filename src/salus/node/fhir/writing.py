@@ -32,6 +32,8 @@ from salus.node.fhir.answers import (
     Answer,
     FhirRefused,
     Request,
+    informed,
+    names_version,
     nothing_there,
     refused,
 )
@@ -39,7 +41,7 @@ from salus.node.fhir.asking import Asking
 from salus.node.fhir.attributing import provenances
 from salus.node.fhir.patching import patched
 from salus.node.fhir.policy import ADMINISTRATION
-from salus.node.fhir.presenting import presented
+from salus.node.fhir.presenting import presented, raw
 from salus.node.fhir.storing import Enlisted, Sealing, Turns
 from salus.node.fhir.validating import Validating
 from salus.node.usecase import Kind
@@ -316,8 +318,9 @@ class Writing:
         return msgspec.structs.replace(prepared, created=before is None)
 
     def tombstone(self, asking: Asking, hit: Hit) -> Prepared:
-        """Return what ends a resource. Raises Conflict for a patient with records."""
-        if hit.type == "Patient" and sum(asking.node.index.count_by_type([hit.link]).values()) > 1:
+        """Return what ends a resource. Raises Conflict for a patient with records, apart from those of who wrote what."""
+        counts = asking.node.index.count_by_type([hit.link]) if hit.type == "Patient" else {}
+        if sum(count for kind, count in counts.items() if kind != "Provenance") > 1:
             raise Conflict(
                 "fhir.patient-has-records", "the patient has other records", todo="delete them first, or erase the link"
             )
@@ -378,9 +381,13 @@ class Writing:
 
     def stored(self, request: Request, prepared: Prepared, ref: Ref) -> Answer:
         """Return the answer to a write."""
-        minimal = "return=minimal" in request.header("prefer").replace(" ", "")
-        body = b"" if minimal else presented(prepared.content.body, version=ref.version, recorded=ref.recorded)
         name = f"{ref.type}/{ref.id}"
+        prefer = request.header("prefer").replace(" ", "")
+        if "return=OperationOutcome" in prefer:
+            body = bytes(raw(informed(f"{name} is stored as version {ref.version}")))
+        else:
+            minimal = "return=minimal" in prefer
+            body = b"" if minimal else presented(prepared.content.body, version=ref.version, recorded=ref.recorded)
         return Answer(
             201 if prepared.created else 200, body, ref.version, ref.recorded, self.location(name, ref.version)
         )
@@ -396,7 +403,7 @@ def _action(one: Prepared) -> str:
 
 
 def _matching(hit: Hit, if_match: str) -> None:
-    if if_match and if_match.strip() != f'W/"{hit.version}"':
+    if if_match and not names_version(if_match, hit.version):
         raise FhirRefused(
             PRECONDITION,
             "fhir.other-version",

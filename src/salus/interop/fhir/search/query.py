@@ -5,6 +5,7 @@ returns everybody.
 """
 
 from collections.abc import Collection, Mapping, Sequence
+from functools import cache
 from typing import Final, Literal, Protocol
 
 import msgspec
@@ -384,10 +385,12 @@ def _elements(kind: str, results: Mapping[str, str]) -> tuple[str, ...]:
 
 
 def _include(kind: str, name: str, value: str) -> Include:
-    """Read `_include` and `_revinclude`: [source type]:[parameter or *](:[target type])."""
+    """Read `_include` and `_revinclude`: [source type]:[parameter or *](:[target type]), or * for all of a type's, or to it."""
     head, _, modifier = name.partition(":")
-    parts = value.split(":")
     reverse = head == "_revinclude"
+    if value == "*" and reverse and modifier in {"", "iterate"}:
+        return Include("*", _leading_to(kind), "", reverse, modifier == "iterate")
+    parts = [kind, "*"] if value == "*" else value.split(":")
     if modifier not in {"", "iterate"} or len(parts) not in {2, 3} or parts[0] not in TYPES:
         raise _bad_value(kind, head, "Type:parameter or Type:parameter:Type, with or without :iterate")
     if len(parts) == 3 and parts[2] not in TYPES:
@@ -401,3 +404,10 @@ def _include(kind: str, name: str, value: str) -> Include:
             raise _bad_value(kind, head, "a parameter of type reference")
         found = (parameter.number,)
     return Include(source, found, parts[2] if len(parts) == 3 else "", reverse, modifier == "iterate")
+
+
+@cache
+def _leading_to(kind: str) -> tuple[int, ...]:
+    """Return the numbers of all parameters, of any type, that may refer to a type."""
+    found = (one for source in sorted(TYPES) for one in parameters(source).values() if one.type == "reference")
+    return tuple(one.number for one in found if not one.targets or kind in one.targets)
