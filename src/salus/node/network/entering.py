@@ -10,10 +10,10 @@ import os
 import shutil
 import threading
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Annotated, Final
+from typing import Annotated, Any, Final
 
 import msgspec
 import structlog
@@ -50,11 +50,12 @@ from salus.engines.store import LedgerStore, lmdb_store, memory_store
 from salus.node.config import Config
 from salus.node.errors import Conflict, EdgeError, Forbidden, Malformed, NotFound, Unavailable
 from salus.node.exchange.following import RemoteSource
-from salus.node.exchange.light import ask, relayed
+from salus.node.exchange.light import relayed
 from salus.node.exchange.wire import Address, OverHttp, Peers
 from salus.node.member import MemberNode
 from salus.node.network.cometbft import SNAPSHOTS, has_engine, home_of, peers_of, settings_of, sockets_of
 from salus.node.network.consortium import Founding, met
+from salus.node.network.engines import engine_at, engine_of, engines_at, refreshed
 from salus.node.opening import CHECKPOINTS, HTTP_SECONDS, KERNEL, LEDGER, Unfounded, keys_of, now_ms
 from salus.node.usecase import OPERATOR, Message, Progress, use_case
 from salus.vault.keystore import Keys
@@ -62,8 +63,10 @@ from salus.vault.keystore import Keys
 FORMAT: Final = "salus/v1/invitation"
 COMING: Final = "ledger.joining"
 ASKED: Final = 2  # CometBFT's light client compares two members
+LOG: Final = "statesync:info,*:error"  # why a snapshot was not taken
 STILL_SECONDS: Final = 300.0  # as long nothing comes, the joining is given up
 POLL_SECONDS: Final = 0.5
+ANOTHER: Final = "ask a member for another invitation (`salus network invite`)"
 BEYOND_SECONDS: Final = 45.0  # an idle chain adds a block every ten
 _log = structlog.get_logger()
 
@@ -79,6 +82,8 @@ class Invitation(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """Its hash, hexadecimal."""
     endpoints: dict[str, str]
     """Member → URL of its node."""
+    snapshot: int
+    """Height of a snapshot that can be taken; from there on at least `ASKED` members have every header."""
     tls_keys: dict[str, list[str]] = {}
     """Member → TLS keys that it has certified, hexadecimal."""
 
@@ -120,36 +125,32 @@ class ConsortiumJoined(Message, frozen=True):
 @use_case("network.invite", who=OPERATOR)
 def invite_member(node: MemberNode, request: InviteMember) -> MemberInvited:  # noqa: ARG001 - a use case's signature
     """Invite an organisation that the members have admitted: name the ledger, the engines, and a header to start from."""
-    config, store = node.config, node.ledger.store
+    config = node.config
     if not has_engine(config):
         raise Conflict(
             "network.no-engine", "no consortium orders this ledger", todo="the new member runs `salus network join`"
         )
-    shelf, head = Shelf(Path(config.data) / SNAPSHOTS), node.ledger.head()
-    recent = [height for height in shelf.heights() if height > head.height - EVERY]
-    if not recent:
-        recent.append(store.height_of_size(head.log_size))
-        shelf.add(store, recent[-1])
-    _wait_beyond(node, min(recent))
-    with contextlib.closing(Rpc(sockets_of(config).rpc)) as rpc:
-        try:
-            signed = rpc.call("commit")["signed_header"]
-        except EngineError as error:
-            raise Unavailable("engine.away", str(error), todo="try again while the node serves") from error
-    home = home_of(config)
-    own = read_peers(home).get(config.member) or Peer(made_keys(home).node_id, config.consensus.listen)
-    peers = {config.member: own, **peers_of(config)}
-    genesis = json.loads((home / "config" / "genesis.json").read_text())
-    founding = Founding(FORMAT, genesis, {member: f"{one.node_id}@{one.address}" for member, one in peers.items()})
     state = node.ledger.read()
     endpoints = {
         key.decode("ascii"): row.endpoint.rstrip("/")
         for key, row in state.range(MEMBERS)
         if row.standing is Standing.ACTIVE and row.endpoint
     }
+    engines = engines_at(node.peers, endpoints.keys() - {config.member})
+    snapshot = _snapshot(node, [one.earliest for one in engines.values()])
+    _wait_beyond(node, snapshot)
+    signed = _asked(config, "commit")["signed_header"]
+    home = home_of(config)
+    own = read_peers(home).get(config.member) or Peer(made_keys(home).node_id, config.consensus.listen)
+    peers = {config.member: own, **peers_of(config)}
+    if not config.consensus.peers:
+        peers = refreshed(peers, engines, endpoints)
+        write_peers(home, peers)  # the own engine meets them at its next start
+    genesis = json.loads((home / "config" / "genesis.json").read_text())
+    founding = Founding(FORMAT, genesis, {member: f"{one.node_id}@{one.address}" for member, one in peers.items()})
     certified = {member: [key.hex() for key in tls_keys(state, member)] for member in endpoints}
     header = signed["commit"]["block_id"]["hash"]
-    made = Invitation(FORMAT, founding, int(signed["header"]["height"]), header, endpoints, certified)
+    made = Invitation(FORMAT, founding, int(signed["header"]["height"]), header, endpoints, snapshot, certified)
     text = msgspec.json.format(msgspec.json.encode(made), indent=1)
     return MemberInvited(invitation=text, network=node.network.hex(), header=header)
 
@@ -178,7 +179,7 @@ def join_consortium(node: Unfounded, request: JoinConsortium, *, progress: Progr
     forget_blocks(home)
     shutil.rmtree(folder / COMING, ignore_errors=True)
     try:
-        answering = _answering(peers, others)
+        answering = answering_members(peers, others, invitation.snapshot)
         write_peers(home, met(invitation.founding))
         write_genesis(home, invitation.founding.genesis)
         told = _Way(config, keys, invitation, peers).taken(answering, progress)
@@ -191,6 +192,30 @@ def join_consortium(node: Unfounded, request: JoinConsortium, *, progress: Progr
     finally:
         transport.close()
     return told
+
+
+def _snapshot(node: MemberNode, others: Sequence[int]) -> int:
+    """Return the height of a recent snapshot here whose headers enough members have; make one if there is none.
+
+    others: the first block that each other member has. One that joined lately has no header of the snapshot it took.
+    """
+    shelf, head = Shelf(Path(node.config.data) / SNAPSHOTS), node.ledger.head()
+    own = engine_of(_asked(node.config, "status")).earliest
+    recent = [height for height in shelf.heights() if height > head.height - EVERY]
+    recent = [height for height in recent if sum(first <= height for first in (own, *others)) >= ASKED]
+    if not recent:
+        recent.append(node.ledger.store.height_of_size(head.log_size))
+        shelf.add(node.ledger.store, recent[-1])
+    return min(recent)
+
+
+def _asked(config: Config, method: str) -> Any:
+    """Ask the own engine. Raises Unavailable."""
+    with contextlib.closing(Rpc(sockets_of(config).rpc)) as rpc:
+        try:
+            return rpc.call(method)
+        except EngineError as error:
+            raise Unavailable("engine.away", str(error), todo="try again while the node serves") from error
 
 
 def _wait_beyond(node: MemberNode, snapshot: int) -> None:
@@ -219,20 +244,33 @@ def _read(text: bytes) -> Invitation:
     except (msgspec.DecodeError, KeyError, TypeError, ValueError) as error:
         raise Malformed("join.invitation", "this is no invitation", todo="take it over whole") from error
     if invitation.format != FORMAT or not known[2]:
-        raise Malformed("join.invitation", "the invitation is of another format", expected=FORMAT)
+        raise Malformed("join.invitation", "the invitation is of another format", expected=FORMAT, todo=ANOTHER)
     return invitation
 
 
-def _answering(peers: Peers, others: Mapping[str, str]) -> list[str]:
-    """Return the members that answer about headers, as many as are asked. Raises what the last one said."""
+def answering_members(peers: Peers, others: Mapping[str, str], snapshot: int) -> list[str]:
+    """Return the members that answer about headers from a height on, as many as are asked.
+
+    Raises what the last member said that answered nothing, or Unavailable if the others have no such headers.
+    """
     found: list[str] = []
-    last: EdgeError = Unavailable("join.nobody", "the invitation names no member that answers")
+    last: EdgeError = Unavailable("join.nobody", "the invitation names no member that answers", todo=ANOTHER)
     for member in sorted(others):
         try:
-            ask(peers, member, "status")
-            found.append(member)
+            first = engine_at(peers, member).earliest
         except EdgeError as error:
             last = error
+            continue
+        if first <= snapshot:
+            found.append(member)
+        else:
+            last = Unavailable(
+                "join.headers",
+                "too few members have the headers of the invitation's snapshot",
+                expected=f"{ASKED} members with block {snapshot}",
+                got=f"{member} begins with block {first}",
+                todo=ANOTHER,
+            )
         if len(found) == ASKED:
             return found
     if last.code == "signature.invalid":
@@ -268,7 +306,7 @@ class _Way:
             with contextlib.ExitStack() as relays:
                 servers = tuple(relays.enter_context(relayed(self.peers, member)) for member in answering)
                 sync = Sync(servers, self.invitation.height, self.invitation.header)
-                write_config(home_of(self.config), replace(settings_of(self.config), sync=sync))
+                write_config(home_of(self.config), replace(settings_of(self.config), sync=sync, log_level=LOG))
                 with self._running(store, snapshots) as halted:
                     _wait(self.config, store, halted, progress)
             head = store.head()
@@ -337,7 +375,9 @@ class _Way:
                     return
                 finally:
                     source.close()
-            raise Unavailable("join.cosigners", "nobody shows how the cosigners followed each other", got=str(last))
+            raise Unavailable(
+                "join.cosigners", "nobody shows how the cosigners followed each other", got=str(last), todo=ANOTHER
+            )
         finally:
             book.close()
 
@@ -348,7 +388,12 @@ def _wait(config: Config, store: LedgerStore, halted: list[SalusError], progress
     with contextlib.closing(Rpc(sockets_of(config).rpc)) as rpc:
         while time.monotonic() - moved < STILL_SECONDS:
             if halted:
-                raise Unavailable("join.ended", "the engine ended", got=type(halted[0]).__name__) from halted[0]
+                raise Unavailable(
+                    "join.ended",
+                    "the engine ended",
+                    got=type(halted[0]).__name__,
+                    todo="see cometbft/cometbft.log, and try again",
+                ) from halted[0]
             height = store.head().height if store.founded else 0
             if height != seen:
                 seen, moved = height, time.monotonic()
@@ -356,7 +401,7 @@ def _wait(config: Config, store: LedgerStore, halted: list[SalusError], progress
             if store.founded and _caught_up(rpc):
                 return
             time.sleep(POLL_SECONDS)
-    raise Unavailable("join.still", "no snapshot and no block came", todo="see cometbft/cometbft.log, and try again")
+    raise Unavailable("join.still", "no snapshot and no block came", todo=f"see cometbft/cometbft.log; {ANOTHER}")
 
 
 def _caught_up(rpc: Rpc) -> bool:
