@@ -9,6 +9,7 @@ exceeds 1/k, no combination gives anybody more than 1/k of its weight, so none i
 from typing import Final, NamedTuple
 
 import numpy as np
+from numpy.typing import NDArray
 
 from salus.agreements.research.models import Matrix
 
@@ -52,26 +53,68 @@ def hazards(design: Matrix, time: Matrix, event: Matrix, beta: Matrix) -> tuple[
     weighted square of that distance over all events before the own end. How far one person moves the means of those at
     risk is bounded by how many they are.
     """
-    width = design.shape[1]
-    eta = design @ beta
-    shift = float(np.max(eta, initial=0.0))  # keeps the exponential finite, and cancels in every share
-    risk = np.exp(eta - shift)
-    gradient, likelihood = np.zeros((len(design), width)), np.zeros(len(design))
+    order = np.argsort(-time, kind="stable")
+    x, t, e = design[order], time[order], event[order] != 0
+    eta = x @ beta
+    eta = eta - float(np.max(eta, initial=-1e9))  # keeps the exponential finite, and cancels in every share
+    risk = np.exp(eta)
+    ends = np.append(np.nonzero(t[1:] != t[:-1])[0] + 1, len(t)) if len(t) else np.empty(0, dtype=np.int64)
+    slots: list[_Slot] = []  # from the last to the first
+    first = np.zeros(len(x), dtype=np.int64)  # the latest slot that each person was at risk in
+    gradient, likelihood = np.zeros(x.shape), np.zeros(len(x))
+    s0, s1, start, fewest = 0.0, np.zeros(x.shape[1]), 0, len(x)
+    for end in ends:
+        rows, died = slice(start, end), start + np.nonzero(e[start:end])[0]
+        s0, s1 = s0 + risk[rows].sum(), s1 + risk[rows] @ x[rows]
+        first[rows] = len(slots)
+        if len(died):
+            slot = _slot(s0, s1, risk[died], x[died])
+            slots.append(slot)
+            gradient[died] = x[died] - slot.mean
+            likelihood[died] = eta[died] - slot.log
+            fewest = min(fewest, int(end))
+        start = int(end)
+    columns = np.column_stack([gradient, _distances(slots, x, first, e) * risk[:, None], likelihood])
+    return columns[np.argsort(order, kind="stable")], fewest
+
+
+class _Slot(NamedTuple):
+    """A time at which persons died one after the other, by Efron, with sums and means over these places."""
+
+    mean: Matrix
+    """Mean of the means of those at risk."""
+    log: float
+    """Mean of the logarithms of the risk's sum."""
+    whole: Matrix
+    """Sums of 1, means and products of means, each over the risk's sum: what a person at risk in all places rests on."""
+    tied: Matrix
+    """The same of who died here, and counts less from place to place."""
+
+
+def _slot(s0: float, s1: Matrix, risk: Matrix, died: Matrix) -> _Slot:
+    shares = np.arange(len(risk)) / len(risk)
+    bottoms = s0 - shares * risk.sum()
+    means = (s1 - np.outer(shares, risk @ died)) / bottoms[:, None]
+    left, right = np.triu_indices(died.shape[1])
+    terms = np.column_stack([np.ones(len(shares)), means, means[:, left] * means[:, right]]) / bottoms[:, None]
+    return _Slot(means.mean(axis=0), float(np.log(bottoms).mean()), terms.sum(axis=0), (1.0 - shares) @ terms)
+
+
+def _distances(slots: list[_Slot], x: Matrix, first: NDArray[np.int64], died: NDArray[np.bool_]) -> Matrix:
+    """Return products of each person's distances to the means of those at risk, over the risk's sums, up to the own end.
+
+    `first` is the latest slot that a person was at risk in; who died there was in part of it.
+    """
+    width = x.shape[1]
     left, right = np.triu_indices(width)
-    information = np.zeros((len(design), len(left)))
-    fewest = len(design)
-    for at in np.unique(time[event != 0]):
-        inside, died = time >= at, (time == at) & (event != 0)
-        deaths = int(died.sum())
-        fewest = min(fewest, int(inside.sum()))
-        for place in range(deaths):
-            weight = np.where(inside, risk, 0.0) * np.where(died, 1.0 - place / deaths, 1.0)
-            share = weight / weight.sum()
-            away = design - share @ design
-            information += share[:, None] * away[:, left] * away[:, right]
-            gradient[died] += away[died] / deaths
-            likelihood[died] += (eta[died] - shift - np.log(weight.sum())) / deaths
-    return np.column_stack([gradient, information, likelihood]), fewest
+    nothing = np.zeros((1, 1 + width + len(left)))
+    upto = np.vstack([np.cumsum([one.whole for one in slots[::-1]], axis=0)[::-1], nothing]) if slots else nothing
+    tied = np.vstack([*(one.tied for one in slots), nothing])
+    sums = np.where(died[:, None], tied[first] + upto[np.minimum(first + 1, len(slots))], upto[first])
+    one, mean, square = sums[:, :1], sums[:, 1 : 1 + width], sums[:, 1 + width :]
+    crossed = x[:, left] * mean[:, right] + mean[:, left] * x[:, right]
+    distances: Matrix = one * x[:, left] * x[:, right] - crossed + square
+    return distances
 
 
 def leverages(columns: Matrix) -> Matrix:
