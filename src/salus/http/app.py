@@ -13,7 +13,7 @@ from starlette.routing import BaseRoute, Route
 from salus import __version__
 from salus.http.derive import Authenticator, openapi, route
 from salus.http.metrics import Metrics, content_type
-from salus.http.middleware import Guard, Withhold
+from salus.http.middleware import PAGE, Guard, Withhold, first_part
 from salus.http.problems import problem
 from salus.node.errors import NotFound, Unavailable
 from salus.node.usecase import LOCAL_OPERATOR, Caller, Node, UseCase
@@ -52,14 +52,18 @@ def application(
     async def described(_request: Request) -> Response:
         return Response(description, media_type="application/json")
 
+    routes: list[BaseRoute] = [
+        Route("/health", health),
+        Route("/metrics", exposition),
+        Route("/api/openapi.json", described),
+        *(route(case, node, authenticate, metrics) for case in cases),
+        *more,
+    ]
+    parts: dict[bool, set[str]] = {True: set(), False: set()}  # of pages, and of everything else
+    for one in routes:
+        parts[getattr(one, "name", "") == PAGE].add(first_part(getattr(one, "path", "")))
     return Starlette(
-        routes=[
-            Route("/health", health),
-            Route("/metrics", exposition),
-            Route("/api/openapi.json", described),
-            *(route(case, node, authenticate, metrics) for case in cases),
-            *more,
-        ],
-        middleware=[Middleware(Guard), Middleware(Withhold, node=node)],
+        routes=routes,
+        middleware=[Middleware(Guard), Middleware(Withhold, node=node, pages=parts[True] - parts[False])],
         exception_handlers={404: _nothing_here, 405: _nothing_here},
     )

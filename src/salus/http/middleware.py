@@ -4,6 +4,7 @@ Whatever fails inside becomes an answer that tells nothing of its cause; and a n
 nothing about patients at any door.
 """
 
+from collections.abc import Collection
 from typing import Final
 
 import structlog
@@ -21,6 +22,8 @@ from salus.node.usecase import Node
 _log = structlog.get_logger()
 OF_NO_PATIENT: Final = ("/health", "/metrics", "/exchange/ledger/", "/exchange/engine/", "/assets/", "/scripts/")
 ASKED_BELOW: Final = "/api/"  # a use case knows by itself whether it is about patients
+PAGE: Final = "page"
+"""Name of the routes that tell the node's refusal in a way of their own: pages for people."""
 
 
 class Guard:
@@ -49,23 +52,32 @@ class Guard:
 
 
 class Withhold:
-    """Answer what may be about patients with the node's refusal while it has one (`salus.node.confirming`)."""
+    """Answer what may be about patients with the node's refusal while it has one (`salus.node.confirming`).
 
-    def __init__(self, app: ASGIApp, node: Node) -> None:
+    `pages` are the first parts of paths whose routes tell it themselves.
+    """
+
+    def __init__(self, app: ASGIApp, node: Node, pages: Collection[str] = ()) -> None:
         self._app = app
         self._node = node
+        self._pages = frozenset(pages)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Pass a request on, or refuse it."""
         if self._node.withheld(ask=False) is not None and scope["type"] == "http":
             path = scope["path"]
             refusal = None
-            if not path.startswith((*OF_NO_PATIENT, ASKED_BELOW)):
+            if not path.startswith((*OF_NO_PATIENT, ASKED_BELOW)) and first_part(path) not in self._pages:
                 refusal = await run_in_threadpool(self._node.withheld, ask=True)
             if refusal is not None:
                 await _answer(path, refusal)(scope, receive, send)
                 return
         await self._app(scope, receive, send)
+
+
+def first_part(path: str) -> str:
+    """Return the first part of a path: `chart` of `/chart/one/timeline`."""
+    return path.split("/", 2)[1] if path.startswith("/") else ""
 
 
 def _answer(path: str, refusal: EdgeError) -> Response:

@@ -4,6 +4,7 @@ from typing import Final
 
 from starlette.routing import BaseRoute, Route
 
+from salus.http.middleware import PAGE
 from salus.portal import (
     apps,
     asking,
@@ -134,7 +135,8 @@ OURS: Final = (
 
 def routes(pages: Pages) -> list[BaseRoute]:
     """Return the routes. Below the pages' own addresses, what is not there is said by a page."""
-    found = [Route(path, endpoint(pages, handler), methods=["GET"]) for path, handler in GET]
-    found += [Route(path, endpoint(pages, handler), methods=["POST"]) for path, handler in POST]
-    found += [Route(f"{path}/{{rest:path}}", endpoint(pages, entering.nothing), methods=["GET"]) for path in OURS]
+    found = [Route(path, endpoint(pages, handler), methods=["GET"], name=PAGE) for path, handler in GET]
+    found += [Route(path, endpoint(pages, handler), methods=["POST"], name=PAGE) for path, handler in POST]
+    lost = endpoint(pages, entering.nothing)
+    found += [Route(f"{path}/{{rest:path}}", lost, methods=["GET"], name=PAGE) for path in OURS]
     return list(found)

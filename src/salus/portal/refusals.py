@@ -31,6 +31,7 @@ TEXTS: Final[Mapping[str, tuple[str, ...]]] = {
         "ledger.timeout",
         "news.pin",
         "node.bug",
+        "node.unconfirmed",
         "pull.uncommitted",
         "vault.failed",
         "vault.full",

@@ -16,6 +16,7 @@ from salus.contracts.membership import port as membership
 from salus.core.errors import SalusError
 from salus.core.proof.errors import Unproven
 from salus.http.derive import body_of
+from salus.http.middleware import first_part
 from salus.node.errors import EdgeError, Forbidden, Malformed, Unauthenticated
 from salus.node.fields import shape_error
 from salus.node.mapping import edge_error
@@ -30,6 +31,8 @@ from salus.portal.refusals import key_of
 from salus.portal.rendering import HEADERS, language_of, page, text
 
 AnyCase = UseCase[Any, Any, Any]
+OF_NO_PATIENT: Final = frozenset({"", "assets", "ledger", "scripts", "sign-in", "sign-out", "wallet"})
+"""First parts of the addresses of pages that are about no patient: shown while the node knows not whom it erased."""
 NOBODY_THERE: Final = frozenset({"session.none", "http.not-for-you"})  # a stranger is led to the sign-in
 MAX_FORM: Final = 64 * 1024  # the longest form holds a review of 10,000 characters
 MAX_FIELDS: Final = 100
@@ -243,6 +246,10 @@ def endpoint(pages: Pages, handler: Handler) -> Callable[[Request], Any]:
         session = pages.node.sessions.find(request.cookies.get(pages.cookie, ""))
         visit = Visit(pages, request, session, {})
         try:
+            if pages.node.withheld(ask=False) is not None and first_part(request.url.path) not in OF_NO_PATIENT:
+                refusal = await run_in_threadpool(pages.node.withheld, ask=True)
+                if refusal is not None:
+                    return refused(visit, refusal)
             if request.method == "POST":
                 visit = Visit(pages, request, session, _checked(request, session, await body_of(request, MAX_FORM)))
             return await run_in_threadpool(handler, visit)
