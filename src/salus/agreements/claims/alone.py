@@ -5,7 +5,7 @@ Pure: bytes and numbers in, bytes out. The caller keeps control numbers and trac
 
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from typing import NamedTuple, Protocol
+from typing import Final, NamedTuple, Protocol
 
 import msgspec
 
@@ -32,7 +32,7 @@ from salus.interop.x12.claim import Claim, read_claim
 from salus.interop.x12.codes import BUILT_IN, CodeSets
 from salus.interop.x12.envelope import Stamp, interchange_parts
 from salus.interop.x12.examine import Event, SetSeen, UnitSeen, examine
-from salus.interop.x12.findings import refused
+from salus.interop.x12.findings import REFUSE, refused
 from salus.interop.x12.remittance import set_of
 from salus.interop.x12.shelf import Shelf
 from salus.interop.x12.splitting import claim_alone
@@ -258,14 +258,15 @@ class _Run:
 
     def finish(self, seen: Verdict, paid: int, owed: dict[str, Forwarded]) -> Answered:
         """Write the page."""
+        answers = (one for group in seen.groups for one in group.sets)
+        self._sums.refused = sum(not (one.accepted and claim.accepted) for one in answers for claim in one.claims)
         told = page_parts(self.desk.decisions, self._sums, self._plan, _refusals(seen))
         self.desk.answers.write("page.md", (part.encode() for part in told))
         settings, count = self.settings, len(self.desk.decisions)
         told_of = (_control(settings, place) for place in range(count) if place not in self._voids)
-        answers = (answer for group in seen.groups for answer in group.sets)
         return Answered(
             states=dict(self.states),
-            refused=sum(not (one.accepted and claim.accepted) for one in answers for claim in one.claims),
+            refused=self._sums.refused,
             paid=paid,
             owed=owed,
             stamped=self._control - self.settings.stamp.control,
@@ -351,26 +352,35 @@ def adjudicate(
     )
 
 
+_SET_FAULTS: Final = {
+    "1": "a set or version that is not taken here; send 005010X222A1 or 005010X223A2",
+    "2": "no SE at its end; send the whole set",
+    "3": "SE02 is not ST02; repeat the control number",
+    "4": "SE01 is not the number of its segments; count them from ST to SE",
+    "5": "segments in error",
+    "23": "its control number was used before in the group; number the sets",
+}
+"""By IK502: what is wrong with a set as a whole, and how to mend it."""
+
+
 def _refusals(seen: Verdict) -> tuple[str, ...]:
     said: list[str] = []
     for part in seen.interchanges:
         if part.code != "000":
-            said.extend(f"envelope: {finding.place()}: {finding.rule}, {finding.fix}" for finding in part.findings)
+            said.extend(f"envelope: {finding.told()}" for finding in part.findings)
     for group in seen.groups:
         for answer in group.sets:
             if not answer.accepted:
-                said.append(f"set {answer.head.header.get(2)}: {', '.join(answer.envelope) or 'faults in the guide'}")
-                said.extend(
-                    f"set {answer.head.header.get(2)}: {finding.place()}: {finding.rule}, {finding.fix}"
-                    for finding in answer.findings
-                    if finding.severity == "refuse"
-                )
+                name = f"set {answer.head.header.get(2)}"
+                wrong = [_SET_FAULTS.get(code, f"IK502 {code}") for code in answer.envelope]
+                said.append(f"{name}: {', '.join(wrong) or 'faults in the guide'}")
+                said.extend(f"{name}: {one.told()}" for one in answer.findings if one.severity == REFUSE)
                 continue
             said.extend(
-                f"claim {claim.identifier}: {finding.place()}: {finding.rule}, {finding.fix}"
+                f"claim {claim.identifier}: {finding.told()}"
                 for claim in answer.claims
                 if not claim.accepted
                 for finding in claim.findings
-                if finding.severity == "refuse"
+                if finding.severity == REFUSE
             )
     return tuple(said)

@@ -75,10 +75,12 @@ def _claim(decision: Decision, plan: Plan) -> list[str]:
 
 
 class Sums(msgspec.Struct):
-    """What decisions come to, interest included, cents."""
+    """What decisions come to, interest included, cents, and how many claims were refused."""
 
     paid: int = 0
     back: int = 0
+    refused: int = 0
+    """Claims refused at the door."""
 
     def add(self, decision: Decision) -> None:
         """Count one decision, and what it takes back."""
@@ -90,7 +92,7 @@ class Sums(msgspec.Struct):
 def page_parts(decisions: Row[Decision], sums: Sums, plan: Plan, refused: Sequence[str]) -> Iterator[str]:
     """Yield one page, Markdown, piece by piece: sums, what was refused at the door, then each claim."""
     said = [
-        f"# {plan.payer_name}: {len(decisions)} claims decided, {len(refused)} refused at the door",
+        f"# {plan.payer_name}: {len(decisions)} claims decided, {sums.refused} refused at the door",
         "",
         f"Paid {dollars(sums.paid)}, taken back {dollars(sums.back)}.",
         "",
@@ -102,9 +104,9 @@ def page_parts(decisions: Row[Decision], sums: Sums, plan: Plan, refused: Sequen
         yield "\n" + "\n".join(_claim(decision, plan))
 
 
-def page(decisions: Row[Decision], plan: Plan, refused: Sequence[str]) -> str:
-    """Return the whole page."""
+def page(decisions: Row[Decision], plan: Plan) -> str:
+    """Return the whole page of decisions."""
     sums = Sums()
     for decision in decisions:
         sums.add(decision)
-    return "".join(page_parts(decisions, sums, plan, refused))
+    return "".join(page_parts(decisions, sums, plan, ()))

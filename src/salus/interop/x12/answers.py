@@ -246,7 +246,8 @@ def _statuses(answer: ClaimAnswer, day: str) -> list[Segment]:
         if finding.severity != REFUSE:
             continue
         code, entity = _STATUS.get(finding.rule, ("21", ""))
-        text = words(f"{finding.place()}: {finding.fix}", 264)
+        came = f", got {finding.got}" if finding.got else ""
+        text = words(f"{finding.place()}, expected {finding.expected}{came}, {finding.fix}", 264)
         said = ("", "", "", "", "", "", "", text)
         status = composite("A7", code, entity)
         parts.setdefault(code, segment("STC", status, day, "U", amount(answer.charge), *said))

@@ -34,6 +34,11 @@ class Finding(msgspec.Struct, frozen=True, kw_only=True, gc=False):
         component = f".{self.component}" if self.component else ""
         return f"{self.loop} {self.tag}{element}{component}, segment {self.position}".strip()
 
+    def told(self) -> str:
+        """Return the finding in one line for the sender: place, rule, what was expected, what came, how to mend it."""
+        came = f", got {self.got}" if self.got else ""
+        return f"{self.place()}: {self.rule}, expected {self.expected}{came}; {self.fix}"
+
 
 def refused(findings: "list[Finding] | tuple[Finding, ...]") -> bool:
     """Tell whether any finding refuses what it was found in."""

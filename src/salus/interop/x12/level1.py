@@ -2,12 +2,18 @@
 
 import re
 from functools import lru_cache
+from typing import Final
 
 from salus.interop.x12.calendar import is_period
 from salus.interop.x12.elements import CHARACTERS, SEGMENTS, ElementRule, segment_pattern, value_pattern
 from salus.interop.x12.findings import Finding
 from salus.interop.x12.tokens import Delimiters, Segment
 
+_TYPES: Final = {"R": "a decimal number (type R)", "N": "a whole number (type N)"}
+_DATES: Final = {
+    "D8": "an existing date CCYYMMDD (format D8)",
+    "RD8": "two existing dates CCYYMMDD-CCYYMMDD (format RD8)",
+}
 PERIOD_AT = {"DTP": (2, 3), "DMG": (1, 2)}
 
 
@@ -51,7 +57,8 @@ def check(segment: Segment, delimiters: Delimiters, loop: str = "") -> tuple[Fin
         qualifier, value = PERIOD_AT[tag]
         text = segment.get(value)
         if text and not is_period(segment.get(qualifier), text):
-            expected = f"a date in the format {segment.get(qualifier)}"
+            form = segment.get(qualifier)
+            expected = _DATES.get(form, f"a date in the format {form}")
             return (_finding(segment, loop, "date", expected, "write an existing date", code="8", place=(value, 0)),)
     return ()
 
@@ -143,5 +150,5 @@ def _one(
         expected = f"{rule.least} to {rule.most} characters"
         return [_finding(segment, loop, "element-long", expected, "shorten the value", code="5", place=place)]
     kinds = {"DT": ("date", "a date CCYYMMDD", "8"), "TM": ("time", "a time HHMM", "9")}
-    name, expected, code = kinds.get(rule.kind, ("element-type", f"type {rule.kind}", "6"))
+    name, expected, code = kinds.get(rule.kind, ("element-type", _TYPES.get(rule.kind, f"type {rule.kind}"), "6"))
     return [_finding(segment, loop, name, expected, f"write {expected}", code=code, place=place)]

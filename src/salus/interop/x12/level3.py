@@ -43,7 +43,7 @@ def unequal(loop: Loop, segment: Segment, rule: str, element: int, amounts: tupl
         element=element,
         expected=amount(expected),
         got=amount(got),
-        fix=f"{segment.tag}{element:02d} and the amounts below it must agree: {amount(expected)} by these",
+        fix=f"correct {segment.tag}{element:02d} or the amounts below it, which come to {amount(expected)}",
     )
 
 

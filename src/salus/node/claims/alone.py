@@ -128,7 +128,7 @@ def adjudicate_claims(node: Node, request: AdjudicateClaims) -> ClaimsAdjudicate
             chunks = documents.chunks(request.file)
             done = answer(chunks, plan, rates, members, settings, desk=folder.desk(), partner=partner)
         except Unreadable as broken:
-            raise Malformed("claims.unreadable", broken.rule, expected=broken.expected) from None
+            raise documents.unreadable(broken) from None
         gaps, again = memory.keep(
             settings, done
         )  # first: a number that is kept for nothing is better than one used twice
@@ -175,7 +175,7 @@ class _Memory:
             if self._path is not None and self._path.exists():
                 self._numbers = read_numbers(self._path.read_bytes())
         except Unreadable as broken:
-            raise Malformed("claims.unreadable", broken.rule, expected=broken.expected) from None
+            raise documents.unreadable(broken) from None
         except DocumentRefused as wrong:
             raise Malformed("claims.numbers", str(wrong), todo="restore the file that the last run wrote") from None
 
@@ -245,10 +245,8 @@ def audit_remittance(node: Node, request: AuditRemittance) -> RemittanceAudited:
     try:
         found = audit(documents.chunks(request.file), rates, cuts)
     except Unreadable as broken:
-        raise Malformed("claims.unreadable", broken.rule, expected=broken.expected) from None
-    faults = tuple(
-        f"{part.place()}: {part.rule}, expected {part.expected}, got {part.got}; {part.fix}" for part in found.findings
-    )
+        raise documents.unreadable(broken) from None
+    faults = tuple(part.told() for part in found.findings)
     short = tuple(
         f"claim {part.identifier} line {part.line}: agreed {dollars(part.agreed)} ({part.clause}), "
         f"allowed {dollars(part.allowed)}, missing {dollars(part.missing)}"

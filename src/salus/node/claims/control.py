@@ -5,8 +5,8 @@ from typing import Final
 from salus.core.proof.digest import digest
 from salus.interop.x12.numbering import numbered, skipped
 from salus.interop.x12.tokens import Unreadable
-from salus.node.claims.documents import chunks
-from salus.node.errors import Conflict, Malformed
+from salus.node.claims import documents
+from salus.node.errors import Conflict
 from salus.node.member import MemberNode
 
 CAME: Final = "control-came/"
@@ -33,9 +33,9 @@ def numbers_of(node: MemberNode, file: bytes) -> tuple[dict[str, bytes], tuple[s
     states: dict[str, bytes] = {}
     gaps: list[str] = []
     try:
-        found = list(numbered(chunks(file)))
+        found = list(numbered(documents.chunks(file)))
     except Unreadable as broken:
-        raise Malformed("claims.unreadable", broken.rule, expected=broken.expected) from None
+        raise documents.unreadable(broken) from None
     for one in found:
         count = CAME + digest("salus/v1/claims-control-ends", one.ends.encode()).hex()
         name = f"{count}/{one.control:09d}"

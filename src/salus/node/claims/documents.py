@@ -65,6 +65,12 @@ def partner(text: bytes) -> Partner:
         raise Malformed("claims.partner", str(wrong), todo="see docs/explain/claims.md") from None
 
 
+def unreadable(broken: Unreadable) -> Malformed:
+    """Return the refusal of bytes that are no X12 file: nothing of them is quoted."""
+    told = f"{broken.rule}: the file cannot be read after its segment {broken.position}"
+    return Malformed("claims.unreadable", told, expected=broken.expected, todo="send the whole X12 file")
+
+
 def chunks(data: bytes) -> Iterator[bytes]:
     """Return bytes in pieces, as a reader of a stream takes them."""
     return (data[start : start + CHUNK_BYTES] for start in range(0, len(data), CHUNK_BYTES))

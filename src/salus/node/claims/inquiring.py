@@ -132,10 +132,10 @@ def check_claims(node: Node, request: CheckClaims) -> ClaimsChecked:
     try:
         for event in examine(documents.chunks(request.file), received=day):
             for one in event.findings if isinstance(event, UnitSeen | SetSeen | InterchangeSeen) else ():
-                words = f"level {one.level}, {one.place()}: {one.rule}, expected {one.expected}; {one.fix}"
+                words = f"level {one.level}, {one.told()}"
                 (faults if one.severity == REFUSE else notes).append(words)
     except Unreadable as broken:
-        raise Malformed("claims.unreadable", broken.rule, expected=broken.expected) from None
+        raise documents.unreadable(broken) from None
     return ClaimsChecked(sound=not faults, faults=tuple(faults), notes=tuple(notes))
 
 
@@ -144,7 +144,7 @@ def _answered(node: MemberNode, file: bytes, asks: str, kind: tuple[str, str], a
     try:
         events = list(examine(documents.chunks(file), keep=True))
     except Unreadable as broken:
-        raise Malformed("claims.unreadable", broken.rule, expected=broken.expected) from None
+        raise documents.unreadable(broken) from None
     sets = [one for one in events if isinstance(one, SetSeen) and one.root is not None]
     wrong = [
         one for event in events if isinstance(event, UnitSeen | SetSeen) for one in event.findings if one.level < 3

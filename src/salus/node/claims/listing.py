@@ -101,7 +101,7 @@ def explain_case(node: MemberNode, request: ExplainCase) -> CaseExplained:
     document = plan_of(node, last)
     known = published(node, document)
     since = moment(node.ledger.store.header(known.height).time) if known is not None else ""
-    return CaseExplained(page=page((decision,), documents.plan(document), ()), published=since, trace=trace)
+    return CaseExplained(page=page((decision,), documents.plan(document)), published=since, trace=trace)
 
 
 def _decided(kept: Dossier) -> Round | None:

@@ -17,7 +17,6 @@ from salus.node.claims import documents
 from salus.node.claims.dossiers import kept_cases, plan_of
 from salus.node.claims.exchange import read_decision, read_facts
 from salus.node.claims.versions import PublishedPlan, keep_version, published, version_commitment
-from salus.node.errors import Malformed
 from salus.node.member import MemberNode
 from salus.node.usecase import OPERATOR, Message, Node, Verdict, use_case
 
@@ -110,7 +109,7 @@ def replay_claims(node: Node, request: ReplayClaims) -> PlansCompared:  # noqa: 
     try:
         claims = sound_claims(documents.chunks(request.file), request.day)
     except Unreadable as broken:
-        raise Malformed("claims.unreadable", broken.rule, expected=broken.expected) from None
+        raise documents.unreadable(broken) from None
     return _told(len(claims), compare(old, new, replayed(claims, old, rates, History(members), request.day)))
 
 

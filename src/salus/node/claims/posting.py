@@ -13,7 +13,6 @@ from salus.interop.x12.claim import Claim
 from salus.interop.x12.tokens import Unreadable
 from salus.node.claims import documents
 from salus.node.claims.dossiers import DAY_MS, Batch, kept_cases
-from salus.node.errors import Malformed
 from salus.node.member import MemberNode
 from salus.node.usecase import OPERATOR, Message, Verdict, use_case
 
@@ -61,10 +60,10 @@ def post_remittance(node: MemberNode, request: PostRemittance) -> RemittancePost
     try:
         found = [audit(documents.chunks(file), rates) for file in files]
     except Unreadable as broken:
-        raise Malformed("claims.unreadable", broken.rule, expected=broken.expected) from None
+        raise documents.unreadable(broken) from None
     missing = sum(one.missing for one in found)
     findings = [finding for one in found for finding in one.findings]
-    faults = tuple(f"{one.place()}: {one.rule}, expected {one.expected}, got {one.got}" for one in findings)
+    faults = tuple(one.told() for one in findings)
     done = post([paid for one in found for paid in one.remittances], _own(node, request.claims))
     lines = tuple(
         PostedClaimLine(
@@ -98,6 +97,6 @@ def _own(node: MemberNode, file: bytes) -> list[Claim]:
         try:
             return list(sound_claims(documents.chunks(file), date_of(node.ledger_time() // DAY_MS)))
         except Unreadable as broken:
-            raise Malformed("claims.unreadable", broken.rule, expected=broken.expected) from None
+            raise documents.unreadable(broken) from None
     rounds = [one for _, kept, _ in kept_cases(node, payer_side=False) for one in kept.rounds]
     return [claim for one in rounds if (claim := documents.claim_in(one.file, one.received)) is not None]

@@ -228,7 +228,7 @@ def _sound(node: MemberNode, request: SubmitClaims) -> tuple[list[tuple[Claim, b
     try:
         found, seen = sound_files(documents.chunks(request.file), date_of(node.ledger_time() // DAY_MS))
     except Unreadable as broken:
-        raise Malformed("claims.unreadable", broken.rule, expected=broken.expected) from None
+        raise documents.unreadable(broken) from None
     claims = [claim for group in seen.groups for answer in group.sets for claim in answer.claims]
     if not found:
         raise Malformed("claims.none", "no claim of the file is sound", todo="see `salus claims adjudicate`")
