@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from salus.cli import main as program
 from salus.node import anchoring, erasing, opening
-from salus.node.claims import submitting
+from salus.node.claims import crossing, deciding, following, submitting
 from salus.node.claims.deciding import Inbox
 from salus.node.claims.remitting import Remitter
 from salus.node.desk import Desk
@@ -29,14 +29,14 @@ from salus.node.upkeep import backups
 from salus.vault import erasure
 from salus.vault.store import Store
 from salus.vault.vault import Vault
-from tests.processes import bills, goods, studies
+from tests.processes import bills, crossings, goods, studies
 from tests.processes.members import Member
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
 BEFORE, AFTER = True, False
-DOING: Final = {"goods": goods.do, "bills": bills.do, "studies": studies.do}
+DOING: Final = {"goods": goods.do, "bills": bills.do, "crossings": crossings.do, "studies": studies.do}
 STEPS: Final[dict[str, tuple[Any, str, bool]]] = {
     "never": (None, "", BEFORE),
     # records and their anchor
@@ -76,6 +76,12 @@ STEPS: Final[dict[str, tuple[Any, str, bool]]] = {
     "decision committed, not told": (Inbox, "_commit", AFTER),
     "835 fixed, ledger not told": (Remitter, "_fix", AFTER),
     "835 on the ledger, not sent": (Remitter, "_settle", AFTER),
+    # handing a claim on, and a later decision of it
+    "crossing fixed, ledger not told": (deciding, "cross_over", BEFORE),
+    "crossing on the ledger, not sent": (crossing, "disclose", BEFORE),
+    "crossing sent, not noted": (crossing, "disclose", AFTER),
+    "correction fixed, not sent": (deciding, "follow", BEFORE),
+    "correction sent, not noted": (following, "disclose", AFTER),
     # a question with noise: drawn, stored, begun, committed, sent
     "drawn, not stored": (Desk, "keep_research_once", BEFORE),
     "draw stored, not begun": (choices, "leaves_of", BEFORE),
@@ -180,6 +186,10 @@ class Dying:
     def bills(self, folder: Path, task: str, step: str) -> int:
         """Do a step of claims, likewise."""
         return self._told({"of": "bills", "step": step, "task": task, "folder": str(folder)})
+
+    def crossings(self, folder: Path, task: str, step: str) -> int:
+        """Do a step of claims with two payers, likewise."""
+        return self._told({"of": "crossings", "step": step, "task": task, "folder": str(folder)})
 
     def studies(self, folder: Path, task: str, step: str) -> int:
         """Do a step of research, likewise."""
