@@ -1,5 +1,6 @@
 """The FHIR routes: what a client sees of status, headers and forms."""
 
+import base64
 import json
 
 import anyio
@@ -195,6 +196,31 @@ def test_a_table_comes_in_the_form_that_is_asked_for(http):
     assert in_url.headers["content-type"].startswith("text/csv")
     refused = http.post("/fhir/$viewdefinition-run", json=asked, headers={"accept": "image/png"})
     assert (refused.status_code, refused.json()["resourceType"]) == (406, "OperationOutcome")
+
+
+def test_a_binary_is_sent_and_fetched_as_its_own_bytes(http):
+    who = http.post("/fhir/Patient", json=PATIENT).json()["id"]
+    told = {"content-type": "text/html; charset=utf-8", "x-security-context": f"Patient/{who}"}
+    page = b"<script>alert(1)</script>"
+    made = http.post("/fhir/Binary", content=page, headers=told)
+    assert (made.status_code, made.json()["contentType"]) == (201, "text/html")
+    path = f"/fhir/Binary/{made.json()['id']}"
+    assert base64.b64decode(http.get(path).json()["data"]) == page
+    for accept in ("text/html", "text/*", "text/html, application/fhir+json;q=0.5"):
+        raw = http.get(path, headers={"accept": accept})
+        assert (raw.content, raw.headers["content-type"].partition(";")[0]) == (page, "text/html")
+        assert (raw.headers["content-disposition"], raw.headers["x-content-type-options"]) == ("attachment", "nosniff")
+        assert raw.headers["content-security-policy"].startswith("sandbox")
+        assert raw.headers["etag"] == 'W/"1"'
+    assert http.head(path, headers={"accept": "text/html"}).content == b""
+    changed = http.put(path, content=b"\x00\xff", headers={**told, "content-type": "image/png"})
+    assert (changed.status_code, http.get(path, headers={"accept": "image/*"}).content) == (200, b"\x00\xff")
+    assert http.get(f"{path}/_history/1", headers={"accept": "text/html"}).content == page
+    assert http.get(path, headers={"accept": "text/html"}).status_code == 406
+    assert http.get("/fhir/Binary/none", headers={"accept": "text/html"}).status_code == 404
+    assert http.post("/fhir/Binary", content=page, headers={"content-type": "text/html"}).status_code == 422
+    assert http.post("/fhir/Binary", content=page, headers={"content-type": "html"}).status_code == 415
+    assert http.get("/fhir/Binary", headers={"accept": "text/html"}).status_code == 406
 
 
 def test_a_client_that_goes_away_amid_its_request_is_no_fault(node):

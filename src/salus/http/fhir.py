@@ -1,6 +1,7 @@
 """FHIR R4 over HTTP: content negotiation, ETag, Location, Prefer, forms; what it means is the node's to say."""
 
 import re
+from base64 import b64decode, b64encode
 from email.utils import formatdate
 from typing import Final
 from urllib.parse import parse_qsl
@@ -42,6 +43,16 @@ CORS: Final = Middleware(
     expose_headers=["etag", "location", "last-modified", "content-location"],
 )
 HEADERS: Final = ("if-match", "if-none-match", "if-none-exist", "if-modified-since", "prefer", "content-type", "accept")
+SECURITY: Final = "x-security-context"
+"""Header of a Binary's own bytes: whose they are, as a reference (R4 2.44.3)."""
+_MEDIA: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9!#$&^_.+-]{0,126}/[A-Za-z0-9][A-Za-z0-9!#$&^_.+-]{0,126}")
+_BINARY: Final = re.compile(r"Binary(/[A-Za-z0-9.-]{1,64}(/_history/[0-9]+)?)?")
+_INERT: Final = {
+    "content-disposition": "attachment",
+    "content-security-policy": "sandbox; default-src 'none'",
+    "x-content-type-options": "nosniff",
+}
+"""Beside bytes of a form that their writer chose: a browser shows and runs nothing of them."""
 MAX_BODY: Final = 64 << 20
 """Bytes of a Bundle: the gate's own limit."""
 
@@ -52,7 +63,8 @@ def routes(server: FhirServer, authenticate: Authenticator) -> list[BaseRoute]:
     async def endpoint(http: HttpRequest) -> Response:
         pretty, xml = http.query_params.get("_pretty") == "true", False
         try:
-            xml = not _tabular(http) and _negotiated(http)
+            native = _native(http)
+            xml = not native and not _tabular(http) and _negotiated(http)
             body = await body_of(http, MAX_BODY)
             caller = authenticate(http, body)
             answer = await run_in_threadpool(_answered, server, caller, http, body, xml=xml)
@@ -61,7 +73,7 @@ def routes(server: FhirServer, authenticate: Authenticator) -> list[BaseRoute]:
             if told is None:
                 raise
             return _refusal(told, pretty=pretty, xml=xml)
-        return _response(answer, http, pretty=pretty)
+        return _bytes(answer, http, native) if native else _response(answer, http, pretty=pretty)
 
     return [
         Route(ROOT, endpoint, methods=list(METHODS), middleware=[CORS]),
@@ -82,6 +94,40 @@ def _answered(server: FhirServer, caller: Caller, http: HttpRequest, body: bytes
 def _tabular(http: HttpRequest) -> bool:
     """Return whether a table is asked for, whose forms are no resource's: what it is answered in is the operation's to say."""
     return str(http.path_params.get("path", "")).strip("/") == RUN
+
+
+def _native(http: HttpRequest) -> list[str]:
+    """Return the forms in which a Binary's own bytes are asked for (R4 2.44.3), none where it is asked for as a resource."""
+    path = str(http.path_params.get("path", "")).strip("/")
+    if http.method not in {"GET", "HEAD"} or not path.startswith("Binary/") or not _BINARY.fullmatch(path):
+        return []
+    accepted = [] if "_format" in http.query_params else _by_weight(http.headers.get("accept", ""))
+    spoken = {*JSON, *XML, "*/*", "application/*", ""}
+    return accepted if accepted and accepted[0] not in spoken else []
+
+
+def _bytes(answer: Answer, http: HttpRequest, accepted: list[str]) -> Response:
+    """Return a Binary as the bytes that it holds. Answers 406 where these have another form than was asked for."""
+    tree = msgspec.json.decode(answer.body) if answer.body else {}
+    media = str(tree.get("contentType", ""))
+    kind = media.partition(";")[0].strip().lower()
+    wanted = {kind, kind.partition("/")[0] + "/*", "*/*"}
+    if tree and (not _MEDIA.fullmatch(kind) or wanted.isdisjoint(accepted)):
+        refusal = FhirRefused(NOT_ACCEPTABLE, "fhir.not-acceptable", "the bytes have another form", expected=MEDIA)
+        return _refusal(refusal, pretty=False, xml=False)
+    told = _response(
+        msgspec.structs.replace(answer, body=b64decode(tree.get("data", "")), media=kind), http, pretty=False
+    )
+    told.headers.update(_INERT)
+    return told
+
+
+def _wrapped(http: HttpRequest, path: str, media: str, body: bytes) -> bytes:
+    """Return bytes of a form of their own as the Binary that they are sent for (R4 2.44.3)."""
+    tree = {"resourceType": "Binary", "contentType": media, "data": b64encode(body).decode()}
+    own, context = path.partition("/")[2], http.headers.get(SECURITY, "")
+    more = ({"id": own} if own else {}) | ({"securityContext": {"reference": context}} if context else {})
+    return msgspec.json.encode(tree | more)
 
 
 def _negotiated(http: HttpRequest) -> bool:
@@ -126,6 +172,12 @@ def _request(http: HttpRequest, body: bytes) -> Request:
             body = to_json(body)
         except Refused as refusal:
             raise refused(refusal) from refusal
+    elif body and _BINARY.fullmatch(path) and http.method in {"POST", "PUT"} and media not in JSON[:2]:
+        if not _MEDIA.fullmatch(media):
+            raise FhirRefused(
+                UNKNOWN_FORM, "fhir.media", "the body's form is none", expected="Content-Type: type/subtype"
+            )
+        body = _wrapped(http, path, media, body)
     elif body and media not in {*JSON[:3], "application/json-patch+json"}:
         told = f"{MEDIA} or {XML[0]}"
         raise FhirRefused(UNKNOWN_FORM, "fhir.media", "the body is of another form", expected=told)

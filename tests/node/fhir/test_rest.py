@@ -349,3 +349,28 @@ def test_everything_of_some_types_and_of_a_time_of_care(doctor):
     assert found("start=2021&end=2022&_type=Observation") == {undated}
     for wrong in ("_type=Nothing", "start=x", "begin=2020"):
         assert refusal(doctor, "GET", f"Patient/{who}/$everything?{wrong}") == (400, "fhir.search-parameter")
+
+
+def test_labels_and_tags_are_added_and_taken_as_versions(doctor, operator):
+    who = operator.create(patient())["id"]
+    own = json.loads(operator("POST", "Observation", json.dumps(pulse(who)).replace("70", "70.500").encode()).body)[
+        "id"
+    ]
+    tag, label = {"system": "urn:t", "code": "x"}, {"system": "urn:l", "code": "R"}
+
+    def sent(name, **meta):
+        body = {"resourceType": "Parameters", "parameter": [{"name": "meta", "valueMeta": meta}]}
+        (told,) = json.loads(doctor("POST", f"Observation/{own}/${name}", body).body)["parameter"]
+        return told["valueMeta"]
+
+    assert sent("meta-add", tag=[tag], security=[label])["tag"] == [tag]
+    assert sent("meta-add", tag=[tag])["versionId"] == "2"
+    (told,) = doctor.get(f"Observation/{own}/$meta")["parameter"]
+    assert (told["valueMeta"]["tag"], told["valueMeta"]["security"]) == ([tag], [label])
+    assert doctor.found("Observation?_tag=urn:t|x") == {own}
+    assert sent("meta-delete", tag=[tag], profile=["http://none"]).keys() == {"security", "versionId", "lastUpdated"}
+    assert b"70.500" in doctor("GET", f"Observation/{own}").body
+    for wrong in ({"versionId": "9"}, {"tag": tag}):
+        with pytest.raises(EdgeError, match=r"fhir\.parameters"):
+            sent("meta-add", **wrong)
+    assert refusal(doctor, "GET", "Observation/none/$meta") == (404, "fhir.not-found")

@@ -14,14 +14,15 @@ from salus.node.usecase import NOBODY
 
 KINDS = tuple(sorted(TYPES))
 BASE = "https://north.example/fhir"
+OF_ALL = {"validate", "meta", "meta-add", "meta-delete"}
 OFFERED = {
-    "Patient": {"everything", "summary", "export", "validate"},
-    "ValueSet": {"expand", "validate-code", "validate"},
-    "CodeSystem": {"lookup", "validate-code", "subsumes", "validate"},
-    "ConceptMap": {"translate", "validate"},
-    "Consent": {"fileConsent", "revokeConsent", "validate"},
-    "Claim": {"submit", "inquire", "validate"},
-    "AuditEvent": {"recordDisclosure", "validate"},
+    "Patient": {"everything", "summary", "export"},
+    "ValueSet": {"expand", "validate-code"},
+    "CodeSystem": {"lookup", "validate-code", "subsumes"},
+    "ConceptMap": {"translate"},
+    "Consent": {"fileConsent", "revokeConsent"},
+    "Claim": {"submit", "inquire"},
+    "AuditEvent": {"recordDisclosure"},
     "": {"export", "import", "viewdefinition-run"},
 }
 FILLED = {"{id}": "x", "{version}": "1", "{link}": "x", "{kind}": "Observation"}
@@ -67,11 +68,10 @@ def test_the_capability_statement_holds_every_operation_and_no_other():
     (rest,) = capability_statement(BASE, 0)["rest"]
     told = {one["type"]: {each["name"] for each in one["operation"]} for one in rest["resource"]}
     told[""] = {each["name"] for each in rest["operation"]}
-    assert told == {kind: OFFERED.get(kind, {"validate"}) for kind in (*KINDS, "")}
+    assert told == {kind: OFFERED.get(kind, set()) | (OF_ALL if kind else set()) for kind in (*KINDS, "")}
     declared = {(route.kind, route.operation) for route in ROUTES if route.operation}
-    assert declared == {(kind, name) for kind, names in OFFERED.items() for name in names - {"validate"}} | {
-        ("{kind}", "validate")
-    }
+    offered = {(kind, name) for kind, names in OFFERED.items() for name in names}
+    assert declared == offered | {("{kind}", name) for name in OF_ALL}
     codes = {each["code"] for each in rest["interaction"]} | {
         each["code"] for one in rest["resource"] for each in one["interaction"]
     }

@@ -126,6 +126,8 @@ _MEDIA: Final[dict[str, _Told]] = {
     LINES: {LINES: {"schema": {}}},
     TABLE: {media: {"schema": {}} for media in sorted(set(TABLES.values()))},
 }
+_BYTES: Final[_Told] = {"application/octet-stream": {"schema": {}}}
+"""What a Binary holds, in whatever form it has."""
 _VIEW: Final[_Told] = {
     "type": "object",
     "required": ["resourceType", "parameter"],
@@ -256,6 +258,8 @@ def _answers(route: Route, kind: str) -> _Told:
         answer = answers.setdefault(str(status), {"description": schema or "Done."})
         if schema:
             answer.setdefault("content", {}).update(_forms(schema) if schema not in _MEDIA else _MEDIA[schema])
+        if schema == "Binary" and "GET" in route.methods:
+            answer["content"] |= _BYTES
     refusals = {
         *(_ALWAYS if not route.anybody else (400, 406)),
         *route.refusals,
@@ -290,7 +294,7 @@ def _body(name: str, kind: str, *, needed: bool) -> _Told:
         own = {code: {"type": "string"} for code in (_own(kind) if kind in TYPES and kind != "Patient" else [])}
         schema = {"type": "object", "properties": own, "additionalProperties": False}
         return {"content": {"application/x-www-form-urlencoded": {"schema": schema}}}
-    content = _patch() if name == "Patch" else _forms(name)
+    content = _patch() if name == "Patch" else _forms(name) | (_BYTES if name == "Binary" else {})
     return {"required": needed, "content": content}
 
 

@@ -31,6 +31,8 @@ def needed(request: Request) -> tuple[str, str]:
         letters = {"GET": "r", "PUT": "u", "PATCH": "ru", "DELETE": "d"}.get(request.method, "")
     elif len(parts) > 2 and kind == PATIENT and parts[2][:1].isupper():
         kind = parts[2]
+    elif len(parts) == 3 and parts[2][:5] == "$meta":
+        letters = "r" if parts[2] == "$meta" else "ru"
     elif "_history" in parts[2:]:
         letters = "r"
     return kind, letters

@@ -200,6 +200,15 @@ OF_TYPES: Final = (
         "validateOne", ("POST",), "{kind}/{own}/$validate", definition=f"{_R4}/Resource-validate", query=("profile", "mode"),
         body="{kind}", good=((200, "OperationOutcome"),), refusals=_POSTED,
     ),
+    Route("meta", ("GET",), "{kind}/{own}/$meta", definition=f"{_R4}/Resource-meta", good=_CODED, refusals=(409, *_GONE)),
+    Route(
+        "metaAdd", ("POST",), "{kind}/{own}/$meta-add", definition=f"{_R4}/Resource-meta-add", body="Parameters", good=_CODED,
+        refusals=_WRITES,
+    ),
+    Route(
+        "metaDelete", ("POST",), "{kind}/{own}/$meta-delete", definition=f"{_R4}/Resource-meta-delete", body="Parameters",
+        good=_CODED, refusals=_WRITES,
+    ),
 )  # fmt: skip
 ROUTES: Final = (*SERVER, *OF_PATIENT, *OPERATIONS, *OF_TYPES)
 """In the order in which they are looked through: what is named before what is any."""

@@ -22,6 +22,7 @@ from salus.node.fhir.describing import asked_types, description
 from salus.node.fhir.exporting import Exporting
 from salus.node.fhir.filing import Filing
 from salus.node.fhir.importing import Importing
+from salus.node.fhir.labelling import Labelling
 from salus.node.fhir.paging import LABEL, Paging
 from salus.node.fhir.presenting import raw
 from salus.node.fhir.reading import Reading
@@ -89,6 +90,7 @@ class FhirServer:
 
     def _of_types(self) -> dict[str, Handler]:
         reading, writing = self._reading, self._writing
+        labelling = Labelling(reading, writing)
         return {
             "everything": reading.everything,
             "summary": Summarising(self.base, reading).answer,
@@ -107,6 +109,9 @@ class FhirServer:
             "updateWhere": writing.update_where,
             "patchWhere": writing.patch_where,
             "deleteWhere": writing.delete_where,
+            "meta": labelling.read,
+            "metaAdd": labelling.add,
+            "metaDelete": labelling.delete,
             "validate": self._validate,
             "validateOne": self._validate,
         }

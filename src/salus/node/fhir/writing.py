@@ -142,14 +142,18 @@ class Writing:
             return self.patch(asking, request, kind, hits[0].id)
 
     def patched(self, asking: Asking, request: Request, name: str) -> bytes:
-        """Return "Type/id" after a patch; journalled as a reading, because the answer shows the rest of it. Raises FhirRefused."""
+        """Return "Type/id" after a patch. Raises FhirRefused."""
+        return patched(request, self.readable(asking, request, name))
+
+    def readable(self, asking: Asking, request: Request, name: str) -> bytes:
+        """Return "Type/id" to be changed in part; journalled, because the answer shows the rest of it. Raises FhirRefused."""
         hits = [hit for hit in asking.node.index.search.named(name, asking.scope) if not hit.lease]
         if not hits:
             raise nothing_there()
         _matching(hits[0], request.header("if-match"))
         asking.journal(hits[:1], "patch")
         (record,) = asking.node.vault.open_many([hits[0].number])
-        return patched(request, record.content.body)
+        return bytes(record.content.body)
 
     def update_where(self, asking: Asking, request: Request, kind: str) -> Answer:
         """Update the only match of a search, create where there is none (R4 3.1.0.4.3)."""
