@@ -45,6 +45,13 @@ def test_both_versions_compile_to_the_same_form():
     assert smokes.condition.expressions == (("XPath", "age < 12"),)
 
 
+@pytest.mark.parametrize("use", ['Mandatory="No"', 'Mandatory="Yes" CollectionExceptionConditionOID="C.CHILD"'])
+def test_what_a_section_does_not_need_is_not_needed(use):
+    text = form_2().replace('ItemGroupOID="IG.VITALS" Mandatory="Yes"', f'ItemGroupOID="IG.VITALS" {use}')
+    (form,) = compiled(text).forms
+    assert [needed for _, needed in form.items()] == [False, False, False]
+
+
 def test_what_no_form_uses_is_compiled_too():
     assert [each.oid for each in compiled(form_2('<ItemDef OID="X" Name="X" DataType="text"/>')).spare] == ["X"]
     spare = '<ItemGroupDef OID="G" Name="G" Repeating="No" Type="Section"><ItemRef ItemOID="GONE" Mandatory="No"/></ItemGroupDef>'
@@ -109,6 +116,7 @@ SECRET = '<?xml version="1.0"?><!DOCTYPE ODM [<!ENTITY x SYSTEM "file:///etc/hos
     [
         (BOMB, "declaration"),
         (SECRET, "declaration"),
+        ('<!DOCTYPE ODM><ODM xmlns="http://www.cdisc.org/ns/odm/v2.0"/>', "declaration"),
         ("<ODM>" * 50 + "</ODM>" * 50, "depth"),
         ("", "xml"),
         ("<ODM", "xml"),

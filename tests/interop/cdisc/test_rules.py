@@ -91,6 +91,8 @@ def test_what_an_expression_gives_must_have_a_path(expression):
 
 
 def test_findings_of_one_rule_are_counted_beyond_those_that_are_told():
+    backwards = judged(rule("['/study/b', '/study/a'].{'path': $}"))
+    assert paths(backwards) == ["/study/a", "/study/b"]
     found = judged(rule(f"[1..{MOST_FOUND + 5}].{{'path': '/study', 'n': $}}"))
     assert (found.total, len(found.found)) == (MOST_FOUND + 5, MOST_FOUND)
 
@@ -182,6 +184,7 @@ def test_every_kind_of_fault_is_told_as_a_validator_does():
     version = document["study"]["versions"][0]
     design = version["studyDesigns"][0]
     version["rationale"] = 7
+    version["versionIdentifier"] = None
     version["titles"] = {}
     version["notes"] = [1]
     design["epochs"] = []
@@ -194,6 +197,7 @@ def test_every_kind_of_fault_is_told_as_a_validator_does():
     told = {(each.validator, each.path, each.attribute, each.message) for each in faults(document["study"])}
     assert told == {
         ("type", "/study/versions/0", "rationale", "7 is not of type 'string'"),
+        ("type", "/study/versions/0", "versionIdentifier", "None is not of type 'string'"),
         ("type", "/study/versions/0", "titles", "{} is not of type 'array'"),
         ("type", "/study/versions/0", "notes", "1 is not of type 'object'"),
         ("minItems", at, "epochs", "[] should be non-empty"),

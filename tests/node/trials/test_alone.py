@@ -4,7 +4,7 @@ import gzip
 
 import pytest
 
-from salus.agreements.trials.judged import read_judgements
+from salus.agreements.trials.judged import read_judgements, rules_digest
 from salus.interop.cdisc.dataset_json import write_dataset
 from salus.interop.cdisc.findings import DocumentRefused
 from salus.node.errors import Conflict, Malformed, NotFound, Unavailable
@@ -71,6 +71,10 @@ def test_rules_judge_a_protocol_and_refuse_nothing(tmp_path):
         check_trial(None, request)
     with pytest.raises(DocumentRefused, match="other-protocol"):
         read_judgements((tmp_path / "package" / FINDINGS).read_bytes(), b"another")
+
+
+def test_the_digest_of_rules_is_of_their_files_in_any_order():
+    assert rules_digest([b"a", b"b"]) == rules_digest([b"b", b"a"]) != rules_digest([b"ab"])
 
 
 def test_rules_judge_a_protocol_that_does_not_compile(tmp_path):
