@@ -5078,7 +5078,7 @@ class DraftAct(msgspec.Struct, frozen=True, kw_only=True):
     """An act for a person to sign on their own device."""
 
     study: str
-    """Id of the study."""
+    """Id of the study, 32 hexadecimal digits."""
 
     subject: str
     """The participant at this site; empty: the site's delegations."""
@@ -5124,7 +5124,7 @@ class AmendTrial(msgspec.Struct, frozen=True, kw_only=True):
     """A new version of the definition."""
 
     study: str
-    """Id of the study."""
+    """Id of the study, 32 hexadecimal digits."""
 
     protocol: bytes
     """USDM 4.0, JSON, gzip or not."""
@@ -5162,7 +5162,7 @@ class AnalyseTrial(msgspec.Struct, frozen=True, kw_only=True):
     """Which analyses are run."""
 
     study: str
-    """Id of the study."""
+    """Id of the study, 32 hexadecimal digits."""
 
     analysis: str = ''
     """Id in the analysis plan; empty: all of them."""
@@ -5188,7 +5188,7 @@ class AskOpening(msgspec.Struct, frozen=True, kw_only=True):
     """Whose arm is to be known, and why."""
 
     study: str
-    """Id of the study."""
+    """Id of the study, 32 hexadecimal digits."""
 
     kind: str
     """susar (regulator, ethics board), board (safety board), agreed (any party), inadvertent (somebody learned an arm by mishap)."""
@@ -5237,7 +5237,7 @@ class AuditDraws(msgspec.Struct, frozen=True, kw_only=True):
     """The study whose draws are replayed."""
 
     study: str
-    """Id of the study."""
+    """Id of the study, 32 hexadecimal digits."""
 
 
 class DrawsAudited(msgspec.Struct, frozen=True, kw_only=True):
@@ -5374,7 +5374,7 @@ class StartSafetyClock(msgspec.Struct, frozen=True, kw_only=True):
     """A serious event whose telling is due."""
 
     study: str
-    """Id of the study."""
+    """Id of the study, 32 hexadecimal digits."""
 
     kind: str
     """24-hours (a site), 7-days, 15-days or follow-up (the sponsor)."""
@@ -5397,7 +5397,7 @@ class CommitTrial(msgspec.Struct, frozen=True, kw_only=True):
     """A study definition and who plays which part."""
 
     study: str
-    """Id of the study."""
+    """Id of the study, 32 hexadecimal digits."""
 
     protocol: bytes
     """USDM 4.0, JSON, gzip or not."""
@@ -5409,7 +5409,7 @@ class CommitTrial(msgspec.Struct, frozen=True, kw_only=True):
     """The analysis plan, ARS v1, JSON."""
 
     parties: tuple[str, ...]
-    """PART=MEMBER, such as ETHICS=ethics-board."""
+    """PART=MEMBER, SPONSOR, COORDINATOR, ETHICS, REGULATOR, STATISTICIAN, DISPENSER (two members), and as needed EMERGENCY, BOARD; a member that plays all is alone, with one DISPENSER."""
 
     key: str
     """What `salus trial key` shows; empty: allocation from outside."""
@@ -5438,7 +5438,7 @@ class TakeConsent(msgspec.Struct, frozen=True, kw_only=True):
     """A consent on paper, witnessed at this site."""
 
     study: str
-    """Id of the study."""
+    """Id of the study, 32 hexadecimal digits."""
 
     assigner: str
     """Who numbers the site's patients."""
@@ -5473,7 +5473,7 @@ class DealShares(msgspec.Struct, frozen=True, kw_only=True):
     """The trustees of a threshold key. Each of them deals, with the same list."""
 
     study: str
-    """Id of the study."""
+    """Id of the study, 32 hexadecimal digits."""
 
     trustees: tuple[str, ...]
     """Member ids, trustee 1 first."""
@@ -5580,7 +5580,7 @@ class EnrolSubject(msgspec.Struct, frozen=True, kw_only=True):
     """A participant whom the investigator found eligible."""
 
     study: str
-    """Id of the study."""
+    """Id of the study, 32 hexadecimal digits."""
 
     subject: str
     """The participant at this site; empty: the site's delegations."""
@@ -5600,7 +5600,7 @@ class WriteEvidence(msgspec.Struct, frozen=True, kw_only=True):
     """Which trial's evidence is written, for whom."""
 
     study: str
-    """Id of the study."""
+    """Id of the study, 32 hexadecimal digits."""
 
     file: str
     """Where it goes; not written over."""
@@ -5626,7 +5626,7 @@ class ExpectEvent(msgspec.Struct, frozen=True, kw_only=True):
     """A serious event to be held against the reference safety information."""
 
     study: str
-    """Id of the study."""
+    """Id of the study, 32 hexadecimal digits."""
 
     subject: str
     """Stands for the participant at the site."""
@@ -5661,7 +5661,7 @@ class ExportTrial(msgspec.Struct, frozen=True, kw_only=True):
     """Which study leaves, in which form, and where to."""
 
     study: str
-    """Id of the study."""
+    """Id of the study, 32 hexadecimal digits."""
 
     folder: str
     """Where the files go; none is written over."""
@@ -5687,7 +5687,7 @@ class ShowFlow(msgspec.Struct, frozen=True, kw_only=True):
     """The study whose participants are counted."""
 
     study: str
-    """Id of the study."""
+    """Id of the study, 32 hexadecimal digits."""
 
 
 class FlowShown(msgspec.Struct, frozen=True, kw_only=True):
@@ -5737,7 +5737,7 @@ class ShowKey(msgspec.Struct, frozen=True, kw_only=True):
     """The study whose key is asked for, at one of its trustees."""
 
     study: str
-    """Id of the study."""
+    """Id of the study, 32 hexadecimal digits."""
 
 
 class KeyShown(msgspec.Struct, frozen=True, kw_only=True):
@@ -5751,7 +5751,7 @@ class LockTrial(msgspec.Struct, frozen=True, kw_only=True):
     """The study to lock."""
 
     study: str
-    """Id of the study."""
+    """Id of the study, 32 hexadecimal digits."""
 
 
 class TrialLocked(msgspec.Struct, frozen=True, kw_only=True):
@@ -5774,7 +5774,7 @@ class StepTrialLook(msgspec.Struct, frozen=True, kw_only=True):
     """A step of an interim look."""
 
     study: str
-    """Id of the study."""
+    """Id of the study, 32 hexadecimal digits."""
 
     number: int
     """The look."""
@@ -5803,7 +5803,7 @@ class OfferTrial(msgspec.Struct, frozen=True, kw_only=True):
     """What is offered to a participant at this site."""
 
     study: str
-    """Id of the study."""
+    """Id of the study, 32 hexadecimal digits."""
 
     languages: tuple[str, ...] | msgspec.UnsetType = msgspec.UNSET
     """Languages that the form is there in."""
@@ -5846,7 +5846,7 @@ class ListOpenings(msgspec.Struct, frozen=True, kw_only=True):
     """The study whose openings this member is asked to agree to."""
 
     study: str
-    """Id of the study."""
+    """Id of the study, 32 hexadecimal digits."""
 
 
 class OpeningsListed(msgspec.Struct, frozen=True, kw_only=True):
@@ -5860,7 +5860,7 @@ class CompareOutcomes(msgspec.Struct, frozen=True, kw_only=True):
     """A report and the study it is of."""
 
     study: str
-    """Id of the study."""
+    """Id of the study, 32 hexadecimal digits."""
 
     report: bytes
     """JSON list of {id, level, measure, time_frame, analysis}."""
@@ -5912,7 +5912,7 @@ class ListPayments(msgspec.Struct, frozen=True, kw_only=True):
     """The study whose payments are asked for."""
 
     study: str
-    """Id of the study."""
+    """Id of the study, 32 hexadecimal digits."""
 
 
 class Payments(msgspec.Struct, frozen=True, kw_only=True):
@@ -5945,7 +5945,10 @@ class ProtocolChecked(msgspec.Struct, frozen=True, kw_only=True):
     """Rule, JSON pointer, what was expected."""
 
     visits: tuple[str, ...]
-    """Visits of the main timeline in their order."""
+    """Visits of the main timeline in their order: the id that acts name, the label."""
+
+    collected: tuple[str, ...]
+    """What each activity collects: the id that acts name, the label, items from its concepts."""
 
     arms: int
     """Arms."""
@@ -5964,7 +5967,7 @@ class PublishDraws(msgspec.Struct, frozen=True, kw_only=True):
     """The study whose draws a dispenser publishes, after the unblinding."""
 
     study: str
-    """Id of the study."""
+    """Id of the study, 32 hexadecimal digits."""
 
 
 class DrawsPublished(msgspec.Struct, frozen=True, kw_only=True):
@@ -5978,7 +5981,7 @@ class ReadItem(msgspec.Struct, frozen=True, kw_only=True):
     """An item to be read from a record."""
 
     study: str
-    """Id of the study."""
+    """Id of the study, 32 hexadecimal digits."""
 
     subject: str
     """The participant at this site."""
@@ -6004,7 +6007,7 @@ class RecordActs(msgspec.Struct, frozen=True, kw_only=True):
     """Signed acts of one chain, in order."""
 
     study: str
-    """Id of the study."""
+    """Id of the study, 32 hexadecimal digits."""
 
     subject: str
     """The participant at this site; empty: the site's delegations."""
@@ -6036,7 +6039,7 @@ class ShowRegistry(msgspec.Struct, frozen=True, kw_only=True):
     """The study to register or report."""
 
     study: str
-    """Id of the study."""
+    """Id of the study, 32 hexadecimal digits."""
 
 
 class RegistryShown(msgspec.Struct, frozen=True, kw_only=True):
@@ -6088,7 +6091,7 @@ class PostResult(msgspec.Struct, frozen=True, kw_only=True):
     """A result of one outcome, or why there is none."""
 
     study: str
-    """Id of the study."""
+    """Id of the study, 32 hexadecimal digits."""
 
     outcome: str
     """Id of the outcome."""
@@ -6111,7 +6114,7 @@ class ShowResultRows(msgspec.Struct, frozen=True, kw_only=True):
     """One number of an analysis."""
 
     study: str
-    """Id of the study."""
+    """Id of the study, 32 hexadecimal digits."""
 
     analysis: str
     """Id in the analysis plan."""
@@ -6151,7 +6154,7 @@ class ScreenSubject(msgspec.Struct, frozen=True, kw_only=True):
     """Whose records are read."""
 
     study: str
-    """Id of the study."""
+    """Id of the study, 32 hexadecimal digits."""
 
     subject: str
     """The participant at this site."""
@@ -6177,7 +6180,7 @@ class SendActs(msgspec.Struct, frozen=True, kw_only=True):
     """The study whose acts are sent."""
 
     study: str
-    """Id of the study."""
+    """Id of the study, 32 hexadecimal digits."""
 
 
 class ActsSent(msgspec.Struct, frozen=True, kw_only=True):
@@ -6229,7 +6232,7 @@ class ShowTrial(msgspec.Struct, frozen=True, kw_only=True):
     """The study to show."""
 
     study: str
-    """Id of the study."""
+    """Id of the study, 32 hexadecimal digits."""
 
 
 class TrialShown(msgspec.Struct, frozen=True, kw_only=True):
@@ -6270,7 +6273,7 @@ class SignTrial(msgspec.Struct, frozen=True, kw_only=True):
     """The study to sign."""
 
     study: str
-    """Id of the study."""
+    """Id of the study, 32 hexadecimal digits."""
 
 
 class TrialStands(msgspec.Struct, frozen=True, kw_only=True):
@@ -6287,7 +6290,7 @@ class StepTrialSite(msgspec.Struct, frozen=True, kw_only=True):
     """A step of a site."""
 
     study: str
-    """Id of the study."""
+    """Id of the study, 32 hexadecimal digits."""
 
     site: str
     """Member id."""
@@ -6320,7 +6323,7 @@ class StepTrial(msgspec.Struct, frozen=True, kw_only=True):
     """A step of a study."""
 
     study: str
-    """Id of the study."""
+    """Id of the study, 32 hexadecimal digits."""
 
     step: str
     """approve, register, open, close-recruitment, last-visit, clean, soft-lock, unblind, analyse, report, hold, resume, terminate, or adopt (at a site)."""
@@ -6333,7 +6336,7 @@ class SupplyTrial(msgspec.Struct, frozen=True, kw_only=True):
     """What dispensers alone may know."""
 
     study: str
-    """Id of the study."""
+    """Id of the study, 32 hexadecimal digits."""
 
     sizes: tuple[int, ...]
     """Hidden block sizes."""
@@ -6359,7 +6362,7 @@ class ListTasks(msgspec.Struct, frozen=True, kw_only=True):
     """The study whose participants are asked for."""
 
     study: str
-    """Id of the study."""
+    """Id of the study, 32 hexadecimal digits."""
 
 
 class Tasks(msgspec.Struct, frozen=True, kw_only=True):
@@ -6399,7 +6402,7 @@ class TraceItem(msgspec.Struct, frozen=True, kw_only=True):
     """A value in a participant's chain."""
 
     study: str
-    """Id of the study."""
+    """Id of the study, 32 hexadecimal digits."""
 
     subject: str
     """The participant at this site."""
@@ -6446,7 +6449,7 @@ class ReadTrail(msgspec.Struct, frozen=True, kw_only=True):
     """Whose audit trail is read."""
 
     study: str
-    """Id of the study."""
+    """Id of the study, 32 hexadecimal digits."""
 
     subject: str
     """Stands for the participant at the site."""
@@ -6466,7 +6469,7 @@ class Unblind(msgspec.Struct, frozen=True, kw_only=True):
     """Whose treatment must be known now."""
 
     study: str
-    """Id of the study."""
+    """Id of the study, 32 hexadecimal digits."""
 
     subject: str
     """The participant."""
@@ -6495,7 +6498,7 @@ class UnlockTrial(msgspec.Struct, frozen=True, kw_only=True):
     """The study whose data is to be unlocked, and why."""
 
     study: str
-    """Id of the study."""
+    """Id of the study, 32 hexadecimal digits."""
 
     reason: str
     """Why; only a commitment is public."""
@@ -6553,7 +6556,7 @@ class WithdrawConsent(msgspec.Struct, frozen=True, kw_only=True):
     """Whose consent ends."""
 
     study: str
-    """Id of the study."""
+    """Id of the study, 32 hexadecimal digits."""
 
     subject: str
     """The participant at this site; empty: the site's delegations."""
@@ -6570,7 +6573,7 @@ class Work(msgspec.Struct, frozen=True, kw_only=True):
     """The study to work on."""
 
     study: str
-    """Id of the study."""
+    """Id of the study, 32 hexadecimal digits."""
 
 
 class WorkDone(msgspec.Struct, frozen=True, kw_only=True):

@@ -26,7 +26,9 @@ def test_a_folder_is_checked(tmp_path):
 
 
 def test_a_protocol_is_told_or_its_faults():
-    assert check_protocol(None, CheckProtocol(protocol=written(protocol()))).visits[2] == "Week 2"
+    told = check_protocol(None, CheckProtocol(protocol=written(protocol())))
+    assert told.visits[2] == "week2: Week 2"
+    assert told.collected[0].startswith("weigh: ")
     document = protocol()
     timeline_of(document)["timings"][2]["value"] = "two weeks"
     answer = check_protocol(None, CheckProtocol(protocol=written(document)))

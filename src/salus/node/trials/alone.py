@@ -38,7 +38,14 @@ class ProtocolChecked(Verdict, frozen=True):
 
     sound: Annotated[bool, Meta(description="Whether it compiles.")]
     faults: Annotated[tuple[str, ...], Meta(description="Rule, JSON pointer, what was expected.")]
-    visits: Annotated[tuple[str, ...], Meta(description="Visits of the main timeline in their order.")]
+    visits: Annotated[
+        tuple[str, ...],
+        Meta(description="Visits of the main timeline in their order: the id that acts name, the label."),
+    ]
+    collected: Annotated[
+        tuple[str, ...],
+        Meta(description="What each activity collects: the id that acts name, the label, items from its concepts."),
+    ]
     arms: Annotated[int, Meta(description="Arms.")]
     criteria: Annotated[int, Meta(description="Criteria of eligibility.")]
     endpoints: Annotated[int, Meta(description="Endpoints.")]
@@ -143,11 +150,18 @@ def check_protocol(node: Node, request: CheckProtocol) -> ProtocolChecked:  # no
         plan = plan_of(request.protocol)
     except DocumentRefused as wrong:
         faults = tuple(f"{each.rule} at {each.path or '/'}, expected {each.expected}" for each in wrong.findings)
-        return ProtocolChecked(sound=False, faults=faults, visits=(), arms=0, criteria=0, endpoints=0, forms=0)
+        return ProtocolChecked(
+            sound=False, faults=faults, visits=(), collected=(), arms=0, criteria=0, endpoints=0, forms=0
+        )
+    named = {each.id: each.label or each.name for each in plan.activities}
     return ProtocolChecked(
         sound=True,
         faults=(),
-        visits=tuple(each.label or each.name for each in plan.main.visits),
+        visits=tuple(f"{each.id}: {each.label or each.name}" for each in plan.main.visits),
+        collected=tuple(
+            f"{form.activity}: {named[form.activity]}: {', '.join(item.name for item in form.items)}"
+            for form in plan.forms
+        ),
         arms=len(plan.arms),
         criteria=len(plan.criteria),
         endpoints=len(plan.endpoints),

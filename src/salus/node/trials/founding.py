@@ -19,7 +19,9 @@ from salus.node.trials.sight import definition, root_of, run, study_of
 from salus.node.usecase import OPERATOR, Message, use_case
 
 STUDY_PATTERN: Final = r"^[0-9a-f]{32}$"
-STUDY = Annotated[str, Meta(pattern=STUDY_PATTERN, description="Id of the study.", examples=["5a" * 16])]
+STUDY = Annotated[
+    str, Meta(pattern=STUDY_PATTERN, description="Id of the study, 32 hexadecimal digits.", examples=["5a" * 16])
+]
 MEMBER_PATTERN: Final = r"^[a-z][a-z0-9-]{1,31}$"
 LEVELS: Final = {"primary": port.Level.PRIMARY, "secondary": port.Level.SECONDARY}
 
@@ -60,7 +62,12 @@ class CommitTrial(Message, frozen=True):
     terms: Annotated[bytes, Meta(description="The terms, JSON.", examples=[b"{}"])]
     analysis: Annotated[bytes, Meta(description="The analysis plan, ARS v1, JSON.", examples=[b"{}"])]
     parties: Annotated[
-        tuple[str, ...], Meta(description="PART=MEMBER, such as ETHICS=ethics-board.", examples=[["ETHICS=board"]])
+        tuple[str, ...],
+        Meta(
+            description="PART=MEMBER, SPONSOR, COORDINATOR, ETHICS, REGULATOR, STATISTICIAN, DISPENSER "
+            "(two members), and as needed EMERGENCY, BOARD; a member that plays all is alone, with one DISPENSER.",
+            examples=[["ETHICS=board"]],
+        ),
     ]
     key: Annotated[
         str, Meta(description="What `salus trial key` shows; empty: allocation from outside.", examples=[""])
