@@ -5257,7 +5257,7 @@ class BillTrial(msgspec.Struct, frozen=True, kw_only=True):
     """The study whose open lines are stated."""
 
     study: str
-    """Id of the study."""
+    """Id of the study, 32 hexadecimal digits."""
 
 
 class TrialBilled(msgspec.Struct, frozen=True, kw_only=True):
@@ -6200,7 +6200,7 @@ class SettleTrial(msgspec.Struct, frozen=True, kw_only=True):
     """A site's statement and the sponsor's answer."""
 
     study: str
-    """Id of the study."""
+    """Id of the study, 32 hexadecimal digits."""
 
     site: str
     """The site."""
