@@ -16,12 +16,14 @@ from salus.index.predicates import marks
 from salus.index.search_scope import Realm, Scope, Scopes
 from salus.index.search_sql import FROM, LAST, Compiler, Sql, starts, table_of
 from salus.index.store import Store
-from salus.interop.fhir.search.query import Include, Query, Sort, Test
+from salus.interop.fhir.search.query import Criterion, Include, Query, Sort, Test
 from salus.interop.fhir.search.units import asks_units, widened
 from salus.interop.fhir.times import EARLIEST, LATEST
 
 PROBE: Final = 2_000
 """Rows counted at most to choose what a query starts from."""
+ENOUGH: Final = 256
+"""Rows that are as good a start as fewer: what is left is not counted then, which may take a walk through all values."""
 MAX_INCLUDED: Final = 5_000
 """Resources added to one page."""
 MAX_ROUNDS: Final = 10
@@ -181,7 +183,7 @@ class Search:
 
     def _start(self, query: Query, compiler: Compiler) -> Any:
         """Return the test that finds the fewest rows: probed, because no statistics are kept."""
-        candidates = [test for test in query.tests if starts(test)]
+        candidates = sorted((test for test in query.tests if starts(test)), key=_dear)
         if len(candidates) < 2:
             return candidates[0] if candidates else None
         best, fewest = candidates[0], PROBE + 1
@@ -191,7 +193,7 @@ class Search:
             count = int(self._store.ask(sql, [*values, fewest])[0][0])
             if count < fewest:
                 best, fewest = test, count
-            if fewest == 0:
+            if fewest <= ENOUGH:
                 break
         return best
 
@@ -353,6 +355,11 @@ _SORTED: Final = {
     "s_quantity": ("lo", -1e308, 1e308),
 }
 """Column that a table's values are ordered by, and what stands for an absent value: always last."""
+
+
+def _dear(test: Test) -> bool:
+    """Tell whether counting a test's rows may walk through many that do not meet it: all but plain equality of values."""
+    return not isinstance(test, Criterion) or test.parameter.type not in {"reference", "token", "uri"}
 
 
 def _sort_key(sort: Sort) -> Sql:
