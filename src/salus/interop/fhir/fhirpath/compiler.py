@@ -111,6 +111,8 @@ class Compiler:
         name = tree.name
         if tree.target is None:
             return _first_member(name)
+        if isinstance(tree.target, Member) and tree.target.target is None:
+            return _second_member(tree.target.name, name)
         target = self.compile(tree.target)
 
         def step(frame: Frame) -> list[Any]:
@@ -256,6 +258,28 @@ def _first_member(name: str) -> Run:
                 out.append(item)
             else:
                 child_nodes(item, name, model, out)
+        return out
+
+    return step
+
+
+def _second_member(first: str, name: str) -> Run:
+    """As a member of `_first_member`: most paths begin with the type of what they are applied to, and one element."""
+
+    def step(frame: Frame) -> list[Any]:
+        out: list[Any] = []
+        model = frame.model
+        for item in frame.this:
+            if item.__class__ is not Node:
+                continue
+            if _is_named(item, first):
+                child_nodes(item, name, model, out)
+                continue
+            between: list[Any] = []
+            child_nodes(item, first, model, between)
+            for one in between:
+                if one.__class__ is Node:
+                    child_nodes(one, name, model, out)
         return out
 
     return step

@@ -16,6 +16,12 @@ CODED: Final = frozenset({"CodeableConcept", "Coding"})
 """Types whose value may stand outside an extensible value set; a `code` has no room for another system."""
 
 
+JUDGED: Final = frozenset(
+    {"Extension", "Coding", "Quantity", "SimpleQuantity", "Age", "Duration", "Count", "Distance", "Identifier"}
+)
+"""Types that demand more than their structure says: see `Walk`."""
+
+
 class Rule:
     """One invariant, compiled when it is first needed. `expression` is None where it does not compile."""
 
@@ -47,6 +53,7 @@ class Slot:
         "check",
         "codes",
         "element",
+        "extra",
         "kind",
         "label",
         "many",
@@ -59,6 +66,7 @@ class Slot:
 
     def __init__(self, name: str, label: str, element: Element, type_name: str) -> None:
         self.name = name
+        self.extra = "_" + name  # the companion of a primitive
         self.element = element
         self.label = label
         self.many = element.max is None or element.max > 1
@@ -75,14 +83,15 @@ class Slot:
 class Shape:
     """One type: its slots by JSON name, the elements it must have, its own invariants."""
 
-    __slots__ = ("is_resource", "name", "required", "rules", "slots", "type")
+    __slots__ = ("is_resource", "judged", "name", "required", "rules", "slots", "type")
 
     def __init__(self, name: str, kind: TypeDef) -> None:
         self.name = name
         self.type = kind
         self.is_resource = kind.is_resource
         self.slots: dict[str, Slot] = {}
-        self.required: tuple[tuple[Element, tuple[str, ...]], ...] = ()
+        self.required: tuple[tuple[Element, frozenset[str]], ...] = ()  # and the JSON names of which one must be there
+        self.judged = name in JUDGED
         self.rules: tuple[Rule, ...] = ()
 
 
@@ -103,16 +112,25 @@ class Shapes:
         """Return a type's shape. Raises KeyError for a name that the release lacks."""
         found = self._shapes.get(name)
         if found is None:
-            structure = self.definitions.structures[name]
-            found = Shape(name, self._type(name))
-            self._shapes[name] = found  # before its elements: types nest in themselves
-            found.rules = self._compiled(structure.constraints)
-            required = []
-            for element in self.definitions.elements(name):
-                names = tuple(self._add(found, element))
-                if element.min:
-                    required.append((element, names))
-            found.required = tuple(required)
+            begun: dict[str, Shape] = {}
+            found = self._made(name, begun)
+            self._shapes = {**begun, **self._shapes}  # whole: another thread never meets one that lacks elements yet
+        return found
+
+    def _made(self, name: str, begun: dict[str, Shape]) -> Shape:
+        """Return a shape, known or made; what is made on the way stands in `begun`, because types nest in themselves."""
+        known = self._shapes.get(name) or begun.get(name)
+        if known is not None:
+            return known
+        structure = self.definitions.structures[name]
+        found = begun[name] = Shape(name, self._type(name))
+        found.rules = self._compiled(structure.constraints)
+        required = []
+        for element in self.definitions.elements(name):
+            names = self._add(found, element, begun)
+            if element.min:
+                required.append((element, frozenset(form for one in names for form in (one, "_" + one))))
+        found.required = tuple(required)
         return found
 
     def _type(self, name: str) -> TypeDef:
@@ -121,7 +139,7 @@ class Shapes:
     def _compiled(self, keys: tuple[str, ...]) -> tuple[Rule, ...]:
         return tuple(self._rules[key] for key in keys if key in self._rules)
 
-    def _add(self, owner: Shape, element: Element) -> list[str]:
+    def _add(self, owner: Shape, element: Element, begun: dict[str, Shape]) -> list[str]:
         stem = element.name.removesuffix("[x]")
         names = []
         for kind in element.types:
@@ -135,7 +153,7 @@ class Shapes:
             if kind in CODED:
                 slot.advised = self.definitions.codes.get(element.advised)
             if slot.check is None and kind != "Resource":
-                slot.shape = self.shape(kind)
+                slot.shape = self._made(kind, begun)
             owner.slots[name] = slot
             names.append(name)
         return names

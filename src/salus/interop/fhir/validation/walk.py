@@ -90,15 +90,16 @@ class Walk(Judging):
             if item is None:
                 self.found("structure", "ele-1", (at, slot.label, -1), "expected a value, got null")
             else:
-                self._values(slot, item, value.get("_" + key) if slot.check else None, at, scope)
+                self._values(slot, item, value.get(slot.extra) if slot.check else None, at, scope)
         for element, names in shape.required:
-            if not any(name in value or "_" + name in value for name in names):
+            if names.isdisjoint(value):
                 self.found(
                     "required", "cardinality", (at, element.name.removesuffix("[x]"), -1), "expected at least one"
                 )
         if not value or (len(value) == 1 and "id" in value and not shape.is_resource):
             self.found("invariant", "ele-1", at, "expected a value or children, got an empty element")
-        self._special(shape, value, at)
+        if shape.judged:
+            self._special(shape, value, at)
         if shape.rules:
             self.invariants(shape.rules, Node(value, shape.type), at, scope.environment)
 
@@ -206,16 +207,7 @@ class Walk(Judging):
         """Check what types demand beyond their structure: extensions, codes' shapes, identifiers."""
         if shape.name == "Extension":
             self._extension(value, at)
-        elif shape.name in {
-            "Coding",
-            "Quantity",
-            "SimpleQuantity",
-            "Age",
-            "Duration",
-            "Count",
-            "Distance",
-            "Identifier",
-        }:
+        else:
             code = value.get("value" if shape.name == "Identifier" else "code")
             systems = IDENTIFIERS if shape.name == "Identifier" else SHAPES
             judge = systems.get(value.get("system") or "") if isinstance(value.get("system"), str) else None
