@@ -32,6 +32,7 @@ from salus.node.research.rounds import (
     Taken,
     Turn,
     answer_commitment,
+    signed_bytes,
     unmasked_commitment,
     vector_salt,
 )
@@ -275,6 +276,30 @@ def lies(question, university):
     fields = {name: getattr(question, name) for name in question.__struct_fields__}
     # a lie about the vectors goes first: once they are heard, they are not heard again
     return [Turn(**(fields | change)) for change in sorted(changes, key=lambda one: "vectors" not in one)]
+
+
+def test_who_sends_no_vector_is_left_out_and_the_others_go_on(asked):
+    """Colluding custodians sign too short a vector, or send none: the run neither stops nor blames who refuses them."""
+    together, granted, data_sets = asked
+    query = ask(together, granted, LOGISTIC, tuple(data_sets.values()))
+    answer(together, query, *HOSPITALS, few=True, differing=True)
+    university = together.nodes["university"]
+    ask_peer, west = university.peers.ask, together.nodes["west"]
+
+    def lying(member, path, question, kind):
+        told = ask_peer(member, path, question, kind)
+        if kind is Taken and question.turn == 1 and member == "west" and question.attempt == 1:
+            one = Signed(told.vector[0].data_set, told.vector[0].vector[:-3], told.vector[0].unmasked, b"")
+            signature = west.signing_key.sign(signed_bytes(question.query, 1, 1, one))
+            return Taken((Signed(one.data_set, one.vector, one.unmasked, signature),), 0)
+        return Taken((), 0) if kind is Taken and member == "south" and question.attempt == 2 else told
+
+    university.peers.ask = lying
+    try:
+        told = run(together, query)
+    finally:
+        university.peers.ask = ask_peer
+    assert (told.attempts, {*told.custodians}) == (3, {"east", "north"})
 
 
 def test_two_custodians_answer_only_if_their_checkers_allow_it(asked):

@@ -1,5 +1,6 @@
 """`research run`: an analyst's node leads custodians through the turns of a model, and begins anew without who drops out."""
 
+import contextlib
 import json
 from typing import TYPE_CHECKING, Annotated, Any, Final
 
@@ -9,13 +10,14 @@ from salus.agreements.research.document import Cox, Linear, Query
 from salus.agreements.research.errors import MalformedVector, NoFit
 from salus.contracts.research import port
 from salus.core.encoding import Value, decode, encode
+from salus.core.proof import ed25519
 from salus.node.errors import Conflict, EdgeError, Unavailable
 from salus.node.exchange.wire import RemoteRefusal
 from salus.node.member import MemberNode
 from salus.node.research.answering import QueryId, equipped
 from salus.node.research.asking import asked_of, document_of
 from salus.node.research.permits import data_set_row
-from salus.node.research.rounds import PATH, Join, Joined, Signed, Taken, Turn
+from salus.node.research.rounds import PATH, Join, Joined, Signed, Taken, Turn, signed_bytes
 from salus.node.research.wire import Asked, query_row
 from salus.node.usecase import OPERATOR, Message, Progress, unheard, use_case
 
@@ -23,8 +25,10 @@ if TYPE_CHECKING:
     from salus.agreements.research.models import Fit
 
 MAX_TURNS: Final = 200
+WORD: Final = 8  # bytes
 NOT_HERE: Final = frozenset({"research.few", "research.off-path"})
 """Refusals that another attempt without the custodian would not mend."""
+ENDED: Final = "a custodian ended its part in the last attempt"
 
 
 class RunModel(Message, frozen=True):
@@ -85,7 +89,8 @@ def run_model(node: MemberNode, request: RunModel, *, progress: Progress = unhea
         except _DroppedOut as gone:
             _without(node, query, row, gone)
             continue
-        node.wait_for(height)
+        with contextlib.suppress(Unavailable):  # a custodian may name a block that will never be
+            node.wait_for(height)
         custodians = tuple(data_set_row(node.ledger.read(), one).custodian for one in live)
         for line in told:
             line["custodians"] = len(custodians)
@@ -113,7 +118,7 @@ def _custodians(node: MemberNode, query: bytes, row: port.Query) -> tuple[bytes,
     joined = decode(led[0][1], Led).data_sets if led else ()
     for one in joined:
         if _status(node, query, one) not in (port.PartStatus.BEGUN, port.PartStatus.ANSWERED):
-            raise _DroppedOut(one, Conflict("research.dropped-out", "a custodian ended its part in the last attempt"))
+            raise _DroppedOut(one, Conflict("research.dropped-out", ENDED))
     live = joined or tuple(one for one in row.data_sets if _status(node, query, one) is port.PartStatus.BEGUN)
     if not live:
         raise Conflict(
@@ -173,7 +178,7 @@ class _Attempt:
             if fit is not None:
                 height = max(one.height for one in taken.values())
                 return self._lines(fit, sums, terms), Rounds(self._attempt, self._live, tuple(rounds)), height
-            vectors = tuple(taken[one].vector[0] for one in self._live)
+            vectors = tuple(self._vector(one, turn, taken[one], len(terms)) for one in self._live)
             rounds.append(Round(vectors))
             progress(turn + 1, 0, "turns")
             words = {one.data_set.hex(): np.frombuffer(one.vector, dtype="<u8").astype(np.uint64) for one in vectors}
@@ -190,10 +195,12 @@ class _Attempt:
         """Return for each custodian the seeds sealed to it. Raises Conflict when custodians see different peers."""
         height = self._node.ledger.head().height
         joined = {one: self._ask(one, Join(self._query, one, self._attempt, height), Joined) for one in self._live}
-        for ended in sorted({peer for one in joined.values() for peer in one.peers} - {*self._live}):
-            raise _DroppedOut(ended, Conflict("research.dropped-out", "a custodian ended its part in the last attempt"))
-        if any(one.peers != self._live for one in joined.values()):
-            raise Conflict("research.peers", "custodians see different attempts", todo="try again")
+        for data_set, told in joined.items():
+            ended = [one for one in told.peers if one not in self._live and _status(self._node, self._query, one)]
+            if ended:
+                raise _DroppedOut(ended[0], Conflict("research.dropped-out", ENDED))
+            if told.peers != self._live:
+                raise _DroppedOut(data_set, Conflict("research.peers", "a custodian sees another attempt"))
         self._node.desk.keep_research_once("led", self._query + bytes((self._attempt,)), encode(Led(self._live)))
         return {
             one: tuple((peer, seed) for peer in self._live for to, seed in joined[peer].seeds if to == one)
@@ -210,6 +217,18 @@ class _Attempt:
         question = Turn(self._query, data_set, self._attempt, turn, beta, sent[0] if turn == 0 else (), sent[1])
         taken: Taken = self._ask(data_set, question, Taken)
         return taken
+
+    def _vector(self, data_set: bytes, turn: int, taken: Taken, width: int) -> Signed:
+        """Return a custodian's vector. Raises _DroppedOut for one that the others would refuse: they are not to blame."""
+        custodian = data_set_row(self._node.ledger.read(), data_set).custodian
+        for one in taken.vector[:1]:
+            told = signed_bytes(self._query, self._attempt, turn, one)
+            signed = ed25519.verify(self._node.keys_of(custodian).signing_key, told, one.signature)
+            if signed and one.data_set == data_set and len(one.vector) == WORD * (width + width**2 + 1):
+                return one
+        raise _DroppedOut(
+            data_set, Conflict("research.vector", "a custodian sent no vector of this turn", got=custodian)
+        )
 
     def _lines(self, fit: "Fit", sums: Any, terms: Any) -> list[dict[str, Any]]:
         return estimate(self._document, fit, sums, terms)
