@@ -17,15 +17,18 @@ def guess_share(scheme: Scheme, participants: int, runs: int = RUNS) -> Fraction
     """Return the share of right guesses over `runs` trials of one stratum. Raises DrawRefused for a scheme that is none."""
     check_scheme(scheme)
     ratio = (1, 1) if isinstance(scheme, BigStick) else scheme.ratio
-    right = Fraction(0)
+    right = [0] * (len(ratio) + 1)  # guesses by how many arms were tied
     for run in range(runs):
         before: list[int] = []
+        counts = [0] * len(ratio)
         for place in range(participants):
-            tied = _furthest_behind(ratio, before)
+            tied = _furthest_behind(ratio, counts)
             arm = next_arm(scheme, run.to_bytes(4, "big"), before, number(b"%d/%d" % (run, place)))
-            right += Fraction(arm in tied, len(tied))
+            right[len(tied)] += arm in tied
             before.append(arm)
-    return right / (runs * participants)
+            counts[arm] += 1
+    found = sum((Fraction(count, tied) for tied, count in enumerate(right) if count), Fraction(0))
+    return found / (runs * participants)
 
 
 def blind_share(ratio: Sequence[int]) -> Fraction:
@@ -33,6 +36,8 @@ def blind_share(ratio: Sequence[int]) -> Fraction:
     return Fraction(max(ratio), sum(ratio))
 
 
-def _furthest_behind(ratio: Sequence[int], before: Sequence[int]) -> list[int]:
-    behind = [each * (len(before) + sum(ratio)) - sum(ratio) * before.count(arm) for arm, each in enumerate(ratio)]
-    return [arm for arm, each in enumerate(behind) if each == max(behind)]
+def _furthest_behind(ratio: Sequence[int], counts: Sequence[int]) -> list[int]:
+    whole, so_far = sum(ratio), sum(counts)
+    behind = [each * (so_far + whole) - whole * count for each, count in zip(ratio, counts, strict=True)]
+    most = max(behind)
+    return [arm for arm, each in enumerate(behind) if each == most]
