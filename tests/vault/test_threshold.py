@@ -10,7 +10,7 @@ pytest.importorskip("py_arkworks_bls12381")
 
 from py_arkworks_bls12381 import G1Point, Scalar
 
-from salus.agreements.threshold import combine, hash_to_g1, signature_point, verify
+from salus.agreements.threshold import combine, hash_to_g1, signature_point, verify, verify_all
 from salus.agreements.trustees import ORDER, ThresholdRefused, message
 from salus.vault.threshold import accept, check_share, deal, sign
 from tests.needs import shared
@@ -65,6 +65,30 @@ def test_any_three_of_five_give_the_same_signature():
     found = {combine(MESSAGE, partials(*some), PUBLICS, 3) for some in itertools.combinations(range(1, 6), 3)}
     assert len(found) == 1
     verify(KEYS[0].group, MESSAGE, found.pop())
+
+
+def test_many_signatures_are_checked_at_once():
+    signed = [(of, sign(KEYS[0], of)) for of in (message("draw", b"trial", bytes((number,))) for number in range(4))]
+    verify_all(PUBLICS[1], signed)
+    verify_all(PUBLICS[1], [])
+    (first, one), (second, other), *rest = signed
+    moved = G1Point()
+    shifted = [
+        (signature_point(one) + moved).to_compressed_bytes(),
+        (signature_point(other) - moved).to_compressed_bytes(),
+    ]
+    for wrong in (
+        [(first, other), (second, one), *rest],  # whose sum is the same
+        [(first, shifted[0]), (second, shifted[1]), *rest],
+        [(first, one), (second, sign(KEYS[1], second)), *rest],
+        [(first, one), (second + b"x", other), *rest],
+        [(first, one), (second, G1Point.identity().to_compressed_bytes()), *rest],
+        [(first, one), (second, b"\xff" * 48), *rest],
+    ):
+        with pytest.raises(ThresholdRefused):
+            verify_all(PUBLICS[1], wrong)
+    with pytest.raises(ThresholdRefused):
+        verify_all(PUBLICS[2], signed)
 
 
 def test_two_of_five_give_nothing():

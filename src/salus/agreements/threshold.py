@@ -13,6 +13,7 @@ from typing import Final
 from py_arkworks_bls12381 import GT, G1Point, G2Point, Scalar
 
 from salus.agreements.trustees import ThresholdRefused, coefficients
+from salus.core.proof.digest import digest
 
 SUITE: Final = b"SALUS_V1_BLS12381G1_XMD:SHA-256_SSWU_RO_"
 G1_BYTES: Final = 48
@@ -52,6 +53,25 @@ def verify(key: bytes, data: bytes, signature: bytes, *, suite: bytes = SUITE, t
     points = [signature_point(signature, trustee), -hash_to_g1(data, suite)]
     if not GT.pairing_check(points, [_G2, key_point(key, trustee)]):
         raise ThresholdRefused("the signature does not verify", trustee)
+
+
+def verify_all(key: bytes, signed: Sequence[tuple[bytes, bytes]], *, suite: bytes = SUITE) -> None:
+    """Check many signatures (message, signature) under one key by one pairing. Raises ThresholdRefused, naming none.
+
+    Each is weighted by 128 bits of a digest over all messages and signatures, so that no signature can be chosen to fit its
+    weight: where one does not hold, the sum holds with a probability of 2 to the -128. Points are checked one by one.
+    """
+    if not signed:
+        return
+    seed = digest("salus/v1/threshold-batch", key, suite, *(part for each in signed for part in each))
+    weights = [
+        Scalar(int.from_bytes(digest("salus/v1/threshold-weight", seed, n.to_bytes(4, "big"))[:16]))
+        for n in range(len(signed))
+    ]
+    left = G1Point.multiexp_unchecked([signature_point(signature) for _, signature in signed], weights)
+    right = G1Point.multiexp_unchecked([hash_to_g1(data, suite) for data, _ in signed], weights)
+    if not GT.pairing_check([left, -right], [_G2, key_point(key)]):
+        raise ThresholdRefused("a signature does not verify")
 
 
 def combine(data: bytes, partials: Mapping[int, bytes], shares: Mapping[int, bytes], threshold: int) -> bytes:

@@ -10,6 +10,7 @@ from salus.agreements.trials.allocation import (
     Kit,
     Partials,
     Signed,
+    _Shelves,
     allocate,
     arm_of,
     audit,
@@ -104,6 +105,17 @@ def test_kits_are_taken_in_an_order_that_tells_no_arm_until_none_is_left():
     assert stratum_tag(KEY, "men") != stratum_tag(KEY, "women")
 
 
+def test_an_audit_takes_kits_as_the_draws_did():
+    """Also where a number stands under two arms: it is given once."""
+    kits = [*KITS, Kit(KITS[0].number, 1 - KITS[0].arm)]
+    shelves, taken = _Shelves(KEY, {"north": kits}), []
+    for arm in (0, 1, 1, 0, 1, 0, 0, 1, 0):
+        taken.append(next_kit(KEY, "north", kits, taken, arm).number)
+        assert shelves.next("north", arm).number == taken[-1]
+    with pytest.raises(DrawRefused):
+        shelves.next("south", 0)
+
+
 def drawn():
     arms, used, found = [], [], []
     for number in range(6):
@@ -126,4 +138,7 @@ def test_an_altered_or_redrawn_allocation_is_named():
     assert [one for one, _ in audit(SCHEME, group, altered, kits, KEY)] == [sound[3].enrolment]
     redrawn = [*sound[:5], dataclasses.replace(sound[5], signed=Signed(signed(4).draw, sound[5].signed.seal))]
     ((name, told),) = audit(SCHEME, group, redrawn, kits, KEY)
+    both = [*redrawn]
+    both[1] = dataclasses.replace(redrawn[1], signed=Signed(sound[1].signed.draw, b"\xff" * 48))
+    assert sound[1].enrolment in [one for one, _ in audit(SCHEME, group, both, kits, KEY)]
     assert (name, told) == (sound[5].enrolment, "the signature does not verify")

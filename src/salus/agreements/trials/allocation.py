@@ -18,7 +18,7 @@ from typing import Final
 from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
-from salus.agreements.threshold import interpolate, verify
+from salus.agreements.threshold import interpolate, verify, verify_all
 from salus.agreements.trials.draws import DrawRefused, Place, Scheme, next_arm, number
 from salus.agreements.trustees import ThresholdRefused
 from salus.core.encoding import Value
@@ -138,7 +138,32 @@ def next_kit(key: bytes, site: str, kits: Iterable[Kit], used: Iterable[str], ar
     left = [kit for kit in kits if kit.arm == arm and kit.number not in taken]
     if not left:
         raise DrawRefused("no kit of the arm drawn is left at the site")
-    return min(left, key=lambda kit: mac(key, "salus/v1/trial-kit", site.encode(), kit.number.encode()))
+    return min(left, key=lambda kit: _rank(key, site, kit))
+
+
+def _rank(key: bytes, site: str, kit: Kit) -> bytes:
+    return mac(key, "salus/v1/trial-kit", site.encode(), kit.number.encode())
+
+
+class _Shelves:
+    """Kits in the order in which they are given, as `next_kit` gives one after the other."""
+
+    def __init__(self, key: bytes, kits: Mapping[str, Sequence[Kit]]) -> None:
+        self._left: dict[tuple[str, int], list[Kit]] = {}
+        self._used: dict[str, set[str]] = {site: set() for site in kits}
+        for site, each in kits.items():
+            for kit in sorted(each, key=lambda kit: _rank(key, site, kit), reverse=True):
+                self._left.setdefault((site, kit.arm), []).append(kit)
+
+    def next(self, site: str, arm: int) -> Kit:
+        """Take a site's next kit of an arm. Raises DrawRefused when none is left."""
+        left = self._left.get((site, arm), [])
+        while left:
+            kit = left.pop()
+            if kit.number not in self._used[site]:
+                self._used[site].add(kit.number)
+                return kit
+        raise DrawRefused("no kit of the arm drawn is left at the site")
 
 
 def arm_of(scheme: Scheme, stratum: bytes, before: Sequence[int], signed: Signed) -> int:
@@ -191,24 +216,37 @@ def audit(
 ) -> tuple[tuple[bytes, str], ...]:
     """Return (enrolment id, what is wrong) of every allocation that its signatures do not give.
 
-    `drawn` are in the order of the ledger's log, in which kits are taken. Signatures are checked under the group's key, arms and kits are
-    drawn again, and the digest of what they seal is held against the ledger's.
+    `drawn` are in the order of the ledger's log, in which kits are taken. Signatures are checked under the group's key, all at once, and
+    one by one where that fails; arms and kits are drawn again, and the digest of what they seal is held against the ledger's.
     """
+    unsigned = _unsigned(group_key, drawn)
     wrong: list[tuple[bytes, str]] = []
     arms: dict[bytes, list[int]] = {}
-    used: dict[str, list[str]] = {}
-    for one in drawn:
-        try:
-            verify(group_key, one.place.draw, one.signed.draw)
-            verify(group_key, one.place.seal, one.signed.seal)
-        except ThresholdRefused as refused:
-            wrong.append((one.enrolment, str(refused)))
+    shelves = _Shelves(kit_key, kits)
+    for place, one in enumerate(drawn):
+        if place in unsigned:
+            wrong.append((one.enrolment, unsigned[place]))
             continue
         before = arms.setdefault(one.place.stratum, [])
         arm = arm_of(scheme, one.place.stratum, before, one.signed)
         before.append(arm)
-        kit = next_kit(kit_key, one.site, kits.get(one.site, ()), used.get(one.site, ()), arm)
-        used.setdefault(one.site, []).append(kit.number)
+        kit = shelves.next(one.site, arm)
         if allocate(one.enrolment, one.signed, arm, kit.number).posted != one.posted:
             wrong.append((one.enrolment, "the ledger holds another allocation than the draw gives"))
     return tuple(wrong)
+
+
+def _unsigned(group_key: bytes, drawn: Sequence[Drawn]) -> dict[int, str]:
+    """Return why, by place, of the draws whose signatures do not hold under the group's key."""
+    messages = [((one.place.draw, one.signed.draw), (one.place.seal, one.signed.seal)) for one in drawn]
+    wrong: dict[int, str] = {}
+    try:
+        verify_all(group_key, [each for both in messages for each in both])
+    except ThresholdRefused:
+        for place, both in enumerate(messages):
+            try:
+                for message, signature in both:
+                    verify(group_key, message, signature)
+            except ThresholdRefused as refused:
+                wrong[place] = str(refused)
+    return wrong
