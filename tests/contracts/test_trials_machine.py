@@ -8,7 +8,7 @@ from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, rule
 
-from salus.contracts.trials import conduct, life, parts, paying, rules
+from salus.contracts.trials import conduct, life, parts, paying, rules, telling
 from salus.core.errors import InvariantBroken
 
 from .ledger import DAY
@@ -84,8 +84,9 @@ BUGS = {
     "a lock that nobody saw is signed": (conduct.sign_lock, "row.root != message.root", "False"),
     "one unlocks": (conduct.unlock, "study.alone or len(unlocking) == UNLOCKERS", "True"),
     "a lock is asked to open twice by one": (conduct.unlock, "if ctx.submitter in row.unlocking:", "if False:"),
-    "a missed deadline counts as met": (conduct.meet_clock, '"meet" if ctx.time <= row.due else "meet-late"', '"meet"'),
-    "another meets a deadline": (conduct.meet_clock, "row.owed_by != ctx.submitter", "False"),
+    "a missed deadline counts as met": (telling.meet_clock, '"meet" if ctx.time <= row.due else "meet-late"', '"meet"'),
+    "what was told is not followed up": (telling.meet_clock, "row.kind is ClockKind.DAYS_7", "False"),
+    "another meets a deadline": (telling.meet_clock, "row.owed_by != ctx.submitter", "False"),
     "a result before unblinding": (conduct._result, "study.status not in", "False and study.status not in"),
     "a result is replaced": (
         (life.RESULT, (life.ResultStatus.POSTED, "post"), life.ResultStatus.POSTED)

@@ -167,6 +167,16 @@ CASES: list[tuple[str, str, str, tuple[Any, ...]]] = [
     ("start-clock", "applied", "A day to tell.", then(trial.OPEN, by(clock, trial.NORTH))),
     ("meet-clock", "applied", "It is told.", then(trial.OPEN, by(clock, trial.NORTH), met)),
     ("meet-clock", "late", "It is told too late.", then(trial.OPEN, by(clock, trial.NORTH), 2 * DAY, met)),
+    (
+        "meet-clock",
+        "follow-up",
+        "What was told within seven days is followed up.",
+        then(
+            trial.OPEN,
+            by(StartClock(id_, case_, ClockKind.DAYS_7, digest), trial.SPONSOR),
+            by(MeetClock(case_, digest), trial.SPONSOR),
+        ),
+    ),
     ("post-result", "applied", "A result.", then(trial.UNBLINDED, trial.RESULTS[0])),
     (
         "omit-result",

@@ -550,11 +550,20 @@ class Twin:
         else:
             trial.play(by, A.SPONSOR)
         trial.clocks[m.case] = {"by": by, "due": self.time + HOURS[m.kind] * 3_600_000, "met": None}
+        trial.clocks[m.case]["kind"] = m.kind
 
     def meetclock(self, m, by, _):
-        _, one = self.found("clocks", m.case)
+        trial, one = self.found("clocks", m.case)
         need(by == one["by"], one["met"] is None)
         one["met"] = self.time
+        if one["kind"] is p.ClockKind.DAYS_7:
+            due, kind = self.time + HOURS[p.ClockKind.FOLLOW_UP] * 3_600_000, p.ClockKind.FOLLOW_UP
+            trial.clocks[p.follow_up_id(self.sent.to_bytes(32, "big"))] = {
+                "by": by,
+                "due": due,
+                "met": None,
+                "kind": kind,
+            }
 
     def postresult(self, m, by, _):
         trial = self.of(m.study)

@@ -6397,6 +6397,9 @@ class SafetyClockMet(msgspec.Struct, frozen=True, kw_only=True):
     status: str
     """met or late."""
 
+    follow_up: str = ''
+    """Id of the follow-up's deadline, which runs now; empty without one."""
+
 
 class TraceItem(msgspec.Struct, frozen=True, kw_only=True):
     """A value in a participant's chain."""

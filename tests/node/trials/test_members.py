@@ -268,6 +268,11 @@ def test_duties_of_telling_and_paying(scene: Scene) -> None:
     assert meet_clock(scene.node("north"), met).status == "met"
     with pytest.raises(Refused, match=r"trials\.WRONG_KIND"):
         start_clock(scene.node("north"), StartSafetyClock(study=scene.id, kind="15-days", event="collapse"))
+    fatal = start_clock(scene.node("sponsor"), StartSafetyClock(study=scene.id, kind="7-days", event="death"))
+    told = meet_clock(scene.node("sponsor"), MeetSafetyClock(case=fatal.case, acknowledgement=b"ack"))
+    follow_up = port.clock(scene.node("sponsor").ledger.read(), bytes.fromhex(told.follow_up))
+    assert follow_up is not None
+    assert (told.status, follow_up.kind) == ("met", port.ClockKind.FOLLOW_UP)
     subject = scene.screen("north", 70)
     scene.send("north")
     before = list_payments(scene.node("north"), ListPayments(study=scene.id))

@@ -6,7 +6,6 @@ from typing import Final
 from msgspec import structs
 
 from salus.contracts.trials.life import (
-    CLOCK,
     ENROLMENT,
     LOCK,
     LOOK,
@@ -27,20 +26,17 @@ from salus.contracts.trials.messages import (
     GrantOpening,
     LockData,
     LookStep,
-    MeetClock,
     OmitResult,
     OpenAllocation,
     PostResult,
     RefuseEnrolment,
     SignLock,
-    StartClock,
     StepLook,
     Unlock,
 )
 from salus.contracts.trials.parts import own_site, plays, require, row_of, stepped, study_of
 from salus.contracts.trials.reasons import TrialsReason
 from salus.contracts.trials.state import (
-    CLOCKS_MS,
     ENROLMENTS,
     LOCKS,
     LOOKS,
@@ -48,11 +44,9 @@ from salus.contracts.trials.state import (
     MAX_OUTCOMES,
     OPENINGS,
     RESULTS,
-    SAFETY_CLOCKS,
     STRATA,
     STUDIES,
     UNLOCKERS,
-    ClockKind,
     Enrolment,
     Kind,
     Lock,
@@ -60,7 +54,6 @@ from salus.contracts.trials.state import (
     Opening,
     Part,
     Result,
-    SafetyClock,
     Stratum,
     Study,
     enrolment_id,
@@ -318,44 +311,6 @@ def unlock(ctx: Context, message: Unlock) -> bytes:
     return key + bytes((status,)) + message.reason
 
 
-def start_clock(ctx: Context, message: StartClock) -> bytes:
-    """Start a deadline. Returns case 16 | kind u8 | due u64 | who owes it, ASCII."""
-    if ctx.get(SAFETY_CLOCKS, message.case) is not None:
-        raise Rejected(TrialsReason.CASE_EXISTS, case=message.case.hex())
-    _, roster = study_of(ctx, message.study)
-    by_site = message.kind is ClockKind.HOURS_24
-    if by_site and own_site(ctx, message.study) is None:
-        raise Rejected(TrialsReason.WRONG_KIND, kind=message.kind.name)
-    if not by_site and not plays(roster, ctx.submitter, Part.SPONSOR):
-        raise Rejected(TrialsReason.WRONG_KIND, kind=message.kind.name)
-    due = ctx.time + CLOCKS_MS[message.kind]
-
-    row = SafetyClock(
-        study=message.study,
-        kind=message.kind,
-        owed_by=ctx.submitter,
-        status=CLOCK[None, "start"],
-        due=due,
-        commitment=message.commitment,
-        acknowledgement=b"",
-        height=ctx.height,
-    )
-    ctx.insert(SAFETY_CLOCKS, message.case, row)
-    return message.case + bytes((message.kind,)) + due.to_bytes(8, "big") + ctx.submitter.encode("ascii")
-
-
-def meet_clock(ctx: Context, message: MeetClock) -> bytes:
-    """Say that it was told. Returns case 16 | status u8 | acknowledgement 32."""
-    row = row_of(ctx, SAFETY_CLOCKS, message.case)
-    if row.owed_by != ctx.submitter:
-        raise Rejected(TrialsReason.NOT_PARTY, owed_by=row.owed_by)
-    status = stepped(CLOCK, row.status, "meet" if ctx.time <= row.due else "meet-late")
-
-    told = structs.replace(row, status=status, acknowledgement=message.acknowledgement, height=ctx.height)
-    ctx.put(SAFETY_CLOCKS, message.case, told)
-    return message.case + bytes((status,)) + message.acknowledgement
-
-
 def post_result(ctx: Context, message: PostResult) -> bytes:
     """Commit a result. Returns study 16 | outcome 32 | status u8 | commitment 32."""
     return _result(ctx, message.study, message.outcome, "post", message.commitment)
@@ -392,8 +347,6 @@ RULES: Final[Mapping[type[Message], Rule]] = {
     LockData: Rule(lock_data, authored=False),
     SignLock: Rule(sign_lock, authored=False),
     Unlock: Rule(unlock, authored=False),
-    StartClock: Rule(start_clock, authored=False),
-    MeetClock: Rule(meet_clock, authored=False),
     PostResult: Rule(post_result, authored=False),
     OmitResult: Rule(omit_result, authored=False),
 }

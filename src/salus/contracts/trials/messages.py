@@ -304,7 +304,7 @@ class StartClock(Message, frozen=True, tag="trials.start-clock"):
 
 
 class MeetClock(Message, frozen=True, tag="trials.meet-clock"):
-    """Say that it was told. Sent by who owes it; too late is taken, and stays late."""
+    """Say that it was told. Sent by who owes it; too late is taken, and stays late. After a 7-day one the follow-up's runs."""
 
     case: CaseId
     """The deadline."""

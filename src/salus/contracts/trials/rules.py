@@ -24,7 +24,7 @@ from msgspec import structs
 
 from salus.contracts.contract import Contract
 from salus.contracts.membership.port import Role
-from salus.contracts.trials import conduct, paying
+from salus.contracts.trials import conduct, paying, telling
 from salus.contracts.trials.life import (
     LOOK,
     RESULT,
@@ -381,6 +381,7 @@ RULES: Final[Mapping[type[Message], Rule]] = {
     ProposeVersion: Rule(propose_version, authored=False),
     Adopt: Rule(adopt, authored=False),
     **conduct.RULES,
+    **telling.RULES,
     **paying.RULES,
 }
 CONTRACT: Final = Contract(

@@ -425,6 +425,11 @@ def enrolment_id(author_key: bytes) -> bytes:
     return digest("salus/v1/trial-enrolment", author_key)
 
 
+def follow_up_id(transaction: bytes) -> bytes:
+    """Return the case id of the follow-up that a transaction (its id, 32 bytes) starts by telling of a 7-day event."""
+    return digest("salus/v1/trial-follow-up", transaction)[:16]
+
+
 def outcome_digest(id_: str, measure: str, time_frame: str, level: Level, analysis: str) -> bytes:
     """Return the definition digest of an outcome: a changed measure, time frame, level or analysis is another outcome."""
     fields = (id_.encode(), measure.encode(), time_frame.encode(), bytes((level,)), analysis.encode())

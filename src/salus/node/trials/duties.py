@@ -56,6 +56,9 @@ class SafetyClockMet(Message, frozen=True):
     """In time or late: late stays late."""
 
     status: Annotated[str, Meta(description="met or late.")]
+    follow_up: Annotated[
+        str, Meta(description="Id of the follow-up's deadline, which runs now; empty without one.")
+    ] = ""
 
 
 @use_case("trial.clock", who=OPERATOR)
@@ -72,8 +75,10 @@ def meet_clock(node: MemberNode, request: MeetSafetyClock) -> SafetyClockMet:
     """Say that an event was told, with the acknowledgement's digest; block time decides whether in time."""
     case = bytes.fromhex(request.case)
     told = mac(case, "salus/v1/trial-acknowledgement", request.acknowledgement)
-    node.submitter.submit(port.MeetClock(case, told))
-    return SafetyClockMet(status=_clock(node, case).status.name.lower())
+    outcome = node.submitter.submit(port.MeetClock(case, told))
+    follow_up = port.follow_up_id(outcome.tx_id)
+    known = port.clock(node.ledger.read(), follow_up) is not None
+    return SafetyClockMet(status=_clock(node, case).status.name.lower(), follow_up=follow_up.hex() if known else "")
 
 
 def _clock(node: MemberNode, case: bytes) -> port.SafetyClock:
