@@ -113,7 +113,7 @@ class World:
         except EdgeError as error:
             return error.fault.status, error.code, error.message, error.told()
         text = re.sub(r'"[0-9T:.\-]{10,}Z"', '"time"', answer.body.decode())
-        return answer.status, re.sub(r"(_page/|journal-)[\w-]+", r"\1x", text)
+        return answer.status, re.sub(r"(_page[/=]|journal-)[\w-]+", r"\1x", text)
 
     def pages(self, path):
         bundle = self.doctor.get(path)

@@ -239,6 +239,8 @@ def test_a_page_link_is_its_askers_alone(asked, doctor):
     (link,) = [each["url"] for each in bundle["link"] if each["relation"] == "next"]
     path = link.removeprefix("https://north.example/fhir/")
     assert asked.get(path)["total"] == 4
+    again = asked.get(f"{path}&_count=1000")  # a client that makes the address anew adds parameters of its own
+    assert [one["resource"]["id"] for one in again["entry"]] == ["o2"]
     for asker, given in ((doctor, path), (asked, path[:-2]), (asked, "_page/" + "A" * 60)):
         with pytest.raises(EdgeError) as caught:
             asker.get(given)

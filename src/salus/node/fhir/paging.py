@@ -17,6 +17,8 @@ from salus.node.fhir.answers import Request, nothing_there
 from salus.node.fhir.asking import Asking
 
 LABEL: Final = "salus/v1/fhir-page"
+PAGE: Final = "_page"
+"""Parameter of a search's next link: some clients keep its parameters and make the rest of the address anew."""
 MAX_LINK: Final = 16_384  # characters: what servers and proxies take in a URL is less, long questions are POSTed
 
 

@@ -20,7 +20,7 @@ from salus.node.exchange.derived import renaming
 from salus.node.fhir.answers import BAD, GONE, Answer, FhirRefused, Request, names_version, nothing_there, refused
 from salus.node.fhir.asking import Asking
 from salus.node.fhir.joining import outcome, party_of, widened
-from salus.node.fhir.paging import Paging
+from salus.node.fhir.paging import PAGE, Paging
 from salus.node.fhir.presenting import ALL, Subset, instant, presented, raw
 
 TOO_COSTLY: Final = Fault(400, "too-costly")
@@ -124,7 +124,7 @@ class Reading:
         links = [{"relation": "self", "url": self._self(request, compartment, kind)}]
         if found.cursor is not None:
             sealed = self._paging.seal(asking, request, found.cursor)
-            links.append({"relation": "next", "url": f"{self._base}/_page/{sealed}"})
+            links.append({"relation": "next", "url": f"{self._base}/{kind}?{PAGE}={sealed}"})
         told = outcome(asking, party, "search") if party and cursor is None else None
         return Answer(200, self._searchset(asking, query, found, links, told, joined=party is not None))
 

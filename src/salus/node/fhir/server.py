@@ -23,7 +23,7 @@ from salus.node.fhir.exporting import Exporting
 from salus.node.fhir.filing import Filing
 from salus.node.fhir.importing import Importing
 from salus.node.fhir.labelling import Labelling
-from salus.node.fhir.paging import LABEL, Paging
+from salus.node.fhir.paging import LABEL, PAGE, Paging
 from salus.node.fhir.presenting import raw
 from salus.node.fhir.reading import Reading
 from salus.node.fhir.routes import find
@@ -154,6 +154,9 @@ class FhirServer:
         return answer
 
     def _search(self, asking: Asking, request: Request, kind: str) -> Answer:
+        links = [value for name, value in request.pairs if name == PAGE]
+        if len(links) == 1:
+            return self._continued(asking, request, links[0])
         if kind == AUDIT and asks_journal(request):
             return self._auditing.search(asking, request)
         return self._reading.search(asking, request, kind)
