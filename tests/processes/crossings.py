@@ -55,7 +55,7 @@ def cross(together: Together) -> None:
 def correct(together: Together) -> None:
     """Decide the first claim anew at a lower price, whichever part of that is done."""
     harbor = together.nodes["harbor"]
-    (case,) = (case for case, one, _ in dossiers.kept_cases(harbor) if one.last.told or one.last.number > 1)
+    (case,) = (case for case, one, _ in dossiers.kept_cases(harbor) if b"CLM*X1*" in one.rounds[0].file)
     if dossiers.dossier_of(harbor, case).last.number == 1:
         correct_claim(harbor, CorrectClaim(case=case.hex()))
     decide_claims(harbor, cheaper(10000))

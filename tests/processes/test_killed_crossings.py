@@ -55,12 +55,13 @@ def all_once(together: Together, rounds: dict[str, int]) -> None:
     paid = traces = 0
     seen = set()
     for _, body in cedar.desk.claim_states("835/"):
-        for event in examine([msgspec.msgpack.decode(body)[2]], keep=True):
+        sender, _, file, *_ = msgspec.msgpack.decode(body)
+        for event in examine([file], keep=True):
             if isinstance(event, SetSeen) and event.root is not None:
                 one = read_remittance(event.root, event.head.delimiters.component)
                 paid += sum(part.paid for part in one.payments)
                 traces += 1
-                seen.add((one.payer.identifier or one.payer.name, one.trace))
+                seen.add((sender, one.trace))
     assert paid == sum(one.paid for one in decisions)
     assert len(seen) == traces
 

@@ -103,7 +103,12 @@ here.adjudicate_claims(here.Bare(here.Config(data="none")), here.request(here.Pa
 
 
 @pytest.mark.parametrize(
-    "name", [pytest.param("eob-C00000002.json", marks=pytest.mark.soak), "remittance.835", "page.md"]
+    "name",
+    [
+        pytest.param("eob-C00000002.json", marks=pytest.mark.soak),
+        "remittance.835",
+        pytest.param("page.md", marks=pytest.mark.soak),
+    ],
 )
 def test_a_run_that_is_killed_leaves_no_answers_and_the_next_writes_them_all(
     node: Bare, tmp_path: Path, name: str
