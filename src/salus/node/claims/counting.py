@@ -11,15 +11,14 @@ from salus.core.proof import ed25519
 from salus.core.proof.errors import Unproven
 from salus.core.proof.statemap import MapProof
 from salus.node.claims.keeper import CellTold
-from salus.node.claims.own_cells import CELLS, AskOwnCells, OwnCells, OwnYear, SealedCells
+from salus.node.claims.own_cells import CELLS, OwnCells, OwnYear
+from salus.node.claims.sealed_answers import ask_sealed
 from salus.node.errors import Forbidden, Unavailable
 from salus.node.exchange.wire import RemoteRefusal
 from salus.node.patient.proof import check_row
 from salus.node.usecase import PATIENT, Message, use_case
 from salus.node.wallet.file import OpenWallet
 from salus.node.wallet.holder import Holder
-from salus.vault.envelope import Context, ReceiveKey, open_envelope
-from salus.vault.errors import EnvelopeRefused, SealBroken
 
 
 class AskAccumulators(Message, frozen=True):
@@ -71,14 +70,7 @@ def list_accumulators(wallet: OpenWallet, request: AskAccumulators) -> Accumulat
 
 def asked(holder: Holder, member: str) -> tuple[OwnYear, ...]:
     """Return what a payer tells of the own accumulators, not yet held against the ledger. Raises SealBroken, Unavailable."""
-    receive = ReceiveKey(holder.entropy(32))
-    told = holder.instruct(member, CELLS, AskOwnCells(receive.public), SealedCells)
-    context = Context(holder.network, member.encode("ascii"), CELLS, told.id)
-    try:
-        opened = open_envelope(told.envelope, context, key=receive, sender_key=holder.member(member).signing_key)
-        return decode(opened, OwnCells).years
-    except (EnvelopeRefused, MalformedBytes) as error:
-        raise SealBroken(f"{member} answered with accumulators that do not open") from error
+    return ask_sealed(holder, member, CELLS, OwnCells).years
 
 
 def held(holder: Holder, member: str, own: OwnYear) -> list[AccumulatorLine]:

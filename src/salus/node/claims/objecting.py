@@ -9,7 +9,7 @@ from msgspec import Meta
 
 from salus.agreements.claims.double_bills import BilledLine, double_bills
 from salus.contracts.claims.port import Appeal
-from salus.core.encoding import MalformedBytes, decode, encode
+from salus.core.encoding import encode
 from salus.core.proof.digest import digest
 from salus.node.claims.patients import (
     APPEAL,
@@ -17,22 +17,20 @@ from salus.node.claims.patients import (
     MAX_STATEMENT,
     AppealKey,
     AppealKeys,
-    AskKeys,
     Noted,
     Notice,
-    SealedKeys,
     SentAppeal,
     appeal_commitment,
 )
 from salus.node.claims.restricting import Restrictions, SelfPay
+from salus.node.claims.sealed_answers import ask_sealed
 from salus.node.errors import Malformed, NotFound, Unavailable
 from salus.node.exchange.wire import RemoteRefusal
 from salus.node.patient.messages import Done, Send
 from salus.node.usecase import PATIENT, Message, use_case
 from salus.node.wallet.file import OpenWallet
 from salus.node.wallet.holder import Holder
-from salus.vault.envelope import Context, ReceiveKey, open_envelope, seal_envelope
-from salus.vault.errors import EnvelopeRefused, SealBroken
+from salus.vault.envelope import Context, seal_envelope
 from salus.vault.sealing import Kind
 
 RESOURCE: Final = "ExplanationOfBenefit"
@@ -308,14 +306,7 @@ def _restrictions(holder: Holder, member: str, asked: SelfPay) -> tuple[OwnRestr
 
 
 def _keys(holder: Holder, member: str) -> tuple[AppealKey, ...]:
-    receive = ReceiveKey(holder.entropy(32))
-    told = holder.instruct(member, "claim-keys", AskKeys(receive.public), SealedKeys)
-    context = Context(holder.network, member.encode("ascii"), KEYS, told.id)
-    try:
-        opened = open_envelope(told.envelope, context, key=receive, sender_key=holder.member(member).signing_key)
-        return decode(opened, AppealKeys).keys
-    except (EnvelopeRefused, MalformedBytes) as error:
-        raise SealBroken(f"{member} answered with appeal keys that do not open") from error
+    return ask_sealed(holder, member, KEYS, AppealKeys).keys
 
 
 def _eobs(holder: Holder) -> Iterator[tuple[str, dict[str, Any]]]:

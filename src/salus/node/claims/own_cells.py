@@ -6,26 +6,19 @@ claim-cells  instruction → each cell as its keeper signed it, its path, and th
 from typing import Final
 
 from salus.contracts.claims import port
-from salus.core.encoding import MalformedBytes, Value, decode, encode
+from salus.core.encoding import Value
 from salus.engines.errors import NotKept
 from salus.interop.x12.claim import SELF
 from salus.node.claims.dossiers import kept_cases
 from salus.node.claims.exchange import read_decision
 from salus.node.claims.keeper import YearTold, told_here
-from salus.node.errors import Malformed, Unavailable
+from salus.node.claims.sealed_answers import receive_key_in, seal_answer
+from salus.node.errors import Unavailable
 from salus.node.member import MemberNode
-from salus.vault.envelope import seal_envelope
-from salus.vault.errors import EnvelopeRefused
+from salus.node.patient.messages import SealedAnswer
 
 CELLS: Final = "claim-cells"
 PAYER: Final = "urn:payer:"
-
-
-class AskOwnCells(Value, frozen=True):
-    """Action `claim-cells`: asks for the own accumulators."""
-
-    receive: bytes
-    """X-Wing public key, fresh."""
 
 
 class OwnYear(Value, frozen=True):
@@ -45,33 +38,16 @@ class OwnCells(Value, frozen=True):
     years: tuple[OwnYear, ...]
 
 
-class SealedCells(Value, frozen=True):
-    """Cells on their way: an envelope under the id."""
-
-    id: bytes
-    envelope: bytes
-
-
-def tell_cells(node: MemberNode, link: bytes, argument: bytes) -> SealedCells:
+def tell_cells(node: MemberNode, link: bytes, argument: bytes) -> SealedAnswer:
     """Hand the patient of a link the own accumulators. Raises Malformed, Unavailable, Forbidden."""
-    try:
-        asked = decode(argument, AskOwnCells)
-    except MalformedBytes as error:
-        raise Malformed("patient.bytes", "the question does not decode", got=str(error)) from error
+    receive = receive_key_in(argument)
     years = []
     for system, person in node.vault.identifiers(link):
         if system.startswith(PAYER):
             family = [person.partition("|")[0]] if _subscriber(node, link) else []
             told = told_here(node, system.removeprefix(PAYER), [person, *family])
             years += [_proven(node, plan, one) for plan, one in told if one.cells.cells]
-    id_ = node.entropy(16)
-    try:
-        envelope = seal_envelope(
-            encode(OwnCells(tuple(years))), node.context(CELLS, id_), recipient=asked.receive, sign=node.signing_key
-        )
-    except EnvelopeRefused as error:
-        raise Malformed("claims.receive", "the receive key is none", expected="an X-Wing public key") from error
-    return SealedCells(id_, envelope)
+    return seal_answer(node, CELLS, receive, OwnCells(tuple(years)))
 
 
 def _subscriber(node: MemberNode, link: bytes) -> bool:

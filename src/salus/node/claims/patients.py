@@ -11,13 +11,15 @@ import msgspec
 
 from salus.agreements.claims.decision import Decision
 from salus.contracts.claims import port
-from salus.core.encoding import MalformedBytes, Value, decode, encode
+from salus.core.encoding import MalformedBytes, Value, decode
 from salus.core.proof.digest import mac
 from salus.node.claims.dossiers import Dossier, Round, dossier_of, keep, kept_cases
 from salus.node.claims.exchange import read_decision, row_of
+from salus.node.claims.sealed_answers import receive_key_in, seal_answer
 from salus.node.errors import Conflict, Forbidden, Malformed, NotFound
 from salus.node.member import MemberNode
-from salus.vault.envelope import context_of, open_envelope, seal_envelope
+from salus.node.patient.messages import SealedAnswer
+from salus.vault.envelope import context_of, open_envelope
 from salus.vault.errors import EnvelopeRefused
 
 APPEAL: Final = "claim-appeal"
@@ -26,13 +28,6 @@ MAX_STATEMENT: Final = 4_000
 MAX_NOTICES: Final = 20  # of one case: beyond this a person has been told often enough
 V = TypeVar("V", bound=Value)
 _OPEN: Final = (port.CaseStatus.DECIDED, port.CaseStatus.REMITTED)
-
-
-class AskKeys(Value, frozen=True):
-    """Action `claim-keys`: asks for the appeal keys of the own claims."""
-
-    receive: bytes
-    """X-Wing public key, fresh."""
 
 
 class AppealKey(Value, frozen=True):
@@ -49,13 +44,6 @@ class AppealKeys(Value, frozen=True):
     """All keys of one patient."""
 
     keys: tuple[AppealKey, ...]
-
-
-class SealedKeys(Value, frozen=True):
-    """Keys on their way: an envelope under the id."""
-
-    id: bytes
-    envelope: bytes
 
 
 class Notice(Value, frozen=True):
@@ -84,22 +72,15 @@ def appeal_commitment(key: bytes, statement: str) -> bytes:
     return mac(key, "salus/v1/claims-appeal", statement.encode())
 
 
-def tell_keys(node: MemberNode, link: bytes, argument: bytes) -> SealedKeys:
+def tell_keys(node: MemberNode, link: bytes, argument: bytes) -> SealedAnswer:
     """Hand the patient of a link the keys that may appeal the latest decisions. Raises Malformed."""
-    asked = _read(argument, AskKeys)
+    receive = receive_key_in(argument)
     keys = [
         AppealKey(decision.control, case, kept.last.appeal_seed)
         for case, kept, decision in _of_link(node, link)
         if row_of(node, case).status in _OPEN and row_of(node, case).round == kept.last.number
     ]
-    id_ = node.entropy(16)
-    try:
-        envelope = seal_envelope(
-            encode(AppealKeys(tuple(keys))), node.context(KEYS, id_), recipient=asked.receive, sign=node.signing_key
-        )
-    except EnvelopeRefused as error:
-        raise Malformed("claims.receive", "the receive key is none", expected="an X-Wing public key") from error
-    return SealedKeys(id_, envelope)
+    return seal_answer(node, KEYS, receive, AppealKeys(tuple(keys)))
 
 
 def take_notice(node: MemberNode, link: bytes, argument: bytes) -> Noted:

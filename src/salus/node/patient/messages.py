@@ -114,6 +114,20 @@ class Instruct(Value, frozen=True):
     signed: bytes
 
 
+class AskSealed(Value, frozen=True):
+    """Asks for what only the wallet may open."""
+
+    receive: bytes
+    """X-Wing public key, fresh."""
+
+
+class SealedAnswer(Value, frozen=True):
+    """An answer on its way: an envelope under the id."""
+
+    id: bytes
+    envelope: bytes
+
+
 class Refusing(Value, frozen=True):
     """An instruction's counter was used: sign again above this one."""
 
