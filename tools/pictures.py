@@ -21,7 +21,7 @@ def enter(context: BrowserContext, who: str) -> Page:
     page = context.new_page()
     page.goto(f"{ADDRESS}/sign-in")
     page.locator(f'form:has(input[value="{who}"]) button').click()
-    page.wait_for_url(re.compile("/(patients|my/record)"))
+    page.wait_for_url(re.compile("/(patients|my/record|duplicates)"))
     return page
 
 
@@ -35,6 +35,12 @@ def staff(page: Page, view: str) -> None:
     page.screenshot(path=FOLDER / f"emergency-{view}.png")
     page.goto(f"{ADDRESS}/ledger")
     page.screenshot(path=FOLDER / f"ledger-{view}.png")
+
+
+def registrar(page: Page, view: str) -> None:
+    """Take the page of two registrations of one person."""
+    page.locator('td a[href^="/duplicates/"]').first.click()
+    page.screenshot(path=FOLDER / f"duplicates-{view}.png")
 
 
 def patient(page: Page, view: str) -> None:
@@ -62,7 +68,7 @@ def main() -> None:
         browser = playwright.chromium.launch(executable_path=shutil.which("chromium"), args=["--no-sandbox"])
         for view, (width, height, scheme) in VIEWS.items():
             size = {"width": width, "height": height}
-            for who, take in (("physician", staff), ("patient-1", patient)):
+            for who, take in (("physician", staff), ("registrar", registrar), ("patient-1", patient)):
                 context = browser.new_context(viewport=size, color_scheme=scheme)
                 take(enter(context, who), view)
                 context.close()

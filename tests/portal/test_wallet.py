@@ -18,12 +18,14 @@ from salus.core.proof.cli import main as verify
 from salus.node.erasing import retain
 from salus.node.invitation import FORMAT, Invitation, write
 from salus.node.network.directory import AskTrust, trust_file
+from salus.node.records.intake import Intake
 from salus.portal.rendering import script_path
 from salus.vault.opener import Opener, read_sheet
 from salus.vault.wallet import Wallet
 from tests.portal.authenticator import data_of
 from tests.portal.conftest import form, links
 from tests.portal.test_browser import look
+from tests.portal.test_script_everywhere import CANARY
 
 PATIENT = ("urn:mrn:north", "4712")
 AUTHENTICATOR = {
@@ -171,6 +173,23 @@ def test_what_is_enrolled_opens_again_with_its_passkey(phone) -> None:
     stored = phone.page.evaluate("[JSON.stringify(localStorage), JSON.stringify(sessionStorage), document.cookie]")
     assert "salus-trust" in stored[0]
     assert stored[1:] == ["{}", ""]
+
+
+WATCHED = """() => { window.told = []; const status = document.querySelector("#wallet [role=status]");
+new MutationObserver(() => told.push(status.textContent)).observe(status, { childList: true }); }"""
+
+
+def test_while_it_is_at_work_the_wallet_says_so(phone) -> None:
+    phone.page.evaluate(WATCHED)
+    for tab in ("Who has looked", "Correct or erase", "My record"):
+        phone.to(tab)
+    expect(phone.page.locator("#wallet")).not_to_have_attribute("aria-busy", "true")
+    said = phone.page.evaluate("told")
+    assert (said.count("One moment …") >= 3, said[-1], phone.page.locator("#wallet [role=status]").inner_text()) == (
+        True,
+        "",
+        "",
+    )
 
 
 def test_a_photo_of_the_code_is_shared_read_elsewhere_seen_stopped_and_refused(phone, clinic, chromium, sites) -> None:
@@ -321,7 +340,13 @@ def test_a_new_device_brings_the_wallet_back_from_its_sheet(phone, sheet, clinic
     new.context.close()
 
 
-def test_a_browser_without_prf_says_so_and_a_sheet_does_the_same(chromium, address, sites) -> None:
+def test_a_browser_without_prf_says_so_and_a_sheet_does_the_same(chromium, address, sites, tmp_path) -> None:
+    file = tmp_path / "canary.ndjson"
+    hostile = {"resourceType": "AllergyIntolerance", "id": "a3", "patient": {"reference": "Patient/p3"}}
+    texts = {"code": {"text": CANARY}, "clinicalStatus": {"text": CANARY}, "note": [{"text": CANARY}]}
+    file.write_text(json.dumps(hostile | texts))
+    Intake(sites["north"].node, "urn:source:north").run([file])
+    sites["north"].together.settle()
     old = Phone(chromium, address, hasPrf=False)
     text = invitation(sites["north"], ("urn:mrn:north", "4713"))
     old.page.get_by_label("Invitation").fill(text)
@@ -335,6 +360,13 @@ def test_a_browser_without_prf_says_so_and_a_sheet_does_the_same(chromium, addre
     old.page.get_by_label("Code on the sheet").fill(sheet)
     old.press("Open with this code")
     old.at("My record")
+    for view in ("#record/0", "#record/1", "#summary", "#looked", "#requests", "#link"):
+        old.page.evaluate("view => { document.querySelector('#view').replaceChildren(); location.hash = view; }", view)
+        old.page.locator("#view h1").wait_for()
+        assert old.page.locator("#wallet :is(img, script)").count() == 0, view
+        assert "[object" not in old.text(), view
+        if view == "#summary":  # what a record says is shown, as words
+            assert CANARY in old.text()
     assert old.faults == []
     old.context.close()
 
@@ -553,6 +585,7 @@ def test_no_view_of_the_wallet_breaks_a_rule_of_access_or_scrolls_sideways(phone
         )
         phone.page.locator("#view h1").wait_for()
         wrong += [(view, one) for one in look(phone.page)]
+        wrong += [(view, "made no words of elements")] if "[object" in phone.text() else []
     assert wrong == []
 
 

@@ -136,11 +136,13 @@ def when(language: str, moment: str) -> str:
 
 def counted(language: str, what: str) -> str:
     """Return what was read, `Condition 2, Observation 11`, with its kinds in words."""
-    parts = (one.rpartition(" ") for one in what.split(", "))
-    return ", ".join(
-        f"{plain(language, kind)}: {count}" if kind and count.isdigit() else kind + gap + count
-        for kind, gap, count in parts
-    )
+    told = []
+    for kind, gap, count in (one.rpartition(" ") for one in what.split(", ")):
+        if kind == "reason":  # why an emergency access was opened
+            told.append(plain(language, count))
+        else:
+            told.append(f"{plain(language, kind)}: {count}" if kind and count.isdigit() else kind + gap + count)
+    return ", ".join(told)
 
 
 def task(language: str, what: str) -> str:

@@ -23,7 +23,7 @@ export function table(caption, columns, rows) {
     caption && h("caption", {}, caption),
     h("thead", {}, h("tr", {}, columns.map(([name]) => h("th", { scope: "col" }, name)))),
     h("tbody", {}, rows.map((row) => h("tr", {},
-      columns.map(([name, cell, kind], at) => h("td", { class: kind, "data-name": at > 1 ? name : undefined }, cell(row)))))));
+      columns.map(([name, cell, kind], at) => h("td", { class: kind, "data-name": at > 1 || (at && kind === "day") ? name : undefined }, cell(row)))))));
 }
 
 /** Return a labelled field. */

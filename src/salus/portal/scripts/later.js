@@ -6,7 +6,9 @@ import { exported } from "./holder.js";
 const STANDING = ["AllergyIntolerance", "Condition", "MedicationRequest", "Immunization", "Procedure"];
 
 /** Return what was read, `Condition 2`, with its kind in words. */
-const counted = ({ plain }, what) => what.replace(/^(\S+) (\d+)$/, (_, kind, count) => `${plain(kind)}: ${count}`);
+const counted = ({ plain }, what) => what
+  .replace(/^reason (\S+)$/, (_, why) => plain(why)) // why an emergency access was opened
+  .replace(/^(\S+) (\d+)$/, (_, kind, count) => `${plain(kind)}: ${count}`);
 
 /** Show who has looked, over all members, with filters and files to take away. */
 export async function looked(page) {

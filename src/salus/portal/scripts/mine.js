@@ -105,7 +105,7 @@ function show(title, ...children) {
   const head = h("h1", { tabindex: "-1" }, title);
   const own = holder && h("nav", { class: "tabs", "aria-label": t("wallet.parts") }, h("ul", {}, tabs().map(([name, words]) =>
     h("li", {}, h("a", { href: `#${name}`, "aria-current": location.hash.slice(1).split("/")[0] === name ? "page" : undefined }, words)))));
-  view.replaceChildren(...[own, head, ...children].flat().filter(Boolean));
+  view.replaceChildren(...[own, head, ...children].flat(3).filter(Boolean));
   lock.hidden = !holder;
   if (!first) head.focus(); // a page that was just opened is read from its beginning
 }
