@@ -393,10 +393,10 @@ EXAMPLES: Final[tuple[Message, ...]] = (
     LockData(_CASE, _DIGEST),
     SignLock(_CASE, _DIGEST),
     Unlock(_CASE, _DIGEST),
-    StartClock(_CASE, _CASE, ClockKind.HOURS_24, _DIGEST),
-    MeetClock(_CASE, _DIGEST),
     PostResult(_CASE, _DIGEST, _DIGEST),
     OmitResult(_CASE, _DIGEST, _DIGEST),
+    StartClock(_CASE, _CASE, ClockKind.HOURS_24, _DIGEST),
+    MeetClock(_CASE, _DIGEST),
     StatePayment(_CASE, 1, _DIGEST),
     StepPayment(_CASE, "north-hospital", 1, PaymentStep.AGREE, _DIGEST),
 )
