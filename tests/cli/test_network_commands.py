@@ -71,6 +71,7 @@ def test_a_node_is_tied_to_its_tls_keys(alone: Alone, tmp_path: Path) -> None:
         (["network", "propose-parameters", "--changes", '{"anchor_tock": 1}'], "network.act"),
         (["network", "propose-parameters", "--changes", '{"anchor_tick": -1}'], "network.act"),
         (["network", "propose-rules", "--version", "1", "--height", "9"], "membership.NOT_NEWER"),
+        (["network", "propose-rules", "--version", "9", "--height", "9"], "network.rules"),
         (["network", "vote", "0" * 64, "--approve"], "membership.NO_SUCH_PROPOSAL"),
         (["network", "found", "--network", "other", "--card", "x"], "node.stage"),
     ],

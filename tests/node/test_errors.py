@@ -1,11 +1,15 @@
 """Every reason of the ledger has its place at the edges."""
 
+import ast
+from pathlib import Path
+
 import pytest
 
-from salus.cli.reference import all_reasons, meanings
+import salus.node
+from salus.cli.reference import all_reasons
 from salus.core.errors import Rejected
 from salus.core.reasons import KernelReason
-from salus.node.errors import REASONS, Malformed, Refused, reason_name
+from salus.node.errors import REASONS, EdgeError, Malformed, Refused, meaning, reason_name
 
 
 def test_every_reason_has_a_status_and_an_issue_code():
@@ -14,12 +18,31 @@ def test_every_reason_has_a_status_and_an_issue_code():
 
 
 def test_every_reason_says_what_it_means():
-    assert [reason_name(r) for r in all_reasons() if not meanings(type(r)).get(r.name)] == []
+    assert [reason_name(r) for r in all_reasons() if not meaning(r)] == []
 
 
 def test_a_refused_transaction_keeps_its_name_and_facts():
     error = Refused(Rejected(KernelReason.EXPIRED, expiry=5, time=9))
     assert (error.code, error.fault.status, error.got) == ("kernel.EXPIRED", 409, "expiry 5, time 9")
+    assert "Block time has passed the transaction's expiry" in error.told()
+
+
+OPERATORS = ("network", "upkeep", "config.py", "opening.py")
+"""Where operators' refusals are made, under src/salus/node."""
+
+
+@pytest.mark.parametrize("where", OPERATORS)
+def test_every_refusal_of_an_operator_says_what_to_do(where):
+    kinds = {kind.__name__ for kind in EdgeError.__subclasses__()} - {"Refused"}
+    place = Path(salus.node.__file__).parent / where
+    silent = [
+        f"{file.name}:{call.lineno}"
+        for file in (place.rglob("*.py") if place.is_dir() else [place])
+        for call in ast.walk(ast.parse(file.read_text(encoding="utf-8")))
+        if isinstance(call, ast.Call) and isinstance(call.func, ast.Name) and call.func.id in kinds
+        if "todo" not in {keyword.arg for keyword in call.keywords}
+    ]
+    assert silent == []
 
 
 @pytest.mark.parametrize(

@@ -194,7 +194,11 @@ def _value(field: Field, given: Any) -> Any:
     try:
         return msgspec.json.decode(text)
     except msgspec.DecodeError as error:
-        raise Usage("cli.not-json", f"{field.option} does not read as JSON: {error}") from error
+        raise Usage(
+            "cli.not-json",
+            f"{field.option} does not read as JSON: {error}",
+            todo="quote it for the shell, or name a file: @FILE",
+        ) from error
 
 
 def request_of(case: AnyCase, given: argparse.Namespace) -> msgspec.Struct:

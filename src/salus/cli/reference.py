@@ -1,10 +1,8 @@
 """The generated reference pages: commands, routes, reasons, configuration. `make docs` writes them, a test compares."""
 
 import argparse
-import ast
 import importlib
 import inspect
-import itertools
 import pkgutil
 import sys
 from collections.abc import Callable, Iterable, Iterator
@@ -24,7 +22,7 @@ from salus.contracts.reference import StructText, messages
 from salus.core.errors import Reason, reasons
 from salus.http.derive import openapi
 from salus.node.config import keys, section_docs, variable
-from salus.node.errors import REASONS, reason_name
+from salus.node.errors import REASONS, meaning, reason_name
 from salus.node.fields import Field, fields, inner, is_struct
 from salus.node.registry import use_cases, wallet_cases
 
@@ -140,16 +138,6 @@ def all_reasons() -> list[Reason]:
     return [reason for _, reason in sorted(reasons().items()) if type(reason).__module__.startswith("salus.")]
 
 
-def meanings(kind: type[Reason]) -> dict[str, str]:
-    """Return the docstring below each member of an enumeration of reasons."""
-    (body,) = (node.body for node in ast.walk(ast.parse(inspect.getsource(kind))) if isinstance(node, ast.ClassDef))
-    told: dict[str, str] = {}
-    for member, below in itertools.pairwise(body):
-        if isinstance(member, ast.Assign) and isinstance(below, ast.Expr) and isinstance(below.value, ast.Constant):
-            told[ast.unparse(member.targets[0])] = inspect.cleandoc(str(below.value.value))
-    return told
-
-
 def reason_page() -> str:
     """Return the reference of the ledger's reasons."""
 
@@ -161,7 +149,7 @@ def reason_page() -> str:
                 f"`{reason_name(reason)}`",
                 str(fault.status),
                 fault.issue,
-                meanings(type(reason)).get(reason.name, ""),
+                f"{meaning(reason)}.",
             )
 
     intro = [

@@ -48,7 +48,10 @@ def response(answer: msgspec.Struct, console: Console) -> None:
             console.print(Text(f"{field.name}:"))
             response(value, console)
         else:
-            console.print(Text(f"{field.name.replace('_', ' ')}: {cell(value)}"), soft_wrap=True)
+            told = cell(value)
+            if isinstance(value, bytes) and len(told) > LONG:
+                told = f"{len(value)} bytes: write them to a file with --only {field.name} > FILE"
+            console.print(Text(f"{field.name.replace('_', ' ')}: {told}"), soft_wrap=True)
     for name, rows in tables:
         table = Table(title=name.replace("_", " "), title_justify="left")
         columns, cells = laid_out(rows)

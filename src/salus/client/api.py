@@ -2257,6 +2257,9 @@ class Begun(msgspec.Struct, frozen=True, kw_only=True):
     validates: bool
     """Whether this member has a vote in it."""
 
+    members: tuple[str, ...]
+    """Who founded the ledger: all that you expect, and nobody else."""
+
 
 class MakeCard(msgspec.Struct, frozen=True, kw_only=True):
     """Who the member is."""
@@ -2567,6 +2570,9 @@ class ProposalLine(msgspec.Struct, frozen=True, kw_only=True):
     reject: int
     """Ballots against it."""
 
+    needed: int
+    """Ballots for it that are enough."""
+
     voted: bool
     """Whether this member has voted."""
 
@@ -2596,6 +2602,12 @@ class Proposed(msgspec.Struct, frozen=True, kw_only=True):
 
     status: str
     """open, passed or failed."""
+
+    approve: int
+    """Ballots for it so far."""
+
+    needed: int
+    """Ballots for it that are enough."""
 
 
 class ProposeParameters(msgspec.Struct, frozen=True, kw_only=True):

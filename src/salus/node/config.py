@@ -347,7 +347,11 @@ def read(file: Path | None, environment: Mapping[str, str]) -> Config:
             ) from error
         except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
             raise Malformed(
-                "config.not-toml", f"{file} does not read as TOML", expected="TOML 1.0 in UTF-8", got=str(error)
+                "config.not-toml",
+                f"{file} does not read as TOML",
+                expected="TOML 1.0 in UTF-8",
+                got=str(error),
+                todo="mend that line; docs/reference/config.md has an example of each key",
             ) from error
     try:
         # Strict for the file, whose values have types; the environment has only text.

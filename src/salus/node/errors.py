@@ -14,7 +14,11 @@ A message says what happened, what was expected, what came and what to do. None 
 they reach logs, terminals and other members.
 """
 
+import ast
+import inspect
+import itertools
 from dataclasses import dataclass
+from functools import cache
 from typing import Final
 
 from salus.core.errors import Reason, Rejected, SalusError
@@ -231,7 +235,27 @@ class Refused(EdgeError):
         facts = ", ".join(f"{name} {value}" for name, value in rejected.facts.items())
         super().__init__(
             reason_name(rejected.reason),
-            f"the ledger refused the transaction (code {rejected.reason.code})",
+            f"the ledger refused the transaction (code {rejected.reason.code}): {meaning(rejected.reason)}",
             got=facts,
-            todo="see docs/reference/reasons.md",
+            todo="nothing was changed; see docs/reference/reasons.md",
         )
+
+
+def meaning(reason: Reason) -> str:
+    """Return what a reason of the ledger means, without its full stop; nothing where the program came without its source."""
+    return _meanings(type(reason)).get(reason.name, "").removesuffix(".")
+
+
+@cache
+def _meanings(kind: type[Reason]) -> dict[str, str]:
+    """Return the docstring below each member of an enumeration of reasons."""
+    try:
+        source = inspect.getsource(kind)
+    except OSError:
+        return {}
+    (body,) = (node.body for node in ast.walk(ast.parse(source)) if isinstance(node, ast.ClassDef))
+    return {
+        ast.unparse(member.targets[0]): inspect.cleandoc(str(below.value.value))
+        for member, below in itertools.pairwise(body)
+        if isinstance(member, ast.Assign) and isinstance(below, ast.Expr) and isinstance(below.value, ast.Constant)
+    }

@@ -32,7 +32,7 @@ from salus.node.claims import keeper as claims_keeper
 from salus.node.claims import takers as claims_takers
 from salus.node.config import Config
 from salus.node.desk import Desk
-from salus.node.errors import NotFound
+from salus.node.errors import Conflict, NotFound
 from salus.node.exchange import delivery
 from salus.node.exchange.cosigning import Cosignatures
 from salus.node.exchange.custodian import serve_pull
@@ -68,6 +68,10 @@ VAULT: Final = "vault"
 DESK: Final = "desk.db"
 ACCOUNTS: Final = "accounts.db"
 CHECKPOINTS: Final = "checkpoints"
+NO_KEYS: Final = (
+    "a new member runs `salus network card`; else put the copy of keys.salus back: without it the vault stays shut "
+    "(docs/how-to/run-a-network.md, Keys)"
+)
 HTTP_SECONDS: Final = 30.0  # a pull's chunk of 8 MB over a slow line
 TAKERS: Final[Mapping[str, Taker]] = {
     GRANT_KIND: take_grant,
@@ -117,21 +121,34 @@ class OnLedger:
 class Unfounded(Bare):
     """A data folder without a ledger: only what founds or joins one can be done with it."""
 
-    MADE_BY: ClassVar[str] = "name a folder that holds no node, with SALUS_DATA or data in the configuration"
+    MADE_BY: ClassVar[str] = (
+        "name a folder that holds no node, with SALUS_DATA or data in the configuration; to take an older ledger anew from "
+        "the others, stop the node and move `ledger`, `checkpoints` and `cometbft` away"
+    )
 
 
 def keys_of(config: Config) -> Keys:
-    """Return the member's keys: from systemd's credential, else from the keystore. Raises NotFound, WrongKey."""
+    """Return the member's keys: from systemd's credential, else from the keystore. Raises NotFound, Conflict, WrongKey."""
     credentials = os.environ.get("CREDENTIALS_DIRECTORY")
-    if credentials and not config.passphrase_file:
-        return load_credential(Path(credentials))
     folder = Path(config.data)
-    try:
-        return load_keystore(folder / KEYSTORE, passphrase(config))
-    except FileNotFoundError as error:
-        raise NotFound(
-            "node.no-keys", "the data folder holds no keystore", got=config.data, todo="run `salus network keys`"
-        ) from error
+    if credentials and not config.passphrase_file:
+        keys = load_credential(Path(credentials))
+    else:
+        try:
+            keys = load_keystore(folder / KEYSTORE, passphrase(config))
+        except FileNotFoundError as error:
+            raise NotFound(
+                "node.no-keys", "the data folder holds no keystore", got=config.data, todo=NO_KEYS
+            ) from error
+    if keys.member != config.member:
+        raise Conflict(
+            "node.other-member",
+            "the keys are of another member than the configuration names",
+            expected=config.member,
+            got=keys.member,
+            todo="set member, or the data folder (data) that belongs to it",
+        )
+    return keys
 
 
 def passphrase(config: Config) -> bytes:
@@ -141,7 +158,10 @@ def passphrase(config: Config) -> bytes:
         return path.read_bytes().strip()
     except OSError as error:
         raise NotFound(
-            "node.no-passphrase", "the passphrase cannot be read", got=str(path), todo="set passphrase_file"
+            "node.no-passphrase",
+            "the passphrase cannot be read",
+            got=f"{path} ({error.strerror})",
+            todo="write one line into that file, readable by this user alone (`openssl rand -hex 24`), or set passphrase_file",
         ) from error
 
 

@@ -80,9 +80,11 @@ class Submitter:
         except Busy as error:
             raise Unavailable("ledger.busy", str(error), todo="try again") from error
         except ClockJumped as error:
-            raise Unavailable("ledger.clock", str(error)) from error
+            raise Unavailable("ledger.clock", str(error), todo="set the clock, or ledger.accept_clock") from error
         except StoreFull as error:
-            raise Unavailable("ledger.full", str(error)) from error
+            raise Unavailable(
+                "ledger.full", str(error), todo="make room on the disk, or raise ledger.map_bytes"
+            ) from error
         except EngineError as error:
             raise Unavailable("ledger.stopped", str(error), todo="see `salus doctor`") from error
         if outcome.refusal is not None:

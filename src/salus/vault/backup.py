@@ -74,6 +74,8 @@ class DayKeys:
 
     def known(self, day: int) -> bytes:
         """Return the key of a day that has one. Raises RestoreRefused once it was destroyed."""
+        if not self._path.exists():
+            raise RestoreRefused(f"{self._path.name} is not in the data folder: put its copy there first")
         keys = self._read()
         if day not in keys:
             raise RestoreRefused("the key of this backup's day was destroyed: the backup has expired")

@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 
 from salus.contracts.membership.acts import active as _active
-from salus.contracts.membership.acts import keys_of, parameters, possession_bytes
+from salus.contracts.membership.acts import keys_of, parameters, possession_bytes, threshold
 from salus.contracts.membership.constitution import (
     Act,
     ActivateRules,
@@ -106,6 +106,7 @@ __all__ = [
     "member",
     "member_key",
     "member_of_key",
+    "needed",
     "parameters",
     "possession_bytes",
     "proposals",
@@ -172,6 +173,11 @@ def validators(state: View) -> tuple[tuple[str, Validator], ...]:
 def proposals(state: View) -> Iterator[tuple[bytes, Proposal]]:
     """Yield (id, proposal), ascending by id, decided ones too."""
     return state.range(PROPOSALS)
+
+
+def needed(state: View, act: Act) -> int:
+    """Return how many ballots for an act are enough, of those active now."""
+    return threshold(parameters(state).thresholds, act).needed(sum(1 for _ in active(state)))
 
 
 def expired(proposal: Proposal, time: int) -> bool:

@@ -62,7 +62,13 @@ def peers_of(config: Config) -> dict[str, Peer]:
     for number, text in enumerate(filter(None, (part.strip() for part in config.consensus.peers.split(",")))):
         node_id, _, address = text.partition("@")
         if not address:
-            raise Malformed("config.peer", "this is no engine's address", expected="id@host:port", got=text)
+            raise Malformed(
+                "config.peer",
+                "this is no engine's address",
+                expected="id@host:port",
+                got=text,
+                todo="mend consensus.peers",
+            )
         peers[str(number)] = Peer(node_id, address)
     known = peers or read_peers(home_of(config))
     return {member: peer for member, peer in known.items() if member != config.member}

@@ -4,6 +4,7 @@ Every key is made on the node that owns it. What travels are shares (an engine's
 member) and one founding file, the same for all: CometBFT's genesis, and where the engines meet.
 """
 
+import itertools
 from collections.abc import Iterable
 from datetime import datetime
 from pathlib import Path
@@ -167,6 +168,9 @@ class Begun(Message, frozen=True):
     network: Annotated[str, Meta(description="Network id, hexadecimal: compare it with the others'.")]
     height: Annotated[int, Meta(description="Block after which CometBFT orders.")]
     validates: Annotated[bool, Meta(description="Whether this member has a vote in it.")]
+    members: Annotated[
+        tuple[str, ...], Meta(description="Who founded the ledger: all that you expect, and nobody else.")
+    ]
 
 
 @use_case("network.share", who=OPERATOR)
@@ -190,6 +194,15 @@ def assemble_network(node: Node, request: Assemble) -> Assembled:
     `begin` that its own keys stand in it, and all compare the network id.
     """
     founders = sorted((read_card(text) for text in request.cards), key=lambda one: one.id)
+    twice = sorted({one.id for one, after in itertools.pairwise(founders) if one.id == after.id})
+    if twice:
+        raise Conflict(
+            "network.same-id",
+            "two cards are of one member",
+            expected="an id of its own on each card",
+            got=", ".join(twice),
+            todo="each member sets `member` in its configuration, and makes its card again in a new data folder",
+        )
     shares = [_held(text, {one.id: one.signing_key for one in founders}) for text in request.shares]
     if len({one.member for one in shares}) < BFT_MEMBERS:
         raise Conflict(
@@ -229,7 +242,12 @@ def hand_over(node: MemberNode, request: HandOver) -> HandedOver:
     """
     _at_rest(node)
     if node.config.ledger.owner:
-        raise Conflict("network.owner", "another member orders this ledger", got=node.config.ledger.owner)
+        raise Conflict(
+            "network.owner",
+            "another member orders this ledger",
+            got=node.config.ledger.owner,
+            todo="it hands over; begin here from the file that it gives you",
+        )
     state, head = node.ledger.read(), node.ledger.head()
     voted = {member: row.consensus_key for member, row in validators(state) if row.power}
     keys = {member: row.signing_key for member in voted if (row := key_at(state, member)) is not None}
@@ -245,7 +263,12 @@ def hand_over(node: MemberNode, request: HandOver) -> HandedOver:
         )
     for member, one in shares.items():
         if voted.get(member) != one.consensus_key:
-            raise Forbidden("network.share", "a share names another key than the members voted for", got=member)
+            raise Forbidden(
+                "network.share",
+                "a share names another key than the members voted for",
+                got=member,
+                todo="ask it for its share of today, or vote on `salus network propose-validators` again",
+            )
     genesis = genesis_json(
         node.ledger.store.document,
         chain_id=decode(node.ledger.store.document, Genesis).name,
@@ -271,7 +294,9 @@ def begin(node: Node, request: Begin) -> Begun:
     except (msgspec.DecodeError, KeyError, TypeError, ValueError) as error:
         raise Malformed("network.founding", "this is no founding file", todo="take it over whole") from error
     if told[0] != FORMAT:
-        raise Malformed("network.founding", "the founding is of another format", expected=FORMAT)
+        raise Malformed(
+            "network.founding", "the founding is of another format", expected=FORMAT, todo="use one version of Salus"
+        )
     engine = made_keys(home_of(node.config))
     here = founding.peers.get(node.config.member, "")
     if here and here.partition("@")[0] != engine.node_id:
@@ -282,12 +307,13 @@ def begin(node: Node, request: Begin) -> Begun:
     elif isinstance(node, Unfounded):
         voted = _found(node.config, founding)
     else:
-        raise Conflict("node.stage", "there is no data folder to begin in")
+        raise Conflict("node.stage", "there is no data folder to begin in", todo="run `salus network card` first")
     _install(node.config, founding)
     return Begun(
         network=digest("salus/v1/network", founding.document).hex(),
         height=founding.height,
         validates=engine.consensus_key in voted,
+        members=tuple(one.id for one in decode(founding.document, Genesis).members),
     )
 
 
@@ -303,10 +329,18 @@ def _found(config: Config, founding: Founding) -> set[bytes]:
     try:
         genesis = decode(founding.document, Genesis)
     except MalformedBytes as error:
-        raise Malformed("network.founding", "the founding holds no genesis document") from error
+        raise Malformed(
+            "network.founding", "the founding holds no genesis document", todo="take it over whole"
+        ) from error
     ours = [one.signing_key for one in genesis.members if one.id == config.member]
     if ours != [keys.signing_key().public_key().public_bytes_raw()]:
-        raise Forbidden("network.card", "the founding does not hold this member's own card", got=config.member)
+        raise Forbidden(
+            "network.card",
+            "the founding does not hold this member's own card",
+            expected=f"{config.member} with the key of {config.data}",
+            got=", ".join(one.id for one in genesis.members),
+            todo="give whoever assembles the card that `salus network card` prints here, and begin from the new file",
+        )
     store = new_store(folder)
     try:
         # The first block has the genesis time itself, and block time must rise.
@@ -315,7 +349,9 @@ def _found(config: Config, founding: Founding) -> set[bytes]:
         drop_ledger(folder)
         if isinstance(error, Rejected):
             raise Refused(error) from error
-        raise Malformed("network.founding", "the ledger cannot be founded like this", got=str(error)) from error
+        raise Malformed(
+            "network.founding", "the ledger cannot be founded like this", got=str(error), todo="assemble it again"
+        ) from error
     finally:
         store.close()
     return {one.consensus_key for one in genesis.validators if one.power}
@@ -327,7 +363,11 @@ def _compare(node: MemberNode, founding: Founding) -> None:
     node.wait_for(founding.height)
     head = node.ledger.head()
     if node.ledger.store.document != founding.document or head.height < founding.height:
-        raise Forbidden("network.other-ledger", "the founding is of another ledger than the one here")
+        raise Forbidden(
+            "network.other-ledger",
+            "the founding is of another ledger than the one here",
+            todo="begin in a data folder of its own, or ask for the right file",
+        )
     if node.ledger.store.header(founding.height).app_hash != founding.app_hash:
         raise Forbidden(
             "network.other-ledger",
@@ -349,7 +389,7 @@ def _at_rest(node: MemberNode) -> None:
     if node.ticking:
         raise Conflict("network.running", "the node is running", todo="stop `salus serve` first")
     if has_engine(node.config):
-        raise Conflict("network.engine", "CometBFT orders this ledger already")
+        raise Conflict("network.engine", "CometBFT orders this ledger already", todo="run `salus serve`")
 
 
 def _held(text: str, keys: dict[str, bytes]) -> Share:
@@ -361,7 +401,13 @@ def _held(text: str, keys: dict[str, bytes]) -> Share:
         raise Malformed("network.share", "this is no share", expected=f"{SHARE}…", todo="copy it whole") from error
     key = keys.get(told.member)
     if key is None or not verify(key, framed(LABEL, (signed.data,)), signed.signature):
-        raise Forbidden("network.share", "the share is not signed by a member that belongs here", got=told.member)
+        raise Forbidden(
+            "network.share",
+            "the share is not signed by a member that belongs here",
+            expected=f"one of {', '.join(sorted(keys))}, by the key on its card",
+            got=told.member,
+            todo="ask that member for its card and share of today; each member has an id of its own (`member`)",
+        )
     return told
 
 
@@ -383,6 +429,12 @@ def met(founding: Founding) -> dict[str, Peer]:
     for member, text in founding.peers.items():
         node_id, _, address = text.partition("@")
         if not address:
-            raise Malformed("network.founding", "this is no engine's address", expected="id@host:port", got=text)
+            raise Malformed(
+                "network.founding",
+                "this is no engine's address",
+                expected="id@host:port",
+                got=text,
+                todo="take the file over whole",
+            )
         peers[member] = Peer(node_id, address)
     return peers

@@ -103,7 +103,13 @@ def list_blocks(node: MemberNode, request: ListBlocks) -> Blocks:
 def show_block(node: MemberNode, request: AskBlock) -> BlockShown:
     """Show a block and its transactions."""
     if request.height > node.ledger.head().height:
-        raise NotFound("ledger.no-block", "the ledger has no such block yet", expected="a height up to the newest")
+        raise NotFound(
+            "ledger.no-block",
+            "the ledger has no such block yet",
+            expected=f"a height up to {node.ledger.head().height}",
+            got=str(request.height),
+            todo="see `salus ledger blocks`",
+        )
     block = node.ledger.store.block(request.height)
     header = node.ledger.store.header(request.height)
     first = header.log_size - 1 - len(block.transactions)
@@ -119,7 +125,11 @@ def show_transaction(node: MemberNode, request: AskTransaction) -> TransactionSh
     id_ = bytes.fromhex(request.transaction)
     outcome = node.ledger.outcome(id_)
     if outcome is None or outcome.height is None or outcome.index is None:
-        raise NotFound("ledger.no-transaction", "the log of this node holds no such transaction")
+        raise NotFound(
+            "ledger.no-transaction",
+            "the log of this node holds no such transaction",
+            todo="see `salus ledger blocks`; one just sent may still be on its way",
+        )
     block = node.ledger.store.block(outcome.height)
     found = next(one for one in map(_decoded, block.transactions) if one.id == id_)
     return TransactionShown(

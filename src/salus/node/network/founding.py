@@ -165,7 +165,9 @@ def found_network(node: Unfounded, request: Found) -> Founded:
         raise Refused(error) from error
     except MalformedBytes as error:
         drop_ledger(folder)
-        raise Malformed("network.genesis", "the network cannot be founded like this", got=str(error)) from error
+        raise Malformed(
+            "network.genesis", "the network cannot be founded like this", got=str(error), todo="make the cards again"
+        ) from error
     finally:
         store.close()
     return Founded(network=digest("salus/v1/network", document).hex(), members=len(founders))
@@ -189,7 +191,12 @@ def join_network(node: Unfounded, request: Join) -> Joined:
         join(store, KERNEL, source, bytes.fromhex(request.network))
     except EngineError as error:
         drop_ledger(folder)
-        raise Unavailable("network.join", "the owner's ledger could not be taken over", got=str(error)) from error
+        raise Unavailable(
+            "network.join",
+            "the owner's ledger could not be taken over",
+            got=str(error),
+            todo="see that ledger.url is the owner's node and that it runs; compare the network id with the owner's",
+        ) from error
     finally:
         store.close()
         source.close()
@@ -214,7 +221,9 @@ def candidate_of(keys: Keys, told: MakeCard) -> Candidate:
     try:
         return decode(encode(made), Candidate)
     except MalformedBytes as error:
-        raise Malformed("network.card", "the card does not fit", got=str(error)) from error
+        raise Malformed(
+            "network.card", "the card does not fit", got=str(error), todo="see `salus network card --help`"
+        ) from error
 
 
 def read_card(text: str) -> Candidate:
@@ -248,14 +257,21 @@ def agreement_digest(network: str, file: str) -> bytes:
         return digest("salus/v1/agreement", network.encode())
     path = Path(file)
     if not path.is_file():
-        raise Malformed("network.agreement", "the agreement is not there", got=path.name)
+        raise Malformed(
+            "network.agreement", "the agreement is not there", got=path.name, todo="name the file that all signed"
+        )
     return digest("salus/v1/agreement", path.read_bytes())
 
 
 def new_store(folder: Path) -> LedgerStore:
     """Open an empty ledger in a data folder. Raises Conflict if it holds one."""
     if (folder / LEDGER).exists():
-        raise Conflict("network.founded", "the folder holds a ledger already", got=LEDGER)
+        raise Conflict(
+            "network.founded",
+            "the folder holds a ledger already",
+            got=LEDGER,
+            todo="run `salus serve`, or name an empty folder (data)",
+        )
     return lmdb_store(folder / LEDGER)
 
 

@@ -27,12 +27,16 @@ from salus.contracts.membership.port import (
     Suspend,
     Vote,
     expired,
+    needed,
     parameters,
     possession_bytes,
     proposals,
 )
 from salus.contracts.readable import from_readable, to_readable
+from salus.contracts.registry import REGISTRY
 from salus.core.encoding import MalformedBytes, decode, encode
+from salus.core.errors import InvariantBroken
+from salus.core.tables import View
 from salus.node.errors import Conflict, Malformed, Unavailable
 from salus.node.member import MemberNode
 from salus.node.names import GRANT_EXAMPLE, GRANT_PATTERN
@@ -108,7 +112,15 @@ class ValidatorLine(Message, frozen=True):
 class ProposeValidators(Message, frozen=True):
     """Who is to order transactions."""
 
-    changes: Annotated[tuple[ValidatorLine, ...], Meta(min_length=1, max_length=128, description="Those that change.")]
+    changes: Annotated[
+        tuple[ValidatorLine, ...],
+        Meta(
+            min_length=1,
+            max_length=128,
+            description="Those that change.",
+            examples=[[{"member": "hospital-b", "consensus_key": GRANT_EXAMPLE, "power": 10}]],
+        ),
+    ]
 
 
 class ProposeParameters(Message, frozen=True):
@@ -136,6 +148,8 @@ class Proposed(Message, frozen=True):
 
     proposal: Annotated[str, Meta(description="Its id, hexadecimal.")]
     status: Annotated[str, Meta(description="open, passed or failed.")]
+    approve: Annotated[int, Meta(description="Ballots for it so far.")]
+    needed: Annotated[int, Meta(description="Ballots for it that are enough.")]
 
 
 class ListProposals(Message, frozen=True):
@@ -154,6 +168,7 @@ class ProposalLine(Message, frozen=True):
     closes: Annotated[str, Meta(description="The last moment at which a ballot counts, UTC.")]
     approve: Annotated[int, Meta(description="Ballots for it.")]
     reject: Annotated[int, Meta(description="Ballots against it.")]
+    needed: Annotated[int, Meta(description="Ballots for it that are enough.")]
     voted: Annotated[bool, Meta(description="Whether this member has voted.")]
     detail: Annotated[str, Meta(description="The act in full, as JSON.")]
 
@@ -272,7 +287,7 @@ def list_proposals(node: MemberNode, request: ListProposals) -> Proposals:
         over = expired(proposal, now)
         if not request.all and (over or proposal.status.value != "open"):
             continue
-        ballots = {key[len(id_) :].decode("ascii"): row.approve for key, row in state.range(BALLOTS, id_)}
+        ballots = _ballots(state, id_)
         lines.append(
             ProposalLine(
                 proposal=id_.hex(),
@@ -282,6 +297,7 @@ def list_proposals(node: MemberNode, request: ListProposals) -> Proposals:
                 closes=moment(proposal.closes),
                 approve=sum(ballots.values()),
                 reject=len(ballots) - sum(ballots.values()),
+                needed=needed(state, proposal.act),
                 voted=node.member in ballots,
                 detail=json.dumps(to_readable(proposal.act)),
             )
@@ -293,6 +309,9 @@ def list_proposals(node: MemberNode, request: ListProposals) -> Proposals:
 def vote(node: MemberNode, request: CastVote) -> Proposed:
     """Cast this member's one ballot. The ballot that makes the count decisive carries out the act."""
     id_ = bytes.fromhex(request.proposal)
+    proposal = node.ledger.read().get(PROPOSALS, id_)
+    if request.approve and proposal is not None:
+        _able(proposal.act)
     node.submitter.submit(Vote(id_, request.approve))
     return _status(node, id_)
 
@@ -350,6 +369,7 @@ def move(node: MemberNode, request: MoveNode) -> Moved:
 
 
 def _propose(node: MemberNode, act: Act) -> Proposed:
+    _able(act)
     message = Propose(act)
     try:
         decode(encode(message), Propose)
@@ -361,8 +381,33 @@ def _propose(node: MemberNode, act: Act) -> Proposed:
 
 
 def _status(node: MemberNode, id_: bytes) -> Proposed:
-    row = node.ledger.read().get(PROPOSALS, id_)
-    return Proposed(proposal=id_.hex(), status="unknown" if row is None else row.status.value)
+    state = node.ledger.read()
+    row = state.get(PROPOSALS, id_)
+    if row is None:
+        raise InvariantBroken("a proposal that was accepted is not there")
+    return Proposed(
+        proposal=id_.hex(),
+        status=row.status.value,
+        approve=sum(_ballots(state, id_).values()),
+        needed=needed(state, row.act),
+    )
+
+
+def _ballots(state: View, proposal: bytes) -> dict[str, bool]:
+    """Return who has voted for a proposal, and who against it."""
+    return {key[len(proposal) :].decode("ascii"): row.approve for key, row in state.range(BALLOTS, proposal)}
+
+
+def _able(act: Act) -> None:
+    """Refuse to help to power a rule version that this program lacks: it would stop there. Raises Conflict."""
+    if isinstance(act, ActivateRules) and act.version not in REGISTRY.versions:
+        raise Conflict(
+            "network.rules",
+            "this program has no such rule version, and would stop at its first block",
+            expected=f"one of {', '.join(map(str, sorted(REGISTRY.versions)))}",
+            got=str(act.version),
+            todo="upgrade the program here first; every member must before that block",
+        )
 
 
 def _read(told: Any, kind: type[Any]) -> Any:

@@ -47,6 +47,7 @@ SERVE: Final = (sys.executable, "-c", "import sys; from salus.cli.main import ma
 Q = TypeVar("Q", bound=msgspec.Struct)
 R = TypeVar("R", bound=msgspec.Struct)
 Folder = Annotated[str, Meta(description="Folder of the network.", examples=["salus-network"])]
+ALONE: Final = "`salus network create` makes one; a member's own node: `salus serve`, `salus network status`"
 
 
 class InstallEngine(Message, frozen=True):
@@ -148,7 +149,7 @@ def create(node: Node, request: CreateNetwork) -> CreatedNetwork:
         raise Conflict("network.exists", "the folder is not empty", got=request.folder, todo="name another folder")
     ids = sorted({*request.members})
     if len(ids) != len(request.members):
-        raise Malformed("network.members", "a member is named twice")
+        raise Malformed("network.members", "a member is named twice", todo="name each once")
     consortium = len(ids) >= BFT_MEMBERS
     owner = request.members[0]
     root.mkdir(mode=0o700, parents=True, exist_ok=True)
@@ -236,7 +237,9 @@ def logs(node: Node, request: AskLogs) -> Lines:  # noqa: ARG001 - a use case's 
             log = home / LOG
             text = log.read_text(errors="replace") if log.exists() else ""
             return Lines(lines=tuple(text.splitlines()[-request.lines :]))
-    raise NotFound("network.member", "the network has no such member here", got=request.member)
+    raise NotFound(
+        "network.member", "the network has no such member here", got=request.member, todo="see `salus network nodes`"
+    )
 
 
 @dataclass(frozen=True, slots=True)
@@ -322,7 +325,9 @@ def members_in(folder: str) -> list[tuple[Config, Path]]:
     """Return configuration and folder of every member, ascending by id. Raises NotFound."""
     files = sorted(Path(folder).absolute().glob(f"*/{CONFIG}"))
     if not files:
-        raise NotFound("network.none", "there is no network here", got=folder, todo="run `salus network create`")
+        raise NotFound(
+            "network.none", "there is no network here that runs on this machine alone", got=folder, todo=ALONE
+        )
     return [(read(file, {}), file.parent) for file in files]
 
 
@@ -408,10 +413,10 @@ def ask_node(config: Config, case: UseCase[Any, Q, R], request: Q) -> R:
     """Ask a member's running node as its operator. Raises what the node says, and Unavailable if it does not run."""
     told = call(case, request, config=config, opener=_nobody, environment=os.environ)
     if not isinstance(told, case.response):
-        raise Unavailable("network.answer", "a node answered what was not asked", got=config.member)
+        raise Unavailable("network.answer", "a node answered what was not asked", got=config.member, todo="see its log")
     return told
 
 
 def _nobody(config: Config) -> Node:
     """Open no node: it ended between two questions."""
-    raise Unavailable("node.ended", "the node does not run", got=config.member)
+    raise Unavailable("node.ended", "the node does not run", got=config.member, todo="run `salus serve`; see its log")

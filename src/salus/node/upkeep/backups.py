@@ -156,7 +156,9 @@ def restore_backup(node: Unfounded, request: RestoreBackup, *, progress: Progres
         if (folder / name).exists():
             raise Conflict("backup.not-empty", "the data folder is not empty", got=name, todo="restore into a new one")
     if not (source / BLOCKS).is_file():
-        raise NotFound("backup.none", "the folder holds no backup", got=source.name)
+        raise NotFound(
+            "backup.none", "the folder holds no backup", got=source.name, todo="name the one `salus backup make` filled"
+        )
     (folder / RESTORING).mkdir(mode=0o700)
     with contextlib.ExitStack() as undo:
         undo.callback(_drop, folder)
@@ -229,5 +231,10 @@ def _execute(store: LedgerStore, stored: StoredBlock) -> None:
     with store.committed() as before:
         transition = KERNEL.transition(before, Block(stored.height, stored.time, transactions))
     if transition.chain.app_hash != stored.app_hash:
-        raise Malformed("backup.blocks", "a block gives another digest than it had", got=str(stored.height))
+        raise Malformed(
+            "backup.blocks",
+            "a block gives another digest than it had",
+            got=str(stored.height),
+            todo="restore another backup; this one was altered or damaged",
+        )
     store.commit(transition)

@@ -68,5 +68,7 @@ def export_ledger(node: MemberNode, request: ExportLedger, *, progress: Progress
                 node.ledger.store, checkpoint, out, lambda height, last: progress(height + 1, last + 1, "blocks")
             )
     except OSError as error:
-        raise Unavailable("export.file", "the file cannot be written", got=str(error.strerror)) from error
+        raise Unavailable(
+            "export.file", "the file cannot be written", got=str(error.strerror), todo="name another file"
+        ) from error
     return LedgerExported(blocks=blocks, size=checkpoint.size)
