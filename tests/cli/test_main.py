@@ -162,6 +162,16 @@ def test_figures_by_name_are_a_table_with_digits_to_read():
     assert not render.CONTROL.search(out.getvalue().replace("\n", ""))
 
 
+def test_texts_stand_one_under_the_other_and_words_on_a_line():
+    class Told(msgspec.Struct):
+        gaps: tuple[str, ...]
+        members: tuple[str, ...]
+
+    out = io.StringIO()
+    render.response(Told(("no arm", "no form\x1b"), ("north", "south")), Console(file=out, width=60))
+    assert out.getvalue() == "gaps:\n- no arm\n- no form\\x1b\nmembers: north south\n"
+
+
 def test_what_others_wrote_does_not_steer_the_terminal():
     out = io.StringIO()
     render.response(Rows((Row("\x1b[2Jlink\n", "\u202ename\x9b"),)), Console(file=out, width=60))

@@ -3,7 +3,7 @@
 import re
 import sys
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any, Final
 
@@ -44,6 +44,8 @@ def response(answer: msgspec.Struct, console: Console) -> None:
         value = getattr(answer, field.name)
         if isinstance(value, list | tuple) and value and isinstance(value[0], msgspec.Struct | dict):
             tables.append((field.name, list(value)))
+        elif isinstance(value, list | tuple) and any(isinstance(each, str) and " " in each for each in value):
+            sentences(field.name, value, console)
         elif isinstance(value, msgspec.Struct):
             console.print(Text(f"{field.name}:"))
             response(value, console)
@@ -82,6 +84,13 @@ def rounded(value: Any) -> Any:
     if isinstance(value, list):
         return [rounded(one) for one in value]
     return f"{value:.6g}" if isinstance(value, float) else value
+
+
+def sentences(name: str, told: Sequence[Any], console: Console) -> None:
+    """Print a list of texts one under the other: joined, nobody sees where one ends."""
+    console.print(Text(f"{name.replace('_', ' ')}:"))
+    for each in told:
+        console.print(Text(f"- {cell(each)}"), soft_wrap=True)
 
 
 def listed(name: str, columns: list[str], cells: list[list[str]], console: Console) -> None:
