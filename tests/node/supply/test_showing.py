@@ -83,6 +83,7 @@ def test_what_is_shown_is_proven_and_the_rest_is_not_there(kept, told):
         lambda event: next(one for one in event["fields"] if "value" in one).update(name="\x1b[2J"),
         lambda event: event.update(index=0),
         lambda event: event.update(path=""),
+        lambda event: event.update(path="0"),
         lambda event: event.update(receipt=event["receipt"][:-2]),
         lambda event: event.update(fields=[]),
         lambda event: event.update(more=1),
