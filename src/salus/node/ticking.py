@@ -22,7 +22,7 @@ from salus.node.identity.comparing import match_new
 from salus.node.mapping import edge_error
 from salus.node.member import MemberNode
 from salus.node.notices import post_of, send_due
-from salus.node.research import extracting, receiving
+from salus.node.research import extracting, receiving, releasing
 from salus.node.supply import devices, showing, subscribing
 from salus.node.upkeep.backups import expire
 
@@ -32,6 +32,7 @@ PURGE_SECONDS: Final = 1.0  # a revoked lease is gone within two seconds of the 
 EMERGENCY_SECONDS: Final = 5.0  # what was deferred is on the ledger well within a minute of its return
 ERASE_SECONDS: Final = 60.0  # deadlines of days
 EXPIRE_SECONDS: Final = 600.0  # keys of days
+RELEASE_SECONDS: Final = 600.0  # charges of questions come back that had a week to begin
 EXTRACT_SECONDS: Final = 60.0  # who withdraws is taken out of extracts
 NOTICE_SECONDS: Final = 5.0
 CONFIRM_SECONDS: Final = 1.0
@@ -89,6 +90,7 @@ class Ticker:
             ("events", lambda: EVENTS_SECONDS, lambda: showing.anchor_events(node)),
             ("implants", lambda: IMPLANT_SECONDS, lambda: devices.check_due(node)),
             ("match", lambda: MATCH_SECONDS, lambda: match_new(node, self._end.is_set)),
+            ("release", lambda: RELEASE_SECONDS, lambda: releasing.release_due(node)),
             ("extract", lambda: EXTRACT_SECONDS, lambda: (extracting.take_back(node), receiving.end_leases(node))),
         ]
         if post is not None:
