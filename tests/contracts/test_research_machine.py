@@ -1,8 +1,5 @@
 """Random lives of permits, questions and budgets, held against a model; and bugs planted into the contract, which must be found."""
 
-import inspect
-import textwrap
-
 import pytest
 from hypothesis import settings
 from hypothesis import strategies as st
@@ -10,6 +7,7 @@ from hypothesis.stateful import RuleBasedStateMachine, invariant, rule
 
 from salus.contracts.research import rules, state
 from salus.core.errors import InvariantBroken
+from tests.planting import plant
 
 from .ledger import DAY
 from .research_twin import KINDS, Chance, Twin, walk
@@ -115,21 +113,17 @@ BUGS = {
     "a result is published twice": (rules.publish, "query.result\n        or ", ""),
     "a result is published before its end": (rules.publish, "any(status not in ENDED for status in statuses)", "False"),
     "an answer is no use of a data set": (rules.answer, "offered.uses + 1", "offered.uses"),
-    "what was answered is withheld": ((state.PART, (state.PartStatus.ANSWERED, "withhold")), "", ""),
+    "what was answered is withheld": (
+        state.PART,
+        (state.PartStatus.ANSWERED, "withhold"),
+        state.PartStatus.WITHHELD,
+    ),
 }
-"""What is wrong: (where, what stands there, what stands there instead)."""
+"""What is wrong: (where, what stands there, what stands there instead), or (table, key, value)."""
 
 
 @pytest.mark.parametrize("bug", BUGS)
 def test_a_planted_bug_is_found(bug, monkeypatch):
-    where, right, wrong = BUGS[bug]
-    if isinstance(where, tuple):
-        monkeypatch.setitem(*where, state.PartStatus.WITHHELD)
-    else:
-        source = textwrap.dedent(inspect.getsource(where))
-        assert right in source
-        made = {}
-        exec(source.replace(right, wrong, 1), where.__globals__, made)
-        monkeypatch.setattr(where, "__code__", made[where.__name__].__code__)
+    plant(monkeypatch, *BUGS[bug])
     with pytest.raises((AssertionError, InvariantBroken, TypeError)):
         list(walk(3, MOST))

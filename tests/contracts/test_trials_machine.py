@@ -1,8 +1,5 @@
 """Random lives of trials, held against a model at every block; and bugs planted into the contract, which must be found."""
 
-import inspect
-import textwrap
-
 import pytest
 from hypothesis import settings
 from hypothesis import strategies as st
@@ -10,6 +7,7 @@ from hypothesis.stateful import RuleBasedStateMachine, invariant, rule
 
 from salus.contracts.trials import conduct, life, parts, paying, rules, telling
 from salus.core.errors import InvariantBroken
+from tests.planting import plant
 
 from .ledger import DAY
 from .trials_chance import KINDS, Chance, walk
@@ -129,14 +127,6 @@ BUGS = {
 
 @pytest.mark.parametrize("bug", BUGS)
 def test_a_planted_bug_is_found(bug, monkeypatch):
-    where, right, wrong = BUGS[bug]
-    if callable(where):
-        source = textwrap.dedent(inspect.getsource(where))
-        assert right in source
-        made = {}
-        exec(source.replace(right, wrong, 1), where.__globals__, made)
-        monkeypatch.setattr(where, "__code__", made[where.__name__].__code__)
-    else:
-        monkeypatch.setitem(where, right, wrong)
+    plant(monkeypatch, *BUGS[bug])
     with pytest.raises((AssertionError, InvariantBroken)):
         walk(5, MOST)

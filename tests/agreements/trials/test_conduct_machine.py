@@ -3,8 +3,6 @@
 The model keeps the acts that it takes and asks of them what it must know; it has no state, no tables and no dispatch.
 """
 
-import inspect
-import textwrap
 from random import Random
 
 import pytest
@@ -12,6 +10,7 @@ import pytest
 from salus.agreements.trials import acts, conduct, deviations
 from salus.agreements.trials.acts import Act
 from salus.core.encoding import decode
+from tests.planting import plant
 
 from .sample import DAY, FORM, NEW_FORM, ONE, START, TWO, Chain, under
 
@@ -360,7 +359,7 @@ BUGS = {
     "who is not eligible is": (conduct._not_eligible, "if state.criteria.get(id_) != answer", "if False"),
     "a change without a reason": (conduct._unknown, 'not told.get("reason")', "False"),
     "a form before its visit": (conduct._out_of_turn, "not in state.visits", "is None"),
-    "a change hides the value before": (conduct._change, "state.items[key].append(", "state.items[key] = list([1]) and list(["),
+    "a change hides the value before": (conduct._change, "state.items[key].append(", "state.items[key].clear() or state.items[key].append("),
     "a signature stays after a change": (conduct._change, "state.signed.pop(", "dict().pop("),
     "a closed query is answered": (conduct._query, 'and one.state != "closed"', ""),
     "queries of one act share a number": (conduct._check, "1 + sum(", "1 or sum("),
@@ -388,17 +387,6 @@ SOONER = {
 
 @pytest.mark.parametrize("bug", BUGS)
 def test_a_planted_bug_is_found(bug, monkeypatch):
-    where, right, wrong = BUGS[bug]
-    if callable(where):
-        source = textwrap.dedent(inspect.getsource(where))
-        assert right in source
-        changed = source.replace(right, wrong, 1)
-        if "list([1])" in wrong:
-            changed = changed.replace('told["reason"], happened))', 'told["reason"], happened)])')
-        made = {}
-        exec(changed, where.__globals__, made)
-        monkeypatch.setattr(where, "__code__", made[where.__name__].__code__)
-    else:
-        monkeypatch.setitem(where, right, wrong)
+    plant(monkeypatch, *BUGS[bug])
     with pytest.raises((AssertionError, KeyError)):  # a form without its visit has no day
         walk(SOONER.get(bug, 3), MOST)

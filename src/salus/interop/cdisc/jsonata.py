@@ -4,8 +4,8 @@
     $utils.sift_tree(tree, value, include, prefix)  a copy of `tree`: the branches that hold the value, and named attributes
 
 What an expression could tell two parties differently (time, chance) or hide (expressions in texts) is refused; patterns
-are matched in linear time but for those with look-around (one published rule has some). Time and memory are not bounded here: who evaluates what others wrote does it in a process
-that is.
+are matched in linear time but for those with look-around (one published rule has some). Time and memory are not bounded
+here: who evaluates what others wrote does it in a process where they are.
 """
 
 import re
