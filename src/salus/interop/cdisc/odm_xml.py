@@ -1,9 +1,10 @@
 """XML of ODM as elements with their paths. Document types and entities are refused outright, so nothing can expand."""
 
 from dataclasses import dataclass, field
-from typing import Final, NoReturn
+from typing import Final
 from xml.parsers import expat
 
+from salus.interop import plain_xml
 from salus.interop.cdisc.findings import DocumentRefused, Finding
 
 MOST_BYTES: Final = 32 << 20  # the forms of CDISC's whole library have 20 MB
@@ -52,13 +53,9 @@ def parse(data: bytes) -> XmlElement:
     """Return the root element. Raises DocumentRefused: not well-formed, a document type, an entity, too large, too deep."""
     if len(data) > MOST_BYTES:
         raise DocumentRefused((Finding("size", "", f"at most {MOST_BYTES} bytes", str(len(data))),))
-    parser = expat.ParserCreate(namespace_separator=" ")
     stack = [XmlElement("", "", "", {})]
     counts: list[dict[str, int]] = [{}]
     seen = 0
-
-    def refuse(*_: object) -> NoReturn:
-        raise DocumentRefused((Finding("declaration", "", "no document type and no entity"),))
 
     def start(name: str, attributes: dict[str, str]) -> None:
         nonlocal seen
@@ -88,13 +85,9 @@ def parse(data: bytes) -> XmlElement:
     def told(text: str) -> None:
         stack[-1].parts.append(text)
 
-    parser.StartDoctypeDeclHandler = refuse
-    parser.EntityDeclHandler = refuse
-    parser.StartElementHandler = start
-    parser.EndElementHandler = end
-    parser.CharacterDataHandler = told
+    declared = DocumentRefused((Finding("declaration", "", "no document type and no entity"),))
     try:
-        parser.Parse(data, True)
+        plain_xml.parser(start, end, told, declared).Parse(data, True)
     except expat.ExpatError as error:
         raise DocumentRefused((Finding("xml", f"line {error.lineno}", "well-formed XML"),)) from None
     except (ValueError, LookupError):

@@ -3,9 +3,10 @@
 import re
 from dataclasses import dataclass, field
 from decimal import Decimal, InvalidOperation
-from typing import Any, Final, NoReturn
+from typing import Any, Final
 from xml.parsers import expat
 
+from salus.interop import plain_xml
 from salus.interop.epcis.refusal import EpcisRefused
 from salus.interop.epcis.vocabulary import EPC_LISTS, FIELDS, QUANTITY_LISTS, TYPED_LISTS, bare
 
@@ -57,13 +58,9 @@ def events_of(data: bytes) -> list[tuple[str, dict[str, Any]]]:
 
 def parse(data: bytes) -> Element:
     """Return the root element. Raises EpcisRefused: not well-formed, a document type, an entity, too large."""
-    parser = expat.ParserCreate(namespace_separator=" ")
     top = Element("", {})
     stack = [top]
     count = 0
-
-    def refuse(*_: object) -> NoReturn:
-        raise EpcisRefused("epcis.declaration", "the document", "no document type and no entity")
 
     def start(name: str, attributes: dict[str, str]) -> None:
         nonlocal count
@@ -80,13 +77,9 @@ def parse(data: bytes) -> Element:
     def data_of(text: str) -> None:
         stack[-1].parts.append(text)
 
-    parser.StartDoctypeDeclHandler = refuse
-    parser.EntityDeclHandler = refuse
-    parser.StartElementHandler = start
-    parser.EndElementHandler = end
-    parser.CharacterDataHandler = data_of
+    declared = EpcisRefused("epcis.declaration", "the document", "no document type and no entity")
     try:
-        parser.Parse(data, True)
+        plain_xml.parser(start, end, data_of, declared).Parse(data, True)
     except expat.ExpatError as error:
         raise EpcisRefused("epcis.xml", f"line {error.lineno}", "well-formed XML") from None
     except (ValueError, LookupError):

@@ -5,10 +5,11 @@ refused as soon as they are seen; of a record only what is used is kept.
 """
 
 from collections.abc import Iterable, Iterator
-from typing import Final, NoReturn
+from typing import Final
 from xml.parsers import expat
 
 from salus.core.encoding import Value
+from salus.interop import plain_xml
 from salus.interop.gs1.refusal import Gs1Refused
 
 MAX_DEPTH: Final = 16  # records are eight levels deep
@@ -139,17 +140,8 @@ class _Reader:
 def records(chunks: Iterable[bytes]) -> Iterator[DeviceRecord]:
     """Yield the records of a file as it comes, in pieces of any size. Raises Gs1Refused."""
     reader = _Reader()
-    parser = expat.ParserCreate(namespace_separator=" ")
-    parser.buffer_text = True
-
-    def refuse(*_: object) -> NoReturn:
-        raise Gs1Refused("gudid.declaration", "the file", "no document type and no entity")
-
-    parser.StartDoctypeDeclHandler = refuse
-    parser.EntityDeclHandler = refuse
-    parser.StartElementHandler = reader.start
-    parser.EndElementHandler = reader.end
-    parser.CharacterDataHandler = reader.text
+    declared = Gs1Refused("gudid.declaration", "the file", "no document type and no entity")
+    parser = plain_xml.parser(reader.start, reader.end, reader.text, declared)
     try:
         for chunk in chunks:
             parser.Parse(chunk, False)
