@@ -28,7 +28,7 @@ from salus.node.identity.comparing import Match
 from salus.node.member import MemberNode
 from salus.node.records.intake import Intake
 from salus.node.registry import use_cases
-from salus.node.signing_in import caller_of
+from salus.node.signing_in import OperatorSignIn, caller_of, operator_sign_in
 from salus.node.together import Clock, Founder, Together, found_together
 from salus.portal.app import routes
 from salus.portal.visiting import Pages
@@ -67,6 +67,14 @@ class Site:
         sent = browser.post("/sign-in", data={"code": code})
         first = "/duplicates" if role == "registrar" else "/patients"
         assert (sent.status_code, sent.url.path) == (200, first)
+        return browser
+
+    def operator(self) -> TestClient:
+        self.node.ticking = True
+        code = operator_sign_in(self.node, OperatorSignIn()).link.partition("code=")[2]
+        self.node.ticking = False
+        browser = self.browser()
+        assert browser.post("/sign-in", data={"code": code}).url.path == "/operator"
         return browser
 
     def patient(self) -> TestClient:

@@ -15,12 +15,7 @@ from tests.portal.conftest import form
 def operator(north):
     with pytest.raises(Unavailable):
         operator_sign_in(north.node, OperatorSignIn())
-    north.node.ticking = True
-    code = operator_sign_in(north.node, OperatorSignIn()).link.partition("code=")[2]
-    north.node.ticking = False
-    browser = north.browser()
-    assert browser.post("/sign-in", data={"code": code}).url.path == "/operator"
-    return browser
+    return north.operator()
 
 
 def test_the_operator_sees_how_the_node_stands(north, operator) -> None:

@@ -168,6 +168,10 @@ def test_pages_for_one_kind_of_person_refuse_the_other(north) -> None:
         assert "page.staff" in north.patient().get(path).text
 
 
+BY_NAME = ("words.", "date.", "verdicts.", "fields.", "refusals.", "declined.", "gap.", "tasks.", "task_kinds.")
+"""Groups of texts that are named by codes."""
+
+
 def test_the_catalogue_has_every_text_and_no_more() -> None:
     used: set[str] = set()
     script = b"".join(body for path, body in scripts().items() if not path.startswith("vendor/")).decode()
@@ -177,16 +181,8 @@ def test_the_catalogue_has_every_text_and_no_more() -> None:
         used |= set(re.findall(r'"((?:[a-z_]+)\.[a-z_]+)"', text))
         handed = re.findall(r'"([a-z_]+)"', " ".join(re.findall(r"catalogue\(([^)]*)\)", text)))
         used |= {key for key in texts() if key.partition(".")[0] in handed and key.partition(".")[2] in said}
-    known = {
-        key
-        for key in texts()
-        if not key.startswith(("words.", "date.", "verdicts.", "fields.", "refusals.", "gap.", "tasks."))
-    }
-    used = {
-        key
-        for key in used
-        if not key.startswith(("words.", "date.", "verdicts.", "fields.", "refusals.", "gap.", "tasks."))
-    }
+    known = {key for key in texts() if not key.startswith(BY_NAME)}
+    used = {key for key in used if not key.startswith(BY_NAME)}
     assert used - set(ASSETS) == known
 
 

@@ -1,4 +1,4 @@
-"""No refusal reaches a patient without words: every code in the code that answers patients has its own, in both languages."""
+"""No refusal reaches a reader without words: every code in the code that answers at pages has its own, in both languages."""
 
 import ast
 import html
@@ -10,8 +10,13 @@ from inspect import getsource
 import pytest
 
 from salus.contracts.consent.reasons import ConsentReason
+from salus.contracts.membership.reasons import MembershipReason
+from salus.contracts.records.reasons import RecordsReason
+from salus.core.reasons import KernelReason
+from salus.node import mapping, worklist
 from salus.node.errors import EdgeError, reason_name
-from salus.portal.refusals import AT_PAGES, KEYS, OTHER, TEXTS, key_of
+from salus.node.exchange.delivery import deliver
+from salus.portal.refusals import AT_PAGES, AT_WORK, KEYS, KEYS_AT_WORK, OTHER, TEXTS, key_at_work, key_of
 from salus.portal.rendering import text, texts
 
 ANSWERING = (
@@ -59,6 +64,76 @@ ELSEWHERE = {
 }
 """Codes in it that no patient meets, unless a program is wrong: then the words that fit any, with the code."""
 
+WORKING = (
+    "apps",
+    "asking",
+    "charting",
+    "duplicates",
+    "entering",
+    "ledger",
+    "operating",
+    "reviewing",
+    "scanning",
+    "visiting",
+)
+"""Modules of the pages of staff, operators and auditors."""
+BELOW = (
+    "access",
+    "anchoring",
+    "emergency",
+    "exchange.delivery",
+    "exchange.disclosed",
+    "exchange.grantee",
+    "exchange.pull",
+    "exchange.wire",
+    "identity.comparing",
+    "identity.reviewing",
+    "pairs",
+    "people",
+    "reading",
+    "submitting",
+    "supply.stock",
+)
+"""What the modules that they ask rest on."""
+NOT_AT_PAGES = {
+    "access.code": "a wallet reads it",
+    "access.expired": "a wallet reads it",
+    "access.format": "a wallet reads it",
+    "access.signature": "a wallet reads it",
+    "app.backend": "a command registers programs",
+    "app.keys": "a command registers programs",
+    "app.member": "a command registers programs",
+    "app.redirect": "a command registers programs",
+    "app.scopes": "a command registers programs",
+    "app.uri": "a command registers programs",
+    "backup.blocks": "a command puts a backup back",
+    "backup.folder": "a command makes a backup",
+    "backup.none": "a command puts a backup back",
+    "backup.not-empty": "a command puts a backup back",
+    "network.act": "a command proposes",
+    "network.credential": "a command rotates keys",
+    "network.running": "a command rotates keys",
+    "network.unsigned": "a command founds a network",
+    "session.not-serving": "a command makes a link",
+    "smart.invalid-grant": "a program's own question",
+    "smart.token": "a program's own question",
+    "smart.unsupported-grant-type": "a program's own question",
+    "token.not-serving": "a command tries a program",
+    "token.role": "a command tries a program",
+    "token.scope": "a command tries a program",
+    "vault.restore": "a command puts a backup back",
+    "wallet.file": "a patient's wallet",
+    "wallet.format": "a patient's wallet",
+    "wallet.no-member": "a patient's wallet",
+    "wallet.not-joined": "a patient's wallet",
+    "wallet.nowhere": "a patient's wallet",
+    "wallet.passphrase": "a patient's wallet",
+    "wallet.trust": "a patient's wallet",
+}
+"""Codes in those modules that no page answers with."""
+LOWER = {"encoding", "index", "ledger", "proof", "record", "vault"}
+"""What the codes of layers begin with on which every page rests."""
+
 
 def codes(module: str) -> set[str]:
     """Return the codes of the errors that a module makes."""
@@ -80,15 +155,45 @@ def test_every_code_that_a_patient_can_meet_has_words() -> None:
     assert sum(map(len, TEXTS.values())) == len(KEYS)
 
 
+def asked_by(module: str) -> set[str]:
+    """Return the modules of use cases and edges that a module imports from."""
+    found = [one for one in ast.walk(ast.parse(getsource(import_module(module)))) if isinstance(one, ast.ImportFrom)]
+    return {one.module for one in found if one.module and one.module.startswith(("salus.http.", "salus.node."))}
+
+
+def test_every_code_that_who_works_here_can_meet_has_words() -> None:
+    asked = {one for name in WORKING for one in asked_by(f"salus.portal.{name}")}
+    walked = {*asked, *(f"salus.portal.{name}" for name in WORKING), *(f"salus.node.{name}" for name in BELOW)}
+    met = {code for module in walked for code in codes(module.removeprefix("salus."))}
+    assert len(met) > 100
+    met |= {told.code for told in mapping.TOLD.values() if told.code.partition(".")[0] in LOWER}
+    met |= {reason_name(one) for kind in (KernelReason, MembershipReason) for one in kind}
+    met |= {
+        reason_name(one) for one in RecordsReason if one >= RecordsReason.EMERGENCY_LIMIT
+    }  # the others: an erasure's
+    assert sorted(met - set(KEYS_AT_WORK) - set(NOT_AT_PAGES)) == []
+    assert sorted(set(NOT_AT_PAGES) - met) == []
+    assert sum(map(len, AT_WORK.values())) == len(KEYS_AT_WORK)
+
+
 @pytest.mark.parametrize("language", ["en", "de"])
-def test_every_text_is_there_and_used(language) -> None:
-    said = {key.partition(".")[2] for key in texts(language) if key.startswith("refusals.")}
-    assert said == {*TEXTS, OTHER}
-    told = text(language, f"refusals.{key_of('never.heard-of')}", member="North", code="never.heard-of")
-    assert ("North" in told, "never.heard-of" in told) == (True, True)
+@pytest.mark.parametrize(
+    ("group", "keys", "key"), [("refusals", TEXTS, key_of), ("declined", AT_WORK, key_at_work)], ids=["patient", "work"]
+)
+def test_every_text_is_there_and_used(language, group, keys, key) -> None:
+    said = {one.partition(".")[2] for one in texts(language) if one.startswith(f"{group}.")}
+    assert said == {*keys, OTHER}
+    told = text(language, f"{group}.{key('never.heard-of')}", member="North", code="never.heard-of")
+    assert "North" in told
 
 
-def test_a_patient_is_refused_in_plain_words_of_the_language_and_staff_in_those_of_what_refused(north) -> None:
+@pytest.mark.parametrize("language", ["en", "de"])
+def test_every_task_has_words(language) -> None:
+    said = {key.partition(".")[2] for key in texts(language) if key.startswith("tasks.")}
+    assert said == set(worklist.TASKS)
+
+
+def test_each_is_refused_in_plain_words_of_the_language_and_staff_beside_them_in_those_of_what_refused(north) -> None:
     german = {"accept-language": "de"}
     patient = north.patient().get("/my/record/none", headers=german)
     assert (patient.status_code, texts("de")["refusals.old_page"] in patient.text) == (404, True)
@@ -96,7 +201,21 @@ def test_a_patient_is_refused_in_plain_words_of_the_language_and_staff_in_those_
     assert "this address" not in patient.text.lower()
     stranger = north.browser().post("/sign-in", data={"code": "0" * 48}, headers=german)
     assert (stranger.status_code, texts("de")["refusals.sign_in"] in stranger.text) == (401, True)
-    assert "is not one of this session" in north.staff().get("/chart/none").text
+    refused = north.staff().get("/chart/none", headers=german)
+    assert texts("de")["declined.old_page"] in refused.text
+    assert re.search('<details><summary>[^<]*</summary><dl lang="en">.*is not one of this session', refused.text)
+    unknown = north.browser().get("/ledger/blocks/99999999", headers=german)
+    assert (unknown.status_code, texts("de")["declined.height"] in unknown.text) == (404, True)
+    assert "<details" not in unknown.text
+
+
+def test_a_delivery_that_fails_is_told_in_words_with_its_code(north) -> None:
+    deliver(north.node, "clinic", "never-heard-of", b"")
+    page = north.staff().get("/worklist", headers={"accept-language": "de"}).text
+    said = texts("de")["declined.not_taken"].format(member="Lake Clinic")
+    assert re.search(f'<td data-name="Art">Sendung</td><td>Lake Clinic .*1-mal.*{said}.*delivery.kind', page)
+    waiting = north.operator().get("/operator/waiting").text
+    assert re.search(f"Lake Clinic.*{text('en', 'declined.not_taken', member='Lake Clinic')}.*delivery.kind", waiting)
 
 
 def test_the_wallet_is_handed_the_words_for_what_members_answer(north) -> None:

@@ -6658,6 +6658,18 @@ class Task(msgspec.Struct, frozen=True, kw_only=True):
     what: str
     """What to do."""
 
+    task: str
+    """The same as a stable name, for programs that say it in words of their own."""
+
+    member: str
+    """Member it is about, if it is about one."""
+
+    tries: int
+    """How often a delivery was tried."""
+
+    failure: str
+    """Code of a delivery's last failure."""
+
 
 class Worklist(msgspec.Struct, frozen=True, kw_only=True):
     """What is to be done at this member."""

@@ -1,7 +1,8 @@
 """`worklist`, `deliveries waiting`: what people must do until when, computed from deadlines, stored nowhere."""
 
-from collections.abc import Iterator
-from typing import Annotated
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from typing import Annotated, Final
 
 from msgspec import Meta
 
@@ -34,6 +35,10 @@ class Task(Message, frozen=True):
     ]
     subject: Annotated[str, Meta(description="Id of the case, request, delivery, proposal or grant, hexadecimal.")]
     what: Annotated[str, Meta(description="What to do.")]
+    task: Annotated[str, Meta(description="The same as a stable name, for programs that say it in words of their own.")]
+    member: Annotated[str, Meta(description="Member it is about, if it is about one.")]
+    tries: Annotated[int, Meta(description="How often a delivery was tried.")]
+    failure: Annotated[str, Meta(description="Code of a delivery's last failure.")]
 
 
 class Worklist(Message, frozen=True):
@@ -76,24 +81,10 @@ def worklist(node: MemberNode, request: AskWorklist) -> Worklist:  # noqa: ARG00
         *_proposals(node),
         *_leases(node),
         *_extracts(node),
-        *(
-            (0, "identity", one.id, "one patient or two: `salus identity show`, then decide")
-            for one in pairs.waiting(node)
-        ),
+        *(Found(0, "identity", one.id, "identity-pair") for one in pairs.waiting(node)),
     ]
-    found.sort(key=lambda one: (one[0] or now, one[1]))
-    return Worklist(
-        tasks=tuple(
-            Task(
-                due=moment(due) if due else "",
-                overdue=bool(due) and now > due,
-                kind=kind,
-                subject=subject.hex(),
-                what=what,
-            )
-            for due, kind, subject, what in found
-        )
-    )
+    found.sort(key=lambda one: (one.due or now, one.kind))
+    return Worklist(tasks=tuple(_task(one, now) for one in found))
 
 
 @use_case("deliveries.waiting", who=OPERATOR)
@@ -114,8 +105,52 @@ def waiting(node: MemberNode, request: AskWaiting) -> Waiting:  # noqa: ARG001 -
     )
 
 
-Found = tuple[int, str, bytes, str]
-"""Deadline (Unix ms, 0: now), kind, subject, what to do."""
+TASKS: Final[Mapping[str, str]] = {
+    "emergency-review": "review the emergency access",
+    "erasure-decide": "decide: delete after the wait (by itself), or retain for a reason in law",
+    "erasure-retained": "review the reason to retain: retain again, or release",
+    "erasure-backup": "let the last backup expire, then confirm (by itself)",
+    "access-unanswered": "the patient has not answered: show the code again, or ask anew",
+    "correction-answer": "answer the patient: amend the record, or say why not",
+    "delivery-member": "not acknowledged by {member} after {tries} tries ({failure}): ask there",
+    "delivery-patient": "not acknowledged by a patient after {tries} tries ({failure}): ask there",
+    "proposal-vote": "vote: see `salus network proposals`",
+    "lease-hidden": "hidden: the ledger was not seen for a day; restore the connection",
+    "extract-delete": "delete every copy of the extract, then say so: `salus research attest`",
+    "extract-anew": "somebody withdrew: write the extract anew and delete the older files",
+    "extract-unattested": "{member} has not attested that the extract is deleted: ask there",
+    "identity-pair": "one patient or two: `salus identity show`, then decide",
+}
+"""What there may be to do, by name. The pages say the same in the catalogue's group `tasks`."""
+
+
+@dataclass(frozen=True, slots=True)
+class Found:
+    """Something to be done."""
+
+    due: int
+    """Unix milliseconds; 0: now."""
+    kind: str
+    subject: bytes
+    task: str
+    """One of `TASKS`."""
+    member: str = ""
+    tries: int = 0
+    failure: str = ""
+
+
+def _task(one: Found, now: int) -> Task:
+    return Task(
+        due=moment(one.due) if one.due else "",
+        overdue=bool(one.due) and now > one.due,
+        kind=one.kind,
+        subject=one.subject.hex(),
+        what=TASKS[one.task].format(member=one.member, tries=one.tries, failure=one.failure),
+        task=one.task,
+        member=one.member,
+        tries=one.tries,
+        failure=one.failure,
+    )
 
 
 def _emergencies(node: MemberNode) -> Iterator[Found]:
@@ -123,40 +158,40 @@ def _emergencies(node: MemberNode) -> Iterator[Found]:
     for one in node.desk.emergencies():
         row = emergency(state, one.id)
         if row is not None and row.status is EmergencyStatus.OPEN:
-            yield row.due, "emergency", one.id, "review the emergency access"
+            yield Found(row.due, "emergency", one.id, "emergency-review")
 
 
 def _erasures(node: MemberNode) -> Iterator[Found]:
     for case in erasing.cases(node):
         row = case.row
         if case.erasing.done is None and row.due:
-            what = {
-                ErasureStatus.REQUESTED: "decide: delete after the wait (by itself), or retain for a reason in law",
-                ErasureStatus.RETAINED: "review the reason to retain: retain again, or release",
-                ErasureStatus.DELETED: "let the last backup expire, then confirm (by itself)",
+            task = {
+                ErasureStatus.REQUESTED: "erasure-decide",
+                ErasureStatus.RETAINED: "erasure-retained",
+                ErasureStatus.DELETED: "erasure-backup",
             }.get(row.status)
-            if what:
-                yield row.due, "erasure", case.erasing.case, what
+            if task:
+                yield Found(row.due, "erasure", case.erasing.case, task)
 
 
 def _requests(node: MemberNode) -> Iterator[Found]:
     for id_, body, _, grant in node.desk.requests():
         expires = decode(body, AccessRequest).expires
         if grant is None and expires > node.now():
-            yield expires, "access", id_, "the patient has not answered: show the code again, or ask anew"
+            yield Found(expires, "access", id_, "access-unanswered")
 
 
 def _corrections(node: MemberNode) -> Iterator[Found]:
     for id_, _, body, _ in node.desk.corrections():
         one = decode(body, Corrected)
         if not one.answered:
-            yield one.due, "correction", id_, "answer the patient: amend the record, or say why not"
+            yield Found(one.due, "correction", id_, "correction-answer")
 
 
 def _deliveries(node: MemberNode) -> Iterator[Found]:
     for one, code in failing(node):
-        to = "a patient" if one.kind == KIND else one.receiver
-        yield 0, "delivery", one.id, f"not acknowledged by {to} after {one.tries} tries ({code}): ask there"
+        task, member = ("delivery-patient", "") if one.kind == KIND else ("delivery-member", one.receiver)
+        yield Found(0, "delivery", one.id, task, member, one.tries, code)
 
 
 def _proposals(node: MemberNode) -> Iterator[Found]:
@@ -165,18 +200,18 @@ def _proposals(node: MemberNode) -> Iterator[Found]:
         if proposal.status is not membership.ProposalStatus.OPEN or membership.expired(proposal, now):
             continue
         if state.get(membership.BALLOTS, id_ + node.member.encode("ascii")) is None:
-            yield proposal.closes, "proposal", id_, "vote: see `salus network proposals`"
+            yield Found(proposal.closes, "proposal", id_, "proposal-vote")
 
 
 def _leases(node: MemberNode) -> Iterator[Found]:
     for held in node.desk.held():
         confirmed = max(held.confirmed, held.received)
         if held.ended is None and node.now() - confirmed > UNCONFIRMED_MS:
-            yield 0, "lease", held.grant, "hidden: the ledger was not seen for a day; restore the connection"
+            yield Found(0, "lease", held.grant, "lease-hidden")
 
 
 def _extracts(node: MemberNode) -> Iterator[Found]:
-    for due, query, what in receiving.duties(node):
-        yield due, "extract", query, what
+    for due, query, task in receiving.duties(node):
+        yield Found(due, "extract", query, task)
     for due, query, receiver in extracting.unattested(node):
-        yield due, "extract", query, f"{receiver} has not attested that the extract is deleted: ask there"
+        yield Found(due, "extract", query, "extract-unattested", receiver)

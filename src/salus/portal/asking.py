@@ -21,6 +21,8 @@ from salus.portal.charting import OneChart
 from salus.portal.duplicates import decides, pair_name
 from salus.portal.visiting import Visit, to
 
+WHERE: Final = {"access": "/access", "correction": "/reviews", "emergency": "/reviews"}
+"""The page on which a task of a kind is done."""
 ORDINARY: Final = ("general", "medication", "laboratory", "imaging")
 
 
@@ -159,15 +161,12 @@ def review(visit: Visit) -> Response:
 def todo(visit: Visit) -> Response:
     """Show what people of this member must do until when."""
     session = visit.staff()
-    tasks = [
-        (
-            one,
-            f"/duplicates/{pair_name(session, one.subject)}"
-            if decides(visit.caller) and one.kind == "identity"
-            else "",
-        )
-        for one in visit.call(worklist).tasks
-    ]
+    tasks = []
+    for one in visit.call(worklist).tasks:
+        place = WHERE.get(one.kind, "")
+        if one.kind == "identity" and decides(visit.caller):
+            place = f"/duplicates/{pair_name(session, one.subject)}"
+        tasks.append((one, place))
     return visit.page("worklist", tasks=tasks)
 
 

@@ -145,11 +145,6 @@ def counted(language: str, what: str) -> str:
     return ", ".join(told)
 
 
-def task(language: str, what: str) -> str:
-    """Return what is to be done in the words of a language; as the node says it where the catalogue has none."""
-    return texts(language).get(f"tasks.{what}", what)
-
-
 def untagged(label: str) -> str:
     """Return what an entry is without the semantic tag that SNOMED CT ends its full names with: `Asthma (disorder)`."""
     return TAG.sub("", label)
@@ -182,7 +177,6 @@ def _environment(language: str) -> Environment:
         at=partial(at, language),
         writes=writes,
         counted=partial(counted, language),
-        task=partial(task, language),
         untagged=untagged,
     )
     return made

@@ -27,7 +27,7 @@ from salus.node.sessions import Session
 from salus.node.smart.authorising import AuthorisationServer
 from salus.node.usecase import NOBODY, Caller, Kind, UseCase
 from salus.node.wallet.file import OpenWallet
-from salus.portal.refusals import key_of
+from salus.portal.refusals import KEYS, KEYS_AT_WORK, key_at_work, key_of
 from salus.portal.rendering import HEADERS, language_of, page, text
 
 AnyCase = UseCase[Any, Any, Any]
@@ -179,10 +179,13 @@ class Visit:
         return language_of(self.request.headers.get("accept-language", ""))
 
     def why(self, code: str, member: str = "") -> str:
-        """Return a refusal of a member (this one if empty) in plain words."""
-        return text(
-            self.language, f"refusals.{key_of(code)}", member=self.named(member or self.pages.node.member), code=code
-        )
+        """Return a refusal of a member (this one if empty) in plain words, for who is there.
+
+        Who is not signed in may be a patient: what has words for patients is told in those.
+        """
+        at_work = not self.session.wallet if self.session else code not in KEYS and code in KEYS_AT_WORK
+        key = f"declined.{key_at_work(code)}" if at_work else f"refusals.{key_of(code)}"
+        return text(self.language, key, member=self.named(member or self.pages.node.member), code=code)
 
     def page(
         self,
@@ -265,13 +268,13 @@ def endpoint(pages: Pages, handler: Handler) -> Callable[[Request], Any]:
 
 
 def refused(visit: Visit, error: EdgeError) -> Response:
-    """Return the page of a refusal: what happened, and what to do; to who works here in the words of what refused it.
+    """Return the page of a refusal: what happened, and what to do, in plain words of the page's language.
 
-    A patient, and who is not signed in, is told in plain words of the page's language.
+    Who works here finds beside them the words of what refused it, for the operator.
     """
     works_here = visit.session is not None and not visit.session.wallet
-    told = "" if works_here else visit.why(error.code, getattr(error, "member", ""))
-    return visit.page("refused", error.fault.status, error=error, told=told)
+    told = visit.why(error.code, getattr(error, "member", ""))
+    return visit.page("refused", error.fault.status, error=error, told=told, works_here=works_here)
 
 
 def _checked(request: Request, session: Session | None, body: bytes) -> dict[str, tuple[str, ...]]:

@@ -189,7 +189,7 @@ def end_leases(node: MemberNode) -> int:
 
 
 def duties(node: MemberNode) -> list[tuple[int, bytes, str]]:
-    """Return what this institution must do about its extracts: until when, question, what."""
+    """Return what this institution must do about its extracts: until when, question, name of the task."""
     state, found = node.ledger.read(), []
     for id_, body in node.desk.research("asked"):
         row = port.query(state, decode(body, Asked).question.query)
@@ -198,11 +198,11 @@ def duties(node: MemberNode) -> list[tuple[int, bytes, str]]:
         parts = [port.query_part(state, id_, one) for one in row.data_sets]
         if any(one is not None and one.status is port.PartStatus.ANSWERED for one in parts):
             ends = permit_row(state, row.permit).ends
-            found.append((ends, id_, "delete every copy of the extract, then say so: `salus research attest`"))
+            found.append((ends, id_, "extract-delete"))
         for _, kept in node.desk.research(WRITTEN, id_):
             (known,) = decode(kept, tuple[int])
             if sum(not one.body for one in chunks(node, id_)) > known:
-                found.append((0, id_, "somebody withdrew: write the extract anew and delete the older files"))
+                found.append((0, id_, "extract-anew"))
     return found
 
 
