@@ -157,6 +157,22 @@ CANARIES: Mapping[str, Callable[[str], dict[str, Any]]] = {
     "person.sign-in": lambda word: {"subject": word, "role": word, "purposes": ["TREAT"]},
     "plan.check": lambda canary: {"plan": base64(f'{{"name": "{canary}"}}')},
     "plan.compare": lambda canary: {"plan": base64(f'{{"name": "{canary}"}}')},
+    "plan.load-table": lambda canary: {
+        "kind": "pairs",
+        "name": "NCCI",
+        "version": "1",
+        "source": "cms.gov",
+        "date": "20250101",
+        "folder": "/proc/nowhere",
+        "files": [canary],
+    },
+    "plan.locality": lambda canary: {
+        "file": base64(canary),
+        "name": "GPCI",
+        "contractor": "10112",
+        "number": "00",
+        "factor": "32.3465",
+    },
     "plan.publish": lambda canary: {"plan": base64(f'{{"name": "{canary}"}}')},
     "plan.replay": lambda canary: {
         "plan": base64(f'{{"name": "{canary}"}}'),

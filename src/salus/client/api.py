@@ -375,6 +375,9 @@ class AdjudicateClaims(msgspec.Struct, frozen=True, kw_only=True):
     numbers: str = ''
     """File that remembers control numbers between runs; written by the first."""
 
+    tables: str = ''
+    """Folder of the tables that the plan names, as `plan load-table` fills it."""
+
 
 class ClaimsAdjudicated(msgspec.Struct, frozen=True, kw_only=True):
     """What became of the claims. The files hold the rest."""
@@ -709,6 +712,9 @@ class DecideClaims(msgspec.Struct, frozen=True, kw_only=True):
     members: bytes
     """Who is covered: a members document or an 834."""
 
+    tables: str = ''
+    """Folder of the tables that the plan names, as `plan load-table` fills it."""
+
 
 class ClaimsDecided(msgspec.Struct, frozen=True, kw_only=True):
     """What became of the inbox."""
@@ -905,6 +911,9 @@ class RecomputeDecision(msgspec.Struct, frozen=True, kw_only=True):
 
     rates: bytes
     """One's own rates documents, a JSON list."""
+
+    tables: str = ''
+    """One's own folder of the tables that the plan names, as `plan load-table` fills it; without it the payer's rows are believed."""
 
 
 class DecisionRecomputed(msgspec.Struct, frozen=True, kw_only=True):
@@ -2916,6 +2925,9 @@ class ComparePlans(msgspec.Struct, frozen=True, kw_only=True):
     plan: bytes
     """The new version, JSON."""
 
+    tables: str = ''
+    """Folder of the tables that the plan names, as `plan load-table` fills it."""
+
 
 class PlanChange(msgspec.Struct, frozen=True, kw_only=True):
     """One decision that changes. Amounts in cents."""
@@ -2947,6 +2959,82 @@ class PlansCompared(msgspec.Struct, frozen=True, kw_only=True):
 
     cents: int
     """Sum of what is paid more, cents; negative for less."""
+
+
+class LoadTable(msgspec.Struct, frozen=True, kw_only=True):
+    """Official files, and what they are."""
+
+    kind: Literal['pairs', 'units']
+    """NCCI pairs (PTP) or most units (MUE)."""
+
+    name: str
+    """Name that decisions cite."""
+
+    version: str
+    """Version, as its publisher calls it."""
+
+    source: str
+    """Where it was published."""
+
+    date: str
+    """Day it was published, CCYYMMDD."""
+
+    folder: str
+    """Folder of tables; made if missing."""
+
+    files: tuple[str, ...]
+    """The official files: text with tabs or commas, or the zip it came in."""
+
+    since: str = '10000101'
+    """First day of service that it decides, CCYYMMDD."""
+
+    until: str = '29991231'
+    """Last day of service that it decides, CCYYMMDD."""
+
+
+class TableLoaded(msgspec.Struct, frozen=True, kw_only=True):
+    """A table that plans may name."""
+
+    rows: int
+    """Rows in it, each once."""
+
+    digest: str
+    """SHA-256 of its file: its name in the folder."""
+
+    reference: str
+    """What stands under `tables` in a plan that it decides with, JSON."""
+
+
+class MakeLocality(msgspec.Struct, frozen=True, kw_only=True):
+    """CMS's geographic indices, and which of them."""
+
+    file: bytes
+    """CMS's GPCI file (Addendum E), CSV."""
+
+    name: str
+    """Name and version of the file."""
+
+    contractor: str
+    """Number of the Medicare contractor."""
+
+    number: str
+    """Number of the locality."""
+
+    factor: str
+    """Conversion factor, dollars."""
+
+
+class LocalityMade(msgspec.Struct, frozen=True, kw_only=True):
+    """Indices and factor of one locality."""
+
+    state: str
+    """State."""
+
+    place: str
+    """Name of the locality."""
+
+    locality: str
+    """What stands under `locality` in a rates document, JSON."""
 
 
 class PublishPlan(msgspec.Struct, frozen=True, kw_only=True):
@@ -2992,6 +3080,9 @@ class ReplayClaims(msgspec.Struct, frozen=True, kw_only=True):
 
     day: str
     """Day the claims came and were decided, CCYYMMDD."""
+
+    tables: str = ''
+    """Folder of the tables that the two versions name, as `plan load-table` fills it."""
 
 
 class AnchorRecords(msgspec.Struct, frozen=True, kw_only=True):
@@ -7268,6 +7359,14 @@ class PlanCases:
     def compare(self, request: ComparePlans) -> PlansCompared:
         """Decide the claims of this payer again under a new version of its plan, and list every decision that changes. For: operator."""
         return self._connection.ask('/api/plan/compare', request, PlansCompared)
+
+    def load_table(self, request: LoadTable) -> TableLoaded:
+        """Load official files of pairs or units as a table, which a plan names by its digest and `--tables` gives to decisions. For: operator."""
+        return self._connection.ask('/api/plan/load-table', request, TableLoaded)
+
+    def locality(self, request: MakeLocality) -> LocalityMade:
+        """Take one locality's indices from CMS's file, as rates by relative value need them. For: operator."""
+        return self._connection.ask('/api/plan/locality', request, LocalityMade)
 
     def publish(self, request: PublishPlan) -> PlanPublished:
         """Commit a plan's version and its days before it decides: whoever is shown the plan later can prove since when it stood. For: operator."""

@@ -26,7 +26,6 @@ from salus.agreements.claims.plan import (
 from salus.agreements.claims.plan_check import check_plan, check_rates
 from salus.agreements.claims.plan_compare import Case, compare
 from salus.agreements.claims.rates import Rate, Rates, read_rates
-from salus.agreements.claims.tables import read_indices, read_pairs, read_units, scaled, table
 from salus.interop.fhir.gate import read_resource
 from salus.interop.x12.examine import SetSeen, UnitSeen, examine
 from salus.interop.x12.findings import refused
@@ -364,26 +363,6 @@ def test_an_audit_counts_modifiers_and_names_what_has_no_price() -> None:
     broken = audit([paid.replace(b"SVC*HC:J0696*15*", b"SVC*HC:J0696*15.001*")], [RATES])
     assert broken.remittances == ()
     assert "amount" in {part.rule for part in broken.findings}
-
-
-def test_official_edit_tables_are_read() -> None:
-    pairs = b"Column1,Column2,pre1996,effective,deletion,modifier\nG0402,G0403,,20200101,*,1-allowed\n"
-    pairs += b"G0404,G0405,,20200101,20210101,0\nG0404,G0406,,20200101,*,0\n"
-    assert [(part.first, part.second, part.indicator) for part in read_pairs(pairs)] == [
-        ("G0402", "G0403", 1),
-        ("G0404", "G0406", 0),
-    ]
-    units = b'Code,Units,Indicator\nJ0696,8,"1 Line Edit"\nG0402,1,"2 Date of Service Edit: Policy"\n'
-    assert [(part.procedure, part.most, part.per) for part in read_units(units)] == [
-        ("J0696", 8000, "line"),
-        ("G0402", 1000, "day"),
-    ]
-    known = table("NCCI", "cms.gov", "20250101", pairs)
-    assert known.digest != table("NCCI", "cms.gov", "20250101", pairs + b" ").digest
-    with pytest.raises(DocumentRefused):
-        read_indices(b"a,b,c")
-    with pytest.raises(DocumentRefused):
-        scaled("1.2345", 3)
 
 
 def test_a_new_version_lists_every_decision_that_changes() -> None:

@@ -12,13 +12,14 @@ import msgspec
 from salus.agreements.claims.decide import decide
 from salus.agreements.claims.decision import Decision
 from salus.agreements.claims.eob import write_explanation
-from salus.agreements.claims.history import Granted, History
+from salus.agreements.claims.history import NO_TABLES, Granted, History
 from salus.agreements.claims.members import Members
 from salus.agreements.claims.page import Sums, page_parts
 from salus.agreements.claims.partner import Partner, judged
 from salus.agreements.claims.plan import Plan, payer_of
 from salus.agreements.claims.rates import Rates
 from salus.agreements.claims.remit import Forwarded, remit
+from salus.agreements.claims.tables import Table
 from salus.interop.x12.answers import (
     ClaimAnswer,
     Verdict,
@@ -285,13 +286,17 @@ def answer(
     granted: tuple[Granted, ...] = (),
     owed: Mapping[str, Forwarded] | None = None,
     partner: Partner | None = None,
+    tables: Mapping[str, Table] = NO_TABLES,
 ) -> Answered:
     """Take a file of 837s to its answers, holding one claim at a time and a few words of each before.
+
+    `tables` are those that the plan names, by digest.
 
     Raises Unreadable where no interchange can be read.
     """
     run = _Run(plan, settings, desk)
-    seen = _decided(chunks, _Deciding(plan, rates, History(members, granted, desk.decisions), settings), run, partner)
+    history = History(members, granted, desk.decisions, tables)
+    seen = _decided(chunks, _Deciding(plan, rates, history, settings), run, partner)
     run.acknowledge(seen)
     paid, carried = run.remit(seen, owed or {})
     return run.finish(seen, paid, carried)
@@ -329,11 +334,14 @@ def adjudicate(
     granted: tuple[Granted, ...] = (),
     owed: Mapping[str, Forwarded] | None = None,
     partner: Partner | None = None,
+    tables: Mapping[str, Table] = NO_TABLES,
 ) -> Outcome:
     """Answer a file in memory. Raises Unreadable where no interchange can be read."""
     held, decisions = _Held(), list[Decision]()
     desk = Desk([], [], decisions, held)
-    done = answer(chunks, plan, rates, members, settings, desk=desk, granted=granted, owed=owed, partner=partner)
+    done = answer(
+        chunks, plan, rates, members, settings, desk=desk, granted=granted, owed=owed, partner=partner, tables=tables
+    )
     explained = (
         (name.removeprefix("eob-").removesuffix(".json"), text)
         for name, text in held.files.items()

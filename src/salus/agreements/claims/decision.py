@@ -4,6 +4,7 @@ from typing import Literal
 
 import msgspec
 
+from salus.agreements.claims.plan import PairEdit, UnitEdit
 from salus.agreements.claims.reasons import text_of
 from salus.interop.x12.claim import Claim
 
@@ -108,6 +109,15 @@ class Cover(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     """Size of the employer; 0: not known."""
 
 
+class TableEdits(msgspec.Struct, frozen=True, gc=False):
+    """The rows of one of the plan's tables that touch a claim."""
+
+    digest: str
+    """Of the table, as the plan names it."""
+    pairs: tuple[PairEdit, ...]
+    units: tuple[UnitEdit, ...]
+
+
 class Facts(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     """The least that a claim needs beside plan and rates. Drawn by `history.draw`, never by `decide`."""
 
@@ -131,6 +141,8 @@ class Facts(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     clean: bool = True
     """Whether the claim needed nothing more: no interest on one that did."""
     rulings: tuple[Ruling, ...] = ()
+    edits: tuple[TableEdits, ...] = ()
+    """Of the plan's tables, in its order."""
 
 
 class Reason(msgspec.Struct, frozen=True, gc=False):

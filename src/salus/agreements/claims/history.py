@@ -3,8 +3,9 @@
 The provider gets plan, its rates and the facts, never the history; who may see the history recomputes the facts too.
 """
 
+from collections.abc import Mapping
 from hashlib import blake2b
-from typing import Literal
+from typing import Final, Literal
 
 import msgspec
 
@@ -14,9 +15,11 @@ from salus.agreements.claims.duplicates import find
 from salus.agreements.claims.members import Holders, Member, Members, person_of
 from salus.agreements.claims.plan import Plan
 from salus.agreements.claims.rates import Rates
+from salus.agreements.claims.tables import Table, edits_of
 from salus.interop.x12.claim import Claim
 from salus.interop.x12.shelf import Shelf
 
+NO_TABLES: Final[Mapping[str, Table]] = {}
 Coverage = Literal["active", "before", "after", "unknown", "other-payer"]
 
 
@@ -46,9 +49,17 @@ class History:
     """Decisions in the order in which they were made, and what they add up to."""
 
     def __init__(
-        self, members: Members, granted: tuple[Granted, ...] = (), shelf: Shelf[Decision] | None = None
+        self,
+        members: Members,
+        granted: tuple[Granted, ...] = (),
+        shelf: Shelf[Decision] | None = None,
+        tables: Mapping[str, Table] = NO_TABLES,
     ) -> None:
-        """Begin without decisions. `shelf` takes every decision recorded, in order; a list where none is given."""
+        """Begin without decisions. `shelf` takes every decision recorded, in order; a list where none is given.
+
+        `tables` are the official tables at hand, by digest.
+        """
+        self._tables = tables
         self._members: dict[str, list[Member]] = {}
         self._families: dict[str, int] = {}
         self._holders = Holders(members)
@@ -173,6 +184,7 @@ class History:
             approvals=tuple(approvals[number] for number in sorted(approvals)),
             covers=self._holders.covers(member, claim.first) if member is not None else (),
             original=original,
+            edits=edits_of(plan, claim, self._tables),
         )
 
     def _coverage(self, person: str, claim: Claim) -> tuple[Member | None, Coverage]:

@@ -118,13 +118,16 @@ class PairEdit(Document, frozen=True, kw_only=True):
     second: Name
     indicator: Literal[0, 1, 9]
     """0 never both, 1 both with a modifier that says they are distinct, 9 no longer in force."""
+    since: Day = "10000101"
+    """First and last day of service for which the pair is in force."""
+    until: Day = "29991231"
 
 
 class UnitEdit(Document, frozen=True, kw_only=True):
     """How many units of a procedure one day can plausibly have (MUE)."""
 
     procedure: Name
-    most: Annotated[int, msgspec.Meta(ge=0, le=10**7, description="thousandths")]
+    most: Annotated[int, msgspec.Meta(ge=0, le=10**10, description="thousandths")]
     per: Literal["line", "day"] = "line"
 
 
@@ -145,6 +148,31 @@ class Coding(Document, frozen=True, kw_only=True):
     pairs: tuple[PairEdit, ...] = ()
     units: tuple[UnitEdit, ...] = ()
     persons: tuple[PersonEdit, ...] = ()
+
+
+class TableReference(Document, frozen=True, kw_only=True):
+    """An official table that decides beside the plan: too large for it, so it lies in a file of its own.
+
+    `salus plan load-table` makes the file from what CMS publishes and prints this reference.
+    """
+
+    kind: Literal["pairs", "units"]
+    """NCCI pairs (PTP), or most units (MUE)."""
+    name: Name
+    version: Name
+    source: Annotated[str, msgspec.Meta(min_length=1, max_length=200)]
+    """Where it was published."""
+    date: Day
+    """When it was published."""
+    digest: Annotated[str, msgspec.Meta(pattern=r"^[0-9a-f]{64}$", description="SHA-256 of the table's file")]
+    since: Day = "10000101"
+    """First and last day of service that it decides."""
+    until: Day = "29991231"
+
+    @property
+    def title(self) -> str:
+        """What decisions cite."""
+        return f"{self.name} {self.version}"
 
 
 class Cuts(Document, frozen=True, kw_only=True):
@@ -247,6 +275,8 @@ class Plan(Document, frozen=True, kw_only=True):
     rounding: Rounding = Rounding()
     fee_schedules: tuple[str, ...] = ()
     """Names of the tables that rates refer to."""
+    tables: Annotated[tuple[TableReference, ...], msgspec.Meta(max_length=64)] = ()
+    """Official tables whose edits are in force beside those of `coding`."""
     steps_off: tuple[str, ...] = ()
     """Steps that this plan does without; every decision shows them."""
 

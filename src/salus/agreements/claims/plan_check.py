@@ -26,7 +26,9 @@ class PlanFinding(msgspec.Struct, frozen=True):
 def check_plan(plan: Plan) -> tuple[PlanFinding, ...]:
     """Return all faults of a plan, in order of the document."""
     return tuple(
-        finding for part in (_period, _benefits, _categories, _accumulators, _edits, _rest) for finding in part(plan)
+        finding
+        for part in (_period, _benefits, _categories, _accumulators, _edits, _tables, _rest)
+        for finding in part(plan)
     )
 
 
@@ -115,6 +117,16 @@ def _edits(plan: Plan) -> Iterator[PlanFinding]:
         if person.oldest < person.youngest:
             pointer = f"/coding/persons/{number}/oldest"
             yield PlanFinding(pointer, "amount", f"at least {person.youngest}", str(person.oldest))
+
+
+def _tables(plan: Plan) -> Iterator[PlanFinding]:
+    for number, table in enumerate(plan.tables):
+        place = f"/tables/{number}"
+        if table.until < table.since:
+            yield PlanFinding(f"{place}/until", "period", f"not before {table.since}", table.until)
+        twice = (one for one, other in enumerate(plan.tables[:number]) if other.digest == table.digest)
+        for one in twice:
+            yield PlanFinding(place, "overlap", "each table once", f"also /tables/{one}")
 
 
 def _rest(plan: Plan) -> Iterator[PlanFinding]:

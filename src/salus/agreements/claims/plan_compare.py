@@ -1,14 +1,15 @@
 """What changes if a plan is replaced: old claims decided again, every decision that differs listed."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 
 import msgspec
 
 from salus.agreements.claims.decide import decide
 from salus.agreements.claims.decision import Decision, Facts
-from salus.agreements.claims.history import History
+from salus.agreements.claims.history import NO_TABLES, History
 from salus.agreements.claims.plan import Plan
 from salus.agreements.claims.rates import Rates
+from salus.agreements.claims.tables import Table, edits_of
 from salus.interop.x12.claim import Claim
 
 
@@ -49,12 +50,13 @@ def _told(decision: Decision) -> tuple[str, int, int]:
     return decision.status, decision.paid, decision.patient
 
 
-def compare(old: Plan, new: Plan, cases: Iterable[Case]) -> tuple[Change, ...]:
-    """Replay claims under both versions, each on the facts it had."""
+def compare(old: Plan, new: Plan, cases: Iterable[Case], tables: Mapping[str, Table] = NO_TABLES) -> tuple[Change, ...]:
+    """Replay claims under both versions, each on the facts it had; `tables` are those of the new version, by digest."""
     changes: list[Change] = []
     for case in cases:
         before = decide(case.claim, old, case.rates, case.facts)
-        after = decide(case.claim, new, case.rates, case.facts)
+        facts = msgspec.structs.replace(case.facts, edits=edits_of(new, case.claim, tables))
+        after = decide(case.claim, new, case.rates, facts)
         differing = tuple(
             one.number
             for one, two in zip(before.lines, after.lines, strict=True)

@@ -1,28 +1,40 @@
-"""Loaders of the official CMS files, as text: geographic indices, relative values, NCCI pairs and units.
+"""The official CMS files: geographic indices, NCCI pairs (PTP) and most units (MUE), as text.
 
-A loaded table keeps name, source, date and digest of its text. None keyed by CPT is shipped: members load their own.
+Pairs and units are too many for a plan. A loaded table is a file of sorted rows of one width, named by the SHA-256 of its
+bytes: whoever loads the same official files has the same table, whatever they were cut into. It is searched where it
+lies. None keyed by CPT is shipped: members load their own.
+
+    pairs   first 5, second 5, first and last day in force 8 + 8, indicator 1, line end
+    units   procedure 5, most units 7, adjudication indicator 1, line end
 """
 
 import csv
-from collections.abc import Iterator, Mapping
-from typing import Final, Literal
+import re
+from bisect import bisect_left
+from collections.abc import Iterable, Iterator, Mapping
+from typing import Final, Literal, Protocol
 
 import msgspec
 
-from salus.agreements.claims.plan import DocumentRefused, PairEdit, UnitEdit
+from salus.agreements.claims.decision import TableEdits
+from salus.agreements.claims.plan import DocumentRefused, PairEdit, Plan, TableReference, UnitEdit
 from salus.agreements.claims.rates import Locality
-from salus.core.proof.digest import digest
+from salus.core.errors import InvariantBroken
+from salus.interop.x12.calendar import is_date
+from salus.interop.x12.claim import Claim
 
+Kind = Literal["pairs", "units"]
+WIDTHS: Final[dict[Kind, int]] = {"pairs": 28, "units": 14}
+KEYS: Final[dict[Kind, int]] = {"pairs": 18, "units": 5}
+"""What two rows of a table never share: pair and first day, procedure."""
+EXPECTED: Final[dict[Kind, str]] = {
+    "pairs": "two codes of five characters, a column, effective day CCYYMMDD, deletion day or *, indicator 0, 1 or 9",
+    "units": "a code of five characters, the most units, an adjudication indicator 1, 2 or 3",
+}
+LAST_DAY: Final = "29991231"
+_CODE: Final = re.compile(r"[A-Z0-9]{5}", re.ASCII)
+_UNITS: Final = re.compile(r"\d{1,7}", re.ASCII)
 _INDICATORS: Final[dict[str, Literal[0, 1, 9]]] = {"0": 0, "1": 1, "9": 9}
-
-
-class Table(msgspec.Struct, frozen=True):
-    """Where a loaded table comes from."""
-
-    name: str
-    source: str
-    date: str
-    digest: bytes
 
 
 class Indices(msgspec.Struct, frozen=True):
@@ -35,9 +47,14 @@ class Indices(msgspec.Struct, frozen=True):
     malpractice: int
 
 
-def table(name: str, source: str, date: str, text: bytes) -> Table:
-    """Describe a table by its origin and the digest of its bytes."""
-    return Table(name, source, date, digest("salus/v1/claims-table", text))
+class RowBytes(Protocol):
+    """The rows of a table one after the other: bytes, or a file mapped into memory."""
+
+    def __len__(self) -> int:
+        """Return how many bytes there are."""
+
+    def __getitem__(self, part: slice, /) -> bytes:
+        """Return some of them."""
 
 
 def scaled(text: str, places: int) -> int:
@@ -48,14 +65,10 @@ def scaled(text: str, places: int) -> int:
     return int((whole or "0") + fraction.rstrip("0").ljust(places, "0"))
 
 
-def _rows(text: bytes) -> Iterator[list[str]]:
-    return csv.reader(text.decode("utf-8-sig").splitlines())
-
-
 def read_indices(text: bytes) -> Mapping[tuple[str, str], Indices]:
     """Read CMS's GPCI file (Addendum E): (contractor, locality) to indices. Raises DocumentRefused."""
     found: dict[tuple[str, str], Indices] = {}
-    for row in _rows(text):
+    for row in csv.reader(text.decode("utf-8-sig", errors="replace").splitlines()):
         if len(row) >= 7 and row[0].strip().isdecimal():
             parts = [scaled(cell, 3) for cell in row[4:7]]
             found[row[0].strip(), row[2].strip()] = Indices(row[1].strip(), row[3].strip(" *"), *parts)
@@ -65,7 +78,7 @@ def read_indices(text: bytes) -> Mapping[tuple[str, str], Indices]:
 
 
 def locality(name: str, indices: Indices, factor: str) -> Locality:
-    """Make the locality of a rates document from indices and a conversion factor like 32.3465."""
+    """Make the locality of a rates document from indices and a conversion factor like 32.3465. Raises DocumentRefused."""
     return Locality(
         table=name,
         work=indices.work,
@@ -75,23 +88,117 @@ def locality(name: str, indices: Indices, factor: str) -> Locality:
     )
 
 
-def read_pairs(text: bytes) -> tuple[PairEdit, ...]:
-    """Read NCCI pairs: first, second, any columns, deletion date (* or empty: in force), indicator as column 6."""
-    found: list[PairEdit] = []
-    for row in _rows(text):
-        pair = len(row) >= 6 and len(row[0].strip()) == 5 and row[5].strip()[:1] in {"0", "1", "9"}
-        if pair and row[4].strip() in {"", "*"}:
-            found.append(
-                PairEdit(first=row[0].strip(), second=row[1].strip(), indicator=_INDICATORS[row[5].strip()[0]])
-            )
-    return tuple(found)
+def read_rows(kind: Kind, lines: Iterable[str]) -> Iterator[bytes]:
+    """Read an official file, tab or comma between columns: yield its rows as a table holds them, in the file's order.
+
+    What stands above the first row (rights, headings) is passed over; behind it each line that is not empty is a row.
+    Raises DocumentRefused with the number of the line that is none.
+    """
+    begun = False
+    for number, text in enumerate(lines, 1):
+        (cells,) = csv.reader([text.rstrip("\r\n")], delimiter="\t" if "\t" in text else ",") if text.strip() else ([],)
+        cells = [cell.strip() for cell in cells]
+        row = _pair_row(cells) if kind == "pairs" else _units_row(cells)
+        if row is not None:
+            begun = True
+            yield row
+        elif any(cells) and (begun or _CODE.fullmatch(cells[0]) is not None):
+            raise DocumentRefused(f"line {number} of the table is no row of {kind}; expected {EXPECTED[kind]}")
+    if not begun:
+        raise DocumentRefused(f"the file has no row of {kind}; expected {EXPECTED[kind]}")
 
 
-def read_units(text: bytes) -> tuple[UnitEdit, ...]:
-    """Read MUE rows: procedure, most units, adjudication indicator (1 line, 2 and 3 day of service)."""
-    found: list[UnitEdit] = []
-    for row in _rows(text):
-        if len(row) >= 3 and len(row[0].strip()) == 5 and row[1].strip().isdecimal():
-            per: Literal["line", "day"] = "line" if row[2].strip().startswith("1") else "day"
-            found.append(UnitEdit(procedure=row[0].strip(), most=int(row[1]) * 1000, per=per))
-    return tuple(found)
+def _pair_row(cells: list[str]) -> bytes | None:
+    if len(cells) < 6 or not (_CODE.fullmatch(cells[0]) and _CODE.fullmatch(cells[1])):
+        return None
+    since, until, indicator = cells[3], cells[4], cells[5][:1]
+    until = LAST_DAY if until in {"", "*"} else until
+    if indicator not in _INDICATORS or not (is_date(since) and is_date(until)):
+        return None
+    return f"{cells[0]}{cells[1]}{since}{until}{indicator}\n".encode()
+
+
+def _units_row(cells: list[str]) -> bytes | None:
+    if len(cells) < 3 or _CODE.fullmatch(cells[0]) is None or _UNITS.fullmatch(cells[1]) is None:
+        return None
+    per = cells[2][:1]
+    return f"{cells[0]}{int(cells[1]):07d}{per}\n".encode() if per in {"1", "2", "3"} else None
+
+
+def joined(kind: Kind, rows: Iterable[bytes]) -> Iterator[bytes]:
+    """Yield sorted rows, each once. Raises DocumentRefused where two say different things of one."""
+    before = b""
+    for row in rows:
+        if row == before:
+            continue
+        if row[: KEYS[kind]] == before[: KEYS[kind]]:
+            what = " ".join((row[:5].decode(), row[5:10].decode() if kind == "pairs" else "")).strip()
+            raise DocumentRefused(f"the table contradicts itself: {what} stands in it twice, with other values")
+        before = row
+        yield row
+
+
+class Table:
+    """A loaded table, searched where its rows lie."""
+
+    def __init__(self, kind: Kind, rows: RowBytes) -> None:
+        self._kind, self._rows, self._width = kind, rows, WIDTHS[kind]
+
+    def __len__(self) -> int:
+        return len(self._rows) // self._width
+
+    def _place(self, key: bytes) -> int:
+        """Return the place of the first row that does not come before a key."""
+
+        def beginning(place: int) -> bytes:
+            return self._rows[place * self._width : place * self._width + len(key)]
+
+        return bisect_left(range(len(self)), key, key=beginning)
+
+    def _under(self, code: str) -> Iterator[bytes]:
+        """Yield the rows that begin with a code."""
+        key = code.encode()
+        place = self._place(key)
+        while place < len(self):
+            row = self._rows[place * self._width : (place + 1) * self._width]
+            if row[:5] != key:
+                return
+            yield row
+            place += 1
+
+    def touching(self, procedures: tuple[str, ...]) -> tuple[tuple[PairEdit, ...], tuple[UnitEdit, ...]]:
+        """Return the edits that concern these procedures, each named once, in the order of the procedures."""
+        codes = [code for code in procedures if _CODE.fullmatch(code) is not None]
+        if self._kind == "units":
+            return (), tuple(_units(row) for code in codes for row in self._under(code))
+        wanted = frozenset(code.encode() for code in codes)
+        rows = (row for code in codes for row in self._under(code)) if len(codes) > 1 else ()
+        return tuple(_pair(row) for row in rows if row[5:10] in wanted), ()
+
+
+def _pair(row: bytes) -> PairEdit:
+    text = row.decode()
+    return PairEdit(
+        first=text[:5], second=text[5:10], since=text[10:18], until=text[18:26], indicator=_INDICATORS[text[26]]
+    )
+
+
+def _units(row: bytes) -> UnitEdit:
+    text = row.decode()
+    return UnitEdit(procedure=text[:5], most=int(text[5:12]) * 1000, per="line" if text[12] == "1" else "day")
+
+
+def missing(plan: Plan, tables: Mapping[str, Table]) -> tuple[TableReference, ...]:
+    """Return the tables that a plan names and that are not at hand."""
+    return tuple(one for one in plan.tables if one.digest not in tables)
+
+
+def edits_of(plan: Plan, claim: Claim, tables: Mapping[str, Table]) -> tuple[TableEdits, ...]:
+    """Return the rows of a plan's tables that touch a claim. `tables` are by digest; InvariantBroken if one is missing."""
+    if not plan.tables:
+        return ()
+    if missing(plan, tables):
+        raise InvariantBroken("a claim is decided without a table that its plan names")
+    procedures = tuple(dict.fromkeys(line.procedure for line in claim.lines))
+    found = ((one.digest, *tables[one.digest].touching(procedures)) for one in plan.tables)
+    return tuple(TableEdits(*one) for one in found if one[1] or one[2])

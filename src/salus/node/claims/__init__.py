@@ -12,6 +12,7 @@ from salus.node.claims.plans import check_plan_document, compare_plans, publish_
 from salus.node.claims.posting import post_remittance
 from salus.node.claims.restricting import lift_restriction, list_restrictions
 from salus.node.claims.submitting import dispute_decision, submit_claims, submit_secondary
+from salus.node.claims.tables import load_table, make_locality
 
 __all__ = [
     "adjudicate_claims",
@@ -33,6 +34,8 @@ __all__ = [
     "list_approvals",
     "list_cases",
     "list_restrictions",
+    "load_table",
+    "make_locality",
     "open_year",
     "post_remittance",
     "publish_plan",

@@ -19,6 +19,7 @@ from salus.interop.x12.numbering import DUPLICATE, Numbered, numbered
 from salus.interop.x12.tokens import Unreadable
 from salus.node.claims import documents
 from salus.node.claims.answering import AnswersFolder
+from salus.node.claims.tables import tables_of
 from salus.node.errors import Malformed
 from salus.node.usecase import OPERATOR, Message, Node, Verdict, use_case
 
@@ -32,7 +33,9 @@ class AdjudicateClaims(Message, frozen=True):
     plan: Annotated[bytes, Meta(description="The plan document, JSON.", examples=[b"{}"])]
     rates: Annotated[bytes, Meta(description="The rates documents, a JSON list.", examples=[b"[]"])]
     members: Annotated[bytes, Meta(description="Who is covered: a members document or an 834.", examples=[b"{}"])]
-    folder: Annotated[str, Meta(description="New or empty folder for the answers.", examples=["answers"])]
+    folder: Annotated[
+        str, Meta(description="New or empty folder for the answers.", examples=["answers"], extra={"path": True})
+    ]
     received: Annotated[str, Meta(description="Day the file came, CCYYMMDD; default today.", examples=["20250310"])] = (
         ""
     )
@@ -51,6 +54,15 @@ class AdjudicateClaims(Message, frozen=True):
         Meta(
             description="File that remembers control numbers between runs; written by the first.",
             examples=["numbers.json"],
+            extra={"path": True},
+        ),
+    ] = ""
+    tables: Annotated[
+        str,
+        Meta(
+            description="Folder of the tables that the plan names, as `plan load-table` fills it.",
+            examples=["tables"],
+            extra={"path": True},
         ),
     ] = ""
 
@@ -114,6 +126,7 @@ def adjudicate_claims(node: Node, request: AdjudicateClaims) -> ClaimsAdjudicate
     rates = documents.rates(request.rates)
     members = documents.members(request.members, plan.payer)
     partner = documents.partner(request.partner) if request.partner else None
+    tables = tables_of(plan, request.tables)
     today = _day(node, "")
     received, decided = _day(node, request.received), _day(node, request.decided)
     with AnswersFolder(Path(request.folder)) as folder:
@@ -126,7 +139,8 @@ def adjudicate_claims(node: Node, request: AdjudicateClaims) -> ClaimsAdjudicate
             return _turned_away(folder, memory, refused, Stamp(today, "0000", settings.stamp.control))
         try:
             chunks = documents.chunks(request.file)
-            done = answer(chunks, plan, rates, members, settings, desk=folder.desk(), partner=partner)
+            desk = folder.desk()
+            done = answer(chunks, plan, rates, members, settings, desk=desk, partner=partner, tables=tables)
         except Unreadable as broken:
             raise documents.unreadable(broken) from None
         gaps, again = memory.keep(

@@ -1,6 +1,6 @@
 """`claims decide`, `claims rule`, `claims correct`: a payer's side, from the inbox to the committed decision."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Annotated, Final, Literal
 
 import msgspec
@@ -10,11 +10,12 @@ from msgspec import Meta
 from salus.agreements.claims.decide import RULABLE, decide
 from salus.agreements.claims.decision import Cell
 from salus.agreements.claims.door import door_answer
-from salus.agreements.claims.history import History
+from salus.agreements.claims.history import NO_TABLES, History
 from salus.agreements.claims.keeping import Amount, CellName, Take
 from salus.agreements.claims.members import Members, person_of
 from salus.agreements.claims.plan import Plan
 from salus.agreements.claims.rates import Rates
+from salus.agreements.claims.tables import Table
 from salus.contracts.claims import port
 from salus.core.proof.digest import digest
 from salus.interop.x12.calendar import date_of
@@ -53,6 +54,7 @@ from salus.node.claims.exchange import (
 from salus.node.claims.following import follow, take_up
 from salus.node.claims.keeper import MAX_HOLDERS, accumulators_of
 from salus.node.claims.remitting import Remitter
+from salus.node.claims.tables import tables_of
 from salus.node.errors import Conflict, Malformed, NotFound, Unavailable
 from salus.node.exchange.documents import seal_and_deliver
 from salus.node.member import MemberNode
@@ -68,6 +70,14 @@ class DecideClaims(Message, frozen=True):
     plan: Annotated[bytes, Meta(description="The plan document, JSON.", examples=[b"{}"])]
     rates: Annotated[bytes, Meta(description="The rates documents, a JSON list.", examples=[b"[]"])]
     members: Annotated[bytes, Meta(description="Who is covered: a members document or an 834.", examples=[b"{}"])]
+    tables: Annotated[
+        str,
+        Meta(
+            description="Folder of the tables that the plan names, as `plan load-table` fills it.",
+            examples=["tables"],
+            extra={"path": True},
+        ),
+    ] = ""
 
 
 class ClaimsDecided(Message, frozen=True):
@@ -127,8 +137,9 @@ def decide_claims(node: MemberNode, request: DecideClaims) -> ClaimsDecided:
     """
     plan = documents.plan(request.plan)
     rates, members = documents.rates(request.rates), documents.members(request.members, plan.payer)
+    tables = tables_of(plan, request.tables)
     take_up(node)
-    inbox = Inbox(node, plan, rates, members, request.plan)
+    inbox = Inbox(node, plan, rates, members, request.plan, tables=tables)
     refused = inbox.accept()
     decided, waiting = inbox.decide()
     remitted, cents = Remitter(node, plan, request.plan, members).remit()
@@ -179,13 +190,23 @@ def _of_payer(node: MemberNode, case: bytes) -> Dossier:
 class Inbox:
     """A payer's claims under one plan, from acceptance to the committed decision."""
 
-    def __init__(self, node: MemberNode, plan: Plan, rates: Sequence[Rates], members: Members, document: bytes) -> None:
+    def __init__(
+        self,
+        node: MemberNode,
+        plan: Plan,
+        rates: Sequence[Rates],
+        members: Members,
+        document: bytes,
+        *,
+        tables: Mapping[str, Table] = NO_TABLES,
+    ) -> None:
         self._node, self._plan = node, plan
         self._document, self._digest = document, digest("salus/v1/claims-plan", document)
         self._rates = {one.provider: one for one in rates if one.payer == plan.payer}
         self._members = members
         self._claims: dict[bytes, Claim | None] = {}
-        self._history = History(members)
+        self._tables = tables
+        self._history = History(members, tables=tables)
         self._shared = accumulators_of(node, plan)
         self._today = date_of(node.ledger_time() // DAY_MS)
 
@@ -270,7 +291,7 @@ class Inbox:
         open_ = [(case, kept, number) for case, kept, number in self._open() if kept.last.decided is None]
         if not open_:
             return
-        self._history = History(self._members, granted_here(node))
+        self._history = History(self._members, granted_here(node), tables=self._tables)
         claims = [claim for _, kept, _ in open_ if (claim := self._claim(kept.last)) is not None]
         for dossier in cases_of(node, (family_of(one.subscriber.member) for one in claims)):
             for one in dossier.rounds:

@@ -19,6 +19,7 @@ from salus.agreements.claims.decision import RULES_VERSION, Decision, Facts
 from salus.agreements.claims.plan import DocumentRefused, read_plan
 from salus.agreements.claims.rates import read_rates
 from salus.agreements.claims.recompute import first_difference
+from salus.agreements.claims.tables import edits_of
 from salus.contracts.claims import port
 from salus.core.encoding import Value, decode, encode
 from salus.core.proof.digest import digest, mac
@@ -36,6 +37,7 @@ from salus.node.claims.dossiers import (
     keep,
     kept_of,
 )
+from salus.node.claims.tables import tables_of
 from salus.node.claims.versions import PublishedPlan, take_version
 from salus.node.errors import Conflict, Forbidden, Malformed, NotFound
 from salus.node.exchange.documents import open_document
@@ -268,14 +270,19 @@ def read_facts(sent: SentDecision) -> Facts:
         raise Malformed("claims.decision", "the decision's facts do not decode") from error
 
 
-def made_again(plan: bytes, sent: SentDecision, file: bytes) -> Decision:
-    """Return the decision that plan, rates and facts as sent give for the claim in `file`. Raises Malformed."""
+def made_again(plan: bytes, sent: SentDecision, file: bytes, tables: str = "") -> Decision:
+    """Return the decision that plan, rates and facts as sent give for the claim in `file`. Raises Malformed.
+
+    `tables`, a folder of one's own, takes the place of the rows of official tables that were sent.
+    """
     facts = read_facts(sent)
     try:
         document, rates = read_plan(plan), read_rates(sent.rates)
     except DocumentRefused as error:
         raise Malformed("claims.decision", "the decision's documents do not decode") from error
     (claim,) = sound_claims([file], facts.received)
+    if tables:
+        facts = msgspec.structs.replace(facts, edits=edits_of(document, claim, tables_of(document, tables)))
     payer = document.payer
     own = next((one for one in rates if one.provider == claim.billing.identifier and one.payer == payer), None)
     return decide(claim, document, own, facts)

@@ -22,6 +22,14 @@ class RecomputeDecision(Message, frozen=True):
 
     case: Annotated[str, Meta(pattern=r"^[0-9a-f]{32}$", description="Id of the case.", examples=["00" * 16])]
     rates: Annotated[bytes, Meta(description="One's own rates documents, a JSON list.", examples=[b"[]"])]
+    tables: Annotated[
+        str,
+        Meta(
+            description="One's own folder of the tables that the plan names, as `plan load-table` fills it; without it the payer's rows are believed.",
+            examples=["tables"],
+            extra={"path": True},
+        ),
+    ] = ""
 
 
 class DecisionRecomputed(Message, frozen=True):
@@ -83,7 +91,7 @@ def recompute_decision(node: MemberNode, request: RecomputeDecision) -> Decision
         raise NotFound("claims.undecided", "no decision of this case is here", got=request.case)
     theirs = read_decision(last.decided)
     own = last.decided.with_rates(request.rates)
-    mine = made_again(plan_of(node, last), own, last.file)
+    mine = made_again(plan_of(node, last), own, last.file, request.tables)
     return DecisionRecomputed(step=first_difference(mine, theirs), own=mine.paid, decided=theirs.paid)
 
 

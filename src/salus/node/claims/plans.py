@@ -16,6 +16,7 @@ from salus.interop.x12.tokens import Unreadable
 from salus.node.claims import documents
 from salus.node.claims.dossiers import kept_cases, plan_of
 from salus.node.claims.exchange import read_decision, read_facts
+from salus.node.claims.tables import tables_of
 from salus.node.claims.versions import PublishedPlan, keep_version, published, version_commitment
 from salus.node.member import MemberNode
 from salus.node.usecase import OPERATOR, Message, Node, Verdict, use_case
@@ -37,6 +38,14 @@ class ComparePlans(Message, frozen=True):
     """A new version of a plan."""
 
     plan: Annotated[bytes, Meta(description="The new version, JSON.", examples=[b"{}"])]
+    tables: Annotated[
+        str,
+        Meta(
+            description="Folder of the tables that the plan names, as `plan load-table` fills it.",
+            examples=["tables"],
+            extra={"path": True},
+        ),
+    ] = ""
 
 
 class ReplayClaims(Message, frozen=True):
@@ -53,6 +62,14 @@ class ReplayClaims(Message, frozen=True):
             pattern=r"^[0-9]{8}$", description="Day the claims came and were decided, CCYYMMDD.", examples=["20250315"]
         ),
     ]
+    tables: Annotated[
+        str,
+        Meta(
+            description="Folder of the tables that the two versions name, as `plan load-table` fills it.",
+            examples=["tables"],
+            extra={"path": True},
+        ),
+    ] = ""
 
 
 class PlanChange(Message, frozen=True):
@@ -110,7 +127,9 @@ def replay_claims(node: Node, request: ReplayClaims) -> PlansCompared:  # noqa: 
         claims = sound_claims(documents.chunks(request.file), request.day)
     except Unreadable as broken:
         raise documents.unreadable(broken) from None
-    return _told(len(claims), compare(old, new, replayed(claims, old, rates, History(members), request.day)))
+    history = History(members, tables=tables_of(old, request.tables))
+    cases = replayed(claims, old, rates, history, request.day)
+    return _told(len(claims), compare(old, new, cases, tables_of(new, request.tables)))
 
 
 @use_case("plan.compare", who=OPERATOR)
@@ -120,6 +139,7 @@ def compare_plans(node: MemberNode, request: ComparePlans) -> PlansCompared:
     Each is replayed as it stands now, under the version that decided it and on the facts that it had.
     """
     new = documents.plan(request.plan)
+    tables = tables_of(new, request.tables)
     olds: dict[bytes, Plan] = {}
     changes: list[Change] = []
     seen = 0
@@ -133,7 +153,7 @@ def compare_plans(node: MemberNode, request: ComparePlans) -> PlansCompared:
         if old.payer == new.payer:
             (rates, *_) = (*documents.rates(sent.rates), None)
             seen += 1
-            changes += compare(old, new, [Case(decision.claim, rates, read_facts(sent))])
+            changes += compare(old, new, [Case(decision.claim, rates, read_facts(sent))], tables)
     return _told(seen, changes)
 
 

@@ -5,6 +5,7 @@ from typing import Final
 from salus.agreements.claims.plan import PairEdit, UnitEdit
 from salus.agreements.claims.work import LineWork, Work
 from salus.interop.x12.calendar import age_on
+from salus.interop.x12.money import quantity
 
 NAME = "coding"
 SEPARATE: Final = frozenset(
@@ -59,21 +60,37 @@ SEPARATE: Final = frozenset(
 
 
 def apply(work: Work) -> None:
-    """Deny what the edits in force do not allow."""
-    for pair in work.plan.coding.pairs:
-        _pair(work, pair)
-    for edit in work.plan.coding.units:
-        _units(work, edit)
+    """Deny what the edits in force do not allow: the plan's own, then those of its tables, in its order."""
+    own = work.plan.coding
+    _edits(work, own.pairs, own.units, own.clause)
+    rows = {one.digest: one for one in work.facts.edits}
+    for table in work.plan.tables:
+        if table.digest in rows:
+            found = rows[table.digest]
+            _edits(work, found.pairs, found.units, table.title, (table.since, table.until))
     for line in work.going():
         _person(work, line)
 
 
-def _pair(work: Work, pair: PairEdit) -> None:
+def _edits(
+    work: Work,
+    pairs: tuple[PairEdit, ...],
+    units: tuple[UnitEdit, ...],
+    clause: str,
+    days: tuple[str, str] = ("", "99999999"),
+) -> None:
+    """Apply edits to the lines of the days of service for which they stand."""
+    for pair in pairs:
+        _pair(work, pair, clause, (max(days[0], pair.since), min(days[1], pair.until)))
+    for edit in units:
+        _units(work, edit, clause, days)
+
+
+def _pair(work: Work, pair: PairEdit, clause: str, days: tuple[str, str]) -> None:
     if pair.indicator == 9:
         return
-    clause = work.plan.coding.clause
     for second in work.going():
-        if second.line.procedure != pair.second:
+        if second.line.procedure != pair.second or not days[0] <= second.line.first <= days[1]:
             continue
         beside = [
             first
@@ -87,13 +104,14 @@ def _pair(work: Work, pair: PairEdit) -> None:
         work.deny(NAME, second, code, clause, f"{pair.second} is part of {pair.first}, indicator {pair.indicator}")
 
 
-def _units(work: Work, edit: UnitEdit) -> None:
-    clause = work.plan.coding.clause
-    lines = [line for line in work.going() if line.line.procedure == edit.procedure]
+def _units(work: Work, edit: UnitEdit, clause: str, days: tuple[str, str]) -> None:
+    lines = [
+        line for line in work.going() if line.line.procedure == edit.procedure and days[0] <= line.line.first <= days[1]
+    ]
     for line in lines:
         same = [other for other in lines if other.line.first == line.line.first] if edit.per == "day" else [line]
         if sum(other.line.units for other in same) > edit.most:
-            work.deny(NAME, line, "CO-151", clause, f"more than {edit.most} thousandths per {edit.per}")
+            work.deny(NAME, line, "CO-151", clause, f"more than {quantity(edit.most)} units per {edit.per}")
 
 
 def _person(work: Work, line: LineWork) -> None:

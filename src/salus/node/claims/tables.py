@@ -1,0 +1,231 @@
+"""`plan load-table`, `plan locality`: the official CMS files, loaded once into files that decisions are searched from.
+
+A folder of tables holds for each `DIGEST.table`, its rows, and `DIGEST.json`, the reference that a plan takes over.
+"""
+
+import heapq
+import io
+import mmap
+import tempfile
+import zipfile
+from collections.abc import Generator, Iterator, Mapping
+from contextlib import ExitStack, closing
+from hashlib import sha256
+from itertools import islice
+from pathlib import Path
+from typing import IO, Annotated, Final, Literal
+
+from msgspec import Meta, json
+
+from salus.agreements.claims import tables as official
+from salus.agreements.claims.plan import DocumentRefused, Plan, TableReference
+from salus.node.errors import Malformed
+from salus.node.usecase import OPERATOR, Message, Node, Progress, use_case
+
+RUN_ROWS: Final = 100_000
+"""Rows that are sorted in memory at once: 10 MB."""
+MOST_ROWS: Final = 20_000_000
+"""Five times all NCCI pairs of both settings."""
+LINE_CHARACTERS: Final = 4096
+"""The longest line of the official files, their notes included, has some 600."""
+DAY: Final = r"^[12][0-9]{7}$"
+TEXTS: Final = (".txt", ".csv")
+HERE: Final = "a folder of loaded tables"
+
+
+class LoadTable(Message, frozen=True):
+    """Official files, and what they are."""
+
+    kind: Annotated[
+        Literal["pairs", "units"], Meta(description="NCCI pairs (PTP) or most units (MUE).", examples=["pairs"])
+    ]
+    name: Annotated[
+        str,
+        Meta(min_length=1, max_length=64, description="Name that decisions cite.", examples=["NCCI PTP practitioner"]),
+    ]
+    version: Annotated[
+        str, Meta(min_length=1, max_length=64, description="Version, as its publisher calls it.", examples=["2025Q1"])
+    ]
+    source: Annotated[
+        str, Meta(min_length=1, max_length=200, description="Where it was published.", examples=["cms.gov, v310r0"])
+    ]
+    date: Annotated[str, Meta(pattern=DAY, description="Day it was published, CCYYMMDD.", examples=["20250101"])]
+    folder: Annotated[
+        str, Meta(description="Folder of tables; made if missing.", examples=["tables"], extra={"path": True})
+    ]
+    files: Annotated[
+        tuple[str, ...],
+        Meta(
+            min_length=1,
+            description="The official files: text with tabs or commas, or the zip it came in.",
+            examples=[["ccipra-f1.zip", "ccipra-f2.zip"]],
+            extra={"positional": True, "path": True},
+        ),
+    ]
+    since: Annotated[
+        str, Meta(pattern=DAY, description="First day of service that it decides, CCYYMMDD.", examples=["20250101"])
+    ] = "10000101"
+    until: Annotated[
+        str, Meta(pattern=DAY, description="Last day of service that it decides, CCYYMMDD.", examples=["20250331"])
+    ] = official.LAST_DAY
+
+
+class TableLoaded(Message, frozen=True):
+    """A table that plans may name."""
+
+    rows: Annotated[int, Meta(description="Rows in it, each once.")]
+    digest: Annotated[str, Meta(description="SHA-256 of its file: its name in the folder.")]
+    reference: Annotated[str, Meta(description="What stands under `tables` in a plan that it decides with, JSON.")]
+
+
+class MakeLocality(Message, frozen=True):
+    """CMS's geographic indices, and which of them."""
+
+    file: Annotated[
+        bytes, Meta(description="CMS's GPCI file (Addendum E), CSV.", examples=[b"10112,AL,00,ALABAMA,1,1,1"])
+    ]
+    name: Annotated[
+        str, Meta(min_length=1, max_length=64, description="Name and version of the file.", examples=["GPCI 2025"])
+    ]
+    contractor: Annotated[str, Meta(description="Number of the Medicare contractor.", examples=["10112"])]
+    number: Annotated[str, Meta(description="Number of the locality.", examples=["00"])]
+    factor: Annotated[str, Meta(description="Conversion factor, dollars.", examples=["32.3465"])]
+
+
+class LocalityMade(Message, frozen=True):
+    """Indices and factor of one locality."""
+
+    state: Annotated[str, Meta(description="State.")]
+    place: Annotated[str, Meta(description="Name of the locality.")]
+    locality: Annotated[str, Meta(description="What stands under `locality` in a rates document, JSON.")]
+
+
+@use_case("plan.load-table", who=OPERATOR)
+def load_table(node: Node, request: LoadTable, *, progress: Progress) -> TableLoaded:  # noqa: ARG001 -- a use case's shape
+    """Load official files of pairs or units as a table, which a plan names by its digest and `--tables` gives to decisions.
+
+    The same files give the same table wherever they are loaded, in whatever order and however cut.
+    """
+    try:
+        rows, reference = _load(request, Path(request.folder), progress)
+    except DocumentRefused as wrong:
+        raise Malformed("claims.table", str(wrong), todo="load the file as it was published") from None
+    except zipfile.BadZipFile:
+        raise Malformed("claims.table", "a zip is damaged", todo="fetch it anew") from None
+    except OSError as error:
+        raise Malformed("claims.table", f"a file cannot be read or written: {error.strerror}") from None
+    told = json.encode(reference).decode()
+    return TableLoaded(rows=rows, digest=reference.digest, reference=told)
+
+
+def _load(request: LoadTable, folder: Path, progress: Progress) -> tuple[int, TableReference]:
+    """Sort the rows of all files into one table; nothing is in the folder before the table is whole."""
+    folder.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory(dir=folder, prefix=".loading-") as making, ExitStack() as open_files:
+        runs: list[IO[bytes]] = []
+        for name in request.files:
+            rows = open_files.enter_context(closing(_rows(request.kind, Path(name))))
+            while some := sorted(islice(rows, RUN_ROWS)):
+                runs.append(open_files.enter_context(tempfile.TemporaryFile(dir=making)))
+                runs[-1].writelines(some)
+                if len(runs) * RUN_ROWS > MOST_ROWS:
+                    raise DocumentRefused(f"the files have more than {MOST_ROWS} rows")
+                progress(len(runs) * RUN_ROWS, 0, "rows read")
+        fresh, told = Path(making) / "table", Path(making) / "reference"
+        count, found = _write(request.kind, runs, fresh)
+        reference = TableReference(
+            kind=request.kind,
+            name=request.name,
+            version=request.version,
+            source=request.source,
+            date=request.date,
+            digest=found,
+            since=request.since,
+            until=request.until,
+        )
+        told.write_bytes(json.format(json.encode(reference)))
+        fresh.replace(folder / f"{found}.table")
+        told.replace(folder / f"{found}.json")
+    return count, reference
+
+
+def _write(kind: official.Kind, runs: list[IO[bytes]], fresh: Path) -> tuple[int, str]:
+    """Write a table's rows from sorted runs; return how many, and the digest."""
+    rows, hashed = 0, sha256()
+    sorted_rows = heapq.merge(*(_again(run, official.WIDTHS[kind]) for run in runs))
+    with fresh.open("wb") as file:
+        for row in official.joined(kind, sorted_rows):
+            file.write(row)
+            hashed.update(row)
+            rows += 1
+    return rows, hashed.hexdigest()
+
+
+def _again(run: IO[bytes], width: int) -> Iterator[bytes]:
+    run.seek(0)
+    while row := run.read(width):
+        yield row
+
+
+def _rows(kind: official.Kind, path: Path) -> Generator[bytes, None, None]:
+    """Yield the rows of a text file, or of the texts in a zip."""
+    if not zipfile.is_zipfile(path):
+        with path.open("rb") as file, _text(file) as text:
+            yield from official.read_rows(kind, _lines(text))
+        return
+    with zipfile.ZipFile(path) as packed:
+        names = [one for one in packed.namelist() if one.lower().endswith(TEXTS)]
+        if not names:
+            raise DocumentRefused("the zip holds no text file (.txt or .csv)")
+        for one in names:
+            with packed.open(one) as inside, _text(inside) as text:
+                yield from official.read_rows(kind, _lines(text))
+
+
+def _text(file: IO[bytes]) -> io.TextIOWrapper:
+    # codes and numbers are ASCII; what else stands in notes and headings is not read
+    return io.TextIOWrapper(file, encoding="utf-8-sig", errors="replace", newline="\n")
+
+
+def _lines(text: io.TextIOWrapper) -> Iterator[str]:
+    while line := text.readline(LINE_CHARACTERS):
+        if len(line) == LINE_CHARACTERS:
+            raise DocumentRefused(f"a line has {LINE_CHARACTERS} characters or more: this is no official table")
+        yield line
+
+
+def tables_of(plan: Plan, folder: str) -> Mapping[str, official.Table]:
+    """Return the tables that a plan names, by digest, from a folder; each is what its digest says. Raises Malformed."""
+    if not plan.tables:
+        return {}
+    if not folder:
+        names = ", ".join(one.title for one in plan.tables)
+        raise Malformed("claims.table", f"the plan decides with {names}", expected=HERE, todo="name it with --tables")
+    found: dict[str, official.Table] = {}
+    for one in plan.tables:
+        path = Path(folder) / f"{one.digest}.table"
+        try:
+            with path.open("rb") as file:
+                rows = mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ)
+        except (OSError, ValueError):
+            todo = "load it with `salus plan load-table`"
+            raise Malformed("claims.table", f"{one.title} is not in the folder of tables", todo=todo) from None
+        if sha256(rows).hexdigest() != one.digest or len(rows) % official.WIDTHS[one.kind]:
+            todo = "load it anew with `salus plan load-table`"
+            raise Malformed("claims.table", f"{one.title} is not the table that the plan names", todo=todo)
+        found[one.digest] = official.Table(one.kind, rows)
+    return found
+
+
+@use_case("plan.locality", who=OPERATOR)
+def make_locality(node: Node, request: MakeLocality) -> LocalityMade:  # noqa: ARG001 -- a use case's shape
+    """Take one locality's indices from CMS's file, as rates by relative value need them."""
+    try:
+        known = official.read_indices(request.file)
+        indices = known.get((request.contractor, request.number))
+        if indices is None:
+            raise DocumentRefused(f"the file has {len(known)} localities, none with this contractor and number")
+        made = official.locality(request.name, indices, request.factor)
+    except DocumentRefused as wrong:
+        raise Malformed("claims.locality", str(wrong), todo="see the file's first three columns") from None
+    return LocalityMade(state=indices.state, place=indices.name, locality=json.encode(made).decode())

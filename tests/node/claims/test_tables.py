@@ -1,0 +1,211 @@
+"""Official tables loaded from files, and decisions that need them."""
+
+import hashlib
+import subprocess
+import sys
+import zipfile
+from pathlib import Path
+
+import msgspec
+import pytest
+
+from salus.agreements.claims.plan import Coding, TableReference
+from salus.agreements.claims.rates import Locality
+from salus.agreements.claims.tables import Table
+from salus.node.claims import (
+    adjudicate_claims,
+    load_table,
+    make_locality,
+    recompute_decision,
+    replay_claims,
+    submit_claims,
+)
+from salus.node.claims.deciding import Inbox
+from salus.node.claims.listing import RecomputeDecision
+from salus.node.claims.plans import ReplayClaims
+from salus.node.claims.remitting import Remitter
+from salus.node.claims.submitting import SubmitClaims
+from salus.node.claims.tables import LoadTable, MakeLocality, TableLoaded, tables_of
+from salus.node.config import Config
+from salus.node.errors import Malformed
+from salus.node.local import Bare
+from tests.agreements.claims.cases import MEMBERS, PLAN, RATES, claim, file_of, line
+from tests.agreements.claims.test_tables import PAIRS, UNITS
+from tests.node.claims.test_alone import request
+from tests.node.claims.two import found_two
+
+JSON = msgspec.json.encode
+
+
+@pytest.fixture
+def node(tmp_path: Path) -> Bare:
+    return Bare(Config(data=str(tmp_path / "data")))
+
+
+def load(node: Bare, folder: Path, *files: Path, kind: str = "pairs") -> TableLoaded:
+    asked = LoadTable(
+        kind=kind,
+        name="NCCI PTP",
+        version="2025Q1",
+        source="cms.gov",
+        date="20250101",
+        folder=str(folder),
+        files=tuple(map(str, files)),
+    )
+    return load_table(node, asked)
+
+
+def test_a_table_is_the_same_however_its_files_are_cut(node: Bare, tmp_path: Path) -> None:
+    head, lines = PAIRS.splitlines(keepends=True)[:3], PAIRS.splitlines(keepends=True)[3:]
+    (tmp_path / "all.txt").write_text(PAIRS)
+    (tmp_path / "one.txt").write_bytes(b"\xef\xbb\xbf" + "".join([*head, *lines[2:]]).encode())
+    with zipfile.ZipFile(tmp_path / "two.zip", "w") as packed:
+        packed.writestr("ccipra-f2.TXT", "".join([*head, *lines[:2]]).encode("cp1252"))
+        packed.writestr("ccipra-f2.xlsx", b"PK not read")
+    whole = load(node, tmp_path / "tables", tmp_path / "all.txt")
+    cut = load(node, tmp_path / "others", tmp_path / "two.zip", tmp_path / "one.txt")
+    assert (whole.rows, whole.digest, whole.reference) == (3, cut.digest, cut.reference)
+    assert sorted(path.name for path in (tmp_path / "tables").iterdir()) == [
+        f"{whole.digest}.json",
+        f"{whole.digest}.table",
+    ]
+    table = (tmp_path / "tables" / f"{whole.digest}.table").read_bytes()
+    assert hashlib.sha256(table).hexdigest() == whole.digest
+    told = msgspec.json.decode(whole.reference, type=TableReference)
+    assert (told.name, told.version, told.source, told.date) == ("NCCI PTP", "2025Q1", "cms.gov", "20250101")
+
+
+def test_a_plan_that_names_a_table_decides_with_it_or_not_at_all(node: Bare, tmp_path: Path) -> None:
+    (tmp_path / "pairs.txt").write_text(PAIRS)
+    (tmp_path / "units.csv").write_text(UNITS)
+    tables = tmp_path / "tables"
+    made = load(node, tables, tmp_path / "pairs.txt"), load(node, tables, tmp_path / "units.csv", kind="units")
+    plan = msgspec.structs.replace(
+        PLAN,
+        coding=Coding(),
+        tables=tuple(msgspec.json.decode(one.reference, type=TableReference) for one in made),
+    )
+    asked = request(tmp_path / "answers", plan=JSON(plan), file=file_of(claim(line(), line(2, "G0403"))))
+    with pytest.raises(Malformed, match=r"claims\.table: the plan decides with NCCI PTP 2025Q1.*name it with --tables"):
+        adjudicate_claims(node, asked)
+    with pytest.raises(Malformed, match=r"is not in the folder of tables"):
+        adjudicate_claims(node, msgspec.structs.replace(asked, tables=str(tmp_path)))
+    assert not (tmp_path / "answers").exists()
+    adjudicate_claims(node, msgspec.structs.replace(asked, tables=str(tables)))
+    assert "clause NCCI PTP 2025Q1" in (tmp_path / "answers" / "page.md").read_text()
+    replay = ReplayClaims(
+        plan=JSON(plan),
+        old=JSON(msgspec.structs.replace(plan, tables=())),
+        file=asked.file,
+        rates=asked.rates,
+        members=JSON(MEMBERS),
+        day="20250315",
+        tables=str(tables),
+    )
+    assert replay_claims(node, replay).changes[0].lines == (2,)
+    file = tables / f"{made[0].digest}.table"
+    file.write_bytes(file.read_bytes().replace(b"G0403", b"G0409"))
+    with pytest.raises(Malformed, match="is not the table that the plan names"):
+        tables_of(plan, str(tables))
+
+
+@pytest.mark.parametrize(
+    ("content", "told"),
+    [
+        (b"no rows\n", "no row of pairs"),
+        (PAIRS.encode() + b"x" * 5000, "a line has 4096 characters or more"),
+        (b"PK\x05\x06" + bytes(18), "the zip holds no text file"),
+        (PAIRS.encode() + b"G0402\tG0403\t\t20200101\t*\t0\t\n", "contradicts itself"),
+    ],
+)
+def test_what_is_no_official_file_leaves_nothing(node: Bare, tmp_path: Path, content: bytes, told: str) -> None:
+    (tmp_path / "file").write_bytes(content)
+    with pytest.raises(Malformed, match=told):
+        load(node, tmp_path / "tables", tmp_path / "file")
+    assert list((tmp_path / "tables").iterdir()) == []
+    with pytest.raises(Malformed, match="cannot be read"):
+        load(node, tmp_path / "tables", tmp_path / "missing")
+
+
+def test_a_locality_is_taken_from_the_official_indices(node: Bare) -> None:
+    file = b"MAC,State,Locality Number,Locality Name,PW,PE,MP\n02102,AK,01,ALASKA*,1.5,1.081,0.592\n"
+    asked = MakeLocality(file=file, name="GPCI 2025", contractor="02102", number="01", factor="32.3465")
+    made = make_locality(node, asked)
+    assert (made.state, made.place) == ("AK", "ALASKA")
+    place = msgspec.json.decode(made.locality, type=Locality)
+    assert (place.table, place.work, place.practice, place.malpractice, place.factor) == (
+        "GPCI 2025",
+        1500,
+        1081,
+        592,
+        323465,
+    )
+    with pytest.raises(Malformed, match="1 localities, none with this contractor and number"):
+        make_locality(node, msgspec.structs.replace(asked, number="02"))
+    with pytest.raises(Malformed, match="no number"):
+        make_locality(node, msgspec.structs.replace(asked, factor="32,3465"))
+
+
+def test_a_provider_names_rows_that_the_official_table_does_not_have(node: Bare, tmp_path: Path) -> None:
+    (tmp_path / "pairs.txt").write_text(PAIRS)
+    made = load(node, tmp_path / "tables", tmp_path / "pairs.txt")
+    reference = msgspec.json.decode(made.reference, type=TableReference)
+    plan = msgspec.structs.replace(PLAN, coding=Coding(), tables=(reference,))
+    invented = Table("pairs", b"G0402S912920200101299912310\n")
+    two = found_two(tmp_path / "two")
+    cedar, harbor = two.nodes["cedar"], two.nodes["harbor"]
+    link = cedar.vault.open_link("urn:mrn:cedar", "7").hex()
+    file = file_of(claim(line(), line(2, "S9129", 9000)))
+    (case,) = submit_claims(cedar, SubmitClaims(link=link, payer="harbor", file=file)).cases
+    two.abreast()
+    inbox = Inbox(harbor, plan, [RATES], MEMBERS, JSON(plan), tables={made.digest: invented})
+    inbox.accept()
+    inbox.decide()
+    Remitter(harbor, plan, JSON(plan), MEMBERS).remit()
+    two.abreast()
+    believed = recompute_decision(cedar, RecomputeDecision(case=case, rates=JSON([RATES])))
+    held = recompute_decision(cedar, RecomputeDecision(case=case, rates=JSON([RATES]), tables=str(tmp_path / "tables")))
+    two.close()
+    assert (believed.step, held.step) == ("", "coding")
+    assert held.own > held.decided
+
+
+LARGE = """
+import resource, sys
+from salus.node.claims import load_table
+from salus.node.claims.tables import LoadTable, tables_of
+from salus.agreements.claims.plan import TableReference
+import msgspec
+from tests.agreements.claims.cases import PLAN
+from salus.node.config import Config
+from salus.node.local import Bare
+folder, *files = sys.argv[1:]
+before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+made = load_table(Bare(Config()), LoadTable(kind="pairs", name="N", version="1", source="s", date="20250101", folder=folder,
+    files=tuple(files)))
+plan = msgspec.structs.replace(PLAN, tables=(msgspec.json.decode(made.reference, type=TableReference),))
+(table,) = tables_of(plan, folder).values()
+pairs, _ = table.touching(("00007", "A0499", "00500"))
+print(made.rows, [(one.first, one.second) for one in pairs])
+print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before)
+"""
+
+
+@pytest.mark.soak
+def test_half_a_million_pairs_are_loaded_and_searched_in_little_memory(tmp_path: Path) -> None:
+    """1,000 first codes, 500 second codes each, in two files; the memory is the growth beyond the program itself."""
+    files = []
+    for part in range(2):
+        files.append(tmp_path / f"{part}.txt")
+        with files[-1].open("w") as file:
+            for first in range(part, 1000, 2):
+                file.writelines(f"{first:05d}\tA{second:04d}\t\t20200101\t*\t1\tnote\n" for second in range(500))
+    ran = subprocess.run(
+        [sys.executable, "-c", LARGE, str(tmp_path / "tables"), *map(str, files)],
+        check=True,
+        capture_output=True,
+        text=True,
+    )
+    told, kilobytes = ran.stdout.splitlines()
+    assert told == "500000 [('00007', 'A0499'), ('00500', 'A0499')]"
+    assert int(kilobytes) < 64_000
