@@ -16,6 +16,8 @@ from salus.interop.fhir.survey import TYPES
 
 OF_TYPE: Final = 1
 """Added to a token parameter's number: the number under which `:of-type` finds identifiers."""
+READING: Final = b"2"
+"""How values are read by the expressions: another one when the same parameters give a resource other rows."""
 IDENTIFIER: Final = 1
 """Added to a reference parameter's number: the number under which `:identifier` finds logical references."""
 
@@ -44,7 +46,7 @@ def _packed() -> bytes:
 @cache
 def version() -> str:
     """Return what changes when the parameters do: an index built under another version is built anew."""
-    return digest("salus/v1/search-parameters", _packed()).hex()[:16]
+    return digest("salus/v1/search-parameters", _packed(), READING).hex()[:16]
 
 
 @cache

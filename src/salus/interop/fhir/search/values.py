@@ -16,11 +16,12 @@ import unicodedata
 from collections.abc import Callable, Iterable, Mapping
 from decimal import Decimal
 from functools import cache, lru_cache
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
-from salus.interop.fhir.fhirpath import Environment, Expression, Focus, Node, compile, r4  # noqa: A004 -- its name there
+from salus.interop.fhir.fhirpath import Environment, Expression, Node, compile, r4  # noqa: A004 -- its name there
 from salus.interop.fhir.fhirpath.errors import FhirPathError
 from salus.interop.fhir.search.definitions import IDENTIFIER, OF_TYPE, Parameter, alternatives, parameters
+from salus.interop.fhir.search.paths import End, Leaf, NoPath, Paths, Steps, met, named_type, walk
 from salus.interop.fhir.times import EARLIEST, LATEST, interval
 
 TABLES: Final = ("token", "string", "date", "number", "quantity", "reference", "uri")
@@ -50,264 +51,352 @@ def fold(text: str) -> str:
     return " ".join(plain.casefold().split())
 
 
-class _Rule:
-    """One parameter of one type, compiled: the expression, and the JSON names of which one must be there."""
+class Found:
+    """The rows found so far, and how references are renamed."""
 
-    __slots__ = ("components", "expression", "names", "needed", "parameter")
+    __slots__ = (*TABLES, "rename")
 
-    def __init__(self, parameter: Parameter, kind: str) -> None:
-        self.parameter = parameter
-        self.expression: Expression = compile(parameter.expression)
-        self.names = _first_names(parameter.expression, kind)
-        self.components = [(part, compile(part.expression)) for part in parameter.components]
-        whole = parameter.expression == kind
-        self.needed = [_first_names(part.expression, kind) for part in parameter.components] if whole else []
+    def __init__(self, rename: Rename) -> None:
+        self.rename = rename
+        self.token: list[tuple[Any, ...]] = []
+        self.string: list[tuple[Any, ...]] = []
+        self.date: list[tuple[Any, ...]] = []
+        self.number: list[tuple[Any, ...]] = []
+        self.quantity: list[tuple[Any, ...]] = []
+        self.reference: list[tuple[Any, ...]] = []
+        self.uri: list[tuple[Any, ...]] = []
 
-    def may_hold(self, keys: frozenset[str]) -> bool:
-        """Tell whether the resource has any element that the expression could reach: most parameters, it has not."""
-        if self.needed:
-            return all(not keys.isdisjoint(names) for names in self.needed)
-        return not self.names or not keys.isdisjoint(self.names)
-
-
-def _first_names(expression: str, kind: str) -> frozenset[str]:
-    """Return the JSON names of the first elements that an expression's alternatives step to; empty: any."""
-    definition = r4().resources[kind]
-    found = set()
-    for part in alternatives(expression):
-        steps = part.lstrip("(").replace(" as ", ".").replace(" ", ".").replace(")", ".").split(".")
-        name = steps[1] if steps[0][:1].isupper() and len(steps) > 1 else steps[0]
-        element = definition.elements.get(name.partition("[")[0].partition("(")[0])
-        if element is None:
-            return frozenset()
-        for json_name, extra_name, _ in element.choices:
-            found |= {json_name, extra_name}
-    return frozenset(found)
+    def rows(self) -> Rows:
+        """Return the rows of each table that has any, each once."""
+        told = ((table, getattr(self, table)) for table in TABLES)
+        return {table: list(dict.fromkeys(many))[:MAX_VALUES] for table, many in told if many}
 
 
-@cache
-def _rules(kind: str) -> tuple[_Rule, ...]:
-    skipped = {"_id", "_lastUpdated"}  # the index has them of its own
-    return tuple(_Rule(one, kind) for code, one in sorted(parameters(kind).items()) if code not in skipped)
+Take = Callable[[Found, tuple[int, ...], Any, int], None]
+"""Makes rows of one item under each of some numbers, with a place."""
+
+
+class _Alternative(NamedTuple):
+    """One alternative of a composite: the steps to its elements (None: the resource itself), and those to its parts."""
+
+    elements: Steps | None
+    parts: tuple[Steps, ...]
+
+    def met(self, keys: frozenset[str]) -> "_Alternative | None":
+        """Return what is left of it on a resource with these elements."""
+        if self.elements is not None:
+            elements = met(self.elements, keys)
+            return _Alternative(elements, self.parts) if elements else None
+        parts = tuple(met(part, keys) for part in self.parts)
+        return _Alternative(None, parts) if all(parts) else None
+
+    def take(self, tree: dict[str, Any], found: Found, place: int) -> int:
+        """Make the rows of all elements, numbered from `place`; return the next place."""
+        elements: list[Any] = [(None, tree)]
+        if self.elements is not None:
+            elements = []
+            walk(tree, self.elements, tree, elements)
+        for _, element in elements:
+            if element.__class__ is dict:
+                self._take(element, tree, found, place)
+            place += 1
+        return place
+
+    def _take(self, element: dict[str, Any], tree: dict[str, Any], found: Found, place: int) -> None:
+        told: list[tuple[End, Any]] = []
+        for part in self.parts:
+            before = len(told)
+            walk(element, part, tree, told)
+            if len(told) == before:  # an element that lacks a part is found by none
+                return
+        for (take, numbers), item in told:
+            take(found, numbers, item, place)
+
+
+class _Evaluated:
+    """A parameter whose expression is no path, left to the evaluator: it may find something where no element stands."""
+
+    def __init__(self, parameter: Parameter) -> None:
+        self._parameter = parameter
+        self._expression = compile(parameter.expression)
+        self._parts = [(part, compile(part.expression)) for part in parameter.components]
+
+    def take(self, tree: dict[str, Any], found: Found) -> None:
+        """Make the rows. An expression that fails on the resource finds nothing."""
+        environment = Environment(resource=tree, resolve=_stub)
+        items = _evaluated(self._expression, tree, environment)
+        if not self._parts:
+            _take_all(self._parameter, items, found, 0, texts=True)
+            return
+        for place, item in enumerate(items):
+            told = [(part, _evaluated(expression, item, environment)) for part, expression in self._parts]
+            if all(of_part for _, of_part in told):
+                for part, of_part in told:
+                    _take_all(part, of_part, found, place, texts=False)
+
+
+def _evaluated(expression: Expression, focus: Any, environment: Environment) -> list[Any]:
+    try:
+        return expression.items(focus, environment)
+    except FhirPathError:
+        return []
+
+
+def _take_all(parameter: Parameter, items: Iterable[Any], found: Found, place: int, *, texts: bool) -> None:
+    for item in items:
+        is_node = item.__class__ is Node
+        kind = item.type.name if is_node and item.type else ""
+        taker(parameter.type, kind, texts=texts)(found, (parameter.number,), item.value if is_node else item, place)
 
 
 def _stub(address: str) -> Any:
     """Answer resolve() with the type that a reference names: no expression of a search parameter asks for more."""
-    kind = address.rpartition("/")[0].rpartition("/")[2]
+    kind = named_type(address)
     return {"resourceType": kind} if kind in r4().resources else None
 
 
-@lru_cache(maxsize=4_096)
-def _rules_for(kind: str, keys: frozenset[str]) -> tuple[_Rule, ...]:
-    """Return the rules of a type that may hold on a resource with these elements: real ones come in few shapes."""
-    return tuple(rule for rule in _rules(kind) if rule.may_hold(keys))
+class _Plan(NamedTuple):
+    """How the values of a type's resources are found, or of those with certain elements."""
+
+    steps: Steps
+    composites: tuple[tuple[_Alternative, ...], ...]
+    evaluated: tuple[_Evaluated, ...]
 
 
-_ENVIRONMENT: Final = Environment(resolve=_stub)
-
-
-def values(tree: Mapping[str, Any], rename: Rename = as_written) -> Rows:
-    """Return the rows of a resource that passed the gate. An expression that fails on it finds nothing."""
-    rows: Rows = {}
-    taker = _Taker(rows, rename)
-    whole = _Element(tree)
-    for rule in _rules_for(str(tree["resourceType"]), frozenset(tree)):
-        if rule.parameter.type != "composite":
-            taker.take_all(rule.parameter, whole.run(rule.expression), 0)
+@cache
+def _plan(kind: str) -> _Plan:
+    paths = Paths(r4().resources[kind], r4())
+    composites, evaluated = [], []
+    for code, one in sorted(parameters(kind).items()):
+        if code in {"_id", "_lastUpdated"}:  # the index has them of its own
             continue
-        elements = [whole] if rule.needed else [whole.inner(item) for item in whole.run(rule.expression)]
-        for place, element in enumerate(elements):
-            for part, told in element.run_all(rule.components):
-                taker.take_all(part, told, place, texts=False)
-    return {table: list(dict.fromkeys(of_table))[:MAX_VALUES] for table, of_table in rows.items()}
-
-
-class _Element:
-    """An element with the results of the expressions that ran on it: many parameters ask the same."""
-
-    __slots__ = ("_focus", "_inner", "_known", "_value")
-
-    def __init__(self, item: Any) -> None:
-        self._value = _json(item)
-        self._focus = Focus(item, _ENVIRONMENT, r4())
-        self._known: dict[str, list[Any]] = {}
-        self._inner: dict[int, _Element] = {}
-
-    def run(self, expression: Expression) -> list[Any]:
-        known = self._known.get(expression.text)
-        if known is None:
-            try:
-                known = expression.run(self._focus)
-            except FhirPathError:
-                known = []
-            self._known[expression.text] = known
-        return known
-
-    def run_all(self, parts: Iterable[tuple[Parameter, Expression]]) -> list[tuple[Parameter, list[Any]]]:
-        """Return what each part of a composite finds; nothing when one of them finds nothing."""
-        found = []
-        for part, expression in parts:
-            told = self.run(expression)
-            if not told:
-                return []
-            found.append((part, told))
-        return found
-
-    def inner(self, item: Any) -> "_Element":
-        """Return an element of this one, the same for the same JSON."""
-        value = _json(item)
-        if value is self._value:
-            return self
-        known = self._inner.get(id(value))
-        if known is None:
-            known = self._inner[id(value)] = _Element(item)
-        return known
-
-
-def _json(item: Any) -> Any:
-    return item.value if item.__class__ is Node else item
-
-
-class _Taker:
-    """Turns items of an expression's result into rows, by the parameter's type and the item's."""
-
-    def __init__(self, rows: Rows, rename: Rename) -> None:
-        self._rows = rows
-        self._rename = rename
-        self._texts = True
-        self._takers: Final = {
-            "token": self._token,
-            "string": self._string,
-            "date": self._date,
-            "number": self._number,
-            "quantity": self._quantity,
-            "reference": self._reference,
-            "uri": self._uri,
-        }
-
-    def take_all(self, parameter: Parameter, items: Iterable[Any], place: int, *, texts: bool = True) -> None:
-        """Take items. `texts`: also what a token reads as; a part of a composite is not searched by it."""
-        take = self._takers[parameter.type]
-        self._texts = texts or parameter.type == "string"
-        for item in items:
-            if item.__class__ is Node:
-                take(parameter.number, item.value, item.type.name if item.type else "", place)
+        try:
+            if one.type == "composite":
+                composites.append(_composite(one, kind))
             else:
-                take(parameter.number, item, "", place)
+                paths.add(one.expression, _leaf(one, texts=True))
+        except NoPath:
+            evaluated.append(_Evaluated(one))
+    return _Plan(paths.steps(), tuple(composites), tuple(evaluated))
 
-    def _add(self, table: str, *row: Any) -> None:
-        self._rows.setdefault(table, []).append(row)
 
-    # token --------------------------------------------------------------------------------------------------------
+def _leaf(parameter: Parameter, *, texts: bool) -> Leaf:
+    return lambda kind: (taker(parameter.type, kind, texts=texts), parameter.number)
 
-    def _token(self, number: int, value: Any, kind: str, place: int) -> None:
-        if isinstance(value, bool):
-            self._add("token", number, "true" if value else "false", "*", place)
-        elif isinstance(value, str | int):
-            self._add("token", number, str(value), "*" if kind == "code" else "", place)
-        elif isinstance(value, dict):
-            if kind == "Identifier":
-                self._identifier(number, value, place)
-            elif kind == "CodeableConcept":
-                for coding in _dicts(value.get("coding")):
-                    self._coding(number, coding, place)
-                self._text(number, value.get("text"), place)
-            elif kind == "ContactPoint":
-                if isinstance(told := value.get("value"), str):
-                    self._add("token", number, told, "", place)
-            else:
-                self._coding(number, value, place)
 
-    def _coding(self, number: int, value: Mapping[str, Any], place: int) -> None:
-        code, system = value.get("code"), value.get("system", "")
-        if isinstance(code, str) and isinstance(system, str):
-            self._add("token", number, code, system, place)
-        self._text(number, value.get("display"), place)
+def _noting(kinds: list[str]) -> Leaf:
+    """Return a leaf that notes the types which paths end at."""
 
-    def _identifier(self, number: int, value: Mapping[str, Any], place: int) -> None:
-        told, system = value.get("value"), value.get("system", "")
-        if not isinstance(told, str) or not isinstance(system, str):
-            return
-        self._add("token", number, told, system, place)
-        kind = value.get("type")
-        if isinstance(kind, dict):
-            self._text(number, kind.get("text"), place)
-            for coding in _dicts(kind.get("coding")):
-                code = f"{coding.get('code', '')}|{told}"
-                self._add("token", number + OF_TYPE, code, str(coding.get("system", "")), place)
+    def leaf(kind: str) -> tuple[Any, int]:
+        kinds.append(kind)
+        return None, 0
 
-    def _text(self, number: int, text: Any, place: int) -> None:
-        if self._texts and isinstance(text, str) and text:
-            self._add("string", number, fold(text), text[:MAX_TEXT], place)
+    return leaf
 
-    # string -------------------------------------------------------------------------------------------------------
 
-    def _string(self, number: int, value: Any, _kind: str, place: int) -> None:
-        if isinstance(value, str):
-            self._text(number, value, place)
-        elif isinstance(value, dict):  # HumanName and Address: any of their parts
-            for name in _PARTS:
-                part = value.get(name)
-                for text in part if isinstance(part, list) else (part,):
-                    self._text(number, text, place)
+def _composite(parameter: Parameter, kind: str) -> tuple[_Alternative, ...]:
+    """Return a composite's alternatives. Raises NoPath."""
+    told = []
+    for text in alternatives(parameter.expression):
+        kinds: list[str] = []
+        paths = Paths(r4().types[kind], r4())
+        paths.add(text, _noting(kinds))
+        if len(set(kinds)) != 1:
+            raise NoPath
+        parts = []
+        for part in parameter.components:
+            of_part = Paths(r4().types[kinds[0]], r4())
+            of_part.add(part.expression, _leaf(part, texts=False))
+            parts.append(of_part.steps())
+        told.append(_Alternative(None if paths.whole() else paths.steps(), tuple(parts)))
+    return tuple(told)
 
-    # date ---------------------------------------------------------------------------------------------------------
 
-    def _date(self, number: int, value: Any, kind: str, place: int) -> None:
-        if isinstance(value, str):
-            found = interval(value)
-        elif not isinstance(value, dict):
-            return
-        elif kind == "Timing":
-            found = _of_timing(value)
-        else:
-            found = _of_period(value)
-        if found is not None:
-            self._add("date", number, *found, place)
+@lru_cache(maxsize=4_096)
+def _plan_for(kind: str, keys: frozenset[str]) -> _Plan:
+    """Return what is left of a type's plan on a resource with these elements: real ones come in few shapes."""
+    whole = _plan(kind)
+    composites = (tuple(left for one in many if (left := one.met(keys))) for many in whole.composites)
+    return _Plan(met(whole.steps, keys), tuple(many for many in composites if many), whole.evaluated)
 
-    # number and quantity ------------------------------------------------------------------------------------------
 
-    def _number(self, number: int, value: Any, _kind: str, place: int) -> None:
-        if isinstance(value, dict):
-            self._add("number", number, _low(value), _high(value), place)
-        elif isinstance(value, int | Decimal) and not isinstance(value, bool):
-            self._add("number", number, float(value), float(value), place)
+def values(tree: dict[str, Any], rename: Rename = as_written) -> Rows:
+    """Return the rows of a resource that passed the gate."""
+    plan = _plan_for(str(tree["resourceType"]), frozenset(tree))
+    found = Found(rename)
+    told: list[tuple[End, Any]] = []
+    walk(tree, plan.steps, tree, told)
+    for (take, numbers), item in told:
+        take(found, numbers, item, 0)
+    for many in plan.composites:
+        place = 0
+        for alternative in many:
+            place = alternative.take(tree, found, place)
+    for one in plan.evaluated:
+        one.take(tree, found)
+    return found.rows()
 
-    def _quantity(self, number: int, value: Any, kind: str, place: int) -> None:
-        if not isinstance(value, dict):
+
+# token ----------------------------------------------------------------------------------------------------------------
+
+
+def _tokens(kind: str, *, texts: bool) -> Take:
+    """Return what makes rows of the tokens of one type. `texts`: also what they read as."""
+    of_object = {"Identifier": _identifier, "CodeableConcept": _concept, "ContactPoint": _contact}.get(kind, _coding)
+    system = "*" if kind == "code" else ""
+
+    def take(found: Found, numbers: tuple[int, ...], value: Any, place: int) -> None:
+        of_class = value.__class__
+        if of_class is dict:
+            of_object(found, numbers, value, place, texts=texts)
+        elif of_class is str or of_class is int:
+            found.token += [(number, str(value), system, place) for number in numbers]
+        elif of_class is bool:
+            found.token += [(number, "true" if value else "false", "*", place) for number in numbers]
+
+    return take
+
+
+def _coding(found: Found, numbers: tuple[int, ...], value: dict[str, Any], place: int, *, texts: bool) -> None:
+    code, system = value.get("code"), value.get("system", "")
+    if code.__class__ is str and system.__class__ is str:
+        found.token += [(number, code, system, place) for number in numbers]
+    if texts:
+        _text(found, numbers, value.get("display"), place)
+
+
+def _concept(found: Found, numbers: tuple[int, ...], value: dict[str, Any], place: int, *, texts: bool) -> None:
+    for one in _dicts(value.get("coding")):
+        _coding(found, numbers, one, place, texts=texts)
+    if texts:
+        _text(found, numbers, value.get("text"), place)
+
+
+def _contact(found: Found, numbers: tuple[int, ...], value: dict[str, Any], place: int, *, texts: bool) -> None:  # noqa: ARG001 -- as the others
+    told = value.get("value")
+    if told.__class__ is str:
+        found.token += [(number, told, "", place) for number in numbers]
+
+
+def _identifier(found: Found, numbers: tuple[int, ...], value: dict[str, Any], place: int, *, texts: bool) -> None:
+    told, system = value.get("value"), value.get("system", "")
+    if told.__class__ is not str or system.__class__ is not str:
+        return
+    found.token += [(number, told, system, place) for number in numbers]
+    if (kind := value.get("type")).__class__ is not dict:
+        return
+    if texts:
+        _text(found, numbers, kind.get("text"), place)
+    for one in _dicts(kind.get("coding")):
+        code, system = f"{one.get('code', '')}|{told}", str(one.get("system", ""))
+        found.token += [(number + OF_TYPE, code, system, place) for number in numbers]
+
+
+# string ---------------------------------------------------------------------------------------------------------------
+
+
+def _text(found: Found, numbers: tuple[int, ...], text: Any, place: int) -> None:
+    if text.__class__ is str and text:
+        folded, exact = fold(text), text[:MAX_TEXT]
+        found.string += [(number, folded, exact, place) for number in numbers]
+
+
+def _strings(found: Found, numbers: tuple[int, ...], value: Any, place: int) -> None:
+    if value.__class__ is str:
+        _text(found, numbers, value, place)
+    elif value.__class__ is dict:  # HumanName and Address: any of their parts
+        for name in _PARTS:
+            part = value.get(name)
+            for text in part if part.__class__ is list else (part,):
+                _text(found, numbers, text, place)
+
+
+# date -----------------------------------------------------------------------------------------------------------------
+
+
+def _dates(kind: str) -> Take:
+    of_object = _of_timing if kind == "Timing" else _of_period
+
+    def take(found: Found, numbers: tuple[int, ...], value: Any, place: int) -> None:
+        told = interval(value) if value.__class__ is str else of_object(value) if value.__class__ is dict else None
+        if told is not None:
+            found.date += [(number, *told, place) for number in numbers]
+
+    return take
+
+
+# number and quantity --------------------------------------------------------------------------------------------------
+
+
+def _numbers(found: Found, numbers: tuple[int, ...], value: Any, place: int) -> None:
+    if isinstance(value, dict):
+        lo, hi = _low(value), _high(value)
+    elif isinstance(value, int | Decimal) and not isinstance(value, bool):
+        lo = hi = float(value)
+    else:
+        return
+    found.number += [(number, lo, hi, place) for number in numbers]
+
+
+def _quantities(kind: str) -> Take:
+    def take(found: Found, numbers: tuple[int, ...], value: Any, place: int) -> None:
+        if value.__class__ is not dict:
             return
         if kind == "Range":
-            side = value.get("low") or value.get("high") or {}
-            self._add("quantity", number, _low(value), _high(value), *_unit(side), place)
+            lo, hi = _low(value), _high(value)
+            unit = _unit(value.get("low") or value.get("high"))
         elif (told := _float(value.get("value"))) is not None:
-            money = ("urn:iso:std:iso:4217", str(value.get("currency", "")), "")
-            unit = money if kind == "Money" else _unit(value)
+            unit = ("urn:iso:std:iso:4217", str(value.get("currency", "")), "") if kind == "Money" else _unit(value)
             mark = value.get("comparator", "")
-            lo = -INFINITE if mark in {"<", "<="} else told
-            hi = INFINITE if mark in {">", ">="} else told
-            self._add("quantity", number, lo, hi, *unit, place)
-
-    # reference and uri --------------------------------------------------------------------------------------------
-
-    def _reference(self, number: int, value: Any, _kind: str, place: int) -> None:
-        if isinstance(value, str):  # canonical, uri
-            self._add("reference", number, value, place)
-            if "|" in value:
-                self._add("reference", number, value.partition("|")[0], place)
+            lo = -INFINITE if mark in ("<", "<=") else told
+            hi = INFINITE if mark in (">", ">=") else told
+        else:
             return
-        if not isinstance(value, dict):
-            return
-        text = value.get("reference")
-        if isinstance(text, str) and text[:1] != "#":
-            self._add("reference", number, self._rename(text.partition("/_history/")[0]), place)
-        if isinstance(identifier := value.get("identifier"), dict):
-            told, system = identifier.get("value"), identifier.get("system", "")
-            if isinstance(told, str) and isinstance(system, str):
-                self._add("token", number + IDENTIFIER, told, system, place)
+        found.quantity += [(number, lo, hi, *unit, place) for number in numbers]
 
-    def _uri(self, number: int, value: Any, _kind: str, place: int) -> None:
-        if isinstance(value, str):
-            self._add("uri", number, value, place)
+    return take
+
+
+# reference and uri ----------------------------------------------------------------------------------------------------
+
+
+def _references(found: Found, numbers: tuple[int, ...], value: Any, place: int) -> None:
+    if value.__class__ is str:  # canonical, uri
+        targets = (value, value.partition("|")[0]) if "|" in value else (value,)
+        for number in numbers:
+            found.reference += [(number, target, place) for target in targets]
+        return
+    if value.__class__ is not dict:
+        return
+    text = value.get("reference")
+    if text.__class__ is str and text[:1] != "#":
+        target = found.rename(text.partition("/_history/")[0])
+        found.reference += [(number, target, place) for number in numbers]
+    if (identifier := value.get("identifier")).__class__ is dict:
+        told, system = identifier.get("value"), identifier.get("system", "")
+        if told.__class__ is str and system.__class__ is str:
+            found.token += [(number + IDENTIFIER, told, system, place) for number in numbers]
+
+
+def _uris(found: Found, numbers: tuple[int, ...], value: Any, place: int) -> None:
+    if value.__class__ is str:
+        found.uri += [(number, value, place) for number in numbers]
+
+
+@cache
+def taker(type_: str, kind: str, *, texts: bool) -> Take:
+    """Return what makes the rows of a parameter's type from items of a FHIR type ("": a System value).
+
+    texts: also what a token reads as; a part of a composite is not searched by it.
+    """
+    match type_:
+        case "token":
+            return _tokens(kind, texts=texts)
+        case "date":
+            return _dates(kind)
+        case "quantity":
+            return _quantities(kind)
+    return {"string": _strings, "number": _numbers, "reference": _references, "uri": _uris}[type_]
 
 
 _PARTS: Final = ("family", "given", "prefix", "suffix", "text", "line", "city", "district", "state", "postalCode", "country")  # fmt: skip
@@ -357,8 +446,10 @@ def _high(value: Mapping[str, Any]) -> float:
     return INFINITE if told is None else told
 
 
-def _unit(value: Mapping[str, Any]) -> tuple[str, str, str]:
+def _unit(value: Any) -> tuple[str, str, str]:
     """Return system, code and unit of a Quantity, "" where absent."""
+    if value.__class__ is not dict:
+        return "", "", ""
     system, code, unit = (value.get(name) for name in ("system", "code", "unit"))
     return (
         system if isinstance(system, str) else "",
