@@ -1,10 +1,14 @@
 """Two decisions of one claim held against each other: where they part first."""
 
 from itertools import zip_longest
+from typing import Final
 
 import msgspec
 
+from salus.agreements.claims.decide import STEPS
 from salus.agreements.claims.decision import Decision
+
+_ORDER: Final = {step.NAME: place for place, step in enumerate(STEPS)}
 
 
 def first_difference(mine: Decision, theirs: Decision) -> str:
@@ -14,8 +18,12 @@ def first_difference(mine: Decision, theirs: Decision) -> str:
     """
     if msgspec.msgpack.encode(mine) == msgspec.msgpack.encode(theirs):
         return ""
-    for one, other in zip_longest(mine.trace, theirs.trace):
-        if one != other:
-            told = one if one is not None else other
-            return told.step if told is not None else "balance"
+    for pair in zip_longest(mine.trace, theirs.trace):
+        if pair[0] != pair[1]:
+            # what one of them says more stands before what both say next
+            return min((one.step for one in pair if one is not None), key=_place)
     return "balance"
+
+
+def _place(step: str) -> int:
+    return _ORDER.get(step, len(_ORDER))
