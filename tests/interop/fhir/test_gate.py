@@ -139,12 +139,17 @@ def test_a_refusal_names_the_element_and_repeats_no_value():
         assert "Jane" not in str(refused.value)
 
 
-def test_consent_data_reference_is_an_element_of_that_name():
-    raw = (
-        b'{"resourceType":"Consent","id":"c","provision":{"data":[{"meaning":"instance",'
-        b'"reference":{"reference":"Observation/o"}}]}}'
-    )
-    assert read_resource(raw).references == ("Observation/o",)
+@pytest.mark.parametrize(
+    "raw",
+    [
+        b'{"resourceType":"Consent","id":"c","provision":{"data":[{"reference":{"reference":"Observation/o"}}]}}',
+        b'{"resourceType":"Contract","id":"c","term":[{"action":[{"subject":[{"reference":[{"reference":"Observation/o"}]}]}]}]}',
+        b'{"resourceType":"OperationDefinition","id":"c","code":"c","system":true,"extension":[{"valueReference":{"reference":"Observation/o"}}]}',
+    ],
+)
+def test_elements_with_the_names_of_a_references_and_a_codings_own_are_read(raw):
+    read = read_resource(raw)
+    assert (read.references, read.codings) == (("Observation/o",), ())
 
 
 def test_null_pads_a_list_of_primitives_beside_its_twin():

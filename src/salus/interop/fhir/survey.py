@@ -101,9 +101,12 @@ def _array(node: list[Any], below: list[Any]) -> Fault | None:
 
 
 def _reference(node: Tree, into: list[str]) -> Fault | None:
-    """Collect a Reference's literal reference. An object there is an element named so (Consent.provision.data)."""
+    """Collect a Reference's literal reference.
+
+    An object there is an element named so (Consent.provision.data), objects one that repeats (Contract.term.action.subject).
+    """
     text = node["reference"]
-    if text.__class__ is dict:
+    if text.__class__ is dict or (text.__class__ is list and all(one.__class__ is dict for one in text)):
         return None
     if text.__class__ is not str:
         return Fault(node, "reference", "wrong-kind", "a string")
@@ -114,13 +117,18 @@ def _reference(node: Tree, into: list[str]) -> Fault | None:
 
 
 def _coding(node: Tree, into: list[Coding]) -> Fault | None:
-    """Collect a coding; the element `code` of most resources is an object, which its own coding follows."""
+    """Collect a coding; the element `code` of most resources is an object, which its own coding follows.
+
+    A resource is none, whatever its `system` is (of an OperationDefinition a boolean).
+    """
     code = node["code"]
     if code.__class__ is not str:
         return None
     system = node.get("system", "")
     display = node.get("display", "")
     if system.__class__ is not str or display.__class__ is not str:
+        if "resourceType" in node:
+            return None
         return Fault(node, "display" if system.__class__ is str else "system", "wrong-kind", "a string")
     into.append(Coding(system, code, display))
     return None
