@@ -14,7 +14,7 @@ from salus.agreements.consent.decide import Asker
 from salus.index.errors import BadQuestion
 from salus.index.predicates import marks
 from salus.index.search_scope import Realm, Scope, Scopes
-from salus.index.search_sql import FROM, LAST, Compiler, Sql, starts, table_of
+from salus.index.search_sql import FROM, LAST, Compiler, InWords, Sql, in_fts5, starts, table_of
 from salus.index.store import Store
 from salus.interop.fhir.search.query import Criterion, Include, Query, Sort, Test
 from salus.interop.fhir.search.units import asks_units, widened
@@ -80,8 +80,10 @@ def _hit(row: Sequence[Any]) -> Hit:
 class Search:
     """See the module's docstring. Raises the index's errors."""
 
-    def __init__(self, store: Store) -> None:
+    def __init__(self, store: Store, in_words: InWords = in_fts5) -> None:
+        """`in_words` is the store's own language of full text."""
         self._store = store
+        self._words = in_words
         self._scopes = Scopes(store)
 
     def scope(self, realms: Sequence[Realm], asker: Asker) -> Scope:
@@ -90,7 +92,7 @@ class Search:
 
     def narrowed(self, scope: Scope, slices: Sequence[Slice]) -> Scope:
         """Return what is in a scope and in any of the slices; nothing without slices. Their tests are of plain parameters."""
-        compiler = Compiler(scope)
+        compiler = Compiler(scope, self._words)
         parts, values = [], list(scope.values)
         for one in slices:
             tests = ["e.type = ?"] if one.kind else ["(1 = 1)"]
@@ -157,7 +159,7 @@ class Search:
 
     def _compiled(self, query: Query, scope: Scope) -> tuple[tuple[str, str, int], str, list[Any]]:
         """Return (WITH clause, FROM clause, count of the values before WHERE), WHERE text, and all values."""
-        compiler, query = Compiler(scope), self._in_all_units(query)
+        compiler, query = Compiler(scope, self._words), self._in_all_units(query)
         tests = list(query.tests)
         start = self._start(query, compiler)
         where, values = ["e.type = ?", scope.text], [query.kind, *scope.values]

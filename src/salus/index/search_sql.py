@@ -1,11 +1,13 @@
-"""A typed question as SQL that SQLite and PostgreSQL both run.
+"""A typed question as SQL that SQLite and PostgreSQL both run, but for the words of full text (`InWords`).
+
+PostgreSQL's database has the encoding UTF8 and the collation C, so that texts compare by their bytes as SQLite's do.
 
 Each test has two forms: a *set* (`SELECT entry ...`) that a query can start from, and a *check* on `e.number` for rows
 that another test has found. Tests through references are sets that see permitted rows only.
 """
 
-from collections.abc import Sequence
-from typing import Any, Final, assert_never
+from collections.abc import Callable, Sequence
+from typing import Any, Final, TypeAlias, assert_never
 
 from salus.index.predicates import marks
 from salus.index.search_scope import Scope
@@ -28,18 +30,24 @@ FROM: Final = "entry e JOIN link l ON l.number = e.link"
 LAST: Final = "\U0010ffff"
 
 
+InWords: TypeAlias = Callable[[Words], Sql]
+"""Returns the set of rows with some words: what each database says in its own language. In no order: a rank would weigh
+rows by words of others, which may be hidden."""
+
+
 class Compiler:
     """Compiles tests under one scope."""
 
-    def __init__(self, scope: Scope) -> None:
+    def __init__(self, scope: Scope, in_words: InWords) -> None:
         self._scope = scope
+        self._words = in_words
 
     def check(self, test: Test, kind: str) -> Sql:
         """Return a test on the row `e` of type `kind`."""
         if isinstance(test, Criterion):
             return _check(test)
         if isinstance(test, Words):
-            text, values = _words(test)
+            text, values = self._words(test)
             return f"e.number IN ({text})", values
         if isinstance(test, AnyOf):
             told = [_check(one) for one in test.criteria]
@@ -52,7 +60,7 @@ class Compiler:
         if isinstance(test, Criterion):
             return _set(test, kind)
         if isinstance(test, Words):
-            return _words(test)
+            return self._words(test)
         if isinstance(test, AnyOf):
             sets = [_set(one, kind) for one in test.criteria]
             return " UNION ".join(text for text, _ in sets), [value for _, values in sets for value in values]
@@ -87,11 +95,8 @@ class Compiler:
         return sql, [reverse.kind, *self._scope.values, *told, reverse.parameter.number]
 
 
-def _words(test: Words) -> Sql:
-    """Return the set of rows with some words: the one test that is written in SQLite's own language (FTS5).
-
-    In no order: a rank would weigh rows by words of others, which may be hidden.
-    """
+def in_fts5(test: Words) -> Sql:
+    """Return the set of rows with some words for SQLite: a table `words` of FTS5."""
     told = " OR ".join(f"({' AND '.join(map(_phrase, one))})" for one in test.alternatives)
     column = "narrative : " * test.narrative
     return "SELECT v.rowid FROM words v WHERE v.words MATCH ?", [f"{column}({told})"]
@@ -100,6 +105,24 @@ def _words(test: Words) -> Sql:
 def _phrase(phrase: Phrase) -> str:
     """Return a phrase of FTS5: its words are letters and digits, so nothing in it is an operator."""
     return f'"{" ".join(phrase.words)}"' + " *" * phrase.begins
+
+
+def in_like(test: Words) -> Sql:
+    """Return the set of rows with some words for PostgreSQL: a table `words` of texts, of which trigrams may be indexed.
+
+    Not a `tsvector`: it knows no word's place beyond the 16,383rd, and phrases would not be found there.
+    """
+    columns = ("v.narrative",) if test.narrative else ("v.narrative", "v.whole")
+    padded = [f"(' ' || {column} || ' ') LIKE ?" for column in columns]
+    alternatives, values = [], []
+    for one in test.alternatives:
+        parts = []
+        for phrase in one:
+            pattern = f"% {' '.join(phrase.words)}{'%' if phrase.begins else ' %'}"
+            parts.append(f"({' OR '.join(padded)})")
+            values += [pattern] * len(columns)
+        alternatives.append(f"({' AND '.join(parts)})")
+    return f"SELECT v.entry FROM words v WHERE {' OR '.join(alternatives)}", values  # noqa: S608 -- only marks
 
 
 def _key(test: Chain | Reverse) -> str:
@@ -255,8 +278,8 @@ def _uri(number: int, modifier: str, uri: str) -> Sql:
         ends = [at for at, char in enumerate(uri) if char == "/"]
         above = [uri, *(uri[:at] for at in ends), *(uri[: at + 1] for at in ends)]
         return f"s_uri v WHERE v.param = ? AND v.uri IN ({marks(len(above))})", [number, *above]
-    if modifier == "contains":
-        return "s_uri v WHERE v.param = ? AND v.uri LIKE ? ESCAPE '\\'", [number, f"%{_escaped(uri)}%"]
+    if modifier == "contains":  # not LIKE, which is blind to case in SQLite
+        return "s_uri v WHERE v.param = ? AND replace(v.uri, ?, '') <> v.uri", [number, uri]
     return "s_uri v WHERE v.param = ? AND v.uri = ?", [number, uri]
 
 
