@@ -1,119 +1,256 @@
-"""One trial twice among real nodes, arms exchanged: what blinded members hold, show, export and log is the same.
+"""One trial twice among real nodes, arms exchanged: what blinded members hold, show, export, send and log is the same."""
 
-Kits change arms with the draws, so that everybody gets the same kit. What is random (ids, keys, times) is put aside; order too.
-"""
-
-import json
-import re
-from collections import Counter
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 import structlog
+from msgspec import structs
 
-from salus.http.metrics import PLAIN, Metrics
-from salus.node.demo.trial_scene import SIZE_KEY, SIZES, Scene, opened
+from salus.agreements.trials.allocation import Kit
+from salus.contracts.trials import port
+from salus.index.index import Index
+from salus.node import worklist
+from salus.node.errors import Forbidden, Refused
 from salus.node.member import MemberNode
-from salus.node.trials import (
-    drawing,
-    export_trial,
-    list_payments,
-    list_tasks,
-    read_trail,
-    show_flow,
-    show_trial,
-    supply_trial,
+from salus.node.trials import closing, conducting, drawing, exchange, exporting, overseeing, paying
+
+from . import blind
+from .blind import Plant, Seen, Trial
+
+CHANNELS = (
+    "transactions",
+    "order",
+    "deliveries",
+    "shipments",
+    "rows",
+    "counts",
+    "kits",
+    "exports",
+    "trails",
+    "forms",
+    "payments",
+    "status",
+    "refusals",
+    "metrics",
+    "index",
+    "feeds",
+    "backups",
+    "pages",
+    "logs",
+    "openings",
 )
-from salus.node.trials.conducting import ListTasks
-from salus.node.trials.exporting import ExportTrial, ShowFlow
-from salus.node.trials.founding import ShowTrial
-from salus.node.trials.kept import KINDS, Envelope, KitGiven, Subject, kept
-from salus.node.trials.overseeing import ReadTrail
-from salus.node.trials.paying import ListPayments
-from salus.node.trials.sight import in_order
-from salus.node.trials.supplying import SupplyTrial
-
-from .conftest import SMALL
-
-BLINDED = ("sponsor", "north", "statistics")
-"""Who runs and pays the trial, who conducts it, who computes: before the unblinding none of them knows an arm."""
-DRAWN = (0, 1)
-RANDOM = re.compile(r"[0-9a-f]{8,}|\d{4}-\d\d-\d\dT[0-9:.]+Z?|\d{12,}")
-KEPT = sorted(set(KINDS) - {"definition"})
+"""What may tell an arm: sizes and results of transactions; who sends or posts when; sizes of what is delivered; shipments of
+kits; rows of enrolments; their numbers by stratum; numbers of kits; exports; audit trails; tasks and forms; payments; what
+commands show; texts of refusals; metrics; the search index; worklists, waiting documents and access logs; what lies on backups;
+pages; logs; an emergency's opening."""
+SEEDS = 50
 
 
-def run(folder: Path, monkeypatch: pytest.MonkeyPatch, *, exchanged: bool) -> tuple[list[int], dict[str, Counter[str]]]:
-    """Run a trial; return the arms that the dispensers drew, and what blinded members see."""
+@dataclass
+class Pair:
+    """What is seen of one trial, and of the same with its arms exchanged."""
 
-    def arm_of(_scheme: object, _stratum: bytes, before: list[int], _signed: object) -> int:
-        return DRAWN[len(before)] ^ exchanged
-
-    with monkeypatch.context() as patch, opened(folder, SMALL) as scene, structlog.testing.capture_logs() as logs:
-        patch.setattr(drawing, "arm_of", arm_of)
-        scene.sites, scene.trustees, scene.threshold = ("north",), ("authority", "ethics", "statistics"), 2
-        scene.sign_all(scene.commit(scene.deal()).waiting)
-        for member, step in (("ethics", "approve"), ("authority", "approve"), ("sponsor", "register")):
-            scene.step(member, step, "NCT00000000")
-        scene.open_sites()
-        scene.step("sponsor", "open")
-        kits = {"north": [(f"N-{number:03d}", number % 2 ^ exchanged) for number in range(8)]}
-        with monkeypatch.context() as fixed:
-            fixed.setattr(MemberNode, "entropy", lambda _node, count: b"k" * count)  # the order of kits is their key's
-            supply_trial(
-                scene.node("pharmacy-a"),
-                SupplyTrial(study=scene.id, sizes=SIZES, size_key=SIZE_KEY.hex(), kits=json.dumps(kits).encode()),
-            )
-        for number in range(len(DRAWN)):
-            subject = scene.screen("north", 500 + number)
-            scene.enrol("north", subject, "under-65")
-            scene.work()
-            told = {"term": "headache", "serious": "no"}
-            scene.say("north", subject, [("nurse-north", "adverse", "2026-01-02", told)])
-        scene.send("north")
-        scene.settle()
-        drawn = {key: envelope.arm for key, envelope in kept(scene.node("pharmacy-a"), Envelope)}
-        arms = [drawn[id_] for id_, _ in in_order(scene.node("pharmacy-a"), scene.study)]
-        seen = {name: Counter(aside(each) for each in shown(scene, name, folder)) for name in BLINDED}
-    return arms, seen | {"logs": Counter(aside(f"{each}") for each in logs)}
+    arms: list[int]
+    exchanged: list[int]
+    one: Seen
+    other: Seen
 
 
-def aside(text: str) -> str:
-    """Return a text without what is random, as long as it was."""
-    return RANDOM.sub(lambda found: "#" * len(found[0]), text)
+def pair(folder: Path, monkeypatch: pytest.MonkeyPatch, trial: Trial, plant: Plant | None = None) -> Pair:
+    """Run a trial twice."""
+    arms, one = blind.run(folder / "one", monkeypatch, trial, plant=plant)
+    exchanged, other = blind.run(folder / "other", monkeypatch, trial, exchanged=True, plant=plant)
+    assert plant is not None or exchanged == [1 - arm for arm in arms]
+    return Pair(arms, exchanged, one, other)
 
 
-def shown(scene: Scene, name: str, folder: Path) -> list[str]:
-    """Return, line by line, what a member's pages, exports, metrics and desk tell."""
-    node = scene.node(name)
-    told = [
-        show_trial(node, ShowTrial(study=scene.id)),
-        list_tasks(node, ListTasks(study=scene.id)),
-        list_payments(node, ListPayments(study=scene.id)),
-        show_flow(node, ShowFlow(study=scene.id)),
-    ]
-    lines = [line for each in told for line in f"{each}".replace("'", "\n").splitlines()]
-    for form in ("odm", "sdtm"):
-        made = folder / f"{name}-{form}"
-        export_trial(node, ExportTrial(study=scene.id, folder=str(made), form=form))
-        for file in sorted(made.iterdir()):
-            lines += [f"{file.name} {line}" for line in re.split(r"[<\[]", file.read_text())]
-    for key, _ in kept(node, Subject, scene.study):
-        trail = read_trail(node, ReadTrail(study=scene.id, subject=key[16:].hex()))
-        lines += f"{trail}".replace("'", "\n").splitlines()
-    lines += [line.split(" ")[0] for line in Metrics().text(node.measures(), PLAIN).splitlines()]
-    lines += [f"kept: {kind}" for kind in KEPT for _ in node.desk.trials(kind, b"")]
-    given = {key: value.kit for key, value in kept(node, KitGiven)}
-    return lines + [f"kit {at} {given[id_]}" for at, (id_, _) in enumerate(in_order(node, scene.study)) if id_ in given]
+@pytest.fixture(scope="module")
+def seen(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Pair]:
+    """One trial of three, run twice."""
+    with pytest.MonkeyPatch.context() as monkeypatch:
+        yield pair(tmp_path_factory.mktemp("blind"), monkeypatch, Trial())
 
 
-def test_exchanged_arms_change_nothing_that_blinded_members_hold_show_or_log(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+def test_every_channel_is_looked_at_and_shows_something(seen: Pair) -> None:
+    assert tuple(sorted(seen.one)) == tuple(sorted(CHANNELS))
+    assert [channel for channel in CHANNELS if not seen.one[channel]] == ["logs"]  # nothing went wrong
+    assert all(kit.startswith("N-") for kit in seen.one["kits"])
+    kinds = {kind for name, kind, _ in seen.one["backups"] if kind != "segment"}
+    assert kinds.isdisjoint({"envelope", "draws", "supply"})
+
+
+@pytest.mark.parametrize("channel", CHANNELS)
+def test_exchanged_arms_change_nothing_that_blinded_members_see(seen: Pair, channel: str) -> None:
+    assert seen.one[channel] == seen.other[channel]
+
+
+@pytest.mark.soak
+@pytest.mark.parametrize("seed", range(SEEDS))
+def test_trials_of_many_seeds_are_alike_with_their_arms_exchanged(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, seed: int
 ) -> None:
-    one_, seen = run(tmp_path / "one", monkeypatch, exchanged=False)
-    other, exchanged = run(tmp_path / "other", monkeypatch, exchanged=True)
-    assert one_ == list(DRAWN)
-    assert other == [1 - arm for arm in DRAWN]
-    for name, told in seen.items():
-        assert told == exchanged[name], (name, told - exchanged[name], exchanged[name] - told)
-    assert sum(count for line, count in seen["north"].items() if re.match(r"kit \d N-", line)) == len(DRAWN)
-    assert not any("kept: envelope" in told or "kept: draws" in told for told in seen.values())
+    both = pair(tmp_path, monkeypatch, Trial.of(seed))
+    for channel in CHANNELS:
+        assert both.one[channel] == both.other[channel], channel
+
+
+# Planted leaks: each makes the product tell arms through one channel ------------------------------------------------
+
+
+def drawn_by(scene: blind.Scene) -> str:
+    """Return the arms that a dispenser knows, as a leak would tell them."""
+    return "arms " + ",".join(f"{envelope.arm}" for envelope in blind.envelopes(scene))
+
+
+def before(patch: pytest.MonkeyPatch, where: object, name: str, doing: Any) -> None:
+    """Do something whenever a function of the product is called, before it."""
+    original = getattr(where, name)
+
+    def both(*given: Any, **named: Any) -> Any:
+        doing(*given, **named)
+        return original(*given, **named)
+
+    patch.setattr(where, name, both)
+
+
+def changed(patch: pytest.MonkeyPatch, where: object, name: str, change: Any) -> None:
+    """Change what a function of the product returns."""
+    original = getattr(where, name)
+    patch.setattr(where, name, lambda *given, **named: change(original(*given, **named)))
+
+
+def posts_twice(patch: pytest.MonkeyPatch, scene: blind.Scene) -> None:
+    def again(node: MemberNode, enrolment: Any, envelope: Any, _done: Any) -> None:
+        if envelope.arm:
+            with pytest.raises(Refused):
+                node.submitter.submit(port.Allocate(bytes(32), envelope.ciphertext[:32]))
+
+    before(patch, drawing, "_post", again)
+
+
+def posts_later(patch: pytest.MonkeyPatch, scene: blind.Scene) -> None:
+    original = drawing._post
+
+    def late(node: MemberNode, enrolment: Any, envelope: Any, done: Any) -> None:
+        row = port.enrolment(node.ledger.read(), envelope.enrolment)
+        waits = row is not None and row.status is port.EnrolmentStatus.WAITING
+        if not (envelope.arm and waits and node.member == "pharmacy-a"):
+            original(node, enrolment, envelope, done)
+
+    patch.setattr(drawing, "_post", late)
+
+
+def sends_more(patch: pytest.MonkeyPatch, scene: blind.Scene) -> None:
+    sent = drawing.send
+
+    def more(node: MemberNode, receiver: str, kind: str, value: Any) -> None:
+        if kind == "kit":
+            arms = {envelope.enrolment: envelope.arm for envelope in blind.envelopes(scene)}
+            for one in value.kits:
+                if arms[one.enrolment]:
+                    sent(node, receiver, kind, structs.replace(value, kits=(one,)))
+        sent(node, receiver, kind, value)
+
+    patch.setattr(drawing, "send", more)
+
+
+def refuses(patch: pytest.MonkeyPatch, scene: blind.Scene) -> None:
+    original = drawing._drawn
+
+    def drawn(node: MemberNode, *given: Any) -> Any:
+        envelope = original(node, *given)
+        if envelope is not None and envelope.arm and envelope.enrolment == blind.in_order(node, scene.study)[1][0]:
+            raise Forbidden("trials.planted", "refused by its arm")
+        return envelope
+
+    patch.setattr(drawing, "_drawn", drawn)
+
+
+def numbers(patch: pytest.MonkeyPatch, scene: blind.Scene) -> None:
+    def kit(_key: bytes, _site: str, kits: list[Kit], used: list[str], arm: int) -> Kit:
+        del kits
+        return Kit(f"N-{arm}{len(used):02}", arm)
+
+    patch.setattr(drawing, "next_kit", kit)
+
+
+def larger(patch: pytest.MonkeyPatch, scene: blind.Scene) -> None:
+    def padded(told: list[tuple[bytes, Any]]) -> list[tuple[bytes, Any]]:
+        arms = {envelope.enrolment: envelope.arm for envelope in blind.envelopes(scene)}
+        return [(key, structs.replace(kit, kit=kit.kit + "+" * arms[key])) for key, kit in told]
+
+    original = exchange.keep_all
+    patch.setattr(
+        exchange,
+        "keep_all",
+        lambda node, told: original(node, padded(told) if all(hasattr(each, "kit") for _, each in told) else told),
+    )
+
+
+def published(patch: pytest.MonkeyPatch, scene: blind.Scene) -> None:
+    names = ("arm-placebo", "arm-active")
+    patch.setattr(
+        exporting,
+        "allocated",
+        lambda _node, _study: {each.enrolment.hex(): names[each.arm] for each in blind.envelopes(scene)},
+    )
+
+
+def logs(patch: pytest.MonkeyPatch, scene: blind.Scene) -> None:
+    def log(_node: MemberNode, _enrolment: Any, envelope: Any, _done: Any) -> None:
+        structlog.get_logger().info("trial.posted", arm=envelope.arm)
+
+    before(patch, drawing, "_post", log)
+
+
+def refusal(patch: pytest.MonkeyPatch, scene: blind.Scene) -> None:
+    def refuse(*_given: Any) -> None:
+        raise Forbidden("trials.blind", "draws are published after the unblinding", got=drawn_by(scene))
+
+    before(patch, closing, "published", refuse)
+
+
+LEAKS: dict[str, Plant] = {
+    "transactions": posts_twice,
+    "order": posts_later,
+    "deliveries": sends_more,
+    "shipments": sends_more,
+    "rows": posts_later,
+    "counts": refuses,
+    "kits": numbers,
+    "exports": published,
+    "trails": lambda patch, scene: changed(
+        patch, overseeing, "audit_trail", lambda lines: (replace(lines[0], reason=drawn_by(scene)), *lines[1:])
+    ),
+    "forms": lambda patch, scene: changed(
+        patch, conducting, "states", lambda found: [*found, (drawn_by(scene), *found[0][1:])]
+    ),
+    "payments": lambda patch, scene: changed(
+        patch, paying, "lines_due", lambda lines: lines * (1 + sum(one.arm for one in blind.envelopes(scene)))
+    ),
+    "status": published,
+    "refusals": refusal,
+    "metrics": lambda patch, scene: changed(
+        patch, MemberNode, "measures", lambda told: {**told, "outgoing_waiting": drawn_by(scene)}
+    ),
+    "index": lambda patch, scene: changed(patch, Index, "count_by_type", lambda told: told | {drawn_by(scene): 1}),
+    "feeds": lambda patch, scene: changed(
+        patch, worklist, "_deliveries", lambda _: [(0, "delivery", b"", drawn_by(scene))]
+    ),
+    "backups": larger,
+    "pages": posts_twice,
+    "logs": logs,
+    "openings": lambda patch, scene: changed(
+        patch, drawing, "opened_envelope", lambda told: (told[0], told[1] + "+" * told[0])
+    ),
+}
+
+
+@pytest.mark.soak
+@pytest.mark.parametrize("channel", CHANNELS)
+def test_a_leak_through_a_channel_is_seen_in_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, channel: str) -> None:
+    both = pair(tmp_path, monkeypatch, Trial(), LEAKS[channel])
+    assert both.one[channel] != both.other[channel]
