@@ -13,6 +13,7 @@ NEVER = {
     ("Bundle", "composition"),  # leads into what the Bundle holds, which is not indexed by itself
     ("Bundle", "message"),
     ("DeviceDefinition", "classification"),  # published for an element that R4 has not
+    ("DocumentReference", "relationship"),  # published with its components exchanged
     ("MolecularSequence", "chromosome-variant-coordinate"),  # published with components that stand elsewhere
     ("MolecularSequence", "referenceseqid-variant-coordinate"),
 }
