@@ -8,7 +8,14 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Self
 
-from salus.core.proof.merkle import EMPTY_ROOT, consistency_ranges, largest_power_below, node_hash, pair_up
+from salus.core.proof.merkle import (
+    EMPTY_ROOT,
+    consistency_ranges,
+    largest_power_below,
+    node_hash,
+    pair_up,
+    subset_nodes,
+)
 
 NodeId = tuple[int, int]
 """(level, index) of a whole subtree."""
@@ -80,6 +87,14 @@ def prove_inclusion(read_node: ReadNode, index: int, size: int) -> list[bytes]:
             start = middle
     path.reverse()
     return path
+
+
+def prove_subset(read_node: ReadNode, places: Sequence[int], size: int) -> list[bytes]:
+    """Return the nodes that lead from the leaves at rising `places` to the root of the first `size` leaves.
+
+    Raises IndexError if one is not among them.
+    """
+    return subset_nodes(lambda start, end: _root_of(read_node, start, end), places, size)
 
 
 def prove_consistency(read_node: ReadNode, old: int, new: int) -> list[bytes]:

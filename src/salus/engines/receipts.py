@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from salus.core import receipt as make
-from salus.core.log import prove_consistency
+from salus.core.log import prove_consistency, prove_subset
 from salus.core.map import Root, prove
 from salus.core.proof.checkpoint import Checkpoint
 from salus.core.proof.receipt import Receipt, StateProof
@@ -25,6 +25,16 @@ class ProvenRow:
 
     value: bytes | None
     proof: StateProof
+
+
+@dataclass(frozen=True, slots=True)
+class ShownLeaves:
+    """Leaves of the log under one checkpoint."""
+
+    entries: tuple[bytes, ...]
+    nodes: tuple[bytes, ...]
+    """What leads from them to the checkpoint's root (`merkle.root_from_subset`)."""
+    checkpoint: Checkpoint
 
 
 class Prover:
@@ -50,6 +60,20 @@ class Prover:
         checkpoint = self._checkpoint(index, timeout)
         with self._store.nodes() as nodes:
             return make.receipt(nodes.node, entry, index, checkpoint)
+
+    def places(self, tx_id: bytes) -> tuple[int, int]:
+        """Return where the log holds a transaction and the block that it is in. Raises NotKept."""
+        place = self._store.place(tx_id)
+        if place is None:
+            raise NotKept(f"the log holds no transaction {tx_id.hex()}")
+        return place.index, self._store.header(place.height).log_size - 1
+
+    def leaves(self, places: Sequence[int], *, timeout: float = PATIENCE) -> ShownLeaves:
+        """Return the log's leaves at rising `places`, proven together. Raises NotKept."""
+        entries = tuple(self._store.leaf(place) for place in places)
+        checkpoint = self._checkpoint(places[-1], timeout)
+        with self._store.nodes() as nodes:
+            return ShownLeaves(entries, tuple(prove_subset(nodes.node, places, checkpoint.size)), checkpoint)
 
     def extend(self, receipt: Receipt) -> Receipt:
         """Return an older receipt carried to the newest checkpoint, or as it is if there is no newer."""

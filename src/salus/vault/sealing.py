@@ -231,6 +231,22 @@ def leaf_of(sealed: Sealed, salt: bytes) -> bytes:
     )
 
 
+def leaf_again(
+    content: Content, *, header: bytes, version: int, recorded: int, data_key: bytes, salt: bytes, chain: bytes
+) -> bytes:
+    """Return the leaf of a record that is sealed from its content once more: what shows the leaf without the ciphertext.
+
+    Only the content and key that were sealed give it: the leaf commits to the key, and the key opens the ciphertext to one
+    plaintext. Raises SealBroken, TooLarge.
+    """
+    if len(data_key) != 32 or len(chain) != 32:
+        raise SealBroken("a data key and a chain value have 32 bytes")
+    _, plaintext = plaintext_of(content, version, recorded)
+    ciphertext = AESGCM(data_key).encrypt(_NONCE, plaintext, header)
+    commitment = mac(data_key, "salus/v1/key-commitment", header)
+    return leaf_of(Sealed(header, b"", "", commitment, chain, ciphertext), salt)
+
+
 def unwrap(wrapping: bytes, wrap: bytes) -> bytes:
     """Return a data key. Raises SealBroken if the wrap is not of this link."""
     try:

@@ -19,11 +19,12 @@ from typing import Final, Self
 import msgspec
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
+from salus.core.proof import merkle
 from salus.core.proof.digest import mac
 from salus.vault import batches, enrolled, journal, links, records
 from salus.vault.backup import DayKeys, Manifest
 from salus.vault.backup import backup as write_backup
-from salus.vault.batches import Anchoring, Batch, Trees
+from salus.vault.batches import Anchoring, Batch, Place, Trees
 from salus.vault.enrolled import LinkKey
 from salus.vault.enrolment import Instruction
 from salus.vault.envelope import ReceiveKey
@@ -249,6 +250,20 @@ class Vault:
         except NotAnchored:
             return None
         return batches.anchoring(self.store, at.batch)
+
+    def leaves_of(self, numbers: Sequence[int]) -> list[tuple[bytes, Place]]:
+        """Return leaf and place of each record that is anchored, in order: they stay when the record is erased. Raises UnknownRecord, Erased."""
+        found = []
+        for number in numbers:
+            row = records.stored(self.store, number)
+            with suppress(NotAnchored):
+                found.append((row.leaf, batches.anchored_place(self.store, self._trees, row.entry)))
+        return found
+
+    def batch_path(self, batch: int, index: int) -> tuple[bytes, ...]:
+        """Return the path of a batch's leaf, nearest sibling first. Raises UnknownBatch, Damaged, IndexError."""
+        with self.store.lock:
+            return tuple(merkle.path_in(self._trees.of(self.store, batch), index))
 
     def seal_for_pull(self, numbers: Sequence[int], *, retained: bool = False) -> Pulled:
         """Return sealed records with data keys, salts and paths, for another member that may have exactly these.

@@ -186,3 +186,35 @@ def test_sizes_and_nodes_of_a_consistency_path_have_bounds():
     for size in (31, 33):
         with pytest.raises(MalformedProof, match="not 32 bytes"):
             merkle.verify_consistency(1, 2, (bytes(size),), root, root)
+
+
+@given(st.integers(1, 70), st.data())
+def test_a_few_leaves_lead_to_the_root_together_and_only_these(size, data):
+    hashes = [merkle.leaf_hash(bytes([index])) for index in range(size)]
+    places = sorted(data.draw(st.sets(st.integers(0, size - 1), min_size=1)))
+    nodes = merkle.subset_nodes(lambda start, end: merkle.root(hashes[start:end]), places, size)
+    shown = {place: hashes[place] for place in places}
+    root = merkle.root(hashes)
+    assert merkle.root_from_subset(shown, size, nodes) == root
+    known = {}
+    for place in places:
+        known |= dict(zip(merkle.ranges_of_path(place, size), merkle.inclusion_path(hashes, place), strict=True))
+    assert merkle.subset_nodes(lambda start, end: known[start, end], places, size) == nodes
+    spoilt = data.draw(st.sampled_from(places))
+    assert merkle.root_from_subset(shown | {spoilt: bytes(32)}, size, nodes) != root
+    with pytest.raises(MalformedProof):
+        merkle.root_from_subset(shown, size, [*nodes, root])
+    if nodes:
+        with pytest.raises(MalformedProof):
+            merkle.root_from_subset(shown, size, nodes[:-1])
+        assert merkle.root_from_subset(shown, size, [*nodes[:-1], bytes(32)]) != root
+        with pytest.raises(MalformedProof):
+            merkle.root_from_subset(shown, size, [*nodes[:-1], b"short"])
+
+
+def test_a_subset_outside_the_tree_is_refused():
+    for places in ([], [3], [-1]):
+        with pytest.raises(IndexError):
+            merkle.subset_nodes(lambda *_: bytes(32), places, 3)
+        with pytest.raises(MalformedProof):
+            merkle.root_from_subset(dict.fromkeys(places, bytes(32)), 3, [])

@@ -6,7 +6,8 @@ each). Paths list the sibling nearest the leaf first (RFC 9162 section 2.1.3.1).
 """
 
 import hashlib
-from collections.abc import Sequence
+from bisect import bisect_left
+from collections.abc import Callable, Mapping, Sequence
 from typing import Final
 
 from salus.core.proof.errors import MalformedProof, ProofMismatch
@@ -58,18 +59,19 @@ def root(leaves: Sequence[bytes]) -> bytes:
 
 def inclusion_path(leaves: Sequence[bytes], index: int) -> list[bytes]:
     """Return the path of the leaf at `index`, nearest sibling first (RFC 9162 section 2.1.3.1). Raises IndexError."""
-    if not 0 <= index < len(leaves):
-        raise IndexError(index)
-    return _path_in(levels(leaves), index)
+    return path_in(levels(leaves), index)
 
 
 def inclusion_paths(leaves: Sequence[bytes]) -> list[list[bytes]]:
     """Return the path of every leaf, in order: the tree is hashed once."""
     tree = levels(leaves)
-    return [_path_in(tree, index) for index in range(len(leaves))]
+    return [path_in(tree, index) for index in range(len(leaves))]
 
 
-def _path_in(tree: list[list[bytes]], index: int) -> list[bytes]:
+def path_in(tree: Sequence[Sequence[bytes]], index: int) -> list[bytes]:
+    """Return the path of the leaf at `index` of a tree's `levels`, nearest sibling first. Raises IndexError."""
+    if not 0 <= index < len(tree[0]):
+        raise IndexError(index)
     path: list[bytes] = []
     position = index
     for level in tree[:-1]:
@@ -151,6 +153,64 @@ def verify_inclusion(leaf: bytes, index: int, size: int, path: Sequence[bytes], 
     """
     if root_from_inclusion(leaf, index, size, path) != expected:
         raise ProofMismatch("the inclusion path does not lead to the root")
+
+
+def subset_nodes(read_range: Callable[[int, int], bytes], places: Sequence[int], size: int) -> list[bytes]:
+    """Return what is missing between the leaves at `places` (rising) and the root: roots of the ranges that hold none, in order.
+
+    `read_range` returns the root over the leaves [start, end). Raises IndexError if a place is not in the tree, or there is none.
+    """
+    if not places or not 0 <= places[0] <= places[-1] < size:
+        raise IndexError(size)
+    nodes: list[bytes] = []
+
+    def walk(start: int, end: int) -> None:
+        if bisect_left(places, start) == bisect_left(places, end):
+            nodes.append(read_range(start, end))
+        elif end - start > 1:
+            middle = start + largest_power_below(end - start)
+            walk(start, middle)
+            walk(middle, end)
+
+    walk(0, size)
+    return nodes
+
+
+def root_from_subset(hashes: Mapping[int, bytes], size: int, nodes: Sequence[bytes]) -> bytes:
+    """Return the root that leaf hashes, by their places, and the nodes of `subset_nodes` lead to. Raises MalformedProof."""
+    places = sorted(hashes)
+    if not places or not 0 <= places[0] <= places[-1] < size <= MAX_SIZE:
+        raise MalformedProof("position or tree size out of range")
+    if any(len(node) != HASH_BYTES for node in nodes):
+        raise MalformedProof("a path node is not 32 bytes")
+    rest = iter(nodes)
+
+    def walk(start: int, end: int) -> bytes:
+        if bisect_left(places, start) == bisect_left(places, end):
+            node = next(rest, b"")
+            if not node:
+                raise MalformedProof("nodes are missing")
+            return node
+        if end - start == 1:
+            return hashes[start]
+        middle = start + largest_power_below(end - start)
+        return node_hash(walk(start, middle), walk(middle, end))
+
+    found = walk(0, size)
+    if next(rest, b""):
+        raise MalformedProof("more nodes than the tree has")
+    return found
+
+
+def ranges_of_path(index: int, size: int) -> list[tuple[int, int]]:
+    """Return the leaf ranges [start, end) whose roots make a leaf's inclusion path, nearest first."""
+    ranges: list[tuple[int, int]] = []
+    start, end = 0, size
+    while end - start > 1:
+        middle = start + largest_power_below(end - start)
+        ranges.append((middle, end) if index < middle else (start, middle))
+        start, end = (start, middle) if index < middle else (middle, end)
+    return ranges[::-1]
 
 
 def verify_consistency(old: int, new: int, path: Sequence[bytes], old_root: bytes, new_root: bytes) -> None:
