@@ -7,15 +7,25 @@ from pathlib import Path
 
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
-from salus.agreements.trials.acts import FIRST, Act, Anchored, Delegation, SignedAct, act_digest, signing_bytes
+from salus.agreements.trials.acts import (
+    FIRST,
+    Act,
+    Anchored,
+    Delegation,
+    SignedAct,
+    act_digest,
+    run_signing_bytes,
+    signing_bytes,
+)
 from salus.agreements.trials.compile import compile_plan
 from salus.agreements.trials.conduct import Conditions
 from salus.agreements.trials.terms import read_terms
-from salus.core.encoding import encode
+from salus.core.encoding import decode, encode
 from salus.interop.cdisc.usdm import read_usdm
 
 FOLDER = Path(__file__).parents[3] / "samples" / "trials"
 STUDY, SITE, SUBJECT = b"study-0123456789", "north", b"subject-01234567"
+PEOPLE = ("investigator", "nurse", "monitor")
 START = 1_767_225_600_000  # 2026-01-01
 DAY = 86_400_000
 
@@ -78,6 +88,15 @@ class Chain:
         act = Act(STUDY, SITE, subject, len(self.acts) + 1, previous, when, clinical, kind, public(by), told)
         signed = SignedAct(encode(act), person(by).sign(signing_bytes(act)))
         self.acts.append(Anchored(signed, self.time + 60_000 if anchored is None else anchored))
+        return self
+
+    def at_once(self, start, end):
+        """Let the person of the acts [start, end) sign them with one signature."""
+        acts = [one.signed.act for one in self.acts[start:end]]
+        by = next(name for name in PEOPLE if public(name) == decode(acts[-1], Act).by)
+        for at, act in enumerate(acts, start):
+            signature = person(by).sign(run_signing_bytes(acts)) if at == end - 1 else b""
+            self.acts[at] = Anchored(SignedAct(act, signature), self.acts[at].at)
         return self
 
     def enrolled(self):

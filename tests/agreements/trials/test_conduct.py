@@ -77,6 +77,40 @@ def test_attack_a_chain_altered_cut_or_reordered():
         assert len(state.visits) < 3
 
 
+def test_acts_that_a_person_signs_at_once_are_judged_as_acts_signed_one_by_one():
+    alone, together = week2(Chain().enrolled()), week2(Chain().enrolled())
+    together.at_once(0, 3).at_once(4, len(together.acts))
+    assert sum(bool(one.signed.signature) for one in together.acts) == 3
+    assert conduct(together.acts, under()) == conduct(alone.acts, under())
+
+
+def test_attack_acts_under_a_signature_that_does_not_sign_them():
+    """An act put in, left out, altered, of another person, or one too many: none under that signature stands."""
+    chain = week2(Chain().enrolled())
+    size = len(chain.acts)
+    signed = chain.at_once(4, size).acts
+    act = decode(signed[4].signed.act, Act)
+    altered = Anchored(SignedAct(encode(structs.replace(act, entered=act.entered + 1)), b""), signed[4].at)
+    other = Chain().enrolled().at_once(2, 4).acts  # the nurse's under the investigator's signature
+    lifted = [*signed[:-1], Anchored(SignedAct(signed[-1].signed.act, chain.acts[3].signed.signature), signed[-1].at)]
+    for acts, number in (
+        ([*signed[:4], altered, *signed[5:]], 5),
+        (signed[:-1], 5),
+        ([*signed[:4], *signed[5:]], 5),
+        ([*signed[:-1], Anchored(SignedAct(signed[-1].signed.act, b""), signed[-1].at)], 5),
+        (lifted, 5),
+        ([*signed[:4], signed[-1]], 5),
+        (other, 3),
+    ):
+        state = conduct(acts, under())
+        assert [(one.number, one.code) for one in state.verdicts] == [(number, "BROKEN")]
+    many = Chain().enrolled()
+    for _ in range(51):
+        many.add("visit", day=0, visit="unscheduled")
+    assert conduct(many.at_once(6, 56).acts, under()).verdicts == []
+    assert [one.number for one in conduct(many.at_once(6, 57).acts, under()).verdicts] == [7]
+
+
 def test_attack_fields_out_of_order_or_too_many():
     act = decode(Chain().add("end").acts[0].signed.act, Act)
     for fields in ((("b", "1"), ("a", "1")), (("a", "1"), ("a", "2")), (("a", "x" * 3000),)):

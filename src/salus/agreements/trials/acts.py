@@ -3,11 +3,14 @@
     act digest    digest("salus/v1/trial-act", act bytes)
     previous      the digest of the act before it in the same chain; 32 zero bytes for the first
     signature     Ed25519(person's key, framed("salus/v1/trial-act", act bytes))
+    of a run      Ed25519(person's key, framed("salus/v1/trial-acts", digest of each act)): 2 to 50 acts of one person that
+                  follow each other in a chain. It stands with the last of them; the others carry none.
 
-A site has one chain of delegations, and one chain for each participant.
+A site has one chain of delegations, and one chain for each participant. Eligibility and delegations are signed one by one:
+others are shown them without the chain.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Final
 
@@ -16,12 +19,14 @@ from salus.core.proof import ed25519
 from salus.core.proof.digest import digest, framed
 
 LABEL: Final = "salus/v1/trial-act"
+RUN_LABEL: Final = "salus/v1/trial-acts"
 FIRST: Final = bytes(32)
+MOST_IN_RUN: Final = 50  # forms that a person looks through and signs at once
 MAX_FIELDS: Final = 200
 MAX_TEXT: Final = 2000
 MOST_HELD: Final = 1 << 16
 _HELD: Final[set[bytes]] = set()
-"""Digests of acts whose signature held: a chain is judged anew with each act that is added, and grows by fifty at a time."""
+"""Digests of what signatures held over: a chain is judged anew with each act that is added."""
 
 
 class Act(Value, frozen=True):
@@ -53,6 +58,7 @@ class SignedAct(Value, frozen=True):
 
     act: bytes
     signature: bytes
+    """64 bytes; empty where that of a later act, the last of the run, signs this one too."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,23 +80,58 @@ def signing_bytes(act: Act) -> bytes:
     return framed(LABEL, (encode(act),))
 
 
+def run_signing_bytes(acts: Sequence[bytes]) -> bytes:
+    """Return what the person's key signs for acts that it signs at once: their bytes, in the order of the chain."""
+    if len(acts) == 1:
+        return framed(LABEL, (acts[0],))
+    return framed(RUN_LABEL, tuple(act_digest(act) for act in acts))
+
+
 def read(signed: SignedAct) -> Act | None:
-    """Return an act whose bytes decode and whose signature holds, within its limits; else None."""
+    """Return an act whose bytes decode and whose own signature holds, within its limits; else None."""
+    return read_all((signed,))[0]
+
+
+def read_all(chain: Sequence[SignedAct]) -> list[Act | None]:
+    """Return acts in order, each whose bytes decode within their limits and that a signature covers; None for the others.
+
+    A run is of one person; where its signature does not hold, or is missing, none of its acts does.
+    """
+    found: list[Act | None] = []
+    for run in runs(chain):
+        acts = [_decoded(one.act) for one in run]
+        by = None if acts[0] is None else acts[0].by
+        of_one = by is not None and len(run) <= MOST_IN_RUN and all(act is not None and act.by == by for act in acts)
+        found += acts if by is not None and of_one and _holds(by, run) else [None] * len(run)
+    return found
+
+
+def runs(chain: Sequence[SignedAct]) -> Iterator[Sequence[SignedAct]]:
+    """Yield what is signed together, in order: acts without a signature go with the next that has one."""
+    start = 0
+    for at, one in enumerate(chain, 1):
+        if one.signature or at == len(chain):
+            yield chain[start:at]
+            start = at
+
+
+def _decoded(data: bytes) -> Act | None:
     try:
-        act = decode(signed.act, Act)
+        act = decode(data, Act)
     except MalformedBytes:
         return None
     sound = len(act.by) == ed25519.KEY_BYTES and len(act.fields) <= MAX_FIELDS
     sound = sound and all(len(name) <= MAX_TEXT and len(value) <= MAX_TEXT for name, value in act.fields)
     sound = sound and [name for name, _ in act.fields] == sorted({name for name, _ in act.fields})
-    return act if sound and _holds(act.by, signed) else None
+    return act if sound else None
 
 
-def _holds(by: bytes, signed: SignedAct) -> bool:
-    held = digest("salus/v1/trial-act-held", signed.act, signed.signature)  # nothing of a participant is kept
+def _holds(by: bytes, run: Sequence[SignedAct]) -> bool:
+    signature, signed = run[-1].signature, run_signing_bytes([one.act for one in run])
+    held = digest("salus/v1/trial-act-held", signed, signature)  # nothing of a participant is kept
     if held in _HELD:
         return True
-    if not ed25519.verify(by, framed(LABEL, (signed.act,)), signed.signature):
+    if not ed25519.verify(by, signed, signature):
         return False
     if len(_HELD) >= MOST_HELD:
         _HELD.clear()

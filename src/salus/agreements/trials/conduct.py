@@ -20,7 +20,7 @@ from dataclasses import dataclass, field, replace
 from enum import Enum
 from typing import Final
 
-from salus.agreements.trials.acts import FIRST, Act, Anchored, Delegation, act_digest, may, read
+from salus.agreements.trials.acts import FIRST, Act, Anchored, Delegation, act_digest, may, read_all
 from salus.agreements.trials.deviations import HANDLING, Deviation, refused
 from salus.agreements.trials.deviations import TRANSITIONS as HANDLED
 from salus.agreements.trials.plan import Plan, Visit
@@ -211,8 +211,8 @@ def conduct(chain: Sequence[Anchored], under: Conditions) -> State:
     """Return a participant's state from the chain. Never raises for what a chain may hold."""
     state = State()
     previous, before, latest = FIRST, 0, 0
-    for number, one in enumerate(chain, 1):
-        act = read(one.signed)
+    acts = read_all([one.signed for one in chain])
+    for number, (one, act) in enumerate(zip(chain, acts, strict=True), 1):
         if act is None or act.number != number or act.previous != previous:
             state.verdicts.append(Verdicts(number, "BROKEN", "bytes, chain or signature do not hold"))
             break

@@ -3,7 +3,7 @@
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
-from salus.agreements.trials.acts import Act, Anchored, read
+from salus.agreements.trials.acts import Act, Anchored, read_all
 from salus.agreements.trials.conduct import Conditions, State, conduct
 
 
@@ -33,7 +33,8 @@ def participant(site: str, subject: bytes, chain: Sequence[Anchored], under: Con
     """Return a participant from the chain, judged."""
     state = conduct(chain, under)
     refused = {each.number for each in state.verdicts}
-    acts = tuple(act for each in chain if (act := read(each.signed)) is not None and act.number not in refused)
+    read = read_all([each.signed for each in chain])
+    acts = tuple(act for act in read if act is not None and act.number not in refused)
     versions = {}
     for act in acts:
         if act.kind == "visit":

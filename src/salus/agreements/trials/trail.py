@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Final
 
-from salus.agreements.trials.acts import Act, Anchored, may, read
+from salus.agreements.trials.acts import Act, Anchored, may, read_all
 from salus.agreements.trials.conduct import ROLES, Conditions, State, conduct
 
 BLIND: Final = frozenset(("kit", "enrolment"))
@@ -45,8 +45,8 @@ def audit_trail(chain: Sequence[Anchored], under: Conditions) -> tuple[TrailLine
     verdicts = {one.number: one.code for one in state.verdicts}
     before: dict[str, str] = {}
     lines: list[TrailLine] = []
-    for number, one in enumerate(chain, 1):
-        act = read(one.signed)
+    acts = read_all([one.signed for one in chain])
+    for number, (one, act) in enumerate(zip(chain, acts, strict=True), 1):
         if act is None or verdicts.get(number) == "BROKEN":
             break
         refused = verdicts.get(number, "")

@@ -13,7 +13,7 @@ from typing import Annotated, Any, Final
 
 from msgspec import Meta
 
-from salus.agreements.trials.acts import Act, read
+from salus.agreements.trials.acts import Act, read_all
 from salus.agreements.trials.sourcing import NotEvaluated, criterion_holds, evidence_digest, item_value
 from salus.contracts.trials import port
 from salus.node.anchoring import anchor, anchor_reading
@@ -288,8 +288,7 @@ def trace_item(node: MemberNode, request: TraceItem) -> ItemTraced:
     entered = {"visit": visit, "activity": activity, "repeat": repeat}
     found: tuple[Act, dict[str, str]] | None = None
     value = ""
-    for each in own_chain(node, study, subject_id):
-        act = read(each.signed)
+    for act in read_all([each.signed for each in own_chain(node, study, subject_id)]):
         told = {} if act is None else {"repeat": "1"} | dict(act.fields)
         if act is None:
             continue
