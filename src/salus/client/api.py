@@ -5200,7 +5200,9 @@ class DraftAct(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class ActDrafted(msgspec.Struct, frozen=True, kw_only=True):
-    """What is to be signed: Ed25519 over the framed bytes, label `salus/v1/trial-act`."""
+    """What is to be signed: Ed25519 over the framed bytes, label `salus/v1/trial-act`.
+
+Up to 50 acts of one person that follow each other may be signed at once: label `salus/v1/trial-acts`, over their digests."""
 
     act: str
     """The act's bytes, hexadecimal."""
@@ -5721,6 +5723,9 @@ class EvidenceWritten(msgspec.Struct, frozen=True, kw_only=True):
     participants: int
     """Chains; none in a public file."""
 
+    erased: int
+    """Participants who are erased: of their acts only the leaves."""
+
     draws: int
     """Draws."""
 
@@ -6116,7 +6121,7 @@ class RecordActs(msgspec.Struct, frozen=True, kw_only=True):
     """The participant at this site; empty: the site's delegations."""
 
     acts: tuple[str, ...]
-    """ACT:SIGNATURE, hexadecimal."""
+    """ACT:SIGNATURE, hexadecimal; empty signatures: the next one signs these acts too."""
 
     credential: str = ''
     """Credential of who signs, renewed at most 5 minutes before; for acts of kind sign."""
@@ -6650,6 +6655,9 @@ class EvidenceVerified(msgspec.Struct, frozen=True, kw_only=True):
 
     acts: int
     """Acts in them."""
+
+    erased: int
+    """Participants who are erased: of their acts only leaves, under anchored roots."""
 
     draws: int
     """Draws replayed."""

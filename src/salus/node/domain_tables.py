@@ -70,6 +70,14 @@ class DomainTables(EncryptedFile):
         with self._writing() as db:
             db.executemany("INSERT OR REPLACE INTO trial VALUES (?, ?, ?)", items)
 
+    def replace_trials(self, gone: Sequence[tuple[str, bytes]], items: Sequence[tuple[str, bytes, bytes]]) -> None:
+        """Drop bodies, each (kind, key), and keep others in their place, all or none; nothing of what is dropped stays on the disk."""
+        with self._writing() as db:
+            db.executemany("DELETE FROM trial WHERE kind = ? AND key = ?", gone)
+            db.executemany("INSERT OR REPLACE INTO trial VALUES (?, ?, ?)", items)
+        with self._lock:
+            self._truncate_log()
+
     def trials(self, kind: str, prefix: bytes = b"") -> list[tuple[bytes, bytes]]:
         """Return (key, body) of a kind under a prefix, ascending by key."""
         sql = "SELECT key, body FROM trial WHERE kind = ? AND key >= ? AND key < ? ORDER BY key"

@@ -24,8 +24,12 @@ class EncryptedFile:
     def whole(self) -> bytes:
         """Return the file's bytes, encrypted as they lie, with everything that was committed in them."""
         with self._lock:
-            self._db.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchall()
+            self._truncate_log()
             return self._path.read_bytes()
+
+    def _truncate_log(self) -> None:
+        """Leave nothing in the write-ahead log: neither what was committed nor what was deleted."""
+        self._db.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchall()
 
     def close(self) -> None:
         """Let go of the file. Idempotent."""

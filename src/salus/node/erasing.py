@@ -36,7 +36,7 @@ from salus.node.errors import Conflict, Malformed, NotFound
 from salus.node.exchange.grantee import purge
 from salus.node.member import MemberNode
 from salus.node.notices import ERASURE_OPENED, notify
-from salus.node.trials.retaining import Duty, duty_on
+from salus.node.trials.retaining import Duty, duty_on, forget
 from salus.vault.links import Standing
 
 CASE_BYTES: Final = 16
@@ -298,6 +298,7 @@ def _delete(node: MemberNode, case: Case) -> None:
 
 def _delete_here(node: MemberNode, case: Case) -> None:
     subject = case.erasing.subject
+    forget(node, subject)
     node.index.forget(subject)
     node.vault.erase_link(subject, case=case.erasing.case)
     node.desk.set_contact(subject, "")

@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 from msgspec import structs
 
+from salus.agreements.trials.acts import run_signing_bytes
 from salus.agreements.trials.terms import package_root
 from salus.contracts.trials import port
 from salus.core.encoding import decode, encode
@@ -34,6 +35,7 @@ from salus.node.trials import (
     post_result,
     publish_draws,
     read_trail,
+    record_acts,
     show_key,
     show_registry,
     show_trial,
@@ -57,7 +59,7 @@ from salus.node.trials.closing import (
     StepTrialLook,
     UnlockTrial,
 )
-from salus.node.trials.conducting import DraftAct, ListTasks, TakeConsent, WithdrawConsent, kit_of
+from salus.node.trials.conducting import DraftAct, ListTasks, RecordActs, TakeConsent, WithdrawConsent, kit_of
 from salus.node.trials.drawing import check_evidence
 from salus.node.trials.duties import MeetSafetyClock, StartSafetyClock
 from salus.node.trials.evidence import TrialEvidence, VerifyEvidence, WriteEvidence
@@ -79,7 +81,7 @@ from salus.node.trials.kept import (
 from salus.node.trials.overseeing import ExpectEvent, ReadTrail
 from salus.node.trials.paying import ListPayments
 from salus.node.trials.registering import CheckRegistry, RegistryChecked, ShowRegistry, check_registry
-from salus.node.trials.sight import definition, root_of, states, terms_of
+from salus.node.trials.sight import definition, own_chain, root_of, states, terms_of
 from salus.node.trials.unblinding import Assess, Unblind
 from salus.vault.envelope import seal_envelope
 from salus.vault.journal import Side
@@ -371,6 +373,21 @@ def test_attack_a_visit_dated_back_is_refused_and_the_chain_goes_on(scene: Scene
         scene.say("north", "", [("nurse-north", "delegate", "", {"person": "aa" * 32, "role": "monitor"})])
 
 
+def test_attack_eligibility_signed_with_other_acts(scene: Scene) -> None:
+    """Dispensers are shown that act alone: a signature over more would leave them without proof, and the subject without kit."""
+    subject = take_consent(scene.node("north"), consent(scene, 31)).subject
+    who = "investigator-north"
+    made = scene.acts(
+        "north", subject, [(who, "visit", scene_time(scene), {"visit": "screen"}), (who, "eligible", "", {})]
+    )
+    acts = [bytes.fromhex(each.split(":")[0]) for each in made]
+    together = scene.person(who).sign(run_signing_bytes(acts)).hex()
+    request = RecordActs(study=scene.id, subject=subject, acts=(f"{acts[0].hex()}:", f"{acts[1].hex()}:{together}"))
+    with pytest.raises(Forbidden, match=r"trials\.signed-together"):
+        record_acts(scene.node("north"), request)
+    assert own_chain(scene.node("north"), scene.study, bytes.fromhex(subject)) == []
+
+
 def test_attack_documents_from_who_may_not_send_them(scene: Scene) -> None:
     told = definition(scene.node("sponsor"), scene.study, 1)
     with pytest.raises(Forbidden):
@@ -584,7 +601,7 @@ def test_the_evidence_is_replayed_in_another_process_without_a_network(scene: Sc
     # the statistician's copy holds the draw that the test before altered, which moves those after it; nothing else is wrong
     assert {each.split()[0] for each in told.wrong} == {"enrolment"}
     evidence = decode(data, TrialEvidence)
-    short = tuple(structs.replace(each, acts=each.acts[:1], anchored=each.anchored[:1]) for each in evidence.chains)
+    short = tuple(structs.replace(each, acts=each.acts[:3]) for each in evidence.chains)
     altered = tuple(structs.replace(each, terms=each.terms + b" ") for each in evidence.definitions)
     for changed, word in (
         (structs.replace(evidence, chains=short), "lock"),
@@ -594,5 +611,60 @@ def test_the_evidence_is_replayed_in_another_process_without_a_network(scene: Sc
     ):
         request = VerifyEvidence(file=encode(changed), trust=trust.read_bytes())
         assert word in {each.split()[0] for each in verify_evidence(None, request).wrong}  # type: ignore[arg-type]
+    acts_are_dated_by_their_anchors(evidence, trust.read_bytes())
     with pytest.raises(Malformed):
         verify_evidence(None, VerifyEvidence(file=data[:-1], trust=trust.read_bytes()))  # type: ignore[arg-type]
+
+
+def acts_are_dated_by_their_anchors(evidence: TrialEvidence, trust: bytes) -> None:
+    """Nobody's word: a proof that is missing, of another act, batch, member or block is named, and nothing else of the chain."""
+    chain, (log,) = evidence.chains[0], evidence.anchors.log
+    assert [each.number for each in chain.proofs] == [at for at, each in enumerate(chain.acts, 1) if each.signature]
+    assert len(chain.proofs) < len(chain.acts)
+    first, last = chain.proofs[0], chain.proofs[-1]
+    name = f"{chain.site} {chain.subject.hex()[:8]}: act"
+
+    def wrong(**changed: object) -> list[str]:
+        request = VerifyEvidence(file=encode(structs.replace(evidence, **changed)), trust=trust)
+        told = verify_evidence(None, request).wrong  # type: ignore[arg-type]
+        return [each for each in told if not each.startswith("enrolment")]
+
+    def proofs(*told: object) -> list[str]:
+        return wrong(chains=(structs.replace(chain, proofs=told), *evidence.chains[1:]))
+
+    def anchored(batches: tuple[object, ...], *logs: object) -> list[str]:
+        return wrong(anchors=structs.replace(evidence.anchors, batches=batches, log=logs))
+
+    assert proofs(*chain.proofs) == []
+    for told in (
+        proofs(*chain.proofs[:-1]),
+        proofs(*chain.proofs[:-1], structs.replace(last, salt=bytes(32))),
+        proofs(*chain.proofs[:-1], structs.replace(last, data_key=b"")),
+        proofs(*chain.proofs[:-1], structs.replace(last, link=b"")),
+        proofs(*chain.proofs[:-1], structs.replace(last, recorded=last.recorded + 1)),
+        proofs(*chain.proofs[:-1], structs.replace(last, index=first.index, batch=first.batch)),
+        proofs(*chain.proofs[:-1], structs.replace(last, batch=1 << 20)),
+    ):
+        assert len(told) == 1
+        assert told[0].startswith(name), told
+        assert f"{len(chain.acts)}: when it was anchored is not proven" in told[0]
+
+    batches = evidence.anchors.batches
+    blocks = sorted({each.block for each in batches})
+    early = next(at for at, each in enumerate(batches) if each.block == blocks[0])
+    late = [structs.replace(each, block=blocks[-1]) if at == early else each for at, each in enumerate(batches)]
+    assert "BACKDATED" in anchored(tuple(late), log)[0]
+    before = tuple(structs.replace(each, block=blocks[0]) for each in batches)
+    assert any(each.startswith("anchor ") and "block after it" in each for each in anchored(before, log))
+    entries = tuple(entry[:9] + bytes(8) + entry[17:] if entry[0] == 2 else entry for entry in log.entries)
+    for each in (
+        anchored(batches, structs.replace(log, entries=entries)),
+        anchored(batches, structs.replace(log, entries=log.entries[:-1])),
+        anchored(batches),
+    ):
+        assert each[0].startswith("anchors: ")
+        assert len([told for told in each if "not proven" in told]) == sum(len(one.proofs) for one in evidence.chains)
+    altered = (structs.replace(batches[0], hashes=bytes(len(batches[0].hashes))), *batches[1:])
+    assert anchored(altered, log)[0].startswith("anchor 0 of root ")
+    other = structs.replace(batches[0], anchor=batches[1].anchor, block=batches[1].block)
+    assert "the transaction anchors another root" in anchored((other, *batches[1:]), log)[0]

@@ -1,20 +1,27 @@
 """Erasure asked for by who is in a trial: retained while the trial's duty stands, its name and end told, then deleted."""
 
 import json
+from pathlib import Path
 
 import pytest
+from msgspec import structs
 
 from salus.agreements.trials.terms import Retention
 from salus.contracts.consent import port as consent_port
 from salus.contracts.records.port import ErasureStatus, Rank, RetentionReason, erasure
 from salus.contracts.trials import port
+from salus.core.encoding import decode, encode
+from salus.core.proof.digest import mac
 from salus.node import erasing
 from salus.node.demo.trial_scene import Scene, sample
 from salus.node.errors import EdgeError
-from salus.node.trials import list_tasks, take_consent
+from salus.node.trials import list_tasks, take_consent, verify_evidence, write_evidence
 from salus.node.trials.conducting import ListTasks, TakeConsent
+from salus.node.trials.evidence import EvidenceVerified, TrialEvidence, VerifyEvidence, WriteEvidence
+from salus.node.trials.kept import Subject, one
 from salus.node.trials.retaining import Duty
 from salus.node.wallet import trialling
+from salus.vault.drill import frames_of, pages_of
 from salus.vault.links import Standing
 from salus.vault.sealing import Content
 from tests.node.trials.test_openings import agreed, joined, screened
@@ -157,7 +164,7 @@ def standing(scene: Scene, link: bytes, case: bytes) -> tuple[Standing, ErasureS
     return north.vault.link_info(link).standing, row.status
 
 
-def test_who_asks_to_be_erased_holds_up_nobody_else(scene: Scene) -> None:
+def test_who_asks_to_be_erased_holds_up_nobody_else(scene: Scene, tmp_path: Path) -> None:
     """A trial without a duty: nothing more of that participant leaves, the others' acts do; after the deletion too."""
     north, ask, stay = scene.node("north"), joined(scene, 940), joined(scene, 941)
     gone, other = agreed(scene, ask), agreed(scene, stay)
@@ -172,6 +179,10 @@ def test_who_asks_to_be_erased_holds_up_nobody_else(scene: Scene) -> None:
     sent = scene.send("north")
 
     assert (sent.participants, sent.acts, sent.withheld) == (1, 1, 1)
+    before = one(north, Subject, scene.study + gone[1].subject)
+    waits = evidence(scene, "north", tmp_path / "waits")
+    assert [len(each.acts) for each in waits.erased] == [4]
+    assert left_on_desk(scene, gone[1].subject, before)
     later(scene, 8)
     erasing.advance(north)
     row = erasure(north.ledger.read(), case)
@@ -181,3 +192,44 @@ def test_who_asks_to_be_erased_holds_up_nobody_else(scene: Scene) -> None:
     assert (scene.send("north").acts, scene.send("north").acts) == (1, 0)
     people = list_tasks(north, ListTasks(study=scene.id)).participants
     assert any(each.startswith(f"north {other[1].subject.hex()[:8]}: eligible") for each in people)
+    erased_and_proven(scene, tmp_path, gone[1].subject, before)
+
+
+def erased_and_proven(scene: Scene, folder: Path, subject: bytes, before: Subject) -> None:
+    """One erased: leaves of the acts, nothing that tells whose, every other proof valid; what was sent stays where it went."""
+    assert left_on_desk(scene, subject, before) == []
+    made, sponsors = (evidence(scene, name, folder / name) for name in ("north", "sponsor"))
+    assert [len(each.acts) for each in made.erased] == [4]
+    assert subject not in encode(made)
+    assert before.link not in encode(made)
+    told = verified(scene, made)
+    assert (told.sound, told.erased, told.participants) == (True, 1, len(made.chains)), told.wrong
+    assert {each.subject for each in sponsors.chains} == {each.subject for each in made.chains} | {subject}
+    assert (verified(scene, sponsors).sound, verified(scene, sponsors).erased) == (True, 0)
+    (left,) = made.erased
+    altered = structs.replace(left, acts=(structs.replace(left.acts[0], leaf=bytes(32)), *left.acts[1:]))
+    told = verified(scene, structs.replace(made, erased=(altered,)))
+    assert told.wrong == ("north erased 1: act 1: the batch holds another leaf there",)
+    foreign = structs.replace(made.chains[0], site="south")
+    assert "no site" in verified(scene, structs.replace(made, chains=(foreign, *made.chains[1:]))).wrong[0]
+
+
+def evidence(scene: Scene, member: str, file: Path) -> TrialEvidence:
+    scene.settle()
+    write_evidence(scene.node(member), WriteEvidence(study=scene.id, file=str(file), scope="inspector"))
+    return decode(file.read_bytes(), TrialEvidence)
+
+
+def verified(scene: Scene, made: TrialEvidence) -> EvidenceVerified:
+    trust = scene.together.trust().to_json().encode()
+    return verify_evidence(None, VerifyEvidence(file=encode(made), trust=trust))  # type: ignore[arg-type]
+
+
+def left_on_desk(scene: Scene, subject: bytes, told: Subject) -> list[str]:
+    """Decrypt every page and frame of the site's desk; return where something of the participant lies: code, consent."""
+    north = scene.node("north")
+    path, key = Path(north.desk._path), mac(north.keys.vault, "salus/v1/desk")
+    needles = (subject, told.proof.grant, told.proof.salt)  # the part is alike for all who chose alike
+    pages = [*pages_of(path, key), *frames_of(path.with_name(path.name + "-wal"), key)]
+    assert len(pages) > 10
+    return [f"{number}" for number, text in pages if any(needle in text for needle in needles)]

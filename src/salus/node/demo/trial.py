@@ -7,7 +7,6 @@ from typing import Final
 
 from salus.agreements.trials.acts import SignedAct, act_digest
 from salus.contracts.trials import port
-from salus.core.encoding import encode
 from salus.node.anchoring import anchor
 from salus.node.demo import trial_end
 from salus.node.demo.telling import Telling
@@ -15,10 +14,9 @@ from salus.node.demo.trial_scene import DAY, FOUNDERS, PARTIES, SITES, Said, Sce
 from salus.node.demo.trial_story import Story, anchor_all, at_each_site, at_once, visit_all
 from salus.node.errors import EdgeError, Malformed, Unavailable
 from salus.node.trials import list_tasks, take_consent, withdraw_consent
+from salus.node.trials.anchors import content_of
 from salus.node.trials.conducting import ListTasks, TakeConsent, WithdrawConsent, kit_of
 from salus.node.trials.kept import Envelope, Subject, kept, one
-from salus.node.trials.sight import ACT, MEDIA
-from salus.vault.sealing import Content, Kind
 
 SCREENED: Final = 72
 ENROLLED: Final = 60
@@ -193,10 +191,8 @@ def _visit(telling: Telling, story: Story) -> None:
         act, signature = (bytes.fromhex(part) for part in made.split(":"))
         number = scene.chains[site, subject].number + 1
         link = one(scene.node(site), Subject, scene.study + bytes.fromhex(subject)).link
-        name = f"{(scene.study + bytes.fromhex(subject)).hex()}-{number:06d}"
-        scene.node(site).vault.write(
-            link, [Content(ACT, name, encode(SignedAct(act, signature)), MEDIA, Kind.DOCUMENT)]
-        )
+        content = content_of(scene.study, bytes.fromhex(subject), number, SignedAct(act, signature))
+        scene.node(site).vault.write(link, [content])
         scene.chains[site, subject].number = number
         scene.chains[site, subject].previous = act_digest(act)
         scene.send(site)

@@ -12,7 +12,7 @@ from typing import Any, Final
 
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
-from salus.agreements.trials.acts import FIRST, Act, act_digest, signing_bytes
+from salus.agreements.trials.acts import FIRST, Act, act_digest, run_signing_bytes
 from salus.contracts.membership.port import Role
 from salus.core.encoding import encode
 from salus.node.demo.samples import samples_folder
@@ -216,7 +216,8 @@ class Scene:
     def acts(self, site: str, subject: str, said: Sequence[Said], entered: int = 0) -> tuple[str, ...]:
         """Return signed acts that follow a chain, as their persons' devices make them."""
         chain = self.chains.get((site, subject), Chained())
-        number, previous, made = chain.number, chain.previous, []
+        number, previous = chain.number, chain.previous
+        made: list[bytes] = []
         for person, kind, clinical, fields in said:
             number += 1
             when = entered or self.together.clock()
@@ -233,10 +234,21 @@ class Scene:
                 by=self.public(person),
                 fields=tuple(sorted((signed | dict(fields)).items())),
             )
-            data = encode(act)
-            previous = act_digest(data)
-            made.append(f"{data.hex()}:{self.person(person).sign(signing_bytes(act)).hex()}")
-        return tuple(made)
+            made.append(encode(act))
+            previous = act_digest(made[-1])
+        return self._signed([(person, kind) for person, kind, _, _ in said], made)
+
+    def _signed(self, said: Sequence[tuple[str, str]], made: Sequence[bytes]) -> tuple[str, ...]:
+        """Sign acts: what a person does one after the other at once, eligibility and delegations by themselves."""
+        signed, run = [], []
+        for at, (person, kind) in enumerate(said):
+            run.append(made[at])
+            after = said[at + 1] if at + 1 < len(said) else ("", "")
+            goes_on = after[0] == person and not {"eligible", "delegate"} & {kind, after[1]}
+            signature = b"" if goes_on else self.person(person).sign(run_signing_bytes(run))
+            signed.append(f"{made[at].hex()}:{signature.hex()}")
+            run = run if goes_on else []
+        return tuple(signed)
 
     def renewed(self, site: str, person: str) -> dict[str, str]:
         """Let a person sign in anew; return what a signature says of it."""

@@ -5,7 +5,7 @@ from typing import Annotated, Final
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from msgspec import Meta, structs
 
-from salus.agreements.trials.acts import FIRST, Act, Anchored, SignedAct, act_digest, read
+from salus.agreements.trials.acts import FIRST, Act, Anchored, SignedAct, act_digest, read, read_all, runs
 from salus.agreements.trials.conduct import State, Status, conduct
 from salus.agreements.trials.consenting import FORMAT, TrialPart, on_paper
 from salus.agreements.trials.draws import stratum_tag
@@ -22,6 +22,7 @@ from salus.node.errors import Conflict, Forbidden, Malformed, NotFound
 from salus.node.exchange.documents import Telling, disclose
 from salus.node.member import MemberNode
 from salus.node.people import claims_of, thumbprint
+from salus.node.trials.anchors import content_of
 from salus.node.trials.exchange import ACTS, curve, send
 from salus.node.trials.founding import STUDY
 from salus.node.trials.kept import (
@@ -40,7 +41,6 @@ from salus.node.trials.kept import (
 from salus.node.trials.offering import STAYS, form_in_force
 from salus.node.trials.sight import (
     ACT,
-    MEDIA,
     conditions,
     members_of,
     numbers_of,
@@ -53,7 +53,6 @@ from salus.node.trials.sourcing import RESEARCH, check_sources, reading_line
 from salus.node.usecase import OPERATOR, Message, use_case
 from salus.vault.journal import Disclosure, Side
 from salus.vault.links import Standing
-from salus.vault.sealing import Content, Kind
 
 YEARS: Final = 5
 YEAR_MS: Final = 365 * 86_400_000
@@ -123,7 +122,10 @@ class DraftAct(Message, frozen=True):
 
 
 class ActDrafted(Message, frozen=True):
-    """What is to be signed: Ed25519 over the framed bytes, label `salus/v1/trial-act`."""
+    """What is to be signed: Ed25519 over the framed bytes, label `salus/v1/trial-act`.
+
+    Up to 50 acts of one person that follow each other may be signed at once: label `salus/v1/trial-acts`, over their digests.
+    """
 
     act: Annotated[str, Meta(description="The act's bytes, hexadecimal.")]
 
@@ -135,7 +137,12 @@ class RecordActs(Message, frozen=True):
     subject: SUBJECT
     acts: Annotated[
         tuple[str, ...],
-        Meta(min_length=1, max_length=50, description="ACT:SIGNATURE, hexadecimal.", examples=[["00:11"]]),
+        Meta(
+            min_length=1,
+            max_length=50,
+            description="ACT:SIGNATURE, hexadecimal; empty signatures: the next one signs these acts too.",
+            examples=[["00:11"]],
+        ),
     ]
     credential: Annotated[
         str,
@@ -312,22 +319,20 @@ def record_acts(node: MemberNode, request: RecordActs) -> ActsRecorded:
     link, chain = _chain(node, study, subject)
     if not subject:
         return _delegate(node, study, bytes.fromhex(request.investigator), [each.signed for each in chain], signed)
-    _check_renewed(node, request.credential, signed)
-    for each in signed:
-        if (act := read(each)) is not None:
-            check_sources(node, study, link, act)
+    acts = [act for act in read_all(signed) if act is not None]
+    _check_alone(signed)
+    _check_renewed(node, request.credential, acts)
+    for act in acts:
+        check_sources(node, study, link, act)
     anchored = node.ledger_time()  # when they would be anchored now
     state = judged(node, study, [*chain, *(Anchored(each, anchored) for each in signed)])
     refused = [one_ for one_ in state.verdicts if one_.number > len(chain)]
     if refused:
         code = refused[0].code.lower().replace("_", "-")
         raise Forbidden(f"trials.{code}", refused[0].told, got=f"act {refused[0].number}")
-    contents = [
-        Content(ACT, f"{(study + subject).hex()}-{len(chain) + place:06d}", encode(each), MEDIA, Kind.DOCUMENT)
-        for place, each in enumerate(signed, 1)
-    ]
+    contents = [content_of(study, subject, number, each) for number, each in enumerate(signed, len(chain) + 1)]
     # A monitor verifies by reading the site's records: the participant's log says so before the act stands.
-    verified = [(act.by, dict(act.fields)["item"]) for each in signed if (act := read(each)) and act.kind == "verify"]
+    verified = [(act.by, dict(act.fields)["item"]) for act in acts if act.kind == "verify"]
     with serving(node, [reading_line(node, study, link, by, "trial-verify", (item,)) for by, item in verified]):
         node.vault.write(link, contents)
     if not node.ticking:
@@ -339,12 +344,19 @@ def record_acts(node: MemberNode, request: RecordActs) -> ActsRecorded:
     )
 
 
-def _check_renewed(node: MemberNode, credential: str, acts: list[SignedAct]) -> None:
+def _check_alone(signed: list[SignedAct]) -> None:
+    """Check that eligibility has a signature of its own: dispensers are shown that act and no other. Raises Forbidden."""
+    for run in runs(signed):
+        if len(run) > 1 and any(act.kind == "eligible" for act in read_all(run) if act is not None):
+            raise Forbidden("trials.signed-together", "eligibility is signed by itself", todo="sign that act alone")
+
+
+def _check_renewed(node: MemberNode, credential: str, acts: list[Act]) -> None:
     """Check that each signature names the credential shown, bound to the key that signs. Raises Forbidden, Unauthenticated.
 
     How old it may be, the conduct rules say, here and at everyone who judges the act again.
     """
-    signing = [act for each in acts if (act := read(each)) is not None and act.kind == "sign"]
+    signing = [act for act in acts if act.kind == "sign"]
     if not signing:
         return
     claims = claims_of(credential, node.member, node.signing_keys(node.member), node.now())

@@ -4,37 +4,53 @@
     inspector   these, and every participant's signed chain that this member holds
 
 The verifier believes a trust file and nothing else: rows stand under it, definitions under the rows, chains are judged anew
-under the definitions, their values give the lock's root, and every draw is replayed. When an act was anchored is the word
-of who made the file; that its person signed it, and in which order, is not.
+under the definitions at the times that their anchors prove, their values give the lock's root, and every draw is replayed.
+
+A site's own file holds its own participants alone; of those who are erased, or wait for it, the leaves of their acts.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Annotated, Any, Final
 
 from msgspec import Meta
 
-from salus.agreements.trials.acts import Anchored, SignedAct, delegations
+from salus.agreements.trials.acts import SignedAct, delegations
 from salus.agreements.trials.conduct import Conditions, State, conduct
 from salus.agreements.trials.locked import rows_of, rows_root
 from salus.agreements.trials.terms import scheme_of
 from salus.contracts.trials import port
 from salus.core.encoding import MalformedBytes, Value, decode, encode
 from salus.core.proof.errors import Unproven
+from salus.core.proof.merkle import leaf_hash
 from salus.core.proof.receipt import StateProof
 from salus.core.proof.trust import Trust
 from salus.core.tables import Table
 from salus.node.errors import Conflict, Malformed
 from salus.node.member import MemberNode
+from salus.node.trials.anchors import Anchors, ErasedLeaf, Gathering, Resealed, Shown, content_of, own_proofs
 from salus.node.trials.exchange import curve
 from salus.node.trials.founding import STUDY
-from salus.node.trials.kept import Definition, Delegated, Draws, Subject, kept, site_key
-from salus.node.trials.sight import adoptions, chains, in_order, root_of, run, study_of
+from salus.node.trials.kept import (
+    ActProof,
+    Definition,
+    Delegated,
+    Draws,
+    ErasedSubject,
+    KeptAct,
+    Subject,
+    kept,
+    site_key,
+)
+from salus.node.trials.retaining import leaves_left
+from salus.node.trials.sight import adoptions, in_order, numbers_of, root_of, run, study_of, told_key
 from salus.node.usecase import OPERATOR, Message, Node, Verdict, use_case
+from salus.vault.links import Standing
 
-FORMAT: Final = 1
+FORMAT: Final = 2
 SCOPES: Final = ("public", "inspector")
 MOST_BYTES: Final = 1 << 30
+_SHOWN: Final = (Standing.OPEN, Standing.RETAINED)
 
 
 class ProvenRow(Value, frozen=True):
@@ -61,8 +77,15 @@ class Chain(Value, frozen=True):
     site: str
     subject: bytes
     acts: tuple[SignedAct, ...]
-    anchored: tuple[int, ...]
-    """Block time of each act's anchor, ms."""
+    proofs: tuple[Resealed, ...]
+    """Of the last act of what each signature covers."""
+
+
+class ErasedChain(Value, frozen=True):
+    """What is left of the chain of a participant who is erased."""
+
+    site: str
+    acts: tuple[ErasedLeaf, ...]
 
 
 class TrialEvidence(Value, frozen=True):
@@ -75,6 +98,10 @@ class TrialEvidence(Value, frozen=True):
     definitions: tuple[Definition, ...]
     sites: tuple[SiteAdopted, ...]
     chains: tuple[Chain, ...]
+    erased: tuple[ErasedChain, ...]
+    own: str
+    """The site whose participants alone the chains are; empty: they are all that the definition's parties hold."""
+    anchors: Anchors
     order: tuple[bytes, ...]
     """Enrolments in the order of the log."""
     draws: tuple[Draws, ...]
@@ -102,6 +129,7 @@ class EvidenceWritten(Message, frozen=True):
 
     rows: Annotated[int, Meta(description="Proven rows of the ledger.")]
     participants: Annotated[int, Meta(description="Chains; none in a public file.")]
+    erased: Annotated[int, Meta(description="Participants who are erased: of their acts only the leaves.")]
     draws: Annotated[int, Meta(description="Draws.")]
 
 
@@ -121,6 +149,9 @@ class EvidenceVerified(Verdict, frozen=True):
     rows: Annotated[int, Meta(description="Rows proven.")]
     participants: Annotated[int, Meta(description="Chains judged anew.")]
     acts: Annotated[int, Meta(description="Acts in them.")]
+    erased: Annotated[
+        int, Meta(description="Participants who are erased: of their acts only leaves, under anchored roots.")
+    ]
     draws: Annotated[int, Meta(description="Draws replayed.")]
     unchecked: Annotated[tuple[str, ...], Meta(description="What the file gives no means to check.")]
 
@@ -135,6 +166,10 @@ def write_evidence(node: MemberNode, request: WriteEvidence) -> EvidenceWritten:
         raise Conflict("trials.evidence", "the file is there already", todo="name another")
     row, _ = study_of(node, study)
     height = node.ledger.head().height
+    gathering = Gathering(node)
+    whole = request.scope == "inspector"
+    found = tuple(_chains(node, study, gathering)) if whole else ()
+    erased = tuple(_erased(node, study, gathering)) if whole else ()
     made = TrialEvidence(
         FORMAT,
         node.network,
@@ -142,13 +177,16 @@ def write_evidence(node: MemberNode, request: WriteEvidence) -> EvidenceWritten:
         tuple(proven_row(node, table, key, height) for table, key in _keys(node, study, row)),
         tuple(value for _, value in kept(node, Definition, study)),
         tuple(_site(node, study, name) for name, _ in port.sites(node.ledger.read(), study)),
-        tuple(_chains(node, study)) if request.scope == "inspector" else (),
+        found,
+        erased,
+        node.member if whole and port.site(node.ledger.read(), study, node.member) is not None else "",
+        gathering.finish(),
         tuple(id_ for id_, each in in_order(node, study) if each.allocation),
         tuple(value for _, value in kept(node, Draws, study))[:1],
     )
     path.write_bytes(encode(made))
     draws = sum(len(each.draws) for each in made.draws)
-    return EvidenceWritten(rows=len(made.rows), participants=len(made.chains), draws=draws)
+    return EvidenceWritten(rows=len(made.rows), participants=len(made.chains), erased=len(erased), draws=draws)
 
 
 def _keys(node: MemberNode, study: bytes, row: port.Study) -> list[tuple[Table[Any], bytes]]:
@@ -173,11 +211,51 @@ def _site(node: MemberNode, study: bytes, site: str) -> SiteAdopted:
     return SiteAdopted(site, adoptions(node, study, site), told.investigator, told.acts)
 
 
-def _chains(node: MemberNode, study: bytes) -> list[Chain]:
-    return [
-        Chain(site, subject, tuple(each.signed for each in chain), tuple(each.at for each in chain))
-        for site, subject, chain in chains(node, study, sent_only=bool(list(kept(node, Subject, study))))
+def _chains(node: MemberNode, study: bytes, gathering: Gathering) -> Iterator[Chain]:
+    """Yield the chains that this member holds: of its own participants what was sent, and those sent here."""
+    for key, subject in kept(node, Subject, study):
+        if node.vault.link_info(subject.link).standing in _SHOWN:
+            numbers = numbers_of(node, subject.link, key)[: subject.sent]
+            acts = [decode(record.content.body, SignedAct) for record in node.vault.open_many(numbers)]
+            ends = [at for at, each in enumerate(acts) if each.signature]
+            own = zip(ends, own_proofs(node, [numbers[at] for at in ends]), strict=True)
+            yield _chain(gathering, study, (node.member, key[16:]), acts, {at + 1: proof for at, proof in own})
+    sent: dict[tuple[str, bytes], list[SignedAct]] = {}
+    for key, act in kept(node, KeptAct, study):
+        sent.setdefault(told_key(key), []).append(SignedAct(act.act, act.signature))
+    proofs: dict[tuple[str, bytes], dict[int, ActProof]] = {}
+    for key, proof in kept(node, ActProof, study):
+        proofs.setdefault(told_key(key), {})[int.from_bytes(key[64:], "big")] = proof
+    for at, each in sorted(sent.items()):
+        yield _chain(gathering, study, at, each, proofs.get(at, {}))
+
+
+def _chain(
+    gathering: Gathering,
+    study: bytes,
+    whose: tuple[str, bytes],
+    acts: Sequence[SignedAct],
+    proofs: Mapping[int, ActProof],
+) -> Chain:
+    site, subject = whose
+    shown = [
+        gathering.show(site, content_of(study, subject, number, acts[number - 1]), number, proof)
+        for number, proof in proofs.items()
+        if number <= len(acts)
     ]
+    return Chain(site, subject, tuple(acts), tuple(shown))
+
+
+def _erased(node: MemberNode, study: bytes, gathering: Gathering) -> Iterator[ErasedChain]:
+    """Yield what is left of own participants who are erased, and the same of those who wait for it."""
+    left = [one.acts for _, one in kept(node, ErasedSubject, study)]
+    left += [
+        leaves_left(node, key, subject)
+        for key, subject in kept(node, Subject, study)
+        if node.vault.link_info(subject.link).standing not in _SHOWN
+    ]
+    for acts in sorted(left):
+        yield ErasedChain(node.member, tuple(gathering.show_erased(act) for act in acts))
 
 
 def take_rows(rows: Sequence[ProvenRow], trust: Trust) -> tuple[dict[bytes, bytes], list[str]]:
@@ -203,6 +281,7 @@ class _Replay:
     def __init__(self, told: TrialEvidence) -> None:
         self.told = told
         self.wrong: list[str] = []
+        self.unchecked: list[str] = []
         self.rows: dict[bytes, bytes] = {}
 
     def prove(self, trust: Trust) -> None:
@@ -224,8 +303,10 @@ class _Replay:
                 found.pop(number, None)
         return found
 
-    def judged(self, study: port.Study, definitions: dict[int, Definition]) -> list[tuple[str, bytes, State]]:
-        """Judge every chain anew."""
+    def judged(
+        self, study: port.Study, definitions: dict[int, Definition], shown: Shown
+    ) -> list[tuple[str, bytes, State]]:
+        """Judge every chain anew, at the times that are proven."""
         lock = self.row(port.LOCKS, self.told.study + study.locks.to_bytes(2, "big")) if study.locks else None
         plans = {number: run(each) for number, each in definitions.items()}
         under = {
@@ -242,18 +323,32 @@ class _Replay:
         for chain in self.told.chains:
             name, known = f"{chain.site} {chain.subject.hex()[:8]}", under.get(chain.site)
             ruled = known is not None and plans and all(number in plans for _, number in known.adopted)
-            if known is None or not ruled or len(chain.acts) != len(chain.anchored):
-                self.wrong.append(f"{name}: no site, definition or times to judge the chain under")
+            if known is None or not ruled or self.told.own not in {"", chain.site}:
+                self.wrong.append(f"{name}: no site or definition to judge the chain under")
                 continue
-            acts = [Anchored(each, at) for each, at in zip(chain.acts, chain.anchored, strict=True)]
+            acts, wrong = shown.anchored(self.told.study, chain.site, chain.subject, chain.acts, chain.proofs)
+            self.wrong += [f"{name}: {each}" for each in wrong]
             state = conduct(acts, known)
             self.wrong += [f"{name}: act {each.number} {each.code}, {each.told}" for each in state.verdicts]
             found.append((chain.site, chain.subject, state))
         if lock is not None and found:
             rows = rows_of(found)
-            if not rows or rows_root(rows) != lock.root:
+            if rows and rows_root(rows) == lock.root:
+                return found
+            if self.told.own:
+                self.unchecked.append(f"lock {study.locks}: the file holds the participants of {self.told.own} alone")
+            else:
                 self.wrong.append(f"lock {study.locks}: the chains do not give its root")
         return found
+
+    def erased(self, shown: Shown) -> None:
+        """See that every act that is erased stands under a root that its site anchored."""
+        for at, chain in enumerate(self.told.erased, 1):
+            for number, act in enumerate(chain.acts, 1):
+                try:
+                    shown.time_of(chain.site, leaf_hash(act.leaf), act.batch, act.index)
+                except Unproven as error:
+                    self.wrong.append(f"{chain.site} erased {at}: act {number}: {error}")
 
     def drawn(self, definitions: dict[int, Definition]) -> int:
         """Replay the draws."""
@@ -300,10 +395,13 @@ def verify_evidence(node: Node, request: VerifyEvidence) -> EvidenceVerified:  #
     study: port.Study | None = replay.row(port.STUDIES, told.study)
     if study is None:
         wrong = (*replay.wrong, "the study's row is not proven")
-        return EvidenceVerified(False, "", wrong, len(replay.rows), 0, 0, 0, ())
+        return EvidenceVerified(False, "", wrong, len(replay.rows), 0, 0, 0, 0, ())
     definitions = replay.definitions(study)
-    judged = replay.judged(study, definitions) if told.chains else []
-    unchecked = [] if told.chains else ["conduct and lock: the file holds no chains"]
+    shown = Shown(told.anchors, trust)
+    replay.wrong += shown.wrong
+    judged = replay.judged(study, definitions, shown) if told.chains else []
+    replay.erased(shown)
+    unchecked = replay.unchecked if told.chains else ["conduct and lock: the file holds no chains"]
     draws = 0
     if told.draws:
         curve()
@@ -317,6 +415,7 @@ def verify_evidence(node: Node, request: VerifyEvidence) -> EvidenceVerified:  #
         rows=len(replay.rows),
         participants=len(judged),
         acts=sum(state.acts for _, _, state in judged),
+        erased=len(told.erased),
         draws=draws,
         unchecked=tuple(unchecked),
     )

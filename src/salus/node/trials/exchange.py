@@ -3,7 +3,7 @@
 from collections.abc import Callable, Mapping
 from typing import Final, TypeVar
 
-from salus.agreements.trials.acts import Act, SignedAct, read
+from salus.agreements.trials.acts import Act, SignedAct, read_all
 from salus.agreements.trials.payments import commitment
 from salus.agreements.trustees import ThresholdRefused
 from salus.contracts.records.port import read_anchor
@@ -14,7 +14,9 @@ from salus.node.errors import Conflict, Forbidden, Malformed, Unavailable
 from salus.node.exchange.delivery import Disclosing, Taker, deliver
 from salus.node.exchange.documents import open_document, owed, seal_document
 from salus.node.member import MemberNode
+from salus.node.trials.anchors import content_of, proof_of
 from salus.node.trials.kept import (
+    ActProof,
     AskedOpening,
     Dealing,
     Definition,
@@ -40,7 +42,7 @@ from salus.node.trials.kept import (
 )
 from salus.node.trials.sight import block_time, plays, root_of, study_of
 from salus.vault.errors import SealBroken
-from salus.vault.served import receive
+from salus.vault.served import Received, receive
 
 UNOPENED: Final = "trials.envelope"
 PREFIX: Final = "trial-"
@@ -187,32 +189,40 @@ def _kit(node: MemberNode, sender: str, told: KitBatch) -> None:
     keep_all(node, [(one.enrolment, one) for one in told.kits])
 
 
-def _anchored(node: MemberNode, sender: str, told: SentActs) -> dict[bytes, int]:
-    """Return block times by root of what the site anchored. Raises Malformed."""
-    times: dict[bytes, int] = {}
+def _anchored(node: MemberNode, sender: str, told: SentActs) -> dict[bytes, tuple[int, bytes]]:
+    """Return (block time, transaction) by root of what the site anchored. Raises Malformed."""
+    times: dict[bytes, tuple[int, bytes]] = {}
     for one in told.roots:
         outcome = node.ledger.outcome(one.tx_id)
         anchored = None if outcome is None or outcome.code or outcome.height is None else read_anchor(outcome.data)
         if outcome is None or outcome.height is None or anchored is None or anchored.submitter != sender:
             raise Malformed("trials.unanchored", "a root is not one that the site anchored", got=sender)
-        times[anchored.root] = block_time(node, outcome.height)
+        times[anchored.root] = (block_time(node, outcome.height), one.tx_id)
     return times
 
 
-def _verified(sender: str, told: SentActs, times: Mapping[bytes, int]) -> list[tuple[Act, SignedAct, int]]:
-    found: list[tuple[Act, SignedAct, int]] = []
+def _verified(
+    sender: str, told: SentActs, times: Mapping[bytes, tuple[int, bytes]]
+) -> list[tuple[Act, KeptAct, ActProof]]:
+    opened: list[tuple[SignedAct, Received]] = []
     for served in told.records:
         try:
             received = receive(served)
             signed = decode(received.content.body, SignedAct)
         except (SealBroken, MalformedBytes) as error:
             raise Malformed("trials.record", "a record does not hold", got=sender) from error
-        act = read(signed)
+        opened.append((signed, received))
+    found = []
+    acts = read_all([signed for signed, _ in opened])
+    for served, (signed, received), act in zip(told.records, opened, acts, strict=True):
         if received.writer != sender or received.root not in times or act is None:
             raise Malformed("trials.record", "a record is not an act that the site anchored", got=sender)
         if (act.study, act.site, act.subject) != (told.study, sender, told.subject):
             raise Malformed("trials.record", "an act is of another chain", got=sender)
-        found.append((act, signed, times[received.root]))
+        if received.content != content_of(told.study, told.subject, act.number, signed):
+            raise Malformed("trials.record", "an act is sealed in another form", got=sender)
+        at, tx_id = times[received.root]
+        found.append((act, KeptAct(signed.act, signed.signature, at), proof_of(served, received, tx_id)))
     return found
 
 
@@ -225,12 +235,13 @@ def _acts(node: MemberNode, sender: str, told: SentActs) -> None:
     begin = site_key(told.study, sender)
     keep(node, begin, Delegated(told.investigator, told.delegated))
     fresh: list[tuple[bytes, Value]] = []
-    for act, signed, at in found:
+    for act, told_act, proof in found:
         key = begin + told.subject + act.number.to_bytes(4, "big")
         for _, before in kept(node, KeptAct, key):
-            if before.act != signed.act:
+            if before.act != told_act.act:
                 raise Conflict("trials.two-chains", "the site sent another act under this number before", got=sender)
-        fresh.append((key, KeptAct(signed.act, signed.signature, at)))
+        fresh.append((key, told_act))
+        fresh += [(key, proof)] if told_act.signature else []
     keep_all(node, fresh)
 
 

@@ -223,6 +223,38 @@ class KeptAct(Value, frozen=True):
     """Block time of its anchor, ms."""
 
 
+class ActProof(Value, frozen=True):
+    """What shows when an act of another member's site was anchored. Key: as the act's; the last of what one signature covers."""
+
+    link: bytes
+    """The site's link id, in the record's header."""
+    data_key: bytes
+    salt: bytes
+    chain: bytes
+    version: int
+    recorded: int
+    root: bytes
+    size: int
+    index: int
+    path: tuple[bytes, ...]
+    tx_id: bytes
+    """Of the transaction that anchored the root."""
+
+
+class ErasedAct(Value, frozen=True):
+    """An act of the own site that is erased: where its leaf lies."""
+
+    leaf: bytes
+    batch: int
+    index: int
+
+
+class ErasedSubject(Value, frozen=True):
+    """A participant of the own site whose record is deleted: no person can be told from it. Key: study 16 | 16 random bytes."""
+
+    acts: tuple[ErasedAct, ...]
+
+
 class Delegated(Value, frozen=True):
     """A site's investigator and delegations. Key: study 16 | site, padded to 32."""
 
@@ -281,6 +313,8 @@ KINDS: Final = {
     "envelope": Envelope,
     "kit": KitGiven,
     "act": KeptAct,
+    "proof": ActProof,
+    "erased": ErasedSubject,
     "delegated": Delegated,
     "rows": Rows,
     "draws": Draws,
@@ -303,6 +337,16 @@ def keep(node: MemberNode, key: bytes, value: Value) -> None:
 def keep_all(node: MemberNode, values: Sequence[tuple[bytes, Value]]) -> None:
     """Keep several values under their kinds and keys, all or none."""
     node.desk.keep_trials([(_NAMES[type(value)], key, encode(value)) for key, value in values])
+
+
+def replace_all(
+    node: MemberNode, gone: Sequence[tuple[type[Value], bytes]], values: Sequence[tuple[bytes, Value]]
+) -> None:
+    """Drop values by kind and key for good, and keep others in their place, all or none."""
+    node.desk.replace_trials(
+        [(_NAMES[type_], key) for type_, key in gone],
+        [(_NAMES[type(value)], key, encode(value)) for key, value in values],
+    )
 
 
 def kept(node: MemberNode, type_: type[V], prefix: bytes = b"") -> Iterator[tuple[bytes, V]]:

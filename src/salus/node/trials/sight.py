@@ -150,6 +150,11 @@ def _anchored_at(node: MemberNode, number: int) -> int:
     return block_time(node, anchoring.height) if anchoring is not None and anchoring.tx_id else 0
 
 
+def told_key(key: bytes) -> tuple[str, bytes]:
+    """Return (site, subject) of the key of an act that was sent here."""
+    return key[16:48].rstrip(b"\0").decode("ascii"), key[48:64]
+
+
 def chains(node: MemberNode, study: bytes, *, sent_only: bool = False) -> list[tuple[str, bytes, list[Anchored]]]:
     """Return (site, subject, chain) of every participant that this member knows: its own and those sent here.
 
@@ -161,8 +166,7 @@ def chains(node: MemberNode, study: bytes, *, sent_only: bool = False) -> list[t
         found.append((node.member, key[16:], chain[: subject.sent] if sent_only else chain))
     sent: dict[tuple[str, bytes], list[Anchored]] = {}
     for key, act in kept(node, KeptAct, study):
-        at = (key[16:48].rstrip(b"\0").decode("ascii"), key[48:64])
-        sent.setdefault(at, []).append(Anchored(SignedAct(act.act, act.signature), act.at))
+        sent.setdefault(told_key(key), []).append(Anchored(SignedAct(act.act, act.signature), act.at))
     return found + [(site, subject, chain) for (site, subject), chain in sorted(sent.items())]
 
 
