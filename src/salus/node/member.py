@@ -74,7 +74,8 @@ class MemberNode:
     ledger: Ledger
     cosigning: Cosigning
     vault: Vault
-    index: Index
+    indexed: Index
+    """The index as it stands; whoever asks it something takes `index`."""
     desk: Desk
     accounts: Accounts
     ports: Ports
@@ -117,6 +118,9 @@ class MemberNode:
         """What programs are in the middle of; gone when the process ends."""
         self.memory: dict[str, object] = {}
         """What domains keep in memory between use cases, by domain."""
+        self._owed = self._settled = object()
+        """What the index is to catch up with, and what it has: two objects while something waits."""
+        self._settling = threading.RLock()
         self.door = Door(self.member, self.signing_keys, clock, self.handlers)
         self.peers.own = self.door
 
@@ -206,7 +210,30 @@ class MemberNode:
 
     def catch_up(self, fresh: Mapping[int, Admitted] = NONE_FRESH) -> None:
         """Index what the vault holds beyond what is indexed. fresh: what the caller wrote just now, by record number."""
-        self.index.catch_up(VaultSource(self.vault, self.writers.rename, fresh))
+        self.indexed.catch_up(VaultSource(self.vault, self.writers.rename, fresh))
+
+    def catch_up_later(self) -> None:
+        """Have what the vault holds by now indexed before the next question, or by itself where the node ticks.
+
+        For many records that nobody waits for. A node that opens catches up first, so nothing needs to be kept of it.
+        """
+        self._owed = object()
+
+    def settle_index(self) -> None:
+        """Index what `catch_up_later` left. Raises the index's errors; then it is still left."""
+        if self._owed is self._settled:
+            return
+        with self._settling:
+            owed = self._owed
+            if owed is not self._settled:
+                self.catch_up()
+                self._settled = owed
+
+    @property
+    def index(self) -> Index:
+        """The index for a question: no record that was told of, now or for later, is missing from it."""
+        self.settle_index()
+        return self.indexed
 
     def trouble(self) -> str:
         """Return "" while the node serves, else the code of what keeps it from serving."""
@@ -240,7 +267,7 @@ class MemberNode:
     def close(self) -> None:
         """Finish what is under way and let everything go."""
         self.release()
-        self.index.close()
+        self.indexed.close()
         self.desk.close()
         self.accounts.close()
         self.vault.close()

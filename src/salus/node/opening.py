@@ -297,7 +297,7 @@ def assemble(config: Config, keys: Keys, on: OnLedger, ports: Ports, folder: Pat
         ledger=on.ledger,
         cosigning=on.cosigning,
         vault=vault,
-        index=index,
+        indexed=index,
         desk=desk,
         accounts=accounts,
         ports=ports,

@@ -1,4 +1,4 @@
-"""What a running node does by itself, on a thread of its own: anchor, deliver, purge, erase, match, send notices.
+"""What a running node does by itself, on a thread of its own: anchor, index, deliver, purge, erase, match, send notices.
 
 Anchors leave at the network's tick (`Parameters.anchor_tick`, 500 ms by default), so that what the own people read is
 anchored within 5 s. A failure is logged by its code and tried again; only a bug ends the thread, and `/health` says so.
@@ -28,6 +28,7 @@ from salus.node.upkeep.backups import expire
 
 _log = structlog.get_logger()
 DELIVER_SECONDS: Final = 1.0  # the first retry of a delivery is due after two
+INDEX_SECONDS: Final = 0.5  # what was left for later is found at once by who asks later than that
 PURGE_SECONDS: Final = 1.0  # a revoked lease is gone within two seconds of the block that ends it
 EMERGENCY_SECONDS: Final = 5.0  # what was deferred is on the ledger well within a minute of its return
 ERASE_SECONDS: Final = 60.0  # deadlines of days
@@ -80,6 +81,7 @@ class Ticker:
         jobs: list[Job] = [
             ("confirm", lambda: CONFIRM_SECONDS, lambda: node.withheld(ask=True)),
             ("anchor", lambda: _anchor_seconds(node), lambda: anchor(node)),
+            ("index", lambda: INDEX_SECONDS, node.settle_index),
             ("deliver", lambda: DELIVER_SECONDS, lambda: deliver_due(node)),
             ("purge", lambda: PURGE_SECONDS, lambda: confirm_and_purge(node)),
             ("emergency", lambda: EMERGENCY_SECONDS, lambda: emergency.settle(node)),

@@ -1,13 +1,13 @@
 """Batches: the leaves of records and disclosures that one root on the ledger stands for."""
 
 from collections import OrderedDict
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import Final, cast
 
 import msgspec
 
 from salus.core.encoding import Value
-from salus.core.log import prove_inclusion
+from salus.core.log import ReadNode, prove_inclusion
 from salus.core.proof import merkle
 from salus.core.proof.batch import batch_root
 from salus.vault.errors import Damaged, NotAnchored, Refused, UnknownBatch
@@ -136,12 +136,33 @@ def anchoring(store: Store, number: int) -> Anchoring:
 
 def place(store: Store, trees: Trees, entry: int) -> Place | None:
     """Return where entry's leaf lies, or None while it is pending."""
-    row = store.row("SELECT number, first, last FROM batch WHERE first <= ? ORDER BY first DESC LIMIT 1", (entry,))
-    if row is None or cast("int", row[2]) < entry:
-        return None
-    number, index = cast("int", row[0]), entry - cast("int", row[1])
-    tree = trees.of(store, number)
-    return Place(number, index, tuple(prove_inclusion(lambda level, at: tree[level][at], index, len(tree[0]))))
+    ((found, _),) = places(store, trees, (entry,))
+    return found
+
+
+def places(store: Store, trees: Trees, entries: Iterable[int]) -> list[tuple[Place | None, Anchoring | None]]:
+    """Return where each entry's leaf lies and its batch's anchoring, both None while it is pending.
+
+    Neighbours of one batch are found by one look.
+    """
+    found: list[tuple[Place | None, Anchoring | None]] = []
+    number, first, last, at = 0, 1, 0, None
+    for entry in entries:
+        if not first <= entry <= last:
+            sql = "SELECT number, first, last FROM batch WHERE first <= ? ORDER BY first DESC LIMIT 1"
+            number, first, last = cast("tuple[int, int, int]", store.row(sql, (entry,)) or (0, 1, 0))
+            if last < entry:
+                found.append((None, None))
+                continue
+            at = anchoring(store, number)
+        tree, index = trees.of(store, number), entry - first
+        path = tuple(prove_inclusion(_nodes(tree), index, len(tree[0])))
+        found.append((Place(number, index, path), at))
+    return found
+
+
+def _nodes(tree: list[list[bytes]]) -> ReadNode:
+    return lambda level, at: tree[level][at]
 
 
 def anchored_place(store: Store, trees: Trees, entry: int | None) -> Place:

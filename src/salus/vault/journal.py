@@ -17,7 +17,7 @@ import msgspec
 from salus.core.encoding import MalformedBytes, Value, decode, encode
 from salus.core.proof.opening import ANSWER_BYTES, line_tag
 from salus.core.proof.opening import disclosure_leaf as leaf_of_line
-from salus.vault.batches import Anchoring, Place, Trees, anchoring, place
+from salus.vault.batches import Anchoring, Place, Trees, places
 from salus.vault.errors import Damaged, TooLarge, UnknownLink
 from salus.vault.store import Row, Store
 
@@ -136,7 +136,7 @@ def read_line(line: bytes) -> Disclosure:
 
 
 def append_lines(store: Store, disclosures: Sequence[Disclosure]) -> list[int]:
-    """Write lines, all or none, durable on return; return their entries, for `line_of`.
+    """Write lines, all or none, durable on return; return their entries, for `lines_at`.
 
     Raises UnknownLink, TooLarge, StorageFull, Stopped.
     """
@@ -171,12 +171,16 @@ def insert_lines(store: Store, db: apsw.Connection, disclosures: Sequence[Disclo
     return [cast("int", row[0]) for row in rows]
 
 
-def line_of(store: Store, trees: Trees, entry: int) -> Line:
-    """Return one line with its proof. Raises Damaged if there is none, or its leaf does not fit."""
-    row = store.row("SELECT entry, line, detail, salt, leaf FROM disclosure WHERE entry = ?", (entry,))
-    if row is None:
-        raise Damaged(f"no journal line {entry}")
-    return _line(store, trees, row)
+def lines_at(store: Store, trees: Trees, entries: Sequence[int]) -> list[Line]:
+    """Return the lines of some entries in their order, with proofs. Raises Damaged if one is not there or its leaf does not fit."""
+    sql = "SELECT entry, line, detail, salt, leaf FROM disclosure WHERE entry = ?"
+    rows = []
+    for entry in entries:
+        row = store.row(sql, (entry,))
+        if row is None:
+            raise Damaged(f"no journal line {entry}")
+        rows.append(row)
+    return _proven(store, trees, rows)
 
 
 def lines(store: Store, trees: Trees, side: Side, subject: bytes, *, after: int, limit: int) -> list[Line]:
@@ -186,7 +190,7 @@ def lines(store: Store, trees: Trees, side: Side, subject: bytes, *, after: int,
         "ORDER BY line LIMIT ?",
         (int(side), subject, after, limit),
     )
-    return [_line(store, trees, row) for row in rows]
+    return _proven(store, trees, rows)
 
 
 def forget_lines(store: Store, before: int) -> int:
@@ -245,10 +249,13 @@ def detail_of(one: Disclosure, number: int, time: int) -> Detail:
     )
 
 
-def _line(store: Store, trees: Trees, row: Row) -> Line:
-    entry, number, detail, salt, leaf = cast("tuple[int, int, bytes, bytes, bytes]", row)
-    if disclosure_leaf(salt, detail) != leaf:
-        raise Damaged(f"disclosure {entry}: its leaf does not stand for its line")
-    found = place(store, trees, entry)
-    at = anchoring(store, found.batch) if found else None
-    return Line(entry, number, read_line(detail), detail, salt, leaf, found, at)
+def _proven(store: Store, trees: Trees, rows: Sequence[Row]) -> list[Line]:
+    known = cast("Sequence[tuple[int, int, bytes, bytes, bytes]]", rows)
+    found = []
+    for (entry, number, detail, salt, leaf), (at, of_batch) in zip(
+        known, places(store, trees, (row[0] for row in known)), strict=True
+    ):
+        if disclosure_leaf(salt, detail) != leaf:
+            raise Damaged(f"disclosure {entry}: its leaf does not stand for its line")
+        found.append(Line(entry, number, read_line(detail), detail, salt, leaf, at, of_batch))
+    return found

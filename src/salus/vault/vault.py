@@ -322,7 +322,11 @@ class Vault:
 
     def line(self, entry: int) -> Line:
         """Return a journal line with opening and proof."""
-        return journal.line_of(self.store, self._trees, entry)
+        return journal.lines_at(self.store, self._trees, (entry,))[0]
+
+    def lines_at(self, entries: Sequence[int]) -> list[Line]:
+        """As `line` for many entries, in their order."""
+        return journal.lines_at(self.store, self._trees, entries)
 
     def lines(self, side: Side, subject: bytes, after: int = 0, limit: int = -1) -> list[Line]:
         """Return a link's (custodian) or grant's (grantee) lines behind line `after`, with openings and proofs."""

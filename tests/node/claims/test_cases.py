@@ -69,6 +69,8 @@ def test_a_claim_is_submitted_decided_recomputed_and_remitted(together: Together
     done = decide_claims(harbor, REQUEST)
 
     assert (done.decided, done.refused, done.waiting, done.remitted) == (1, 0, 0, 1)
+    explained = harbor.index.chart([dossiers.dossier_of(harbor, case).link]).lines
+    assert sorted(one.type for one in explained) == ["Coverage", "ExplanationOfBenefit"]
     assert lines(together, "cedar") == [("provider", "remitted", "", True)]
     kept = dossiers.dossier_of(cedar, case)
     assert b"CLP*" in cedar.desk.claim_state(f"835/{kept.last.remittance}")

@@ -69,7 +69,9 @@ def test_a_claim_goes_from_fhir_to_its_decision_and_back(together: Together) -> 
     assert (told["id"], told["outcome"], told["disposition"]) == (waiting["id"], "complete", "paid")
     assert told["payment"]["amount"]["value"] == 64.0
     paid = [
-        x["amount"]["value"] for x in told["item"][0]["adjudication"] if x["category"]["coding"][0]["code"] == "copay"
+        x["amount"]["value"]
+        for x in told["item"][0]["adjudication"]
+        if x["category"]["coding"][0]["code"] == "eligible"
     ]
     assert len(paid) == 1
 

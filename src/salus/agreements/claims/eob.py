@@ -1,9 +1,12 @@
 """A decision as FHIR R4 ExplanationOfBenefit, with the adjudication categories of CARIN Blue Button.
 
-Amounts are written as JSON numbers from integer cents, never through floating point.
+Amounts are written as JSON numbers from integer cents, never through floating point. Each is checked, indexed and sealed
+as often as it is written, so a category that came to nothing is left out where nobody would look for a zero.
 """
 
-from typing import Any
+from collections.abc import Iterable
+from functools import lru_cache
+from typing import Any, Final
 
 import msgspec
 
@@ -28,49 +31,69 @@ from salus.agreements.claims.fhir_terms import (
 )
 from salus.interop.x12.claim import Line
 
+_LINE: Final = (
+    (ADJUDICATION, "submitted", True),
+    (ADJUDICATION, "eligible", True),
+    (ADJUDICATION, "deductible", False),
+    (CARIN, "coinsurance", False),
+    (ADJUDICATION, "copay", False),
+    (CARIN, "discount", False),
+    (CARIN, "noncovered", False),
+    (CARIN, "priorpayerpaid", False),
+    (CARIN, "memberliability", True),
+    (CARIN, "paidtoprovider", True),
+)
+"""Categories in their order; those that always stand, others where there is an amount: what is absent is zero."""
+_PLACES: Final = {"PR-1": 2, "PR-2": 3, "PR-3": 4, "CO-45": 5, "OA-23": 7}
 
-def _amounts(line: DecidedLine) -> list[tuple[str, str, int]]:
-    by = {"PR-1": 0, "PR-2": 0, "PR-3": 0, "CO-45": 0, "OA-23": 0}
-    for reason in line.reasons:
-        key = f"{reason.group}-{reason.code}"
-        if key in by:
-            by[key] += reason.amount
+
+def _before_amount(told: dict[str, Any]) -> bytes:
+    """Return an adjudication's JSON up to the amount's digits."""
+    return msgspec.json.encode(told)[:-1] + b',"amount":{"value":'
+
+
+_HEADS: Final = tuple(_before_amount({"category": concept(system, code)}) for system, code, _ in _LINE)
+
+
+@lru_cache(maxsize=1024)
+def _reason_head(code: str, words: str) -> bytes:
+    return _before_amount({"category": concept(CARIN, "denialreason"), "reason": concept(CAS_REASON, code, words)})
+
+
+def _adjudication(head: bytes, cents: int) -> msgspec.Raw:
+    return msgspec.Raw(b'%b%b,"currency":"USD"}}' % (head, decimal(cents, 2)))
+
+
+def _amounts(line: DecidedLine) -> list[int]:
+    """Return a line's cents by category, in the order of `_LINE`."""
     denied = line.charge if line.denied else 0
-    return [
-        (ADJUDICATION, "submitted", line.charge),
-        (ADJUDICATION, "eligible", line.allowed),
-        (ADJUDICATION, "deductible", by["PR-1"]),
-        (CARIN, "coinsurance", by["PR-2"]),
-        (ADJUDICATION, "copay", by["PR-3"]),
-        (CARIN, "discount", by["CO-45"]),
-        (CARIN, "noncovered", denied),
-        (CARIN, "priorpayerpaid", by["OA-23"]),
-        (CARIN, "memberliability", line.patient),
-        (CARIN, "paidtoprovider", line.paid),
-    ]
-
-
-def adjudications(decided: DecidedLine) -> list[dict[str, Any]]:
-    """Return what was decided on a line, amount by amount, then each reason."""
-    found = [{"category": concept(system, code), "amount": money(amount)} for system, code, amount in _amounts(decided)]
-    found.extend(
-        {
-            "category": concept(CARIN, "denialreason"),
-            "reason": concept(CAS_REASON, reason.code, reason.words),
-            "amount": money(reason.amount),
-        }
-        for reason in decided.reasons
-    )
+    found = [line.charge, line.allowed, 0, 0, 0, 0, denied, 0, line.patient, line.paid]
+    for reason in line.reasons:
+        place = _PLACES.get(f"{reason.group}-{reason.code}")
+        if place is not None:
+            found[place] += reason.amount
     return found
 
 
-def totals(decision: Decision) -> list[dict[str, Any]]:
-    """Return the sums of a decision, amount by amount."""
-    sums: dict[tuple[str, str], int] = {}
-    for line in decision.lines:
-        for system, code, amount in _amounts(line):
-            sums[system, code] = sums.get((system, code), 0) + amount
-    return [{"category": concept(system, code), "amount": money(amount)} for (system, code), amount in sums.items()]
+def _told(amounts: Iterable[int]) -> list[msgspec.Raw]:
+    return [
+        _adjudication(head, amount)
+        for (_, _, always), head, amount in zip(_LINE, _HEADS, amounts, strict=True)
+        if always or amount
+    ]
+
+
+def adjudications(decided: DecidedLine) -> list[msgspec.Raw]:
+    """Return what was decided on a line as JSON objects: amount by amount, then each reason."""
+    found = _told(_amounts(decided))
+    found.extend(_adjudication(_reason_head(one.code, one.words), one.amount) for one in decided.reasons)
+    return found
+
+
+def totals(decision: Decision) -> list[msgspec.Raw]:
+    """Return the sums of a decision as JSON objects, amount by amount."""
+    sums = [sum(amounts) for amounts in zip(*map(_amounts, decision.lines), strict=True)]
+    return _told(sums) if sums else []
 
 
 def _item(line: Line, decided: DecidedLine) -> dict[str, Any]:

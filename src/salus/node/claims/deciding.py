@@ -8,7 +8,7 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from msgspec import Meta
 
 from salus.agreements.claims.decide import RULABLE, decide
-from salus.agreements.claims.decision import Cell
+from salus.agreements.claims.decision import Cell, Decision
 from salus.agreements.claims.door import door_answer
 from salus.agreements.claims.history import NO_TABLES, History
 from salus.agreements.claims.keeping import Amount, CellName, Take
@@ -142,7 +142,7 @@ def decide_claims(node: MemberNode, request: DecideClaims) -> ClaimsDecided:
     inbox = Inbox(node, plan, rates, members, request.plan, tables=tables)
     refused = inbox.accept()
     decided, waiting = inbox.decide()
-    remitted, cents = Remitter(node, plan, request.plan, members).remit()
+    remitted, cents = Remitter(node, plan, request.plan, members, inbox.made).remit()
     crossed = cross_over(node) + follow(node)
     return ClaimsDecided(
         decided=decided, refused=refused, waiting=waiting, remitted=remitted, crossed=crossed, cents=cents
@@ -203,8 +203,11 @@ class Inbox:
         self._node, self._plan = node, plan
         self._document, self._digest = document, digest("salus/v1/claims-plan", document)
         self._rates = {one.provider: one for one in rates if one.payer == plan.payer}
+        self._written = {provider: msgspec.json.encode([one]) for provider, one in self._rates.items()}
         self._members = members
         self._claims: dict[bytes, Claim | None] = {}
+        self.made: dict[bytes, Decision] = {}
+        """What this run decided, by the key of its commitment."""
         self._tables = tables
         self._history = History(members, tables=tables)
         self._shared = accumulators_of(node, plan)
@@ -232,7 +235,11 @@ class Inbox:
         """
         taken: list[port.Opening] = []
         refused: list[port.Opening] = []
-        for case, dossier, _, _ in self._in(port.CaseStatus.SUBMITTED):
+        untold = False
+        for case, dossier, _, row in self._in(port.CaseStatus.SUBMITTED, port.CaseStatus.REFUSED):
+            if row.status is port.CaseStatus.REFUSED:
+                untold = True
+                continue
             claim = self._claim(dossier.last)
             sound = claim is not None and claim.frequency not in {"7", "8"}
             (taken if sound else refused).append(port.Opening(case, dossier.salt))
@@ -240,7 +247,8 @@ class Inbox:
             self._node.submitter.submit(port.Accept(tuple(some)))
         for some in parts(_sorted(refused), port.MAX_CASES):
             self._node.submitter.submit(port.Refuse(tuple(some)))
-        self._tell_refused()
+        if refused or untold:
+            self._tell_refused()
         return len(refused)
 
     def _tell_refused(self) -> None:
@@ -278,12 +286,14 @@ class Inbox:
 
     def _open(self) -> list[tuple[bytes, Dossier, int]]:
         """Return the cases that wait for a decision, or whose decision the ledger does not hold yet."""
-        found = self._in(port.CaseStatus.ACCEPTED, port.CaseStatus.REOPENED)
-        now = self._node.ledger_time()
-        # who did not answer in time is decided on without it, by a person
-        found += [one for one in self._in(port.CaseStatus.WAITING) if port.overdue(one[3], now)]
-        # where the round is another, what reopened the case is still on its way
-        return [(case, kept, number) for case, kept, number, row in found if kept.last.number == row.round]
+        now, silent = self._node.ledger_time(), port.CaseStatus.WAITING
+        return [
+            (case, kept, number)
+            for case, kept, number, row in self._in(port.CaseStatus.ACCEPTED, port.CaseStatus.REOPENED, silent)
+            # where the round is another, what reopened the case is still on its way; who did not answer in time is
+            # decided on without it, by a person
+            if kept.last.number == row.round and (row.status is not silent or port.overdue(row, now))
+        ]
 
     def make(self) -> None:
         """Make and keep the decisions that are not made yet."""
@@ -375,20 +385,25 @@ class Inbox:
             case=case,
             round=last.number,
             key=self._node.entropy(32),
-            rates=msgspec.json.encode([contract] if contract is not None else []),
+            rates=self._written[claim.billing.identifier] if contract is not None else b"[]",
             facts=msgspec.msgpack.encode(facts),
             decision=msgspec.msgpack.encode(decision),
         )
+        self.made[sent.key] = decision
         seed = self._node.entropy(32)
         done = dossier.with_last(decided=sent, plan=self._digest, appeal_seed=seed, pends=())
         family = family_of(claim.subscriber.member)
         return msgspec.structs.replace(done, families=tuple(dict.fromkeys((*dossier.families, family))))
 
     def _commit(self, fresh: Sequence[tuple[bytes, Dossier]]) -> None:
+        plans: dict[bytes, bytes] = {}
+        for _, kept in fresh:
+            if kept.last.plan not in plans:
+                plans[kept.last.plan] = plan_of(self._node, kept.last)
         decided = [
             port.Decided(
                 case,
-                decision_commitment(plan_of(self._node, kept.last), kept.last.decided, kept.last.file),
+                decision_commitment(plans[kept.last.plan], kept.last.decided, kept.last.file),
                 _appeal_digest(kept.last.appeal_seed),
             )
             for case, kept in fresh

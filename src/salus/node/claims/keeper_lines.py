@@ -51,7 +51,7 @@ def disclosing(
     with serving(node, lines) as entries:
         if entries:
             commit(node, entries)
-        yield tuple(shown(node.vault.line(entry)) for entry in entries)
+        yield tuple(shown(line) for line in node.vault.lines_at(entries))
 
 
 def require_lines(

@@ -5,7 +5,7 @@ last trace number and what goes on to a payer that comes after. Only then the le
 """
 
 import contextlib
-from collections.abc import Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Final
 
 import msgspec
@@ -24,7 +24,17 @@ from salus.interop.x12.envelope import Stamp, Trader, interchange
 from salus.interop.x12.remittance import set_of
 from salus.node.anchoring import anchor
 from salus.node.claims.crossing import handed_on
-from salus.node.claims.dossiers import DAY_MS, Batch, Dossier, dossier_of, keep, open_cases, plan_of, take_id
+from salus.node.claims.dossiers import (
+    DAY_MS,
+    Batch,
+    Dossier,
+    SentDecision,
+    dossier_of,
+    keep,
+    open_cases,
+    plan_of,
+    take_id,
+)
 from salus.node.claims.exchange import (
     DECISION,
     REMITTANCE,
@@ -53,8 +63,11 @@ _DONE: Final = (port.CaseStatus.DECIDED, port.CaseStatus.REMITTED)
 class Remitter:
     """A payer's decided cases under one plan, from the decision to the 835."""
 
-    def __init__(self, node: MemberNode, plan: Plan, document: bytes, members: Members) -> None:
-        self._node, self._plan, self._members = node, plan, members
+    def __init__(
+        self, node: MemberNode, plan: Plan, document: bytes, members: Members, made: Mapping[bytes, Decision]
+    ) -> None:
+        """`made`: decisions of this run, by the key of their commitment; others are read from what is kept."""
+        self._node, self._plan, self._members, self._made = node, plan, members, made
         self._digest = digest("salus/v1/claims-plan", document)
         self._today = date_of(node.ledger_time() // DAY_MS)
 
@@ -88,18 +101,15 @@ class Remitter:
         """Make each decision's EOB, and what covers the patient, records of the patient, and send the decisions to their providers."""
         node = self._node
         waiting = [(case, kept) for case, kept in self._cases() if not kept.last.told]
-        decisions = [read_decision(one.last.decided) for _, one in waiting if one.last.decided is not None]
+        decisions = [self._decision(one.last.decided) for _, one in waiting if one.last.decided is not None]
         patients = [(f"urn:payer:{one.claim.payer.identifier}", person_of(one.claim)) for one in decisions]
         links = node.vault.open_links(patients)
         contents = [Content("ExplanationOfBenefit", one.control, write_explanation(one)) for one in decisions]
-        covers = {
-            link: Content("Coverage", cover["id"], msgspec.json.encode(cover))
-            for link, cover in zip(links, (coverage(one.claim, self._plan.name) for one in decisions), strict=True)
-            if node.vault.newest(link, "Coverage", cover["id"]) is None
-        }
-        node.vault.write_all([*covers.items(), *zip(links, contents, strict=True)])
+        node.vault.write_all(
+            [*self._covers(dict(zip(links, decisions, strict=True))), *zip(links, contents, strict=True)]
+        )
+        node.catch_up_later()
         anchor(node)
-        node.catch_up()
         links_by = {case: link for (case, _), link in zip(waiting, links, strict=True)}
         height = node.ledger.head().height
         grouped: dict[tuple[str, bytes], list[tuple[bytes, Dossier]]] = {}
@@ -121,10 +131,24 @@ class Remitter:
                 )
                 keep(node, [(case, _told(one, links_by[case])) for case, one in some])
 
+    def _covers(self, patients: Mapping[bytes, Decision]) -> Iterator[tuple[bytes, Content]]:
+        """Yield what covers each patient that has no such record yet."""
+        for link, one in patients.items():
+            cover = coverage(one.claim, self._plan.name)
+            if self._node.vault.newest(link, "Coverage", cover["id"]) is None:
+                yield link, Content("Coverage", cover["id"], msgspec.json.encode(cover))
+
+    def _decision(self, sent: SentDecision) -> Decision:
+        return self._made.get(sent.key) or read_decision(sent)
+
+    def _unpaid(self, kept: Dossier) -> list[Decision]:
+        """Return the decisions of a case that no 835 tells yet, oldest first: each takes the one before it back."""
+        return [self._decision(one.decided) for one in kept.rounds if one.decided is not None and not one.remittance]
+
     def _fix(self, provider: str, cases: Sequence[tuple[bytes, Dossier]]) -> int:
         """Fix one 835 for a provider's cases; return its sum in cents."""
         node = self._node
-        decisions = [decision for _, kept in cases for decision in _unpaid(kept)]
+        decisions = [decision for _, kept in cases for decision in self._unpaid(kept)]
         trace = int(node.desk.claim_state(TRACE) or b"0") + 1
         payees = dict.fromkeys(one.claim.billing.identifier for one in decisions)
         traces = {payee: f"{trace:09d}{place:04d}" for place, payee in enumerate(payees, 1)}
@@ -152,26 +176,27 @@ class Remitter:
         for name in _unfinished(node):
             batch = decode(node.desk.claim_state(name), Batch)
             state = node.ledger.read()
+            dossiers = {case: dossier_of(node, case) for case in batch.cases}
             open_ = []
-            for case in batch.cases:
-                row, last = port.case(state, case), dossier_of(node, case).last
-                paid = f"835/{last.remittance}" == name and row is not None and row.round == last.number
+            for case, kept in dossiers.items():
+                row = port.case(state, case)
+                paid = f"835/{kept.last.remittance}" == name and row is not None and row.round == kept.last.number
                 if paid and row is not None and row.status is port.CaseStatus.DECIDED:
                     open_.append(case)
             if open_:
                 node.submitter.submit(port.Remit(tuple(open_)))
-            self._settle(batch)
+            self._settle(dossiers)
             height = node.ledger.head().height
-            lines = [line_of(dossier_of(node, case).link, batch.other, "Remittance") for case in batch.cases]
+            lines = [line_of(kept.link, batch.other, "Remittance") for kept in dossiers.values()]
             disclose(node, Telling(batch.other, REMITTANCE, SentRemittance(batch.cases, height, batch.file), lines))
             left = tuple(one for one in _unfinished(node) if one != name)
             keep(node, [], {name: encode(msgspec.structs.replace(batch, sent=True)), UNFINISHED: _names(left)})
 
-    def _settle(self, batch: Batch) -> None:
+    def _settle(self, dossiers: Mapping[bytes, Dossier]) -> None:
         """Tell the keeper which takes the 835 paid. A keeper that is down is told of none: the takes stand anyway."""
         shared = accumulators_of(self._node, self._plan)
         if shared is not None:
-            rounds = [(case, one) for case in batch.cases for one in dossier_of(self._node, case).rounds if one.taken]
+            rounds = [(case, one) for case, kept in dossiers.items() for one in kept.rounds if one.taken]
             with contextlib.suppress(Unavailable):
                 shared.settle([take_id(case, one.number) for case, one in rounds])
 
@@ -187,8 +212,3 @@ def _names(names: tuple[str, ...]) -> bytes:
 def _told(kept: Dossier, link: bytes) -> Dossier:
     last = msgspec.structs.replace(kept.last, told=True)
     return msgspec.structs.replace(kept, link=link, rounds=(*kept.rounds[:-1], last))
-
-
-def _unpaid(kept: Dossier) -> list[Decision]:
-    """Return the decisions of a case that no 835 tells yet, oldest first: each takes the one before it back."""
-    return [read_decision(one.decided) for one in kept.rounds if one.decided is not None and not one.remittance]

@@ -60,7 +60,7 @@ def disclose(node: MemberNode, *documents: Telling) -> None:
     with serving(node, lines) as entries:
         if entries:
             commit(node, entries)
-        proven = iter([shown(node.vault.line(entry)) for entry in entries])
+        proven = iter([shown(line) for line in node.vault.lines_at(entries)])
         for one, envelope, id_ in sealed:
             deliver(node, one.receiver, one.kind, envelope, id_=id_, lines=tuple(islice(proven, len(one.lines))))
 
