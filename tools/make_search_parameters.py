@@ -13,13 +13,9 @@ import sys
 from pathlib import Path
 from typing import Any
 
-LEFT_OUT = {
-    "_text",
-    "_content",
-    "_query",
-    "near",
-    "phonetic",
-}  # no text index, no named queries, no geography, no Soundex
+LEFT_OUT = {"_text", "_content", "_query"}  # without expression; the first two are of the index itself
+NEAR = [["latitude", "number", "latitude"], ["longitude", "number", "longitude"]]
+"""What `near` compares of a position: it is kept as a composite is."""
 
 
 def row(parameter: dict[str, Any], by_url: dict[str, dict[str, Any]]) -> list[Any]:
@@ -28,13 +24,14 @@ def row(parameter: dict[str, Any], by_url: dict[str, dict[str, Any]]) -> list[An
         [by_url[one["definition"]]["code"], by_url[one["definition"]]["type"], one["expression"]]
         for one in parameter.get("component", ())
     ]
+    code = parameter["code"]
     return [
-        parameter["code"],
-        parameter["type"],
+        code,
+        "phonetic" if code == "phonetic" else parameter["type"],
         sorted(parameter["base"]),
         parameter["expression"],
         sorted(parameter.get("target", ())),
-        components,
+        NEAR if code == "near" else components,
     ]
 
 
@@ -67,7 +64,7 @@ def main() -> None:
             mandatory[definition["type"]] = top_level(definition, "min")
     table = {"parameters": rows, "patient": patient, "summary": summaries, "mandatory": mandatory}
     parts = [
-        f"{json.dumps(name)}:[\n{_lines(rows)}\n]" if isinstance(rows, list) else _whole(name, rows)
+        f"{json.dumps(name)}:[\n{_lines(rows)}\n]" if isinstance(rows, list) else _by_name(name, rows)
         for name, rows in table.items()
     ]
     Path(sys.argv[2]).write_text("{\n" + ",\n".join(parts) + "\n}\n", encoding="utf-8")
@@ -78,8 +75,10 @@ def _lines(rows: list[Any]) -> str:
     return ",\n".join(json.dumps(row, separators=(",", ":")) for row in rows)
 
 
-def _whole(name: str, rows: Any) -> str:
-    return json.dumps({name: rows}, separators=(",", ":"))[1:-1]
+def _by_name(name: str, rows: dict[str, Any]) -> str:
+    """Return one line for each entry."""
+    lines = ",\n".join(f"{json.dumps(key)}:{json.dumps(value, separators=(',', ':'))}" for key, value in rows.items())
+    return f"{json.dumps(name)}:{{\n{lines}\n}}"
 
 
 if __name__ == "__main__":

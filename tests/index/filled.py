@@ -43,6 +43,7 @@ TURNS = 12
 ASKED = {
     "date": ("2021-03-04",),
     "number": ("5", "5.5"),
+    "phonetic": ("Alfa",),
     "quantity": ("5.5", "5"),
     "string": ("alpha o", "http"),
     "token": ("c0de", "true", "http://example.org/x|", "x1", "depends-on", "Ålpha one"),
@@ -57,6 +58,7 @@ ASKED = {
 ABSENT = {
     "date": "1999",
     "number": "7",
+    "phonetic": "beta",
     "quantity": "7",
     "string": "beta",
     "reference": "http://example.org/y",
@@ -67,6 +69,8 @@ ABSENT = {
 
 def asked(parameter):
     """Return the values that a parameter is asked by, and one that it does not find."""
+    if parameter.type == "special":
+        return ["5.5|5.6|12|km"], "5.5|5.6|11|km"
     if parameter.components:
         parts = [asked(one) for one in parameter.components]
         told = [""]

@@ -5,7 +5,7 @@ includes alike. Pages follow each other by the last row's sort keys and number, 
 shift a page nor appear twice.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any, Final
 
 import msgspec
@@ -17,7 +17,7 @@ from salus.index.search_scope import Realm, Scope, Scopes
 from salus.index.search_sql import FROM, LAST, Compiler, InWords, Sql, in_fts5, starts, table_of
 from salus.index.store import Store
 from salus.interop.fhir.search.query import Criterion, Include, Query, Sort, Test
-from salus.interop.fhir.search.units import asks_units, widened
+from salus.interop.fhir.search.units import UCUM, asks_units, scales, widened
 from salus.interop.fhir.times import EARLIEST, LATEST
 
 PROBE: Final = 2_000
@@ -132,7 +132,7 @@ class Search:
         counting = f"{source[0]}SELECT count(*) FROM {source[1]} WHERE {where}"  # noqa: S608 -- compiled parts
         if query.count == 0 or query.summary == "count":
             return Found((), int(self._store.ask(counting, values)[0][0]), None)
-        keys = [*map(_sort_key, query.sort)]
+        keys = [_sort_key(one, self._units) for one in query.sort]
         columns = ", ".join([_HIT, *(f"{text} AS k{at}" for at, (text, _) in enumerate(keys))])
         told = [*values[: source[2]], *(value for _, values_of in keys for value in values_of), *values[source[2] :]]
         sql = f"{source[0]}SELECT {columns} FROM {source[1]} WHERE {where}"  # noqa: S608 -- compiled parts
@@ -181,7 +181,10 @@ class Search:
         """
         if not asks_units(query):
             return query
-        return widened(query, [code for (code,) in self._store.ask("SELECT code FROM ucum")])
+        return widened(query, self._units())
+
+    def _units(self) -> list[str]:
+        return [code for (code,) in self._store.ask("SELECT code FROM ucum")]
 
     def _start(self, query: Query, compiler: Compiler) -> Any:
         """Return the test that finds the fewest rows: probed, because no statistics are kept."""
@@ -364,7 +367,7 @@ def _dear(test: Test) -> bool:
     return not isinstance(test, Criterion) or test.parameter.type not in {"reference", "token", "uri"}
 
 
-def _sort_key(sort: Sort) -> Sql:
+def _sort_key(sort: Sort, units: Callable[[], Sequence[str]]) -> Sql:
     if sort.parameter.code == "_id":
         return "e.id", []
     if sort.parameter.code == "_lastUpdated":
@@ -372,8 +375,18 @@ def _sort_key(sort: Sort) -> Sql:
     table = table_of(sort.parameter)
     column, lowest, highest = _SORTED[table]
     which, absent = ("max", lowest) if sort.descending else ("min", highest)
-    text = f"coalesce((SELECT {which}(v.{column}) FROM {table} v WHERE v.entry = e.number AND v.param = ?), ?)"  # noqa: S608 -- constants
-    return text, [sort.parameter.number, absent]
+    value, scaled = _in_base_units(units()) if table == "s_quantity" else (f"v.{column}", [])
+    text = f"coalesce((SELECT {which}({value}) FROM {table} v WHERE v.entry = e.number AND v.param = ?), ?)"  # noqa: S608 -- constants
+    return text, [*scaled, sort.parameter.number, absent]
+
+
+def _in_base_units(units: Sequence[str]) -> Sql:
+    """Return a quantity for comparison with others: in the base units of its dimension, else as it is written."""
+    told = scales(units)
+    if not told:
+        return "v.lo", []
+    cases = " ".join(["WHEN v.code = ? THEN (v.lo + ?) * ?"] * len(told))
+    return f"CASE WHEN v.system <> ? THEN v.lo {cases} ELSE v.lo END", [UCUM, *(part for one in told for part in one)]
 
 
 def _after(sort: Sequence[Sort], cursor: tuple[Any, ...] | None) -> Sql:

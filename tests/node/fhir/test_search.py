@@ -39,6 +39,8 @@ RESOURCES = [
     observation("o4", "bob", "2339-0", "2023", valueCodeableConcept=concept("high", "urn:v"), status="amended", meta={"tag": [{"system": "urn:tag", "code": "t"}], "profile": ["http://p/1|2"]}),
     {"resourceType": "Condition", "id": "c1", "subject": {"reference": "Patient/ada", "identifier": {"system": "urn:mrn", "value": "1"}}, "code": {"text": "Common cold"}, "onsetPeriod": {"start": "2024-03"}},
     {"resourceType": "ValueSet", "id": "vs", "url": "http://example.org/vs/a", "status": "draft"},
+    {"resourceType": "Location", "id": "fiji", "position": {"latitude": -16.0, "longitude": 179.95}},
+    {"resourceType": "Location", "id": "ward", "position": {"latitude": 60, "longitude": 11.5}},
     {"resourceType": "RiskAssessment", "id": "risk", "status": "final", "subject": {"reference": "Patient/ada"}, "prediction": [{"probabilityDecimal": 0.25}]},
 ]  # fmt: skip
 
@@ -97,6 +99,18 @@ FOUND = {
     "Observation?code-value-quantity=http://loinc.org|8867-4$5.4||mmol/L": "o1",
     "Observation?value-quantity=5.4": "o1",
     "Observation?value-quantity=5": "o1",
+    "Patient?phonetic=Smyth": "bob",
+    "Patient?phonetic=Miller": "ada",
+    "Patient?phonetic=Smyth&name=ada": "",
+    "Location?near=61|11.5|112": "ward",
+    "Location?near=61|11.5|111|km": "",
+    "Location?near=60|12.5|55700|m": "ward",
+    "Location?near=60|12.5|55500|m": "",
+    "Location?near=-16|-179.95|6.7|[mi_i]": "fiji",
+    "Location?near=-16|-179.95|6.6|[mi_i]": "",
+    "Location?near=60.1|11.5": "ward",
+    "Location?near=0|0|20100": "fiji ward",
+    "Location?near:missing=false": "fiji ward",
     "Observation?value-quantity=6": "o2",
     "Observation?value-quantity=gt5.4": "o2",
     "Observation?value-quantity=ge5.4": "o1 o2",
@@ -174,7 +188,13 @@ REFUSED = {
     "Patient?_content:missing=true": "search-parameter",
     "Patient?_list=$current-allergies": "search-value",
     "Patient?_filter=name eq x": "search-parameter",
-    "Location?near=1|2|3|km": "search-parameter",
+    "Location?near=1|2|3|kg": "search-value",
+    "Location?near=91|2|3": "search-value",
+    "Location?near=1|2|-3": "search-value",
+    "Location?near=1": "search-value",
+    "Location?_sort=near": "search-value",
+    "Patient?phonetic=Ada Maria": "search-value",
+    "Patient?phonetic=Łódź 5": "search-value",
     "Patient?" + "&".join(["name=a"] * 101): "search-size",
 }
 
@@ -202,6 +222,10 @@ def test_order_and_pages(asked):
     assert ids("Observation?_sort=-date&_count=3") == ["o2", "o1", "o4", "o3"]
     assert ids("Observation?_sort=-status,-_id&_count=1") == ["o3", "o2", "o1", "o4"]
     assert ids("Patient?_sort=-family&_count=1") == ["bob", "ada"]
+    for own, value in (("o5", 5700), ("o6", 1)):
+        asked("PUT", f"Observation/{own}", observation(own, "bob", "8867-4", None, **quantity(value, "umol/L")))
+    assert ids("Observation?_sort=value-quantity&_count=2") == ["o6", "o1", "o5", "o2", "o3", "o4"]
+    assert ids("Observation?_sort=-value-quantity&_count=1") == ["o2", "o5", "o1", "o6", "o3", "o4"]
 
 
 def test_totals_counts_and_parts(asked):

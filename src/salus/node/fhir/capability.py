@@ -91,6 +91,9 @@ def _resources() -> tuple[dict[str, Any], ...]:
     return tuple(_resource(kind) for kind in sorted(TYPES))
 
 
+_TYPES: Final = {"phonetic": "string"}
+
+
 def _resource(kind: str) -> dict[str, Any]:
     known = parameters(kind)
     included = [f"{kind}:{code}" for code, one in sorted(known.items()) if one.type == "reference"]
@@ -109,5 +112,6 @@ def _resource(kind: str) -> dict[str, Any]:
         "operation": operations(kind),
         **({"searchInclude": ["*", *included]} if included else {}),
         "searchRevInclude": ["*"],
-        "searchParam": [{"name": code, "type": one.type} for code, one in sorted(known.items())] + own,
+        "searchParam": [{"name": code, "type": _TYPES.get(one.type, one.type)} for code, one in sorted(known.items())]
+        + own,
     }

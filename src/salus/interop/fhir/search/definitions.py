@@ -26,7 +26,8 @@ class Parameter(msgspec.Struct, frozen=True):
     """One search parameter of one resource type.
 
     number: stands for it in the index; the one after it is taken too (OF_TYPE, IDENTIFIER).
-    type: token, reference, string, date, composite, uri, quantity or number. expression: FHIRPath from the resource,
+    type: token, reference, string, date, composite, uri, quantity, number, phonetic (a string by its sound) or special
+    (`near`, kept as a composite is). expression: FHIRPath from the resource,
     or for a component from the composite's element. targets: resource types that a reference may lead to.
     """
 

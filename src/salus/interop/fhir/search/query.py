@@ -41,6 +41,8 @@ MODIFIERS: Final[Mapping[str, tuple[str, ...]]] = {
     "number": ("missing",),
     "quantity": ("missing",),
     "composite": ("missing",),
+    "phonetic": ("missing",),
+    "special": ("missing",),
 }
 TOLD_BY_CODES: Final = frozenset({"in", "not-in", "above", "below"})
 RESULT: Final = (
@@ -61,8 +63,6 @@ REFUSED: Final[Mapping[str, str]] = {
     "_filter": "use parameters, commas (or), repetition (and), :not, :missing, chains and _has",
     "_query": "there are no named queries",
     "_type": "search one type at a time, or post a batch",
-    "near": "use address, address-city, address-postalcode",
-    "phonetic": "use name:contains or the beginning of a name",
 }
 """Parameters of R4 that are not answered, with what there is instead."""
 
@@ -356,8 +356,8 @@ def _sort(kind: str, text: str) -> tuple[Sort, ...]:
     keys = []
     for part in text.split(",") if text else ():
         parameter = parameter_of(kind, part.removeprefix("-"))
-        if parameter.type == "composite":
-            raise _bad_value(kind, "_sort", "parameters that are not composites")
+        if parameter.type in {"composite", "phonetic", "special"}:
+            raise _bad_value(kind, "_sort", "parameters that are no composites, and neither near nor phonetic")
         keys.append(Sort(parameter, part.startswith("-")))
     if len(keys) > MAX_SORT:
         raise _bad_value(kind, "_sort", f"at most {MAX_SORT} keys")

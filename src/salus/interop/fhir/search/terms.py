@@ -1,14 +1,17 @@
 """One alternative of a parameter as a typed value (R4 3.1.1.4): prefixes, precision, escapes, systems and codes."""
 
 import re
+from collections.abc import Callable
 from decimal import Decimal, InvalidOperation
-from typing import Final
+from typing import Final, TypeAlias
 from urllib.parse import urlsplit
 
 import msgspec
 
+from salus.interop.fhir.fhirpath.units import known, unit
 from salus.interop.fhir.refusal import Refused
 from salus.interop.fhir.search.definitions import Parameter
+from salus.interop.fhir.search.sounds import sounds
 from salus.interop.fhir.search.values import INFINITE, fold
 from salus.interop.fhir.survey import TYPES
 from salus.interop.fhir.times import interval
@@ -17,6 +20,8 @@ PREFIXES: Final = ("eq", "ne", "gt", "lt", "ge", "le", "sa", "eb", "ap")
 APPROXIMATION: Final = 10
 """`ap` reaches a tenth of the distance to now (dates) or of the value (numbers) further, as R4 recommends."""
 MAX_DIGITS: Final = 40
+NEAR: Final = 25_000.0
+"""Metres that are near where a question names no distance: R4 leaves it to the server."""
 _ID: Final = re.compile(r"[A-Za-z0-9\-.]{1,64}")
 _NUMBER: Final = re.compile(r"[+-]?[0-9]+(\.[0-9]+)?([eE][+-]?[0-9]{1,3})?")
 
@@ -69,13 +74,22 @@ class UriTerm(msgspec.Struct, frozen=True):
     uri: str
 
 
+class NearTerm(msgspec.Struct, frozen=True):
+    """Within some metres of a place, in degrees (WGS84)."""
+
+    latitude: float
+    longitude: float
+    metres: float
+
+
 class CompositeTerm(msgspec.Struct, frozen=True):
     """One term per component."""
 
     parts: tuple["Term", ...]
 
 
-Term = TokenTerm | CodesTerm | StringTerm | RangeTerm | ReferenceTerm | UriTerm | CompositeTerm
+Term = TokenTerm | CodesTerm | StringTerm | RangeTerm | ReferenceTerm | UriTerm | NearTerm | CompositeTerm
+_Reader: TypeAlias = Callable[[str], Term]
 
 
 def split(text: str, mark: str) -> list[str]:
@@ -113,6 +127,13 @@ class _Reading:
         self._parameter = parameter
         self._now = now
         self._base = base.rstrip("/") + "/"
+        self._readers: dict[str, _Reader] = {
+            "composite": self._composite,
+            "date": self._date,
+            "phonetic": self._sound,
+            "special": self._near,
+            "uri": lambda told: UriTerm(unescaped(told)),
+        }
 
     def bad(self, expected: str) -> Refused:
         return Refused(
@@ -124,8 +145,9 @@ class _Reading:
         )
 
     def term(self, type_: str, modifier: str, text: str, only: str = "") -> Term:
-        if type_ == "composite":
-            return self._composite(text)
+        read = self._readers.get(type_)
+        if read is not None:
+            return read(text)
         if type_ == "reference":
             return self._token("", text) if modifier == "identifier" else self._reference(text, only)
         if type_ == "token":
@@ -133,9 +155,7 @@ class _Reading:
         if type_ == "string":
             told = unescaped(text)
             return StringTerm(told if modifier == "exact" else fold(told))
-        if type_ == "uri":
-            return UriTerm(unescaped(text))
-        return self._date(text) if type_ == "date" else self._number(type_, text)
+        return self._number(type_, text)
 
     def _composite(self, text: str) -> CompositeTerm:
         parts = split(text, "$")
@@ -172,6 +192,25 @@ class _Reading:
         if urlsplit(told).scheme:
             return ReferenceTerm((told,))
         raise self.bad("an id, Type/id or an absolute URL")
+
+    def _sound(self, text: str) -> StringTerm:
+        told = sounds(unescaped(text))
+        if len(told) != 1:
+            raise self.bad("one word of a name, in Latin letters")
+        return StringTerm(told[0][0])
+
+    def _near(self, text: str) -> NearTerm:
+        """Read latitude|longitude|distance|units; the distance of a question without one is `NEAR`."""
+        parts = [unescaped(part) for part in split(text, "|")]
+        told = [_decimal(part) for part in parts[:3]]
+        units = parts[3] if len(parts) > 3 and parts[3] else "km"
+        length = unit(units) if known(units) else None
+        if len(parts) not in {2, 3, 4} or None in told or length is None or length.dimensions != unit("m").dimensions:
+            raise self.bad("latitude|longitude, or with |distance|units of length in UCUM after it; km without units")
+        latitude, longitude, distance = (float(one) for one in (*told, Decimal(0))[:3] if one is not None)
+        if abs(latitude) > 90 or abs(longitude) > 180 or distance < 0:
+            raise self.bad("a latitude of -90 to 90, a longitude of -180 to 180, a distance of 0 or more")
+        return NearTerm(latitude, longitude, distance * float(length.factor) if len(parts) > 2 else NEAR)
 
     def _date(self, text: str) -> RangeTerm:
         prefix, told = _prefixed(text)

@@ -43,6 +43,12 @@ def widened(query: Query, seen: Collection[str]) -> Query:
     return msgspec.structs.replace(query, tests=tests)
 
 
+def scales(seen: Collection[str]) -> list[tuple[str, float, float]]:
+    """Return (code, zero, factor) of units seen: factor * (value + zero) is the value in the base units of its dimension."""
+    told = ((code, float(_ZERO.get(code, Fraction(0))), float(_factor(code))) for code in sorted(seen))
+    return [one for one in told if one[1:] != (0.0, 1.0)][:MAX_UNITS]
+
+
 def _terms(test: Test) -> Iterator[Term]:
     match test:
         case Criterion():

@@ -22,6 +22,7 @@ from salus.interop.fhir.fhirpath import Environment, Expression, Node, compile, 
 from salus.interop.fhir.fhirpath.errors import FhirPathError
 from salus.interop.fhir.search.definitions import IDENTIFIER, OF_TYPE, Parameter, alternatives, parameters
 from salus.interop.fhir.search.paths import End, Leaf, NoPath, Paths, Steps, met, named_type, walk
+from salus.interop.fhir.search.sounds import sounds
 from salus.interop.fhir.times import EARLIEST, LATEST, interval
 
 TABLES: Final = ("token", "string", "date", "number", "quantity", "reference", "uri")
@@ -171,7 +172,7 @@ def _plan(kind: str) -> _Plan:
         if code in {"_id", "_lastUpdated"}:  # the index has them of its own
             continue
         try:
-            if one.type == "composite":
+            if one.components:
                 composites.append(_composite(one, kind))
             else:
                 paths.add(one.expression, _leaf(one, texts=True))
@@ -311,6 +312,17 @@ def _strings(found: Found, numbers: tuple[int, ...], value: Any, place: int) -> 
                 _text(found, numbers, text, place)
 
 
+def _sounds(found: Found, numbers: tuple[int, ...], value: Any, place: int) -> None:
+    parts = [value]
+    if value.__class__ is dict:
+        given = value.get("given")
+        parts = [value.get("family"), value.get("text"), *(given if given.__class__ is list else ())]
+    for text in parts:
+        if isinstance(text, str):
+            told = sounds(text[:MAX_TEXT])
+            found.string += [(number, code, word, place) for number in numbers for code, word in told]
+
+
 # date -----------------------------------------------------------------------------------------------------------------
 
 
@@ -396,7 +408,13 @@ def taker(type_: str, kind: str, *, texts: bool) -> Take:
             return _dates(kind)
         case "quantity":
             return _quantities(kind)
-    return {"string": _strings, "number": _numbers, "reference": _references, "uri": _uris}[type_]
+    return {
+        "string": _strings,
+        "phonetic": _sounds,
+        "number": _numbers,
+        "reference": _references,
+        "uri": _uris,
+    }[type_]
 
 
 _PARTS: Final = ("family", "given", "prefix", "suffix", "text", "line", "city", "district", "state", "postalCode", "country")  # fmt: skip
