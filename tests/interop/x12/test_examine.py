@@ -78,6 +78,15 @@ def add(after: str, new: str) -> Edit:
     return edit
 
 
+def last(new: str) -> Edit:
+    """Put a segment at the end of the first set."""
+
+    def edit(data: bytes) -> bytes:
+        return recount(swap("SE*", f"{new}~\nSE*")(data))
+
+    return edit
+
+
 def recount(data: bytes) -> bytes:
     lines = data.split(b"\n")
     start = next(number for number, text in enumerate(lines) if text.startswith(b"ST*"))
@@ -187,10 +196,15 @@ DEFECTS = [
     (PAID, cut("N1*PE"), 2, "loop-missing"),
     (REMITTANCE, swap("BPR*H*0*C*NON", "BPR*I*0*C*ACH"), 4, "payment-zero"),
     (PAID, add("REF*6R*L1", "LQ*HE*X1"), 5, "remark-code"),
-    (PAID, swap("SE*", f"PLB*{CLINIC.identifier}*20251231*ZZ:1*5~\nSE*"), 5, "provider-adjustment"),
-    (PAID, swap("SE*", f"PLB*{CLINIC.identifier}*20251231*WO:1*5~\nSE*"), 3, "balance-payment"),
-    (PAID, swap("SE*", f"PLB*{CLINIC.identifier}*20251231*WO:1*0~\nSE*"), 4, "provider-adjustment-zero"),
-    (PAID, swap("SE*", f"PLB*{CLINIC.identifier}*20251231*WO:1*0.001~\nSE*"), 3, "amount"),
+    (
+        PAID,
+        lambda data: swap("BPR*I*128", "BPR*I*123")(last(f"PLB*{CLINIC.identifier}*20251231*ZZ:1*5")(data)),
+        5,
+        "provider-adjustment",
+    ),
+    (PAID, last(f"PLB*{CLINIC.identifier}*20251231*WO:1*5"), 3, "balance-payment"),
+    (PAID, last(f"PLB*{CLINIC.identifier}*20251231*WO:1*0"), 4, "provider-adjustment-zero"),
+    (PAID, last(f"PLB*{CLINIC.identifier}*20251231*WO:1*0.001"), 3, "amount"),
     (
         PAID,
         swap("BPR*I*128*C*CHK************", "BPR*I*128*C*ACH*CCP*01*111111111*DA*1*1555443333**01*011000015*DA*2*"),
@@ -276,6 +290,32 @@ def test_envelope_faults_are_named_by_their_ta1_code(edit: Edit, code: str) -> N
 
 
 @pytest.mark.parametrize(
+    ("edit", "told"),
+    [
+        (lambda data: data[:106] + data[106:].replace(b"*", b"|"), ["separator: * between elements, as in ISA"]),
+        (
+            lambda data: data[:105] + b"!" + data[106:],
+            ["truncated: end each segment by the last character of ISA, here !"],
+        ),
+        (lambda data: data[:600], ["truncated: send the whole interchange again"]),
+        (swap("GS*HC", "ZZ*1~YY*2~GS*HC"), ["control-structure: begin groups with GS and sets with ST"]),
+    ],
+)
+def test_wrong_separators_and_structure_are_told_once_and_by_their_cause(edit: Edit, told: list[str]) -> None:
+    (seen,) = (event for event in examine([edit(PROFESSIONAL)]) if isinstance(event, InterchangeSeen))
+    found = [(one.rule, f"{one.rule}: {one.expected}", f"{one.rule}: {one.fix}") for one in seen.findings]
+    assert len(found) == len(told)
+    assert all(words[1].startswith(one) or words[2].startswith(one) for words, one in zip(found, told, strict=True))
+
+
+@pytest.mark.parametrize("coding", ["utf-8", "latin-1"])
+def test_a_letter_that_x12_lacks_is_shown_as_its_sender_wrote_it(coding: str) -> None:
+    data = PROFESSIONAL.replace(b"*DOE*", "*D\u00d6E*".encode(coding), 1)
+    (found,) = (one for event in examine([data]) if isinstance(event, SetSeen) for one in event.findings)
+    assert (found.rule, found.got, found.fix[:27]) == ("character", "D\u00d6E", "use letters without accents")
+
+
+@pytest.mark.parametrize(
     ("edit", "codes"),
     [
         (swap("SE*", "SE*9"), ("4",)),
@@ -337,3 +377,9 @@ def test_any_damage_gives_findings_or_the_named_refusal_and_never_anything_else(
         data = data[:at] + new + data[at + len(new) :]
     with contextlib.suppress(Unreadable):
         list(examine([data]))
+
+
+def test_components_joined_by_another_sign_than_isa16_names_are_told_so() -> None:
+    data = PROFESSIONAL[:106] + PROFESSIONAL[106:].replace(b":", b">")
+    found = [one for event in examine([data]) if isinstance(event, SetSeen) for one in event.findings if one.level == 1]
+    assert {(one.rule, one.expected) for one in found} == {("separator", ": between components, as in ISA16")}

@@ -17,6 +17,24 @@ def whole(chunks: list[bytes]) -> bytes:
     return b"".join(write(tokenize(chunks)))
 
 
+@pytest.mark.parametrize(
+    ("data", "what"),
+    [
+        (FILE.decode().encode("utf-16"), "UTF-16"),
+        (FILE.decode().encode("utf-16-be"), "UTF-16"),
+        (FILE.decode().encode("cp500"), "EBCDIC"),
+        (b"PK\x03\x04" + FILE, "a zip"),
+        (b"%PDF-1.7", "a PDF"),
+        (b"\xef\xbb\xbf<html>", "XML or HTML"),
+        (FILE[107:], "without its ISA"),
+        (b" \r\n", "empty"),
+    ],
+)
+def test_a_file_that_is_no_interchange_is_told_what_it_is(data: bytes, what: str) -> None:
+    with pytest.raises(Unreadable, match=what):
+        list(tokenize([data]))
+
+
 @given(st.lists(st.integers(0, len(FILE)), max_size=12), st.sampled_from([b"", b"\r\n", b" \n\n"]))
 def test_what_is_read_is_written_back_byte_for_byte_however_it_is_chunked(cuts: list[int], tail: bytes) -> None:
     data = FILE + tail

@@ -76,6 +76,8 @@ def test_answers_overwrite_nothing(node: Bare, tmp_path: Path) -> None:
         ({"rates": JSON([msgspec.structs.replace(RATES, provider="1234567890")])}, "claims.rates"),
         ({"members": b"nobody"}, "claims.members"),
         ({"file": b"nothing"}, "claims.unreadable"),
+        ({"decided": "20250309"}, "claims.day"),
+        ({"received": "29990101", "decided": "29990101"}, "claims.day"),
         ({"received": "20250231"}, "claims.day"),
     ],
 )

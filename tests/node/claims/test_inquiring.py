@@ -155,7 +155,7 @@ def test_a_file_is_checked_before_it_is_sent(together: Together) -> None:
     assert check_claims(node, CheckClaims(file=file_of(claim()), received="20250310")).sound
     told = check_claims(node, CheckClaims(file=file_of(claim()).replace(b"CLM*A1*150", b"CLM*A1*151")))
     assert not told.sound
-    assert told.faults[0].startswith("level 3, 2300 CLM02, segment ")
+    assert told.faults[0].startswith("claim A1, level 3, 2300 CLM02, segment ")
     read = check_claims(node, CheckClaims(file=file_of(claim()).replace(b"X222A1", b"X222A2"), received="20250310"))
     assert read.sound
     assert read.notes

@@ -136,12 +136,28 @@ class _Reader:
         elif self.inside is not None:
             yield from self.inside.feed(segment)
         elif tag != "TA1":
-            self._fault("022", segment, "control-structure", "a segment of the envelope", "repair the envelope")
+            self._outside(segment)
+
+    def _outside(self, segment: Segment) -> None:
+        """Tell of a segment that stands where only the envelope's may; of those that follow it, nothing."""
+        if self._faults and self._faults[-1].rule in {"control-structure", "separator"}:
+            return
+        element = self._delimiters.element
+        if segment.tag.startswith("GS") and element not in segment.text:
+            fix = "use one separator throughout, the fourth character of ISA"
+            self._fault("022", segment, "separator", f"{element} between elements, as in ISA", fix)
+        else:
+            fix = "begin groups with GS and sets with ST, and leave nothing between them"
+            self._fault("022", segment, "control-structure", "a segment of the envelope", fix)
 
     def end(self, code: str, rule: str, expected: str) -> Iterator[Event]:
         """Close an interchange that has no trailer."""
         if self.interchange is not None:
-            self._fault(code, self.interchange, rule, expected, "send the whole interchange again")
+            fix = "send the whole interchange again"
+            if not self._groups and not self._faults:  # the rest stands behind ISA as one piece
+                fix = f"end each segment by the last character of ISA, here {self._delimiters.terminator}; {fix}"
+            if not self._faults or self._faults[-1].rule != "separator":  # else its end was there, and not seen
+                self._fault(code, self.interchange, rule, expected, fix)
             yield from self._end_group("3")
             yield self._interchange_seen(self.interchange)
 
@@ -219,7 +235,7 @@ def _envelope_finding(segment: Segment, rule: str, expected: str, fix: str, elem
     return Finding(
         level=1,
         rule=rule,
-        tag=segment.tag,
+        tag=segment.tag[:3],
         position=segment.position,
         element=element,
         expected=expected,

@@ -4,6 +4,8 @@ import re
 from functools import lru_cache
 from typing import Final
 
+import msgspec
+
 from salus.interop.x12.calendar import is_period
 from salus.interop.x12.elements import CHARACTERS, SEGMENTS, ElementRule, segment_pattern, value_pattern
 from salus.interop.x12.findings import Finding
@@ -110,6 +112,18 @@ def _elements(segment: Segment, delimiters: Delimiters, loop: str) -> list[Findi
     return found
 
 
+SEPARATORS: Final = ":><|\\"
+"""What senders write between components."""
+
+
+def _as_written(text: str) -> str:
+    """Return a value as its sender sees it, where it was written in UTF-8."""
+    try:
+        return text.encode("latin-1").decode()
+    except UnicodeDecodeError:
+        return text
+
+
 def _missing(segment: Segment, loop: str, element: int, component: int) -> Finding:
     place = f"{segment.tag}{element:02d}" + (f".{component}" if component else "")
     return _finding(segment, loop, "element-missing", "a value", f"fill {place}", code="1", place=(element, component))
@@ -118,6 +132,10 @@ def _missing(segment: Segment, loop: str, element: int, component: int) -> Findi
 def _components(segment: Segment, delimiters: Delimiters, loop: str, element: int, text: str) -> list[Finding]:
     rule = SEGMENTS[segment.tag][element - 1]
     values = text.split(delimiters.component)
+    if len(values) == 1 and len(text) > rule.parts[0].most and any(sign in text for sign in SEPARATORS):
+        expected = f"{delimiters.component} between components, as in ISA16"
+        fix = "use one component separator throughout, the one that ISA16 names"
+        return [_finding(segment, loop, "separator", expected, fix, code="6", place=(element, 0))]
     found: list[Finding] = []
     if len(values) > len(rule.parts):
         expected = f"at most {len(rule.parts)} components"
@@ -141,8 +159,9 @@ def _one(
     size = len(text.replace("-", "").replace(".", "")) if rule.kind in {"R", "N"} else len(text)
     barred = (delimiters.element, delimiters.component, delimiters.repetition)
     if any(sign not in CHARACTERS or sign in barred for sign in text):
-        fix = "use letters, digits and marks of the basic or extended set, no separator in use"
-        return [_finding(segment, loop, "character", "characters of the X12 set", fix, code="6", place=place)]
+        fix = "use letters without accents, digits and marks of the basic or extended set, no separator in use"
+        found = _finding(segment, loop, "character", "characters of the X12 set", fix, code="6", place=place)
+        return [msgspec.structs.replace(found, got=_as_written(found.got))]
     if size < rule.least:
         expected = f"{rule.least} to {rule.most} characters"
         return [_finding(segment, loop, "element-short", expected, "write the whole value", code="4", place=place)]

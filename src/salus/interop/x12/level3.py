@@ -109,9 +109,9 @@ def _amount(loop: Loop, wrong: BadAmount) -> Finding:
         loop=loop.name,
         tag=loop.first.tag,
         position=loop.first.position,
-        expected="amounts with at most two decimal places",
+        expected="amounts to the cent, none above 100000000000",
         got=str(wrong),
-        fix="write amounts to the cent",
+        fix="correct the amount",
     )
 
 

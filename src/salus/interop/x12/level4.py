@@ -1,5 +1,7 @@
 """Level 4, situation: what one value asks of another in the same claim, remittance or set."""
 
+import msgspec
+
 from salus.interop.x12.calendar import first_day, is_date, last_day
 from salus.interop.x12.findings import NOTE, REFUSE, Finding
 from salus.interop.x12.level3 import service_of
@@ -122,7 +124,8 @@ def _dates(loop: Loop, received: str) -> list[Finding]:
         found.append(_finding(patient, segment, "birth-after-service", f"not after {first}", fix, element=2))
     if last and received and last > received:
         fix = "bill after the service was given"
-        found.append(_finding(loop, loop.first, "service-in-future", f"service until {received}", fix))
+        future = _finding(loop, loop.first, "service-in-future", f"service until {received}", fix)
+        found.append(msgspec.structs.replace(future, got=last))
     statement = loop.value("DTP", 3, "434")
     if statement:
         for line in loop.loops("2400"):

@@ -11,6 +11,7 @@ from typing import Final
 import msgspec
 
 from salus.core.errors import SalusError
+from salus.interop.x12.foreign import named
 
 ISA_LENGTH: Final = 106
 ISA_WIDTHS: Final = (3, 2, 10, 2, 10, 2, 15, 2, 15, 6, 4, 1, 5, 9, 1, 1, 1)
@@ -121,7 +122,9 @@ class _Cutter:
                 return None
             self._delimiters = delimiters_of(start[:ISA_LENGTH], self._position)
         elif self._delimiters is None and len(start) >= 3:
-            raise Unreadable("isa-missing", self._position, "ISA at the start of the file")
+            what = named(start)
+            begins = f"ISA at the start of the file; this one is {what}" if what else "ISA at the start of the file"
+            raise Unreadable("isa-missing", self._position, begins)
         return self._delimiters
 
     @staticmethod
@@ -140,6 +143,8 @@ class _Cutter:
 
     def end(self) -> Iterator[tuple[Segment, Delimiters]]:
         """Give the blanks after the last terminator; refuse an end inside a segment."""
+        if self._delimiters is None and not self._pending.strip(BLANK):
+            raise Unreadable("isa-missing", self._position, "ISA at the start of the file; this one is empty")
         if self._pending.strip(BLANK) or self._delimiters is None:
             rule = "truncated" if self._delimiters else "isa-missing"
             raise Unreadable(rule, self._position, "a file that starts with ISA and ends with a terminated IEA")

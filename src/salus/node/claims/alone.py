@@ -129,6 +129,9 @@ def adjudicate_claims(node: Node, request: AdjudicateClaims) -> ClaimsAdjudicate
     tables = tables_of(plan, request.tables)
     today = _day(node, "")
     received, decided = _day(node, request.received), _day(node, request.decided)
+    if not received <= min(decided, today):
+        told = "a file comes before today ends and before it is decided"
+        raise Malformed("claims.day", told, expected=f"received until {min(decided, today)}", got=received)
     with AnswersFolder(Path(request.folder)) as folder:
         memory = _Memory(request, today)
         settings = memory.settings(

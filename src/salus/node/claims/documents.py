@@ -67,7 +67,8 @@ def partner(text: bytes) -> Partner:
 
 def unreadable(broken: Unreadable) -> Malformed:
     """Return the refusal of bytes that are no X12 file: nothing of them is quoted."""
-    told = f"{broken.rule}: the file cannot be read after its segment {broken.position}"
+    where = f"after its segment {broken.position}" if broken.position else "as X12"
+    told = f"{broken.rule}: the file cannot be read {where}"
     return Malformed("claims.unreadable", told, expected=broken.expected, todo="send the whole X12 file")
 
 

@@ -127,16 +127,20 @@ def tell_status(node: MemberNode, request: AskClaimStatus) -> ClaimStatusTold:
 def check_claims(node: Node, request: CheckClaims) -> ClaimsChecked:
     """Check an X12 file as its receiver would: syntax, guide, balance, situation, codes. Nothing is sent or kept."""
     day = request.received or date_of(node.now() // DAY_MS)
-    faults: list[str] = []
+    faults: list[tuple[int, int, str]] = []
     notes: list[str] = []
     try:
         for event in examine(documents.chunks(request.file), received=day):
             for one in event.findings if isinstance(event, UnitSeen | SetSeen | InterchangeSeen) else ():
-                words = f"level {one.level}, {one.told()}"
-                (faults if one.severity == REFUSE else notes).append(words)
+                claim = f"claim {name}, " if isinstance(event, UnitSeen) and (name := event.loop.first.get(1)) else ""
+                words = f"{claim}level {one.level}, {one.told()}"
+                if one.severity == REFUSE:
+                    faults.append((one.position, one.level, words))
+                else:
+                    notes.append(words)
     except Unreadable as broken:
         raise documents.unreadable(broken) from None
-    return ClaimsChecked(sound=not faults, faults=tuple(faults), notes=tuple(notes))
+    return ClaimsChecked(sound=not faults, faults=tuple(words for *_, words in sorted(faults)), notes=tuple(notes))
 
 
 def _answered(node: MemberNode, file: bytes, asks: str, kind: tuple[str, str], answer: Answer) -> bytes:
