@@ -83,10 +83,12 @@ def test_a_bug_tells_nothing_of_what_was_in_hand(path):
     with structlog.testing.capture_logs() as lines:
         http = client()
         answer = http.post(path, json={})
+        page = http.post(path, json={}, headers={"accept": "text/html,*/*"})
     assert (answer.status_code, answer.json()["code"]) == (500, "node.bug")
     assert f'use_case="{path.removeprefix("/api/").replace("/", ".")}",status="500"' in http.get("/metrics").text
-    assert "Canary" not in answer.text + str(lines)
-    assert [line["event"] for line in lines] == ["http.failed"]
+    assert (page.status_code, "node.bug" in page.text, 'lang="de"' in page.text) == (500, True, True)
+    assert "Canary" not in answer.text + page.text + str(lines)
+    assert [line["event"] for line in lines] == ["http.failed"] * 2
 
 
 def test_a_failure_after_the_answer_has_begun_is_logged_and_cut_off():

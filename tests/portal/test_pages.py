@@ -168,7 +168,22 @@ def test_pages_for_one_kind_of_person_refuse_the_other(north) -> None:
         assert "page.staff" in north.patient().get(path).text
 
 
-BY_NAME = ("words.", "date.", "verdicts.", "fields.", "refusals.", "declined.", "gap.", "tasks.", "task_kinds.")
+BY_NAME = (
+    "words.",
+    "date.",
+    "verdicts.",
+    "fields.",
+    "refusals.",
+    "declined.",
+    "gap.",
+    "tasks.",
+    "task_kinds.",
+    "roles.",
+    "standing.",
+    "contracts.",
+    "acts.",
+    "outcomes.",
+)
 """Groups of texts that are named by codes."""
 
 

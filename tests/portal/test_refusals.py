@@ -6,12 +6,15 @@ import json
 import re
 from importlib import import_module
 from inspect import getsource
+from typing import get_args
 
 import pytest
 
 from salus.contracts.consent.reasons import ConsentReason
+from salus.contracts.membership.port import Act, ProposalStatus, Role, Standing
 from salus.contracts.membership.reasons import MembershipReason
 from salus.contracts.records.reasons import RecordsReason
+from salus.contracts.registry import REGISTRY
 from salus.core.reasons import KernelReason
 from salus.node import mapping, worklist
 from salus.node.errors import EdgeError, reason_name
@@ -191,6 +194,20 @@ def test_every_text_is_there_and_used(language, group, keys, key) -> None:
 def test_every_task_has_words(language) -> None:
     said = {key.partition(".")[2] for key in texts(language) if key.startswith("tasks.")}
     assert said == set(worklist.TASKS)
+
+
+@pytest.mark.parametrize("language", ["en", "de"])
+def test_what_the_ledger_says_of_members_proposals_and_transactions_has_words(language) -> None:
+    acts = {str(one.__struct_config__.tag) for one in get_args(Act)}
+    said = {
+        "roles": set(Role),
+        "standing": set(Standing),
+        "acts": acts,
+        "outcomes": {*ProposalStatus, "expired"},
+        "contracts": {str(one.__struct_config__.tag).partition(".")[0] for one in get_args(REGISTRY.messages)},
+    }
+    for group, codes_ in said.items():
+        assert {key.partition(".")[2] for key in texts(language) if key.startswith(f"{group}.")} == codes_
 
 
 def test_each_is_refused_in_plain_words_of_the_language_and_staff_beside_them_in_those_of_what_refused(north) -> None:

@@ -9,11 +9,12 @@ from typing import Final
 
 import structlog
 from starlette.concurrency import run_in_threadpool
+from starlette.datastructures import Headers
 from starlette.requests import ClientDisconnect
 from starlette.responses import Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from salus.http.problems import BUG, operation_outcome, problem
+from salus.http.problems import failure, operation_outcome, problem
 from salus.node.errors import EdgeError
 from salus.node.exchange.wire import MEDIA_TYPE, refusal_of
 from salus.node.log import place
@@ -48,7 +49,7 @@ class Guard:
         except Exception as error:  # noqa: BLE001 -- the HTTP edge answers for the whole process
             _log.error("http.failed", type=type(error).__name__, where=place(error))
             if not begun:
-                await problem(BUG)(scope, receive, send)
+                await failure(Headers(scope=scope).get("accept", ""))(scope, receive, send)
 
 
 class Withhold:

@@ -9,6 +9,26 @@ from salus.node.errors import EdgeError
 
 BUG = EdgeError("node.bug", "the node failed", todo="tell its operator the time of the request")
 
+BUG_PAGE = """<!doctype html>
+<html lang="en"><head><meta charset="utf-8"><meta name="viewport" content="width=device-width, initial-scale=1"><title>Salus</title></head>
+<body><main><h1>This did not work</h1>
+<p>This node failed, and it was not your doing. Look in a few minutes whether it was done, and do it again if not. If it happens again, tell
+your operator the time. Code: node.bug</p>
+<div lang="de"><h2>Das hat nicht geklappt</h2>
+<p>Dieser Knoten hat versagt, und es lag nicht an Ihnen. Sehen Sie in einigen Minuten nach, ob es getan ist. Wenn nicht, tun Sie es noch
+einmal. Wenn es wieder passiert, nennen Sie der Technik die Uhrzeit. Code: node.bug</p></div>
+<p><a href="/">Salus</a></p></main></body></html>
+"""
+"""What a browser shows of a failure of ours: it rests on nothing that may have failed with it."""
+
+
+def failure(accepted: str) -> Response:
+    """Return the answer to a request that met a bug: a page for a browser, else problem details."""
+    if "text/html" not in accepted:
+        return problem(BUG)
+    headers = {"content-security-policy": "default-src 'none'", "cache-control": "no-store"}
+    return Response(BUG_PAGE, status_code=BUG.fault.status, media_type="text/html", headers=headers)
+
 
 def problem(error: EdgeError) -> Response:
     """Return an error as problem details; members beyond the RFC's: code, expected, got, todo."""

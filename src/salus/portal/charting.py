@@ -10,7 +10,7 @@ from starlette.responses import Response
 
 from salus.node.errors import Malformed, NotFound
 from salus.node.records.charts import ChartLine, Patient, find_patients, show_chart, show_record
-from salus.node.records.measures import Measure, list_measures
+from salus.node.records.measures import Measure, list_measures, values_of
 from salus.node.sessions import Session
 from salus.portal.trend import trend
 from salus.portal.visiting import Visit, to
@@ -45,6 +45,8 @@ class OneRecord:
     chart: str
     """Address of the chart."""
     label: str
+    date: str
+    status: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,7 +95,7 @@ def summary(visit: Visit) -> Response:
     found = visit.call(show_chart, **chart.fields, types=SUMMARY, limit=SUMMARY_LINES)
     alike = _alike(found.lines)
     groups = [
-        (kind, [(line, _record(session, name, line), alike[line]) for line in found.lines if line.type == kind])
+        (kind, [(line, _record(session, _line(name, line)), alike[line]) for line in found.lines if line.type == kind])
         for kind in SUMMARY
     ]
     return visit.page("summary", name=name, patient=chart.patient, tab="", groups=groups, total=found.total)
@@ -120,7 +122,7 @@ def timeline(visit: Visit) -> Response:
     found = visit.call(
         show_chart, **chart.fields, types=types, since=since, until=until, limit=PAGE, cursor=visit.asked("after")
     )
-    lines = [(line, _record(session, name, line)) for line in found.lines]
+    lines = [(line, _record(session, _line(name, line))) for line in found.lines]
     return visit.page(
         "timeline",
         name=name,
@@ -154,8 +156,7 @@ def measure(visit: Visit) -> Response:
     if one is None:
         raise NotFound("chart.measure", "this is not in the chart any more", todo="go back to the results")
     points = [
-        (point, f"/record/{session.name(OneRecord(point.number, name, one.label), 'record', str(point.number))}")
-        for point in one.points
+        (point, _record(session, OneRecord(point.number, name, one.label, point.date, ""))) for point in one.points
     ]
     return visit.page(
         "measure",
@@ -176,8 +177,18 @@ def record(visit: Visit) -> Response:
         raise NotFound("session.address", "this address names no record")
     shown = visit.call(show_record, number=asked.number)
     return visit.page(
-        "record", record=shown, label=asked.label, text=indented(shown.body), chart=f"/chart/{asked.chart}"
+        "record",
+        record=shown,
+        line=asked,
+        values=[(what, f"{value} {unit}".strip()) for _, what, value, unit in measured(shown.type, shown.body)],
+        text=indented(shown.body),
+        chart=f"/chart/{asked.chart}",
     )
+
+
+def measured(kind: str, body: str) -> list[tuple[str, str, str, str]]:
+    """Return (code, label, value, unit) of an observation and its components; nothing of any other record."""
+    return list(values_of(body.encode())) if kind == "Observation" else []
 
 
 def indented(body: str) -> str:
@@ -202,8 +213,12 @@ def _chart(session: Session, patient: Patient) -> str:
     return session.name(OneChart(patient), "chart", patient.link, patient.grant)
 
 
-def _record(session: Session, chart: str, line: ChartLine) -> str:
-    return f"/record/{session.name(OneRecord(line.number, chart, line.label), 'record', str(line.number))}"
+def _line(chart: str, line: ChartLine) -> OneRecord:
+    return OneRecord(line.number, chart, line.label, line.date, line.status)
+
+
+def _record(session: Session, one: OneRecord) -> str:
+    return f"/record/{session.name(one, 'record', str(one.number))}"
 
 
 def _measure(session: Session, chart: str, one: Measure) -> str:

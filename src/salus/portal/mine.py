@@ -8,12 +8,11 @@ from urllib.parse import urlencode
 from starlette.responses import Response
 
 from salus.node.errors import NotFound
-from salus.node.records.measures import values_of
 from salus.node.wallet.log import FOREIGN, LEFT_OUT, NO_LINE, OLDER, SHORTER
 from salus.node.wallet.reading import OwnRecord, list_own
 from salus.node.wallet.seeing import SeenLine, read_log
 from salus.node.wallet.sharing import list_grants, stop
-from salus.portal.charting import indented
+from salus.portal.charting import indented, measured
 from salus.portal.ledger import as_csv
 from salus.portal.visiting import Visit, to
 
@@ -68,13 +67,8 @@ def one(visit: Visit) -> Response:
     found = visit.known().thing(visit.part("name"))
     if not isinstance(found, OwnRecord):
         raise NotFound("session.address", "this address names no record")
-    values = [(what, f"{value} {unit}".strip()) for _, what, value, unit in measured(found)]
+    values = [(what, f"{value} {unit}".strip()) for _, what, value, unit in measured(found.type, found.body)]
     return visit.page("my_one", record=found, values=values, text=indented(found.body), name=visit.part("name"))
-
-
-def measured(record: OwnRecord) -> list[tuple[str, str, str, str]]:
-    """Return (code, label, value, unit) of an observation and its components; nothing of any other record."""
-    return list(values_of(record.body.encode())) if record.type == "Observation" else []
 
 
 def sharing(visit: Visit) -> Response:

@@ -150,6 +150,11 @@ def untagged(label: str) -> str:
     return TAG.sub("", label)
 
 
+def entry(language: str, label: str) -> str:
+    """Return what an entry is: a code that stands for its name in words, any other name without its semantic tag."""
+    return texts(language).get(f"words.label-{label}") or untagged(label)
+
+
 def at(language: str, time: int) -> str:
     """Return a time in Unix milliseconds as `when` does."""
     return when(language, moment_of(time))
@@ -177,6 +182,7 @@ def _environment(language: str) -> Environment:
         at=partial(at, language),
         writes=writes,
         counted=partial(counted, language),
+        entry=partial(entry, language),
         untagged=untagged,
     )
     return made

@@ -11,7 +11,7 @@ from salus.node.wallet.reading import OwnRecord, list_own
 from salus.node.wallet.seeing import bundle, newest, of_each
 from salus.node.wallet.sharing import erase
 from salus.node.wallet.wishing import correct, list_corrections, list_erasures
-from salus.portal.mine import measured
+from salus.portal.charting import measured
 from salus.portal.rendering import HEADERS
 from salus.portal.visiting import Visit, to
 
@@ -79,7 +79,7 @@ def summary(visit: Visit) -> Response:
     records = found.records
     groups = [(kind, _once([one for one in records if one.type == kind])) for kind in SUMMARY]
     results = [
-        (one, ", ".join(f"{value} {unit}".strip() for _, _, value, unit in measured(one)))
+        (one, ", ".join(f"{value} {unit}".strip() for _, _, value, unit in measured(one.type, one.body)))
         for one in records
         if one.type == "Observation"
     ][:MOST_RESULTS]

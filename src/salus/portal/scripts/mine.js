@@ -207,7 +207,8 @@ async function own(anew = false) {
     const [found, { factsOf, resourceIn }] = [await holder.records(), await import("./facts.js")];
     const records = found.records.map((one, at) => {
       const resource = one.media.startsWith("application/fhir+json") ? resourceIn(one.body) : undefined;
-      return { ...one, at, resource, ...factsOf(resource) };
+      const facts = factsOf(resource);
+      return { ...one, at, resource, ...facts, label: told[`words.label-${facts.label}`] ?? facts.label };
     });
     records.sort((a, b) => (a.date < b.date ? 1 : a.date > b.date ? -1 : a.type < b.type ? -1 : 1));
     known = { ...found, records };
