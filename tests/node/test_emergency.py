@@ -3,6 +3,7 @@
 import hashlib
 import json
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
@@ -12,12 +13,14 @@ from joserfc.jwk import OKPKey
 from msgspec import structs
 
 from salus.contracts.membership.port import Role
-from salus.contracts.records.port import emergencies, review_overdue
-from salus.core.encoding import decode, encode
+from salus.contracts.records.port import EmergencyStatus, emergencies, review_overdue
+from salus.core.encoding import Message, decode, encode
+from salus.core.proof.digest import digest
 from salus.node import emergency
 from salus.node.emergency import Ask, Demographics, Request
-from salus.node.errors import EdgeError, Malformed, Refused, Unavailable
+from salus.node.errors import Conflict, EdgeError, Malformed, Refused, Unavailable
 from salus.node.exchange.pull import Pulled
+from salus.node.member import MemberNode
 from salus.node.people import Confirmation, PersonClaims, issue, thumbprint
 from salus.node.records.intake import Intake
 from salus.node.together import Clock, Founder, Together, found_together
@@ -161,24 +164,71 @@ def test_reason_purpose_and_limit_are_enforced(together: Together) -> None:
         opened(together)
 
 
-def test_care_goes_on_without_the_ledger_and_is_committed_when_it_is_back(together: Together) -> None:
+def test_care_goes_on_without_the_ledger_and_is_committed_and_reviewed_when_it_is_back(together: Together) -> None:
     ambulance, north = together.nodes["ambulance"], together.nodes["north"]
-    submit = type(ambulance.submitter).submit
-
-    def away(*_: object) -> None:
-        raise Unavailable("ledger.timeout", "the ledger did not answer")
-
-    ambulance.submitter.submit = away  # type: ignore[method-assign, assignment]
-    north.submitter.submit = away  # type: ignore[method-assign, assignment]
-    got = opened(together)
+    with away(ambulance), away(north):
+        got = opened(together)
+        with pytest.raises(Conflict, match=r"emergency\.waiting"):
+            emergency.review(ambulance, got.id, "in order")
     assert (got.deferred, got.records) == (True, 2)
-    ambulance.submitter.submit = submit.__get__(ambulance.submitter)  # type: ignore[method-assign]
-    north.submitter.submit = submit.__get__(north.submitter)  # type: ignore[method-assign]
 
     assert emergency.settle(ambulance) == 1
     together.settle()
     ((_, row),) = emergencies(north.ledger.read())
     assert (row.submitter, row.deferred, row.commitment) == ("ambulance", True, got.id)
+    assert emergency.review(ambulance, got.id, "in order")
+    assert standing(together) == [EmergencyStatus.REVIEWED]
+
+
+def test_an_opening_that_the_ledger_took_unsaid_is_committed_once_and_reviewed(together: Together) -> None:
+    ambulance = together.nodes["ambulance"]
+    with away(ambulance, taken=True):
+        got = opened(together)
+    assert got.deferred
+    assert emergency.review(ambulance, got.id, "in order")
+    assert (standing(together), ambulance.desk.deferred()) == ([EmergencyStatus.REVIEWED], [])
+
+
+@pytest.mark.parametrize("taken", [False, True], ids=["before", "unsaid"])
+def test_a_review_is_kept_while_the_ledger_is_away_and_its_text_opens_what_is_committed(
+    together: Together, *, taken: bool
+) -> None:
+    got = opened(together)
+    ambulance = together.nodes["ambulance"]
+    with away(ambulance, taken=taken):
+        assert not emergency.review(ambulance, got.id, "in order")
+        assert emergency.review(ambulance, got.id, "in order") == taken  # refused as reviewed before: it was this one
+        with pytest.raises(Conflict, match=r"emergency\.reviewed"):
+            emergency.review(ambulance, got.id, "something else")
+    assert emergency.settle(ambulance) == 1 - taken
+    assert emergency.review(ambulance, got.id, "in order")
+    assert standing(together) == [EmergencyStatus.REVIEWED]
+    kept = ambulance.desk.keep_review(got.id, b"", (), 0)
+    assert kept[32:] == b"in order"
+    told = digest(emergency.LABEL + "/review", kept[:32], kept[32:])
+    assert any(told in wire for block in ambulance.ledger.blocks(1) for wire in block.transactions)
+
+
+@contextmanager
+def away(node: MemberNode, *, taken: bool = False) -> Iterator[None]:
+    """Let a member's ledger answer nothing; `taken`: it took what was sent all the same."""
+    submit = node.submitter.submit
+
+    def unsaid(message: Message) -> None:
+        if taken:
+            submit(message)
+        raise Unavailable("ledger.timeout", "the ledger did not answer")
+
+    node.submitter.submit = unsaid  # type: ignore[method-assign, assignment]
+    try:
+        yield
+    finally:
+        node.submitter.submit = submit  # type: ignore[method-assign]
+
+
+def standing(together: Together) -> list[EmergencyStatus]:
+    """Return how each emergency access on the ledger stands."""
+    return [row.status for _, row in emergencies(together.owner.ledger.read())]
 
 
 def test_what_was_read_is_purged_and_an_unreviewed_access_is_publicly_overdue(together: Together) -> None:

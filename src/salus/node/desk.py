@@ -4,6 +4,7 @@ One encrypted SQLite file beside the vault, with the vault's settings for durabi
 progress; records, links and the journal are the vault's.
 """
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Final
 
@@ -154,6 +155,8 @@ class EmergencyKept(msgspec.Struct, frozen=True):
     opened: int
     purged: int | None
     """When what was read was purged, or None."""
+    reviewed: int | None
+    """When its review was written, or None; the ledger may still wait for it."""
 
 
 class Letter(msgspec.Struct, frozen=True):
@@ -406,14 +409,21 @@ class Desk(ClaimTables, DomainTables, EventTables, HealthLinkTables, HostingTabl
 
     def emergencies(self, id_: bytes | None = None) -> list[EmergencyKept]:
         """Return the emergency accesses opened here, or the one asked for, oldest first."""
-        sql = "SELECT id, body, opened, purged FROM emergency"
+        sql = "SELECT id, body, opened, purged, reviewed FROM emergency"
         rows = self._rows(sql + " ORDER BY opened") if id_ is None else self._rows(sql + " WHERE id = ?", (id_,))
         return [EmergencyKept(*row) for row in rows]  # type: ignore[arg-type]
 
-    def reviewed(self, id_: bytes, review: bytes, now: int) -> None:
-        """Keep a review's salt and text."""
+    def keep_review(self, id_: bytes, review: bytes, messages: Sequence[bytes], now: int) -> bytes:
+        """Keep a review's salt and text and, deferred, what commits them, unless one is kept; return the one that stands."""
         with self._writing() as db:
-            db.execute("UPDATE emergency SET review = ?, reviewed = ? WHERE id = ?", (review, now, id_))
+            db.execute(
+                "UPDATE emergency SET review = ?, reviewed = ? WHERE id = ? AND review IS NULL", (review, now, id_)
+            )
+            if db.changes():
+                for one in messages:
+                    db.execute("INSERT INTO deferred (message, time) VALUES (?, ?)", (one, now))
+        ((standing,),) = self._rows("SELECT review FROM emergency WHERE id = ?", (id_,))
+        return bytes(standing)  # type: ignore[arg-type]
 
     def purged_emergency(self, id_: bytes, now: int) -> None:
         """Note that what was read is purged; whom it was about is forgotten."""

@@ -4,9 +4,10 @@ from typing import Annotated, Literal
 
 from msgspec import Meta
 
-from salus.contracts.records.port import EmergencyStatus, emergency, review_overdue
+from salus.contracts.records.port import Emergency, EmergencyStatus, review_overdue
 from salus.index.index import Choice
 from salus.node import emergency as access
+from salus.node.desk import EmergencyKept
 from salus.node.emergency import Demographics
 from salus.node.errors import Malformed
 from salus.node.member import MemberNode
@@ -62,7 +63,12 @@ class EmergencyLine(Message, frozen=True):
 
     emergency: Annotated[str, Meta(description="Its id, hexadecimal.")]
     opened: Annotated[str, Meta(description="When, UTC.")]
-    status: Annotated[str, Meta(description="open or reviewed; waiting while the ledger is out of reach.")]
+    status: Annotated[
+        str,
+        Meta(
+            description="open or reviewed; while the ledger is out of reach, waiting for it, or written: the review waits for it."
+        ),
+    ]
     due: Annotated[str, Meta(description="By when it is reviewed, UTC.")]
     overdue: Annotated[bool, Meta(description="Whether that has passed: every member sees it.")]
 
@@ -89,7 +95,11 @@ class ReviewAccess(Message, frozen=True):
 
 
 class Reviewed(Message, frozen=True):
-    """The review is on the ledger, as a digest."""
+    """The review is kept."""
+
+    committed: Annotated[
+        bool, Meta(description="Whether its digest is on the ledger; else it is committed when the ledger is back.")
+    ]
 
 
 @use_case("emergency.open", who=person())
@@ -129,17 +139,17 @@ def open_emergency(node: MemberNode, request: OpenEmergency) -> EmergencyOpened:
 @use_case("emergency.list", who=person())
 def list_emergencies(node: MemberNode, request: ListEmergencies) -> Emergencies:  # noqa: ARG001 -- a use case
     """List the emergency accesses that this member opened, and whether they were reviewed."""
-    state, now = node.ledger.read(), node.ledger_time()
+    now = node.ledger_time()
     lines = []
     for one in node.desk.emergencies():
-        row = emergency(state, one.id)
+        rows = [row for _, row in access.on_ledger(node, one)]
         lines.append(
             EmergencyLine(
                 emergency=one.id.hex(),
                 opened=moment(one.opened),
-                status="waiting" if row is None else EmergencyStatus(row.status).name.lower(),
-                due="" if row is None else moment(row.due),
-                overdue=row is not None and review_overdue(row, now),
+                status=_status(one, rows),
+                due=moment(min(row.due for row in rows)) if rows else "",
+                overdue=any(review_overdue(row, now) for row in rows),
             )
         )
     return Emergencies(emergencies=tuple(lines))
@@ -147,6 +157,13 @@ def list_emergencies(node: MemberNode, request: ListEmergencies) -> Emergencies:
 
 @use_case("emergency.review", who=person())
 def review_emergency(node: MemberNode, request: ReviewAccess) -> Reviewed:
-    """Record the review of an emergency access. Its text stays here, its digest goes to the ledger."""
-    access.review(node, bytes.fromhex(request.emergency), request.findings)
-    return Reviewed()
+    """Record the review of an emergency access. Its text stays here, its digest goes to the ledger, at once or when it is back."""
+    return Reviewed(committed=access.review(node, bytes.fromhex(request.emergency), request.findings))
+
+
+def _status(one: EmergencyKept, rows: list[Emergency]) -> str:
+    if not rows:
+        return "waiting"
+    if all(row.status is EmergencyStatus.REVIEWED for row in rows):
+        return "reviewed"
+    return "open" if one.reviewed is None else "written"

@@ -16,7 +16,14 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 from salus.agreements.consent.decide import Asker, Provision
-from salus.contracts.records.port import OpenEmergency, ReviewEmergency, emergency
+from salus.contracts.records.port import (
+    Emergency,
+    OpenEmergency,
+    RecordsReason,
+    ReviewEmergency,
+    emergencies,
+    emergency,
+)
 from salus.contracts.trials.port import OpenAllocation
 from salus.core.encoding import MalformedBytes, Value, decode, encode
 from salus.core.proof.digest import digest, mac
@@ -24,7 +31,7 @@ from salus.index.index import Choice
 from salus.interop.fhir.sensitivity import Sensitivity
 from salus.node.anchoring import anchor, serving
 from salus.node.desk import EmergencyKept
-from salus.node.errors import Conflict, Forbidden, Malformed, NotFound, Unavailable
+from salus.node.errors import Conflict, Forbidden, Malformed, NotFound, Refused, Unavailable, reason_name
 from salus.node.exchange.custodian import Answered, sealed_answer
 from salus.node.exchange.derived import derived_id
 from salus.node.exchange.grantee import Asked, verify_answer
@@ -42,8 +49,8 @@ from salus.vault.served import Received
 FORMAT: Final = 1
 PATH: Final = "/exchange/emergency"
 LABEL: Final = "salus/v1/emergency"
-DEFERRABLE: Final[Any] = OpenEmergency | OpenAllocation
-"""What may be committed after it was answered: an emergency of care, an opening of a trial's allocation."""
+DEFERRABLE: Final[Any] = OpenEmergency | ReviewEmergency | OpenAllocation
+"""What may be committed afterwards: an emergency of care and its review, an opening of a trial's allocation."""
 PURPOSE: Final = "ETREAT"
 REASONS: Final = ("unconscious", "life-threatening", "incapable", "other-danger")
 """Why no grant could be asked for: a structured reason, said in the patient's log."""
@@ -157,7 +164,7 @@ def open_access(
         row, height = b"", 0
         node.desk.defer(encode(OpenEmergency(commitment=commitment, deferred=True)), node.now())
     id_ = row or commitment
-    node.desk.keep_emergency(EmergencyKept(id_, data, node.now(), None))
+    node.desk.keep_emergency(EmergencyKept(id_, data, node.now(), None, None))
     got, failures, count = [], [], 0
     for custodian in custodians:
         try:
@@ -314,22 +321,47 @@ def _summary(node: MemberNode, link: bytes, sender: str, claims: PersonClaims) -
 # Afterwards ----------------------------------------------------------------------------------------------------------
 
 
-def review(node: MemberNode, id_: bytes, findings: str) -> None:
-    """Record the review of an emergency access; its text stays here. Raises NotFound, Refused, Unavailable."""
-    if not node.desk.emergencies(id_):
+def on_ledger(node: MemberNode, one: EmergencyKept) -> list[tuple[bytes, Emergency]]:
+    """Return (id, row) of an emergency access as the ledger has it: none while it waits, two after an answer that was lost."""
+    state = node.ledger.read()
+    row = emergency(state, one.id)
+    if row is not None:
+        return [(one.id, row)]
+    return [found for found in emergencies(state) if (found[1].submitter, found[1].commitment) == (node.member, one.id)]
+
+
+def review(node: MemberNode, id_: bytes, findings: str) -> bool:
+    """Keep the review of an emergency access and commit its digest; its text stays here. Return whether the ledger has it.
+
+    It is kept first, and committed when the ledger is back: no answer that is lost leaves a digest without its text. The same
+    review may be sent again. Raises NotFound, Conflict (another stands, or the ledger has not the access yet), Refused.
+    """
+    found = node.desk.emergencies(id_)
+    if not found:
         raise NotFound("emergency.unknown", "this member opened no such emergency")
-    salt = node.entropy(32)
-    node.submitter.submit(ReviewEmergency(emergency=id_, findings=digest(LABEL + "/review", salt, findings.encode())))
-    node.desk.reviewed(id_, salt + findings.encode(), node.now())
+    rows = [row for row, _ in on_ledger(node, found[0])]
+    if not rows:
+        raise Conflict(
+            "emergency.waiting", "the ledger has not this access yet", todo="review it when the ledger is back"
+        )
+    text, salt = findings.encode(), node.entropy(32)
+    told = digest(LABEL + "/review", salt, text)
+    messages = [encode(ReviewEmergency(emergency=row, findings=told)) for row in rows]
+    standing = node.desk.keep_review(id_, salt + text, messages, node.now())
+    try:
+        _commit_deferred(node)
+    except Unavailable:
+        committed = False
+    else:
+        committed = True
+    if standing[32:] != text:
+        raise Conflict("emergency.reviewed", "it was reviewed before, and that review stands", got=id_.hex())
+    return committed
 
 
 def settle(node: MemberNode) -> int:
     """Commit what was deferred, purge what was read longer ago than its review is due; return how many cases moved."""
-    moved = 0
-    for key, data in node.desk.deferred():
-        node.submitter.submit(decode(data, DEFERRABLE))
-        node.desk.settled(key)
-        moved += 1
+    moved = _commit_deferred(node)
     for one in node.desk.emergencies():
         if one.purged is None and node.ledger_time() >= one.opened + KEEP_MS:
             lease = node.vault.open_lease(one.id)
@@ -338,3 +370,27 @@ def settle(node: MemberNode) -> int:
             node.desk.purged_emergency(one.id, node.now())
             moved += 1
     return moved
+
+
+def _commit_deferred(node: MemberNode) -> int:
+    """Commit what waits for the ledger, oldest first; return how many. Raises Unavailable, Refused."""
+    waiting = node.desk.deferred()
+    for key, data in waiting:
+        message = decode(data, DEFERRABLE)
+        if not _committed(node, message):
+            try:
+                node.submitter.submit(message)
+            except Refused as error:
+                if error.code != reason_name(RecordsReason.ALREADY_REVIEWED):
+                    raise
+                # Only this member reviews it, and keeps one review: what the ledger has is this one, its answer was lost.
+        node.desk.settled(key)
+    return len(waiting)
+
+
+def _committed(node: MemberNode, message: Any) -> bool:
+    """Tell whether the ledger has an opening already: it was taken, and the answer was lost."""
+    if not isinstance(message, OpenEmergency):
+        return False
+    kept = EmergencyKept(message.commitment, b"", 0, None, None)
+    return bool(on_ledger(node, kept))

@@ -7,10 +7,11 @@ from typing import Annotated, Final
 from msgspec import Meta
 
 from salus.contracts.membership import port as membership
-from salus.contracts.records.port import EmergencyStatus, ErasureStatus, emergency
+from salus.contracts.records.port import EmergencyStatus, ErasureStatus
 from salus.core.encoding import decode
 from salus.node import erasing, pairs
 from salus.node.access import AccessRequest
+from salus.node.emergency import on_ledger
 from salus.node.exchange.delivery import PREFIX, failing
 from salus.node.exchange.grantee import UNCONFIRMED_MS
 from salus.node.member import MemberNode
@@ -154,11 +155,10 @@ def _task(one: Found, now: int) -> Task:
 
 
 def _emergencies(node: MemberNode) -> Iterator[Found]:
-    state = node.ledger.read()
     for one in node.desk.emergencies():
-        row = emergency(state, one.id)
-        if row is not None and row.status is EmergencyStatus.OPEN:
-            yield Found(row.due, "emergency", one.id, "emergency-review")
+        rows = [row for _, row in on_ledger(node, one) if row.status is EmergencyStatus.OPEN]
+        if rows and one.reviewed is None:
+            yield Found(min(row.due for row in rows), "emergency", one.id, "emergency-review")
 
 
 def _erasures(node: MemberNode) -> Iterator[Found]:
