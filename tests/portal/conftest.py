@@ -4,12 +4,14 @@ import html
 import re
 import socket
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from itertools import count
 from pathlib import Path
 from typing import Any
 
+import httpx
 import pytest
 import uvicorn
 from playwright.sync_api import Browser, BrowserContext, expect, sync_playwright
@@ -22,6 +24,7 @@ from salus.http.app import application
 from salus.http.exchange import routes as exchange_routes
 from salus.http.person import PersonAuthenticator
 from salus.node.demo.serving import Hosted
+from salus.node.errors import Unavailable
 from salus.node.fhir.server import FhirServer
 from salus.node.identity import match
 from salus.node.identity.comparing import Match
@@ -30,6 +33,7 @@ from salus.node.records.intake import Intake
 from salus.node.registry import use_cases
 from salus.node.signing_in import OperatorSignIn, caller_of, operator_sign_in
 from salus.node.together import Clock, Founder, Together, found_together
+from salus.node.wallet.holder import Holder, Members
 from salus.portal.app import routes
 from salus.portal.visiting import Pages
 from tests.needs import browser as chromium_path
@@ -82,6 +86,38 @@ class Site:
         browser = self.browser()
         browser.cookies.set(f"salus-{self.node.member}", token)
         return browser
+
+
+class Cut:
+    """Members of whom the asked one goes down after so many questions: before it does the next, or before it says so."""
+
+    def __init__(self, members: Members, after: int, *, done: bool) -> None:
+        self.members, self.left, self.done, self.met = members, after, done, False
+
+    def ask(self, member: str, path: str, body: bytes) -> Any:
+        if self.left:
+            self.left -= 1
+            return self.members.ask(member, path, body)
+        if self.done and not self.met:
+            self.members.ask(member, path, body)
+        self.met = True
+        raise Unavailable("exchange.unreachable", "the node cannot be reached", got=member, todo="try again")
+
+
+def every_cut(holder: Holder, do: Callable[[], httpx.Response], *, done: bool) -> Iterator[httpx.Response]:
+    """Do something with a member that goes down at each question in turn; yield what the page said each time."""
+    members = holder.members
+    for after in count():
+        cut = Cut(members, after, done=done)
+        holder.members = cut
+        try:
+            said = do()
+        finally:
+            holder.members = members
+        if not cut.met:
+            assert said.status_code == 200
+            return
+        yield said
 
 
 def registered_twice(node: MemberNode, folder: Path) -> None:

@@ -40,8 +40,9 @@ from salus.node.requests import AskAccess, ask_access
 from salus.node.signing_in import caller_of
 from salus.node.together import Clock, Founder, found_together
 from salus.portal.app import routes
+from salus.portal.rendering import text
 from salus.portal.visiting import Pages
-from tests.portal.conftest import form
+from tests.portal.conftest import every_cut, form
 
 ADA = '{"resourceType":"Patient","id":"p1","identifier":[{"system":"urn:mrn:%s","value":"4711"}],"name":[{"family":"Canary"}]}'
 SUGAR = '{"resourceType":"Observation","id":"s1","status":"final","subject":{"reference":"Patient/p1"},"code":{"text":"Glucose"},"valueQuantity":{"value":5.30,"unit":"mmol/L"}}'
@@ -124,6 +125,31 @@ def sent_to(folder, node):
         if folder.exists()
         else []
     )
+
+
+def test_a_place_whose_member_goes_down_while_it_is_joined_is_joined_by_the_next_invitation(two) -> None:
+    north, clinic = two.nodes.values()
+    link = open_hosting(north, OpenHosting(system="urn:mrn:north", value="4711"), caller=registrar(north)).link
+    _, browser = entered(north, link)
+    holder = wallets_of(north)[names(two)[0]].holder
+    known = dict(holder.known)
+
+    def join():
+        holder.known = dict(known)
+        fields = form(browser.get("/my/keys").text, "/my/join")
+        invitation = invite(clinic, Invite(system="urn:mrn:clinic", value="4711")).invitation
+        return browser.post("/my/join", data={**fields, "invitation": invitation})
+
+    down, cut = text("en", "refusals.again", member="Clinic", code=""), 0
+    for said in every_cut(holder, join, done=True):
+        cut += 1
+        assert (said.status_code, down in said.text) == (503, True)
+        assert "North, Clinic" not in browser.get("/my/keys").text
+    assert cut >= 3
+    for said in every_cut(holder, join, done=False):  # joined again: what was tied stays tied
+        assert (said.status_code, down in said.text) == (503, True)
+        assert "North, Clinic" in browser.get("/my/keys").text
+    assert browser.get("/my/record").text.count("Glucose") == 2
 
 
 def test_a_hosted_wallet_is_used_and_its_keeper_reads_elsewhere_only_after_the_patients_word(two, tmp_path) -> None:

@@ -79,6 +79,26 @@ def test_a_wallet_enrols_and_holds_the_links_secret(vault, wallet, link):
     assert b"secret" not in repr(wallet).encode()
 
 
+def test_a_wallet_that_never_heard_it_was_enrolled_enrols_again_and_no_other_does(vault, wallet, link, hands):
+    enrol(vault, wallet, link)  # and the last answer is lost
+    vault.obey(wallet.instruct("north", "watch", network=NETWORK), network=NETWORK)
+    before = vault.link_key(link)
+    code = vault.invite(link)
+    with pytest.raises(Refused, match="re-key"):
+        answer(vault, claim_of(Wallet.new(clock=hands, entropy=Seeded(5)), code))
+    again = Wallet.new(clock=hands, entropy=Seeded(9))  # the same root
+    transcript, secret, signature = read(again, code, answer(vault, claim_of(again, code)))
+    after = vault.link_key(link)
+    assert (after.standing, after.key, after.counter) == (KeyStanding.OBEYED, before.key, before.counter)
+    vault.confirm(link, signature)
+    again.join(transcript, secret)
+    assert again.tied("north").secret == wallet.tied("north").secret
+    told = again.instruct("north", "watch", network=NETWORK, above=after.counter)
+    assert vault.obey(told, network=NETWORK).counter == before.counter + 1
+    with pytest.raises(Refused, match="spent"):
+        answer(vault, claim_of(again, code))
+
+
 def test_an_invitation_works_once_within_its_time(vault, wallet, link, hands):
     code = vault.invite(link)
     first = claim_of(wallet, code)

@@ -1249,7 +1249,7 @@ class EmergencyLine(msgspec.Struct, frozen=True, kw_only=True):
     """When, UTC."""
 
     status: str
-    """open or reviewed; waiting while the ledger is out of reach."""
+    """open or reviewed; while the ledger is out of reach, waiting for it, or written: the review waits for it."""
 
     due: str
     """By when it is reviewed, UTC."""
@@ -1349,7 +1349,10 @@ class ReviewAccess(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Reviewed(msgspec.Struct, frozen=True, kw_only=True):
-    """The review is on the ledger, as a digest."""
+    """The review is kept."""
+
+    committed: bool
+    """Whether its digest is on the ledger; else it is committed when the ledger is back."""
 
 
 class InstallEngine(msgspec.Struct, frozen=True, kw_only=True):
@@ -6998,7 +7001,7 @@ class EmergencyCases:
         return self._connection.ask('/api/emergency/open', request, EmergencyOpened)
 
     def review(self, request: ReviewAccess) -> Reviewed:
-        """Record the review of an emergency access. Its text stays here, its digest goes to the ledger. For: person."""
+        """Record the review of an emergency access. Its text stays here, its digest goes to the ledger, at once or when it is back. For: person."""
         return self._connection.ask('/api/emergency/review', request, Reviewed)
 
 

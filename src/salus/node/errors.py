@@ -17,6 +17,8 @@ they reach logs, terminals and other members.
 import ast
 import inspect
 import itertools
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cache
 from typing import Final
@@ -47,6 +49,8 @@ class EdgeError(SalusError):
     """A refusal at an edge: a stable code (`link.unknown`) and four short texts without personal data."""
 
     fault: Fault = BROKEN
+    member: str = ""
+    """The other member that refused, or did not answer; empty: this one."""
 
     def __init__(self, code: str, message: str, *, expected: str = "", got: str = "", todo: str = "") -> None:
         self.code = code
@@ -63,6 +67,16 @@ class EdgeError(SalusError):
         parts += [f"got {self.got}"] if self.got else []
         parts += [self.todo] if self.todo else []
         return f"{self.code}: " + "; ".join(parts)
+
+
+@contextmanager
+def asked_of(member: str) -> Iterator[None]:
+    """Note whom it was asked of in an error that names no member."""
+    try:
+        yield
+    except EdgeError as error:
+        error.member = error.member or member
+        raise
 
 
 class Malformed(EdgeError):

@@ -273,7 +273,7 @@ def refused(visit: Visit, error: EdgeError) -> Response:
     Who works here finds beside them the words of what refused it, for the operator.
     """
     works_here = visit.session is not None and not visit.session.wallet
-    told = visit.why(error.code, getattr(error, "member", ""))
+    told = visit.why(error.code, error.member)
     return visit.page("refused", error.fault.status, error=error, told=told, works_here=works_here)
 
 

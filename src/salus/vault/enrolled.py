@@ -73,10 +73,11 @@ def invite(store: Store, link: bytes) -> bytes:
 
 
 def enrol(store: Store, envelope: bytes, *, network: bytes, receive: ReceiveKey, sign: Ed25519PrivateKey) -> bytes:
-    """Answer a wallet's claim with a welcome; the link key waits for `confirm`.
+    """Answer a wallet's claim with a welcome; a new link key waits for `confirm`.
 
     The same claim again gets an answer again, sealed to the same wallet; another claim under a spent invitation is
-    refused. Raises EnvelopeRefused, Refused.
+    refused. A key that is obeyed may enrol again, under a fresh invitation: its wallet never got the last answer. It stays as
+    it was, its counter too. Raises EnvelopeRefused, Refused.
     """
     context = context_of(envelope)
     if context.network != network:
@@ -93,8 +94,9 @@ def enrol(store: Store, envelope: bytes, *, network: bytes, receive: ReceiveKey,
                 "UPDATE invitation SET claim = ? WHERE digest = ?",
                 (_claim_digest(claim), enrolment.invitation_digest(claim.invitation)),
             )
+            db.execute("DELETE FROM link_key WHERE link = ? AND standing = ?", (link, int(KeyStanding.PENDING)))
             db.execute(
-                "INSERT OR REPLACE INTO link_key VALUES (?, ?, ?, 0, ?, ?, ?)",
+                "INSERT INTO link_key VALUES (?, ?, ?, 0, ?, ?, ?) ON CONFLICT (link) DO UPDATE SET transcript = excluded.transcript",
                 (link, claim.link_key, int(KeyStanding.PENDING), claim.contacts, claim.certificate, transcript),
             )
         return welcome
@@ -107,7 +109,7 @@ def confirm(store: Store, link: bytes, signature: bytes) -> None:
         told, key = (known.transcript, known.key) if known else (b"", _NOBODY)
         if not enrolment.confirms(told, key, signature) or known is None:
             raise Refused("the link key did not sign this transcript")
-        if known.standing == KeyStanding.PENDING:
+        if known.standing in {KeyStanding.PENDING, KeyStanding.OBEYED}:
             with store.transaction() as db:
                 db.execute("UPDATE link_key SET standing = ? WHERE link = ?", (int(KeyStanding.OBEYED), link))
                 db.execute("DELETE FROM invitation WHERE link = ?", (link,))
@@ -242,11 +244,15 @@ def _spend(store: Store, claim: Claim) -> tuple[bytes, int]:
         raise Refused("the invitation has expired")
     if spent_by not in {None, _claim_digest(claim)}:
         raise Refused("the invitation is unknown or spent")
-    known = store.row("SELECT standing, transcript FROM link_key WHERE link = ?", (link,))
-    if known and known[0] != int(KeyStanding.PENDING):
+    known = _key_or_none(store, link)
+    if (
+        known
+        and known.standing != KeyStanding.PENDING
+        and (known.standing, known.key) != (KeyStanding.OBEYED, claim.link_key)
+    ):
         raise Refused("the link is enrolled; a new key takes a re-key")
     if known and spent_by is not None:
-        return link, decode(cast("bytes", known[1]), Transcript).time
+        return link, decode(known.transcript, Transcript).time
     return link, store.clock()
 
 

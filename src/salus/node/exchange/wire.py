@@ -20,7 +20,7 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from salus.core.encoding import MalformedBytes, Value, decode, encode
 from salus.core.errors import SalusError
 from salus.core.proof.httpsig import HttpRequest, sign
-from salus.node.errors import EdgeError, Fault, Forbidden, Malformed, NotFound, Unavailable
+from salus.node.errors import EdgeError, Fault, Forbidden, Malformed, NotFound, Unavailable, asked_of
 from salus.node.exchange.signatures import Nonces, verify
 from salus.node.exchange.tls import OTHER_KEY, KeyContext
 from salus.node.mapping import edge_error
@@ -164,6 +164,10 @@ class Peers:
 
     def ask(self, member: str, path: str, question: Value, answer: type[A]) -> A:
         """Send `question` to a member and return its answer. Raises RemoteRefusal or Unavailable."""
+        with asked_of(member):
+            return self._asked(member, path, question, answer)
+
+    def _asked(self, member: str, path: str, question: Value, answer: type[A]) -> A:
         address = self._address_of(member)
         own = self.own if member == self._member else None
         if own is not None:

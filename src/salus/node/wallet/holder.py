@@ -22,7 +22,7 @@ from salus.core.proof.errors import Unproven
 from salus.core.proof.trust import Trust
 from salus.core.transaction import Body, sign_as_author
 from salus.node import access
-from salus.node.errors import EdgeError, Forbidden, Malformed, NotFound, Unavailable
+from salus.node.errors import EdgeError, Forbidden, Malformed, NotFound, Unavailable, asked_of
 from salus.node.exchange.grantee import GRANT_KIND, Granted
 from salus.node.exchange.pull import Openings
 from salus.node.exchange.wire import Answer, RemoteRefusal, read_answer
@@ -91,10 +91,12 @@ class Holder:
     def member(self, id_: str) -> m.Member:
         """Return a member with keys that hold under the trust file. Raises Forbidden, Unavailable."""
         if id_ not in self.known:
-            told = self._ask(id_, m.ABOUT, m.About(self.trust.size), m.Member)
-            if told.network != self.network or told.member != id_:
-                raise Forbidden("wallet.member", "the node is of another network or member", expected=id_)
-            self._believed(id_, lambda: check_member(self.trust, id_, told.signing_key, told.receive_key, told.proof))
+            with asked_of(id_):
+                told = self._ask(id_, m.ABOUT, m.About(self.trust.size), m.Member)
+                if told.network != self.network or told.member != id_:
+                    raise Forbidden("wallet.member", "the node is of another network or member", expected=id_)
+                keys = told.signing_key, told.receive_key
+                self._believed(id_, lambda: check_member(self.trust, id_, *keys, told.proof))
             self.known[id_] = told
         return self.known[id_]
 
@@ -115,16 +117,24 @@ class Holder:
 
     def _believed(self, member: str, check: Callable[[], R]) -> R:
         """Return what a check returns; if it does not hold, once more after following the ledger to today."""
-        try:
-            return check()
-        except Forbidden:
-            with contextlib.suppress(EdgeError):  # what did not hold is what is told
-                if self.follow(member):
-                    return check()
-            raise
+        with asked_of(member):
+            try:
+                return check()
+            except Forbidden:
+                with contextlib.suppress(EdgeError):  # what did not hold is what is told
+                    if self.follow(member):
+                        return check()
+                raise
 
     def join(self, member: str, invitation: bytes) -> None:
-        """Enrol at a member with the invitation it handed over. Raises Forbidden, Unavailable."""
+        """Enrol at a member with the invitation it handed over; where the last answer was lost, again with a fresh one.
+
+        Raises Forbidden, Unavailable.
+        """
+        with asked_of(member):
+            self._join(member, invitation)
+
+    def _join(self, member: str, invitation: bytes) -> None:
         told = self.member(member)
         receive_key, link_key = ReceiveKey(self.entropy(32)), self.wallet.link_key(member)
         committed = certificate_digest(self.wallet.certificate(member))
@@ -317,6 +327,10 @@ class Holder:
 
         `result` are the 32 bytes with which the ledger's result must begin. Raises Forbidden, Malformed, Unavailable.
         """
+        with asked_of(through):
+            return self._authored(through, message, key, result)
+
+    def _authored(self, through: str, message: Message, key: Ed25519PrivateKey, result: bytes) -> m.Carried:
         author = key.public_key().public_bytes_raw()
         told = self.member(through)
         built = self._instruct(through, "body", m.BuildBody(encode(message), author), m.Built)
@@ -499,20 +513,26 @@ class Holder:
         return answered
 
     def _ask_any(self, member: str, path: str, question: Value, kinds: tuple[type[Value], ...]) -> Any:
-        body = read_answer(member, self.members.ask(member, path, encode(question)))
+        body = self._answer(member, path, question)
         for kind in kinds:
             try:
                 return decode(body, kind)
             except MalformedBytes:
                 continue
-        raise Unavailable("wallet.answer", "the node answered what is no answer", got=member)
+        error = Unavailable("wallet.answer", "the node answered what is no answer", got=member)
+        error.member = member
+        raise error
+
+    def _answer(self, member: str, path: str, question: Value) -> bytes:
+        with asked_of(member):
+            return read_answer(member, self.members.ask(member, path, encode(question)))
 
     def _instruct(self, member: str, action: str, argument: Value, kind: type[V]) -> V:
         """Send a link-signed instruction, again above the member's counter if ours was behind."""
         above = 0
         for _ in range(TRIES):
             signed = self.wallet.instruct(member, action, encode(argument), network=self.network, above=above)
-            body = read_answer(member, self.members.ask(member, m.INSTRUCT, encode(m.Instruct(signed))))
+            body = self._answer(member, m.INSTRUCT, m.Instruct(signed))
             try:
                 return decode(body, kind)
             except MalformedBytes:

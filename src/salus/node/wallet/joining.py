@@ -2,7 +2,7 @@
 
 from typing import Annotated
 
-from msgspec import Meta
+from msgspec import Meta, structs
 
 from salus.core.errors import SalusError
 from salus.node.errors import Forbidden
@@ -128,21 +128,23 @@ def new(place: NoWallet, request: NewWallet) -> WalletMade:
 def join(wallet: OpenWallet, request: JoinMember) -> MemberJoined:
     """Take the key of the own link at a member, with the invitation that it handed over.
 
-    The member's keys are checked against the ledger before anything is sent.
+    The member's keys are checked against the ledger before anything is sent. The wallet holds the tie once all was done that it
+    asks for; where an answer was lost, a fresh invitation does it again.
     """
     invitation = read(request.invitation)
     if invitation.network != wallet.trust.network:
         raise Forbidden("wallet.network", "the invitation is of another network", todo="use a wallet for that one")
-    before = wallet.urls.get(invitation.member)
+    before, links = wallet.urls.get(invitation.member), wallet.holder.wallet.state.links
     wallet.urls[invitation.member] = invitation.url.rstrip("/")
     try:
         wallet.holder.join(invitation.member, invitation.code)
+        wallet.joined(invitation.member)
     except SalusError:
+        wallet.holder.wallet.state = structs.replace(wallet.holder.wallet.state, links=links)
         wallet.urls.pop(invitation.member)
         if before:
             wallet.urls[invitation.member] = before
         raise
-    wallet.joined(invitation.member)
     return MemberJoined(member=invitation.member, name=wallet.holder.member(invitation.member).name)
 
 
