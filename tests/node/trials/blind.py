@@ -75,6 +75,8 @@ BLINDED: Final = ("sponsor", "north", "statistics")
 SHIPMENTS: Final = ("trial-supply", "trial-stratum-key", "trial-kit", "trial-envelope")
 TIME: Final = re.compile(r"\d{4}-\d\d-\d\d(?:[T ][0-9:.]+Z?)?|\d{1,2} [A-Z][a-z]{2} \d{4}(?:, \d\d:\d\d)?")
 RANDOM: Final = re.compile(r"[0-9a-f]{8,}")
+SIGNED: Final = re.compile(r'<p class="big">[0-9/ ]+</p><p class="soft">[^<]*</p>')
+"""What pages say of the newest block's age and of who signed it by now: that waits for clocks, never for arms."""
 STAFF_PAGES: Final = ("/patients", "/worklist", "/access", "/emergency", "/reviews", "/ledger", "/ledger/members")
 OPERATOR_PAGES: Final = (
     "/operator",
@@ -247,7 +249,6 @@ def shown(scene: Scene, wire: Wire, folder: Path) -> Iterator[tuple[str, list[An
     yield "index", [searched(node) for node in nodes.values()]
     yield "feeds", [aside(each) for node in nodes.values() for each in feeds(node)]
     yield "backups", [(name, *each) for name, node in nodes.items() for each in stored(node)]
-    scene.settle()  # pages say how much of the ledger is signed
     yield "pages", [line for name in BLINDED[:2] for line in pages(nodes[name])]
 
 
@@ -359,7 +360,7 @@ def pages(node: MemberNode) -> Iterator[str]:
     for browser, paths in ((staff, (*STAFF_PAGES, *blocks)), (operator, OPERATOR_PAGES)):
         for path in paths:
             answer = browser.get(path)
-            yield f"{path} {answer.status_code} {aside(answer.text)}"
+            yield f"{path} {answer.status_code} {aside(SIGNED.sub('', answer.text))}"
 
 
 def emergency(scene: Scene, wire: Wire, subject: str) -> list[Any]:

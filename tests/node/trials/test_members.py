@@ -16,6 +16,7 @@ from salus.contracts.trials import port
 from salus.core.encoding import decode, encode
 from salus.engines.errors import Busy
 from salus.engines.ports import Ledger, Outcome
+from salus.interop.cdisc.dataset_json import read_dataset
 from salus.node import emergency
 from salus.node.demo.trial_scene import PARTIES, Scene, day_of, sample
 from salus.node.errors import Conflict, EdgeError, Forbidden, Malformed, NotFound, Refused
@@ -28,6 +29,7 @@ from salus.node.trials import (
     compare_outcomes,
     draft_act,
     expect_event,
+    export_trial,
     list_payments,
     list_tasks,
     lock_trial,
@@ -64,6 +66,7 @@ from salus.node.trials.drawing import check_evidence
 from salus.node.trials.duties import MeetSafetyClock, StartSafetyClock
 from salus.node.trials.evidence import TrialEvidence, VerifyEvidence, WriteEvidence
 from salus.node.trials.exchange import TAKERS
+from salus.node.trials.exporting import ExportTrial
 from salus.node.trials.founding import ShowKey, ShowTrial, SignTrial
 from salus.node.trials.kept import (
     Dealing,
@@ -319,7 +322,7 @@ def scene_time(scene: Scene) -> str:
     return day_of(scene.together.clock(), 6)
 
 
-def test_the_audit_trail_is_alike_at_site_and_sponsor_and_blind(scene: Scene) -> None:
+def test_the_audit_trail_is_alike_at_site_and_sponsor_and_blind(scene: Scene, tmp_path: Path) -> None:
     subject = scene.screen("north", 76)
     scene.enrol("north", subject, "under-65")
     scene.work()
@@ -340,6 +343,10 @@ def test_the_audit_trail_is_alike_at_site_and_sponsor_and_blind(scene: Scene) ->
     assert not any(kit in line for line in own.lines)
     with pytest.raises(NotFound):
         read_trail(scene.node("pharmacy-a"), asking)
+    told = export_trial(scene.node("sponsor"), ExportTrial(study=scene.id, folder=str(tmp_path / "out"), form="sdtm"))
+    assert "qs.json: Collected of QS, 1 rows" in told.files
+    table = read_dataset((tmp_path / "out" / "qs.json").read_bytes())
+    assert table.rows[0][table.place("QSORRES") or 0] == "5"
 
 
 def test_attack_an_emergency_asked_by_another_member(scene: Scene) -> None:

@@ -53,7 +53,8 @@ def _activity(plan: Plan, group: Group) -> str:
 
 
 def _item(item: FormItem, needed: bool) -> Item:
-    return Item(item.oid, item.name, item.datatype, needed, tuple(value for value, _ in item.codes))
+    codes = tuple(value for value, _ in item.codes)
+    return Item(item.oid, item.name, item.datatype, needed, codes, alias=item.alias)
 
 
 def _checks(activity: str, items: tuple[tuple[FormItem, bool], ...]) -> tuple[ItemCheck, ...]:

@@ -55,6 +55,8 @@ def _item(oid: str, name: str, item: Item) -> Element:
     made = element("ItemDef", OID=f"IT.{oid}", Name=name, DataType=item.datatype if item.datatype in TYPES else "text")
     if item.codes:
         under(made, "CodeListRef", CodeListOID=f"CL.{oid}")
+    if item.alias:
+        under(made, "Alias", Context="SDTM", Name=item.alias)
     return made
 
 

@@ -131,6 +131,8 @@ class Item:
     """Codes that may be answered; empty: any value of the type."""
     group: str = ""
     """Name of its concept."""
+    alias: str = ""
+    """Where its value stands in SDTM, as its form says (`domains`)."""
 
 
 @dataclass(frozen=True, slots=True)

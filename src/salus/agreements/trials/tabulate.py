@@ -1,9 +1,11 @@
 """Participants' chains as SDTM tables: DM, DS, SV, AE, DV, IE. Each row tells what an act or a judgement says; no more.
 
-    USUBJID   study, site and the subject's hexadecimal id; no person's number, name or date of birth is known here
+    USUBJID   study, site and the subject's hexadecimal id; no person's number or name is known here
+    RFSTDTC   the day of the visit that terms name as their reference; the first visit where they name none
     ARM       of who was allocated, once the draws are published here; before, ARMNRS says why there is none
 
-What chains do not hold (age, sex, country, study days) is not there; items with values stay in ODM.
+Age, sex, race, country and what else forms collect of a subject stand in DM, other domains in tables of their own, by the
+aliases of their items (`domains`).
 """
 
 from collections.abc import Iterator, Mapping, Sequence
@@ -12,12 +14,35 @@ from typing import Final
 from salus.agreements.trials.acts import Act
 from salus.agreements.trials.conduct import Status
 from salus.agreements.trials.design_tables import MOST_TEXT, Variable, arms_of, dataset, numbered
+from salus.agreements.trials.domains import Collected, typed, usubjid
 from salus.agreements.trials.participants import Participant
 from salus.agreements.trials.plan import Plan
 from salus.agreements.trials.safety import SERIOUS
 from salus.interop.cdisc.dataset_json import Cell, Dataset
 
 BLINDED: Final = "BLINDED"
+ENDS: Final = frozenset(
+    (
+        "ADVERSE EVENT",
+        "DEATH",
+        "DISEASE RELAPSE",
+        "FAILURE TO MEET RANDOMIZATION CRITERIA",
+        "LACK OF EFFICACY",
+        "LOST TO FOLLOW-UP",
+        "NON-COMPLIANCE WITH STUDY DRUG",
+        "PHYSICIAN DECISION",
+        "PREGNANCY",
+        "PROGRESSIVE DISEASE",
+        "PROTOCOL DEVIATION",
+        "PROTOCOL VIOLATION",
+        "RECOVERY",
+        "SITE TERMINATED BY SPONSOR",
+        "STUDY TERMINATED BY SPONSOR",
+        "TECHNICAL PROBLEMS",
+        "WITHDRAWAL BY SUBJECT",
+    )
+)
+"""Reasons of an end that stand in CDISC's list of them (NCOMPLT); any other is OTHER, in its own words."""
 _FLAGS: Final = {
     "death": ("AESDTH", "Results in Death"),
     "life-threatening": ("AESLIFE", "Is Life Threatening"),
@@ -34,22 +59,23 @@ _HEAD: Final[list[Variable]] = [
 Row = tuple[Cell, ...]
 
 
-def usubjid(plan: Plan, one: Participant) -> str:
-    """Return a participant's identifier."""
-    return f"{plan.study}.{one.site}.{one.subject}"
-
-
 def subject_tables(
-    plan: Plan, participants: Sequence[Participant], arms: Mapping[str, str], created: str
+    plan: Plan, participants: Sequence[Participant], arms: Mapping[str, str], created: str, reference: str = ""
 ) -> tuple[Dataset, ...]:
-    """Return DM, DS, SV, AE, DV and IE. `arms` gives the id of the arm by enrolment (hexadecimal), for those published."""
+    """Return DM, DS, SV, AE, DV, IE and what forms collected.
+
+    `arms` gives the id of the arm by enrolment (hexadecimal), for those published; `reference` is the id of the visit that
+    study days are counted from, or empty.
+    """
+    collected = Collected(plan, reference)
     return (
-        _demographics(plan, participants, arms, created),
+        _demographics(plan, participants, arms, created, collected),
         _disposition(plan, participants, created),
         _visits(plan, participants, created),
-        _events(plan, participants, created),
+        _events(plan, participants, created, collected),
         _deviations(plan, participants, created),
         _exceptions(plan, participants, created),
+        *collected.tables(participants, created),
     )
 
 
@@ -72,8 +98,10 @@ def _date(act: Act | None) -> str | None:
     return act.clinical or None if act is not None else None
 
 
-def _demographics(plan: Plan, participants: Sequence[Participant], arms: Mapping[str, str], created: str) -> Dataset:
-    coded = arms_of(plan)
+def _demographics(
+    plan: Plan, participants: Sequence[Participant], arms: Mapping[str, str], created: str, collected: Collected
+) -> Dataset:
+    coded, known = arms_of(plan), collected.demographics()
     rows: list[Row] = []
     for one in participants:
         state = one.state
@@ -85,10 +113,11 @@ def _demographics(plan: Plan, participants: Sequence[Participant], arms: Mapping
             reason = "SCREEN FAILURE" if failed else BLINDED if state.enrolment else "NOT ASSIGNED"
         code, name = arm or (None, None)
         first, last = (dates[0], dates[-1]) if dates else (None, None)
-        consent, own = _date(one.first("consent")), one.subject
-        rows.append(
-            (plan.study, "DM", usubjid(plan, one), own, first, last, consent, one.site, code, name, code, name, reason)
-        )
+        if collected.reference:
+            first = collected.began(one) or None
+        consent = _date(one.first("consent"))
+        told = (plan.study, "DM", usubjid(plan, one), one.subject, first, last, consent, one.site)
+        rows.append((*told, *collected.of(one, known), code, name, code, name, reason))
     variables: list[Variable] = [
         *_HEAD,
         ("SUBJID", "Subject Identifier for the Study", "string"),
@@ -96,13 +125,14 @@ def _demographics(plan: Plan, participants: Sequence[Participant], arms: Mapping
         ("RFENDTC", "Subject Reference End Date/Time", "string"),
         ("RFICDTC", "Date/Time of Informed Consent", "string"),
         ("SITEID", "Study Site Identifier", "string"),
+        *known,
         ("ARMCD", "Planned Arm Code", "string"),
         ("ARM", "Description of Planned Arm", "string"),
         ("ACTARMCD", "Actual Arm Code", "string"),
         ("ACTARM", "Description of Actual Arm", "string"),
         ("ARMNRS", "Reason Arm and/or Actual Arm is Null", "string"),
     ]
-    return dataset("DM", "Demographics", created, variables, rows, keys=2)
+    return dataset("DM", "Demographics", created, *typed(variables, rows), keys=2)
 
 
 def _disposition(plan: Plan, participants: Sequence[Participant], created: str) -> Dataset:
@@ -133,7 +163,8 @@ def _milestones(one: Participant) -> Iterator[Row]:
         term, coded, category = words[act.kind]
         fields = dict(act.fields)
         if act.kind == "end" and fields.get("reason", "completed") != "completed":
-            term, coded = fields["reason"][:MOST_TEXT], "OTHER"
+            term, coded = fields["reason"][:MOST_TEXT], fields["reason"].upper()
+            coded = coded if coded in ENDS else "OTHER"
         if act.kind == "withdraw":
             term = f"Withdrawal from {fields.get('scope', 'everything')}"[:MOST_TEXT]
         yield (term, coded, category, _date(act))
@@ -158,18 +189,7 @@ def _visits(plan: Plan, participants: Sequence[Participant], created: str) -> Da
     return dataset("SV", "Subject Visits", created, variables, rows)
 
 
-def _events(plan: Plan, participants: Sequence[Participant], created: str) -> Dataset:
-    told: dict[int, list[Row]] = {}
-    for place, one in enumerate(participants):
-        acts = {act.number: act for act in one.acts}
-        for event in one.state.adverse:
-            act = acts[event.number]
-            fields = dict(act.fields)
-            related = {True: "Y", False: "N", None: None}[event.related]
-            flags = tuple("Y" if fields.get(name) == "yes" else "N" for name in SERIOUS)
-            told.setdefault(place, []).append(
-                (event.term[:MOST_TEXT], "Y" if event.serious else "N", related, *flags, _date(act))
-            )
+def _events(plan: Plan, participants: Sequence[Participant], created: str, collected: Collected) -> Dataset:
     variables: list[Variable] = [
         *_HEAD,
         _seq("AE"),
@@ -179,7 +199,19 @@ def _events(plan: Plan, participants: Sequence[Participant], created: str) -> Da
         *((*_FLAGS[name], "string") for name in SERIOUS),
         ("AESTDTC", "Start Date/Time of Adverse Event", "string"),
     ]
-    return dataset("AE", "Adverse Events", created, variables, _sequenced(plan, "AE", participants, told))
+    known = collected.events(variables)
+    told: dict[int, list[Row]] = {}
+    for place, one in enumerate(participants):
+        acts = {act.number: act for act in one.acts}
+        for event in one.state.adverse:
+            act = acts[event.number]
+            fields = dict(act.fields)
+            related = {True: "Y", False: "N", None: None}[event.related]
+            flags = tuple("Y" if fields.get(name) == "yes" else "N" for name in SERIOUS)
+            made = (event.term[:MOST_TEXT], "Y" if event.serious else "N", related, *flags, _date(act))
+            told.setdefault(place, []).append((*made, *collected.of_event(one, event.number, known)))
+    rows = _sequenced(plan, "AE", participants, told)
+    return dataset("AE", "Adverse Events", created, *typed([*variables, *known], rows))
 
 
 def _deviations(plan: Plan, participants: Sequence[Participant], created: str) -> Dataset:

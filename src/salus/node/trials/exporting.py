@@ -152,10 +152,11 @@ def _versions(node: MemberNode, study: bytes, row: port.Study) -> list[int]:
 def _tables(
     node: MemberNode, study: bytes, row: port.Study, found: list[Participant], arms: dict[str, str]
 ) -> dict[str, tuple[bytes, str]]:
-    plan, _ = terms_of(node, study, row.version)
+    plan, terms = terms_of(node, study, row.version)
+    reference = terms.derivations.reference if terms.derivations is not None else ""
     created = instant(node.ledger_time())
     protocol = read_usdm(definition(node, study, row.version).protocol)
-    tables = (*design_tables(protocol, plan, created), *subject_tables(plan, found, arms, created))
+    tables = (*design_tables(protocol, plan, created), *subject_tables(plan, found, arms, created, reference))
     return {
         f"{each.name.lower()}.json": (write_dataset(each), f"{each.label}, {len(each.rows)} rows") for each in tables
     }
