@@ -75,13 +75,18 @@ def test_a_refused_claim_is_not_decided_and_the_page_says_why() -> None:
     data = file_of(*DAY).replace(b"CLM*A2*200", b"CLM*A2*201")
     outcome = adjudicate([data], PLAN, [RATES], MEMBERS, SETTINGS)
     assert [part.claim.identifier for part in outcome.decisions] == ["A1", "A3", "A4", "A5"]
-    assert outcome.page.startswith("# HARBOR HEALTH: 4 claims decided, 1 refused at the door")
-    told = re.search(r"^- claim A2: 2300 CLM02, segment \d+: (.*)$", outcome.page, re.MULTILINE)
+    assert "<h1>HARBOR HEALTH: 4 claims decided, 1 refused at the door</h1>" in outcome.page
+    told = re.search(r"<li>claim A2: 2300 CLM02, segment (\d+): (.*?)</li>", outcome.page)
     assert told is not None
     fix = "correct CLM02 or the amounts below it, which come to 200"
-    assert told[1] == f"balance-charge, expected 200, got 201; {fix}"
+    assert told[2] == f"balance-charge, expected 200, got 201; {fix}"
     (status,) = (text for text in texts(outcome.claim_acknowledgments[0]) if text.startswith("STC*A7"))
-    assert status.endswith(f"CLM02, segment {told[0].split()[6].rstrip(':')}, expected 200, got 201, {fix}")
+    assert status.endswith(f"CLM02, segment {told[1]}, expected 200, got 201, {fix}")
+
+
+def test_what_a_sender_writes_is_text_on_the_page() -> None:
+    outcome = adjudicate([file_of(claim(identifier="A1<B>&"))], PLAN, [RATES], MEMBERS, SETTINGS)
+    assert "<h2>Claim A1&lt;B&gt;&amp;, our number H00000001: paid</h2>" in outcome.page
 
 
 def test_a_refused_set_decides_nothing() -> None:

@@ -47,7 +47,7 @@ def test_a_file_of_claims_is_decided_and_its_answers_written(node: Bare, tmp_pat
         "remittance.835",
         "eob-C00000001.json",
         "eob-C00000002.json",
-        "page.md",
+        "page.html",
     }
     assert {path.name for path in folder.iterdir()} == set(done.files)
     paid = (folder / "remittance.835").read_bytes()
@@ -126,6 +126,6 @@ def test_the_sample_day_is_decided_as_its_page_says(node: Bare, tmp_path: Path) 
         node, request(tmp_path / "answers", file=(sample / "day.837").read_bytes(), control=1, **given)
     )
     assert (done.decided, done.paid, done.denied, done.voided, done.refused) == (6, 3, 2, 1, 1)
-    page = (tmp_path / "answers" / "page.md").read_text()
-    assert "- claim A7: 2300 CLM02" in page
+    page = (tmp_path / "answers" / "page.html").read_text()
+    assert "<li>claim A7: 2300 CLM02" in page
     assert "The decision C00000004 of before is taken back in full." in page

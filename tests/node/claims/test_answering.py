@@ -61,7 +61,7 @@ def test_the_answers_on_disk_are_those_made_in_memory(
     settings = Settings(stamp=Stamp(f"20{stamped}", "0000", 1), received="20250310", decided="20250709")
     told = adjudicate([file], PLAN, [RATES], MEMBERS, settings)
     files = {"001.999": told.acknowledgments[0], "001.277ca": told.claim_acknowledgments[0]}
-    files |= {"remittance.835": told.remittance, "page.md": told.page.encode()}
+    files |= {"remittance.835": told.remittance, "page.html": told.page.encode()}
     files |= {f"eob-{number}.json": text for number, text in told.explanations}
     assert {path.name: path.read_bytes() for path in (tmp_path / "answers").iterdir()} == files
     assert set(done.files) == set(files)
@@ -107,7 +107,7 @@ here.adjudicate_claims(here.Bare(here.Config(data="none")), here.request(here.Pa
     [
         pytest.param("eob-C00000002.json", marks=pytest.mark.soak),
         "remittance.835",
-        pytest.param("page.md", marks=pytest.mark.soak),
+        pytest.param("page.html", marks=pytest.mark.soak),
     ],
 )
 def test_a_run_that_is_killed_leaves_no_answers_and_the_next_writes_them_all(
@@ -126,13 +126,13 @@ def test_a_run_that_is_killed_leaves_no_answers_and_the_next_writes_them_all(
 def test_two_runs_do_not_write_one_folder(node: Bare, tmp_path: Path) -> None:
     folder = tmp_path / "answers"
     with AnswersFolder(folder) as first:
-        first.write("page.md", [b"of the first"])
+        first.write("page.html", [b"of the first"])
         with pytest.raises(Conflict, match=r"claims\.folder.*another run"):
             adjudicate_claims(node, request(folder))
         first.publish()
     with pytest.raises(Conflict, match=r"claims\.folder.*not empty"):
         adjudicate_claims(node, request(folder))
-    assert (folder / "page.md").read_bytes() == b"of the first"
+    assert (folder / "page.html").read_bytes() == b"of the first"
 
 
 def test_what_is_refused_leaves_nothing_behind(node: Bare, tmp_path: Path) -> None:

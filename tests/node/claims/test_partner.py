@@ -54,7 +54,7 @@ def numbered(control: int, *claims: object, day: str = "20250310") -> bytes:
 
 
 def controls(files: dict[str, bytes]) -> list[int]:
-    return [int(text[90:99]) for name, text in files.items() if not name.endswith((".json", ".md"))]
+    return [int(text[90:99]) for name, text in files.items() if not name.endswith((".json", ".html"))]
 
 
 def test_the_same_bytes_get_the_first_answer_and_no_number_goes_out_twice(runs: Runs) -> None:
@@ -135,7 +135,7 @@ def test_a_partners_own_rules_refuse_a_claim_and_the_others_go_on(runs: Runs) ->
     other = claim(identifier="A2", filing="HM")
     done, files = runs.run(numbered(1, claim(), other), partner=JSON(partner))
     assert (done.decided, done.refused) == (1, 1)
-    page = files["page.md"].decode()
+    page = files["page.html"].decode()
     assert "claim A2: 2000B SBR09" in page
     assert "as the partner's guide asks in guide 1.1" in page
     hospital = numbered(2, stay(line_of(1, "", 120000), filing="HM"))

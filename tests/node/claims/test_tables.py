@@ -92,7 +92,7 @@ def test_a_plan_that_names_a_table_decides_with_it_or_not_at_all(node: Bare, tmp
         adjudicate_claims(node, msgspec.structs.replace(asked, tables=str(tmp_path)))
     assert not (tmp_path / "answers").exists()
     adjudicate_claims(node, msgspec.structs.replace(asked, tables=str(tables)))
-    assert "clause NCCI PTP 2025Q1" in (tmp_path / "answers" / "page.md").read_text()
+    assert "clause NCCI PTP 2025Q1" in (tmp_path / "answers" / "page.html").read_text()
     replay = ReplayClaims(
         plan=JSON(plan),
         old=JSON(msgspec.structs.replace(plan, tables=())),
@@ -161,7 +161,7 @@ def test_a_provider_names_rows_that_the_official_table_does_not_have(node: Bare,
     inbox = Inbox(harbor, plan, [RATES], MEMBERS, JSON(plan), tables={made.digest: invented})
     inbox.accept()
     inbox.decide()
-    Remitter(harbor, plan, JSON(plan), MEMBERS).remit()
+    Remitter(harbor, plan, JSON(plan), MEMBERS, inbox.made).remit()
     two.abreast()
     believed = recompute_decision(cedar, RecomputeDecision(case=case, rates=JSON([RATES])))
     held = recompute_decision(cedar, RecomputeDecision(case=case, rates=JSON([RATES]), tables=str(tmp_path / "tables")))

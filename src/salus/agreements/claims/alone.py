@@ -14,7 +14,7 @@ from salus.agreements.claims.decision import Decision
 from salus.agreements.claims.eob import write_explanation
 from salus.agreements.claims.history import NO_TABLES, Granted, History
 from salus.agreements.claims.members import Members
-from salus.agreements.claims.page import Sums, page_parts
+from salus.agreements.claims.page import Sums, html_parts, parts_of
 from salus.agreements.claims.partner import Partner, judged
 from salus.agreements.claims.plan import Plan, payer_of
 from salus.agreements.claims.rates import Rates
@@ -261,8 +261,8 @@ class _Run:
         """Write the page."""
         answers = (one for group in seen.groups for one in group.sets)
         self._sums.refused = sum(not (one.accepted and claim.accepted) for one in answers for claim in one.claims)
-        told = page_parts(self.desk.decisions, self._sums, self._plan, _refusals(seen))
-        self.desk.answers.write("page.md", (part.encode() for part in told))
+        told = html_parts(parts_of(self.desk.decisions, self._sums, self._plan, _refusals(seen)), "Claims decided")
+        self.desk.answers.write("page.html", (part.encode() for part in told))
         settings, count = self.settings, len(self.desk.decisions)
         told_of = (_control(settings, place) for place in range(count) if place not in self._voids)
         return Answered(
@@ -271,7 +271,7 @@ class _Run:
             paid=paid,
             owed=owed,
             stamped=self._control - self.settings.stamp.control,
-            files=(*self._names, *map(_explained, told_of), "page.md"),
+            files=(*self._names, *map(_explained, told_of), "page.html"),
         )
 
 
@@ -354,7 +354,7 @@ def adjudicate(
         held.files.get("remittance.835", b""),
         tuple(explained),
         done.paid,
-        held.files["page.md"].decode(),
+        held.files["page.html"].decode(),
         tuple(decisions),
         done.owed,
     )

@@ -13,9 +13,9 @@ class ReasonText(msgspec.Struct, frozen=True):
 
 
 REASONS: Final[dict[str, ReasonText]] = {
-    "PR-1": ReasonText("part of your deductible", "nothing: the patient pays this to the provider"),
-    "PR-2": ReasonText("your share in percent", "nothing: the patient pays this to the provider"),
-    "PR-3": ReasonText("your fixed share per visit", "nothing: the patient pays this to the provider"),
+    "PR-1": ReasonText("part of the deductible", "nothing: the patient pays this to the provider"),
+    "PR-2": ReasonText("the patient's share in percent", "nothing: the patient pays this to the provider"),
+    "PR-3": ReasonText("the patient's fixed share per visit", "nothing: the patient pays this to the provider"),
     "CO-4": ReasonText("the modifier does not go with the procedure", "correct the modifier and send a replacement"),
     "CO-5": ReasonText("the procedure is not done at this place of service", "correct the place and replace"),
     "CO-6": ReasonText("the procedure does not fit the patient's age", "correct the code or the date of birth"),

@@ -54,6 +54,12 @@ def amount(value: int) -> str:
     return f"{whole}.{part:02d}" if part % 10 else f"{whole}.{part // 10}"
 
 
+def dollars(value: int) -> str:
+    """Write cents for people: $1,234.50."""
+    sign, whole = ("-" if value < 0 else ""), abs(value)
+    return f"{sign}${whole // 100:,}.{whole % 100:02d}"
+
+
 def quantity(value: int) -> str:
     """Write thousandths as X12 R."""
     return _written(value, 3)

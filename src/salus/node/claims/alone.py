@@ -9,12 +9,12 @@ from msgspec import Meta, json, structs
 from salus.agreements.claims.alone import Answered, Settings, answer
 from salus.agreements.claims.audit import audit
 from salus.agreements.claims.numbers import Came, Numbers, read_numbers
-from salus.agreements.claims.page import dollars
 from salus.agreements.claims.partner import Partner, envelope_code
 from salus.agreements.claims.plan import DocumentRefused
 from salus.interop.x12.answers import envelope_refusal
 from salus.interop.x12.calendar import date_of, is_date
 from salus.interop.x12.envelope import Stamp
+from salus.interop.x12.money import dollars
 from salus.interop.x12.numbering import DUPLICATE, Numbered, numbered
 from salus.interop.x12.tokens import Unreadable
 from salus.node.claims import documents

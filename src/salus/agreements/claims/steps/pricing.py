@@ -4,6 +4,7 @@ from salus.agreements.claims.prices import case_rate, line_price, rate_for
 from salus.agreements.claims.rates import Rate, Rates
 from salus.agreements.claims.rounding import allocate, share
 from salus.agreements.claims.work import LineWork, Work
+from salus.interop.x12.money import dollars
 
 NAME = "pricing"
 
@@ -69,6 +70,6 @@ def _allow(work: Work, line: LineWork, allowed: int, code: str, why: tuple[str, 
     clause, rule = why
     line.allowed = min(allowed, line.open)
     if line.open > line.allowed:
-        work.take(NAME, line, code, line.open - line.allowed, (clause, f"{rule}: {line.allowed} cents allowed"))
+        work.take(NAME, line, code, line.open - line.allowed, (clause, f"{rule}: {dollars(line.allowed)} allowed"))
     else:
-        work.note(NAME, line, f"{rule}: {line.allowed} cents allowed", clause)
+        work.note(NAME, line, f"{rule}: {dollars(line.allowed)} allowed", clause)

@@ -11,6 +11,7 @@ from salus.agreements.claims.rounding import allocate
 from salus.agreements.claims.steps.cost_share import CODES
 from salus.agreements.claims.work import LineWork, Work
 from salus.interop.x12.claim import Adjustment
+from salus.interop.x12.money import dollars
 
 NAME = "secondary"
 
@@ -103,7 +104,7 @@ def _settle(work: Work, line: LineWork, before: Before, owed: int) -> None:
     line.open = line.line.charge
     clause = "coordination of benefits"
     if line.line.charge > patient:
-        work.take(NAME, line, "OA-23", line.line.charge - patient, (clause, f"first payer paid {paid} cents"))
+        work.take(NAME, line, "OA-23", line.line.charge - patient, (clause, f"first payer paid {dollars(paid)}"))
     ceiling = max(line.allowed, before.allowed) if work.plan.coordination == "medicare-secondary" else line.allowed
     excess = min(max(0, paid + patient - ceiling), line.open - owed)
     if excess:
@@ -117,4 +118,4 @@ def _settle(work: Work, line: LineWork, before: Before, owed: int) -> None:
             left -= part
     if left:
         work.take(NAME, line, "PR-2", left, (clause, "left by the first payer"))
-    work.note(NAME, line, f"{work.plan.coordination}: {owed} cents owed", clause, opened)
+    work.note(NAME, line, f"{work.plan.coordination}: {dollars(owed)} owed", clause, opened)

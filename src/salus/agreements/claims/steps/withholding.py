@@ -3,6 +3,7 @@
 from salus.agreements.claims.interest import interest, late_days
 from salus.agreements.claims.rounding import share
 from salus.agreements.claims.work import Work
+from salus.interop.x12.money import dollars
 
 NAME = "withholding"
 
@@ -24,4 +25,4 @@ def apply(work: Work) -> None:
     work.interest = interest(clock, net, work.facts.received, work.facts.decided, work.plan.rounding.interest)
     if work.interest:
         days = late_days(clock, work.facts.received, work.facts.decided)
-        work.note(NAME, None, f"{days} days late: {work.interest} cents interest", clock.clause)
+        work.note(NAME, None, f"{days} days late: {dollars(work.interest)} interest", clock.clause)
