@@ -1,29 +1,27 @@
-"""A process of its own that takes one file of many claims and prints claims accepted and its peak memory in MB.
+"""A process of its own that takes one file of many claims and prints claims decided and its peak memory in MB.
 
 python -m benches.claims_file write CLAIMS FOLDER      write the file and the documents that decide it
-python -m benches.claims_file answer FOLDER            read, check and answer it by 999 and 277CA
-python -m benches.claims_file adjudicate FOLDER        the whole command: 835, explanations and page besides
+python -m benches.claims_file adjudicate FOLDER        the whole program `salus claims adjudicate`: 835, explanations and page besides
 """
 
+import contextlib
+import io
+import json
+import os
 import sys
 from pathlib import Path
 
 import msgspec
 
-from salus.interop.x12.answers import acknowledgment, claim_acknowledgment, verdict
+from salus.cli.main import main
 from salus.interop.x12.claim_writer import set_of
 from salus.interop.x12.envelope import interchange
-from salus.interop.x12.examine import examine
-from salus.node.claims.alone import AdjudicateClaims, adjudicate_claims
-from salus.node.config import Config
-from salus.node.local import Bare
-from tests.agreements.claims.cases import ENDS, JANE, MEMBERS, PAYER, PLAN, RATES, STAMP, claim, line
+from tests.agreements.claims.cases import ENDS, JANE, MEMBERS, PLAN, RATES, STAMP, claim, line
 
 IN_SET = 1_000
 EACH = 4
 """Claims of one person."""
 CODES = ("G0402", "G0404", "J0696", "G0499")
-PIECE = 1 << 16
 
 
 def write(claims, folder):
@@ -53,32 +51,19 @@ def write(claims, folder):
         (folder / f"{name}.json").write_bytes(msgspec.json.encode(document))
 
 
-def answer(folder):
-    """Answer the file by 999 and 277CA; return the claims accepted."""
-    with (folder / "claims.837").open("rb") as file:
-        seen = verdict(examine(iter(lambda: file.read(PIECE), b"")))
-    sets = [answer for group in seen.groups for answer in group.sets]
-    header = seen.interchanges[0].header
-    if not all((acknowledgment(seen.groups, header, STAMP), claim_acknowledgment(sets, header, PAYER, STAMP))):
-        raise ValueError("no answer was written")
-    return sum(one.accepted for answer in sets if answer.accepted for one in answer.claims)
-
-
 def adjudicate(folder):
-    """Adjudicate the file as the command does; return the claims decided."""
-    given = {name: (folder / f"{name}.json").read_bytes() for name in ("plan", "rates", "members")}
-    done = adjudicate_claims(
-        Bare(Config(data=str(folder / "data"))),
-        AdjudicateClaims(
-            file=(folder / "claims.837").read_bytes(),
-            folder=str(folder / "answers"),
-            numbers=str(folder / "numbers.json"),
-            received="20250310",
-            decided="20250315",
-            **given,
-        ),
-    )
-    return done.decided
+    """Run the program on the file; return the claims decided."""
+    os.environ["SALUS_DATA"] = str(folder / "data")
+    words = ["claims", "adjudicate", "--received", "20250310", "--decided", "20250315", "--json"]
+    for name in ("plan", "rates", "members"):
+        words += [f"--{name}", str(folder / f"{name}.json")]
+    words += ["--folder", str(folder / "answers"), "--numbers", str(folder / "numbers.json")]
+    told = io.StringIO()
+    with contextlib.redirect_stdout(told):
+        code = main([*words, "--file", str(folder / "claims.837")])
+    if code:
+        raise ValueError("the program refuses the file")
+    return json.loads(told.getvalue())["decided"]
 
 
 def _peak_kilobytes():
@@ -92,5 +77,5 @@ if __name__ == "__main__":
     if kind == "write":
         write(int(rest[0]), Path(rest[1]))
     else:
-        done = {"answer": answer, "adjudicate": adjudicate}[kind](Path(rest[0]))
+        done = adjudicate(Path(rest[0]))
         sys.stdout.write(f"{done} {_peak_kilobytes() // 1024}\n")

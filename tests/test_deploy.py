@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from salus.cli.main import parser
+from salus.cli.commands import parser
 from salus.node.config import keys, read, variable
 
 DEPLOY = Path(__file__).parents[1] / "deploy"

@@ -47,3 +47,13 @@ def test_the_help_names_every_group():
     done = run("--help")
     for name in ("wallet", "backup", "verify", "demo", "serve"):
         assert f"\n    {name} " in done.stdout
+
+
+@pytest.mark.parametrize("words", [("claims", "adjudicate"), ("claims", "audit")])
+def test_a_command_on_files_imports_no_node(words):
+    done = run(*words, "--help")
+
+    assert done.returncode == 0
+    assert done.stdout.startswith(f"usage: salus {' '.join(words)}")
+    node = ("apsw", "cryptography", "httpx", "lmdb", "salus.engines", "salus.index", "salus.vault", "starlette")
+    assert {name for name in done.stderr.split() if name.startswith(node)} == set()

@@ -14,6 +14,7 @@ import pytest
 from rich.console import Console
 
 from salus import __version__
+from salus.cli import commands
 from salus.cli import main as program
 from salus.cli import render
 from salus.cli.groups import GROUPS
@@ -27,7 +28,7 @@ from tests.sample_cases import CASES, SampleNode, Shape, find, make
 def salus(monkeypatch, tmp_path, capfd):
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("SALUS_RUNTIME", str(tmp_path / "run"))
-    monkeypatch.setattr(program, "use_cases", lambda: {case.name: case for case in CASES})
+    monkeypatch.setattr(commands, "use_cases", lambda: {case.name: case for case in CASES})
 
     def run(*arguments, opener=SampleNode):
         code = program.main(arguments, opener)
@@ -257,7 +258,7 @@ def test_verify_is_the_offline_program_and_reads_no_configuration(salus, tmp_pat
     (tmp_path / "salus.toml").write_text("nonsense")
     code, _, err = salus("verify", "receipt", "--trust", "none.json")
     assert (code, err.split(":")[0]) == (2, "salus verify")
-    assert "verify" in program.parser().format_help()
+    assert "verify" in commands.parser().format_help()
 
 
 def test_arguments_come_from_the_process(salus, monkeypatch):

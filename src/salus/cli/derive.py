@@ -1,6 +1,7 @@
 """Commands derived from the use cases: `link.invite` with its request becomes `salus link invite --patient ...`."""
 
 import argparse
+import os
 import sys
 from collections.abc import Iterable, Sequence
 from enum import Enum
@@ -9,12 +10,15 @@ from typing import Any, Final, NoReturn, get_origin
 
 import msgspec
 
+from salus import __version__
 from salus.cli.groups import GROUPS
+from salus.node.config import FILE_VARIABLE, Config, read
 from salus.node.errors import Malformed
 from salus.node.fields import Field, fields, inner, is_struct, shape_error
 from salus.node.usecase import Kind, UseCase
 
 AnyCase = UseCase[Any, Any, Any]
+DEFAULT_FILE: Final = "salus.toml"
 WALLET_FILE: Final = "wallet.salus"
 
 
@@ -50,6 +54,26 @@ class Parser(argparse.ArgumentParser):
     def error(self, message: str) -> NoReturn:
         """Raise Usage instead of printing the usage and leaving."""
         raise Usage("cli.usage", message, todo=f"see `{self.prog} --help`")
+
+
+def top_parser() -> Parser:
+    """Return the parser of `salus` without commands."""
+    top = Parser(prog="salus", description="A health information network with nobody in the middle.")
+    top.add_argument("--version", action="version", version=f"salus {__version__}")
+    top.add_argument(
+        "--config",
+        metavar="FILE",
+        type=Path,
+        help=f"configuration file; default: {FILE_VARIABLE}, else {DEFAULT_FILE} if it is there",
+    )
+    return top
+
+
+def configuration(given: argparse.Namespace) -> Config:
+    """Read the configuration from the file named, or the one found, under the environment."""
+    named = os.environ.get(FILE_VARIABLE)
+    found = Path(DEFAULT_FILE) if Path(DEFAULT_FILE).is_file() else None
+    return read(given.config or (Path(named) if named else found), os.environ)
 
 
 def help_of(field: Field) -> str:

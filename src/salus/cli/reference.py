@@ -15,8 +15,8 @@ from salus import contracts
 from salus.agreements.research import document
 from salus.agreements.trials.terms import schema
 from salus.cli import conformance
+from salus.cli.commands import COMMANDS, PROGRAMS, parser
 from salus.cli.derive import AnyCase, help_of, shown
-from salus.cli.main import COMMANDS, PROGRAMS, parser
 from salus.cli.stubs import client
 from salus.contracts.reference import StructText, messages
 from salus.core.errors import Reason, reasons

@@ -1,5 +1,6 @@
 """Responses and refusals on a terminal."""
 
+import argparse
 import re
 import sys
 import threading
@@ -16,7 +17,7 @@ from rich.text import Text
 
 from salus.cli.derive import shown
 from salus.node.fields import fields
-from salus.node.usecase import Progress
+from salus.node.usecase import Progress, Verdict
 
 QUIET_SECONDS: Final = 1.0
 """A command that takes longer shows that it is at work, also when a running node does the work."""
@@ -35,6 +36,17 @@ LONG: Final = 400
 def output() -> Console:
     """Return standard output, as wide as its terminal is."""
     return Console(highlight=False, width=None if sys.stdout.isatty() else WIDE)
+
+
+def answer(told: msgspec.Struct, given: argparse.Namespace) -> int:
+    """Show a use case's response as the command line asks for it; return the exit code."""
+    if given.only:
+        alone(getattr(told, given.only))
+    elif given.as_json:
+        print(msgspec.json.encode(told).decode())
+    else:
+        response(told, output())
+    return 1 if isinstance(told, Verdict) and not told.sound else 0
 
 
 def response(answer: msgspec.Struct, console: Console) -> None:

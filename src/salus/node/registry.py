@@ -121,7 +121,7 @@ def wallet_cases() -> dict[str, UseCase[Any, Any, Any]]:
 def _in(modules: tuple[ModuleType, ...]) -> dict[str, UseCase[Any, Any, Any]]:
     found: dict[str, UseCase[Any, Any, Any]] = {}
     for module in modules:
-        for value in vars(module).values():
+        for value in (getattr(module, name) for name in (*vars(module), *getattr(module, "__all__", ()))):
             if isinstance(value, UseCase) and found.setdefault(value.name, value) is not value:
                 raise ValueError(f"two use cases are named {value.name}")
     return dict(sorted(found.items()))

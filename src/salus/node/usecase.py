@@ -13,7 +13,7 @@ import inspect
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from enum import Enum
-from typing import Annotated, Any, Final, Generic, Protocol, TypeVar, cast, get_type_hints
+from typing import TYPE_CHECKING, Annotated, Any, Final, Generic, Protocol, TypeVar, cast, get_type_hints
 
 import msgspec
 from msgspec import Meta
@@ -21,7 +21,9 @@ from msgspec import Meta
 from salus.node.config import Config
 from salus.node.errors import Conflict, EdgeError
 from salus.node.fields import gaps
-from salus.node.smart.scopes import Access
+
+if TYPE_CHECKING:
+    from salus.node.smart.scopes import Access
 
 N = TypeVar("N")
 Q = TypeVar("Q", bound=msgspec.Struct)
@@ -117,7 +119,7 @@ class Caller:
     purposes: tuple[str, ...] = ()
     credential: str = ""
     """What the person showed, for other members to check when something is pulled in the person's name."""
-    access: Access | None = None
+    access: "Access | None" = None
     """What the program that asks for the person may do; None: the person asks without one."""
 
     def may(self, who: Who) -> bool:

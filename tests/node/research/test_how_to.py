@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from salus.cli.main import parser
+from salus.cli.commands import parser
 from salus.node.research.policy import NEEDS
 
 PAGE = (Path(__file__).parents[3] / "docs" / "how-to" / "run-a-study.md").read_text()
