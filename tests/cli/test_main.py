@@ -14,9 +14,8 @@ import pytest
 from rich.console import Console
 
 from salus import __version__
-from salus.cli import commands
+from salus.cli import commands, render
 from salus.cli import main as program
-from salus.cli import render
 from salus.cli.groups import GROUPS
 from salus.core.errors import Rejected
 from salus.core.reasons import KernelReason
