@@ -12,12 +12,13 @@ from typing import Final
 
 from py_arkworks_bls12381 import GT, G1Point, G2Point, Scalar
 
-from salus.agreements.trustees import ThresholdRefused, coefficients
+from salus.agreements.trustees import ORDER, ThresholdRefused, coefficients
 from salus.core.proof.digest import digest
 
 SUITE: Final = b"SALUS_V1_BLS12381G1_XMD:SHA-256_SSWU_RO_"
 G1_BYTES: Final = 48
 G2_BYTES: Final = 96
+SECRET_BYTES: Final = 32
 _G2: Final = G2Point()
 
 
@@ -106,6 +107,15 @@ def public_share(commitments: Sequence[bytes], trustee: int) -> bytes:
     for commitment in reversed(commitments):
         total = total * Scalar(trustee) + key_point(commitment)
     return total.to_compressed_bytes()
+
+
+def check_share(commitments: Sequence[bytes], trustee: int, share: bytes, dealer: int) -> None:
+    """Check a received share against its dealer's commitments. Raises ThresholdRefused, naming the dealer."""
+    value = int.from_bytes(share, "big")
+    if len(share) != SECRET_BYTES or not 0 < value < ORDER:
+        raise ThresholdRefused("the share is no scalar", dealer)
+    if (G2Point() * Scalar(value)).to_compressed_bytes() != public_share(commitments, trustee):
+        raise ThresholdRefused("the share does not fit its dealer's commitments", dealer)
 
 
 def added(keys: Sequence[bytes]) -> bytes:

@@ -5589,12 +5589,27 @@ class DealShares(msgspec.Struct, frozen=True, kw_only=True):
     threshold: int
     """How many of them sign a draw."""
 
+    patience: int = 60
+    """Minutes that another is waited for before it is complained of."""
+
 
 class SharesDealt(msgspec.Struct, frozen=True, kw_only=True):
-    """The shares are on their way, sealed to each trustee."""
+    """How far the key has come here."""
 
     arrived: int
-    """Dealings here so far, the own included."""
+    """Dealers whose shares are here and fit, the own included."""
+
+    done: bool
+    """Whether the key is there."""
+
+    excluded: tuple[str, ...]
+    """Dealers that the run was repeated without, and why."""
+
+    complaints: tuple[str, ...]
+    """Who complained of whom in this run, and whether the share that was opened fits."""
+
+    waiting: tuple[str, ...]
+    """Trustees that something is still expected of."""
 
 
 class DesignTrial(msgspec.Struct, frozen=True, kw_only=True):
@@ -7776,7 +7791,7 @@ class TrialCases:
         return self._connection.ask('/api/trial/consent', request, ConsentTaken)
 
     def deal(self, request: DealShares) -> SharesDealt:
-        """Deal shares of a threshold key to its trustees, sealed to each. A share that does not fit names its dealer. For: operator."""
+        """Make a threshold key with the other trustees: deal, complain, answer; repeated without a dealer that dealt badly or not at all. For: operator."""
         return self._connection.ask('/api/trial/deal', request, SharesDealt)
 
     def design(self, request: DesignTrial) -> TrialDesigned:

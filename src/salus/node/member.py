@@ -106,6 +106,8 @@ class MemberNode:
         """Held while batches go to the ledger: each goes once, the oldest first."""
         self.leasing = threading.Lock()
         """Held while a lease is filled or purged: what arrives after the purge is not kept."""
+        self.dealing = threading.Lock()
+        """Held while this member deals shares of a threshold key: once in a run."""
         self.revising = threading.RLock()
         """Held while a FHIR resource's version is compared and the next one written: one step, whichever door it came by."""
         self.identifying = threading.Lock()

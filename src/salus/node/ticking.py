@@ -24,6 +24,7 @@ from salus.node.member import MemberNode
 from salus.node.notices import post_of, send_due
 from salus.node.research import extracting, receiving, releasing
 from salus.node.supply import devices, showing, subscribing
+from salus.node.trials.founding import make_keys
 from salus.node.upkeep.backups import expire
 
 _log = structlog.get_logger()
@@ -36,6 +37,7 @@ EXPIRE_SECONDS: Final = 600.0  # keys of days
 RELEASE_SECONDS: Final = 600.0  # charges of questions come back that had a week to begin
 EXTRACT_SECONDS: Final = 60.0  # who withdraws is taken out of extracts
 NOTICE_SECONDS: Final = 5.0
+KEYS_SECONDS: Final = 5.0  # trustees that make a key answer each other
 CONFIRM_SECONDS: Final = 1.0
 OF_NO_PATIENT: Final = frozenset({"confirm", "anchor", "purge", "erase", "expire"})
 """What goes on while the node cannot know whom it erased."""
@@ -93,6 +95,7 @@ class Ticker:
             ("implants", lambda: IMPLANT_SECONDS, lambda: devices.check_due(node)),
             ("match", lambda: MATCH_SECONDS, lambda: match_new(node, self._end.is_set)),
             ("release", lambda: RELEASE_SECONDS, lambda: releasing.release_due(node)),
+            ("keys", lambda: KEYS_SECONDS, lambda: make_keys(node)),
             ("extract", lambda: EXTRACT_SECONDS, lambda: (extracting.take_back(node), receiving.end_leases(node))),
         ]
         if post is not None:

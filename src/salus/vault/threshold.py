@@ -7,14 +7,11 @@ With one trustee and threshold 1 the scheme is the same, and its draws are *pred
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Final
 
 from py_arkworks_bls12381 import G2Point, Scalar
 
-from salus.agreements.threshold import added, hash_to_g1, public_share
+from salus.agreements.threshold import SECRET_BYTES, added, check_share, hash_to_g1, public_share
 from salus.agreements.trustees import MOST_TRUSTEES, ORDER, ThresholdRefused
-
-SECRET_BYTES: Final = 32
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,15 +50,6 @@ def deal(trustees: int, threshold: int, entropy: Callable[[int], bytes]) -> Deal
             value = (value * number + each) % ORDER
         shares[number] = value.to_bytes(SECRET_BYTES, "big")
     return Dealing(commitments, shares)
-
-
-def check_share(commitments: Sequence[bytes], trustee: int, share: bytes, dealer: int) -> None:
-    """Check a received share against its dealer's commitments. Raises ThresholdRefused, naming the dealer."""
-    value = int.from_bytes(share, "big")
-    if len(share) != SECRET_BYTES or not 0 < value < ORDER:
-        raise ThresholdRefused("the share is no scalar", dealer)
-    if (G2Point() * Scalar(value)).to_compressed_bytes() != public_share(commitments, trustee):
-        raise ThresholdRefused("the share does not fit its dealer's commitments", dealer)
 
 
 def accept(

@@ -69,7 +69,6 @@ from salus.node.trials.exchange import TAKERS
 from salus.node.trials.exporting import ExportTrial
 from salus.node.trials.founding import ShowKey, ShowTrial, SignTrial
 from salus.node.trials.kept import (
-    Dealing,
     Draws,
     Envelope,
     Evidence,
@@ -401,12 +400,6 @@ def test_attack_documents_from_who_may_not_send_them(scene: Scene) -> None:
         taken(scene, "north", "ethics", "definition", told)
     with pytest.raises(Conflict):
         taken(scene, "sponsor", "ethics", "definition", structs.replace(told, terms=told.terms + b" "))
-    dealing = next(value for _, value in kept(scene.node("ethics"), Dealing))
-    bad = structs.replace(dealing, dealer=1, share=b"\1" * 32)
-    with pytest.raises(Malformed, match="authority"):
-        taken(scene, "authority", "ethics", "dealing", bad)
-    with pytest.raises(Forbidden):
-        taken(scene, "sponsor", "ethics", "dealing", bad)
     with pytest.raises(Forbidden, match=r"trials\.blind"):
         publish_draws_to(scene)
     with pytest.raises(NotFound):

@@ -153,8 +153,8 @@ class Scene:
         return told.status
 
     def deal(self) -> str:
-        """Let every trustee deal; return the public part of the key."""
-        for name in self.trustees:
+        """Let every trustee deal and say that all fits; return the public part of the key."""
+        for name in (*self.trustees, *self.trustees):
             request = DealShares(study=self.id, trustees=self.trustees, threshold=self.threshold)
             deal_shares(self.node(name), request)
         return show_key(self.node(self.trustees[0]), ShowKey(study=self.id)).key

@@ -73,11 +73,8 @@ class Worked:
 def trustee_key(node: MemberNode, study: bytes) -> tuple[TrusteeKey, Dealing]:
     """Return the own share of a study's key, from all dealings. Raises NotFound while one is missing."""
     dealings = [value for _, value in kept(node, Dealing, study)]
-    if not dealings or len(dealings) < len(dealings[0].trustees):
-        missing = set(range(1, len(dealings[0].trustees) + 1)) if dealings else set()
-        missing -= {value.dealer for value in dealings}
-        told = ", ".join(f"trustee {number}" for number in sorted(missing))
-        raise NotFound("trials.dealings", "not all trustees have dealt yet", got=told, todo="wait for them")
+    if not dealings:
+        raise NotFound("trials.dealings", "the key is not made yet", todo="`salus trial deal` tells who is waited for")
     first = dealings[0]
     dealt = {value.dealer: (value.commitments, value.share) for value in dealings}
     own = first.trustees.index(node.member) + 1

@@ -5,7 +5,6 @@ from typing import Final, TypeVar
 
 from salus.agreements.trials.acts import Act, SignedAct, read_all
 from salus.agreements.trials.payments import commitment
-from salus.agreements.trustees import ThresholdRefused
 from salus.contracts.records.port import read_anchor
 from salus.contracts.trials import port
 from salus.core.encoding import MalformedBytes, Value, decode
@@ -18,13 +17,13 @@ from salus.node.trials.anchors import content_of, proof_of
 from salus.node.trials.kept import (
     ActProof,
     AskedOpening,
-    Dealing,
     Definition,
     Delegated,
     Draws,
     EnvelopeBatch,
     Evidence,
     KeptAct,
+    KeyWords,
     KitBatch,
     KitGiven,
     OpeningPartial,
@@ -95,20 +94,11 @@ def _definition(node: MemberNode, sender: str, told: Definition) -> None:
     keep(node, told.study + told.number.to_bytes(2, "big"), told)
 
 
-def _dealing(node: MemberNode, sender: str, told: Dealing) -> None:
+def _key_words(node: MemberNode, sender: str, told: KeyWords) -> None:
     curve()
-    from salus.vault.threshold import check_share  # noqa: PLC0415 -- the extra may not be installed
+    from salus.node.trials.dealing import take_words  # noqa: PLC0415 -- the extra may not be installed
 
-    names = told.trustees
-    if node.member not in names or not 1 <= told.dealer <= len(names) or names[told.dealer - 1] != sender:
-        raise Forbidden("trials.dealer", "the dealing is not that member's", got=sender)
-    if len(told.commitments) != told.threshold:
-        raise Malformed("trials.dealing", "the dealing does not hold", got=f"trustee {told.dealer}")
-    try:
-        check_share(told.commitments, names.index(node.member) + 1, told.share, told.dealer)
-    except ThresholdRefused as refused:
-        raise Malformed("trials.dealing", str(refused), got=sender, todo="deal again without this trustee") from None
-    keep(node, told.study + bytes((told.dealer,)), told)
+    take_words(node, sender, told)
 
 
 def _supply(node: MemberNode, sender: str, told: Supply) -> None:
@@ -275,7 +265,7 @@ def _statement(node: MemberNode, sender: str, told: SentStatement) -> None:
 TAKERS: Final[Mapping[str, Taker]] = dict(
     (
         _taker("definition", Definition, _definition),
-        _taker("dealing", Dealing, _dealing),
+        _taker("key-words", KeyWords, _key_words),
         _taker("supply", Supply, _supply),
         _taker("stratum-key", StratumKey, _stratum_key),
         _taker("evidence", Evidence, _evidence),

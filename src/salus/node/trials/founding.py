@@ -6,7 +6,6 @@ import msgspec
 from msgspec import Meta
 
 from salus.agreements.trials.terms import OutcomeTerm, analysis_digest
-from salus.agreements.trustees import ThresholdRefused
 from salus.contracts.trials import port
 from salus.core.proof.digest import digest
 from salus.node.errors import Conflict, Malformed, NotFound
@@ -14,7 +13,7 @@ from salus.node.member import MemberNode
 from salus.node.records.charts import moment
 from salus.node.trials.alone import unpacked
 from salus.node.trials.exchange import curve, send
-from salus.node.trials.kept import Dealing, Definition, kept
+from salus.node.trials.kept import Definition, KeyAsked, keep, kept
 from salus.node.trials.sight import definition, root_of, run, study_of
 from salus.node.usecase import OPERATOR, Message, use_case
 
@@ -34,12 +33,25 @@ class DealShares(Message, frozen=True):
         tuple[str, ...], Meta(description="Member ids, trustee 1 first.", examples=[["trust-a", "trust-b"]])
     ]
     threshold: Annotated[int, Meta(ge=1, le=16, description="How many of them sign a draw.", examples=[3])]
+    patience: Annotated[
+        int,
+        Meta(
+            ge=1, le=10_080, description="Minutes that another is waited for before it is complained of.", examples=[60]
+        ),
+    ] = 60
 
 
 class SharesDealt(Message, frozen=True):
-    """The shares are on their way, sealed to each trustee."""
+    """How far the key has come here."""
 
-    arrived: Annotated[int, Meta(description="Dealings here so far, the own included.")]
+    arrived: Annotated[int, Meta(description="Dealers whose shares are here and fit, the own included.")]
+    done: Annotated[bool, Meta(description="Whether the key is there.")]
+    excluded: Annotated[tuple[str, ...], Meta(description="Dealers that the run was repeated without, and why.")]
+    complaints: Annotated[
+        tuple[str, ...],
+        Meta(description="Who complained of whom in this run, and whether the share that was opened fits."),
+    ]
+    waiting: Annotated[tuple[str, ...], Meta(description="Trustees that something is still expected of.")]
 
 
 class ShowKey(Message, frozen=True):
@@ -161,23 +173,31 @@ class TrialAmended(Message, frozen=True):
 
 @use_case("trial.deal", who=OPERATOR)
 def deal_shares(node: MemberNode, request: DealShares) -> SharesDealt:
-    """Deal shares of a threshold key to its trustees, sealed to each. A share that does not fit names its dealer."""
+    """Make a threshold key with the other trustees: deal, complain, answer; repeated without a dealer that dealt badly or not at all.
+
+    A running node goes on by itself; else repeat the command, with the same list, until the key is there.
+    """
     curve()
-    from salus.vault.threshold import deal  # noqa: PLC0415 -- the extra may not be installed
+    from salus.node.trials.dealing import MOST, make  # noqa: PLC0415 -- the extra may not be installed
 
     study, names = bytes.fromhex(request.study), request.trustees
     if node.member not in names or len(set(names)) != len(names):
         raise Malformed("trials.trustees", "this member is not once among the trustees", expected=node.member)
-    number = names.index(node.member) + 1
-    if not list(kept(node, Dealing, study + bytes((number,)))):
-        try:
-            dealt = deal(len(names), request.threshold, node.entropy)
-        except ThresholdRefused as refused:
-            raise Malformed("trials.threshold", str(refused)) from None
-        for place, name in enumerate(names, 1):
-            told = Dealing(study, names, request.threshold, number, dealt.commitments, dealt.shares[place])
-            send(node, name, "dealing", told)
-    return SharesDealt(arrived=len(list(kept(node, Dealing, study))))
+    if request.threshold > len(names) or len(names) > MOST:
+        got = f"{request.threshold} of {len(names)}"
+        raise Malformed("trials.threshold", "this is no threshold", expected=f"of at most {MOST}", got=got)
+    for name in names:
+        node.keys_of(name)
+    if port.roster(node.ledger.read(), study) is None or not list(kept(node, KeyAsked, study)):
+        keep(node, study, KeyAsked(names, request.threshold, request.patience * 60_000))
+    told = make(node, study)
+    return SharesDealt(
+        arrived=told.dealt,
+        done=told.done,
+        excluded=tuple(told.excluded),
+        complaints=tuple(told.complaints),
+        waiting=tuple(told.waiting),
+    )
 
 
 @use_case("trial.key", who=OPERATOR)
@@ -185,7 +205,12 @@ def show_key(node: MemberNode, request: ShowKey) -> KeyShown:
     """Show the public part of a study's threshold key, at one of its trustees."""
     from salus.node.trials.drawing import trustee_key  # noqa: PLC0415 -- the extra may not be installed
 
-    key, dealing = trustee_key(node, bytes.fromhex(request.study))
+    study = bytes.fromhex(request.study)
+    if list(kept(node, KeyAsked, study)):
+        from salus.node.trials.dealing import make  # noqa: PLC0415
+
+        make(node, study)
+    key, dealing = trustee_key(node, study)
     told = {
         "trustees": list(dealing.trustees),
         "threshold": dealing.threshold,
@@ -193,6 +218,14 @@ def show_key(node: MemberNode, request: ShowKey) -> KeyShown:
         "shares": [key.publics[number].hex() for number in sorted(key.publics)],
     }
     return KeyShown(key=msgspec.json.encode(told).decode())
+
+
+def make_keys(node: MemberNode) -> None:
+    """Go on with the threshold keys that were asked for here."""
+    if list(kept(node, KeyAsked)):
+        from salus.node.trials.dealing import make_all  # noqa: PLC0415 -- the extra may not be installed
+
+        make_all(node)
 
 
 class _Key(msgspec.Struct, frozen=True, forbid_unknown_fields=True):

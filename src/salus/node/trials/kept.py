@@ -1,7 +1,8 @@
 """What members of a trial send each other and keep: values with the place on the desk where each lies.
 
 definition   sponsor → parties, sites            protocol, terms and analysis plan of one version
-dealing      trustee → trustee                   commitments and one share of the threshold key
+share        trustee → trustee                   announced commitments and one share of the threshold key
+key words    trustee → trustee                   what trustees said while they make the key
 supply       dispenser → dispenser               block sizes, keys, kits
 stratum key  dispenser → site                    what stratum tags are made with
 evidence     site → dispensers                   consent and eligibility behind an enrolment
@@ -19,6 +20,7 @@ statement    site → sponsor                      what the site is to be paid
 from collections.abc import Iterator, Sequence
 from typing import Final, TypeVar
 
+from salus.agreements.key_words import Exclusion, Word
 from salus.agreements.trials.acts import SignedAct
 from salus.agreements.trials.consenting import ConsentProof
 from salus.agreements.trials.payments import Statement
@@ -47,8 +49,67 @@ class Definition(Value, frozen=True):
     """What rules of others found in the protocol; empty: none judged it."""
 
 
+class KeyAsked(Value, frozen=True):
+    """A key that this trustee makes with others. Key: study 16."""
+
+    trustees: tuple[str, ...]
+    threshold: int
+    patience: int
+    """How long another is waited for before it is complained of, ms."""
+
+
+class OwnDealing(Value, frozen=True):
+    """What this trustee dealt in one run. Key: key's id 32 | run u64."""
+
+    commitments: tuple[bytes, ...]
+    shares: tuple[bytes, ...]
+    """Trustee 1 first."""
+    at: int
+    """When it was dealt, ms."""
+
+
+class ReceivedShare(Value, frozen=True):
+    """A share as its dealer sent it. Key: key's id 32 | run u64 | dealer u8."""
+
+    share: bytes
+
+
+class KeyWord(Value, frozen=True):
+    """What a trustee said. Key: key's id 32 | run u64 | digest 32."""
+
+    word: Word
+    at: int
+    """When it came here, ms."""
+
+
+class DealerExcluded(Value, frozen=True):
+    """Why a run is repeated without a dealer. Key: key's id 32 | dealer u8."""
+
+    exclusion: Exclusion
+    told: str
+
+
+class ToldWords(Value, frozen=True):
+    """What another trustee was told last. Key: key's id 32 | trustee u8."""
+
+    digest: bytes
+
+
+class KeyWords(Value, frozen=True):
+    """What one trustee tells another of a key: all that it knows of the newest run."""
+
+    study: bytes
+    trustees: tuple[str, ...]
+    threshold: int
+    excluded: tuple[Exclusion, ...]
+    """What shows that the run is without its dealers."""
+    words: tuple[Word, ...]
+    share: bytes
+    """The sender's, as dealer, for the receiver; empty where the receiver has it."""
+
+
 class Dealing(Value, frozen=True):
-    """One dealer's part of a threshold key, for one trustee. Key: study 16 | dealer's number u8."""
+    """One dealer's part of a finished threshold key, as one trustee holds it. Key: study 16 | dealer's number u8."""
 
     study: bytes
     trustees: tuple[str, ...]
@@ -301,6 +362,12 @@ class EventJudged(Value, frozen=True):
 
 KINDS: Final = {
     "definition": Definition,
+    "key-asked": KeyAsked,
+    "own-dealing": OwnDealing,
+    "share": ReceivedShare,
+    "key-word": KeyWord,
+    "dealer-excluded": DealerExcluded,
+    "told-words": ToldWords,
     "dealing": Dealing,
     "supply": Supply,
     "stratum-key": StratumKey,

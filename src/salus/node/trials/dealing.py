@@ -1,0 +1,345 @@
+"""A trial's threshold key among its trustees: dealt, complained of, opened, repeated without who dealt badly.
+
+Whatever order words arrive in, each trustee works from all that it has: it adopts what excludes a dealer, deals in the run
+without the excluded, complains of what does not fit at once and of what is missing after a while, answers complaints, says when
+everything fits, and tells the others. A running node goes on by itself (`salus.node.ticking`); else the command is repeated. The key is
+there when every dealer of the run holds fitting shares under the same announcements.
+"""
+
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import suppress
+from dataclasses import dataclass, field
+from typing import Final
+
+from salus.agreements.key_words import (
+    Announced,
+    Complained,
+    Exclusion,
+    Heard,
+    Opened,
+    Statement,
+    Trusteeship,
+    Word,
+    kind_of,
+    read_word,
+    to_sign,
+)
+from salus.agreements.keygen import Run, exclusions, run_of, why
+from salus.agreements.trustees import ThresholdRefused
+from salus.contracts.trials import port
+from salus.core.encoding import encode
+from salus.core.proof.digest import digest
+from salus.node.errors import Forbidden, Malformed
+from salus.node.member import MemberNode
+from salus.node.trials.exchange import send
+from salus.node.trials.kept import (
+    DealerExcluded,
+    Dealing,
+    KeyAsked,
+    KeyWord,
+    KeyWords,
+    OwnDealing,
+    ReceivedShare,
+    ToldWords,
+    keep,
+    kept,
+    replace_all,
+)
+from salus.vault.threshold import deal
+
+MOST_WORDS: Final = 4096  # of one run: 16 trustees say less than 800
+MOST: Final = 64  # trustees: a run is kept under one bit each
+
+
+@dataclass
+class Standing:
+    """How far a key has come at one trustee."""
+
+    done: bool = False
+    dealt: int = 0
+    """Dealers whose shares are here and fit."""
+    excluded: list[str] = field(default_factory=list)
+    """Dealers that the run is without, and why."""
+    complaints: list[str] = field(default_factory=list)
+    """Who complained of whom in this run, and what came of it."""
+    waiting: list[str] = field(default_factory=list)
+    """Trustees that nothing, or too little, was heard of."""
+
+
+def among_of(node: MemberNode, study: bytes, members: tuple[str, ...], threshold: int) -> Trusteeship:
+    """Return who makes a key, with the keys that members sign with now."""
+    keys = {number: node.signing_keys(name) for number, name in enumerate(members, 1)}
+    return Trusteeship(study, members, threshold, keys)
+
+
+class Making:
+    """One trustee's part in making one key."""
+
+    def __init__(self, node: MemberNode, study: bytes, asked: KeyAsked) -> None:
+        self.node, self.study, self.asked = node, study, asked
+        self.among = among_of(node, study, asked.trustees, asked.threshold)
+        self.own = asked.trustees.index(node.member) + 1
+        self.numbers = range(1, len(asked.trustees) + 1)
+        self._load()
+
+    def _load(self) -> None:
+        """Read what is kept of the newest run, adopting every exclusion that its words show."""
+        while True:
+            rows = [value for _, value in kept(self.node, DealerExcluded, self.among.id)]
+            self.excluded = {each.exclusion.dealer: each for each in rows}
+            self.without = tuple(sorted(self.excluded))
+            self.dealers = [number for number in self.numbers if number not in self.without]
+            words = [value for _, value in kept(self.node, KeyWord, self._place())]
+            self.words = list(self._read(each.word for each in words))
+            self.arrived = {each.word: each.at for each in words}
+            self.run: Run = run_of((told for _, told in self.words), self.without)
+            found = list(exclusions(self.words, self.run, self.among))
+            for each in found:
+                keep_exclusion(self.node, self.among, each)
+            if not found:
+                return
+
+    def _read(self, words: Iterable[Word]) -> Iterator[tuple[Word, Statement]]:
+        """Yield words with what they say, without those of a key that is no longer its member's."""
+        for word in words:
+            with suppress(ThresholdRefused):
+                yield word, read_word(word, self.among)
+
+    def _place(self) -> bytes:
+        return place_of(self.among.id, self.without)
+
+    def say(self, told: Statement) -> None:
+        """Sign a word and keep it, once."""
+        if any(said == told for _, said in self.words):
+            return
+        kind, body = kind_of(told), encode(told)
+        word = Word(kind, body, self.node.signing_key.sign(to_sign(kind, body)))
+        keep_word(self.node, self.among, word)
+        self.words.append((word, told))
+        self.arrived[word] = self.node.now()
+        self.run.add(told)
+
+    def go_on(self) -> None:
+        """Do what is this trustee's to do now, and tell the others."""
+        if len(self.dealers) >= self.asked.threshold:
+            self._deal()
+            self._complain()
+            self._answer()
+            if self._fitting():
+                self.say(Heard(self.among.id, self.without, self.own, self.run.digest(self.dealers)))
+        self._tell()
+        self._finish()
+
+    def _deal(self) -> None:
+        if self.own in self.without:
+            return
+        mine = self._mine()
+        if mine is None:
+            dealt = deal(len(self.asked.trustees), self.asked.threshold, self.node.entropy)
+            shares = tuple(dealt.shares[number] for number in self.numbers)
+            mine = OwnDealing(dealt.commitments, shares, self.node.now())
+            keep(self.node, self._place(), mine)
+        keep(self.node, self._place() + bytes((self.own,)), ReceivedShare(mine.shares[self.own - 1]))
+        self.say(Announced(self.among.id, self.without, self.own, mine.commitments))
+
+    def _mine(self) -> OwnDealing | None:
+        return next((value for key, value in kept(self.node, OwnDealing, self._place()) if key == self._place()), None)
+
+    def share_of(self, dealer: int) -> bytes | None:
+        """Return the own share of a dealer, if one fits: as it was sent, or as it was opened."""
+        sent = [value.share for _, value in kept(self.node, ReceivedShare, self._place() + bytes((dealer,)))]
+        known = [*sent, *self.run.opened.get((dealer, self.own), ())]
+        return next((share for share in known if self.run.fits(dealer, self.own, share)), None)
+
+    def _complain(self) -> None:
+        for dealer in self.dealers:
+            if dealer == self.own:
+                continue
+            if self.share_of(dealer) is None and (self._sent_badly(dealer) or self._late(self._began())):
+                self._say_against(dealer, self.own)
+            for about in self.run.owed(dealer):
+                if not self._answered(dealer, about) and self._late(self._complained_at(dealer, about)):
+                    self._say_against(dealer, about)
+            if not self.run.heard.get(dealer) and self._fitting() and self._late(self._last_said()):
+                self._say_against(dealer, dealer)
+
+    def _sent_badly(self, dealer: int) -> bool:
+        sent = list(kept(self.node, ReceivedShare, self._place() + bytes((dealer,))))
+        return bool(sent) and dealer in self.run.announced
+
+    def _say_against(self, dealer: int, about: int) -> None:
+        self.say(Complained(self.among.id, self.without, self.own, dealer, about))
+
+    def _began(self) -> int:
+        """Return when this run began here, ms."""
+        mine = self._mine()
+        return min([*self.arrived.values(), *([] if mine is None else [mine.at])], default=self.node.now())
+
+    def _last_said(self) -> int:
+        """Return when the newest word came that is no complaint, ms."""
+        return max(
+            [self._began(), *(self.arrived[word] for word, told in self.words if not isinstance(told, Complained))]
+        )
+
+    def _complained_at(self, dealer: int, about: int) -> int:
+        return min(
+            self.arrived[word]
+            for word, told in self.words
+            if isinstance(told, Complained) and (told.dealer, told.about) == (dealer, about)
+        )
+
+    def _late(self, since: int) -> bool:
+        return self.node.now() - since >= self.asked.patience
+
+    def _answered(self, dealer: int, about: int) -> bool:
+        """Return whether nothing of a complaint is left to wait for."""
+        if about == dealer:
+            return bool(self.run.heard.get(dealer))
+        return self.run.answered(dealer, about) or (about == self.own and self.share_of(dealer) is not None)
+
+    def _answer(self) -> None:
+        mine = self._mine()
+        for about in self.run.owed(self.own):
+            if mine is not None and about in self.numbers:
+                self.say(Opened(self.among.id, self.without, self.own, about, mine.shares[about - 1]))
+
+    def _fitting(self) -> bool:
+        """Return whether the own shares of all dealers fit, and every complaint about a share was answered."""
+        return all(self.share_of(dealer) is not None for dealer in self.dealers) and all(
+            self._answered(dealer, about) for dealer in self.dealers for about in self.run.owed(dealer)
+        )
+
+    def _tell(self) -> None:
+        mine, words = self._mine(), tuple(word for word, _ in self.words)
+        proofs = tuple(self.excluded[dealer].exclusion for dealer in self.without)
+        told = digest("salus/v1/trial-key-told", *(encode(each) for each in (*proofs, *words)))
+        for number, name in enumerate(self.asked.trustees, 1):
+            place = self.among.id + bytes((number,))
+            before = next((value for _, value in kept(self.node, ToldWords, place)), None)
+            if number == self.own or before == ToldWords(told):
+                continue
+            share = b"" if mine is None or self.own in self.without else mine.shares[number - 1]
+            sent = KeyWords(self.study, self.asked.trustees, self.asked.threshold, proofs, words, share)
+            send(self.node, name, "key-words", sent)
+            keep(self.node, place, ToldWords(told))
+
+    def _agreed(self) -> bool:
+        """Return whether every dealer of the run holds fitting shares under the announcements that are here."""
+        if len(self.dealers) < self.asked.threshold or not self._fitting():
+            return False
+        agreed = self.run.digest(self.dealers)
+        return all(self.run.heard.get(dealer) == {agreed} for dealer in self.dealers)
+
+    def _finish(self) -> None:
+        """Keep the finished key, in place of one that was asked for before."""
+        if not self._agreed():
+            return
+        earlier = [(Dealing, key) for key, _ in kept(self.node, Dealing, self.study)]
+        told = []
+        for dealer in self.dealers:
+            share = self.share_of(dealer)
+            if share is not None:
+                commitments = self.run.announced[dealer][0].commitments
+                key = self.study + bytes((dealer,))
+                told.append(
+                    (key, Dealing(self.study, self.asked.trustees, self.asked.threshold, dealer, commitments, share))
+                )
+        replace_all(self.node, earlier, told)
+
+    def standing(self) -> Standing:
+        """Return how far the key has come."""
+        named = dict(enumerate(self.asked.trustees, 1))
+        complaints = [
+            f"{', '.join(named.get(by, '?') for by in sorted(who))} of {named[dealer]}: "
+            + ("answered by a share that fits" if self._answered(dealer, about) else "not answered yet")
+            for dealer, each in sorted(self.run.complained.items())
+            for about, who in sorted(each.items())
+            if dealer in self.dealers
+        ]
+        fitting = [dealer for dealer in self.dealers if self.share_of(dealer) is not None]
+        missing = [dealer for dealer in self.dealers if dealer not in fitting]
+        waiting = [named[each] for each in missing or self.dealers if missing or not self.run.heard.get(each)]
+        if len(self.dealers) < self.asked.threshold:
+            waiting = ["other trustees: too few of these are left to deal"]
+        return Standing(
+            done=self._agreed(),
+            dealt=len(fitting),
+            excluded=[f"{named[dealer]}: {one.told}" for dealer, one in sorted(self.excluded.items())],
+            complaints=complaints,
+            waiting=waiting,
+        )
+
+
+def place_of(id_: bytes, without: Sequence[int]) -> bytes:
+    """Return the key under which what belongs to a run is kept."""
+    return id_ + sum(1 << (number - 1) for number in without).to_bytes(8, "big")
+
+
+def keep_word(node: MemberNode, among: Trusteeship, word: Word) -> None:
+    """Keep a word of its run. Raises ThresholdRefused for one that no trustee signed, Malformed for one too many."""
+    told = read_word(word, among)
+    place = place_of(among.id, told.without)
+    key = place + digest("salus/v1/trial-key-kept", word.kind.encode("ascii"), word.body)
+    known = [at for at, _ in kept(node, KeyWord, place)]
+    if key in known:
+        return
+    if len(known) >= MOST_WORDS:
+        raise Malformed("trials.key-words", "more words than the making of a key has")
+    keep(node, key, KeyWord(word, node.now()))
+
+
+def keep_exclusion(node: MemberNode, among: Trusteeship, exclusion: Exclusion) -> None:
+    """Keep what excludes a dealer, the first that shows it. Raises ThresholdRefused where nothing shows it."""
+    told, key = why(exclusion, among), among.id + bytes((exclusion.dealer,))
+    if not list(kept(node, DealerExcluded, key)):
+        keep(node, key, DealerExcluded(exclusion, told))
+
+
+def take_words(node: MemberNode, sender: str, told: KeyWords) -> None:
+    """Take what another trustee says of a key. Raises Forbidden, Malformed; what then came of it is nothing new."""
+    names = told.trustees
+    if (
+        node.member not in names
+        or sender not in names
+        or not 1 <= told.threshold <= len(set(names)) == len(names) <= MOST
+    ):
+        raise Forbidden("trials.dealer", "the key is not that member's to make", got=sender)
+    among = among_of(node, told.study, names, told.threshold)
+    dealer = names.index(sender) + 1
+    try:
+        for exclusion in told.excluded:
+            keep_exclusion(node, among, exclusion)
+        without = tuple(sorted(value.exclusion.dealer for _, value in kept(node, DealerExcluded, among.id)))
+        for word in told.words:
+            if read_word(word, among).without == without:
+                keep_word(node, among, word)
+    except ThresholdRefused as refused:
+        raise Malformed("trials.key-words", str(refused), got=sender) from None
+    of_run = tuple(sorted(each.dealer for each in told.excluded)) == without
+    place = place_of(among.id, without) + bytes((dealer,))
+    if told.share and of_run and dealer not in without and not list(kept(node, ReceivedShare, place)):
+        keep(node, place, ReceivedShare(told.share))
+
+
+def make(node: MemberNode, study: bytes) -> Standing:
+    """Go on with a key that was asked for here. Raises NotFound for another trustee that is no member."""
+    with node.dealing:
+        asked = next(value for key, value in kept(node, KeyAsked, study) if key == study)
+        making = Making(node, study, asked)
+        if not finished(node, study, asked):
+            making.go_on()
+        return making.standing()
+
+
+def make_all(node: MemberNode) -> None:
+    """Go on with every key that was asked for here and is not there yet."""
+    for study, asked in list(kept(node, KeyAsked)):
+        if not finished(node, study, asked):
+            make(node, study)
+
+
+def finished(node: MemberNode, study: bytes, asked: KeyAsked) -> bool:
+    """Return whether the key that was asked for is here: all that its other trustees need was sent to them before."""
+    made = [(value.trustees, value.threshold) for _, value in kept(node, Dealing, study)]
+    on_ledger = bool(made) and port.roster(node.ledger.read(), study) is not None
+    return on_ledger or (asked.trustees, asked.threshold) in made
