@@ -48,6 +48,11 @@ def resource(kind, draw, *, odd=0.0, fill=0.5):
     return tree
 
 
+def element(kind, draw, *, fill=0.5):
+    """Return an element of a complex type."""
+    return _object(kind, draw, 0.0, fill, 4)
+
+
 def _object(kind, draw, odd, fill, depth):
     told = {}
     for element in kind.elements.values():

@@ -62,9 +62,9 @@ class Conforming(Judging):
             self.advised(part.advised, self.profiles.codes[part.advised], item.value, item.at)
         kinds = [one for one in part.kinds if one.code == item.kind or one.code in {"Resource", "DomainResource"}]
         self._typed(kinds, item)
-        if part.rules:
+        if part.ruling is not None:
             node = Node(item.value, self.shapes.model.types.get(item.kind), item.extra)
-            self.invariants(part.rules, node, item.at, self.environment)
+            self.invariants(part.ruling, node, item.at, self.environment)
         if item.value.__class__ is dict and part.parts:
             shape = self.shapes.shape(item.kind)
             for inner in part.parts.values():

@@ -1,11 +1,11 @@
 """What both walks do: note findings up to a limit, and hold invariants against one element."""
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Mapping
 from typing import Any
 
 from salus.interop.fhir.fhirpath import Environment, EvaluationFailed, Focus, LimitExceeded, Node
 from salus.interop.fhir.validation.findings import Finding, Path, spell
-from salus.interop.fhir.validation.shapes import Rule, Shapes
+from salus.interop.fhir.validation.shapes import Rule, Ruling, Shapes
 
 
 class Judging:
@@ -35,21 +35,30 @@ class Judging:
             text = f"expected a code of the value set {name}, unless none of its concepts applies"
             self.found("code-invalid", "extensible-binding", at, text, "warning")
 
-    def invariants(self, rules: Sequence[Rule], node: Node, at: Path, environment: Environment) -> None:
+    def invariants(self, ruling: Ruling, node: Node, at: Path, environment: Environment) -> None:
         """Hold invariants against an element. An empty result is no breach: R4's own bdl-8 relies on it."""
-        focus = None
-        for rule in rules:
-            expression = rule.expression
-            if expression is None:
-                continue
-            focus = focus or Focus(node, environment, self.shapes.model)
-            try:
-                held = expression.run(focus)
-            except (EvaluationFailed, LimitExceeded):
-                self.found("processing", rule.key, at, f"could not be evaluated: {rule.rule}", "warning")
-                continue
-            if held and _false(held[0]):
-                self.found("invariant", rule.key, at, rule.rule, rule.severity)
+        there = ruling.there(node.value)
+        rules = ruling.left(there)
+        if not rules:
+            return
+        focus = Focus(node, environment, self.shapes.model)
+        held = [rule for rule in rules if self._holds(rule, focus, at)]
+        ruling.settle(there, held)
+
+    def _holds(self, rule: Rule, focus: Focus, at: Path) -> bool:
+        """Hold one invariant against an element; tell what it breaks."""
+        expression = rule.expression
+        if expression is None:
+            return True
+        try:
+            told = expression.run(focus)
+        except (EvaluationFailed, LimitExceeded):
+            self.found("processing", rule.key, at, f"could not be evaluated: {rule.rule}", "warning")
+            return False
+        if told and _false(told[0]):
+            self.found("invariant", rule.key, at, rule.rule, rule.severity)
+            return False
+        return True
 
 
 def within(codes: Mapping[str, Collection[str]], among: Any) -> bool:

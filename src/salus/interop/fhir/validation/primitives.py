@@ -16,7 +16,6 @@ from salus.interop.fhir.tokens import ID
 Check: TypeAlias = Callable[[Any], str | None]
 
 MAX_TEXT: Final = 1_048_576  # characters; R4 allows 1 MB
-_BLANK: Final = re.compile(r"[\s]*")
 _CODE: Final = re.compile(r"[^\s]+(?: [^\s]+)*")
 _OID: Final = re.compile(r"urn:oid:[0-2](?:\.(?:0|[1-9][0-9]*))+")
 _UUID: Final = re.compile(r"urn:uuid:[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}")
@@ -44,11 +43,11 @@ def _decimal(value: Any) -> str | None:
 def _string(value: Any) -> str | None:
     if value.__class__ is not str:
         return "a string"
-    if _BLANK.fullmatch(value):
+    if not value or value.isspace():
         return "text that is more than blanks"
     if len(value) > MAX_TEXT:
         return f"at most {MAX_TEXT} characters"
-    return "text without control characters" if _CONTROL.search(value) else None
+    return "text without control characters" if not value.isprintable() and _CONTROL.search(value) else None
 
 
 def _shaped(pattern: re.Pattern[str], word: str) -> Check:
@@ -59,7 +58,7 @@ def _shaped(pattern: re.Pattern[str], word: str) -> Check:
 
 
 def _uri(value: Any) -> str | None:
-    if value.__class__ is not str or not value or any(map(str.isspace, value)):
+    if value.__class__ is not str or value.split() != [value]:
         return "a uri without blanks"
     if value.startswith("urn:oid:"):
         return None if _OID.fullmatch(value) else "urn:oid: with digits and dots"

@@ -10,7 +10,7 @@ from typing import Any, Final
 
 from salus.core.errors import SalusError
 from salus.interop.fhir.definitions import Definitions
-from salus.interop.fhir.validation.shapes import Rule
+from salus.interop.fhir.validation.shapes import Rule, Ruling
 
 CORE: Final = "http://hl7.org/fhir/StructureDefinition/"
 CODES: Final = "http://hl7.org/fhir/ValueSet/"
@@ -53,7 +53,7 @@ class Part:
         "name",
         "parts",
         "pattern",
-        "rules",
+        "ruling",
         "slices",
     )  # fmt: skip
 
@@ -67,7 +67,7 @@ class Part:
         self.pattern = next((value for key, value in told.items() if key.startswith("pattern")), None)
         self.codes = ""
         self.advised = ""
-        self.rules: tuple[Rule, ...] = ()
+        self.ruling: Ruling | None = None
         slicing = told.get("slicing", {})
         self.discriminators = tuple((one["type"], one["path"]) for one in slicing.get("discriminator", ()))
         self.closed = slicing.get("rules") == "closed"
@@ -147,11 +147,11 @@ class Profiles:
         if not elements:
             raise ProfileUnusable(url, "it has no snapshot: publish the package with snapshots")
         root = Part(elements[0])
-        root.rules = self._rules(elements[0])
+        root.ruling = self._ruling(elements[0])
         for told in elements[1:]:
             part = Part(told)
             part.codes, part.advised = self._bound(told.get("binding", {}))
-            part.rules = self._rules(told)
+            part.ruling = self._ruling(told)
             holder = root
             steps = told["id"].split(".")[1:]
             for step in steps[:-1]:
@@ -207,14 +207,14 @@ class Profiles:
                 out.setdefault(include["system"], set()).update(_codes(listed))
         return out
 
-    def _rules(self, told: dict[str, Any]) -> tuple[Rule, ...]:
+    def _ruling(self, told: dict[str, Any]) -> Ruling | None:
         """Return the invariants that are the profile's own, not the core's."""
         own = []
         for one in told.get("constraint", ()):
             core = bare(one.get("source", "")).removeprefix(CORE) in self._definitions.structures
             if one.get("expression") and not core and one["key"] not in self._definitions.constraints:
                 own.append(Rule(one["key"], one["severity"], one["expression"], one["human"]))
-        return tuple(own)
+        return Ruling(own) if own else None
 
 
 def bare(url: str) -> str:

@@ -1,10 +1,12 @@
 """Structures made ready for the walk: what each JSON name of a type means, and what must be there."""
 
-from typing import Final
+from collections.abc import Callable, Container, Sequence
+from typing import Any, Final, NamedTuple, TypeAlias
 
 from salus.interop.fhir.definitions import PROFILED, Definitions, Element
 from salus.interop.fhir.fhirpath import Expression, FhirPathError, compile  # noqa: A004  # FHIRPath's name for it
 from salus.interop.fhir.fhirpath.model import Model, TypeDef
+from salus.interop.fhir.validation.presence import presence
 from salus.interop.fhir.validation.primitives import CHECKS, Check
 
 # invariants that the walk itself checks, faster or where the published expression errs
@@ -22,27 +24,89 @@ JUDGED: Final = frozenset(
 """Types that demand more than their structure says: see `Walk`."""
 
 
+Fits: TypeAlias = Callable[[Any], bool]
+
+MOST_FORMS: Final = 1_024
+"""Sets of names in an element that a ruling remembers: real ones have a few."""
+
+
 class Rule:
     """One invariant, compiled when it is first needed. `expression` is None where it does not compile."""
 
-    __slots__ = ("_compiled", "_text", "key", "rule", "severity")
+    __slots__ = ("_compiled", "key", "rule", "severity", "text")
 
     def __init__(self, key: str, severity: str, text: str, rule: str) -> None:
         self.key = key
         self.severity = severity
         self.rule = rule
-        self._text = text
+        self.text = text
         self._compiled: Expression | None = None
 
     @property
     def expression(self) -> Expression | None:
         """Compile the expression once."""
-        if self._compiled is None and self._text:
+        if self._compiled is None and self.text:
             try:
-                self._compiled = compile(self._text)
+                self._compiled = compile(self.text)
             except FhirPathError:
-                self._text = ""
+                self.text = ""
         return self._compiled
+
+
+class _Forms(NamedTuple):
+    """What the rules of an element look at, and which are left where certain names stand in it."""
+
+    rules: tuple[Rule, ...]
+    contents: tuple[
+        frozenset[str] | None, ...
+    ]  # of each rule the names whose values it reads; None: it may read anything
+    names: frozenset[str]
+    left: dict[frozenset[str], tuple[Rule, ...]]
+
+
+class Ruling:
+    """The invariants of one element, read when they are first needed."""
+
+    __slots__ = ("_forms", "_kind", "_rules")
+
+    def __init__(self, rules: Sequence[Rule] = (), kind: TypeDef | None = None) -> None:
+        self._rules = rules
+        self._kind = kind
+        self._forms: _Forms | None = None
+
+    def there(self, value: Any) -> frozenset[str] | None:
+        """Return which of the names that the rules look at stand in an element; None where one is without a proper value."""
+        if value.__class__ is not dict:
+            return None
+        names = (self._forms or self._read()).names.intersection(value)
+        for name in names:
+            item = value[name]
+            if item is None or (item.__class__ is list and (not item or None in item)):
+                return None
+        return names
+
+    def left(self, there: frozenset[str] | None) -> tuple[Rule, ...]:
+        """Return the rules that an element with these names must be held against."""
+        forms = self._forms or self._read()
+        return forms.rules if there is None else forms.left.get(there, forms.rules)
+
+    def settle(self, there: frozenset[str] | None, held: Container[Rule]) -> None:
+        """Note which of all rules have held for an element with these names: where they read no value, they always will."""
+        forms = self._forms or self._read()
+        if there is None or there in forms.left or len(forms.left) >= MOST_FORMS:
+            return
+        forms.left[there] = tuple(
+            rule
+            for rule, contents in zip(forms.rules, forms.contents, strict=True)
+            if rule not in held or contents is None or not contents.isdisjoint(there)
+        )
+
+    def _read(self) -> _Forms:
+        rules = tuple(rule for rule in self._rules if rule.expression is not None)
+        told = [presence(rule.text, self._kind) if self._kind is not None else None for rule in rules]
+        names = frozenset(name for one in told if one is not None for name in one.names)
+        self._forms = found = _Forms(rules, tuple(one.contents if one else None for one in told), names, {})
+        return found
 
 
 class Slot:
@@ -51,14 +115,16 @@ class Slot:
     __slots__ = (
         "advised",
         "check",
+        "chosen",
         "codes",
         "element",
         "extra",
+        "fits",
         "kind",
         "label",
         "many",
         "name",
-        "rules",
+        "ruling",
         "shape",
         "targets",
         "type",
@@ -77,13 +143,38 @@ class Slot:
         self.targets = frozenset(element.targets)
         self.codes: dict[str, frozenset[str]] | None = None
         self.advised: dict[str, frozenset[str]] | None = None
-        self.rules: tuple[Rule, ...] = ()
+        self.ruling: Ruling | None = None
+        self.chosen = name != element.name  # one JSON name of several
+        self.fits: Fits | None = None
+
+
+def _fitting(slot: Slot) -> Fits | None:
+    """Return a test of what stands under a primitive's name: true where nothing is to be said of it, nor of a companion.
+
+    None where only the walk can tell.
+    """
+    if slot.check is None or slot.ruling is not None or slot.element.max == 0:
+        return None
+    one = _fitting_one(slot, slot.check)
+    if not slot.many:
+        return one
+    most = slot.element.max
+    return lambda item: item.__class__ is list and 0 < len(item) <= (most or len(item)) and all(map(one, item))
+
+
+def _fitting_one(slot: Slot, check: Check) -> Fits:
+    if slot.codes is not None:
+        codes = frozenset(code for of_system in slot.codes.values() for code in of_system if check(code) is None)
+        return lambda item: item.__class__ is str and item in codes
+    if slot.kind in {"uri", "url", "canonical"}:  # what begins so is a reference within the resource
+        return lambda item: check(item) is None and item[:1] != "#"
+    return lambda item: check(item) is None
 
 
 class Shape:
     """One type: its slots by JSON name, the elements it must have, its own invariants."""
 
-    __slots__ = ("is_resource", "judged", "name", "required", "rules", "slots", "type")
+    __slots__ = ("is_resource", "judged", "name", "required", "ruling", "slots", "type")
 
     def __init__(self, name: str, kind: TypeDef) -> None:
         self.name = name
@@ -92,7 +183,7 @@ class Shape:
         self.slots: dict[str, Slot] = {}
         self.required: tuple[tuple[Element, frozenset[str]], ...] = ()  # and the JSON names of which one must be there
         self.judged = name in JUDGED
-        self.rules: tuple[Rule, ...] = ()
+        self.ruling: Ruling | None = None
 
 
 class Shapes:
@@ -124,7 +215,7 @@ class Shapes:
             return known
         structure = self.definitions.structures[name]
         found = begun[name] = Shape(name, self._type(name))
-        found.rules = self._compiled(structure.constraints)
+        found.ruling = self._ruling(structure.constraints, found.type)
         required = []
         for element in self.definitions.elements(name):
             names = self._add(found, element, begun)
@@ -136,8 +227,9 @@ class Shapes:
     def _type(self, name: str) -> TypeDef:
         return self.model.types[PROFILED.get(name, name)]
 
-    def _compiled(self, keys: tuple[str, ...]) -> tuple[Rule, ...]:
-        return tuple(self._rules[key] for key in keys if key in self._rules)
+    def _ruling(self, keys: tuple[str, ...], kind: TypeDef) -> Ruling | None:
+        rules = [self._rules[key] for key in keys if key in self._rules]
+        return Ruling(rules, kind) if rules else None
 
     def _add(self, owner: Shape, element: Element, begun: dict[str, Shape]) -> list[str]:
         stem = element.name.removesuffix("[x]")
@@ -148,12 +240,13 @@ class Shapes:
             label = name if stem == element.name else f"{stem}.ofType({spoken})"
             slot = Slot(name, label, element, kind)
             slot.type = self._type(kind)
-            slot.rules = self._compiled(element.constraints)
+            slot.ruling = self._ruling(element.constraints, slot.type)
             slot.codes = self.definitions.codes.get(element.codes)
             if kind in CODED:
                 slot.advised = self.definitions.codes.get(element.advised)
             if slot.check is None and kind != "Resource":
                 slot.shape = self._made(kind, begun)
+            slot.fits = _fitting(slot)
             owner.slots[name] = slot
             names.append(name)
         return names

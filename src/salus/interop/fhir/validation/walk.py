@@ -76,7 +76,9 @@ class Walk(Judging):
                 place = ((at, "entry", index), "fullUrl", -1)
                 self.found("invariant", "bundle-full-url", place, "fullUrl ends with the id of its resource")
 
-    def object(self, shape: Shape, value: dict[str, Any], at: Path, scope: Scope) -> None:
+    def object(  # noqa: C901  # the walk's innermost loop: a call for each name would cost more than the rest
+        self, shape: Shape, value: dict[str, Any], at: Path, scope: Scope
+    ) -> None:
         """Check one complex element or resource."""
         slots = shape.slots
         chosen: dict[str, str] = {}
@@ -85,10 +87,14 @@ class Walk(Judging):
             if slot is None:
                 self._other(shape, value, key, at, scope)
                 continue
-            if chosen.setdefault(slot.element.name, key) != key:
+            if slot.chosen and chosen.setdefault(slot.element.name, key) != key:
                 self.found("structure", "choice", (at, slot.name, -1), "expected one type of the choice, got two")
             if item is None:
                 self.found("structure", "ele-1", (at, slot.label, -1), "expected a value, got null")
+            elif slot.fits is not None and slot.extra not in value and slot.fits(item):
+                continue
+            elif slot.shape is not None and not slot.many and item.__class__ is dict:
+                self._complex(slot, item, (at, slot.label, -1), scope)
             else:
                 self._values(slot, item, value.get(slot.extra) if slot.check else None, at, scope)
         for element, names in shape.required:
@@ -100,8 +106,8 @@ class Walk(Judging):
             self.found("invariant", "ele-1", at, "expected a value or children, got an empty element")
         if shape.judged:
             self._special(shape, value, at)
-        if shape.rules:
-            self.invariants(shape.rules, Node(value, shape.type), at, scope.environment)
+        if shape.ruling is not None:
+            self.invariants(shape.ruling, Node(value, shape.type), at, scope.environment)
 
     def _other(self, shape: Shape, value: dict[str, Any], key: str, at: Path, scope: Scope) -> None:
         """Check a JSON name that is no element: the companion of a primitive, the type of a resource, or a fault."""
@@ -137,25 +143,28 @@ class Walk(Judging):
     def _value(self, slot: Slot, item: Any, extra: Any, at: Path, scope: Scope) -> None:
         if slot.element.max == 0:
             self.found("structure", "cardinality", at, "expected none here")
-            return
-        if slot.check is not None:
+        elif slot.check is not None:
             self._primitive(slot, item, extra, at, scope)
+            if slot.ruling is not None:
+                self.invariants(slot.ruling, Node(item, slot.type, extra), at, scope.environment)
         elif slot.kind == "Resource":
             self.resource(item, at, scope, contained=slot.name == "contained")
-            return
         elif item.__class__ is not dict:
             self.found("structure", "type", at, f"expected {slot.kind}, an object, got {kind_of(item)}")
-            return
-        elif slot.shape is not None:
+        else:
+            self._complex(slot, item, at, scope)
+
+    def _complex(self, slot: Slot, item: dict[str, Any], at: Path, scope: Scope) -> None:
+        if slot.shape is not None:
             self.object(slot.shape, item, at, scope)
-            if slot.codes is not None:
-                self._coded(slot, item, at)
-            elif slot.advised is not None:
-                self.advised(slot.element.advised, slot.advised, item, at)
-            if slot.kind == "Reference":
-                self._reference(slot, item, at, scope)
-        if slot.rules:
-            self.invariants(slot.rules, Node(item, slot.type, extra), at, scope.environment)
+        if slot.codes is not None:
+            self._coded(slot, item, at)
+        elif slot.advised is not None:
+            self.advised(slot.element.advised, slot.advised, item, at)
+        if slot.kind == "Reference":
+            self._reference(slot, item, at, scope)
+        if slot.ruling is not None:
+            self.invariants(slot.ruling, Node(item, slot.type), at, scope.environment)
 
     def _primitive(self, slot: Slot, item: Any, extra: Any, at: Path, scope: Scope) -> None:
         if extra is not None:
