@@ -75,7 +75,7 @@ class _Reading:
 
     def _names(self, name: str) -> Iterable[str]:
         element = self._kind.elements.get(name)
-        if element is None or name in self._kind.lineage:
+        if element is None:
             raise _Opaque
         return [one for json_name, extra, _ in element.choices for one in (json_name, extra)]
 
