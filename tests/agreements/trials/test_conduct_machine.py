@@ -362,7 +362,7 @@ BUGS = {
     "a change hides the value before": (conduct._change, "state.items[key].append(", "state.items[key].clear() or state.items[key].append("),
     "a signature stays after a change": (conduct._change, "state.signed.pop(", "dict().pop("),
     "a closed query is answered": (conduct._query, 'and one.state != "closed"', ""),
-    "queries of one act share a number": (conduct._check, "1 + sum(", "1 or sum("),
+    "queries of one act share a number": (conduct._check, "1 + len(", "1 or len("),
     "an old credential signs": (conduct._unsigned, "not -SKEW_MS <= age <= RENEWED_MS", "False"),
     "a signature means nothing": (conduct._unsigned, 'not told.get("meaning")', "False"),
     "a value out of bounds raises nothing": (conduct._check, "not _within(rule, value)", "False"),

@@ -5,6 +5,7 @@ from dataclasses import replace
 
 import pytest
 from lxml import etree
+from msgspec import structs
 
 from salus.agreements.trials.compile import compile_plan
 from salus.agreements.trials.conduct import conduct
@@ -14,7 +15,7 @@ from salus.agreements.trials.plan import ItemCheck
 from salus.interop.cdisc.findings import DocumentRefused
 from salus.interop.cdisc.usdm import read_usdm
 from tests.agreements.trials import sample
-from tests.interop.cdisc.odm_files import form_1, form_2
+from tests.interop.cdisc.odm_files import CHOSEN, form_1, form_2
 from tests.needs import shared
 
 PLAN, TERMS = sample.version(1)
@@ -54,11 +55,60 @@ def test_an_edit_check_raises_a_query_for_what_it_does_not_hold_for():
         ("base/measure/1/PAIN", "IT.PAIN.2", 7, 2),
         ("base/measure/1/PULSE", "pulse-range", 7, 3),
         ("base/measure/1/PULSE", "IT.PULSE.1", 7, 4),
+        ("base/measure/1/SMOKES", "IT.SMOKES.codes", 7, 5),
         ("base/another/1/PAIN", "pain-range", 8, 1),
         ("base/measure/1/PAIN", "pain-range", 9, 1),
         ("base/measure/1/PAIN", "IT.PAIN.1", 9, 2),
         ("base/measure/1/PAIN", "IT.PAIN.2", 9, 3),
     ]
+
+
+CHOOSING = (
+    form_2().replace('<CodeListRef CodeListOID="CL.YN"/>', CHOSEN[0], 1).replace("</MetaData", CHOSEN[1]).encode()
+)
+
+
+@pytest.mark.parametrize(
+    ("pain", "pulse", "smokes", "rules"),
+    [
+        ("9", "70", "SOME", {"IT.YN.codes"}),
+        ("9", "70", "Y", set()),
+        ("9", "70", "N", {"IT.OFTEN.codes"}),
+        ("1", "55", "N", {"IT.OFTEN.codes"}),
+        ("1", "60", "N", set()),
+        ("1", "", "N", set()),
+    ],
+)
+def test_what_an_item_may_say_follows_from_another(pain, pulse, smokes, rules):
+    """The first definition while pain is 9 or the pulse in the fifties, the second always."""
+    plan = with_forms(PLAN, CHOOSING)
+    chain = sample.Chain().enrolled()
+    given = {"item__PULSE": pulse} if pulse else {}
+    chain.add("form", visit="base", activity="measure", item__PAIN=pain, item__SMOKES=smokes, **given)
+    chain.add("form", visit="base", activity="measure", repeat="2", item__PULSE="55")
+    state = conduct(chain.acts, sample.under(plans={1: (plan, structs.replace(TERMS, checks=()))}))
+    told = [(one.item, one.rule) for one in state.queries]
+    assert sorted(told) == sorted({("base/measure/1/SMOKES", rule) for rule in rules})
+
+
+def test_a_change_of_what_chooses_asks_anew():
+    plan = with_forms(PLAN, CHOOSING)
+    chain = sample.Chain().enrolled()
+    chain.add("form", visit="base", activity="measure", item__PAIN="1", item__SMOKES="N")
+    chain.add("change", "nurse", item="base/measure/1/PAIN", value="9", reason="misread")
+    state = conduct(chain.acts, sample.under(plans={1: (plan, structs.replace(TERMS, checks=()))}))
+    assert [(one.number, one.item, one.rule) for one in state.queries] == [
+        (8, "base/measure/1/SMOKES", "IT.OFTEN.codes")
+    ]
+
+
+def test_a_choice_by_an_item_of_another_form_is_refused():
+    other = '<ItemDef OID="IT.ELSE" Name="ELSE" DataType="text"/></MetaData'
+    text = (
+        CHOOSING.decode().replace('ItemOID="IT.PAIN"><Check', 'ItemOID="IT.ELSE"><Check').replace("</MetaData", other)
+    )
+    with pytest.raises(DocumentRefused, match="where-of-no-item"):
+        with_forms(PLAN, text.encode())
 
 
 @pytest.mark.parametrize(

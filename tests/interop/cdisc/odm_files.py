@@ -25,6 +25,20 @@ DEFINITIONS = """
   <FormalExpression Context="XPath">{open}age &lt; 12{close}</FormalExpression></ConditionDef>
 <MethodDef OID="M.PULSE" Name="Pulse"><Description><TranslatedText>After five minutes of rest</TranslatedText></Description></MethodDef>
 """
+CHOSEN = (
+    '<ValueListRef ValueListOID="VL"/>',
+    """
+<ValueListDef OID="VL"><ItemRef ItemOID="IT.OFTEN" Mandatory="No"><WhereClauseRef WhereClauseOID="WC.NINE"/>
+  <WhereClauseRef WhereClauseOID="WC.FIFTIES"/></ItemRef><ItemRef ItemOID="IT.YN" Mandatory="No"/></ValueListDef>
+<WhereClauseDef OID="WC.NINE"><RangeCheck Comparator="EQ" SoftHard="Soft" ItemOID="IT.PAIN"><CheckValue>9</CheckValue></RangeCheck></WhereClauseDef>
+<WhereClauseDef OID="WC.FIFTIES"><RangeCheck Comparator="GE" SoftHard="Soft" ItemOID="IT.PULSE"><CheckValue>50</CheckValue></RangeCheck>
+  <RangeCheck Comparator="LT" SoftHard="Soft" ItemOID="IT.PULSE"><CheckValue>60</CheckValue></RangeCheck></WhereClauseDef>
+<ItemDef OID="IT.OFTEN" Name="OFTEN" DataType="text"><CodeListRef CodeListOID="CL.OFTEN"/></ItemDef>
+<ItemDef OID="IT.YN" Name="YN" DataType="text"><CodeListRef CodeListOID="CL.YN"/></ItemDef>
+<CodeList OID="CL.OFTEN" Name="How often" DataType="text"><EnumeratedItem CodedValue="Y"/><EnumeratedItem CodedValue="SOME"/></CodeList>
+</MetaData""",
+)
+"""What makes an item be what others say: in place of its code list, and before the end of the version."""
 HEAD = 'CreationDateTime="2026-01-01T00:00:00Z" FileOID="F1" FileType="Snapshot"'
 
 

@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 from salus.interop.cdisc import odm_xml
 from salus.interop.cdisc.findings import DocumentRefused
 from salus.interop.cdisc.odm_forms import Forms, forms, read_odm
-from tests.interop.cdisc.odm_files import form_1, form_2
+from tests.interop.cdisc.odm_files import CHOSEN, form_1, form_2
 from tests.needs import shared
 
 VERSION = "/ODM[1]/Study[1]/MetaDataVersion[1]"
@@ -74,7 +74,7 @@ def test_what_no_form_uses_is_compiled_too():
             '<RangeCheck SoftHard="Hard"><FormalExpression Context="Python 3.7"><Code>x</Code></FormalExpression>',
             [("edit-check-language", "ItemDef[1]/RangeCheck[1]/FormalExpression[1]/@Context")],
         ),
-        ('<CodeListRef CodeListOID="CL.YN"/>', '<ValueListRef ValueListOID="VL"/>', [("not-understood", "ItemDef[3]/ValueListRef[1]")]),
+        ('<CodeListRef CodeListOID="CL.YN"/>', '<ValueListRef ValueListOID="VL"/>', [("dangling-reference", "ItemDef[3]/ValueListRef[1]/@ValueListOID")]),
         ('<CodeListRef CodeListOID="CL.YN"/>', '<v:Widget xmlns:v="urn:vendor"/>', [("not-understood", "ItemDef[3]/Widget[1]")]),
         (' DataType="integer"', "", [("missing", "ItemDef[2]/@DataType")]),
         (' CodedValue="Y"', "", [("missing", "CodeList[1]/CodeListItem[1]/@CodedValue")]),
@@ -88,6 +88,38 @@ def test_what_is_wrong_is_told_by_rule_and_path(old, new, found):
     assert old in text
     expected = [(rule, f"{VERSION}/{path}") for rule, path in found]
     assert refused(text.replace(old, new, 1)) == expected
+
+
+def test_what_an_item_is_may_depend_on_another():
+    (form,) = compiled(
+        form_2().replace('<CodeListRef CodeListOID="CL.YN"/>', CHOSEN[0], 1).replace("</MetaData", CHOSEN[1])
+    ).forms
+    smokes = next(item for item, _ in form.items() if item.oid == "IT.SMOKES")
+    assert (smokes.codes, [each.item.oid for each in smokes.choices]) == ((), ["IT.OFTEN", "IT.YN"])
+    ((often,), (low, high)) = smokes.choices[0].when
+    assert [(each.item, each.check.comparator, each.check.values) for each in (often, low, high)] == [
+        ("IT.PAIN", "EQ", ("9",)),
+        ("IT.PULSE", "GE", ("50",)),
+        ("IT.PULSE", "LT", ("60",)),
+    ]
+    assert (smokes.choices[1].when, smokes.choices[1].item.codes[0]) == ((), ("Y", "Yes"))
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "found"),
+    [
+        ('ItemRef ItemOID="IT.OFTEN"', 'ItemRef ItemOID="IT"', [("dangling-reference", "ValueListDef[1]/ItemRef[1]/@ItemOID")]),
+        ('WhereClauseOID="WC.NINE"', 'WhereClauseOID="WC"', [("dangling-reference", "ValueListDef[1]/ItemRef[1]/WhereClauseRef[1]/@WhereClauseOID")]),
+        ('SoftHard="Soft" ItemOID="IT.PAIN"', 'SoftHard="Soft"', [("dangling-reference", "WhereClauseDef[1]/RangeCheck[1]/@ItemOID")]),
+        ('Comparator="EQ"', 'Comparator="ABOUT"', [("comparator", "WhereClauseDef[1]/RangeCheck[1]/@Comparator")]),
+        ('<CodeListRef CodeListOID="CL.OFTEN"/>', '<ValueListRef ValueListOID="VL"/>', [("not-understood", "ItemDef[4]/ValueListRef[1]")]),
+    ],
+)  # fmt: skip
+def test_a_list_of_values_that_does_not_hold_is_refused(old, new, found):
+    text = form_2().replace('<CodeListRef CodeListOID="CL.YN"/>', CHOSEN[0], 1).replace("</MetaData", CHOSEN[1])
+    assert old in text
+    told = refused(text.replace(old, new, 1))
+    assert told == [(rule, f"{VERSION}/{path}") for rule, path in found]
 
 
 def test_everything_wrong_is_told_at_once():
@@ -156,12 +188,10 @@ INVALID = {
     "MetaData_Dave_1_3_2_new_2006_01_26_extra_languages.xml",
 }
 NOT_WHOLE = {
-    "CDASH_1-1_MH_Example_Stroke_LungDisease_IBD_CancerHistory.xml": {"not-understood"},
     "Columbia-Suicide_Severity_Scale_ODMv2.xml": {"dangling-reference"},
-    "Hypercholesterolemia_CV_Risk_factors_FH_CRF_alternative_ValueLists.xml": {"not-understood"},
     "fhir-example.xml": {"dangling-reference"},
 }
-"""Valid examples that do not compile: lists of values by condition, and references that lead nowhere."""
+"""Valid examples that do not compile: references that lead nowhere."""
 
 
 def test_cdiscs_pair_compiles_to_equal_forms():

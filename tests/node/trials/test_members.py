@@ -444,7 +444,7 @@ def test_every_party_holds_the_forms_and_findings_that_it_signed(scene: Scene) -
         assert root_of(told) == port.version(scene.node(name).ledger.read(), scene.study, 1).package != without
     plan, _ = terms_of(scene.node("north"), scene.study, 1)
     assert [each.name for form in plan.forms for each in form.items] == ["PULSE", "PAIN", "SMOKES"]
-    assert [each.id for each in plan.checks] == ["IT.PULSE.1", "IT.PAIN.1", "IT.PAIN.2"]
+    assert [each.id for each in plan.checks] == ["IT.PULSE.1", "IT.PAIN.1", "IT.PAIN.2", "IT.SMOKES.codes"]
 
 
 def test_a_look_is_taken_as_it_was_planned_and_none_beside(scene: Scene) -> None:

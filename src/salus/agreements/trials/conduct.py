@@ -23,7 +23,7 @@ from typing import Final
 from salus.agreements.trials.acts import FIRST, Act, Anchored, Delegation, act_digest, may, read_all
 from salus.agreements.trials.deviations import HANDLING, Deviation, refused
 from salus.agreements.trials.deviations import TRANSITIONS as HANDLED
-from salus.agreements.trials.plan import Plan, Visit
+from salus.agreements.trials.plan import ItemCheck, Plan, Visit
 from salus.agreements.trials.safety import SERIOUS, Adverse
 from salus.agreements.trials.terms import EditCheck, Terms
 from salus.agreements.trials.windows import Verdict, judge
@@ -391,21 +391,40 @@ def _form(state: State, act: Act, told: Mapping[str, str], under: Conditions) ->
     in_force = under.plans[under.version_at(act.entered)]
     place = f"{told['visit']}/{told.get('activity', '')}/{told.get('repeat', '1')}"
     happened = act.clinical or state.visits[told["visit"]]
-    for name, value in told.items():
-        if name.startswith("item."):
-            key = f"{place}/{name.removeprefix('item.')}"
-            state.items.setdefault(key, []).append(Entry(value, act.number, act.by, act.entered, "", happened))
-            _check(state, act.number, key, value, in_force)
+    given = {f"{place}/{name.removeprefix('item.')}": value for name, value in told.items() if name.startswith("item.")}
+    for key, value in given.items():
+        state.items.setdefault(key, []).append(Entry(value, act.number, act.by, act.entered, "", happened))
+    for key in given:
+        _check(state, act.number, key, in_force)
 
 
-def _check(state: State, number: int, key: str, value: str, under: tuple[Plan, Terms]) -> None:
+def _check(state: State, number: int, key: str, under: tuple[Plan, Terms]) -> None:
+    """Raise the queries of what was entered under a key, and of the items that its value makes into something else."""
     plan, terms = under
-    _, activity, _, item = key.split("/", 3)
-    failed = [rule.id for rule in terms.checks if rule.item == item and not _within(rule, value)]
-    failed += [one.id for one in plan.checks if (one.activity, one.item) == (activity, item) and not one.holds(value)]
-    for rule in failed:
-        place = 1 + sum(one.number == number for one in state.queries)
-        state.queries.append(Query(number, key, rule, "open", place))
+    visit, activity, repeat, item = key.split("/", 3)
+    form, value = f"{visit}/{activity}/{repeat}", state.items[key][-1].value
+    failed = [(item, rule.id) for rule in terms.checks if rule.item == item and not _within(rule, value)]
+    failed += [(one.item, one.id) for one in _failed(state, form, item, plan)]
+    for name, rule in failed:
+        about, raised = f"{form}/{name}", [one for one in state.queries if one.number == number]
+        if not any((one.item, one.rule) == (about, rule) for one in raised):
+            state.queries.append(Query(number, about, rule, "open", 1 + len(raised)))
+
+
+def _failed(state: State, form: str, item: str, plan: Plan) -> Iterator[ItemCheck]:
+    """Yield the edit checks that a new value of a form's item fails: its own, and those that it made apply."""
+    activity = form.split("/")[1]
+    for one in plan.checks:
+        others = {each.item for clause in one.when for each in clause}
+        if one.activity != activity or item not in {one.item, *others}:
+            continue
+        known = {
+            name: state.items[f"{form}/{name}"][-1].value
+            for name in (one.item, *others)
+            if f"{form}/{name}" in state.items
+        }
+        if one.item in known and not one.holds(known[one.item]) and one.applies(known):
+            yield one
 
 
 def _within(rule: EditCheck, value: str) -> bool:
@@ -422,7 +441,7 @@ def _change(state: State, act: Act, told: Mapping[str, str], under: Conditions) 
     state.items[key].append(Entry(told.get("value", ""), act.number, act.by, act.entered, told["reason"], happened))
     state.verified.discard(key)
     state.signed.pop(key.split("/", 1)[0], None)
-    _check(state, act.number, key, told.get("value", ""), in_force)
+    _check(state, act.number, key, in_force)
 
 
 def _ask(state: State, act: Act, told: Mapping[str, str], _under: Conditions) -> None:

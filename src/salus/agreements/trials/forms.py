@@ -2,17 +2,18 @@
 
 A form belongs to the activity whose id is its OID (an `IG.` before it, as exports write it, does not count), or whose name or
 label is its name. What a concept of the protocol says an activity collects, its form replaces. Hard and soft checks both raise
-a query: what was measured is entered as it was.
+a query, and so does an answer that is not among an item's codes: what was measured is entered as it was. Where other items choose
+what an item is, its checks and codes are those of what was chosen.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from decimal import Decimal, InvalidOperation
 from typing import Final
 
-from salus.agreements.trials.plan import Form, Item, ItemCheck, Plan
+from salus.agreements.trials.plan import Compared, Form, Item, ItemCheck, Plan
 from salus.interop.cdisc.findings import DocumentRefused, Finding
-from salus.interop.cdisc.odm_forms import FormItem, Group, RangeCheck, forms, read_odm
+from salus.interop.cdisc.odm_forms import FormItem, Group, RangeCheck, Where, forms, read_odm
 
 NUMBERS: Final = frozenset({"integer", "decimal", "float", "double"})
 ORDERED: Final = NUMBERS | {"date", "time", "datetime"}
@@ -33,11 +34,10 @@ def with_forms(plan: Plan, document: bytes) -> Plan:
             findings.append(Finding("form-twice", group.path, "one form for each activity", activity))
         else:
             items = tuple(group.items())
-            findings += _faults(items)
-            found[activity] = (
-                Form(activity, tuple(_item(each, needed) for each, needed in items)),
-                _checks(activity, items),
-            )
+            wrong = list(_faults(items))
+            findings += wrong
+            form = Form(activity, tuple(_item(each, needed) for each, needed in items))
+            found[activity] = (form, () if wrong else _checks(activity, items))
     if findings:
         raise DocumentRefused(tuple(findings))
     kept = tuple(each for each in plan.forms if each.activity not in found)
@@ -58,13 +58,29 @@ def _item(item: FormItem, needed: bool) -> Item:
 
 
 def _checks(activity: str, items: tuple[tuple[FormItem, bool], ...]) -> tuple[ItemCheck, ...]:
-    return tuple(
-        ItemCheck(
-            f"{item.oid}.{place}", activity, item.name, check.comparator, check.values, numeric=item.datatype in NUMBERS
-        )
-        for item, _ in items
-        for place, check in enumerate(item.checks, 1)
-    )
+    named = {item.oid: item for item, _ in items}
+    found: list[ItemCheck] = []
+    for item, _ in items:
+        found += _checks_of(activity, item, item.name, ())
+        for choice in item.choices:
+            clauses = tuple(tuple(_compared(each, named) for each in clause) for clause in choice.when)
+            found += _checks_of(activity, choice.item, item.name, clauses)
+    return tuple(found)
+
+
+def _checks_of(activity: str, item: FormItem, name: str, when: tuple[tuple[Compared, ...], ...]) -> Iterator[ItemCheck]:
+    numeric = item.datatype in NUMBERS
+    for place, check in enumerate(item.checks, 1):
+        yield ItemCheck(f"{item.oid}.{place}", activity, name, check.comparator, check.values, numeric, when)
+    if item.codes:
+        codes = tuple(value for value, _ in item.codes)
+        numeric = numeric and all(number(each) is not None for each in codes)
+        yield ItemCheck(f"{item.oid}.codes", activity, name, "IN", codes, numeric, when)
+
+
+def _compared(where: Where, named: Mapping[str, FormItem]) -> Compared:
+    item = named[where.item]
+    return Compared(item.name, where.check.comparator, where.check.values, item.datatype in NUMBERS)
 
 
 def _faults(items: tuple[tuple[FormItem, bool], ...]) -> Iterator[Finding]:
@@ -76,6 +92,17 @@ def _faults(items: tuple[tuple[FormItem, bool], ...]) -> Iterator[Finding]:
             )
         for check in item.checks:
             yield from _unfit(item, check)
+        for choice in item.choices:
+            for check in choice.item.checks:
+                yield from _unfit(choice.item, check)
+            for where in (each for clause in choice.when for each in clause):
+                other = next((each for each, _ in items if each.oid == where.item), None)
+                if other is None:
+                    yield Finding(
+                        "where-of-no-item", f"{where.path}/@ItemOID", "an item of the same form", where.item[:60]
+                    )
+                else:
+                    yield from _unfit(other, where.check)
 
 
 def _unfit(item: FormItem, check: RangeCheck) -> Iterator[Finding]:

@@ -156,6 +156,16 @@ _COMPARED: Final[Mapping[str, Callable[[Any, Sequence[Any]], bool]]] = {
 
 
 @dataclass(frozen=True, slots=True)
+class Compared:
+    """What another item of the same form has to say for an edit check to be one."""
+
+    item: str
+    comparator: str
+    values: tuple[str, ...]
+    numeric: bool
+
+
+@dataclass(frozen=True, slots=True)
 class ItemCheck:
     """An edit check of a form (ODM `RangeCheck`): a value that it does not hold for raises a query."""
 
@@ -167,16 +177,28 @@ class ItemCheck:
     values: tuple[str, ...]
     numeric: bool
     """Whether values are compared as numbers; else as text, ISO 8601 dates included."""
+    when: tuple[tuple[Compared, ...], ...] = ()
+    """Clauses: it is a check while all of one hold; none: always."""
 
     def holds(self, value: str) -> bool:
         """Tell whether it holds for a value. What should be a number and is none holds for nothing."""
-        if not self.numeric:
-            return _COMPARED[self.comparator](value, self.values)
-        try:
-            given = Decimal(value)
-        except InvalidOperation:
-            return False
-        return given.is_finite() and _COMPARED[self.comparator](given, [Decimal(each) for each in self.values])
+        return _holds(self, value)
+
+    def applies(self, values: Mapping[str, str]) -> bool:
+        """Tell whether it is a check beside the form's values by item's name; one that is not there yet holds for nothing."""
+        return not self.when or any(
+            all(each.item in values and _holds(each, values[each.item]) for each in clause) for clause in self.when
+        )
+
+
+def _holds(check: ItemCheck | Compared, value: str) -> bool:
+    if not check.numeric:
+        return _COMPARED[check.comparator](value, check.values)
+    try:
+        given = Decimal(value)
+    except InvalidOperation:
+        return False
+    return given.is_finite() and _COMPARED[check.comparator](given, [Decimal(each) for each in check.values])
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,7 +2,7 @@
 
 Reading takes what the standard allows; compiling refuses, by rule and path, what dangles and what is not understood. Both
 versions compile to the same forms: `FormDef` and `ItemGroupDef` of type `Form`, `SDSVarName` and an alias of context SDTM,
-`Repeating="Yes"` and its finer kinds. Units stand apart from forms, since 2.0 has items in their place. Of texts in several
+`Repeating="Yes"` and its finer kinds. What an item is may depend on others (`ValueListRef`, 2.0). Units stand apart from forms, since 2.0 has items in their place. Of texts in several
 languages, the English or the first is taken. Conditions and methods stay text, for a person to follow.
 """
 
@@ -20,15 +20,20 @@ UNDERSTOOD: Final = {
     "FormDef": _NAMES | {"ItemGroupRef", "ArchiveLayout"},
     "ItemGroupDef": _NAMES | {"ItemGroupRef", "ItemRef", "Class", "WorkflowRef", "Origin", "Leaf"},
     "ItemGroupRef": frozenset[str](),
-    "ItemRef": frozenset({"Origin"}),
+    "ItemRef": frozenset({"Origin", "WhereClauseRef"}),
     "ItemDef": _NAMES
     | {"Definition", "Question", "ExternalQuestion", "Prompt", "CRFCompletionInstructions", "ImplementationNotes"}
-    | {"CDISCNotes", "MeasurementUnitRef", "RangeCheck", "CodeListRef", "Role"},
+    | {"CDISCNotes", "MeasurementUnitRef", "RangeCheck", "CodeListRef", "ValueListRef", "Role"},
     "RangeCheck": frozenset({"CheckValue", "MeasurementUnitRef", "ErrorMessage", "MethodSignature"}),
     "CodeList": _NAMES | {"CodeListItem", "EnumeratedItem", "ExternalCodeList"},
+    "ValueListDef": frozenset({"Description", "ItemRef"}),
+    "WhereClauseDef": frozenset({"RangeCheck"}),
 }
 """What may stand in a definition that forms are made of. A formal expression in an edit check is not among it: no language is run."""
-_KINDS: Final = ("FormDef", "ItemGroupDef", "ItemDef", "CodeList", "ConditionDef", "MethodDef", "StudyEventDef")
+_KINDS: Final = (
+    *("FormDef", "ItemGroupDef", "ItemDef", "CodeList", "ConditionDef", "MethodDef", "StudyEventDef"),
+    *("ValueListDef", "WhereClauseDef"),
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,6 +59,25 @@ class RangeCheck:
 
 
 @dataclass(frozen=True, slots=True)
+class Where:
+    """A condition on another item of the form."""
+
+    item: str
+    """Its OID."""
+    check: RangeCheck
+    path: str = field(compare=False)
+
+
+@dataclass(frozen=True, slots=True)
+class Choice:
+    """A definition that an item has while other items say so (ODM 2.0 `ValueListDef`)."""
+
+    item: "FormItem"
+    when: tuple[tuple[Where, ...], ...]
+    """Clauses, of which one holds when all its conditions do; none: always."""
+
+
+@dataclass(frozen=True, slots=True)
 class FormItem:
     """An item where a form asks for it."""
 
@@ -72,6 +96,8 @@ class FormItem:
     """When it is not asked for."""
     method: Text | None
     path: str = field(compare=False)
+    choices: tuple[Choice, ...] = ()
+    """What it is as well, by what other items say."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -261,7 +287,7 @@ class _Compiling:
             path=element.path,
         )
 
-    def _item(self, element: XmlElement, use: XmlElement | None) -> FormItem:
+    def _item(self, element: XmlElement, use: XmlElement | None, *, chosen: bool = False) -> FormItem:
         self._used.add(f"ItemDef {element.get('OID')}")
         self._understood(element)
         self._missing(element, "Name", "DataType")
@@ -280,7 +306,35 @@ class _Compiling:
             condition=self._text(use, "ConditionDef", "CollectionExceptionConditionOID"),
             method=self._text(use, "MethodDef", "MethodOID"),
             path=element.path,
+            choices=tuple(self._choices(element, chosen=chosen)),
         )
+
+    def _choices(self, element: XmlElement, *, chosen: bool) -> Iterator[Choice]:
+        """Yield the definitions that a list of values chooses among; one that is chosen has none of its own."""
+        reference = element.one("ValueListRef")
+        if reference is None:
+            return
+        if chosen:
+            self._wrong("not-understood", reference.path, "no list of values within another")
+            return
+        values = self._referred(reference, "ValueListDef", "ValueListOID")
+        if values is None:
+            return
+        self._understood(values)
+        for use in values.all("ItemRef"):
+            self._understood(use)
+            item = self._referred(use, "ItemDef", "ItemOID")
+            clauses = [self._referred(each, "WhereClauseDef", "WhereClauseOID") for each in use.all("WhereClauseRef")]
+            if item is not None and None not in clauses:
+                when = tuple(tuple(self._where(each)) for each in clauses if each is not None)
+                yield Choice(self._item(item, use, chosen=True), when)
+
+    def _where(self, clause: XmlElement) -> Iterator[Where]:
+        self._understood(clause)
+        for each in clause.all("RangeCheck"):
+            item = self._referred(each, "ItemDef", "ItemOID")
+            if item is not None:
+                yield Where(item.get("OID"), self._check(each), each.path)
 
     def _codes(self, element: XmlElement) -> tuple[tuple[str, str], ...]:
         reference = element.one("CodeListRef")
