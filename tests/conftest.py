@@ -1,5 +1,7 @@
 """How the whole suite runs: one domain with --only, and the coverage floors that a full run owes."""
 
+import gc
+import os
 from pathlib import Path
 
 import pytest
@@ -60,6 +62,8 @@ LONGEST = (
 )
 """Files of tests that take half a minute and more, the longest first; what waits for processes, beside what computes. A file is run by one worker: its tests share what they found."""
 COVERAGE = Path(".coverage.json")
+PROGRAMS = "COVERAGE_PROCESS_CONFIG"
+"""By this variable of the environment coverage measures the programs that tests start."""
 
 
 def pytest_addoption(parser):
@@ -83,6 +87,34 @@ def pytest_collection_modifyitems(items):
         return next((places[name] for name in LONGEST if item.path.as_posix().endswith(name)), len(LONGEST))
 
     items.sort(key=place)
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_collection(session):  # noqa: ARG001 -- the hook's name for it
+    """Let the collector of garbage rest while thousands of tests are made, and look at none of them again."""
+    gc.disable()
+    try:
+        return (yield)
+    finally:
+        gc.freeze()
+        gc.enable()
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_protocol(item):
+    """Run what is marked `unmeasured` without the tracing of coverage, here and in the processes that it starts."""
+    plugin = item.config.pluginmanager.getplugin("_cov")
+    measured = plugin.cov_controller if plugin else None
+    if not measured or not item.get_closest_marker("unmeasured"):
+        return (yield)
+    measured.pause()
+    for_programs = os.environ.pop(PROGRAMS, None)
+    try:
+        return (yield)
+    finally:
+        if for_programs is not None:
+            os.environ[PROGRAMS] = for_programs
+        measured.resume()
 
 
 def owes_coverage(config):

@@ -38,6 +38,7 @@ def test_the_unit_is_one(tmp_path):
     assert [line for line in told.stderr.splitlines() if "salus.service" in line] == []
 
 
+@pytest.mark.unmeasured
 def test_every_command_of_the_page_is_one(capsys):
     commands = set(re.findall(r"`?salus ((?:[a-z][a-z-]+ ?){1,2})", HOW_TO.read_text()))
     assert len(commands) > 12

@@ -93,6 +93,7 @@ def blocks(path):
     return found
 
 
+@pytest.mark.unmeasured
 @pytest.mark.parametrize("path", [page for page in TUTORIALS if blocks(page)], ids=name_of)
 def test_the_commands_of_a_page_run_and_say_what_it_shows(path, tmp_path):
     (tmp_path / "salus").write_text(

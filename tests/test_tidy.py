@@ -14,6 +14,8 @@ import pytest
 
 import salus
 
+pytestmark = pytest.mark.unmeasured
+
 ROOT = Path(__file__).parent.parent
 SRC = ROOT / "src" / "salus"
 REPLICATED = ("core", "contracts")

@@ -7,9 +7,12 @@ import subprocess
 import sys
 
 import httpx
+import pytest
 
 from salus.node.demo.samples import samples_folder
 from salus.node.demo.serving import FOUNDERS
+
+pytestmark = pytest.mark.unmeasured
 
 PROGRAM = """
 import sys

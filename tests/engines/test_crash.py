@@ -13,6 +13,8 @@ from salus.core.kernel import Kernel
 from salus.engines.store import lmdb_store
 from tests.engines import small
 
+pytestmark = pytest.mark.unmeasured
+
 ENVIRONMENT = {**os.environ, "PYTHONPATH": "src:."}
 
 

@@ -26,6 +26,8 @@ from salus.engines.replay import replay
 from salus.engines.store import lmdb_store
 from tests.engines import small
 
+pytestmark = pytest.mark.unmeasured
+
 PAGE, SECTOR = 4096, 512
 META = 2 * PAGE
 

@@ -20,6 +20,8 @@ from tests.linting import problems
 from tests.needs import cometbft
 from tests.processes.members import certificate
 
+pytestmark = pytest.mark.unmeasured
+
 SEED = 4
 
 

@@ -81,6 +81,7 @@ def seeded(app):
     return who, http.post("/fhir/Observation", json=pulse(who)).json()["id"]
 
 
+@pytest.mark.unmeasured
 def test_whatever_the_description_allows_is_answered_as_it_says(node):
     app = served(node)
     statuses = asked_everything(app, COMMON, 3, seeded(app))

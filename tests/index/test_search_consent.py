@@ -430,6 +430,7 @@ def compare(index, world, rnd):
         assert ({hit.number for hit in told}, total) == ((past := world.past(realms, asker)), len(past))
 
 
+@pytest.mark.unmeasured
 @pytest.mark.parametrize(("worlds", "questions"), [(6, 40), pytest.param(50, 200, marks=pytest.mark.soak)])
 def test_nothing_differs_from_a_filtered_store(worlds, questions):
     found = 0

@@ -11,6 +11,8 @@ from salus.node.signing_in import caller_of
 from salus.node.usecase import LOCAL_OPERATOR, NOBODY
 from tests.portal.conftest import Site, registered_twice
 
+pytestmark = pytest.mark.unmeasured
+
 OVER = "document.documentElement.scrollWidth - document.documentElement.clientWidth"
 TAGS = {"runOnly": {"type": "tag", "values": ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice"]}}
 PAINT = {"runOnly": {"type": "rule", "values": ["color-contrast", "link-in-text-block", "target-size"]}}

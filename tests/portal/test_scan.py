@@ -138,6 +138,7 @@ def test_scans_wait_while_the_line_is_down_and_go_in_order_when_it_is_back(page)
     expect(page.locator("#waiting")).to_have_text("")
 
 
+@pytest.mark.unmeasured
 def test_nothing_breaks_a_rule_of_access(chromium, origin, corner):
     for scheme in ("light", "dark"):
         context = chromium.new_context(color_scheme=scheme, viewport={"width": 320, "height": 900}, bypass_csp=True)

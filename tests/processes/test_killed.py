@@ -20,6 +20,8 @@ from salus.node.opening import KERNEL, open_node
 from tests.processes.dying import Dying
 from tests.processes.members import Member, certificate, member
 
+pytestmark = pytest.mark.unmeasured
+
 KEPT = ("keys.salus", "passphrase", "backup.keys", "vault.erasures")
 ROOT = Path(__file__).parents[2]
 KILLED = -signal.SIGKILL

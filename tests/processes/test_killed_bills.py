@@ -17,6 +17,8 @@ from tests.processes import bills, goods
 from tests.processes.conftest import Reopened
 from tests.processes.dying import Dying
 
+pytestmark = pytest.mark.unmeasured
+
 
 @pytest.fixture(scope="module")
 def ready(tmp_path_factory: pytest.TempPathFactory) -> Path:

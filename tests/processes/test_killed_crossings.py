@@ -16,6 +16,8 @@ from tests.processes import crossings, goods
 from tests.processes.conftest import Reopened
 from tests.processes.dying import Dying
 
+pytestmark = pytest.mark.unmeasured
+
 
 @pytest.fixture(scope="module")
 def ready(tmp_path_factory: pytest.TempPathFactory) -> Path:

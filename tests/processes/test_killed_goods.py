@@ -16,6 +16,8 @@ from tests.processes import goods
 from tests.processes.conftest import Reopened
 from tests.processes.dying import Dying
 
+pytestmark = pytest.mark.unmeasured
+
 IN_TRANSIT = port.Status.IN_TRANSIT
 
 

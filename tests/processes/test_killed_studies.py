@@ -17,6 +17,8 @@ from tests.processes import goods, studies
 from tests.processes.conftest import Reopened
 from tests.processes.dying import Dying
 
+pytestmark = pytest.mark.unmeasured
+
 FAILED = 70
 """What a process that was not killed ends with after a failure."""
 

@@ -14,6 +14,8 @@ from tests.processes.members import Member
 from tests.processes.test_killed import KILLED, alone, opened, taken_in
 from tests.processes.writers import CLIENTS, STEPS
 
+pytestmark = pytest.mark.unmeasured
+
 ROOT = Path(__file__).parents[2]
 __all__ = ["alone"]
 

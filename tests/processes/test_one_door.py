@@ -9,11 +9,15 @@ from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
 
+import pytest
+
 from salus.core.proof.cli import main as verify
 from tests.needs import cometbft
 from tests.ports import free_port
 from tests.processes.members import Member, certificate, member
 from tests.processes.test_three_members import FHIR
+
+pytestmark = pytest.mark.unmeasured
 
 LATEST_SECONDS = 60
 NAMES = ("north", "south", "lab", "payer")

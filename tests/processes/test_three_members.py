@@ -17,6 +17,8 @@ from joserfc.jwk import OctKey
 from salus.core.proof.cli import main as verify
 from tests.processes.members import Member, certificate, member
 
+pytestmark = pytest.mark.unmeasured
+
 if TYPE_CHECKING:
     import subprocess
 

@@ -12,6 +12,8 @@ from salus.vault.vault import Vault
 from tests.vault.conftest import KEY, Seeded, observation
 from tests.vault.powerloss import Log, RecordingList, RecordingSegments, register, state_after
 
+pytestmark = pytest.mark.unmeasured
+
 STATES = 1_000
 SOAK_STATES = 100_000
 

@@ -155,6 +155,7 @@ def closed(file: bytes) -> bytes:
     return file + b"\n" + b"".join(tail)
 
 
+@pytest.mark.unmeasured
 def test_the_samples_come_back_byte_for_byte() -> None:
     found = sample_claims()
     assert 20 < len(found) < 100

@@ -214,6 +214,7 @@ def whole_month(claims: int) -> None:
     assert min(total[kind] for kind in PLANTED) >= DESIGNS
 
 
+@pytest.mark.unmeasured
 def test_a_month_of_two_thousand_claims_under_twenty_plans_is_decided_as_planted() -> None:
     whole_month(2_000)
 

@@ -6,6 +6,7 @@ import sys
 from decimal import Decimal
 
 import msgspec
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -36,6 +37,8 @@ from tests.agreements.claims.cases import (
     line,
 )
 from tests.agreements.claims.naive import Naive
+
+pytestmark = pytest.mark.unmeasured
 
 PROCEDURES = ("G0402", "G0403", "G0404", "G0405", "S9129", "G9001", "G0499", "J0696", "R0070")
 LINES = st.lists(

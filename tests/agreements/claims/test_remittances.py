@@ -82,6 +82,7 @@ def generated(count: int, seed: int) -> Iterator[Remittance]:
         yield from written
 
 
+@pytest.mark.unmeasured
 def test_every_equation_holds_on_ten_thousand_remittances() -> None:
     checked(10_000, seed=8)
 

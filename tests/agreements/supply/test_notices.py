@@ -59,6 +59,7 @@ def test_what_is_doubtful_goes_to_a_person(text):
 PLAIN = st.builds("{}{}".format, st.text("ABCXYZ0123456789", min_size=2, max_size=8), st.sampled_from("0123456789"))
 
 
+@pytest.mark.unmeasured
 @given(st.lists(PLAIN, min_size=1, max_size=5, unique=True))
 def test_a_plain_list_of_codes_is_read_whole(lots):
     assert codes_of("Lot numbers: " + ", ".join(lots)).lots == tuple(lots)

@@ -16,6 +16,7 @@ from tests.interop.cdisc.protocols import protocol, written
 BLOCKS = Blocks((1, 1), (4, 6, 8), bytes(range(32)))
 
 
+@pytest.mark.unmeasured
 @pytest.mark.parametrize(
     ("scheme", "share"),
     [

@@ -11,6 +11,8 @@ from salus.agreements.trials.draws import Blocks, draw_message, next_arm, number
 from salus.agreements.trustees import ORDER, coefficients
 from salus.vault.threshold import accept, deal
 
+pytestmark = pytest.mark.unmeasured
+
 py_arkworks = pytest.importorskip("py_arkworks_bls12381")
 
 TRUSTEES, THRESHOLD, PER_STRATUM = 5, 3, 250

@@ -25,6 +25,8 @@ from salus.engines.receipts import Prover
 from tests.contracts.ledger import key, possession, public, receive_key
 from tests.engines.cometbft.cluster import NAMES, Cluster
 
+pytestmark = pytest.mark.unmeasured
+
 A, B, C, D = NAMES
 
 

@@ -16,6 +16,8 @@ from salus.engines.replay import replay
 from tests.contracts.ledger import DAY
 from tests.engines.cometbft.cluster import NAMES, Cluster, now_ms
 
+pytestmark = pytest.mark.unmeasured
+
 
 def anchor():
     return Anchor(os.urandom(32), 1, deferred=False)

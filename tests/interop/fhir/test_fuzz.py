@@ -3,6 +3,7 @@
 import contextlib
 import json
 
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -11,6 +12,8 @@ from salus.interop.fhir.facts import facts
 from salus.interop.fhir.gate import Resource, read_ndjson, read_resource
 from salus.interop.fhir.refusal import Refused
 from salus.interop.fhir.splice import Rewriting, splice
+
+pytestmark = pytest.mark.unmeasured
 
 NAMES = st.sampled_from(
     ["id", "status", "code", "coding", "system", "display", "subject", "reference", "effectivePeriod", "start", "end",

@@ -56,6 +56,7 @@ def test_a_file_that_may_not_be_read_is_counted_and_the_run_goes_on(north, tmp_p
     assert (report.refused["unreadable"], report.stored) == (1, 1)
 
 
+@pytest.mark.unmeasured
 def test_a_bomb_is_not_unpacked_to_its_end(north, tmp_path, monkeypatch):
     monkeypatch.setattr(intake, "MAX_JSON_BYTES", 1 << 20)
     bomb = gzip.compress(b"\n" * (8 << 20))

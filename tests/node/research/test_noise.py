@@ -18,6 +18,8 @@ from salus.vault.errors import StorageFull
 
 from .hospitals import COUNT
 
+pytestmark = pytest.mark.unmeasured
+
 QUESTION, POPULATION = bytes(32), bytes([1]) * 32
 
 

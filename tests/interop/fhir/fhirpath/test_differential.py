@@ -32,6 +32,7 @@ def theirs(record, expression):
         return None
 
 
+@pytest.mark.unmeasured
 def test_every_difference_on_the_cases_is_decided_by_the_case():
     """58 of 707 cases come out otherwise there: partial dates, units, time zones, decimals' digits, functions it lacks."""
     differences = agreements = 0
@@ -109,6 +110,7 @@ LAST = st.builds("{}.where($this.exists())".format, COLLECTIONS)
 EXPRESSIONS = COLLECTIONS | LAST | st.recursive(CONDITIONS, logic, max_leaves=4) | NUMBERS
 
 
+@pytest.mark.unmeasured
 @settings(max_examples=200, deadline=None)
 @given(EXPRESSIONS)
 def test_random_expressions_agree(expression):

@@ -2,11 +2,14 @@
 
 from decimal import Decimal
 
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from salus.interop.fhir import fhirpath
 from salus.interop.fhir.fhirpath.registry import FUNCTIONS
+
+pytestmark = pytest.mark.unmeasured
 
 KEYS = st.sampled_from(
     ["id", "name", "given", "family", "value", "valueQuantity", "valueString", "code", "coding", "system", "reference", "extension",

@@ -9,6 +9,8 @@ import pytest
 from salus.interop.fhir.validation import Validator
 from tests.interop.fhir.validation.test_faults import GOOD, put
 
+pytestmark = pytest.mark.unmeasured
+
 JUNK: list[Any] = [
     None, True, 0, -1, 2**70, Decimal("1e999999999"), Decimal("-0.0"), "", " ", "#", "#x", "x" * 5_000, "\ud7ff", "1/2", "Patient?x",
     "<div>", [], [[]], [None], [1, "a", {}], {}, {"id": []}, {"id": {}, "extension": 3}, {"reference": "#"}, {"reference": ["#"]},
