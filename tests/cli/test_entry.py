@@ -5,6 +5,9 @@ import sys
 
 import pytest
 
+from salus.cli import loading
+from salus.cli.commands import COMMANDS, OPTIONS, PROGRAMS, named, parser
+
 HEAVY = (
     "apsw",
     "cryptography",
@@ -57,3 +60,44 @@ def test_a_command_on_files_imports_no_node(words):
     assert done.stdout.startswith(f"usage: salus {' '.join(words)}")
     node = ("apsw", "cryptography", "httpx", "lmdb", "salus.engines", "salus.index", "salus.vault", "starlette")
     assert {name for name in done.stderr.split() if name.startswith(node)} == set()
+
+
+@pytest.mark.parametrize(
+    ("words", "needless"),
+    [
+        (("config",), ("httpx", "starlette", "salus.node.member", "salus.contracts")),
+        (("records", "find", "--help"), ("starlette", "uvicorn", "salus.node.claims", "salus.node.opening")),
+    ],
+)
+def test_a_command_imports_no_other(words, needless):
+    done = run(*words)
+
+    assert done.returncode == 0
+    assert {name for name in done.stderr.split() if name.startswith(needless)} == set()
+
+
+def test_every_place_that_a_command_names_is_there():
+    places = [place for place, _ in (*COMMANDS.values(), *PROGRAMS.values())] + list(OPTIONS.values())
+    assert all(callable(loading.load(place)) for place in places)
+
+
+def test_a_command_is_found_alone_as_among_all():
+    for case in loading.every_case():
+        name = " ".join(case.words)
+        assert named(["--config", "salus.toml", *case.words, "--json", "x"]) == name
+        assert loading.case_of(name) is case
+
+
+@pytest.mark.parametrize("words", [(), ("--version",), ("network",), ("network", "--help"), ("nonsense", "status")])
+def test_what_names_no_command_is_for_the_parser_of_all(words):
+    assert named(words) is None
+
+
+def test_the_help_of_a_command_is_the_same_alone_as_among_all(capsys):
+    told = []
+    for only in (None, "link invite"):
+        with pytest.raises(SystemExit):
+            parser(only).parse_args(["link", "invite", "--help"])
+        told.append(capsys.readouterr().out)
+    assert told[0] == told[1]
+    assert "--system" in told[0]

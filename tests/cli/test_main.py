@@ -27,7 +27,7 @@ from tests.sample_cases import CASES, SampleNode, Shape, find, make
 def salus(monkeypatch, tmp_path, capfd):
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("SALUS_RUNTIME", str(tmp_path / "run"))
-    monkeypatch.setattr(commands, "use_cases", lambda: {case.name: case for case in CASES})
+    monkeypatch.setattr(commands, "every_case", lambda: CASES)
 
     def run(*arguments, opener=SampleNode):
         code = program.main(arguments, opener)

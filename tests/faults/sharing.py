@@ -20,8 +20,9 @@ from salus.node.exchange.pull import PATH, Manifest, Pull, Pulled
 from salus.node.exchange.wire import MEDIA_TYPE, Address, OverHttp, Peers
 from salus.node.invitation import read as read_invitation
 from salus.node.links import Invite, invite
+from salus.node.local import now_ms
 from salus.node.network.directory import AskTrust, trust_file
-from salus.node.opening import keys_of, now_ms
+from salus.node.opening import keys_of
 from salus.node.records.taking import ImportRecords, import_records
 from salus.node.requests import AskAccess, ListAccess, PullAccess, PulledAccess, ask_access, list_access, pull_access
 from salus.node.wallet.holder import Holder

@@ -1,44 +1,20 @@
 """`salus`: parse, run one command, render. Exit codes: 0 done, 1 refused or found wanting, 2 usage, 70 a bug of ours, 130 interrupted."""
 
-import importlib
 import os
 import sys
 from collections.abc import Sequence
 from typing import Final
 
-from rich.console import Console
-
-from salus.cli import render
-from salus.cli.derive import AnyCase, Usage, add_commands, configuration, request_of, top_parser
+from salus.cli.commands import run
+from salus.cli.derive import Usage
+from salus.cli.loading import load
 from salus.core.errors import SalusError
 from salus.core.proof.errors import Unproven
 from salus.node import log
 from salus.node.errors import EdgeError
-from salus.node.local import Bare, Opener, call
+from salus.node.local import Opener
 
 ENOUGH: Final = 141  # as a shell says of a program that SIGPIPE ended
-ON_FILES: Final[dict[tuple[str, ...], str]] = {
-    ("claims", "adjudicate"): "salus.node.claims.alone:adjudicate_claims",
-    ("claims", "audit"): "salus.node.claims.alone:audit_remittance",
-}
-"""Commands that read files, write files and need no node, by the words that they begin with: they import none."""
-
-
-def run(arguments: Sequence[str], opener: Opener | None) -> int:
-    """Run one command line, opening a node by `opener` where one is needed. Raises what the command raises."""
-    place = ON_FILES.get(tuple(arguments[:2]))
-    if place is None:
-        return int(importlib.import_module("salus.cli.commands").run(arguments, opener))
-    module, name = place.split(":")
-    case: AnyCase = getattr(importlib.import_module(module), name)
-    top = top_parser()
-    add_commands(top, [case])
-    given = top.parse_args(arguments)
-    request = request_of(case, given)
-    with render.progress(Console(stderr=True)) as progress, render.working(progress) as told:
-        config = configuration(given)
-        answer = call(case, request, config=config, opener=opener or Bare, environment=os.environ, progress=told)
-    return render.answer(answer, given)
 
 
 def _said(code: int) -> int:
@@ -51,7 +27,7 @@ def _refusal(error: Exception) -> EdgeError | None:
     """Return what an error is to whoever asked, or None for a bug."""
     if not isinstance(error, SalusError | Unproven):
         return None
-    told: EdgeError | None = importlib.import_module("salus.node.mapping").edge_error(error)
+    told: EdgeError | None = load("salus.node.mapping:edge_error")(error)
     return told
 
 

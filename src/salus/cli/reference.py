@@ -17,6 +17,7 @@ from salus.agreements.trials.terms import schema
 from salus.cli import conformance
 from salus.cli.commands import COMMANDS, PROGRAMS, parser
 from salus.cli.derive import AnyCase, help_of, shown
+from salus.cli.loading import index
 from salus.cli.stubs import client
 from salus.contracts.reference import StructText, messages
 from salus.core.errors import Reason, reasons
@@ -252,6 +253,7 @@ PAGES: Final[dict[str, Callable[[], str]]] = {
     "docs/reference/trial-terms.schema.json": trial_terms,
     "src/salus/client/api.py": client,
     "src/salus/cli/help.txt": command_list,
+    "src/salus/cli/places.txt": index,
 }
 
 

@@ -53,7 +53,7 @@ class Likely:
     def candidates(self, one: OwnPatient) -> list[OwnPatient]:
         """Return the Patients of other links that may be the same person, ascending by number."""
         found: set[tuple[int, bytes]] = set()
-        for told in (_SAME_IDENTIFIER, _SAME_BIRTH, _SAME_WORDS, _SAME_WORD_AND_YEAR, _SAME_CONTACT):
+        for told in (_SAME_IDENTIFIER, _SAME_BIRTH, _SAME_WORDS, _SAME_WORD_AND_YEAR, _same_contact()):
             sql = f"SELECT e.number, l.id FROM ({told}) c JOIN entry e ON e.number = c.entry {_OWN} WHERE l.id <> ?"  # noqa: S608 -- constants
             found |= {(number, link) for number, link in self._store.ask(sql, (one.number, one.link))}
         return [OwnPatient(*row) for row in sorted(found)]
@@ -73,7 +73,11 @@ _SAME_WORD_AND_YEAR: Final = (
     "WHERE p.entry = ? AND p.birth_hi > p.birth_lo AND w.entry = p.entry AND o.word = w.word AND q.entry = o.entry "
     f"AND q.birth_lo BETWEEN p.birth_lo - {YEAR_MS} AND p.birth_lo + {YEAR_MS} LIMIT {MOST}"
 )
-_SAME_CONTACT: Final = (
-    "SELECT DISTINCT o.entry FROM s_token s CROSS JOIN s_token o WHERE s.entry = ? "  # noqa: S608 -- constants
-    f"AND s.param = {parameters('Patient')['telecom'].number} AND o.param = s.param AND o.code = s.code LIMIT {MOST}"
-)
+
+
+def _same_contact() -> str:
+    """Return how those with the same contact are found. To read the search parameters takes longer than all of this module."""
+    return (
+        "SELECT DISTINCT o.entry FROM s_token s CROSS JOIN s_token o WHERE s.entry = ? "  # noqa: S608 -- constants
+        f"AND s.param = {parameters('Patient')['telecom'].number} AND o.param = s.param AND o.code = s.code LIMIT {MOST}"
+    )

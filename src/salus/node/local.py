@@ -39,6 +39,11 @@ class Opener(Protocol):
         """Open the node."""
 
 
+def now_ms() -> int:
+    """Return the machine's clock, Unix milliseconds."""
+    return time.time_ns() // 1_000_000
+
+
 @dataclass(frozen=True)
 class Bare:
     """A node that keeps nothing: what stands when only the program is asked about."""
@@ -47,7 +52,7 @@ class Bare:
 
     def now(self) -> int:
         """Return the machine's clock, in Unix milliseconds."""
-        return time.time_ns() // 1_000_000
+        return now_ms()
 
     def entropy(self, count: int) -> bytes:
         """Return random bytes."""

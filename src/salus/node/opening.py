@@ -8,7 +8,6 @@ index.db        derived, may be deleted            desk.db  work in progress
 
 import contextlib
 import os
-import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -43,7 +42,7 @@ from salus.node.exchange.light import EngineDoor
 from salus.node.exchange.pull import PATH as PULL_PATH
 from salus.node.exchange.wire import Address, Handler, OverHttp, Peers
 from salus.node.exchange.withdrawal import WITHDRAWAL_KIND, take_withdrawal
-from salus.node.local import Bare
+from salus.node.local import Bare, now_ms
 from salus.node.member import BACKUP_KEYS, MemberNode, Ports, address_in
 from salus.node.network.cometbft import has_engine, initial_height, open_ledger, sockets_of
 from salus.node.research import auditing, rounds, unmasking
@@ -211,11 +210,6 @@ def day_keys(config: Config, keys: Keys, entropy: Callable[[int], bytes]) -> Day
 def erasures_path(config: Config, folder: Path) -> Path:
     """Return where the list of erasures lies: better on another disk than the vault."""
     return Path(config.erasures_file) if config.erasures_file else folder / f"{VAULT}.erasures"
-
-
-def now_ms() -> int:
-    """Return the machine's clock, Unix milliseconds."""
-    return time.time_ns() // 1_000_000
 
 
 def remote_source(config: Config, keys: Keys, ports: Ports, store: LedgerStore | None = None) -> RemoteSource:

@@ -23,7 +23,7 @@ from salus.node.errors import EdgeError, Unavailable
 from salus.node.exchange.wire import MEDIA_TYPE, Answer, post
 from salus.node.invitation import read as read_invitation
 from salus.node.links import Invite, invite
-from salus.node.local import Bare
+from salus.node.local import Bare, now_ms
 from salus.node.network.directory import AskStatus, AskTrust, status, trust_file
 from salus.node.network.exploring import ListBlocks, list_blocks
 from salus.node.network.supervising import (
@@ -36,7 +36,6 @@ from salus.node.network.supervising import (
     start,
     stop,
 )
-from salus.node.opening import now_ms
 from salus.node.records.taking import ImportRecords, import_records
 from salus.node.requests import AskAccess, ListAccess, PullAccess, PulledAccess, ask_access, list_access, pull_access
 from salus.node.wallet.holder import Holder

@@ -52,11 +52,12 @@ from salus.node.errors import Conflict, EdgeError, Forbidden, Malformed, NotFoun
 from salus.node.exchange.following import RemoteSource
 from salus.node.exchange.light import relayed
 from salus.node.exchange.wire import Address, OverHttp, Peers
+from salus.node.local import now_ms
 from salus.node.member import MemberNode
 from salus.node.network.cometbft import SNAPSHOTS, has_engine, home_of, peers_of, settings_of, sockets_of
 from salus.node.network.consortium import Founding, met
 from salus.node.network.engines import engine_at, engine_of, engines_at, refreshed
-from salus.node.opening import CHECKPOINTS, HTTP_SECONDS, KERNEL, LEDGER, Unfounded, keys_of, now_ms
+from salus.node.opening import CHECKPOINTS, HTTP_SECONDS, KERNEL, LEDGER, Unfounded, keys_of
 from salus.node.usecase import OPERATOR, Message, Progress, use_case
 from salus.vault.keystore import Keys
 

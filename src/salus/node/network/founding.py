@@ -18,6 +18,7 @@ from salus.engines.store import LedgerStore, lmdb_store
 from salus.node.confirming import lies_apart
 from salus.node.errors import Conflict, Malformed, Refused, Unavailable
 from salus.node.exchange.wire import OverHttp
+from salus.node.local import now_ms
 from salus.node.member import Ports
 from salus.node.opening import (
     HTTP_SECONDS,
@@ -27,7 +28,6 @@ from salus.node.opening import (
     PASSPHRASE,
     Unfounded,
     keys_of,
-    now_ms,
     passphrase,
     remote_source,
 )

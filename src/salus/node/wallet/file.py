@@ -17,7 +17,7 @@ from salus.core.proof.errors import Unproven
 from salus.core.proof.trust import Trust
 from salus.node.errors import Forbidden, Malformed, NotFound, Unavailable
 from salus.node.exchange.wire import MEDIA_TYPE, Answer, post, read_answer
-from salus.node.opening import now_ms
+from salus.node.local import now_ms
 from salus.node.patient import messages as m
 from salus.node.patient.proof import check_member
 from salus.node.wallet.holder import Holder
