@@ -42,7 +42,6 @@ def filled(rows: Rows) -> tuple[Rows, state_map.Root]:
     return dict(nodes), root
 
 
-@pytest.mark.unmeasured
 @pytest.mark.parametrize("seed", range(40))
 def test_a_random_history_is_the_naive_tree_and_every_old_root_is_provable(seed: int):
     rnd = random.Random(seed)
