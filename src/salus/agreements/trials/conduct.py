@@ -164,7 +164,11 @@ class Conditions:
 
     def version_at(self, time: int) -> int:
         """Return the protocol version in force at the site at a time; the first before any."""
-        return max((number for at, number in self.adopted if at <= time), default=min(self.plans))
+        found = 0
+        for at, number in self.adopted:
+            if at <= time and number > found:
+                found = number
+        return found or min(self.plans)
 
 
 @dataclass
@@ -309,20 +313,33 @@ def _unsigned(act: Act, told: Mapping[str, str]) -> tuple[str, str] | None:
 
 
 def _missing(state: State, act: Act, told: Mapping[str, str]) -> tuple[str, str] | None:
-    there = {
-        "change": (told.get("item") in state.items, "no such item was entered"),
-        "query": (told.get("item") in state.items, "no such item was entered"),
-        "verify": (told.get("item") in state.items, "no such item was entered"),
-        "answer": (_query(state, told.get("query", "")) is not None, "no such query is open"),
-        "close": (_query(state, told.get("query", "")) is not None, "no such query is open"),
-        "sign": (told.get("visit") in state.visits, "no such visit was entered"),
-        "causality": (told.get("of") in {str(one.number) for one in state.adverse}, "no such event was entered"),
-        "fail": (bool(told.get("criteria")), "the criteria not met are named"),
-        "deviate": (bool(told.get("told")), "a deviation is told"),
-        "randomised": (bool(told.get("enrolment")), "an enrolment is named"),
-    }
-    holds, expected = there.get(act.kind, (True, ""))
-    return None if holds else ("UNKNOWN", expected)
+    needed = _NEEDED.get(act.kind)
+    return None if needed is None or needed[0](state, told) else ("UNKNOWN", needed[1])
+
+
+def _item_entered(state: State, told: Mapping[str, str]) -> bool:
+    return told.get("item") in state.items
+
+
+def _query_open(state: State, told: Mapping[str, str]) -> bool:
+    return _query(state, told.get("query", "")) is not None
+
+
+_NEEDED: Final[Mapping[str, tuple[Callable[[State, Mapping[str, str]], bool], str]]] = {
+    "change": (_item_entered, "no such item was entered"),
+    "query": (_item_entered, "no such item was entered"),
+    "verify": (_item_entered, "no such item was entered"),
+    "answer": (_query_open, "no such query is open"),
+    "close": (_query_open, "no such query is open"),
+    "sign": (lambda state, told: told.get("visit") in state.visits, "no such visit was entered"),
+    "causality": (
+        lambda state, told: told.get("of") in {str(one.number) for one in state.adverse},
+        "no such event was entered",
+    ),
+    "fail": (lambda _, told: bool(told.get("criteria")), "the criteria not met are named"),
+    "deviate": (lambda _, told: bool(told.get("told")), "a deviation is told"),
+    "randomised": (lambda _, told: bool(told.get("enrolment")), "an enrolment is named"),
+}
 
 
 def _query(state: State, id_: str) -> Query | None:
