@@ -24,7 +24,7 @@ from salus.node.member import MemberNode
 from salus.node.people import claims_of, thumbprint
 from salus.node.trials.anchors import content_of
 from salus.node.trials.exchange import ACTS, curve, send
-from salus.node.trials.founding import STUDY
+from salus.node.trials.founding import STUDY, make_keys
 from salus.node.trials.kept import (
     Delegated,
     Evidence,
@@ -492,6 +492,7 @@ def do_work(node: MemberNode, request: Work) -> WorkDone:
     curve()
     from salus.node.trials.drawing import work  # noqa: PLC0415 -- the extra may not be installed
 
+    make_keys(node)
     done = work(node, bytes.fromhex(request.study))
     return WorkDone(
         signed=done.signed,

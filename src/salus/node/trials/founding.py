@@ -1,6 +1,6 @@
 """A trial's key, founding, versions and steps: `trial deal`, `key`, `commit`, `sign`, `step`, `site`, `amend`, `show`."""
 
-from typing import Annotated, Final
+from typing import TYPE_CHECKING, Annotated, Final
 
 import msgspec
 from msgspec import Meta
@@ -13,9 +13,12 @@ from salus.node.member import MemberNode
 from salus.node.records.charts import moment
 from salus.node.trials.alone import unpacked
 from salus.node.trials.exchange import curve, send
-from salus.node.trials.kept import Definition, KeyAsked, keep, kept
+from salus.node.trials.kept import Dealing, Definition, KeyAsked, keep, kept
 from salus.node.trials.sight import definition, root_of, run, study_of
 from salus.node.usecase import OPERATOR, Message, use_case
+
+if TYPE_CHECKING:
+    from salus.vault.threshold import TrusteeKey
 
 STUDY_PATTERN: Final = r"^[0-9a-f]{32}$"
 STUDY = Annotated[
@@ -203,14 +206,8 @@ def deal_shares(node: MemberNode, request: DealShares) -> SharesDealt:
 @use_case("trial.key", who=OPERATOR)
 def show_key(node: MemberNode, request: ShowKey) -> KeyShown:
     """Show the public part of a study's threshold key, at one of its trustees."""
-    from salus.node.trials.drawing import trustee_key  # noqa: PLC0415 -- the extra may not be installed
-
-    study = bytes.fromhex(request.study)
-    if list(kept(node, KeyAsked, study)):
-        from salus.node.trials.dealing import make  # noqa: PLC0415
-
-        make(node, study)
-    key, dealing = trustee_key(node, study)
+    curve()
+    key, dealing = _key_here(node, bytes.fromhex(request.study))
     told = {
         "trustees": list(dealing.trustees),
         "threshold": dealing.threshold,
@@ -218,6 +215,14 @@ def show_key(node: MemberNode, request: ShowKey) -> KeyShown:
         "shares": [key.publics[number].hex() for number in sorted(key.publics)],
     }
     return KeyShown(key=msgspec.json.encode(told).decode())
+
+
+def _key_here(node: MemberNode, study: bytes) -> "tuple[TrusteeKey, Dealing]":
+    """Return the own share of a study's key, as far as the other trustees' words make it. Raises NotFound."""
+    from salus.node.trials.drawing import trustee_key  # noqa: PLC0415 -- the extra may not be installed
+
+    make_keys(node)
+    return trustee_key(node, study)
 
 
 def make_keys(node: MemberNode) -> None:
@@ -324,9 +329,7 @@ def sign_trial(node: MemberNode, request: SignTrial) -> TrialStands:
     run(told)
     numbers = [number for number, trustee in enumerate(roster.trustees, 1) if trustee.member == node.member]
     if numbers:
-        from salus.node.trials.drawing import trustee_key  # noqa: PLC0415 -- the extra may not be installed
-
-        key, _ = trustee_key(node, study)
+        key, _ = _key_here(node, study)
         shares = tuple(key.publics.get(number, b"") for number in range(1, len(roster.trustees) + 1))
         if key.group != roster.group_key or shares != tuple(trustee.share for trustee in roster.trustees):
             raise Conflict("trials.other-key", "the study's threshold key is not the one computed here")
