@@ -319,15 +319,17 @@ def test_a_write_may_be_answered_by_an_outcome(doctor):
     assert (told["resourceType"], told["issue"][0]["severity"]) == ("OperationOutcome", "information")
 
 
-def test_who_wrote_what_keeps_no_patient_from_being_deleted(operator):
+def test_who_wrote_what_keeps_no_patient_from_being_deleted_and_outlives_it(operator):
     who = operator.create(patient())["id"]
     target, agent = {"reference": f"Patient/{who}"}, {"who": {"display": "x"}}
     told = {"resourceType": "Provenance", "target": [target], "recorded": "2026-01-01T00:00:00Z", "agent": [agent]}
-    operator.create(told)
+    kept = operator.create(told)["id"]
     own = operator.create(pulse(who))["id"]
     assert refusal(operator, "DELETE", f"Patient/{who}") == (409, "fhir.patient-has-records")
     operator("DELETE", f"Observation/{own}")
     assert operator("DELETE", f"Patient/{who}").status == 204
+    assert operator.found(f"Provenance?target=Patient/{who}") == {kept}
+    assert operator.found(f"Provenance?patient={who}") == {kept}
 
 
 def test_everything_of_some_types_and_of_a_time_of_care(doctor):
