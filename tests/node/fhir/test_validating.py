@@ -97,6 +97,7 @@ def test_files_are_checked_in_one_command(together, tmp_path):
     lines = [{"resourceType": "Patient"}, BAD_PATIENT, READING | {"status": "amended"}]
     (tmp_path / "a.ndjson.gz").write_bytes(gzip.compress(b"\n".join(json.dumps(one).encode() for one in lines)))
     (tmp_path / "b.json").write_text("{")
+    (tmp_path / "c.json").write_text('{"resourceType":"Patient","gender":"male","gender":"female"}')
     told = check_files.run(
         together.nodes["north"],
         CheckFiles(
@@ -105,9 +106,9 @@ def test_files_are_checked_in_one_command(together, tmp_path):
             profile=(URL + "blood-pressure",),
         ),
     )
-    assert (told.resources, told.good) == (4, 1)
+    assert (told.resources, told.good) == (5, 1)
     assert {line.split(" ")[0] + " " + line.split(" ")[2] for line in told.findings} == {
-        "a.ndjson.gz:2 binding", "a.ndjson.gz:2 cpt-2", "a.ndjson.gz:3 fixed", "b.json:1 not-json",
+        "a.ndjson.gz:2 binding", "a.ndjson.gz:2 cpt-2", "a.ndjson.gz:3 fixed", "b.json:1 not-json", "c.json:1 duplicate-key",
     }  # fmt: skip
     assert sum(rule.findings for rule in told.rules) == len(told.findings)
 

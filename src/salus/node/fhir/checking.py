@@ -7,8 +7,10 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Annotated, Any, Final
 
+import msgspec
 from msgspec import Meta
 
+from salus.interop.fhir.gate import read_resource
 from salus.interop.fhir.refusal import Refused
 from salus.interop.fhir.tokens import LIMITS, decode
 from salus.interop.fhir.validation import Validator
@@ -17,6 +19,8 @@ from salus.node.fhir.validating import packaged
 from salus.node.usecase import OPERATOR, Message, Node, Verdict, use_case
 
 ENDINGS: Final = (".json", ".json.gz", ".ndjson", ".ndjson.gz")
+WHOLE: Final = msgspec.structs.replace(LIMITS, resource_bytes=LIMITS.bundle_bytes)
+"""A Bundle is checked as one resource."""
 MOST_LINES: Final = 1000  # of findings in one answer; the counts are of all
 
 
@@ -103,8 +107,8 @@ def _units(path: Path) -> Iterator[tuple[int, bytes]]:
 def check_files(node: Node, request: CheckFiles) -> FilesChecked:  # noqa: ARG001 -- a use case's shape
     """Check files of FHIR R4 against the official definitions, and against the profiles of packages given.
 
-    Structure, cardinalities, types, references, codes of bindings, invariants; codes by their check digits. Nothing is
-    kept, and no finding repeats a value.
+    Structure, cardinalities, types, references, codes of bindings, invariants; codes by their check digits; and the
+    gate that writes pass. Nothing is kept, and no finding repeats a value.
     """
     validator = Validator(one for path in request.package for one in packaged(Path(path)))
     counts: Counter[tuple[str, str]] = Counter()
@@ -128,7 +132,19 @@ def _checked(validator: Validator, body: bytes, profiles: tuple[str, ...]) -> li
     try:
         tree: dict[str, Any] = decode(body, LIMITS.bundle_bytes, LIMITS)
     except Refused as refusal:
-        return [("error", refusal.code, f"expected {refusal.expected}, got {refusal.got}")]
+        return [_of(refusal)]
     kind = tree.get("resourceType")
     asked = [url for url in profiles if validator.profiles.type_of(url) in {kind, None}]
-    return [(one.severity, one.rule, f"{one.expression}: {one.text}") for one in validator.check(tree, profiles=asked)]
+    told = [(one.severity, one.rule, f"{one.expression}: {one.text}") for one in validator.check(tree, profiles=asked)]
+    if any(severity == "error" for severity, _, _ in told):
+        return told
+    try:
+        read_resource(body, limits=WHOLE, id_required=False)
+    except Refused as refusal:
+        return [*told, _of(refusal)]
+    return told
+
+
+def _of(refusal: Refused) -> tuple[str, str, str]:
+    where = f"{refusal.path}: " if refusal.path else ""
+    return "error", refusal.code, f"{where}expected {refusal.expected}, got {refusal.got}"
