@@ -32,17 +32,17 @@ def measured(node, folder, people):
 
 
 @pytest.mark.parametrize(
-    ("kind", "seed", "count", "least"),
+    ("kind", "seed", "count"),
     [
-        (People, 20260101, 120, 0.94),
-        pytest.param(People, 20260101, 5000, 0.95, marks=SOAK),
-        pytest.param(People, 7, 3000, 0.95, marks=SOAK),
-        pytest.param(Households, 8, 3000, 0.95, marks=SOAK),
-        pytest.param(Movers, 9, 3000, 0.92, marks=SOAK),
-        pytest.param(Sparse, 10, 3000, 0.88, marks=SOAK),
+        (People, 20260101, 120),
+        pytest.param(People, 20260101, 5000, marks=SOAK),
+        pytest.param(People, 7, 3000, marks=SOAK),
+        pytest.param(Households, 8, 3000, marks=SOAK),
+        pytest.param(Movers, 9, 3000, marks=SOAK),
+        pytest.param(Sparse, 10, 3000, marks=SOAK),
     ],
 )
-def test_nobody_is_joined_with_another_and_few_are_missed(tmp_path, kind, seed, count, least):
+def test_nobody_is_joined_with_another_and_few_are_missed(tmp_path, kind, seed, count):
     together = found_together(tmp_path / "members", (Founder("north", "North", (Role.PROVIDER,)),), clock=Clock())
     try:
         joined, waiting, true = measured(together.nodes["north"], tmp_path, kind(seed).draw(count))
@@ -51,5 +51,6 @@ def test_nobody_is_joined_with_another_and_few_are_missed(tmp_path, kind, seed, 
     told = f"{kind.__name__}: joined {len(joined & true)} of {len(true)}, waiting {len(waiting & true)}; false: {len(joined - true)}, {len(waiting - true)}"
     print(told)  # noqa: T201 -- the figures of docs/how-to/know-who-is-who.md
     assert not joined - true, told
-    assert len((joined | waiting) & true) >= least * len(true), told
-    assert len(waiting & true) >= 0.9 * len(waiting), told
+    found = (joined | waiting) & true
+    assert len(found) >= 0.95 * len(true), told
+    assert len(found) >= 0.95 * len(joined | waiting), told

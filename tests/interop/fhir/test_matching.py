@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from salus.interop.fhir.matching import DOUBTFUL, WEIGHTS, compare, described, similarity
+from salus.interop.fhir.matching import DOUBTFUL, SHARED, SLIPS, WEIGHTS, compare, described, similarity
 
 WORDS = st.text(alphabet="abcdé", min_size=1, max_size=6)
 NAMES = st.fixed_dictionaries({"family": WORDS, "given": st.lists(WORDS, max_size=2)})
@@ -65,6 +65,47 @@ def test_nothing_speaks_against_oneself(one):
 )
 def test_a_field_says_what_a_person_would(field, more, expected):
     assert says(person(), person(**more))[field] == expected
+
+
+@pytest.mark.parametrize(
+    ("name", "slips"),
+    [
+        ({"family": "Mülller", "given": ["Ada"]}, ["family"]),
+        ({"family": "Muler", "given": ["Ada"]}, ["family"]),
+        ({"family": "Mülelr", "given": ["Daa"]}, ["family", "given"]),
+        ({"family": "Möller", "given": ["Maira"]}, ["family", "given"]),
+        ({"family": "Beispiel", "given": ["Müller"]}, ["given"]),
+        ({"family": "Müllner", "given": ["Ida"]}, ["family"]),
+        ({"family": "Mueller", "given": ["A"]}, ["family"]),
+        ({"family": "Schmiller", "given": ["Eva"]}, []),
+    ],
+)
+def test_a_slip_of_the_pen_weighs_nearly_as_much_as_the_same(name, slips):
+    told = {field: (what, weight) for field, what, weight in compare(person(), person(name=[name])).reasons}
+    assert [field for field in SLIPS if told[field] == ("near", SLIPS[field])] == slips
+
+
+def test_twins_with_one_card_are_not_certain():
+    card = {"identifier": [{"system": "urn:a", "value": "1"}]}
+    lena, lina = (person(**card, name=[{"family": "Müller", "given": [given]}]) for given in ("Lena", "Lina"))
+    assert compare(lena, lena).certain
+    assert not compare(lena, lina).certain
+    assert compare(lena, person(**card, name=[{"family": "Muller", "given": ["L."]}])).certain
+
+
+def test_what_a_household_shares_counts_once_where_birth_date_and_another_field_differ():
+    home = {
+        "telecom": [{"system": "phone", "value": "030 555"}, {"system": "email", "value": "a@x"}],
+        "address": [{"line": ["Weg 1"], "postalCode": "1"}],
+    }
+
+    def shared(**more):
+        weights = {field: weight for field, _, weight in compare(person(**home), person(**home, **more)).reasons}
+        return [weights[field] for field in SHARED]
+
+    other = {"name": [{"family": "Müller", "given": ["Berta"]}]}
+    assert shared(**other) == shared(birthDate="1988-12-31") == [90, 90, 80]
+    assert shared(**other, birthDate="1988-12-31") == [90, 0, 0]
 
 
 def test_what_is_missing_says_nothing():
