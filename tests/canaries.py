@@ -174,6 +174,7 @@ CANARIES: Mapping[str, Callable[[str], dict[str, Any]]] = {
         "factor": "32.3465",
     },
     "plan.publish": lambda canary: {"plan": base64(f'{{"name": "{canary}"}}')},
+    "plan.schema": lambda _: {"document": "plan"},
     "plan.replay": lambda canary: {
         "plan": base64(f'{{"name": "{canary}"}}'),
         "old": base64("{}"),

@@ -22,6 +22,7 @@ from salus.cli.stubs import client
 from salus.contracts.reference import StructText, messages
 from salus.core.errors import Reason, reasons
 from salus.http.derive import openapi
+from salus.node.claims import documents
 from salus.node.config import keys, section_docs, variable
 from salus.node.errors import REASONS, meaning, reason_name
 from salus.node.fields import Field, fields, inner, is_struct
@@ -240,6 +241,11 @@ def trial_terms() -> str:
     return msgspec.json.format(msgspec.json.encode(schema()), indent=1).decode() + "\n"
 
 
+def claims_document(kind: str) -> Callable[[], str]:
+    """Return what makes the JSON Schema of a document that decides claims."""
+    return lambda: documents.schema_of(kind) + "\n"
+
+
 # Every generated file, by its path in the repository.
 PAGES: Final[dict[str, Callable[[], str]]] = {
     "docs/reference/cli.md": cli,
@@ -251,6 +257,7 @@ PAGES: Final[dict[str, Callable[[], str]]] = {
     "docs/reference/reasons.md": reason_page,
     "docs/reference/research-query.schema.json": research_query,
     "docs/reference/trial-terms.schema.json": trial_terms,
+    **{f"docs/reference/claims-{kind}.schema.json": claims_document(kind) for kind in documents.KINDS},
     "src/salus/client/api.py": client,
     "src/salus/cli/help.txt": command_list,
     "src/salus/cli/places.txt": index,

@@ -3088,6 +3088,20 @@ class ReplayClaims(msgspec.Struct, frozen=True, kw_only=True):
     """Folder of the tables that the two versions name, as `plan load-table` fills it."""
 
 
+class ShowDocumentSchema(msgspec.Struct, frozen=True, kw_only=True):
+    """Which document."""
+
+    document: Literal['plan', 'rates', 'members', 'partner']
+    """The document."""
+
+
+class DocumentSchemaShown(msgspec.Struct, frozen=True, kw_only=True):
+    """What such a document may hold. Amounts are in cents, shares in basis points, days CCYYMMDD."""
+
+    schema: str
+    """The JSON Schema."""
+
+
 class AnchorRecords(msgspec.Struct, frozen=True, kw_only=True):
     """Asks for nothing more."""
 
@@ -7401,6 +7415,10 @@ class PlanCases:
     def replay(self, request: ReplayClaims) -> PlansCompared:
         """Decide a file of old claims under two versions of a plan, and list every decision that changes. For: operator."""
         return self._connection.ask('/api/plan/replay', request, PlansCompared)
+
+    def schema(self, request: ShowDocumentSchema) -> DocumentSchemaShown:
+        """Tell the JSON Schema of a document that decides claims, as `docs/reference` has it. For: operator."""
+        return self._connection.ask('/api/plan/schema', request, DocumentSchemaShown)
 
 
 class RecordsCases:

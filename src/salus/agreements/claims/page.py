@@ -30,6 +30,7 @@ STATES: Final = {
 }
 SHOWN: Final = {"pended": "waiting for a person", "voided": "taken back"}
 """How a status reads, where its name does not say it."""
+NOT_PAID: Final = "decided, all of it the patient's share or written off"
 STYLE: Final = """
 :root { color-scheme: light dark; }
 body { font: 1rem/1.5 system-ui, sans-serif; max-width: 60rem; margin: 0 auto; padding: 1rem; overflow-wrap: anywhere; }
@@ -70,15 +71,20 @@ def _line(line: Line, decided: DecidedLine) -> Iterator[Part]:
         remark = f", remark {reason.remark}" if reason.remark else ""
         said.append(
             f"{dollars(reason.amount)} {reason.group}-{reason.code}{remark}: {reason.words} "
-            f"(step {reason.step}, clause {reason.clause}). What would help: {reason.remedy}."
+            f"(step {reason.step}, clause {reason.clause}). {_remedy(reason.remedy)}."
         )
     if said:
         yield Part("list", "", tuple(said))
 
 
+def _remedy(text: str) -> str:
+    rest = text.removeprefix("nothing: ")
+    return f"What would help: {text}" if rest == text else f"Nothing to mend: {rest}"
+
+
 def _claim(decision: Decision, plan: Plan) -> Iterator[Part]:
     claim = decision.claim
-    status = SHOWN.get(decision.status, decision.status)
+    status = SHOWN.get(decision.status, decision.status) if decision.paid or decision.status != "paid" else NOT_PAID
     yield Part("h2", f"Claim {claim.identifier}, our number {decision.control}: {status}")
     said = [
         (

@@ -327,6 +327,6 @@ def payer_of(plan: Plan) -> Party:
     )
 
 
-def schema(kind: type = Plan) -> dict[str, Any]:
+def schema(kind: Any = Plan) -> dict[str, Any]:
     """Return the JSON Schema of a document."""
     return msgspec.json.schema(kind)

@@ -16,7 +16,13 @@ if TYPE_CHECKING:
     from salus.node.claims.inquiring import check_claims, tell_eligibility, tell_status
     from salus.node.claims.keeper import open_year, share_year
     from salus.node.claims.listing import explain_case, list_cases, recompute_decision
-    from salus.node.claims.plans import check_plan_document, compare_plans, publish_plan, replay_claims
+    from salus.node.claims.plans import (
+        check_plan_document,
+        compare_plans,
+        publish_plan,
+        replay_claims,
+        show_document_schema,
+    )
     from salus.node.claims.posting import post_remittance
     from salus.node.claims.restricting import lift_restriction, list_restrictions
     from salus.node.claims.submitting import dispute_decision, submit_claims, submit_secondary
@@ -51,6 +57,7 @@ __all__ = [
     "replay_claims",
     "rule_on_claim",
     "share_year",
+    "show_document_schema",
     "show_request",
     "submit_claims",
     "submit_secondary",

@@ -1,12 +1,14 @@
 """The documents that decide claims, as use cases receive them: read, checked, refused by what is wrong with them."""
 
 from collections.abc import Iterator
-from typing import Final
+from typing import Any, Final
+
+from msgspec import json
 
 from salus.agreements.claims.alone import sound_claims
 from salus.agreements.claims.members import Members, members_of, read_members
 from salus.agreements.claims.partner import Partner, read_partner
-from salus.agreements.claims.plan import DocumentRefused, Plan, read_plan
+from salus.agreements.claims.plan import DocumentRefused, Plan, read_plan, schema
 from salus.agreements.claims.plan_check import PlanFinding, check_plan, check_rates
 from salus.agreements.claims.rates import Rates, read_rates
 from salus.interop.x12.claim import Claim
@@ -15,6 +17,13 @@ from salus.interop.x12.tokens import Unreadable
 from salus.node.errors import Malformed
 
 CHUNK_BYTES: Final = 1 << 16
+KINDS: Final[dict[str, Any]] = {"plan": Plan, "rates": tuple[Rates, ...], "members": Members, "partner": Partner}
+"""The documents that decide claims, by name."""
+
+
+def schema_of(kind: str) -> str:
+    """Return the JSON Schema of a kind of document, as text."""
+    return json.format(json.encode(schema(KINDS[kind])), indent=1).decode()
 
 
 def plan(text: bytes) -> Plan:
@@ -22,7 +31,9 @@ def plan(text: bytes) -> Plan:
     try:
         read = read_plan(text)
     except DocumentRefused as wrong:
-        raise Malformed("claims.plan", str(wrong), todo="see the schema of the plan document") from None
+        raise Malformed(
+            "claims.plan", str(wrong), todo="`salus plan schema --document plan` says what it may hold"
+        ) from None
     _sound("claims.plan", check_plan(read))
     return read
 
@@ -39,7 +50,9 @@ def rates(text: bytes) -> tuple[Rates, ...]:
     try:
         read = read_rates(text)
     except DocumentRefused as wrong:
-        raise Malformed("claims.rates", str(wrong), todo="send a JSON list of rates documents") from None
+        raise Malformed(
+            "claims.rates", str(wrong), todo="a JSON list; `salus plan schema --document rates` says of what"
+        ) from None
     for part in read:
         _sound("claims.rates", check_rates(part))
     return read
@@ -52,7 +65,9 @@ def members(text: bytes, payer: str) -> Members:
             return read_members(text)
         return members_of(payer, examine(chunks(text)))
     except DocumentRefused as wrong:
-        raise Malformed("claims.members", str(wrong), todo="correct the members document") from None
+        raise Malformed(
+            "claims.members", str(wrong), todo="`salus plan schema --document members` says what it may hold"
+        ) from None
     except Unreadable:
         raise Malformed("claims.members", "the members are neither a members document nor an 834") from None
 
@@ -62,7 +77,9 @@ def partner(text: bytes) -> Partner:
     try:
         return read_partner(text)
     except DocumentRefused as wrong:
-        raise Malformed("claims.partner", str(wrong), todo="see docs/explain/claims.md") from None
+        raise Malformed(
+            "claims.partner", str(wrong), todo="`salus plan schema --document partner` says what it may hold"
+        ) from None
 
 
 def unreadable(broken: Unreadable) -> Malformed:

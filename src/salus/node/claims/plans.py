@@ -1,7 +1,7 @@
 """`plan check`, `plan compare`, `plan publish`: a plan document before it decides, and the proof of when it stood."""
 
 from collections.abc import Sequence
-from typing import Annotated
+from typing import Annotated, Literal
 
 from msgspec import Meta
 
@@ -32,6 +32,20 @@ class PlanChecked(Verdict, frozen=True):
     """What is wrong with it."""
 
     faults: Annotated[tuple[str, ...], Meta(description="JSON pointer, rule, what was expected, what stands there.")]
+
+
+class ShowDocumentSchema(Message, frozen=True):
+    """Which document."""
+
+    document: Annotated[
+        Literal["plan", "rates", "members", "partner"], Meta(description="The document.", examples=["plan"])
+    ]
+
+
+class DocumentSchemaShown(Message, frozen=True):
+    """What such a document may hold. Amounts are in cents, shares in basis points, days CCYYMMDD."""
+
+    schema: Annotated[str, Meta(description="The JSON Schema.")]
 
 
 class ComparePlans(Message, frozen=True):
@@ -103,6 +117,12 @@ class PlanPublished(Message, frozen=True):
     transaction: Annotated[str, Meta(description="Transaction that holds it, hexadecimal.")]
     since: Annotated[str, Meta(description="First day that it is for, CCYYMMDD.")]
     until: Annotated[str, Meta(description="Last day that it is for, CCYYMMDD.")]
+
+
+@use_case("plan.schema", who=OPERATOR)
+def show_document_schema(node: Node, request: ShowDocumentSchema) -> DocumentSchemaShown:  # noqa: ARG001 -- a use case's shape
+    """Tell the JSON Schema of a document that decides claims, as `docs/reference` has it."""
+    return DocumentSchemaShown(schema=documents.schema_of(request.document))
 
 
 @use_case("plan.check", who=OPERATOR)
