@@ -5,11 +5,26 @@ from itertools import pairwise
 import msgspec
 import pytest
 
+from salus.agreements.claims.alone import adjudicate
 from salus.agreements.claims.decide import ALWAYS, STEPS, decide, net_moves
 from salus.agreements.claims.decision import Approval, Balance, Cell, Duplicate, Used
 from salus.agreements.claims.plan import Benefit, Coding, PersonEdit, Sequestration
 from salus.agreements.claims.rates import Rate
-from tests.agreements.claims.cases import CLINIC, JOHN, LAW, PLAN, RATES, claim, facts, line, reasons, stay
+from tests.agreements.claims.cases import (
+    CLINIC,
+    JOHN,
+    LAW,
+    MEMBERS,
+    PLAN,
+    RATES,
+    SETTINGS,
+    claim,
+    facts,
+    file_of,
+    line,
+    reasons,
+    stay,
+)
 
 YEAR = PLAN.since
 
@@ -111,6 +126,25 @@ def test_exact_duplicates_are_denied_and_suspects_wait_for_a_person() -> None:
     assert waiting.status == "pended"
     assert waiting.moves == ()
     assert waiting.units == ()
+
+
+@pytest.mark.parametrize("rule", ["medicare-professional", "medicare-institutional", "tricare"])
+def test_each_form_has_its_own_duplicate_rule_whatever_the_plan_names(rule: str) -> None:
+    plan = msgspec.structs.replace(PLAN, duplicates=rule)
+    lines = (line(1, "", 12000, revenue="0250"), line(2, "", 12000, revenue="0270"))
+    made = [
+        stay(*lines),
+        stay(*lines, identifier="S2"),
+        claim(line(1, "S9129")),
+        claim(line(1, "S9129", modifiers=("25",))),
+    ]
+    files = [file_of(*made[:2]), file_of(*made[2:])]
+    found = [one for file in files for one in adjudicate([file], plan, [RATES], MEMBERS, SETTINGS).decisions]
+    steps = [
+        [reason.code for part in one.lines for reason in part.reasons if reason.step == "duplicates"] for one in found
+    ]
+    assert steps == [[], ["18", "18"], [], ["18"]]
+    assert found[1].lines[0].reasons[0].clause == "duplicate rule medicare-institutional"
 
 
 def test_tricare_sends_a_match_inside_one_claim_to_a_person() -> None:

@@ -15,6 +15,13 @@ DISTINCT: Final = frozenset({"76", "77", "59", "XE", "XP", "XS", "XU", "RT", "LT
 OWN: Final = "this claim"
 
 
+def rule_for(rule: Rule, claim: Claim) -> Rule:
+    """Return the rule for a claim: Medicare has one for each form, TRICARE's is for individual providers."""
+    if claim.kind == "I":
+        return "medicare-institutional"
+    return "medicare-professional" if rule == "medicare-institutional" else rule
+
+
 def exact_key(rule: Rule, claim: Claim, line: Line) -> tuple[object, ...]:
     """Return what must be equal for an exact duplicate under a rule."""
     who = (claim.patient.member, claim.patient.birth, claim.patient.first, claim.billing.identifier)

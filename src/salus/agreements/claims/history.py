@@ -11,7 +11,7 @@ import msgspec
 
 from salus.agreements.claims.decide import net_moves, net_units
 from salus.agreements.claims.decision import Approval, Balance, Cell, Decision, Facts, Used
-from salus.agreements.claims.duplicates import find
+from salus.agreements.claims.duplicates import find, rule_for
 from salus.agreements.claims.members import Holders, Member, Members, person_of
 from salus.agreements.claims.plan import Plan
 from salus.agreements.claims.rates import Rates
@@ -180,7 +180,7 @@ class History:
             family=self._families.get(family, 0) > 1,
             balances=tuple(Balance(cell, taken) for cell, taken in sorted(cells.items()) if taken),
             used=tuple(Used(name, units) for name, units in sorted(used.items())),
-            duplicates=find(plan.duplicates, claim, others),
+            duplicates=find(rule_for(plan.duplicates, claim), claim, others),
             approvals=tuple(approvals[number] for number in sorted(approvals)),
             covers=self._holders.covers(member, claim.first) if member is not None else (),
             original=original,

@@ -260,6 +260,7 @@ class Plan(Document, frozen=True, kw_only=True):
     cost_share_order: tuple[Share, ...] = ("copay", "deductible", "coinsurance")
     filing: Filing
     duplicates: Literal["medicare-professional", "medicare-institutional", "tricare"] = "medicare-professional"
+    """Of professional claims TRICARE's rule or Medicare's; institutional ones are always compared by Medicare's for them."""
     coordination: Literal["standard", "non-duplication", "medicare-secondary"] = "standard"
     cover_order: tuple[CoverRule, ...] = ("medicare", "dependent", "child", "active", "continuation", "longer")
     """Which payer comes first: the rules, in the order in which they are tried."""

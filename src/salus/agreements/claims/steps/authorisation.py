@@ -4,6 +4,7 @@ from typing import Final
 
 from salus.agreements.claims.decision import Approval, UnitMove
 from salus.agreements.claims.work import LineWork, Work
+from salus.interop.x12.money import quantity
 
 NAME = "authorisation"
 
@@ -22,7 +23,7 @@ def apply(work: Work) -> None:
             continue
         if left[approval.number] < line.line.units:
             clause = benefit.clause if benefit is not None else "approval"
-            work.deny(NAME, line, "CO-198", clause, f"{left[approval.number]} thousandths of a unit left")
+            work.deny(NAME, line, "CO-198", clause, f"{quantity(left[approval.number])} units left")
             continue
         left[approval.number] -= line.line.units
         work.units.append((line, UnitMove("approval", approval.number, line.line.units)))

@@ -2,6 +2,7 @@
 
 from salus.agreements.claims.decision import UnitMove
 from salus.agreements.claims.work import LineWork, Work
+from salus.interop.x12.money import quantity
 
 NAME = "benefits"
 
@@ -21,12 +22,12 @@ def apply(work: Work) -> None:
             limit = limits[benefit.limit]
             before = used.get(limit.name, 0)
             if before + line.line.units > limit.units:
-                rule = f"limit {limit.name}: {before} of {limit.units} thousandths used per {limit.per}"
+                rule = f"limit {limit.name}: {quantity(before)} of {quantity(limit.units)} units used per {limit.per}"
                 work.deny(NAME, line, "PR-119", limit.clause, rule, remark="N362")
                 continue
             used[limit.name] = before + line.line.units
             work.units.append((line, UnitMove("limit", limit.name, line.line.units)))
-            _note(work, line, f"limit {limit.name}: {used[limit.name]} of {limit.units} used")
+            _note(work, line, f"limit {limit.name}: {quantity(used[limit.name])} of {quantity(limit.units)} units used")
 
 
 def _excluded(work: Work) -> str:

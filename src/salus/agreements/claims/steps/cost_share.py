@@ -4,6 +4,7 @@ from salus.agreements.claims.accumulators import remaining, reserve
 from salus.agreements.claims.plan import Benefit, Share
 from salus.agreements.claims.rounding import share
 from salus.agreements.claims.work import LineWork, Work
+from salus.interop.x12.money import amount
 
 NAME = "cost-share"
 CODES = {"copay": "PR-3", "deductible": "PR-1", "coinsurance": "PR-2"}
@@ -43,4 +44,4 @@ def _wanted(work: Work, line: LineWork, benefit: Benefit, kind: Share, visits: s
         room = remaining(work.plan, work.taken, "deductible", benefit.tier, family=work.facts.family)
         return min(room or 0, line.open), "deductible"
     part = share(line.open, benefit.coinsurance, work.plan.rounding.coinsurance)
-    return part, f"coinsurance {benefit.coinsurance} hundredths of a percent"
+    return part, f"coinsurance {amount(benefit.coinsurance)} %"
