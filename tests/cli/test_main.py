@@ -172,6 +172,21 @@ def test_texts_stand_one_under_the_other_and_words_on_a_line():
     assert out.getvalue() == "gaps:\n- no arm\n- no form\\x1b\nmembers: north south\n"
 
 
+def test_a_text_of_several_lines_keeps_them_and_none_passes_for_a_field():
+    class Told(msgspec.Struct):
+        page: str
+        paid: int
+
+    out = io.StringIO()
+    render.response(Told("# A\n\npaid: 9\x1b[2J\n", 1), Console(file=out, width=60))
+    assert out.getvalue() == "page:\n  # A\n\n  paid: 9\\x1b[2J\npaid: 1\n"
+
+
+def test_help_says_nothing_to_programmers():
+    for case in (*use_cases(), *wallet_cases()):
+        assert "Raises " not in f"{case.summary} {case.description}", case.name
+
+
 def test_what_others_wrote_does_not_steer_the_terminal():
     out = io.StringIO()
     render.response(Rows((Row("\x1b[2Jlink\n", "\u202ename\x9b"),)), Console(file=out, width=60))

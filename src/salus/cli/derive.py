@@ -86,7 +86,9 @@ def help_of(field: Field) -> str:
         given = " ".join(f"{field.option} {shown(one)}" for one in _each(field.examples))
     example = f" Example: {given}." if given and kind is not bytes else ""
     default = (
-        f" Default: {shown(field.default)}." if not field.required and field.default not in (None, "", (), []) else ""
+        f" Default: {shown(field.default)}."
+        if not field.required and kind is not bytes and field.default not in (None, "", (), [])
+        else ""
     )
     return f"{field.description}{how}{example}{default}".replace("%", "%%")
 

@@ -62,10 +62,7 @@ def response(answer: msgspec.Struct, console: Console) -> None:
             console.print(Text(f"{field.name}:"))
             response(value, console)
         else:
-            told = cell(value)
-            if isinstance(value, bytes) and len(told) > LONG:
-                told = f"{len(value)} bytes: write them to a file with --only {field.name} > FILE"
-            console.print(Text(f"{field.name.replace('_', ' ')}: {told}"), soft_wrap=True)
+            single(field.name, value, console)
     for name, rows in tables:
         table = Table(title=name.replace("_", " "), title_justify="left")
         columns, cells = laid_out(rows)
@@ -80,6 +77,20 @@ def response(answer: msgspec.Struct, console: Console) -> None:
             console.print(table)
         else:
             listed(name, columns, cells, console)
+
+
+def single(name: str, value: Any, console: Console) -> None:
+    """Print one value; a text of several lines indented, so that no line of it passes for a field."""
+    head = name.replace("_", " ")
+    if isinstance(value, str) and "\n" in value.strip():
+        console.print(Text(f"{head}:"))
+        for line in value.strip().split("\n"):
+            console.print(Text(f"  {cell(line) if line else ''}".rstrip()), soft_wrap=True)
+        return
+    told = cell(value)
+    if isinstance(value, bytes) and len(told) > LONG:
+        told = f"{len(value)} bytes: write them to a file with --only {name} > FILE"
+    console.print(Text(f"{head}: {told}"), soft_wrap=True)
 
 
 def laid_out(rows: list[Any]) -> tuple[list[str], list[list[str]]]:

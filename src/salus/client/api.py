@@ -625,6 +625,9 @@ class CaseLine(msgspec.Struct, frozen=True, kw_only=True):
     case: str
     """Id of the case, hexadecimal."""
 
+    claim: str
+    """The provider's number of the claim (CLM01)."""
+
     side: str
     """This member's part: provider or payer."""
 
@@ -792,7 +795,7 @@ class CaseExplained(msgspec.Struct, frozen=True, kw_only=True):
     """Since when the ledger holds the plan, UTC; empty if it does not."""
 
     trace: tuple[str, ...]
-    """Each step: rule, clause, cents payable before and after."""
+    """Each step: rule, clause, what is payable before and after."""
 
 
 class Inform(msgspec.Struct, frozen=True, kw_only=True):
@@ -6881,7 +6884,7 @@ class ClaimsCases:
         return self._connection.ask('/api/claims/answers', request, CaseAnswers)
 
     def approval_figures(self, request: AskFigures) -> OwnFigures:
-        """Sum a payer's own prior authorisations as 42 CFR 422.122(c) has them published. Raises Malformed. For: operator."""
+        """Sum a payer's own prior authorisations as 42 CFR 422.122(c) has them published. For: operator."""
         return self._connection.ask('/api/claims/approval-figures', request, OwnFigures)
 
     def approvals(self, request: ListApprovals) -> Approvals:
@@ -6937,7 +6940,7 @@ class ClaimsCases:
         return self._connection.ask('/api/claims/inform', request, CaseInformed)
 
     def lift_restriction(self, request: LiftRestriction) -> RestrictionLifted:
-        """End a restriction whose condition does not hold: the service was not paid in full. Raises NotFound. For: operator."""
+        """End a restriction whose condition does not hold: the service was not paid in full. For: operator."""
         return self._connection.ask('/api/claims/lift-restriction', request, RestrictionLifted)
 
     def open_year(self, request: OpenYear) -> YearOpened:
@@ -6953,7 +6956,7 @@ class ClaimsCases:
         return self._connection.ask('/api/claims/recompute', request, DecisionRecomputed)
 
     def request(self, request: ShowRequest) -> RequestShown:
-        """Show a request for prior authorisation with its documents, and its answer, at either party. Raises NotFound. For: operator."""
+        """Show a request for prior authorisation with its documents, and its answer, at either party. For: operator."""
         return self._connection.ask('/api/claims/request', request, RequestShown)
 
     def restrictions(self, request: ListRestrictions) -> RestrictionsListed:
@@ -6969,7 +6972,7 @@ class ClaimsCases:
         return self._connection.ask('/api/claims/secondary', request, ClaimsSubmitted)
 
     def share_year(self, request: ShareYear) -> YearShared:
-        """Decide the claims of a plan on accumulators that another member keeps. Raises NotFound. For: operator."""
+        """Decide the claims of a plan on accumulators that another member keeps. For: operator."""
         return self._connection.ask('/api/claims/share-year', request, YearShared)
 
     def status(self, request: AskClaimStatus) -> ClaimStatusTold:
@@ -6985,7 +6988,7 @@ class ClaimsCases:
         return self._connection.ask('/api/claims/timeliness', request, Timeliness)
 
     def withdraw(self, request: WithdrawClaim) -> ClaimWithdrawn:
-        """Take back a claim that is not decided: the case ends. Raises Conflict. For: operator."""
+        """Take back a claim that is not decided: the case ends. For: operator."""
         return self._connection.ask('/api/claims/withdraw', request, ClaimWithdrawn)
 
 

@@ -10,6 +10,7 @@ keyword: `caller` for who asks, `progress` to tell how far long work has come.
 """
 
 import inspect
+import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from enum import Enum
@@ -28,6 +29,8 @@ if TYPE_CHECKING:
 N = TypeVar("N")
 Q = TypeVar("Q", bound=msgspec.Struct)
 R = TypeVar("R", bound=msgspec.Struct)
+RAISES: Final = re.compile(r"\s*\bRaises [^.]*\.(?=\s|$)")
+"""What a docstring says to whoever calls the function; commands and routes refuse by code."""
 OF_NO_PATIENT: Final = frozenset(
     {"about", "backup", "deliveries", "erasure", "export", "ledger", "network", "operator", "replay", "tx"}
 )
@@ -201,6 +204,7 @@ def use_case(name: str, *, who: Who) -> Callable[[Callable[..., R]], UseCase[Any
         told = inspect.getdoc(function)
         if not told:
             raise TypeError(f"use case {name}: no docstring")
+        told = RAISES.sub("", told)
         summary, _, description = told.partition("\n")
         hints = get_type_hints(function)
         parameters = list(inspect.signature(function).parameters.values())

@@ -65,6 +65,7 @@ def test_a_claim_is_submitted_decided_recomputed_and_remitted(together: Together
     case = submitted(together)
     cedar, harbor = together.nodes["cedar"], together.nodes["harbor"]
     assert lines(together, "harbor") == [("payer", "submitted", "", False)]
+    assert [one.claim for one in list_cases(harbor, ListCases()).cases] == ["A1"]
 
     done = decide_claims(harbor, REQUEST)
 

@@ -12,7 +12,7 @@ from salus.interop.x12.level3 import line_charge, service_of
 from salus.interop.x12.level4 import DIAGNOSES, service_period
 from salus.interop.x12.loops import Loop
 from salus.interop.x12.money import cents, thousandths
-from salus.interop.x12.tokens import Segment
+from salus.interop.x12.tokens import Segment, tokenize
 
 
 class Adjustment(msgspec.Struct, frozen=True, gc=False):
@@ -145,6 +145,14 @@ class Claim(msgspec.Struct, frozen=True, gc=False):
 
 
 SELF: Final = "18"
+
+
+def claim_number(file: bytes) -> str:
+    """Return the provider's number (CLM01) of the first claim of an 837, empty where it has none; nothing else is read."""
+    for segment, _ in tokenize([file]):
+        if segment.tag == "CLM":
+            return segment.get(1)
+    return ""
 
 
 def adjustments_of(loop: Loop) -> tuple[Adjustment, ...]:

@@ -110,6 +110,7 @@ _HOMES: Final = {
         "compare_plans",
         "publish_plan",
         "replay_claims",
+        "show_document_schema",
     ),
     "posting": ("post_remittance",),
     "restricting": (

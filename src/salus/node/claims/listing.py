@@ -7,6 +7,8 @@ from msgspec import Meta
 from salus.agreements.claims.page import page
 from salus.agreements.claims.recompute import first_difference
 from salus.contracts.claims import port
+from salus.interop.x12.claim import claim_number
+from salus.interop.x12.money import dollars
 from salus.node.claims import documents
 from salus.node.claims.dossiers import Dossier, Round, dossier_of, kept_cases, plan_of
 from salus.node.claims.exchange import made_again, read_decision
@@ -48,6 +50,7 @@ class CaseLine(Message, frozen=True):
     """One case that this member has a part in."""
 
     case: Annotated[str, Meta(description="Id of the case, hexadecimal.")]
+    claim: Annotated[str, Meta(description="The provider's number of the claim (CLM01).")]
     side: Annotated[str, Meta(description="This member's part: provider or payer.")]
     other: Annotated[str, Meta(description="Member id of the other party.")]
     status: Annotated[str, Meta(description="Where it stands on the ledger.")]
@@ -79,7 +82,7 @@ class CaseExplained(Message, frozen=True):
 
     page: Annotated[str, Meta(description="Each line and what was taken off it: code, clause, remedy (Markdown).")]
     published: Annotated[str, Meta(description="Since when the ledger holds the plan, UTC; empty if it does not.")]
-    trace: Annotated[tuple[str, ...], Meta(description="Each step: rule, clause, cents payable before and after.")]
+    trace: Annotated[tuple[str, ...], Meta(description="Each step: rule, clause, what is payable before and after.")]
 
 
 @use_case("claims.recompute", who=OPERATOR)
@@ -103,7 +106,8 @@ def explain_case(node: MemberNode, request: ExplainCase) -> CaseExplained:
         raise NotFound("claims.undecided", "no decision of this case is here", got=request.case)
     decision = read_decision(last.decided)
     trace = tuple(
-        f"{one.step}{f' line {one.line}' if one.line else ''}: {one.rule} ({one.clause}): {one.before} -> {one.after}"
+        f"{one.step}{f' line {one.line}' if one.line else ''}: {one.rule} ({one.clause}): "
+        f"{dollars(one.before)} -> {dollars(one.after)}"
         for one in decision.trace
     )
     document = plan_of(node, last)
@@ -129,6 +133,7 @@ def list_cases(node: MemberNode, request: ListCases) -> Cases:  # noqa: ARG001 -
             lines.append(
                 CaseLine(
                     case=case.hex(),
+                    claim=claim_number(last.file),
                     side="payer" if kept.payer_side else "provider",
                     other=kept.other,
                     status=row.status.name.lower(),
