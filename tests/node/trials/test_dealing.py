@@ -166,6 +166,22 @@ def test_attack_a_dealer_that_tells_two_stories_is_left_out(scene: Scene) -> Non
     assert len(keys(scene)) == 1
 
 
+def test_attack_a_dealer_tells_another_story_when_the_key_is_there(scene: Scene) -> None:
+    """Before the study stands on the ledger, all make the key anew without that dealer."""
+    for name in NAMES:
+        say_deal(scene, name)
+    ticked(scene, times=2)
+    before = keys(scene)
+    other = deal(3, 2, scene.node("ethics").entropy)
+    word = said(scene, BAD, Announced(key_id(scene.study, NAMES, 2), (), BAD, other.commitments))
+    taken(scene, "ethics", "statistics", "key-words", KeyWords(scene.study, NAMES, 2, (), (word,), b""))
+    ticked(scene)
+    after = keys(scene)
+    assert len(before) == len(after) == 1
+    assert before != after
+    assert [dealers(scene, name) for name in NAMES] == [[1, 3]] * 3
+
+
 def test_attack_words_of_who_makes_no_key_or_signed_by_another(scene: Scene) -> None:
     id_ = key_id(scene.study, NAMES, 2)
     forged = said(scene, BAD, Complained(id_, (), 3, 1, 3))

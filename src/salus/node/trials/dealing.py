@@ -20,6 +20,7 @@ from salus.agreements.key_words import (
     Statement,
     Trusteeship,
     Word,
+    key_id,
     kind_of,
     read_word,
     to_sign,
@@ -72,6 +73,39 @@ def among_of(node: MemberNode, study: bytes, members: tuple[str, ...], threshold
     return Trusteeship(study, members, threshold, keys)
 
 
+@dataclass(frozen=True, slots=True)
+class Known:
+    """What is known of the newest run of a key."""
+
+    run: Run
+    words: list[tuple[Word, Statement]]
+    arrived: dict[Word, int]
+    """When each word came here, ms."""
+    excluded: dict[int, DealerExcluded]
+
+
+def newest(node: MemberNode, among: Trusteeship) -> Known:
+    """Return what is known of the newest run, having adopted every exclusion that its words show."""
+    while True:
+        excluded = {value.exclusion.dealer: value for _, value in kept(node, DealerExcluded, among.id)}
+        without = tuple(sorted(excluded))
+        rows = [value for _, value in kept(node, KeyWord, place_of(among.id, without))]
+        words = list(_read((each.word for each in rows), among))
+        run = run_of((told for _, told in words), without)
+        found = list(exclusions(words, run, among))
+        for each in found:
+            keep_exclusion(node, among, each)
+        if not found:
+            return Known(run, words, {each.word: each.at for each in rows}, excluded)
+
+
+def _read(words: Iterable[Word], among: Trusteeship) -> Iterator[tuple[Word, Statement]]:
+    """Yield words with what they say, without those of a key that is no longer its member's."""
+    for word in words:
+        with suppress(ThresholdRefused):
+            yield word, read_word(word, among)
+
+
 class Making:
     """One trustee's part in making one key."""
 
@@ -80,30 +114,10 @@ class Making:
         self.among = among_of(node, study, asked.trustees, asked.threshold)
         self.own = asked.trustees.index(node.member) + 1
         self.numbers = range(1, len(asked.trustees) + 1)
-        self._load()
-
-    def _load(self) -> None:
-        """Read what is kept of the newest run, adopting every exclusion that its words show."""
-        while True:
-            rows = [value for _, value in kept(self.node, DealerExcluded, self.among.id)]
-            self.excluded = {each.exclusion.dealer: each for each in rows}
-            self.without = tuple(sorted(self.excluded))
-            self.dealers = [number for number in self.numbers if number not in self.without]
-            words = [value for _, value in kept(self.node, KeyWord, self._place())]
-            self.words = list(self._read(each.word for each in words))
-            self.arrived = {each.word: each.at for each in words}
-            self.run: Run = run_of((told for _, told in self.words), self.without)
-            found = list(exclusions(self.words, self.run, self.among))
-            for each in found:
-                keep_exclusion(self.node, self.among, each)
-            if not found:
-                return
-
-    def _read(self, words: Iterable[Word]) -> Iterator[tuple[Word, Statement]]:
-        """Yield words with what they say, without those of a key that is no longer its member's."""
-        for word in words:
-            with suppress(ThresholdRefused):
-                yield word, read_word(word, self.among)
+        known = newest(node, self.among)
+        self.run, self.words, self.arrived, self.excluded = known.run, known.words, known.arrived, known.excluded
+        self.without = self.run.without
+        self.dealers = [number for number in self.numbers if number not in self.without]
 
     def _place(self) -> bytes:
         return place_of(self.among.id, self.without)
@@ -313,6 +327,7 @@ def take_words(node: MemberNode, sender: str, told: KeyWords) -> None:
         for word in told.words:
             if read_word(word, among).without == without:
                 keep_word(node, among, word)
+        without = newest(node, among).run.without
     except ThresholdRefused as refused:
         raise Malformed("trials.key-words", str(refused), got=sender) from None
     of_run = tuple(sorted(each.dealer for each in told.excluded)) == without
@@ -339,7 +354,14 @@ def make_all(node: MemberNode) -> None:
 
 
 def finished(node: MemberNode, study: bytes, asked: KeyAsked) -> bool:
-    """Return whether the key that was asked for is here: all that its other trustees need was sent to them before."""
-    made = [(value.trustees, value.threshold) for _, value in kept(node, Dealing, study)]
-    on_ledger = bool(made) and port.roster(node.ledger.read(), study) is not None
-    return on_ledger or (asked.trustees, asked.threshold) in made
+    """Return whether the key that was asked for is here: all that its other trustees need was sent to them before.
+
+    Until the study stands on the ledger, a dealer may turn out to have told others another story.
+    """
+    made = [value for _, value in kept(node, Dealing, study)]
+    if made and port.roster(node.ledger.read(), study) is not None:
+        return True
+    id_ = key_id(study, asked.trustees, asked.threshold)
+    excluded = {value.exclusion.dealer for _, value in kept(node, DealerExcluded, id_)}
+    asked_for = [(each.trustees, each.threshold) == (asked.trustees, asked.threshold) for each in made]
+    return any(asked_for) and not excluded & {each.dealer for each in made}

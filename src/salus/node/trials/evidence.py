@@ -179,7 +179,7 @@ def write_evidence(node: MemberNode, request: WriteEvidence) -> EvidenceWritten:
         tuple(_site(node, study, name) for name, _ in port.sites(node.ledger.read(), study)),
         found,
         erased,
-        node.member if whole and port.site(node.ledger.read(), study, node.member) is not None else "",
+        node.member if _is_own(node, study, (*found, *erased)) else "",
         gathering.finish(),
         tuple(id_ for id_, each in in_order(node, study) if each.allocation),
         tuple(value for _, value in kept(node, Draws, study))[:1],
@@ -204,6 +204,12 @@ def proven_row(node: MemberNode, table: Table[Any], key: bytes, height: int) -> 
     """Return a row of the ledger at a height with its proof; an empty one where it proves that there is none."""
     proven = node.prover.row(table, key, height)
     return ProvenRow(table.state_key(key), proven.value or b"", proven.proof.encode())
+
+
+def _is_own(node: MemberNode, study: bytes, found: Sequence[Chain | ErasedChain]) -> bool:
+    """Return whether the participants of a file are those of this member's site alone, among other sites'."""
+    others = {each.site for each in found} - {node.member}
+    return not others and port.site(node.ledger.read(), study, node.member) is not None
 
 
 def _site(node: MemberNode, study: bytes, site: str) -> SiteAdopted:
