@@ -183,7 +183,7 @@ def test_a_text_of_several_lines_keeps_them_and_none_passes_for_a_field():
 
 
 def test_help_says_nothing_to_programmers():
-    for case in (*use_cases(), *wallet_cases()):
+    for case in (*use_cases().values(), *wallet_cases().values()):
         assert "Raises " not in f"{case.summary} {case.description}", case.name
 
 
