@@ -77,7 +77,8 @@ def _header(sender: Trader, receiver: Trader, stamp: Stamp) -> str:
 
 
 def _text(lines: list[str]) -> bytes:
-    return "".join(f"{line}{DELIMITERS.terminator}\n" for line in lines).encode("ascii")
+    end = f"{DELIMITERS.terminator}\n"
+    return (end.join(lines) + end).encode("ascii")
 
 
 def interchange(

@@ -4,7 +4,7 @@ The five passes run in order. Levels 1 and 2 speak of a transaction set, whose r
 speak of one claim, whose refusal is the 277CA's, while the others go on. Memory holds one claim and what surrounds it.
 """
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 
 import msgspec
 
@@ -13,8 +13,8 @@ from salus.interop.x12.codes import BUILT_IN, CodeSets
 from salus.interop.x12.findings import NOTE, Finding
 from salus.interop.x12.guides import guide_for
 from salus.interop.x12.loops import Loop, Placer
-from salus.interop.x12.tables import Guide, SegmentUse
-from salus.interop.x12.tokens import Delimiters, Segment, Unreadable, tokenize
+from salus.interop.x12.tables import Guide
+from salus.interop.x12.tokens import Delimiters, Segment, Unreadable, blocks
 
 _ENVELOPE = frozenset({"ISA", "IEA", "GS", "GE", "ST", "SE", ""})
 FINDINGS_LIMIT = 1000  # of one set: what comes after a thousand faults helps nobody and would fill memory
@@ -84,13 +84,14 @@ def examine(
     """
     reader = _Reader(codes, received, keep=keep)
     try:
-        for segment, delimiters in tokenize(chunks):
-            if reader.inside is not None and segment.tag not in _ENVELOPE:
-                units = reader.inside.feed(segment)
-                if units:
-                    yield from units
-            elif segment.tag or delimiters.terminator:
-                yield from reader.feed(segment, delimiters)
+        for segments, delimiters in blocks(chunks):
+            for segment in segments:
+                if reader.inside is not None and segment.tag not in _ENVELOPE:
+                    units = reader.inside.feed(segment)
+                    if units:
+                        yield from units
+                elif segment.tag or delimiters.terminator:
+                    yield from reader.feed(segment, delimiters)
     except Unreadable as broken:
         if reader.interchange is None:
             raise
@@ -266,7 +267,9 @@ class _SetReader:
 
     def _start(self, guide: Guide) -> None:
         self._placer = Placer(guide, self.head.header, self._component, keep=self._keep)
-        self._inspect(self.head.header, guide.root.trigger, self._placer.root)
+        header, root = self.head.header, self._placer.root
+        self._add(level1.check(header, self.head.delimiters, root.use.name))
+        self._add(level2.check(header, guide.root.trigger, root, self._component))
         version = self.head.header.get(3) or self.head.group.get(8)
         if version != guide.version:
             self._add(
@@ -291,11 +294,19 @@ class _SetReader:
         placer = self._placer
         if placer is None:
             return []
-        if segment.tag == "BHT":
+        tag = segment.tag
+        if tag == "BHT":
             self._function(segment)
             placer = self._placer or placer
         use, units = placer.place(segment)
-        self._inspect(segment, use, placer.current)
+        pattern = self._patterns[tag]
+        if pattern is None or tag in level1.PERIOD_AT or pattern.fullmatch(segment.text) is None:
+            self._add(level1.check(segment, self.head.delimiters, placer.current.use.name))
+        if use is not None:
+            if use.checked:
+                self._add(level2.check(segment, use, placer.current, self._component))
+            if tag == "HL":
+                self._add(self._levels.check(placer.current))
         return [self._unit(loop) for loop in units] if units else []
 
     def _function(self, segment: Segment) -> None:
@@ -327,23 +338,9 @@ class _SetReader:
             self._findings.extend(self._whole(root))
         yield SetSeen(self.head, root, self._units, tuple(self._findings), tuple(dict.fromkeys(self.envelope)))
 
-    def _add(self, findings: Iterable[Finding]) -> None:
-        if len(self._findings) < FINDINGS_LIMIT:
+    def _add(self, findings: Sequence[Finding]) -> None:
+        if findings and len(self._findings) < FINDINGS_LIMIT:
             self._findings.extend(findings)
-
-    def _inspect(self, segment: Segment, use: SegmentUse | None, loop: Loop) -> None:
-        tag = segment.tag
-        pattern = self._patterns[tag]
-        if pattern is None or tag in level1.PERIOD_AT or pattern.fullmatch(segment.text) is None:
-            found = level1.check(segment, self.head.delimiters, loop.use.name)
-            if found:
-                self._add(found)
-        if use is not None and use.checked:
-            wrong = level2.check(segment, use, loop, self._component)
-            if wrong:
-                self._add(wrong)
-        if tag == "HL" and use is not None:
-            self._add(self._levels.check(loop))
 
     def _day(self, loop: Loop) -> str:
         if self.head.header.get(1) == "837" and loop.name == "2300":

@@ -107,7 +107,13 @@ def _lines(loop: Loop, component: str) -> list[Finding]:
 
 
 def service_period(loop: Loop) -> tuple[str, str]:
-    """Return first and last day of service of a claim (loop 2300), empty where no date stands."""
+    """Return first and last day of service of a whole claim (loop 2300), empty where no date stands."""
+    if loop.period is None:
+        loop.period = _period(loop)
+    return loop.period
+
+
+def _period(loop: Loop) -> tuple[str, str]:
     days = [loop.value("DTP", 3, "434"), *(line.value("DTP", 3, "472") for line in loop.loops("2400"))]
     known = [day for day in days if day]
     return min(map(first_day, known), default=""), max(map(last_day, known), default="")
@@ -155,18 +161,17 @@ def payment(loop: Loop) -> list[Finding]:
     for part in loop.walk():
         for segment, _ in part.segments:
             if segment.tag == "CAS":
-                found.extend(_zeros(part, segment))
+                _zeros(found, part, segment)
     return found
 
 
-def _zeros(loop: Loop, segment: Segment) -> list[Finding]:
+def _zeros(found: list[Finding], loop: Loop, segment: Segment) -> None:
     """Note the reasons of a CAS segment that take nothing off."""
-    fix = "leave out adjustments of zero"
-    return [
-        _finding(loop, segment, "adjustment-zero", "an amount", fix, element=place, severity=NOTE)
-        for place in range(3, len(segment.elements), 3)
-        if not segment.elements[place].strip("-.0")
-    ]
+    for place in range(3, len(segment.elements), 3):
+        if not segment.elements[place].strip("-.0"):
+            fix = "leave out adjustments of zero"
+            zero = _finding(loop, segment, "adjustment-zero", "an amount", fix, element=place, severity=NOTE)
+            found.append(zero)
 
 
 def cents_or_zero(text: str) -> int:

@@ -33,7 +33,8 @@ def check(
     for segment, _ in segments:
         checker = _CHECKS.get(segment.tag)
         if checker is not None:
-            found.extend(_finding(segment, loop, fault) for fault in checker(segment, component, codes, day))
+            for fault in checker(segment, component, codes, day):
+                found.append(_finding(segment, loop, fault))  # noqa: PERF401 -- most have no fault, and a list costs more
     return found
 
 
@@ -132,7 +133,7 @@ def _institutional(segment: Segment, component: str, codes: CodeSets, day: str) 
 
 
 def _service(segment: Segment, component: str, codes: CodeSets, day: str) -> Iterator[Fault]:
-    yield from _procedure(segment.get(1), 1, component, codes, day)
+    return _procedure(segment.get(1), 1, component, codes, day)
 
 
 def _adjustment(segment: Segment, _component: str, codes: CodeSets, day: str) -> Iterator[Fault]:

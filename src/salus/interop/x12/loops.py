@@ -5,7 +5,7 @@ else in the loop around it, and so on outwards. What matches nowhere in order is
 without regard to qualifiers, so that one fault gives one finding and the rest of the set is still read.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 from salus.interop.x12.findings import Finding
 from salus.interop.x12.tables import Codes, Guide, LoopUse, SegmentUse
@@ -15,7 +15,7 @@ from salus.interop.x12.tokens import Segment
 class Loop:
     """One loop as it came: its own segments in order, the loops in it, the loop around it."""
 
-    __slots__ = ("children", "counts", "group", "memo", "parent", "segments", "use")
+    __slots__ = ("children", "counts", "group", "memo", "parent", "period", "segments", "use")
 
     def __init__(self, use: LoopUse, parent: "Loop | None", first: Segment) -> None:
         self.use = use
@@ -25,6 +25,7 @@ class Loop:
         self.counts: dict[int, int] = {0: 1}
         self.group = use.parts[0].group
         self.memo: tuple[Finding, ...] | None = None
+        self.period: tuple[str, str] | None = None
 
     @property
     def name(self) -> str:
@@ -74,7 +75,10 @@ class Loop:
         """Go through this loop and all loops in it, in order of the file."""
         yield self
         for child in self.children:
-            yield from child.walk()
+            if child.children:
+                yield from child.walk()
+            else:
+                yield child
 
 
 def _matches(codes: tuple[Codes, ...], segment: Segment, component: str) -> bool:
@@ -99,16 +103,17 @@ class Placer:
         self._component = component
         self._keep = keep
 
-    def place(self, segment: Segment) -> tuple[SegmentUse | None, list[Loop]]:
+    def place(self, segment: Segment) -> tuple[SegmentUse | None, Sequence[Loop]]:
         """Put a segment in its loop. Returns its use (None where it has none) and the units that it completed."""
         loop: Loop | None = self.current
         tag = segment.tag
         while loop is not None:
+            group = loop.group
             for part, use in loop.use.index.get(tag, ()):
-                if part.key == 0 or part.group < loop.group:
-                    continue
-                if not use.match or _matches(use.match, segment, self._component):
-                    return self._put(loop, part, segment)
+                if part.key and part.group >= group:
+                    match = use.match
+                    if not match or _matches(match, segment, self._component):
+                        return self._put(loop, part, segment)
             loop = loop.parent
         return self._misplaced(segment)
 
@@ -116,8 +121,8 @@ class Placer:
         """End the set: close all open loops. Returns the units that were still open."""
         return self._ascend(None)
 
-    def _put(self, loop: Loop, part: SegmentUse | LoopUse, segment: Segment) -> tuple[SegmentUse, list[Loop]]:
-        units = self._ascend(loop) if loop is not self.current else []
+    def _put(self, loop: Loop, part: SegmentUse | LoopUse, segment: Segment) -> tuple[SegmentUse, Sequence[Loop]]:
+        units: Sequence[Loop] = self._ascend(loop) if loop is not self.current else ()
         if part.group > loop.group:  # noqa: PLR1730 -- a call to `max` for each segment of a file
             loop.group = part.group
         count = loop.counts[part.key] = loop.counts.get(part.key, 0) + 1
@@ -183,7 +188,7 @@ class Placer:
             )
         )
 
-    def _misplaced(self, segment: Segment) -> tuple[SegmentUse | None, list[Loop]]:
+    def _misplaced(self, segment: Segment) -> tuple[SegmentUse | None, Sequence[Loop]]:
         chain: list[Loop] = []
         loop: Loop | None = self.current
         while loop is not None:
@@ -209,7 +214,7 @@ class Placer:
             segment, self.current, "segment-unexpected", "2", "a segment of this loop", fix="leave the segment out"
         )
         self.current.segments.append((segment, None))
-        return None, []
+        return None, ()
 
     def _strange(self, segment: Segment, loop: Loop, rule: str, code: str, expected: str, *, fix: str) -> None:
         self.findings.append(

@@ -1,8 +1,10 @@
 """Amounts as X12 writes them (decimal, point only where needed) and as integer cents; quantities in thousandths."""
 
+from functools import lru_cache
 from typing import Final
 
 MAX_CENTS: Final = 10**13  # a hundred billion dollars: more than any payment, so an overflow shows as a finding
+REMEMBERED: Final = 4096  # an amount stands in a claim some three times, and the same ones in many claims
 _SHORT: Final = 11  # digits of whole dollars that are within it
 
 
@@ -28,6 +30,7 @@ def _scaled(text: str, places: int) -> int:
     return -value if negative else value
 
 
+@lru_cache(maxsize=REMEMBERED)
 def cents(text: str) -> int:
     """Return an amount in cents; empty text is zero. Raises BadAmount."""
     whole, point, fraction = text.partition(".")
@@ -39,11 +42,13 @@ def cents(text: str) -> int:
     return _scaled(text, 2) if text else 0
 
 
+@lru_cache(maxsize=REMEMBERED)
 def thousandths(text: str) -> int:
     """Return a quantity in thousandths; empty text is zero. Raises BadAmount."""
     return _scaled(text, 3) if text else 0
 
 
+@lru_cache(maxsize=REMEMBERED)
 def amount(value: int) -> str:
     """Write cents as X12 R: no exponent, no trailing zeros after the point."""
     if value < 0:
@@ -60,6 +65,7 @@ def dollars(value: int) -> str:
     return f"{sign}${whole // 100:,}.{whole % 100:02d}"
 
 
+@lru_cache(maxsize=REMEMBERED)
 def quantity(value: int) -> str:
     """Write thousandths as X12 R."""
     return _written(value, 3)

@@ -16,6 +16,7 @@ from salus.interop.x12.foreign import named
 ISA_LENGTH: Final = 106
 ISA_WIDTHS: Final = (3, 2, 10, 2, 10, 2, 15, 2, 15, 6, 4, 1, 5, 9, 1, 1, 1)
 SEGMENT_LIMIT: Final = 1 << 16  # the longest lawful segment has some 3,000 characters; beyond this no terminator comes
+TOGETHER: Final = 256  # segments cut at a time: what they take is small beside a chunk, what it saves does not grow
 BLANK: Final = " \t\r\n\x1a\xef\xbb\xbf"
 
 
@@ -60,10 +61,9 @@ class Segment(msgspec.Struct, frozen=True, gc=False):
 def segment(*elements: str, delimiters: Delimiters | None = None) -> Segment:
     """Make a segment; empty elements at the end are left out, as X12 asks."""
     kept = list(elements)
-    while kept and not kept[-1]:
+    while not kept[-1]:
         kept.pop()
-    separator = delimiters.element if delimiters is not None else _STAR
-    return Segment(kept[0], separator.join(kept), kept, 0)
+    return Segment(kept[0], (_STAR if delimiters is None else delimiters.element).join(kept), kept, 0)
 
 
 def delimiters_of(header: str, position: int = 0) -> Delimiters:
@@ -80,11 +80,18 @@ def delimiters_of(header: str, position: int = 0) -> Delimiters:
 
 
 def tokenize(chunks: Iterable[bytes]) -> Iterator[tuple[Segment, Delimiters]]:
-    """Cut chunks of bytes into segments, each with the separators in force. Keeps one chunk and one segment.
+    """Cut chunks of bytes into segments, each with the separators in force. Keeps one chunk and `TOGETHER` segments.
 
     Blanks after the last terminator come as a last segment without tag and terminator. Raises Unreadable where no ISA stands at the start, its separators are unusable, a segment has no end
     within `SEGMENT_LIMIT`, or the bytes end inside a segment.
     """
+    for segments, delimiters in blocks(chunks):
+        for part in segments:
+            yield part, delimiters
+
+
+def blocks(chunks: Iterable[bytes]) -> Iterator[tuple[list[Segment], Delimiters]]:
+    """As `tokenize`, some segments at a time that have the same separators."""
     cutter = _Cutter()
     for chunk in chunks:
         yield from cutter.cut(chunk.decode("latin-1"))
@@ -97,7 +104,7 @@ class _Cutter:
         self._pending = ""
         self._position = 0
 
-    def cut(self, text: str) -> Iterator[tuple[Segment, Delimiters]]:
+    def cut(self, text: str) -> Iterator[tuple[list[Segment], Delimiters]]:
         """Take more text; give the segments that it completes."""
         self._pending += text
         while (delimiters := self._known()) is not None:
@@ -107,8 +114,8 @@ class _Cutter:
                 rest = delimiters.terminator.join([*whole[next_header:], rest])
                 whole = whole[:next_header]
             self._pending = rest
-            for part in whole:
-                yield self._segment(part, delimiters), delimiters
+            for start in range(0, len(whole), TOGETHER):
+                yield self._segments(whole[start : start + TOGETHER], delimiters.element), delimiters
             if next_header is None and not (whole and rest[:64].lstrip(BLANK)[:3] == "ISA"):
                 break
         if len(self._pending) > SEGMENT_LIMIT:
@@ -127,21 +134,25 @@ class _Cutter:
             raise Unreadable("isa-missing", self._position, begins)
         return self._delimiters
 
-    @staticmethod
-    def _next_header(parts: list[str]) -> int | None:
+    def _next_header(self, parts: list[str]) -> int | None:
         """Return the place of the next ISA after the first part: its separators are its own."""
+        if not parts or self._pending.find("ISA", len(parts[0])) < 0:
+            return None
         for number, part in enumerate(parts):
             if number and "ISA" in part[:64] and part.lstrip(BLANK)[:3] == "ISA":
                 return number
         return None
 
-    def _segment(self, part: str, delimiters: Delimiters) -> Segment:
-        text = part.lstrip(BLANK)
-        self._position += 1
-        elements = text.split(delimiters.element)
-        return Segment(elements[0], text, elements, self._position, part[: len(part) - len(text)])
+    def _segments(self, parts: list[str], separator: str) -> list[Segment]:
+        made = []
+        for position, part in enumerate(parts, self._position + 1):
+            text = part.lstrip(BLANK)
+            elements = text.split(separator)
+            made.append(Segment(elements[0], text, elements, position, part[: len(part) - len(text)]))
+        self._position += len(parts)
+        return made
 
-    def end(self) -> Iterator[tuple[Segment, Delimiters]]:
+    def end(self) -> Iterator[tuple[list[Segment], Delimiters]]:
         """Give the blanks after the last terminator; refuse an end inside a segment."""
         if self._delimiters is None and not self._pending.strip(BLANK):
             raise Unreadable("isa-missing", self._position, "ISA at the start of the file; this one is empty")
@@ -150,7 +161,7 @@ class _Cutter:
             raise Unreadable(rule, self._position, "a file that starts with ISA and ends with a terminated IEA")
         if self._pending:
             tail = Segment("", "", [""], self._position, self._pending)
-            yield tail, msgspec.structs.replace(self._delimiters, terminator="")
+            yield [tail], msgspec.structs.replace(self._delimiters, terminator="")
 
 
 def write(segments: Iterable[tuple[Segment, Delimiters]]) -> Iterator[bytes]:
