@@ -1,7 +1,7 @@
 """Random trials with a fault of a known kind in each, and sound ones beside them: what is caught, and what is cried for nothing.
 
 A fault is caught if the act or message is refused, or if whoever replays the chain, the draws, the report or the ledger is told.
-A duplicate at a site is caught where the site's links are: in tests/node/trials.
+The twelfth kind, a duplicate at a site, is caught where the site's links are: `test_attack_one_person_twice_at_a_site`.
 """
 
 import hashlib

@@ -2,6 +2,7 @@
 
 import base64
 from pathlib import Path
+from random import Random
 
 import pytest
 from msgspec import structs
@@ -30,9 +31,10 @@ from salus.node.trials import (
     read_opening,
     settle_trial,
     show_trial,
+    take_consent,
     withdraw_consent,
 )
-from salus.node.trials.conducting import ListTasks, WithdrawConsent
+from salus.node.trials.conducting import ListTasks, TakeConsent, WithdrawConsent
 from salus.node.trials.drawing import check_evidence
 from salus.node.trials.founding import ShowTrial
 from salus.node.trials.kept import (
@@ -135,6 +137,51 @@ def test_a_wallet_consents_and_alone_withdraws(scene: Scene) -> None:
     for scope in ("everything",):
         with pytest.raises(Malformed):
             trialling.withdraw(holder, grant, scope, through="north")
+
+
+@pytest.mark.parametrize("seeds", [range(12), pytest.param(range(12, 112), marks=pytest.mark.soak)])
+def test_attack_one_person_twice_at_a_site(scene: Scene, seeds: range) -> None:
+    """Under the same number, another number of the same link, a link found to be the same patient's, or by wallet from there."""
+    north, caught = scene.node("north"), 0
+    for seed in seeds:
+        random = Random(seed)
+        first, second = (str(random.randrange(10**9, 10**10)) for _ in range(2))
+        taken = take_consent(
+            north, TakeConsent(study=scene.id, assigner="urn:mrn:north", identifier=first, language="en")
+        )
+        link = north.vault.open_link("urn:mrn:north", first)
+        way = random.choice(("same", "other", "joined", "wallet"))
+        if way == "other":
+            north.vault.add_identifier(link, "urn:ssn", second)
+        elif way != "same":
+            other = north.vault.open_link("urn:ssn", second)
+            north.catch_up()
+            north.index.join([(link, other)])
+        try:
+            if way == "wallet":
+                holder = scene.together.holder()
+                holder.join("north", north.vault.invite(other))
+                agreed(scene, holder)
+            else:
+                named = ("urn:mrn:north", first) if way == "same" else ("urn:ssn", second)
+                again = TakeConsent(study=scene.id, assigner=named[0], identifier=named[1], language="en")
+                take_consent(north, again)
+        except EdgeError as refused:
+            caught += refused.code == "trials.twice"
+        found = [key[16:].hex() for key, one_ in kept(north, Subject, scene.study) if one_.link == link]
+        assert found == [taken.subject]
+    assert caught == len(seeds)
+
+
+def test_one_person_who_is_found_twice_later_is_told(scene: Scene) -> None:
+    north = scene.node("north")
+    subjects = [scene.screen("north", number) for number in (700, 701)]
+    assert not any("the same person" in each for each in list_tasks(north, ListTasks(study=scene.id)).tasks)
+    north.index.join([[north.vault.open_link("urn:mrn:north", number) for number in ("700", "701")]])
+    told = [each for each in list_tasks(north, ListTasks(study=scene.id)).tasks if "the same person" in each]
+    assert len(told) == 1
+    assert all(subject[:8] in told[0] for subject in subjects)
+    north.index.join([])
 
 
 def test_a_site_is_paid_what_the_sponsor_computes_too(scene: Scene) -> None:

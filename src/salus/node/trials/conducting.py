@@ -47,7 +47,9 @@ from salus.node.trials.sight import (
     own_chain,
     states,
     study_of,
+    subjects_of,
     terms_of,
+    twice,
 )
 from salus.node.trials.sourcing import RESEARCH, check_sources, reading_line
 from salus.node.usecase import OPERATOR, Message, use_case
@@ -244,7 +246,7 @@ def take_consent(node: MemberNode, request: TakeConsent) -> ConsentTaken:
     study = bytes.fromhex(request.study)
     form, _ = form_in_force(node, study)
     link = node.vault.open_link(request.assigner, request.identifier)
-    if any(subject.link == link for _, subject in kept(node, Subject, study)):
+    if subjects_of(node, study, link):
         raise Conflict("trials.twice", "this person is in the study already", todo="see the site's participants")
     subject, seed = node.entropy(16), node.entropy(32)
     key = Ed25519PrivateKey.from_private_bytes(seed)
@@ -472,6 +474,10 @@ def list_tasks(node: MemberNode, request: ListTasks) -> Tasks:
     study = bytes.fromhex(request.study)
     people, verdicts, deviations, tasks = [], [], [], []
     own = {key[16:]: subject for key, subject in kept(node, Subject, study)}
+    for one_, other in twice(node, study):
+        tasks.append(
+            f"{node.member} {one_.hex()[:8]}: {other.hex()[:8]} is the same person, found after both consented"
+        )
     for site, subject, state in states(node, study):
         name = f"{site} {subject.hex()[:8]}"
         kit = f", kit {state.kit}" if state.kit else ""

@@ -24,7 +24,7 @@ from salus.node.errors import Conflict, Forbidden, Malformed, NotFound
 from salus.node.member import MemberNode
 from salus.node.trials.founding import STUDY
 from salus.node.trials.kept import Subject, Superseded, keep, kept
-from salus.node.trials.sight import study_of, terms_of
+from salus.node.trials.sight import study_of, subjects_of, terms_of
 from salus.node.usecase import OPERATOR, Message, use_case
 from salus.vault.enrolment import Signed
 from salus.vault.errors import VaultError
@@ -173,7 +173,10 @@ def take_wallet_consent(node: MemberNode, link: bytes, argument: bytes) -> Conse
     part = _checked(node, link, asked)
     if part.form != form:
         raise Forbidden("trials.other-form", "the consent is to a form that is not in force")
-    before = next(((key, one) for key, one in kept(node, Subject, asked.study) if one.link == link), None)
+    known = subjects_of(node, asked.study, link)
+    if any(one.link != link for _, one in known):
+        raise Conflict("trials.twice", "this person is in the study already, under another number of the site")
+    before = next(iter(known), None)
     if before is None:
         subject = node.entropy(16)
         keep(node, asked.study + subject, Subject(link, b"", asked.proof, part.way))

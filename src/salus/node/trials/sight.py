@@ -1,7 +1,7 @@
 """What a member sees of a trial: the study on the ledger, its definitions, and chains under their conditions."""
 
 import functools
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import Final
 
 from salus.agreements.trials.acts import Anchored, SignedAct, delegations
@@ -18,6 +18,7 @@ from salus.interop.cdisc.findings import DocumentRefused
 from salus.interop.cdisc.usdm import read_usdm
 from salus.node.errors import Forbidden, Malformed, NotFound
 from salus.node.member import MemberNode
+from salus.node.pairs import joined_with
 from salus.node.trials.kept import Definition, Delegated, KeptAct, Subject, kept, one, site_key
 
 ACT: Final = "TrialAct"
@@ -168,6 +169,19 @@ def chains(node: MemberNode, study: bytes, *, sent_only: bool = False) -> list[t
     for key, act in kept(node, KeptAct, study):
         sent.setdefault(told_key(key), []).append(Anchored(SignedAct(act.act, act.signature), act.at))
     return found + [(site, subject, chain) for (site, subject), chain in sorted(sent.items())]
+
+
+def subjects_of(node: MemberNode, study: bytes, link: bytes) -> list[tuple[bytes, Subject]]:
+    """Return (key, participant) of who has this link in a study, or one that was found to be of the same patient."""
+    party = set(joined_with(node, link))
+    return [(key, subject) for key, subject in kept(node, Subject, study) if subject.link in party]
+
+
+def twice(node: MemberNode, study: bytes) -> Iterator[tuple[bytes, bytes]]:
+    """Yield two participants of this site each time that their links were found to be of one patient since they consented."""
+    for key, subject in kept(node, Subject, study):
+        others = (other for other, _ in subjects_of(node, study, subject.link) if other > key)
+        yield from ((key[16:], other[16:]) for other in others)
 
 
 def states(node: MemberNode, study: bytes, *, sent_only: bool = False) -> list[tuple[str, bytes, State]]:
