@@ -1,16 +1,21 @@
 """Two versions of a protocol compared object by object, each change classed by the published table."""
 
+import gzip
 import json
 from pathlib import Path
 
 import pytest
 
-from salus.agreements.trials.difference import WEIGHTS, Weight, What, difference
+from salus.agreements.trials.compile import compile_plan
+from salus.agreements.trials.difference import WEIGHTS, Weight, What, aims, difference
+from salus.agreements.trials.terms import analysis_digest
 from salus.interop.cdisc.usdm import read_usdm
 from salus.interop.cdisc.usdm_model import CLASSES
 from tests.interop.cdisc.protocols import protocol, written
+from tests.needs import shared
 
 from . import sample
+from .sample import ONE
 
 DOCS = Path(__file__).parents[3] / "docs" / "explain" / "trials.md"
 
@@ -107,6 +112,30 @@ def test_the_samples_amendment_is_substantial():
     assert any(one.substantial for one in found)
     back = difference(read_usdm(sample.part("protocol-2")), read_usdm(sample.part("protocol-1")))
     assert {one.id for one in back} == {one.id for one in found}
+
+
+def test_what_a_protocol_aims_at_is_part_of_what_the_ledger_holds_of_the_analysis():
+    """So that a change of an endpoint or estimand after an opening is marked as one of the analysis is."""
+    document = gzip.decompress(shared("data/trials/usdm/CDISC_Pilot_Study.json.gz").read_bytes())
+
+    def digested(kind="", attribute="", value=""):
+        told = json.loads(document)
+        if kind:
+            first(told, kind)[attribute] = value
+        return analysis_digest(b"{}", ONE[1], aims(read_usdm(json.dumps(told).encode())))
+
+    assert digested() == digested("Endpoint", "label", "shown otherwise") == digested("Activity", "name", "other")
+    changed = {
+        digested(*change)
+        for change in (
+            ("Endpoint", "text", "Something else"),
+            ("Estimand", "populationSummary", "Whoever stayed"),
+            ("IntercurrentEvent", "strategy", "Hypothetical"),
+            ("AnalysisPopulation", "text", "Completers"),
+        )
+    }
+    assert len(changed | {digested()}) == 5
+    assert compile_plan(read_usdm(document)).aims == aims(read_usdm(document))
 
 
 def test_every_class_has_a_weight_and_the_table_is_published():

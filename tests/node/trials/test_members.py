@@ -120,6 +120,8 @@ def test_a_participant_from_consent_to_kit_and_what_leaves(scene: Scene) -> None
     row = port.enrolment(scene.node("north").ledger.read(), enrolment)
     assert row is not None
     assert row.status is port.EnrolmentStatus.ALLOCATED
+    with pytest.raises(Conflict, match=r"trials\.supplied"):
+        scene.supply()
     told = [one(scene.node(name), Envelope, enrolment) for name in ("pharmacy-a", "pharmacy-b")]
     assert {(each.arm, each.kit) for each in told} == {(told[0].arm, kit)}
     assert not list(kept(scene.node("sponsor"), Envelope))

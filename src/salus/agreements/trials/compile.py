@@ -8,6 +8,7 @@ import re
 from collections.abc import Mapping
 from typing import Final
 
+from salus.agreements.trials.difference import aims
 from salus.agreements.trials.plan import (
     Anchoring,
     Criterion,
@@ -48,6 +49,7 @@ class _Compiling:
 
     def __init__(self, definition: Definition) -> None:
         self.findings: list[Finding] = []
+        self._definition = definition
         self._things = definition.things
         self._study = definition.study
 
@@ -85,6 +87,7 @@ class _Compiling:
                 for each in objective.all("endpoints")
             ),
             forms=tuple(self._form(each) for each in design.all("activities") if each.ids("biomedicalConceptIds")),
+            aims=aims(self._definition),
         )
 
     def _alike(self, design: Thing) -> None:

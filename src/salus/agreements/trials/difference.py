@@ -8,6 +8,8 @@ from dataclasses import dataclass
 from enum import Enum
 from typing import Any, Final
 
+import msgspec
+
 from salus.interop.cdisc.usdm import Definition, Thing
 
 
@@ -45,6 +47,10 @@ WEIGHTS: Final[Mapping[str, Weight]] = {
 """By class of USDM 4.0. `docs/explain/trials.md` publishes it."""
 DISPLAYED: Final = frozenset(("label",))
 """Attributes that are not substantial in any class."""
+
+
+AIMS: Final = ("AnalysisPopulation", "Endpoint", "Estimand")
+_BESIDE: Final = DISPLAYED | {"notes", "extensionAttributes"}
 
 
 class What(Enum):
@@ -85,6 +91,21 @@ def difference(earlier: Definition, later: Definition) -> tuple[Change, ...]:
     found = [_change(before.get(id_), one) for id_, one in after.items()]
     gone = [_whole(What.REMOVED, one) for id_, one in before.items() if id_ not in after]
     return (*(one for one in found if one is not None), *gone)
+
+
+def aims(definition: Definition) -> bytes:
+    """Return what a protocol sets out to show, JSON: endpoints, estimands with their intercurrent events, their populations.
+
+    What is only displayed is left out, and so is the order of objects.
+    """
+    found = [one for one in definition.things.values() if one.kind in AIMS]
+    return msgspec.json.encode([_plain(one) for one in sorted(found, key=lambda each: each.id)], order="sorted")
+
+
+def _plain(value: Any) -> Any:
+    if isinstance(value, Thing):
+        return {name: _plain(each) for name, each in value.values.items() if name not in _BESIDE}
+    return [_plain(each) for each in value] if isinstance(value, tuple) else value
 
 
 def _entries(thing: Thing, within: str, owner: str) -> Iterator[tuple[str, _Entry]]:

@@ -221,6 +221,8 @@ class Plan:
     forms: tuple[Form, ...]
     checks: tuple[ItemCheck, ...] = ()
     """Edit checks of forms that were read from ODM; those of the terms stand there."""
+    aims: bytes = b""
+    """What the protocol sets out to show (`difference.aims`): a change of it after an opening is marked for ever."""
 
     def visit(self, id_: str) -> Visit | None:
         """Return a visit of any timeline by its id, or None."""

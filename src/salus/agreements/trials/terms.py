@@ -302,9 +302,9 @@ def analyses_of(plan: bytes) -> tuple[str, ...]:
     return tuple(each.id for each in read_event(plan).analyses)
 
 
-def analysis_digest(plan: bytes, terms: Terms) -> bytes:
-    """Return the digest of what is to be analysed and how: the analysis plan, and what terms derive for it."""
-    return digest("salus/v1/trial-analysis", plan, msgspec.json.encode((terms.baseline, terms.derivations)))
+def analysis_digest(plan: bytes, terms: Terms, aims: bytes) -> bytes:
+    """Return the digest of what is to be analysed and how: the analysis plan, what terms derive for it, what the protocol aims at."""
+    return digest("salus/v1/trial-analysis", plan, msgspec.json.encode((terms.baseline, terms.derivations)), aims)
 
 
 def package_root(parts: Mapping[str, bytes]) -> bytes:

@@ -295,11 +295,11 @@ def _commitment(told: Definition, request: CommitTrial) -> port.Commit:
 
 def commitments(told: Definition) -> port.Definition:
     """Return what the ledger holds of a definition. Raises Malformed."""
-    _, terms = run(told)
+    plan, terms = run(told)
     outcomes = {outcome_of(term): LEVELS[term.level] for term in terms.outcomes}
     return port.Definition(
         package=root_of(told),
-        analysis=analysis_digest(told.analysis, terms),
+        analysis=analysis_digest(told.analysis, terms, plan.aims),
         consent_form=bytes.fromhex(terms.consent_form),
         looks=tuple(port.PlannedLook(look.permille, look.boundary, look.alpha) for look in terms.looks),
         outcomes=tuple(port.Outcome(definition_, outcomes[definition_]) for definition_ in sorted(outcomes)),

@@ -9,11 +9,11 @@ from msgspec import Meta
 from salus.agreements.trials.draws import Blocks, DrawRefused, check_scheme
 from salus.agreements.trials.terms import size_commitment
 from salus.contracts.trials import port
-from salus.node.errors import Malformed
+from salus.node.errors import Conflict, Malformed
 from salus.node.member import MemberNode
 from salus.node.trials.exchange import curve, send
 from salus.node.trials.founding import STUDY
-from salus.node.trials.kept import StratumKey, Supply
+from salus.node.trials.kept import Envelope, StratumKey, Supply, kept
 from salus.node.trials.sight import members_of, study_of
 from salus.node.usecase import OPERATOR, Message, Node, use_case
 
@@ -71,7 +71,7 @@ def hide_sizes(node: Node, request: HideSizes) -> SizesHidden:  # noqa: ARG001 -
 
 @use_case("trial.supply", who=OPERATOR)
 def supply_trial(node: MemberNode, request: SupplyTrial) -> TrialSupplied:
-    """Set block sizes and kits as a dispenser; sizes that the terms do not commit to are refused."""
+    """Set block sizes and kits as a dispenser, before the first draw; sizes that the terms do not commit to are refused."""
     curve()
     from salus.node.trials.drawing import check_sizes  # noqa: PLC0415 -- the extra may not be installed
 
@@ -90,6 +90,8 @@ def supply_trial(node: MemberNode, request: SupplyTrial) -> TrialSupplied:
         kits=tuple(sorted(kits.items())),
     )
     check_sizes(node, study, told)
+    if any(envelope.study == study for _, envelope in kept(node, Envelope)):
+        raise Conflict("trials.supplied", "draws were made with the kits that are there: others would not replay them")
     for name in members_of(roster, port.Part.DISPENSER):
         send(node, name, "supply", told)
     for site in kits:
