@@ -68,4 +68,6 @@ def _visit(story: Story, site: str, visit: str, late: int) -> None:
             (f"nurse-{site}", "form", day, fields),
             (f"investigator-{site}", "sign", "", {"visit": visit}),
         ]
+        if visit == "base":
+            said.append((f"investigator-{site}", "sign", "", {"visit": "screen"}))
         scene.say(site, subject, said)

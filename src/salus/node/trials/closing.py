@@ -33,7 +33,10 @@ class TrialLocked(Message, frozen=True):
     root: Annotated[str, Meta(description="Root over the canonical rows.")]
     rows: Annotated[int, Meta(description="Rows.")]
     status: Annotated[str, Meta(description="proposed or locked.")]
-    unsigned: Annotated[int, Meta(description="Visits that no investigator signed; they are locked as such.")]
+    unsigned: Annotated[
+        int,
+        Meta(description="Visits of participants without a draw that no investigator signed; they are locked as such."),
+    ]
 
 
 class UnlockTrial(Message, frozen=True):
@@ -130,13 +133,24 @@ class OutcomesCompared(Verdict, frozen=True):
 
 @use_case("trial.lock", who=OPERATOR)
 def lock_trial(node: MemberNode, request: LockTrial) -> TrialLocked:
-    """Propose a lock as the statistician: one root over the rows that all chains tell, sent to those who sign it."""
+    """Propose a lock as the statistician: one root over the rows that all chains tell, sent to those who sign it.
+
+    Refused while a visit of somebody enrolled lacks the investigator's signature, also of one who withdrew (E6(R3)).
+    """
     study = bytes.fromhex(request.study)
     _, roster = study_of(node, study)
     found = states(node, study)
     rows = rows_of(found)
     if not rows:
         raise NotFound("trials.no-rows", "there is nothing to lock", todo="let the sites send their acts")
+    open_ = [f"{site} {subject.hex()[:8]}" for site, subject, state in found if state.enrolment and unsigned(state)]
+    if open_:
+        raise Conflict(
+            "trials.unsigned",
+            "an investigator has not signed every visit",
+            got=f"{len(open_)} participants, the first {open_[0]}",
+            todo="let investigators sign and sites send their acts",
+        )
     root = rows_root(rows)
     node.submitter.submit(port.LockData(study, root))
     told = Rows(study, node.ledger.head().height, rows)
@@ -153,8 +167,13 @@ def _locked(
     lock = port.lock(node.ledger.read(), study, row.locks)
     if lock is None:
         raise NotFound("trials.no-lock", "the study has no lock")
-    unsigned = sum(len(set(state.visits) - set(state.signed)) for _, _, state in found)
-    return TrialLocked(root=lock.root.hex(), rows=len(rows), status=lock.status.name.lower(), unsigned=unsigned)
+    left = sum(len(unsigned(state)) for _, _, state in found)
+    return TrialLocked(root=lock.root.hex(), rows=len(rows), status=lock.status.name.lower(), unsigned=left)
+
+
+def unsigned(state: State) -> set[str]:
+    """Return the visits of a participant that no investigator signed, or that changed since."""
+    return set(state.visits) - set(state.signed)
 
 
 @use_case("trial.sign-lock", who=OPERATOR)
