@@ -5910,7 +5910,7 @@ class TrialLocked(msgspec.Struct, frozen=True, kw_only=True):
     """proposed or locked."""
 
     unsigned: int
-    """Visits that no investigator signed; they are locked as such."""
+    """Visits of participants without a draw that no investigator signed; they are locked as such."""
 
 
 class StepTrialLook(msgspec.Struct, frozen=True, kw_only=True):
@@ -7956,7 +7956,7 @@ class TrialCases:
         return self._connection.ask('/api/trial/step', request, TrialStands)
 
     def supply(self, request: SupplyTrial) -> TrialSupplied:
-        """Set block sizes and kits as a dispenser; sizes that the terms do not commit to are refused. For: operator."""
+        """Set block sizes and kits as a dispenser, before the first draw; sizes that the terms do not commit to are refused. For: operator."""
         return self._connection.ask('/api/trial/supply', request, TrialSupplied)
 
     def tasks(self, request: ListTasks) -> Tasks:

@@ -18,7 +18,7 @@ from salus.engines.errors import Busy
 from salus.engines.ports import Ledger, Outcome
 from salus.interop.cdisc.dataset_json import read_dataset
 from salus.node import emergency
-from salus.node.demo.trial_scene import PARTIES, Said, Scene, day_of, sample
+from salus.node.demo.trial_scene import PARTIES, Scene, day_of, sample
 from salus.node.errors import Conflict, EdgeError, Forbidden, Malformed, NotFound, Refused
 from salus.node.exchange.delivery import deliver_due
 from salus.node.exchange.wire import RemoteRefusal
@@ -60,7 +60,6 @@ from salus.node.trials.closing import (
     PublishDraws,
     StepTrialLook,
     UnlockTrial,
-    unsigned,
 )
 from salus.node.trials.conducting import DraftAct, ListTasks, RecordActs, TakeConsent, WithdrawConsent, kit_of
 from salus.node.trials.drawing import check_evidence
@@ -89,6 +88,7 @@ from salus.node.trials.unblinding import Assess, Unblind
 from salus.vault.envelope import seal_envelope
 from salus.vault.journal import Side
 from tests.interop.cdisc.open_rules import findings_in
+from tests.node.trials.signing import sign_everything
 
 
 def consent(scene: Scene, number: int) -> TakeConsent:
@@ -461,16 +461,6 @@ def test_a_look_is_taken_as_it_was_planned_and_none_beside(scene: Scene) -> None
         step_look(scene.node("statistics"), StepTrialLook(study=scene.id, number=2, step="cut"))
     with pytest.raises(Malformed, match=r"trials\.step"):
         step_look(scene.node("statistics"), StepTrialLook(study=scene.id, number=1, step="peek"))
-
-
-def sign_everything(scene: Scene) -> None:
-    """Let the investigator sign every visit of the enrolled that is not, and the site send it."""
-    for _, subject, state in states(scene.node("north"), scene.study):
-        left = unsigned(state) if state.enrolment else set()
-        said: list[Said] = [("investigator-north", "sign", "", {"visit": visit}) for visit in sorted(left)]
-        if said:
-            scene.say("north", subject.hex(), said)
-    scene.send("north")
 
 
 def unlocked_and_locked_again(scene: Scene) -> None:
