@@ -75,6 +75,19 @@ def test_an_emergency_opens_one_patients_summary_and_nothing_sensitive(together:
     assert ambulance.index.count_by_type([lease]) == {"AllergyIntolerance": 1, "Patient": 1}
 
 
+def test_an_old_allergy_comes_before_new_results(
+    together: Together, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    file = tmp_path / "results.ndjson"
+    pulse = '{"resourceType":"Observation","id":"o%d","status":"final","subject":{"reference":"Patient/p1"},"effectiveDateTime":"2026-01-0%d","code":{"text":"Pulse"}}'
+    file.write_text("\n".join(pulse % (n, n) for n in range(1, 4)))
+    Intake(together.nodes["north"], "urn:north").run([file])
+    monkeypatch.setattr(emergency, "MOST", 3)
+    ambulance = together.nodes["ambulance"]
+    lease = ambulance.vault.open_lease(opened(together).id)
+    assert ambulance.index.count_by_type([lease]) == {"AllergyIntolerance": 1, "Observation": 1, "Patient": 1}
+
+
 def consent(*, deny: str, purpose: str) -> str:
     """Return a Consent of Ana's that denies one type, or everything, in emergencies or in treatment."""
     inner: dict[str, object] = {"type": "deny", "purpose": [{"code": purpose}]}

@@ -54,9 +54,14 @@ def test_an_emergency_is_opened_once_shown_to_one_session_and_reviewed(north, cl
     assert clinic.staff().get(first.url.path).status_code == 404
     assert "Emergency access" in north.patient().get("/my/looked").text
 
+    record = physician.get(links(first.text, "/record/")[-1])
+    assert (record.status_code, f'href="{first.url.path}"' in record.text) == (200, True)
+    assert first.text.index("Allergies") < first.text.index("Results")
+
     queue = physician.get("/reviews")
+    assert ("The patient is unconscious" in queue.text, "Physician physician-1" in queue.text) == (True, True)
     sent = physician.post("/emergency/review", data={**form(queue.text, "/emergency/review"), "findings": "in order"})
-    assert "Reviewed" in sent.text
+    assert ">reviewed<" in sent.text
     assert list_emergencies.run(clinic.node, ListEmergencies()).emergencies[0].status == "reviewed"
 
 

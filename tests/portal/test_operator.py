@@ -43,7 +43,7 @@ def test_a_message_that_was_held_is_listed_without_what_it_says_and_tried_again(
     page = operator.get("/operator/messages")
     assert ("c-17" in page.text, "LAB" in page.text, "Canary" in page.text) == (True, True, False)
     assert '<a href="/operator/messages">1</a>' in operator.get("/operator").text
-    for path, word in (("messages", "c-17"), ("waiting", ""), ("proposals", "")):
+    for path, word in (("messages", "c-17"), ("waiting", ""), ("proposals", ""), ("people", ""), ("apps", "")):
         sent = operator.get(f"/operator/{path}.csv")
         assert (sent.status_code, sent.headers["content-type"].partition(";")[0]) == (200, "text/csv")
         assert (word in sent.text, "Canary" in sent.text) == (True, False)

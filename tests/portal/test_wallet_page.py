@@ -55,7 +55,9 @@ def test_a_first_look_at_the_wallet_or_a_page_with_a_script_is_light(north) -> N
     assert packed.headers["content-encoding"] == "gzip"
     plain = browser.get("/wallet", headers={"accept-encoding": "identity"})
     assert (plain.text, "content-encoding" in plain.headers) == (packed.text, False)
-    assert weight(gzip.compress(plain.content, mtime=0), "mine.js") <= MOST
+    german = browser.get("/wallet", headers={"accept-encoding": "identity", "accept-language": "de"})
+    for page in (plain, german):
+        assert weight(gzip.compress(page.content, mtime=0), "mine.js") <= MOST
     for path, script in (("/sign-in", "passkey.js"), ("/ledger/verify", "verify.js"), ("/", "")):
         assert weight(browser.get(path).content, script) <= MOST, path
     assert weight(north.staff().get("/patients").content) <= MOST

@@ -1260,6 +1260,18 @@ class EmergencyLine(msgspec.Struct, frozen=True, kw_only=True):
     overdue: bool
     """Whether that has passed: every member sees it."""
 
+    reason: str
+    """Why the patient could not be asked; empty once what was read is purged."""
+
+    person: str
+    """Subject of the person who opened it."""
+
+    role: str
+    """Role of that person."""
+
+    members: tuple[str, ...]
+    """Members that were asked."""
+
 
 class Emergencies(msgspec.Struct, frozen=True, kw_only=True):
     """The emergency accesses of this member."""

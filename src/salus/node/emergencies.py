@@ -71,6 +71,10 @@ class EmergencyLine(Message, frozen=True):
     ]
     due: Annotated[str, Meta(description="By when it is reviewed, UTC.")]
     overdue: Annotated[bool, Meta(description="Whether that has passed: every member sees it.")]
+    reason: Annotated[str, Meta(description="Why the patient could not be asked; empty once what was read is purged.")]
+    person: Annotated[str, Meta(description="Subject of the person who opened it.")]
+    role: Annotated[str, Meta(description="Role of that person.")]
+    members: Annotated[tuple[str, ...], Meta(description="Members that were asked.")]
 
 
 class Emergencies(Message, frozen=True):
@@ -142,7 +146,7 @@ def list_emergencies(node: MemberNode, request: ListEmergencies) -> Emergencies:
     now = node.ledger_time()
     lines = []
     for one in node.desk.emergencies():
-        rows = [row for _, row in access.on_ledger(node, one)]
+        rows, opened = [row for _, row in access.on_ledger(node, one)], access.opened_by(node, one)
         lines.append(
             EmergencyLine(
                 emergency=one.id.hex(),
@@ -150,6 +154,10 @@ def list_emergencies(node: MemberNode, request: ListEmergencies) -> Emergencies:
                 status=_status(one, rows),
                 due=moment(min(row.due for row in rows)) if rows else "",
                 overdue=any(review_overdue(row, now) for row in rows),
+                reason=opened[0].reason if opened else "",
+                person=opened[1].sub if opened else "",
+                role=opened[1].role if opened else "",
+                members=opened[0].custodians if opened else (),
             )
         )
     return Emergencies(emergencies=tuple(lines))

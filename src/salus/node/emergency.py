@@ -27,11 +27,20 @@ from salus.contracts.records.port import (
 from salus.contracts.trials.port import OpenAllocation
 from salus.core.encoding import MalformedBytes, Value, decode, encode
 from salus.core.proof.digest import digest, mac
-from salus.index.index import Choice
+from salus.index.index import Choice, Line
 from salus.interop.fhir.sensitivity import Sensitivity
 from salus.node.anchoring import anchor, serving
 from salus.node.desk import EmergencyKept
-from salus.node.errors import Conflict, Forbidden, Malformed, NotFound, Refused, Unavailable, reason_name
+from salus.node.errors import (
+    Conflict,
+    Forbidden,
+    Malformed,
+    NotFound,
+    Refused,
+    Unauthenticated,
+    Unavailable,
+    reason_name,
+)
 from salus.node.exchange.custodian import Answered, sealed_answer
 from salus.node.exchange.derived import derived_id
 from salus.node.exchange.grantee import Asked, verify_answer
@@ -56,21 +65,15 @@ REASONS: Final = ("unconscious", "life-threatening", "incapable", "other-danger"
 """Why no grant could be asked for: a structured reason, said in the patient's log."""
 FRESH_MS: Final = 60 * 60 * 1000  # an emergency is answered within the hour, or it is none
 KEEP_MS: Final = 72 * 60 * 60 * 1000  # what was read is purged when its review is due
-TYPES: Final = (
-    "Patient",
-    "AllergyIntolerance",
-    "Condition",
-    "MedicationRequest",
-    "MedicationStatement",
-    "Immunization",
-    "Procedure",
-    "Device",
-    "Observation",
-    "DiagnosticReport",
+SECTIONS: Final = (
+    ("Patient", "AllergyIntolerance"),
+    ("Condition", "MedicationRequest", "MedicationStatement"),
+    ("Immunization", "Device"),
+    ("Procedure", "Observation", "DiagnosticReport"),
 )
-"""What an emergency summary is made of (the sections of the International Patient Summary)."""
+"""What an emergency summary is made of (the sections of the International Patient Summary): an old allergy before new results."""
 BIRTH_DATE: Final = re.compile(r"(?:18|19|20)\d\d-(?:0[1-9]|1[0-2])-(?:0[1-9]|[12]\d|3[01])")
-MOST: Final = 200  # newest first: what a team reads in minutes
+MOST: Final = 200  # of each section the newest first: what a team reads in minutes
 SHOWN: Final = frozenset({Sensitivity.GENERAL, Sensitivity.MEDICATION, Sensitivity.LABORATORY, Sensitivity.IMAGING})
 
 _TERMS: Final = (Provision("policy.emergency", "permit", sensitivities=tuple(int(one) for one in sorted(SHOWN))),)
@@ -305,17 +308,29 @@ def _link_of(node: MemberNode, request: Request) -> bytes:
 
 
 def _summary(node: MemberNode, link: bytes, sender: str, claims: PersonClaims) -> list[int]:
-    """Return the numbers of what an emergency summary is made of: newest first, of classes shown in an emergency.
+    """Return the numbers of what an emergency summary is made of: by section, newest first, of classes shown in an emergency.
 
     Of the patient's consents those bind that speak of emergencies. Raises NotFound where they hide the patient.
     """
     now = node.ledger_time()
     who = node.index.who(sender, claims.sub, home=False, at=now)
     asker = Asker(sender, claims.role, PURPOSE, now, who.names, "disclose", who.known)
-    lines = node.index.permitted(link, _TERMS, asker, Choice(types=TYPES, limit=MOST)).page.lines
+    lines: list[Line] = []
+    for types in SECTIONS:
+        if len(lines) < MOST:
+            lines += node.index.permitted(link, _TERMS, asker, Choice(types=types, limit=MOST - len(lines))).page.lines
     if not node.index.permitted(link, _TERMS, asker, Choice(types=("Patient",))).page.total:
         raise NotFound("emergency.nobody", NOBODY, todo=OTHERWISE)
     return [line.number for line in lines if node.vault.is_anchored(line.number)]
+
+
+def opened_by(node: MemberNode, one: EmergencyKept) -> tuple[Request, PersonClaims] | None:
+    """Return the request of an emergency access and who made it; None once what was read is purged, or the key was rotated."""
+    try:
+        request = decode(one.body, Request)
+        return request, claims_of(request.credential, node.member, node.signing_keys(node.member), request.time)
+    except (MalformedBytes, Unauthenticated):
+        return None
 
 
 # Afterwards ----------------------------------------------------------------------------------------------------------

@@ -59,6 +59,8 @@ GET: Final[tuple[tuple[str, Handler], ...]] = (
     ("/operator/messages", operating.letters),
     ("/operator/messages.csv", operating.letters_csv),
     ("/operator/people", operating.people),
+    ("/operator/people.csv", operating.people_csv),
+    ("/operator/apps.csv", operating.apps_csv),
     ("/confirm", keeping.confirm),
     ("/my/keys", keeping.keys),
     ("/my/record", mine.record),

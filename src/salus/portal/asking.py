@@ -10,19 +10,21 @@ from starlette.responses import Response
 
 from salus.interop.fhir.sensitivity import CLASSES
 from salus.node.emergencies import EmergencyOpened, list_emergencies, open_emergency, review_emergency
-from salus.node.emergency import REASONS
+from salus.node.emergency import REASONS, SECTIONS
 from salus.node.errors import NotFound
 from salus.node.network.directory import list_members
-from salus.node.records.charts import Patient
+from salus.node.records.charts import ChartLine, Patient
 from salus.node.requests import Asked, ask_access, list_access, pull_access
 from salus.node.sessions import Session
 from salus.node.worklist import worklist
-from salus.portal.charting import OneChart
+from salus.portal.charting import OneChart, OneRecord, record_path
 from salus.portal.duplicates import decides, pair_name
 from salus.portal.visiting import Visit, to
 
 WHERE: Final = {"access": "/access", "correction": "/reviews", "emergency": "/reviews"}
 """The page on which a task of a kind is done."""
+SHOWN: Final = (*(kind for types in SECTIONS for kind in types if kind != "Patient"), "Patient")
+"""Parts of an emergency summary in their order: allergies first, who the patient is last."""
 ORDINARY: Final = ("general", "medication", "laboratory", "imaging")
 
 
@@ -143,10 +145,16 @@ def open_emergency_access(visit: Visit) -> Response:
 
 def emergency_summary(visit: Visit) -> Response:
     """Show what an emergency access of this session brought. Raises NotFound."""
-    found = visit.staff().thing(visit.part("name"))
+    session, name = visit.staff(), visit.part("name")
+    found = session.thing(name)
     if not isinstance(found, Summary):
         raise NotFound("session.address", "this address names no emergency")
-    return visit.page("emergency_summary", patient=found.patient, got=found.got)
+    groups: dict[str, list[tuple[ChartLine, str]]] = {kind: [] for kind in SHOWN}
+    for line in found.got.lines:
+        one = OneRecord(line.number, f"/emergency/{name}", line.label, line.date, line.status, "ETREAT")
+        groups.setdefault(line.type, []).append((line, record_path(session, one)))
+    silent = any(one.code != "emergency.nobody" for one in found.got.failures)
+    return visit.page("emergency_summary", patient=found.patient, got=found.got, groups=groups, silent=silent)
 
 
 def review(visit: Visit) -> Response:

@@ -42,11 +42,12 @@ class OneRecord:
     """A record that an address of this session names, in its chart."""
 
     number: int
-    chart: str
-    """Address of the chart."""
+    back: str
+    """Address of the chart, or of the emergency access."""
     label: str
     date: str
     status: str
+    purpose: str = "TREAT"
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,7 +96,10 @@ def summary(visit: Visit) -> Response:
     found = visit.call(show_chart, **chart.fields, types=SUMMARY, limit=SUMMARY_LINES)
     alike = _alike(found.lines)
     groups = [
-        (kind, [(line, _record(session, _line(name, line)), alike[line]) for line in found.lines if line.type == kind])
+        (
+            kind,
+            [(line, record_path(session, _line(name, line)), alike[line]) for line in found.lines if line.type == kind],
+        )
         for kind in SUMMARY
     ]
     return visit.page("summary", name=name, patient=chart.patient, tab="", groups=groups, total=found.total)
@@ -122,7 +126,7 @@ def timeline(visit: Visit) -> Response:
     found = visit.call(
         show_chart, **chart.fields, types=types, since=since, until=until, limit=PAGE, cursor=visit.asked("after")
     )
-    lines = [(line, _record(session, _line(name, line))) for line in found.lines]
+    lines = [(line, record_path(session, _line(name, line))) for line in found.lines]
     return visit.page(
         "timeline",
         name=name,
@@ -156,7 +160,8 @@ def measure(visit: Visit) -> Response:
     if one is None:
         raise NotFound("chart.measure", "this is not in the chart any more", todo="go back to the results")
     points = [
-        (point, _record(session, OneRecord(point.number, name, one.label, point.date, ""))) for point in one.points
+        (point, record_path(session, OneRecord(point.number, f"/chart/{name}", one.label, point.date, "")))
+        for point in one.points
     ]
     return visit.page(
         "measure",
@@ -175,14 +180,14 @@ def record(visit: Visit) -> Response:
     asked = session.thing(visit.part("name"))
     if not isinstance(asked, OneRecord):
         raise NotFound("session.address", "this address names no record")
-    shown = visit.call(show_record, number=asked.number)
+    shown = visit.call(show_record, number=asked.number, purpose=asked.purpose)
     return visit.page(
         "record",
         record=shown,
         line=asked,
         values=[(what, f"{value} {unit}".strip()) for _, what, value, unit in measured(shown.type, shown.body)],
         text=indented(shown.body),
-        chart=f"/chart/{asked.chart}",
+        back=asked.back,
     )
 
 
@@ -214,10 +219,11 @@ def _chart(session: Session, patient: Patient) -> str:
 
 
 def _line(chart: str, line: ChartLine) -> OneRecord:
-    return OneRecord(line.number, chart, line.label, line.date, line.status)
+    return OneRecord(line.number, f"/chart/{chart}", line.label, line.date, line.status)
 
 
-def _record(session: Session, one: OneRecord) -> str:
+def record_path(session: Session, one: OneRecord) -> str:
+    """Return the address, in this session, of a record."""
     return f"/record/{session.name(one, 'record', str(one.number))}"
 
 

@@ -46,7 +46,11 @@ def record(visit: Visit) -> Response:
     kinds = sorted({one.type for one in found.records})
     chosen = [one for one in found.records if not kind or one.type == kind]
     lines = [
-        (one, f"/my/record/{session.name(one, 'own', one.member, one.type, one.id, str(one.version))}")
+        (
+            one,
+            f"/my/record/{session.name(one, 'own', one.member, one.type, one.id, str(one.version))}",
+            ", ".join(f"{value} {unit}".strip() for _, _, value, unit in measured(one.type, one.body)),
+        )
         for one in chosen[at * PAGE : (at + 1) * PAGE]
     ]
     return visit.page(

@@ -104,6 +104,18 @@ def people(visit: Visit) -> Response:
     return visit.page("people", accounts=visit.call(list_accounts).accounts, apps=visit.call(list_apps).apps)
 
 
+def people_csv(visit: Visit) -> Response:
+    """Return who may come back with a passkey as CSV."""
+    visit.operator()
+    return as_csv("accounts", visit.call(list_accounts).accounts)
+
+
+def apps_csv(visit: Visit) -> Response:
+    """Return which programs may ask as CSV."""
+    visit.operator()
+    return as_csv("programs", visit.call(list_apps).apps)
+
+
 def dismiss_person(visit: Visit) -> Response:
     """Let a person in no more."""
     visit.operator()

@@ -21,11 +21,9 @@ const lock = root.querySelector("#lock");
 const problem = root.querySelector("[role=alert]");
 const IDLE = 10 * 60 * 1000;
 const PINNED = "salus-trust";
-const DAYS = [1, 7, 30, 90, 365];
 
 let holder = null;
 let known = null; // the own records, fetched once a session
-let asked = null; // the request that is being answered
 let busy = false;
 let moved = false; // to another view, while something ran
 
@@ -204,11 +202,12 @@ async function keepAll(opener) {
 /** Return the own records; with `anew`, asked again where a member did not answer before. */
 async function own(anew = false) {
   if (!known || (anew && known.missing.length)) {
-    const [found, { factsOf, resourceIn }] = [await holder.records(), await import("./facts.js")];
+    const [found, { factsOf, resourceIn, valuesOf }] = [await holder.records(), await import("./facts.js")];
     const records = found.records.map((one, at) => {
       const resource = one.media.startsWith("application/fhir+json") ? resourceIn(one.body) : undefined;
       const facts = factsOf(resource);
-      return { ...one, at, resource, ...facts, label: told[`words.label-${facts.label}`] ?? facts.label };
+      const values = valuesOf(resource).map(([, written, unit]) => `${written} ${unit}`.trim());
+      return { ...one, at, resource, ...facts, label: told[`words.label-${facts.label}`] ?? facts.label, value: values.join(", ") };
     });
     records.sort((a, b) => (a.date < b.date ? 1 : a.date > b.date ? -1 : a.type < b.type ? -1 : 1));
     known = { ...found, records };
@@ -227,7 +226,7 @@ async function record() {
     const chosen = records.filter((one) => !kind || one.type === kind);
     list.replaceChildren(chosen.length ? table(t("wallet.count", { count: chosen.length }), [
       [t("timeline.date"), (one) => when(one.date), "day"],
-      [t("chart.what"), (one) => h("a", { href: `#record/${one.at}` }, one.label || t("chart.unlabelled"))],
+      [t("chart.what"), (one) => h("span", {}, h("a", { href: `#record/${one.at}` }, one.label || t("chart.unlabelled")), one.value && ` ${one.value}`)],
       [t("timeline.kind"), (one) => plain(one.type)],
       [t("my.by"), (one) => nameOf(one.writer)],
     ], chosen) : empty(t("my.empty")));
@@ -267,130 +266,6 @@ async function one(at) {
 async function measured() {
   const [{ records, missing }, { trends }] = [await own(true), await import("./trends.js")];
   show(t("wallet.trends"), h("p", {}, t("wallet.trends_lead")), missed(missing), trends(records, { t, when }));
-}
-
-// Sharing
-
-async function sharing() {
-  const all = await holder.wallet.permissions();
-  for (const { grantee } of all) if (grantee && !holder.names[grantee]) await holder.member(grantee).catch(() => {});
-  const now = Date.now();
-  const live = all.filter((one) => one.grantee && !one.revoked && now < one.expiry);
-  const past = all.filter((one) => one.grantee && !live.includes(one));
-  show(
-    t("frame.my_sharing"), h("p", {}, t("sharing.lead")), h("p", {}, h("a", { class: "button", href: "#share" }, t("share.open"))),
-    live.length ? [
-      h("div", { class: "cards" }, live.map((permission) => h("section", { class: "card" },
-        h("h2", {}, nameOf(permission.grantee)),
-        h("dl", {}, [
-          [t("sharing.since"), when(permission.notBefore)], [t("sharing.until"), when(permission.expiry)],
-          [t("access.purpose"), permission.purposes.map(plain).join(", ")],
-          [t("sharing.opens"), permission.classes.map(plain).join(", ")],
-          [t("sharing.who"), permission.roles.map(plain).join(", ") || t("sharing.anyone")],
-          [t("sharing.from"), permission.members.map(nameOf).join(", ")],
-        ].map(([name, value]) => [h("dt", {}, name), h("dd", {}, value)])),
-        button(t("sharing.stop", { member: nameOf(permission.grantee) }), async () => {
-          await holder.stop(permission);
-          await sharing();
-        }, "stop")))),
-      note(t("sharing.unread")),
-    ] : empty(t("sharing.empty")),
-    past.length > 0 && [h("h2", {}, t("sharing.past")), table("", [
-      [t("sharing.member"), (each) => nameOf(each.grantee)],
-      [t("sharing.until"), (each) => when(each.expiry), "day"],
-      [t("chart.status"), (each) => plain(each.revoked ? "stopped" : "ended")],
-    ], past)],
-  );
-}
-
-async function photo(file) {
-  const { default: decodeQR } = await import("./vendor/qr/decode.js");
-  const picture = await createImageBitmap(file);
-  const scale = Math.min(1, 1600 / Math.max(picture.width, picture.height));
-  const canvas = new OffscreenCanvas(Math.round(picture.width * scale), Math.round(picture.height * scale));
-  const drawing = canvas.getContext("2d");
-  drawing.drawImage(picture, 0, 0, canvas.width, canvas.height);
-  try {
-    return decodeQR(drawing.getImageData(0, 0, canvas.width, canvas.height));
-  } catch {
-    throw new Unreadable("no code in this picture");
-  }
-}
-
-function share() {
-  const code = h("textarea", { name: "code", required: true, rows: "3", spellcheck: "false", autocomplete: "off" });
-  const picture = h("input", { type: "file", accept: "image/*", capture: "environment", change: (event) => act(async () => {
-    code.value = await photo(event.target.files[0]);
-  }) });
-  asked = null;
-  show(
-    t("share.title"), h("p", {}, h("a", { href: "#sharing" }, t("share.back"))), h("p", {}, t("share.lead")),
-    form(
-      async () => {
-        asked = await holder.readRequest(code.value);
-        choose();
-      },
-      field(t("wallet.photo"), picture, t("wallet.photo_hint")), field(t("share.code"), code, t("share.code_hint")),
-      h("button", {}, t("share.read")),
-    ),
-  );
-}
-
-function chosenIn({ elements }) {
-  const all = (name) => [...elements].filter((one) => one.name === name && one.checked).map((one) => one.value);
-  const day = (name) => (elements[name].value ? Date.parse(`${elements[name].value}T00:00:00Z`) : 0);
-  const chosen = { classes: all("class"), members: all("from"), since: day("since"), until: day("until"), days: Number(elements.days.value) };
-  if (!chosen.classes.length || !chosen.members.length)
-    throw new Refused(here, ["share.nothing"]);
-  return chosen;
-}
-
-function choose() {
-  const others = holder.members.filter((one) => one !== asked.member);
-  const pick = (name, value, words) => h("label", { class: "pick" }, h("input", { type: "checkbox", name, value, checked: true }), words);
-  const seen = h("div", {});
-  const stale = () => seen.replaceChildren();
-  show(
-    t("share.asks", { name: asked.name }),
-    h("p", {}, h("a", { href: "#share", click: share }, t("share.other"))),
-    h("dl", {}, [
-      [t("access.purpose"), plain(asked.purpose)],
-      [t("sharing.who"), asked.roles.map(plain).join(", ") || t("sharing.anyone")],
-      [t("share.answer_by"), when(asked.expires)],
-    ].map(([name, value]) => [h("dt", {}, name), h("dd", {}, value)])),
-    h("form", { class: "card", change: stale, submit: (event) => { event.preventDefault(); act(() => preview(chosenIn(event.target), seen)); } },
-      h("fieldset", {}, h("legend", {}, t("share.kinds")), h("div", { class: "picks" }, asked.classes.map((one) => pick("class", one, plain(one))))),
-      h("fieldset", {}, h("legend", {}, t("share.from")), h("div", { class: "picks" }, others.map((one) => pick("from", one, nameOf(one))))),
-      h("div", { class: "row" },
-        field(t("share.since"), h("input", { type: "date", name: "since" })), field(t("share.until"), h("input", { type: "date", name: "until" })),
-        field(t("share.days"), select(DAYS.map((one) => [String(one), one === 1 ? t("share.day") : t("share.n_days", { count: one })]), "30", { name: "days" }))),
-      h("button", {}, t("share.preview"))),
-    seen,
-  );
-}
-
-async function preview(chosen, place) {
-  const { lines, more } = await holder.preview(asked, chosen);
-  const labels = new Map((await own()).records.map((one) => [`${one.writer} ${one.type}/${one.id}`, one]));
-  const rows = lines.map((line) => ({ ...line, record: labels.get(`${line.member} ${line.type}/${line.id}`) }));
-  const head = h("h2", { tabindex: "-1" }, t("share.seen"));
-  place.replaceChildren(
-    head,
-    rows.length ? table(t("share.seen_count", { count: rows.length }), [
-      [t("timeline.date"), (row) => when(row.record?.date), "day"],
-      [t("chart.what"), (row) => row.record?.label || t("chart.unlabelled")],
-      [t("timeline.kind"), (row) => plain(row.type)], [t("my.by"), (row) => nameOf(row.member)],
-    ], rows) : empty(t("share.seen_none")),
-    more ? h("p", { class: "soft" }, t("share.more")) : "",
-    note(t("share.later")),
-    button(t("share.give", { name: asked.name }), async () => {
-      const request = asked;
-      await holder.give(request, chosen);
-      asked = null;
-      await go("sharing");
-    }),
-  );
-  head.focus();
 }
 
 // Keys, taking along
@@ -458,14 +333,16 @@ async function link() {
 }
 
 /** Show a view that is fetched when it is first asked for. */
-const later = (name) => async () => {
-  const views = await import("./later.js");
-  await views[name]({ t, plain, when, show, missed, note, empty, button, nameOf, holder, own, pin, told, refused });
+const later = (name, fetched = () => import("./later.js")) => async () => {
+  const views = await fetched();
+  await views[name]({ t, plain, when, show, missed, note, empty, button, form, nameOf, holder, own, pin, told, refused, act, go, here });
 };
+
+const giving = () => import("./giving.js");
 
 // Where one is
 
-const VIEWS = { record, trends: measured, sharing, share, looked: later("looked"), requests: later("requests"), keys, summary: later("summary"), link };
+const VIEWS = { record, trends: measured, sharing: later("sharing", giving), share: later("share", giving), looked: later("looked"), requests: later("requests"), keys, summary: later("summary"), link };
 
 async function route() {
   if (!holder) return start();
