@@ -94,6 +94,7 @@ def test_finding_patients(index):
     assert [found.id for found in index.find_patients(name="m", birth_date="1980")] == ["a", "b"]
     assert [found.link for found in index.find_by_identifier("mrn", "7")] == [ANNA]
     assert index.find_by_identifier("", "7") == []
+    assert [found.link for found in index.find_by_identifier(None, "7")] == [ANNA]
     for question in ({}, {"name": " ,- "}, {"birth_date": "1980-13"}, {"name": "a", "limit": 0}):
         with pytest.raises(BadQuestion):
             index.find_patients(**question)

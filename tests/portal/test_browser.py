@@ -109,8 +109,15 @@ def test_no_page_breaks_a_rule_of_access_or_scrolls_sideways(chromium, address, 
     context.add_cookies([{"name": "salus-north", "value": token, "url": address}])
     page.goto(f"{address}/duplicates")
     looked.append(("pairs", look(page)))
+    page.goto(f"{address}/duplicates/compare")
+    page.get_by_label("Number").first.fill("4711")
+    page.get_by_label("Number").last.fill("nobody's")
     with page.expect_navigation():
-        page.get_by_role("link", name=re.compile("^Compare")).click()
+        page.get_by_role("button", name="Look for both").click()
+    looked.append(("by hand", look(page)))
+    page.goto(f"{address}/duplicates")
+    with page.expect_navigation():
+        page.get_by_role("link", name=re.compile("^Compare [0-9a-f]{8}$")).click()
     looked.append(("pair", look(page)))
     operator = north.node.sessions.open(LOCAL_OPERATOR, north.node.now() + 3_600_000)
     context.add_cookies([{"name": "salus-north", "value": operator, "url": address}])
@@ -141,7 +148,7 @@ def test_by_keyboard_alone_and_without_javascript_a_pair_is_decided_and_taken_ba
     code = sites["north"].node.sessions.invite(*caller_of(sites["north"].node, "r-1", "registrar", ("HOPERAT",)))
     page.goto(f"{address}/sign-in?code={code}")
     page.get_by_role("button", name="Anmelden").press("Enter")
-    page.get_by_role("link", name=re.compile("vergleichen$")).press("Enter")
+    page.get_by_role("link", name=re.compile("[0-9a-f]{8} vergleichen$")).press("Enter")
     for button, stands in (("Eine Person", "eine Person"), ("Entscheidung", "wartet auf eine Entscheidung")):
         reason = page.get_by_label(re.compile("^Warum"))
         reason.focus()

@@ -110,3 +110,35 @@ def test_a_registrar_without_the_purpose_is_led_elsewhere_and_sees_no_pair(north
     first = browser.post("/sign-in", data={"code": code})
     assert (first.url.path, "/duplicates" in first.text) == ("/patients", False)
     assert browser.get("/duplicates").status_code == 403
+
+
+def test_two_that_no_match_finds_are_found_by_number_compared_and_decided(north, registrar) -> None:
+    links_of = [north.node.vault.find_link("urn:mrn:north", number) for number in ("4712", "4713")]
+    before = [north.node.vault.link_info(link).lines for link in links_of]
+    page = registrar.get(links(registrar.get("/duplicates").text, "/duplicates/compare")[0]).text
+    asked = {**form(page, "/duplicates/find"), "identifier1": "4712", "identifier2": "4713"}
+    assert registrar.post("/duplicates/find", data={**asked, "identifier2": ""}).status_code == 400
+    found = registrar.post("/duplicates/find", data=asked)
+    assert (found.url.path, found.url.query, found.text.count(" checked>")) == ("/duplicates/compare", b"", 2)
+    chosen = dict(re.findall('<input type="radio" name="(one|other)" value="([^"]*)"', found.text))
+    fields = {**form(found.text, "/duplicates/compare"), **chosen}
+    for wrong, status in (({"other": chosen["one"]}, 400), ({"other": "none"}, 404)):
+        assert registrar.post("/duplicates/compare", data={**fields, **wrong}).status_code == status
+    pair = registrar.post("/duplicates/compare", data=fields)
+    assert set(re.findall('<th scope="col">((?:Bob|Cy)[^<]*)</th>', pair.text)) == {"Bob Other", "Cy Third"}
+    assert registrar.post("/duplicates/compare", data=fields).url == pair.url
+    looks = [north.node.vault.link_info(link).lines - n for link, n in zip(links_of, before, strict=True)]
+    assert looks == [5, 5]  # found, and each time compared and shown
+    decided = {**form(pair.text, "/duplicates/decide"), "standing": "different", "reason": "two passports"}
+    assert "two persons" in registrar.post("/duplicates/decide", data=decided).text
+
+
+def test_only_registrars_compare_by_hand_and_nobody_is_found_for_others(north) -> None:
+    for browser in (north.staff(), north.patient()):
+        assert browser.get("/duplicates/compare").status_code == 403
+        sent = browser.post("/duplicates/find", data={"identifier1": "4711", "identifier2": "4712"})
+        assert (sent.status_code, "Canary" in sent.text) == (403, False)
+    registrar = north.staff("registrar", ("TREAT", "HOPERAT"))
+    asked = form(registrar.get("/duplicates/compare").text, "/duplicates/find")
+    sent = registrar.post("/duplicates/find", data={**asked, "identifier1": "4711", "identifier2": "nobody's"})
+    assert ("found 2" in sent.text, "found 0" in sent.text, ">Compare them<" in sent.text) == (True, True, False)

@@ -3211,7 +3211,7 @@ class FindPatients(msgspec.Struct, frozen=True, kw_only=True):
     """Date of birth: YYYY, YYYY-MM or YYYY-MM-DD."""
 
     identifier: str = ''
-    """Identifier, as SYSTEM|VALUE."""
+    """Identifier, as SYSTEM|VALUE; VALUE alone is looked for in every system."""
 
     purpose: str = 'TREAT'
     """What it is read for: a code of v3-ActReason."""

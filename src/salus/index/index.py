@@ -216,11 +216,11 @@ class Index:
         sql = f"{_PERSONS} WHERE {' AND '.join(tests)} ORDER BY e.label, e.number LIMIT ?"
         return [Found(*row) for row in self._store.ask(sql, [*values, _limit(limit)])]
 
-    def find_by_identifier(self, system: str, value: str, scope: Scope = EVERYTHING) -> list[Found]:
-        """Return patients with an identifier, of the own those in `scope`; "" for `system` means one without system."""
+    def find_by_identifier(self, system: str | None, value: str, scope: Scope = EVERYTHING) -> list[Found]:
+        """Return patients with an identifier, of the own those in `scope`; "" for `system` means one without, None any."""
         sql = (
-            f"{_PERSONS} JOIN identifier i ON i.entry = e.number WHERE i.value = ? AND i.system = ? AND l.hidden = 0 "
-            f"AND (l.lease = 1 OR {scope.text}) ORDER BY e.number LIMIT 100"
+            f"{_PERSONS} WHERE e.number IN (SELECT entry FROM identifier WHERE value = ?1 AND (?2 IS NULL OR system = ?2)) "  # noqa: S608 -- a scope
+            f"AND l.hidden = 0 AND (l.lease = 1 OR {scope.text}) ORDER BY e.number LIMIT 100"
         )
         return [Found(*row) for row in self._store.ask(sql, (value, system, *scope.values))]
 

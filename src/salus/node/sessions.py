@@ -36,6 +36,8 @@ class Session:
     seen: int = 0
     search: Any = None
     """The last search, so that its result has an address that says nothing."""
+    two: Any = None
+    """The last two searches of who compares patients by hand."""
     done: dict[str, str] = field(default_factory=dict)
     """Forms that are good once and were sent, with what came of them."""
     lock: threading.Lock = field(default_factory=threading.Lock)

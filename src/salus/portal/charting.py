@@ -71,17 +71,21 @@ def patients(visit: Visit) -> Response:
 def search(visit: Visit) -> Response:
     """Keep what to look for in the session, so that no address tells it; then show the result. Raises Malformed."""
     session = visit.staff()
-    number = visit.one("identifier")
-    system = visit.one("system")
+    session.search = sought(visit)
+    return to("/patients")
+
+
+def sought(visit: Visit, side: str = "") -> dict[str, str]:
+    """Return what a form looks for, its fields' names ending in `side`. Raises Malformed."""
+    number, system = visit.one(f"identifier{side}"), visit.one(f"system{side}")
     asked = {
-        "name": visit.one("name"),
-        "birth_date": visit.one("birth_date"),
-        "identifier": f"{system}|{number}" if number else "",
+        "name": visit.one(f"name{side}"),
+        "birth_date": visit.one(f"birth_date{side}"),
+        "identifier": f"{system}|{number}" if number and system else number,
     }
     if not any(asked.values()):
         raise Malformed("find.empty", "nothing to look for was given", todo="type a name, a birth date or a number")
-    session.search = asked
-    return to("/patients")
+    return asked
 
 
 def forget(visit: Visit) -> Response:

@@ -6,10 +6,12 @@ from typing import Final
 
 from starlette.responses import Response
 
-from salus.node.errors import Conflict, NotFound
-from salus.node.identity import decide, list_pairs, show, undo
+from salus.node.errors import Conflict, Forbidden, NotFound
+from salus.node.identity import compare, decide, list_pairs, show, undo
+from salus.node.records.charts import find_patients
 from salus.node.sessions import Session
 from salus.node.usecase import Caller
+from salus.portal.charting import EMPTY, sought
 from salus.portal.visiting import Visit, to
 
 STANDINGS: Final = ("waiting", "same", "different")
@@ -37,6 +39,13 @@ class OnePair:
     pair: str
 
 
+@dataclass(frozen=True, slots=True)
+class OneLink:
+    """A patient's link that a form of this session names."""
+
+    link: str
+
+
 def pairs(visit: Visit) -> Response:
     """Show the pairs that wait for a decision, or that were found to be of one person or of two: never who they are."""
     session = visit.staff()
@@ -57,6 +66,35 @@ def pair(visit: Visit) -> Response:
         for shown, fields in ROWS
     ]
     return visit.page("pair", name=name, found=found, rows=rows)
+
+
+def by_hand(visit: Visit) -> Response:
+    """Show the search for two patients whom no match has found, and whom the last one finds now. Raises Forbidden."""
+    session = visit.staff()
+    if not visit.caller.may(compare.who):
+        raise Forbidden("http.not-for-you", "this is not for your role", expected=str(compare.who), todo="ask who may")
+    sides = []
+    for search in session.two or ():
+        found = visit.call(find_patients, **search, purpose="HOPERAT").patients
+        sides.append([(one, session.name(OneLink(one.link), "link", one.link)) for one in found if one.link])
+    return visit.page("compare", searches=session.two or (EMPTY, EMPTY), sides=sides)
+
+
+def look_for(visit: Visit) -> Response:
+    """Keep the two searches in the session, so that no address tells them. Raises Malformed."""
+    visit.staff().two = (sought(visit, "1"), sought(visit, "2"))
+    return to("/duplicates/compare")
+
+
+def lay_beside(visit: Visit) -> Response:
+    """Keep two patients as a pair that waits for a decision, and show it. Raises NotFound, Malformed."""
+    session = visit.staff()
+    two = [session.thing(visit.one(side)) for side in ("one", "other")]
+    links = [one.link for one in two if isinstance(one, OneLink)]
+    if len(links) < 2:
+        raise NotFound("session.address", "this form names no two patients", todo="choose one on each side")
+    shown = visit.call(compare, one=links[0], other=links[1])
+    return to(f"/duplicates/{pair_name(session, shown.line.pair)}")
 
 
 def settle(visit: Visit) -> Response:

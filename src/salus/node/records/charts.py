@@ -46,7 +46,12 @@ class FindPatients(Message, frozen=True):
         str, Meta(max_length=10, description="Date of birth: YYYY, YYYY-MM or YYYY-MM-DD.", examples=["1970-05"])
     ] = ""
     identifier: Annotated[
-        str, Meta(max_length=600, description="Identifier, as SYSTEM|VALUE.", examples=["urn:mrn:north|4711"])
+        str,
+        Meta(
+            max_length=600,
+            description="Identifier, as SYSTEM|VALUE; VALUE alone is looked for in every system.",
+            examples=["urn:mrn:north|4711"],
+        ),
     ] = ""
     purpose: PURPOSE = "TREAT"
 
@@ -141,7 +146,8 @@ def find_patients(node: MemberNode, request: FindPatients, *, caller: Caller) ->
     require_purpose(caller, request.purpose)
     scope = own_scope(node, caller, request.purpose)
     if request.identifier:
-        found = node.index.find_by_identifier(*split_system(request.identifier), scope)[:MAX_FOUND]
+        system, value = split_system(request.identifier) if "|" in request.identifier else (None, request.identifier)
+        found = node.index.find_by_identifier(system, value, scope)[:MAX_FOUND]
     else:
         found = node.index.find_patients(name=request.name, birth_date=request.birth_date, limit=MAX_FOUND, scope=scope)
     shown = [one for one in (_shown(node, each, caller, request.purpose) for each in found) if one is not None]
