@@ -11,6 +11,7 @@ from salus.agreements.claims.double_bills import BilledLine, double_bills
 from salus.contracts.claims.port import Appeal
 from salus.core.encoding import encode
 from salus.core.proof.digest import digest
+from salus.interop.x12.money import dollars
 from salus.node.claims.patients import (
     APPEAL,
     KEYS,
@@ -172,7 +173,11 @@ class Appealed(Message, frozen=True):
 
 @use_case("wallet.eob", who=PATIENT)
 def list_eobs(wallet: OpenWallet, request: AskEobs) -> Eobs:  # noqa: ARG001 -- a use case
-    """List who billed what, who pays, what is left to pay and why, over all payers; each with what appeals it."""
+    """List who billed what, who pays, what is left to pay and why, over all payers; each with what appeals it.
+
+    To object: `salus wallet appeal` with payer, case and appeal key as they stand here. A person at the payer must then
+    decide; it costs nothing, and any member that the wallet has joined carries it.
+    """
     keys: dict[tuple[str, str], AppealKey] = {}
     silent: list[str] = []
     for tied in wallet.holder.wallet.state.links:
@@ -346,7 +351,7 @@ def _reasons(eob: dict[str, Any]) -> Iterator[str]:
     for item in eob["item"]:
         for one in item["adjudication"]:
             if "reason" in one:
-                yield f"line {item['sequence']}: {_cents(one['amount'])} cents: {one['reason'].get('text', '')}"
+                yield f"line {item['sequence']}: {dollars(_cents(one['amount']))}, {one['reason'].get('text', '')}"
 
 
 def _lines(payer: str, eob: dict[str, Any]) -> Iterator[BilledLine]:
