@@ -27,6 +27,7 @@ from salus.node.trials import (
     assess,
     audit_draws,
     compare_outcomes,
+    deal_shares,
     draft_act,
     expect_event,
     export_trial,
@@ -67,7 +68,7 @@ from salus.node.trials.duties import MeetSafetyClock, StartSafetyClock
 from salus.node.trials.evidence import TrialEvidence, VerifyEvidence, WriteEvidence
 from salus.node.trials.exchange import TAKERS
 from salus.node.trials.exporting import ExportTrial
-from salus.node.trials.founding import ShowKey, ShowTrial, SignTrial
+from salus.node.trials.founding import DealShares, ShowKey, ShowTrial, SignTrial, make_keys
 from salus.node.trials.kept import (
     Draws,
     Envelope,
@@ -88,6 +89,7 @@ from salus.node.trials.unblinding import Assess, Unblind
 from salus.vault.envelope import seal_envelope
 from salus.vault.journal import Side
 from tests.interop.cdisc.open_rules import findings_in
+from tests.node.trials.dating import acts_are_dated_by_their_anchors
 from tests.node.trials.signing import sign_everything
 
 
@@ -450,6 +452,17 @@ def test_every_party_holds_the_forms_and_findings_that_it_signed(scene: Scene) -
     assert [each.id for each in plan.checks] == ["IT.PULSE.1", "IT.PAIN.1", "IT.PAIN.2", "IT.SMOKES.codes"]
 
 
+def test_what_a_key_was_made_of_goes_when_the_study_stands(scene: Scene) -> None:
+    """The polynomials that trustees dealt, and shares beside the finished key, lie on no disk any longer."""
+    for name in scene.trustees:
+        node = scene.node(name)
+        make_keys(node)
+        assert [len(node.desk.trials(kind)) for kind in ("key-asked", "own-dealing", "share")] == [0, 0, 0]
+        told = deal_shares(node, DealShares(study=scene.id, trustees=scene.trustees, threshold=scene.threshold))
+        assert (told.done, told.arrived) == (True, len(scene.trustees))
+        assert not node.desk.trials("key-asked")
+
+
 def test_a_look_is_taken_as_it_was_planned_and_none_beside(scene: Scene) -> None:
     for member, step, status in (
         ("statistics", "cut", "cut"),
@@ -620,57 +633,3 @@ def test_the_evidence_is_replayed_in_another_process_without_a_network(scene: Sc
     acts_are_dated_by_their_anchors(evidence, trust.read_bytes())
     with pytest.raises(Malformed):
         verify_evidence(None, VerifyEvidence(file=data[:-1], trust=trust.read_bytes()))  # type: ignore[arg-type]
-
-
-def acts_are_dated_by_their_anchors(evidence: TrialEvidence, trust: bytes) -> None:
-    """Nobody's word: a proof that is missing, of another act, batch, member or block is named, and nothing else of the chain."""
-    chain, (log,) = evidence.chains[0], evidence.anchors.log
-    assert [each.number for each in chain.proofs] == [at for at, each in enumerate(chain.acts, 1) if each.signature]
-    assert len(chain.proofs) < len(chain.acts)
-    first, last = chain.proofs[0], chain.proofs[-1]
-    name = f"{chain.site} {chain.subject.hex()[:8]}: act"
-
-    def wrong(**changed: object) -> list[str]:
-        request = VerifyEvidence(file=encode(structs.replace(evidence, **changed)), trust=trust)
-        told = verify_evidence(None, request).wrong  # type: ignore[arg-type]
-        return [each for each in told if not each.startswith("enrolment")]
-
-    def proofs(*told: object) -> list[str]:
-        return wrong(chains=(structs.replace(chain, proofs=told), *evidence.chains[1:]))
-
-    def anchored(batches: tuple[object, ...], *logs: object) -> list[str]:
-        return wrong(anchors=structs.replace(evidence.anchors, batches=batches, log=logs))
-
-    assert proofs(*chain.proofs) == []
-    for told in (
-        proofs(*chain.proofs[:-1]),
-        proofs(*chain.proofs[:-1], structs.replace(last, salt=bytes(32))),
-        proofs(*chain.proofs[:-1], structs.replace(last, data_key=b"")),
-        proofs(*chain.proofs[:-1], structs.replace(last, link=b"")),
-        proofs(*chain.proofs[:-1], structs.replace(last, recorded=last.recorded + 1)),
-        proofs(*chain.proofs[:-1], structs.replace(last, index=first.index, batch=first.batch)),
-        proofs(*chain.proofs[:-1], structs.replace(last, batch=1 << 20)),
-    ):
-        assert len(told) == 1
-        assert told[0].startswith(name), told
-        assert f"{len(chain.acts)}: when it was anchored is not proven" in told[0]
-
-    batches = evidence.anchors.batches
-    blocks = sorted({each.block for each in batches})
-    early = next(at for at, each in enumerate(batches) if each.block == blocks[0])
-    late = [structs.replace(each, block=blocks[-1]) if at == early else each for at, each in enumerate(batches)]
-    assert "BACKDATED" in anchored(tuple(late), log)[0]
-    before = tuple(structs.replace(each, block=blocks[0]) for each in batches)
-    assert any(each.startswith("anchor ") and "block after it" in each for each in anchored(before, log))
-    entries = tuple(entry[:9] + bytes(8) + entry[17:] if entry[0] == 2 else entry for entry in log.entries)
-    for each in (
-        anchored(batches, structs.replace(log, entries=entries)),
-        anchored(batches, structs.replace(log, entries=log.entries[:-1])),
-        anchored(batches),
-    ):
-        assert each[0].startswith("anchors: ")
-        assert len([told for told in each if "not proven" in told]) == sum(len(one.proofs) for one in evidence.chains)
-    altered = (structs.replace(batches[0], hashes=bytes(len(batches[0].hashes))), *batches[1:])
-    assert anchored(altered, log)[0].startswith("anchor 0 of root ")
-    other = structs.replace(batches[0], anchor=batches[1].anchor, block=batches[1].block)
-    assert "the transaction anchors another root" in anchored((other, *batches[1:]), log)[0]

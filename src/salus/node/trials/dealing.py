@@ -28,7 +28,7 @@ from salus.agreements.key_words import (
 from salus.agreements.keygen import Run, exclusions, run_of, why
 from salus.agreements.trustees import ThresholdRefused
 from salus.contracts.trials import port
-from salus.core.encoding import encode
+from salus.core.encoding import Value, encode
 from salus.core.proof.digest import digest
 from salus.node.errors import Forbidden, Malformed
 from salus.node.member import MemberNode
@@ -336,10 +336,12 @@ def take_words(node: MemberNode, sender: str, told: KeyWords) -> None:
         keep(node, place, ReceivedShare(told.share))
 
 
-def make(node: MemberNode, study: bytes) -> Standing:
-    """Go on with a key that was asked for here. Raises NotFound for another trustee that is no member."""
+def make(node: MemberNode, study: bytes, asked: KeyAsked) -> Standing:
+    """Take up making a key, or go on with it; say how far it is. Raises NotFound for another trustee that is no member."""
     with node.dealing:
-        asked = next(value for key, value in kept(node, KeyAsked, study) if key == study)
+        if _settled(node, study):
+            return Standing(done=True, dealt=len(list(kept(node, Dealing, study))))
+        keep(node, study, asked)
         making = Making(node, study, asked)
         if not finished(node, study, asked):
             making.go_on()
@@ -347,10 +349,21 @@ def make(node: MemberNode, study: bytes) -> Standing:
 
 
 def make_all(node: MemberNode) -> None:
-    """Go on with every key that was asked for here and is not there yet."""
+    """Go on with every key that was asked for here and is not there yet; of one on the ledger, drop what it was made of."""
     for study, asked in list(kept(node, KeyAsked)):
-        if not finished(node, study, asked):
-            make(node, study)
+        if _settled(node, study):
+            id_ = key_id(study, asked.trustees, asked.threshold)
+            made_of: list[tuple[type[Value], bytes]] = [(KeyAsked, study)]
+            for type_ in (OwnDealing, ReceivedShare):
+                made_of += [(type_, key) for key, _ in kept(node, type_, id_)]
+            replace_all(node, made_of, [])
+        elif not finished(node, study, asked):
+            make(node, study, asked)
+
+
+def _settled(node: MemberNode, study: bytes) -> bool:
+    """Return whether a study stands on the ledger and its key is here."""
+    return bool(list(kept(node, Dealing, study))) and port.roster(node.ledger.read(), study) is not None
 
 
 def finished(node: MemberNode, study: bytes, asked: KeyAsked) -> bool:
@@ -359,8 +372,6 @@ def finished(node: MemberNode, study: bytes, asked: KeyAsked) -> bool:
     Until the study stands on the ledger, a dealer may turn out to have told others another story.
     """
     made = [value for _, value in kept(node, Dealing, study)]
-    if made and port.roster(node.ledger.read(), study) is not None:
-        return True
     id_ = key_id(study, asked.trustees, asked.threshold)
     excluded = {value.exclusion.dealer for _, value in kept(node, DealerExcluded, id_)}
     asked_for = [(each.trustees, each.threshold) == (asked.trustees, asked.threshold) for each in made]

@@ -13,7 +13,7 @@ from salus.node.member import MemberNode
 from salus.node.records.charts import moment
 from salus.node.trials.alone import unpacked
 from salus.node.trials.exchange import curve, send
-from salus.node.trials.kept import Dealing, Definition, KeyAsked, keep, kept
+from salus.node.trials.kept import Dealing, Definition, KeyAsked, kept
 from salus.node.trials.sight import definition, root_of, run, study_of
 from salus.node.usecase import OPERATOR, Message, use_case
 
@@ -191,9 +191,7 @@ def deal_shares(node: MemberNode, request: DealShares) -> SharesDealt:
         raise Malformed("trials.threshold", "this is no threshold", expected=f"of at most {MOST}", got=got)
     for name in names:
         node.keys_of(name)
-    if port.roster(node.ledger.read(), study) is None or not list(kept(node, KeyAsked, study)):
-        keep(node, study, KeyAsked(names, request.threshold, request.patience * 60_000))
-    told = make(node, study)
+    told = make(node, study, KeyAsked(names, request.threshold, request.patience * 60_000))
     return SharesDealt(
         arrived=told.dealt,
         done=told.done,

@@ -1,8 +1,7 @@
 """What members of a trial send each other and keep: values with the place on the desk where each lies.
 
 definition   sponsor → parties, sites            protocol, terms and analysis plan of one version
-share        trustee → trustee                   announced commitments and one share of the threshold key
-key words    trustee → trustee                   what trustees said while they make the key
+key words    trustee → trustee                   what trustees said while they make the key, and the sender's share of it
 supply       dispenser → dispenser               block sizes, keys, kits
 stratum key  dispenser → site                    what stratum tags are made with
 evidence     site → dispensers                   consent and eligibility behind an enrolment
