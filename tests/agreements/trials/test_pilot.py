@@ -1,8 +1,11 @@
 """The CDISC pilot (H2Q-MC-LZZT) replayed: acts judged, back as tables, locked, and analysed as its report says (`pilot`)."""
 
 import collections
+import datetime as dt
 import json
+import re
 from decimal import ROUND_HALF_UP, Decimal
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -26,11 +29,13 @@ from .pilot import (
     noon,
     plan_and_terms,
     report,
+    tables_there,
     visit_ids,
 )
 from .sample import GIVEN, SITE, under
 
 pytestmark = pytest.mark.soak
+DOCS = Path(__file__).parents[3] / "docs" / "explain" / "trials.md"
 
 
 @pytest.fixture(scope="module")
@@ -59,6 +64,37 @@ def test_nobody_is_in_the_trial_without_the_assumed_consent(replayed):
     assert not any(one.state.visits or one.state.enrolment for one in refused.values())
     assert {each.code for one in refused.values() for each in one.state.verdicts} == {"NO_CONSENT"}
     assert [each for one in found.values() for each in one.state.verdicts] == []
+
+
+def test_what_the_data_lacks_is_assumed_and_named_in_the_report(tables):
+    """The report is docs/explain/trials.md. No consent, no criteria, no clock times of visits, no trail of audit."""
+    rows = [row for each in tables["dm"].values() for row in each]
+    assert len(rows) == 306
+    assert {row["RFICDTC"] for row in rows} == {None}
+    assert not any("T" in row["SVSTDTC"] for each in tables["sv"].values() for row in each)
+    tabulations = {each.stem for each in tables_there()}
+    assert {"dm", "sv", "qsco", "vs"} <= tabulations
+    assert not {"ie", "suppie", "audit"} & tabulations
+    report = DOCS.read_text(encoding="utf-8").split("## A real trial, replayed")[1].split("\n## ")[0]
+    for assumed in ("The data has no consents", "no criteria", "no clock times", "no trail of audit"):
+        assert assumed in " ".join(report.split())
+
+
+ARITHMETIC = re.compile(r"(\S+) ([+-]) (\d+) days = (\S+), window (\S+) to (\S+), was (\S+)")
+
+
+def test_every_finding_shows_its_arithmetic(replayed):
+    found, _ = replayed
+    told = [each for one in found.values() for each in one.state.deviations]
+    assert {each.code for each in told} == {"WINDOW", "SERIOUS"}
+    windows = [ARITHMETIC.fullmatch(each.told).groups() for each in told if each.code == "WINDOW"]
+    assert len(windows) > 100
+    for anchor, sign, days, *rest in windows:
+        target, first, last, was = map(dt.date.fromisoformat, rest)
+        assert dt.date.fromisoformat(anchor) + dt.timedelta(days=int(f"{sign}{days}")) == target
+        assert first <= target <= last
+        assert not first <= was <= last
+    assert all(each.told.rpartition(": ")[2] for each in told if each.code == "SERIOUS")
 
 
 def test_visits_events_and_questionnaires_come_back_cell_by_cell(tables, replayed):

@@ -482,7 +482,8 @@ def _adverse(state: State, act: Act, told: Mapping[str, str], _under: Conditions
     said = {"yes": "Y", "no": "N"}.get(told.get("serious", ""), "")
     state.adverse.append(Adverse(act.number, told.get("term", ""), bool(criteria), None, criteria, said, act.clinical))
     if criteria and told.get("serious") == "no":
-        _deviate(state, act.number, "SERIOUS", "a criterion of seriousness was met and said to be none", important=True)
+        why = f"said to be not serious, and a criterion is met: {', '.join(criteria)}"
+        _deviate(state, act.number, "SERIOUS", why, important=True)
 
 
 def _causality(state: State, _act: Act, told: Mapping[str, str], _under: Conditions) -> None:
