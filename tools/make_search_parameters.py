@@ -18,12 +18,18 @@ NEAR = [["latitude", "number", "latitude"], ["longitude", "number", "longitude"]
 """What `near` compares of a position: it is kept as a composite is."""
 
 
+EXCHANGED = {"http://hl7.org/fhir/SearchParameter/DocumentReference-relationship"}
+"""Published with the expressions of their two components exchanged."""
+
+
 def row(parameter: dict[str, Any], by_url: dict[str, dict[str, Any]]) -> list[Any]:
     """Return one parameter as [code, type, bases, expression, targets, components]."""
     components = [
         [by_url[one["definition"]]["code"], by_url[one["definition"]]["type"], one["expression"]]
         for one in parameter.get("component", ())
     ]
+    if parameter["url"] in EXCHANGED:
+        components[0][2], components[1][2] = components[1][2], components[0][2]
     code = parameter["code"]
     return [
         code,

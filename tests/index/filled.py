@@ -123,7 +123,7 @@ def _values(element, kind, within, turn):
     if kind in QUANTITIES:
         return [QUANTITY]
     if kind == "Resource":
-        return [{"resourceType": "Composition", "id": "x1"}]
+        return [{"resourceType": ("Composition", "MessageHeader")[turn % 2], "id": "x1"}]
     if kind == "Reference":
         return [{"reference": f"{one}/x1", "display": "Ålpha one"} for one in element.targets or ("Patient",)]
     if kind in SELECTED:

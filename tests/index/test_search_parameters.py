@@ -10,10 +10,7 @@ from tests.index.filled import asked, entries
 from tests.index.test_search_consent import Listed
 
 NEVER = {
-    ("Bundle", "composition"),  # leads into what the Bundle holds, which is not indexed by itself
-    ("Bundle", "message"),
     ("DeviceDefinition", "classification"),  # published for an element that R4 has not
-    ("DocumentReference", "relationship"),  # published with its components exchanged
 }
 
 

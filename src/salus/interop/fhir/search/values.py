@@ -381,6 +381,8 @@ def _references(found: Found, numbers: tuple[int, ...], value: Any, place: int) 
     if value.__class__ is not dict:
         return
     text = value.get("reference")
+    if "resourceType" in value and value.get("id").__class__ is str:  # what a Bundle begins with, not a reference to it
+        text = f"{value['resourceType']}/{value['id']}"
     if text.__class__ is str and text[:1] != "#":
         target = found.rename(text.partition("/_history/")[0])
         found.reference += [(number, target, place) for number in numbers]
