@@ -26,31 +26,46 @@ def _rules(plan: Plan, bucket: str, tier: str) -> Iterator[Accumulator]:
     return (rule for rule in plan.accumulators if rule.bucket == bucket and rule.tier == tier)
 
 
-def remaining(plan: Plan, taken: Mapping[Cell, int], bucket: str, tier: str, *, family: bool) -> int | None:
-    """Return how many cents a bucket still takes; None where the plan has no such maximum."""
-    rooms = [
-        max(0, most - taken.get(Cell(bucket, scope, tier, year_of(plan)), 0))
-        for rule in _rules(plan, bucket, tier)
-        for scope, most in _scopes(rule, family=family)
-    ]
-    return min(rooms) if rooms else None
+class Rooms:
+    """The cells of a plan that one claim's shares count in, with their maxima, each found once."""
 
+    def __init__(self, plan: Plan, *, family: bool) -> None:
+        """`family`: whether the claim's person is one of several under the plan."""
+        self._plan, self._family = plan, family
+        self._limits: dict[tuple[str, str], list[tuple[Cell, int]]] = {}
+        self._cells: dict[tuple[str, str], list[Cell]] = {}
 
-def cells_of(plan: Plan, kind: str, tier: str, *, family: bool) -> list[Cell]:
-    """Return the cells that a share counts in: a deductible counts also towards the out-of-pocket maximum."""
-    buckets = ["deductible", "out-of-pocket"] if kind == "deductible" else ["out-of-pocket"]
-    cells: list[Cell] = []
-    for bucket in buckets:
-        for rule in _rules(plan, bucket, tier):
-            scopes: list[Scope] = ["member", "family"] if family and rule.family else ["member"]
-            cells.extend(Cell(bucket, scope, tier, year_of(plan)) for scope in scopes)
-    return cells
+    def remaining(self, taken: Mapping[Cell, int], bucket: str, tier: str) -> int | None:
+        """Return how many cents a bucket still takes; None where the plan has no such maximum."""
+        limits = self._limits.get((bucket, tier))
+        if limits is None:
+            limits = self._limits[bucket, tier] = self._limits_of(bucket, tier)
+        return min((max(0, most - taken.get(cell, 0)) for cell, most in limits), default=None)
 
+    def reserve(self, taken: dict[Cell, int], kind: str, tier: str, amount: int) -> None:
+        """Count a share in all its cells: a deductible counts also towards the out-of-pocket maximum."""
+        cells = self._cells.get((kind, tier))
+        if cells is None:
+            cells = self._cells[kind, tier] = self._cells_of(kind, tier)
+        for cell in cells:
+            taken[cell] = taken.get(cell, 0) + amount
 
-def reserve(plan: Plan, taken: dict[Cell, int], kind: str, tier: str, amount: int, *, family: bool) -> None:
-    """Count a share in all its cells."""
-    for cell in cells_of(plan, kind, tier, family=family):
-        taken[cell] = taken.get(cell, 0) + amount
+    def _limits_of(self, bucket: str, tier: str) -> list[tuple[Cell, int]]:
+        year = year_of(self._plan)
+        return [
+            (Cell(bucket, scope, tier, year), most)
+            for rule in _rules(self._plan, bucket, tier)
+            for scope, most in _scopes(rule, family=self._family)
+        ]
+
+    def _cells_of(self, kind: str, tier: str) -> list[Cell]:
+        buckets = ["deductible", "out-of-pocket"] if kind == "deductible" else ["out-of-pocket"]
+        cells: list[Cell] = []
+        for bucket in buckets:
+            for rule in _rules(self._plan, bucket, tier):
+                scopes: list[Scope] = ["member", "family"] if self._family and rule.family else ["member"]
+                cells.extend(Cell(bucket, scope, tier, year_of(self._plan)) for scope in scopes)
+        return cells
 
 
 def overdrawn(plan: Plan, before: Mapping[Cell, int], after: Mapping[Cell, int]) -> list[Cell]:
@@ -67,11 +82,11 @@ def overdrawn(plan: Plan, before: Mapping[Cell, int], after: Mapping[Cell, int])
     return found
 
 
-def moves_of(plan: Plan, shares: Iterator[tuple[str, str, int]], *, family: bool) -> tuple[Move, ...]:
+def moves_of(rooms: Rooms, shares: Iterator[tuple[str, str, int]]) -> tuple[Move, ...]:
     """Return the moves of a decision from its shares (kind, tier, cents), one per cell, ordered."""
     total: dict[Cell, int] = {}
     for kind, tier, amount in shares:
-        reserve(plan, total, kind, tier, amount, family=family)
+        rooms.reserve(total, kind, tier, amount)
     return tuple(Move(cell, amount) for cell, amount in sorted(total.items()) if amount)
 
 

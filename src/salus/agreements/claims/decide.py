@@ -115,7 +115,7 @@ def _decision(work: Work, off: tuple[str, ...]) -> Decision:
     shares = (
         (kind, line.benefit.tier, amount) for line in work.lines if line.benefit for kind, amount in line.shares.items()
     )
-    moves = () if pended else accumulators.moves_of(work.plan, shares, family=work.facts.family)
+    moves = () if pended else accumulators.moves_of(work.rooms, shares)
     denied = all(line.denied for line in work.lines)
     return Decision(
         control=work.facts.control,

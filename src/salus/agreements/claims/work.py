@@ -2,6 +2,7 @@
 
 from typing import Final
 
+from salus.agreements.claims.accumulators import Rooms
 from salus.agreements.claims.decision import Approval, Cell, Facts, Reason, Trace, UnitMove
 from salus.agreements.claims.plan import Benefit, Plan
 from salus.agreements.claims.rates import Rates
@@ -39,6 +40,7 @@ class Work:
         self.plan = plan
         self.rates = rates
         self.facts = facts
+        self.rooms = Rooms(plan, family=facts.family)
         self.lines = [LineWork(line) for line in claim.lines]
         self.trace: list[Trace] = []
         self.pends: list[str] = []

@@ -50,8 +50,10 @@ class Loop:
 
     def value(self, tag: str, element: int, *qualifiers: str) -> str:
         """Return an element of `one`, empty where there is none."""
-        found = self.one(tag, *qualifiers)
-        return found.get(element) if found else ""
+        for part, _ in self.segments:
+            if part.tag == tag and (not qualifiers or part.get(1) in qualifiers):
+                return part.get(element)
+        return ""
 
     def loops(self, *names: str) -> "list[Loop]":
         """Return the direct children with one of these names."""

@@ -1,6 +1,5 @@
 """Step 11: what the patient pays. Copay, deductible, coinsurance in the plan's order, never beyond a maximum."""
 
-from salus.agreements.claims.accumulators import remaining, reserve
 from salus.agreements.claims.plan import Benefit, Share
 from salus.agreements.claims.rounding import share
 from salus.agreements.claims.work import LineWork, Work
@@ -19,14 +18,14 @@ def apply(work: Work) -> None:
             continue
         for kind in work.plan.cost_share_order:
             wanted, rule = _wanted(work, line, benefit, kind, visits)
-            room = remaining(work.plan, work.taken, "out-of-pocket", benefit.tier, family=work.facts.family)
+            room = work.rooms.remaining(work.taken, "out-of-pocket", benefit.tier)
             amount = wanted if room is None else min(wanted, room)
             if wanted and amount < wanted:
                 rule += ", ended by the out-of-pocket maximum"
                 if not amount:
                     work.note(NAME, line, rule, benefit.clause)
             if amount:
-                reserve(work.plan, work.taken, kind, benefit.tier, amount, family=work.facts.family)
+                work.rooms.reserve(work.taken, kind, benefit.tier, amount)
                 line.shares[kind] = amount
                 work.take(NAME, line, CODES[kind], amount, (benefit.clause, rule))
 
@@ -41,7 +40,7 @@ def _wanted(work: Work, line: LineWork, benefit: Benefit, kind: Share, visits: s
     if kind == "deductible":
         if not benefit.deductible:
             return 0, ""
-        room = remaining(work.plan, work.taken, "deductible", benefit.tier, family=work.facts.family)
+        room = work.rooms.remaining(work.taken, "deductible", benefit.tier)
         return min(room or 0, line.open), "deductible"
     part = share(line.open, benefit.coinsurance, work.plan.rounding.coinsurance)
     return part, f"coinsurance {amount(benefit.coinsurance)} %"

@@ -1,5 +1,6 @@
 """The implementation guides that Salus reads and writes, each a table of our own in short field names."""
 
+from functools import lru_cache
 from typing import Final
 
 from salus.interop.x12.guides import claim, eligibility, enrolment, remittance, review, status
@@ -21,6 +22,7 @@ GUIDES: Final[tuple[Guide, ...]] = (
 )
 
 
+@lru_cache(maxsize=64)  # who sends a claim a file asks once for each
 def guide_for(set_id: str, version: str, function: str) -> Guide | None:
     """Find the guide of a transaction set by ST01, the version of GS08 or ST03, and BHT02 where two share both.
 
