@@ -115,7 +115,7 @@ class Consents:
 
     def in_use(self) -> dict[bytes, tuple[FhirConsent, ...]]:
         """Return the terms of own links by key, without those of links that have none."""
-        rows = self._store.look("SELECT key FROM terms ORDER BY key")
+        rows = self._store.kept("SELECT key FROM terms ORDER BY key")
         keys = [key for (key,) in rows]
         for key in keys:
             if key not in self._known:

@@ -100,7 +100,7 @@ class People:
             f"WHERE ({tests}) AND e.number = i.entry AND {_OWN}"
         )
         found: tuple[dict[int, str], dict[int, str]] = {}, {}
-        for number, name, kind, system in self._store.look(sql, told):
+        for number, name, kind, system in self._store.kept(sql, told):
             if system == MEMBER_SYSTEM and kind == "Organization":
                 found[0][number] = name
             elif system != MEMBER_SYSTEM and kind in PEOPLE:
@@ -112,7 +112,7 @@ class People:
         if not found:
             return set()
         sql = f"SELECT system || '|' || value FROM identifier WHERE entry IN ({marks(len(found))})"  # noqa: S608 -- marks
-        return {*found.values(), *(name for (name,) in self._store.look(sql, list(found)))}
+        return {*found.values(), *(name for (name,) in self._store.kept(sql, sorted(found)))}
 
     def _teams(self, names: set[str], at: int) -> set[str]:
         """Return the teams that one of the names is in, and their identifiers."""
@@ -137,5 +137,5 @@ class People:
         for start in range(0, len(ordered), TOGETHER):
             some = ordered[start : start + TOGETHER]
             sql = f"SELECT e.name {_OF_ENTRY} WHERE e.name IN ({marks(len(some))}) AND {_OWN}"
-            here.update(name for (name,) in self._store.look(sql, some))
+            here.update(name for (name,) in self._store.kept(sql, some))
         return here

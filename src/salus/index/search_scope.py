@@ -119,7 +119,7 @@ class Scopes:
         """Return what `asker` may see in the realms. Raises the index's errors and TooDeep."""
         sql = "SELECT number, type, sensitivity, author, labels FROM policy_class ORDER BY number"
         classes = self._classes
-        if (rows := self._store.look(sql)) != classes.rows:
+        if (rows := self._store.kept(sql)) is not classes.rows and rows != classes.rows:
             classes = self._classes = _Classes(rows)
         parts: list[str] = []
         values: list[Any] = []

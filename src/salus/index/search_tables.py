@@ -56,8 +56,14 @@ TABLES: Final = (
     "CREATE TABLE ucum (code TEXT NOT NULL PRIMARY KEY) WITHOUT ROWID",
     "CREATE VIRTUAL TABLE words USING fts5(narrative, whole, columnsize = 0, tokenize = 'unicode61 remove_diacritics 0')",
     "INSERT INTO words (words, rank) VALUES ('secure-delete', 1)",  # else deleted words stay in the index until a merge
+    "CREATE TABLE fresh_words (entry INTEGER PRIMARY KEY, narrative TEXT NOT NULL, whole TEXT NOT NULL)",
+    "CREATE TABLE stale_words (entry INTEGER PRIMARY KEY)",
 )
-NAMES: Final = (*(f"s_{kind}" for kind in _VALUES), "version", "ucum", "words")
+NAMES: Final = (*(f"s_{kind}" for kind in _VALUES), "version", "ucum", "words", "fresh_words", "stale_words")
+TOGETHER: Final = 64
+"""Changes of words that are made together: one alone costs as much as ten, because every word has a place of its own."""
+WORDS: Final = "FROM words"
+"""Stands in every question about words, which are settled before."""
 _INSERTS: Final = {
     kind: f"INSERT OR IGNORE INTO s_{kind} (entry, param, {', '.join(name for name, _ in columns)}, place) "  # noqa: S608 -- names above
     f"VALUES ({', '.join('?' * (len(columns) + 3))})"
@@ -76,13 +82,42 @@ def insert(db: apsw.Connection, many: Iterable[tuple[int, Rows, Texts]]) -> None
     for kind, values in gathered.items():
         if values:
             db.executemany(_INSERTS[kind], values)
-    db.executemany("INSERT INTO words (rowid, narrative, whole) VALUES (?,?,?)", words)
+    _note_words(db, words)
     units = {code for *_, system, code, _unit, _place in gathered["quantity"] if system == UCUM}
     db.executemany("INSERT OR IGNORE INTO ucum VALUES (?)", [(code,) for code in sorted(units) if is_kept(code)])
 
 
+def _note_words(db: apsw.Connection, words: Sequence[tuple[int, str, str]]) -> None:
+    """Keep words for later, or with those that are kept where they are many."""
+    db.executemany("INSERT INTO fresh_words VALUES (?,?,?)", words)
+    if unsettled(db) >= TOGETHER:
+        settle(db)
+
+
+def unsettled(db: apsw.Connection) -> int:
+    """Return how many changes of words are kept for later."""
+    ((many,),) = db.execute("SELECT (SELECT count(*) FROM fresh_words) + (SELECT count(*) FROM stale_words)")
+    return int(many)
+
+
+def settle(db: apsw.Connection) -> None:
+    """Make the changes of words that were kept for later."""
+    stale = list(db.execute("SELECT entry FROM stale_words"))
+    fresh = list(db.execute("SELECT entry, narrative, whole FROM fresh_words"))
+    db.executemany("DELETE FROM words WHERE rowid = ?", stale)
+    db.executemany("INSERT INTO words (rowid, narrative, whole) VALUES (?,?,?)", fresh)
+    db.execute("DELETE FROM stale_words")
+    db.execute("DELETE FROM fresh_words")
+
+
 def delete(db: apsw.Connection, numbers: Sequence[tuple[int]]) -> None:
-    """Delete the search values of entries, each number as a tuple of one."""
+    """Delete the search values of entries, each number as a tuple of one; their words are found by none from now on.
+
+    The words' pages lose them when words are settled.
+    """
     for kind in _VALUES:
         db.executemany(f"DELETE FROM s_{kind} WHERE entry = ?", numbers)  # noqa: S608 -- names above
-    db.executemany("DELETE FROM words WHERE rowid = ?", numbers)
+    for number in numbers:
+        db.execute("DELETE FROM fresh_words WHERE entry = ?", number)
+        if not db.changes():
+            db.execute("INSERT OR IGNORE INTO stale_words VALUES (?)", number)

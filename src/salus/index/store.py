@@ -16,13 +16,16 @@ import apsw
 from salus.index.errors import TimedOut, Unusable
 from salus.index.search_tables import NAMES as SEARCH_NAMES
 from salus.index.search_tables import TABLES as SEARCH_TABLES
+from salus.index.search_tables import WORDS, settle, unsettled
 
-SCHEMA: Final = 7
+SCHEMA: Final = 8
 STEPS: Final = 2_000
 """Virtual-machine steps between looks at the clock: about 0.1 ms."""
 READERS: Final = 4
-LOG_PAGES: Final = 4_000
-"""Pages of the write-ahead log, 16 MB, that are moved into the file together: most were written more than once."""
+LOG_PAGES: Final = 16_000
+"""Pages of the write-ahead log, 64 MB, that are moved into the file together: most were written more than once."""
+KEPT: Final = 1_000
+"""Answers that are kept for the next question: some of each asker."""
 
 TABLES: Final = (
     """CREATE TABLE state (vault_number INTEGER NOT NULL, rules TEXT NOT NULL, unread INTEGER NOT NULL)""",
@@ -98,6 +101,8 @@ class Store:
         self._lock = threading.RLock()
         self._writer = self._connect()
         self._idle: list[apsw.Connection] = []
+        self._kept: dict[tuple[str, tuple[Any, ...]], list[Row]] = {}
+        self._holds = False
         version = self._writer.pragma("user_version")
         if version != SCHEMA:
             self.clear()
@@ -123,14 +128,36 @@ class Store:
     def transaction(self) -> Iterator[apsw.Connection]:
         """Yield the writer inside one transaction. Raises `Unusable` when the database fails."""
         with self._lock:
+            outer, self._holds = self._holds, False
             try:
                 with self._writer:
                     yield self._writer
             except apsw.Error as error:
                 raise Unusable(f"the index cannot be written: {type(error).__name__}") from None
+            finally:
+                if not self._holds:  # a new one: what is asked meanwhile of the state before is put into the old
+                    self._kept = {}
+                self._holds = outer
+
+    def holds(self) -> None:
+        """Say within a transaction that it changes nothing that `kept` answers."""
+        self._holds = True
+
+    def kept(self, sql: str, values: Sequence[Any] = ()) -> list[Row]:
+        """As `look`, for what seldom changes: who people and teams are, terms, policy classes. The answer is not to be changed."""
+        kept, key = self._kept, (sql, tuple(values))
+        rows = kept.get(key)
+        if rows is None:
+            rows = self.look(sql, values)
+            if len(kept) >= KEPT:
+                kept.clear()
+            kept[key] = rows
+        return rows
 
     def ask(self, sql: str, values: Sequence[Any] = ()) -> list[Row]:
         """Return a question's rows, within the time limit. Raises `TimedOut`, `Unusable`."""
+        if WORDS in sql:
+            self._settle()
         with self._reader() as db:
             deadline = self._clock() + self._limit
             db.set_progress_handler(lambda: self._clock() > deadline, STEPS)
@@ -158,6 +185,14 @@ class Store:
             finally:
                 self._lock.release()
         return self.ask(sql, values)
+
+    def _settle(self) -> None:
+        """Make the changes of words that were kept for later, before somebody asks for words."""
+        with self._lock:
+            if unsettled(self._writer):
+                with self.transaction() as db:
+                    settle(db)
+                    self.holds()
 
     def truncate(self) -> None:
         """Move the write-ahead log into the file and cut it, so that deleted rows leave no copy behind."""

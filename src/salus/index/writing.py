@@ -23,6 +23,8 @@ from salus.interop.fhir.tokens import Tree
 
 BATCH: Final = 1_000
 """Records per commit: a commit costs as much as some hundred rows."""
+TELLING: Final = frozenset({"Consent", "Organization", *people.PEOPLE, *TEAMS})
+"""Types of which `Store.kept` answers: who somebody is, who is in a team, and what patients said."""
 
 
 class Indexed(msgspec.Struct, frozen=True):
@@ -48,7 +50,8 @@ def catch_up(store: Store, source: Source, rules: Rules) -> Indexed:
         read = [(entry, _read(entry, rules)) for entry in entries]
         missed = sum(found is None and entry.fhir and not entry.tombstone for entry, found in read)
         with store.transaction() as db:
-            _Writer(db, rules).write(read)
+            if _Writer(db, rules).write(read):
+                store.holds()
             db.execute("UPDATE state SET vault_number = ?, rules = ?, unread = unread + ?", (number, known, missed))
         records += len(entries)
         unread += missed
@@ -102,8 +105,10 @@ class _Writer:
         self._links: dict[bytes, int] = {}
         self._fresh: set[int] = set()
         self._classes: dict[tuple[str, int, str, str], int] = {}
+        self._new = False
 
-    def write(self, many: Sequence[tuple[Entry, _Read | None]]) -> None:
+    def write(self, many: Sequence[tuple[Entry, _Read | None]]) -> bool:
+        """Write a batch; tell whether nothing changed of who is who, of terms, links and policy classes."""
         newest = {(self._link(entry), f"{entry.type}/{entry.id}"): (entry, read) for entry, read in many}
         self._versions(many, self._remove(newest))
         rows: list[tuple[Any, ...]] = []
@@ -135,6 +140,7 @@ class _Writer:
         told = {link for link, name in newest if name.startswith("Consent/")}
         consents.note(self._db, ruling, told | {link for link in self._fresh if consents.partners(self._db, link)})
         self._fresh.clear()
+        return not self._new and all(entry.type not in TELLING for entry, _ in many)
 
     def _versions(self, many: Sequence[tuple[Entry, _Read | None]], kept: dict[tuple[int, str], Row]) -> None:
         """Keep each version's policy facts, codes and references: history and vread are decided by them."""
@@ -183,6 +189,7 @@ class _Writer:
         self._db.execute("INSERT INTO link (id, lease, hidden, terms) VALUES (?,?,?,x'')", values)
         number = self._db.last_insert_rowid()
         self._fresh.add(number)
+        self._new = True
         return number
 
     def _class_of(self, kind: str, sensitivity: int, author: str, labels: str) -> int:
@@ -194,6 +201,7 @@ class _Writer:
                 sql = "INSERT INTO policy_class (type, sensitivity, author, labels) VALUES (?,?,?,?)"
                 self._db.execute(sql, key)
                 number = self._db.last_insert_rowid()
+                self._new = True
             self._classes[key] = number
         return number
 
@@ -286,6 +294,7 @@ def withdraw(store: Store, numbers: Sequence[int]) -> None:
         delete(db, numbers)
         db.executemany("DELETE FROM version WHERE number = ?", [(number,) for number in numbers])
         consents.note(db, (), ruled)
+        search_tables.settle(db)
     store.truncate()
 
 
@@ -306,5 +315,6 @@ def forget(store: Store, link: bytes) -> int:
         consents.note(db, (), others)
         consents.drop_unused(db)
         db.execute("DELETE FROM policy_class WHERE number NOT IN (SELECT class FROM version)")
+        search_tables.settle(db)
     store.truncate()
     return len(numbers)
