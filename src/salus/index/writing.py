@@ -140,7 +140,8 @@ class _Writer:
         told = {link for link, name in newest if name.startswith("Consent/")}
         consents.note(self._db, ruling, told | {link for link in self._fresh if consents.partners(self._db, link)})
         self._fresh.clear()
-        return not self._new and all(entry.type not in TELLING for entry, _ in many)
+        kinds = {entry.type for entry, _ in many} | {read.facts.type for _, read in many if read is not None}
+        return not self._new and kinds.isdisjoint(TELLING)
 
     def _versions(self, many: Sequence[tuple[Entry, _Read | None]], kept: dict[tuple[int, str], Row]) -> None:
         """Keep each version's policy facts, codes and references: history and vread are decided by them."""
