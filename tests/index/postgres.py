@@ -63,7 +63,7 @@ def server():
 
 
 class Postgres:
-    """What `Store` is to questions: `ask` and `look`. One connection, whose statements are kept prepared."""
+    """What `Store` is to questions: `ask`, `look` and `kept`. One connection, whose statements are kept prepared."""
 
     def __init__(self, folder):
         self._loop = asyncio.new_event_loop()
@@ -93,7 +93,7 @@ class Postgres:
         numbered = "".join(part if at == 0 else f"${at}{part}" for at, part in enumerate(parts))
         return [tuple(row) for row in self._loop.run_until_complete(self._connection.fetch(numbered, *values))]
 
-    look = ask
+    look = kept = ask
 
     def take(self, store):
         """Hold the rows that the index's own store holds, and no others."""
