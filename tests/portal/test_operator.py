@@ -1,11 +1,20 @@
 """The operator's pages: how the node stands, ballots, who may come in; and that they show no record."""
 
+import re
+
 import pytest
 
 from salus.node.errors import Unavailable
 from salus.node.fhir.server import FhirServer
 from salus.node.listening.taking import Taking
-from salus.node.network.governing import ListProposals, ProposeSuspend, list_proposals, propose_suspend
+from salus.node.network.governing import (
+    ListProposals,
+    ProposeParameters,
+    ProposeSuspend,
+    list_proposals,
+    propose_parameters,
+    propose_suspend,
+)
 from salus.node.signing_in import DismissPerson, OperatorSignIn, SignIn, dismiss, operator_sign_in, sign_in
 from salus.portal.app import GET
 from tests.portal.conftest import form
@@ -74,7 +83,7 @@ def test_the_operator_votes_once(north, clinic, operator) -> None:
     north.node.wait_for(clinic.node.ledger.head().height)
     page = operator.get("/operator/proposals").text
     fields = {**form(page, "/operator/vote"), "ballot": "reject"}
-    assert "north" in page
+    assert re.search("<dt>Member</dt><dd>North Hospital</dd>", page)
     told = operator.post("/operator/vote", data=fields)
     assert (told.url.path, "This member has voted" in told.text or "rejected" in told.text) == (
         "/operator/proposals",
@@ -85,3 +94,8 @@ def test_the_operator_votes_once(north, clinic, operator) -> None:
         one for one in list_proposals(north.node, ListProposals(all=True)).proposals if one.proposal == asked.proposal
     )
     assert (line.reject, line.status == "passed") == (1, False)
+    propose_parameters(clinic.node, ProposeParameters(changes={"anchor_tick": 2_000}))
+    north.node.wait_for(clinic.node.ledger.head().height)
+    page = operator.get("/operator/proposals").text
+    assert re.search("<dt>How often records are anchored</dt><dd>2 seconds, now 500 ms</dd></dl>", page)
+    assert "How long a proposal is open" not in page

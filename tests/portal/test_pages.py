@@ -183,6 +183,9 @@ BY_NAME = (
     "contracts.",
     "acts.",
     "outcomes.",
+    "span.",
+    "parameters.",
+    "deliveries.",
 )
 """Groups of texts that are named by codes."""
 

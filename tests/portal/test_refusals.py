@@ -11,7 +11,7 @@ from typing import get_args
 import pytest
 
 from salus.contracts.consent.reasons import ConsentReason
-from salus.contracts.membership.port import Act, ProposalStatus, Role, Standing
+from salus.contracts.membership.port import Act, Parameters, ProposalStatus, Role, Standing
 from salus.contracts.membership.reasons import MembershipReason
 from salus.contracts.records.reasons import RecordsReason
 from salus.contracts.registry import REGISTRY
@@ -19,6 +19,8 @@ from salus.core.reasons import KernelReason
 from salus.node import mapping, worklist
 from salus.node.errors import EdgeError, reason_name
 from salus.node.exchange.delivery import deliver
+from salus.node.notices import KIND
+from salus.node.opening import TAKERS
 from salus.portal.refusals import AT_PAGES, AT_WORK, KEYS, KEYS_AT_WORK, OTHER, TEXTS, key_at_work, key_of
 from salus.portal.rendering import text, texts
 
@@ -204,8 +206,12 @@ def test_what_the_ledger_says_of_members_proposals_and_transactions_has_words(la
         "standing": set(Standing),
         "acts": acts,
         "outcomes": {*ProposalStatus, "expired"},
+        "deliveries": {*TAKERS, KIND},
         "contracts": {str(one.__struct_config__.tag).partition(".")[0] for one in get_args(REGISTRY.messages)},
     }
+    parameters = {key.partition(".")[2] for key in texts(language) if key.startswith("parameters.")}
+    assert parameters >= {*Parameters.__struct_fields__} - {"thresholds"}
+    assert parameters >= {name for one in get_args(Act) for name in one.__struct_fields__} - {"parameters"}
     for group, codes_ in said.items():
         assert {key.partition(".")[2] for key in texts(language) if key.startswith(f"{group}.")} == codes_
 

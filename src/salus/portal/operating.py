@@ -1,10 +1,13 @@
 """For the operator: how the node and the network stand, proposals and ballots, what waits, who and what may come in."""
 
+import json
 from dataclasses import dataclass
-from typing import Final
+from typing import Any, Final
 
 from starlette.responses import Response
 
+from salus.contracts.membership.port import parameters
+from salus.contracts.readable import to_readable
 from salus.node.errors import NotFound
 from salus.node.listening.browsing import list_messages, replay
 from salus.node.listening.taking import HELD
@@ -15,8 +18,15 @@ from salus.node.smart.clients import list_apps
 from salus.node.upkeep.backups import backup_days
 from salus.node.worklist import waiting
 from salus.portal.ledger import as_csv
+from salus.portal.rendering import plain, span, text
 from salus.portal.visiting import Visit, to
 
+THRESHOLD: Final = "thresholds."
+SPANS: Final = frozenset(
+    {"anchor_tick", "proposal_period", "grant_rounding", "grant_longest", "erasure_wait", "erasure_decide"}
+    | {"erasure_backups", "retention_review", "research_period"}
+)
+"""Parameters in milliseconds."""
 MOST: Final = 1_000
 """Messages on one page: whoever has more of them held has one cause to mend, not a thousand."""
 
@@ -46,10 +56,48 @@ def proposals(visit: Visit) -> Response:
     """Show what members vote on, and the ballots."""
     session = visit.operator()
     lines = [
-        (one, session.name(OneProposal(one.proposal), "proposal", one.proposal))
+        (one, session.name(OneProposal(one.proposal), "proposal", one.proposal), changes(visit, one.act, one.detail))
         for one in reversed(visit.call(list_proposals, all=True).proposals)
     ]
     return visit.page("proposals", lines=lines)
+
+
+def changes(visit: Visit, act: str, detail: str) -> list[tuple[str, str, str]]:
+    """Return what an act would change, in words: (what, as it stands, as it would); of parameters those that differ."""
+    told = json.loads(detail)
+    if act != "set-parameters":
+        return [(_what(visit, name), "", _worth(visit, name, value)) for name, value in told.items() if name != "type"]
+    stands = to_readable(parameters(visit.pages.node.ledger.read()))
+    pairs = [(name, stands.get(name), value) for name, value in told["parameters"].items() if name != "thresholds"]
+    pairs += [
+        (f"{THRESHOLD}{name}", stands["thresholds"].get(name), value)
+        for name, value in told["parameters"]["thresholds"].items()
+    ]
+    return [
+        (_what(visit, name), _worth(visit, name, now), _worth(visit, name, then))
+        for name, now, then in pairs
+        if now != then
+    ]
+
+
+def _what(visit: Visit, name: str) -> str:
+    if name.startswith(THRESHOLD):
+        act = plain(visit.language, name.removeprefix(THRESHOLD).replace("_", "-"), "acts")
+        return text(visit.language, "parameters.threshold", act=act)
+    return plain(visit.language, name, "parameters")
+
+
+def _worth(visit: Visit, name: str, value: Any) -> str:
+    """Return a value as a person reads it: a time in its largest unit, a share of the members, a member by its name."""
+    if name.startswith(THRESHOLD):
+        return f"{value['numerator']}/{value['denominator']}"
+    if name in SPANS:
+        return span(visit.language, value)
+    if name == "member":
+        return visit.named(value)
+    if isinstance(value, dict | list):
+        return json.dumps(value, ensure_ascii=False)
+    return plain(visit.language, str(value).lower(), "parameters") if isinstance(value, bool) else str(value)
 
 
 def cast(visit: Visit) -> Response:

@@ -32,6 +32,7 @@ TAG: Final = re.compile(
 )
 SCRIPTS: Final = "scripts"
 BY_CODE: Final = frozenset({"words", "refusals", "gap"})
+UNITS: Final = (("day", 86_400_000), ("hour", 3_600_000), ("minute", 60_000), ("second", 1_000))
 HEADERS: Final[Mapping[str, str]] = {
     "content-security-policy": POLICY,
     "cache-control": "no-store",
@@ -132,6 +133,15 @@ def when(language: str, moment: str) -> str:
     time = datetime.fromisoformat(moment)
     day = told["date.day"].format(day=time.day, month=told["date.months"].split()[time.month - 1], year=time.year)
     return day if len(moment) == 10 else f"{day}, {time:%H:%M} UTC"
+
+
+def span(language: str, length: int) -> str:
+    """Return a length of time, given in milliseconds, in the largest unit that it is whole in: `7 days`."""
+    for name, unit in UNITS:
+        if length and length % unit == 0:
+            count = length // unit
+            return text(language, f"span.{name}" if count == 1 else f"span.{name}s", count=count)
+    return f"{length} ms"
 
 
 def counted(language: str, what: str) -> str:
