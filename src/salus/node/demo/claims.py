@@ -32,6 +32,7 @@ from salus.node.demo.claims_scene import FOUNDERS, PROVIDERS, START, TODAY, Scen
 from salus.node.demo.samples import samples_folder
 from salus.node.demo.telling import Step, Telling
 from salus.node.errors import NotFound
+from salus.node.records.charts import moment
 from salus.node.together import Clock, found_together
 
 
@@ -106,6 +107,7 @@ def _check(scene: Scene) -> None:
         "Check at the door", "What is wrong is refused with place, rule and remedy; the rest goes on."
     ) as step:
         rules: Counter[str] = Counter()
+        examples: dict[str, str] = {}
         named: set[str] = set()
         total = 0
         for member, file in scene.files.items():
@@ -117,11 +119,13 @@ def _check(scene: Scene) -> None:
                     for claim in answer.claims:
                         if not (answer.accepted and claim.accepted):
                             named.add(claim.identifier)
-                            rules.update({one.rule for one in claim.findings if one.severity == "refuse"})
+                            wrong_ones = [one for one in claim.findings if one.severity == "refuse"]
+                            rules.update({one.rule for one in wrong_ones})
+                            examples |= {one.rule: f"{one.place()}: {one.fix}" for one in wrong_ones}
         step.figure("claims", total)
         step.figure("sound", sum(map(len, scene.sent.values())))
         for rule, count in sorted(rules.items()):
-            step.figure(f"refused for {rule}", count)
+            step.figure(f"refused for {rule}", f"{count}, such as {examples[rule]}")
         if scene.planted:
             wrong = {one for kind, names in scene.planted.items() if kind.startswith("refused") for one in names}
             step.holds("refused are the planted defects, and no other claim", named == wrong)
@@ -189,7 +193,12 @@ def _planted(scene: Scene, step: Step, decisions: list[Decision]) -> None:
         if (holder, bucket, tier) == ("", "out-of-pocket", "in")
     ]
     most = next(one.family for one in plan_of(scene).accumulators if one.bucket == "out-of-pocket" and one.tier == "in")
+    step.figure("most that a family's shares came to, of its maximum, dollars", _of(max(family, default=0), most))
     step.holds("one family reached its maximum, and none went beyond", max(family, default=0) == most)
+
+
+def _of(cents: int, most: int) -> str:
+    return f"{cents / 100:,.2f} of {most / 100:,.2f}"
 
 
 def _codes(decision: Decision) -> set[str]:
@@ -247,15 +256,26 @@ def _replace_and_void(scene: Scene) -> None:
         scene.submit("cedar", fresh(scene, "G0404", "PTAGAIN", "20250402", frequency="7", original=first.control))
         scene.decide()
         payments = [one for one in scene.payments() if one.identifier == "PTAGAIN"]
-        step.figure("835 tells", ", ".join(f"{one.status}: {one.paid / 100:.2f}" for one in payments))
+        told = ", ".join(f"{one.paid / 100:.2f}" for one in payments)
+        step.figure("paid, reversed, paid as corrected, dollars", told)
         step.holds("reversal 22 and correction came", [one.status for one in payments] == ["1", "22", "1"])
         step.holds("no patient share stands on the reversal", payments[1].patient is None)
         step.holds("the claim had taken from the accumulators", between != before)
         scene.submit("cedar", fresh(scene, "G0404", "PTAGAIN", "20250402", frequency="8", original=first.control))
         scene.decide()
         paid = sum(one.paid for one in scene.payments() if one.identifier == "PTAGAIN")
+        after = scene.taken()
+        own, *taken = (_maxima(one) for one in (before, between, after))
+        taken = [one - own for one in taken]
+        step.figure("taken from the person's own maximum by the claim, dollars", f"{taken[0] / 100:.2f}")
+        step.figure("left of it after the void, dollars", f"{taken[1] / 100:.2f}")
         step.holds("after the void nothing was paid", paid == 0)
-        step.holds("every accumulator is back to the cent", scene.taken() == before)
+        step.holds("every accumulator is back to the cent", after == before)
+
+
+def _maxima(cells: dict[tuple[str, ...], int]) -> int:
+    """Return what all persons together have taken from their out-of-pocket maxima, cents."""
+    return sum(cents for (_, person, bucket, _), cents in cells.items() if person and bucket == "out-of-pocket")
 
 
 def _late(scene: Scene) -> None:
@@ -290,11 +310,16 @@ def _prove_late(scene: Scene, step: Step, case: bytes) -> None:
     row = proven.value or b""
     due = decode(row, port.Case).due
     time_ = proven.proof.check(row).time
-    step.figure("due, and time of the block that proves it, ms", f"{due} < {time_}")
+    step.figure("due", moment(due))
+    step.figure("not decided at the block of", moment(time_))
     step.holds("the block is later than the deadline", due < time_)
     moved = msgspec.structs.replace(decode(row, port.Case), due=time_ + 1)
-    step.holds("another process accepts the proof offline", _verdict(trust, proof, row) == 0)
-    step.holds("and refuses it for a row with a moved deadline", _verdict(trust, proof, encode(moved)) == 1)
+    proven_there, moved_there = _verdict(trust, proof, row), _verdict(trust, proof, encode(moved))
+    words = {0: "holds", 1: "does not hold"}
+    step.figure("another process, offline, of the proof", words.get(proven_there, "fails"))
+    step.figure("and of a row with a moved deadline", words.get(moved_there, "fails"))
+    step.holds("another process accepts the proof offline", proven_there == 0)
+    step.holds("and refuses it for a row with a moved deadline", moved_there == 1)
 
 
 def _verdict(trust: Path, proof: Path, row: bytes) -> int:

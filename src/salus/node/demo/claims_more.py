@@ -126,15 +126,23 @@ def _approval(scene: Scene) -> None:
         scene.settle()
         (number,) = approve(scene.payer, Approve(case=asked.case, verdict="approve")).numbers
         scene.settle()
-        found = []
+        found, cases = [], []
         for place in (1, 2):
             sent = fresh(scene, "R0070", f"PTIMAGE{place}", f"2025040{4 + place}", authorisation=number)
             (case,) = scene.submit("cedar", sent)
             scene.decide()
+            cases.append(case)
             found.append(_codes(scene.decision(case)))
         step.figure("approval", number)
+        step.figure("units approved", 1)
+        step.figure("first image, dollars allowed", f"{_allowed(scene, cases[0]) / 100:.2f}")
+        step.figure("second image, the units used up", f"denied with {', '.join(sorted(found[1] & {'CO-198'}))}")
         step.holds("the first image is not denied", not found[0] & {"CO-197", "CO-198"})
         step.holds("the second is, for the units are used up", "CO-198" in found[1])
+
+
+def _allowed(scene: Scene, case: str) -> int:
+    return sum(line.allowed for line in scene.decision(case).lines)
 
 
 def _second_payer(scene: Scene) -> None:
@@ -243,6 +251,7 @@ def _patient(scene: Scene) -> None:
         scene.decide()
         last = dossiers.dossier_of(scene.node("cedar"), bytes.fromhex(eob.case)).last
         step.figure("denied before, now", scene.decision(eob.case).status)
+        step.figure("paid now, dollars", f"{scene.decision(eob.case).paid / 100:.2f}")
         step.holds("it is decided anew, and the provider recomputes it alike", last.number == 2 and not last.difference)
         step.holds("nothing is denied any more", scene.decision(eob.case).status == "paid")
 
