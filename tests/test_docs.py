@@ -120,7 +120,7 @@ def test_the_commands_of_a_page_run_and_say_what_it_shows(path, tmp_path):
             env=environment,
             capture_output=True,
             text=True,
-            timeout=120,
+            timeout=600,
             check=False,
         )
         assert ran.returncode == 0, f"{command}: {ran.stderr}"

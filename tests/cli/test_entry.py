@@ -33,7 +33,7 @@ def run(*words):
         "print(*sorted(sys.modules), file=sys.stderr); sys.exit(code)"
     )
     return subprocess.run(
-        [sys.executable, "-c", program, *words], capture_output=True, text=True, check=False, timeout=60
+        [sys.executable, "-c", program, *words], capture_output=True, text=True, check=False, timeout=300
     )
 
 

@@ -39,7 +39,7 @@ def served(alone):
     with (alone.folder / "errors.txt").open("a") as errors:
         process = subprocess.Popen([*COMMAND, "serve"], cwd=HERE, stdout=subprocess.PIPE, stderr=errors, text=True)
         try:
-            assert select.select([process.stdout], [], [], 60)[0], "the node did not start"
+            assert select.select([process.stdout], [], [], 180)[0], "the node did not start"
             assert process.stdout.readline().startswith("serving north on 127.0.0.1 port ")
             yield process
         finally:
@@ -107,7 +107,7 @@ def test_a_node_has_two_doors_and_one_owner_and_a_hosted_patient_comes_back_afte
         page.get_by_role("link", name="8867-4").wait_for()
         assert len(asked("hosting", "list")["wallets"]) == 1
         second.send_signal(signal.SIGTERM)
-        second.communicate(timeout=60)
+        second.communicate(timeout=180)
         assert second.returncode == 0
     assert "Traceback" not in (alone.folder / "errors.txt").read_text()
     assert not list((alone.folder / "run").rglob("*.sock"))

@@ -57,11 +57,11 @@ def test_the_demo_prints_its_addresses_serves_them_and_cleans_up(tmp_path) -> No
         sent = httpx.post(addresses[0], data={"who": "patient-1"})
         assert sent.headers["location"] == "/"
         cookie = {"cookie": sent.headers["set-cookie"].partition(";")[0]}
-        looked = httpx.get(addresses[0].replace("/sign-in", "/my/looked"), headers=cookie, timeout=60).text
+        looked = httpx.get(addresses[0].replace("/sign-in", "/my/looked"), headers=cookie, timeout=180).text
         assert "proven" in looked
         assert list(left.glob("salus-serve-demo-*"))
     finally:
         process.send_signal(signal.SIGINT)
-        assert process.wait(timeout=30) == 0
+        assert process.wait(timeout=180) == 0
         process.stdout.close()
     assert list(left.iterdir()) == []

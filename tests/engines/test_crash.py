@@ -73,7 +73,7 @@ def test_a_follower_killed_while_it_catches_up_goes_on(tmp_path):
         text=True,
         check=False,
         env=ENVIRONMENT,
-        timeout=60,
+        timeout=300,
     )
     assert run.returncode == 0, run.stderr
     *ends, digest = run.stdout.split()

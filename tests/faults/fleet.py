@@ -35,7 +35,7 @@ from tests.ports import free_port
 from tests.processes.members import COMMAND, certificate, member
 
 NAMES = ("north", "south", "lab", "payer")
-PATIENCE = 90.0
+PATIENCE = 180.0
 PAUSE = 0.3
 """Seconds between two transactions of one member under load: the faults are the work, not the load."""
 

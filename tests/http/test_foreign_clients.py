@@ -39,7 +39,7 @@ def url(together):  # noqa: F811
         time.sleep(0.01)
     yield f"{address}/fhir"
     server.should_exit = True
-    thread.join(10)
+    thread.join(60)
 
 
 def observation(who, value):

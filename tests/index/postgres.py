@@ -47,7 +47,7 @@ def server():
             os.chown(folder, NOBODY, NOBODY)
         programs, data = programs / "pginstall/bin", folder / "data"
         make = (programs / "initdb", "-D", data, "--encoding=UTF8", "--locale=C", "--username=postgres", "--no-sync")
-        subprocess.run([*make, "--auth=trust"], check=True, capture_output=True, cwd=folder, timeout=120, **who)
+        subprocess.run([*make, "--auth=trust"], check=True, capture_output=True, cwd=folder, timeout=300, **who)
         log = (folder / "log").open("wb")
         running = subprocess.Popen(
             [programs / "postgres", "-D", data, "-k", folder, *QUICK], stdout=log, stderr=log, cwd=folder, **who
@@ -56,7 +56,7 @@ def server():
             yield folder
         finally:
             running.terminate()
-            running.wait(60)
+            running.wait(180)
             log.close()
     finally:
         shutil.rmtree(folder, ignore_errors=True)

@@ -50,7 +50,7 @@ class Served:
 
     def end(self):
         self.server.should_exit = True
-        self.thread.join(10)
+        self.thread.join(60)
 
 
 @pytest.fixture

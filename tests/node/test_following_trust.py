@@ -49,7 +49,7 @@ def rotate(town, member):
     take_new_keys(town, member)
     town.together.settle()
     owner = town.north.cosigning
-    until = time.monotonic() + 60
+    until = time.monotonic() + 120
     while not all(map(owner.complete_change, owner.book.changes())) and time.monotonic() < until:
         time.sleep(0.02)
 

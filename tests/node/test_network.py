@@ -63,7 +63,7 @@ def anchored(folder, member):
     """Send a transaction at a member's node; while its engine starts, the node says to try again."""
     content = {"root": os.urandom(32).hex(), "count_bucket": 1, "deferred": False}
     request = SendTransaction(message="records.anchor", content=content)
-    deadline = time.monotonic() + 30
+    deadline = time.monotonic() + 120
     while time.monotonic() < deadline:
         with contextlib.suppress(Unavailable, Told):
             return asked(folder, member, send, request)
@@ -73,7 +73,7 @@ def anchored(folder, member):
 
 def until_all(folder, condition):
     """Return what every node says of itself, once it holds for all."""
-    deadline = time.monotonic() + 30
+    deadline = time.monotonic() + 120
     while True:
         told = [asked(folder, name, status, AskStatus()) for name in names(folder)]
         if all(map(condition, told)):

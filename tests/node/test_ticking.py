@@ -16,7 +16,7 @@ from salus.node.together import Clock, Founder, found_together
 from salus.vault.journal import Disclosure, Side
 from salus.vault.sealing import Content
 
-PATIENCE = 60.0  # seconds; the promise is five
+PATIENCE = 120.0  # seconds; the promise is five
 
 
 @pytest.fixture

@@ -23,7 +23,7 @@ from salus.cli import main as program
 from tests.ports import free_port
 
 COMMAND = [sys.executable, "-c", "import sys; from salus.cli.main import main; sys.exit(main())"]
-START_SECONDS = 60
+START_SECONDS = 180
 
 
 def certificate(folder: Path, *hosts: str) -> tuple[Path, Path]:
@@ -110,7 +110,7 @@ class Member:
             return 0
         self.process.send_signal(signal.SIGTERM)
         try:
-            self.process.communicate(timeout=30)
+            self.process.communicate(timeout=120)
         except subprocess.TimeoutExpired:
             self.process.kill()
             self.process.communicate()

@@ -171,7 +171,7 @@ def wallet(folder: Path, one: Member, *arguments: str) -> Any:
 
 
 def until(holds: Callable[[], bool]) -> None:
-    end = time.monotonic() + 60
+    end = time.monotonic() + 180
     while not holds():
         assert time.monotonic() < end, "it did not happen"
         time.sleep(0.3)
@@ -190,7 +190,7 @@ def mortal(one: Member, step: str) -> Iterator[None]:
     try:
         yield
         assert one.process is not None
-        assert one.process.wait(60) == KILLED
+        assert one.process.wait(180) == KILLED
     finally:
         one.end()
         one.program, one.environment = honest, before

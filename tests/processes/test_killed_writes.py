@@ -30,7 +30,7 @@ def written(one: Member, *arguments: str) -> tuple[int, list[str]]:
         stdout=subprocess.PIPE,
         text=True,
         check=False,
-        timeout=120,
+        timeout=600,
     )
     return done.returncode, done.stdout.split()
 

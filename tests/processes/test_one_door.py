@@ -19,7 +19,7 @@ from tests.processes.test_three_members import FHIR
 
 pytestmark = pytest.mark.unmeasured
 
-LATEST_SECONDS = 60
+LATEST_SECONDS = 180
 NAMES = ("north", "south", "lab", "payer")
 
 

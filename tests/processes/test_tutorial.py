@@ -39,7 +39,7 @@ def blocks(language):
 
 def sh(script, here, environment):
     ran = subprocess.run(
-        ["sh", "-ec", script], cwd=here, env=environment, capture_output=True, text=True, timeout=240, check=False
+        ["sh", "-ec", script], cwd=here, env=environment, capture_output=True, text=True, timeout=600, check=False
     )
     assert ran.returncode == 0, ran.stderr
     return ran.stdout
@@ -72,7 +72,7 @@ def near(folder):
             yield {"FHIR": f"{address}/fhir", "TOKEN": issue_token(node, AskToken(**asked)).token}
     finally:
         server.should_exit = True
-        thread.join(30)
+        thread.join(120)
         together.close()
 
 
@@ -85,7 +85,7 @@ def check_clients(shown, here, environment):
 
     def run(*command):
         ran = subprocess.run(
-            command, cwd=here, env=environment, capture_output=True, text=True, timeout=240, check=False
+            command, cwd=here, env=environment, capture_output=True, text=True, timeout=600, check=False
         )
         assert ran.returncode == 0, ran.stderr
         return ran.stdout
@@ -140,5 +140,5 @@ def test_the_whole_page_runs_against_a_served_node(tmp_path):
         check_clients(shown, here, environment)
     finally:
         serving.terminate()
-        serving.wait(60)
+        serving.wait(180)
         serving.stdout.close()

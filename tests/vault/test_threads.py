@@ -14,13 +14,13 @@ def test_a_reader_does_not_wait_for_a_writer_that_waits_for_the_disk(vault):
 
     def slow(number):
         waiting.set()
-        go_on.wait(10)
+        go_on.wait(60)
         real(number)
 
     vault.store.segments.sync = slow
     writer = threading.Thread(target=vault.write, args=(link, [observation("b")]))
     writer.start()
-    waiting.wait(10)
+    waiting.wait(60)
     assert vault.open(1).content == observation("a")
     assert len(vault.of_link(link)) == 1
     go_on.set()

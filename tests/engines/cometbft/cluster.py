@@ -144,7 +144,7 @@ class Cluster:
     def running(self):
         return [member for member in self.members.values() if member.unit is not None]
 
-    def send(self, message, by, author="", timeout=60):
+    def send(self, message, by, author="", timeout=180):
         """Submit at a member's own node, again while it starts, and return the outcome."""
         deadline = time.monotonic() + timeout
         while True:
@@ -156,7 +156,7 @@ class Cluster:
                     raise
                 time.sleep(0.1)
 
-    def settled(self, height, names=None, timeout=60):
+    def settled(self, height, names=None, timeout=180):
         """Wait until the members have a height."""
         deadline = time.monotonic() + timeout
         for name in names or [member.name for member in self.running()]:

@@ -49,7 +49,7 @@ def decide(cluster, act, by=(A, B, C)):
 def gather(cluster):
     """Hand every signature to everybody, as the nodes do, until the head is cosigned; return one member's book."""
     members = cluster.running()
-    deadline = time.monotonic() + 60
+    deadline = time.monotonic() + 180
     while True:
         for one in members:
             one.cosigning.quiet()

@@ -53,7 +53,7 @@ class House:
     def block(self, count=0):
         """Wait until `count` transactions wait, and decide a block of what waits."""
         with self.arrived:
-            assert self.arrived.wait_for(lambda: len(self.waiting) >= count, 5)
+            assert self.arrived.wait_for(lambda: len(self.waiting) >= count, 60)
             self.now += 1
             chosen = self.consensus.prepare(self.now, self.waiting)
             self.consensus.decide(self.now, chosen)
@@ -135,7 +135,7 @@ def test_an_engine_that_fell_silent_may_have_it_all_the_same(house):
     house.trouble = EngineSilent("no answer")
     future = house.ledger.submit(wire)
     with house.arrived:
-        assert house.arrived.wait_for(lambda: house.tried, 5)
+        assert house.arrived.wait_for(lambda: house.tried, 60)
     house.consensus.decide(small.START + 1, [wire])
     assert future.result(5).applied
 
@@ -143,7 +143,7 @@ def test_an_engine_that_fell_silent_may_have_it_all_the_same(house):
 def test_what_waited_is_handed_in_again_to_the_engine_s_next_life(house):
     future = house.ledger.submit(house.sign())
     with house.arrived:
-        assert house.arrived.wait_for(lambda: house.waiting, 5)
+        assert house.arrived.wait_for(lambda: house.waiting, 60)
         house.waiting.clear()  # the engine dies, and its mempool with it
     house.application.close()
     house.application = house.ledger.application("test", 1, nobody)
@@ -168,7 +168,7 @@ def test_who_hears_no_block_does_not_claim_to_know_the_head(house):
 def test_a_halted_ledger_says_why(house):
     future = house.ledger.submit(house.sign())
     with house.arrived:
-        assert house.arrived.wait_for(lambda: house.waiting, 5)
+        assert house.arrived.wait_for(lambda: house.waiting, 60)
     house.ledger.halt(InvariantBroken("planted"))
     with pytest.raises(Stopped, match="planted"):
         future.result(5)

@@ -23,7 +23,7 @@ def anchor():
     return Anchor(os.urandom(32), 1, deferred=False)
 
 
-def wait(condition, seconds=20):
+def wait(condition, seconds=120):
     deadline = time.monotonic() + seconds
     while not condition():
         assert time.monotonic() < deadline
@@ -125,13 +125,13 @@ def test_the_next_engine_is_served_by_the_same_application():
     newer = "0.40.0"
     install(os.environ, newer)
     with Cluster(version=newer) as cluster:
-        outcomes = [cluster.send(anchor(), name, timeout=60) for name in NAMES * 5]
+        outcomes = [cluster.send(anchor(), name, timeout=180) for name in NAMES * 5]
         assert all(outcome.applied for outcome in outcomes)
         cluster.members["lab-d"].stop()
-        last = [cluster.send(anchor(), name, timeout=60) for name in NAMES[:3]][-1]
+        last = [cluster.send(anchor(), name, timeout=180) for name in NAMES[:3]][-1]
         cluster.members["lab-d"].start()
-        cluster.settled(last.height, timeout=60)
-        assert cluster.send(anchor(), "lab-d", timeout=60).applied
+        cluster.settled(last.height, timeout=180)
+        assert cluster.send(anchor(), "lab-d", timeout=180).applied
         assert agreed(cluster) > 8
 
 

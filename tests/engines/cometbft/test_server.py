@@ -35,16 +35,16 @@ def server(tmp_path):
 
     thread = threading.Thread(target=run)
     thread.start()
-    assert ready.wait(5)
+    assert ready.wait(60)
     yield server
     server.close()
-    thread.join(5)
+    thread.join(60)
     assert not thread.is_alive()
 
 
 def connected(server):
     connection = socket.socket(socket.AF_UNIX)
-    connection.settimeout(5)
+    connection.settimeout(60)
     connection.connect(str(server.address))
     return connection
 

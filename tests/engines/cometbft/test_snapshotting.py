@@ -91,7 +91,7 @@ def joiner(tmp_path, source):
 
 def offered(source, height=8):
     """Return a snapshot of the source, once it is made, with the digest that CometBFT would have proven."""
-    for _ in range(500):
+    for _ in range(12_000):  # two minutes
         listed = source.consensus.ask("list_snapshots").snapshots
         found = [one for one in listed if one.height == height]
         if found:

@@ -52,7 +52,7 @@ def server():
 
 
 def send(url):
-    transport = OverHttp.with_timeout(5)
+    transport = OverHttp.with_timeout(60)
     try:
         return transport.send(
             Address(url), HttpRequest("POST", url + "/exchange/pull", {"content-type": "x/y"}, b"question")

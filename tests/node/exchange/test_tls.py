@@ -92,7 +92,7 @@ def test_an_authoritys_certificate_is_not_enough_once_a_key_is_certified(scene):
 
 def test_a_certified_key_needs_no_authority(scene):
     north, _, transport = scene
-    stranger = OverHttp.with_timeout(10)
+    stranger = OverHttp.with_timeout(60)
     try:
         with pytest.raises(Unavailable, match=r"exchange\.unreachable"):
             ask(stranger, north.url)

@@ -12,7 +12,7 @@ from salus.vault.errors import Erased, Stopped, StorageFull
 from salus.vault.sealing import Content
 from tests.node.fhir.test_rest import patient, pulse
 
-PATIENCE = 60.0
+PATIENCE = 120.0
 
 
 class Disk:

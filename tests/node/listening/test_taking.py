@@ -167,7 +167,7 @@ def test_over_a_socket_in_pieces_each_message_is_answered(taking):
                 await writer.drain()
             frames, answers = Frames(), []
             while len(answers) < 2:
-                answers += frames.feed(await asyncio.wait_for(reader.read(4096), 10))
+                answers += frames.feed(await asyncio.wait_for(reader.read(4096), 60))
             writer.close()
             return answers
 
@@ -179,7 +179,7 @@ def test_a_connection_that_drips_is_closed_and_a_fault_tells_only_its_kind(capsy
         async with await server_of.serve("127.0.0.1", 0) as server:
             reader, writer = await asyncio.open_connection(*server.sockets[0].getsockname()[:2])
             writer.write(b"\x0bMSH")
-            told = await asyncio.wait_for(reader.read(), 10)
+            told = await asyncio.wait_for(reader.read(), 60)
             writer.close()
             return told
 
@@ -192,7 +192,7 @@ def test_a_connection_that_drips_is_closed_and_a_fault_tells_only_its_kind(capsy
         async with await MllpServer(broken).serve("127.0.0.1", 0) as server:
             reader, writer = await asyncio.open_connection(*server.sockets[0].getsockname()[:2])
             writer.write(framed(b"MSH|Muster"))
-            told = await asyncio.wait_for(reader.read(), 10)
+            told = await asyncio.wait_for(reader.read(), 60)
             writer.close()
             return told
 
