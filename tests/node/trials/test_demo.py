@@ -19,7 +19,7 @@ def test_every_step_holds(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> No
     telling = Telling("trial", tmp_path)
     trial.CHAPTER.tell(telling, None)
     assert telling.held, [step.failures for step in telling.steps]
-    assert len(telling.steps) == 16
+    assert len(telling.steps) == 17
     refusals = [name for step in telling.steps for name, value in step.figures.items() if value.startswith("refused")]
     assert len(refusals) == 12
 

@@ -3,8 +3,11 @@
 import json
 from typing import Final
 
+from msgspec import structs
+
 from salus.agreements.trials.draws import Blocks, next_arm, number
 from salus.agreements.trustees import ThresholdRefused
+from salus.core.encoding import decode, encode
 from salus.interop.cdisc.dataset_json import read_dataset
 from salus.node.demo.telling import Step, Telling
 from salus.node.demo.trial_scene import DAY, SIZE_KEY, SIZES, Said, Scene, day_of, sample
@@ -35,11 +38,14 @@ from salus.node.trials import (
     sign_lock,
     start_clock,
     unblind,
+    verify_evidence,
+    write_evidence,
 )
 from salus.node.trials.analysing import AnalyseTrial, ShowResultRows
 from salus.node.trials.closing import AuditDraws, CompareOutcomes, LockTrial, PostResult, PublishDraws
 from salus.node.trials.conducting import ListTasks
 from salus.node.trials.duties import MeetSafetyClock, StartSafetyClock
+from salus.node.trials.evidence import TrialEvidence, VerifyEvidence, WriteEvidence
 from salus.node.trials.exporting import ExportTrial, ShowFlow
 from salus.node.trials.founding import AmendTrial, ShowTrial
 from salus.node.trials.kept import Draws, Envelope, keep, kept, one
@@ -60,6 +66,7 @@ def tell(telling: Telling, story: Story) -> None:
     _lock(telling, story)
     _report(telling, story)
     _export(telling, story)
+    _inspect(telling, story)
 
 
 def _amend(telling: Telling, story: Story) -> None:
@@ -94,6 +101,7 @@ def _safety(telling: Telling, story: Story) -> None:
         site, subject = story.subjects[4]
         said: list[Said] = [(f"nurse-{site}", "adverse", "", {"term": "collapse", "hospitalisation": "yes"})]
         scene.say(site, subject, said)
+        anchor_all(scene)
         first = start_clock(scene.node(site), StartSafetyClock(study=scene.id, kind="24-hours", event="collapse"))
         met = meet_clock(scene.node(site), MeetSafetyClock(case=first.case, acknowledgement=b"sponsor"))
         step.holds("the site told in time", met.status == "met")
@@ -313,3 +321,25 @@ def _export(telling: Telling, story: Story) -> None:
         )
         step.figure("allocated", "; ".join(told.arms))
         step.holds("chains and ledger agree", told.sound and told.allocated == len(story.subjects))
+
+
+def _inspect(telling: Telling, story: Story) -> None:
+    scene = story.scene
+    with telling.step(
+        "An inspector's file, without a network",
+        "Rows, chains, the times of anchors, lock and draws follow from one file.",
+    ) as step:
+        node, file = scene.node("statistics"), telling.folder / "trial.evidence"
+        write_evidence(node, WriteEvidence(study=scene.id, file=str(file), scope="inspector"))
+        trust = scene.together.trust().to_json().encode()
+        told = verify_evidence(node, VerifyEvidence(file=file.read_bytes(), trust=trust))
+        step.figure("judged anew", f"{told.acts} acts of {told.participants} participants, {told.draws} draws")
+        step.figure("named", told.wrong[0].split(": ", 1)[1] if told.wrong else "nothing")
+        step.holds(
+            "only the visit that was dated back does not hold", len(told.wrong) == 1 and "BACKDATED" in told.wrong[0]
+        )
+        made = decode(file.read_bytes(), TrialEvidence)
+        bare = structs.replace(made.chains[0], proofs=made.chains[0].proofs[1:])
+        data = encode(structs.replace(made, chains=(bare, *made.chains[1:])))
+        wrong = verify_evidence(node, VerifyEvidence(file=data, trust=trust)).wrong
+        step.holds("an act without proof of its anchor is named", any("not proven" in each for each in wrong))
