@@ -375,6 +375,9 @@ class AdjudicateClaims(msgspec.Struct, frozen=True, kw_only=True):
     numbers: str = ''
     """File that remembers control numbers between runs; written by the first."""
 
+    codes: bytes = b''
+    """Code lists newer than those built in, JSON; default none."""
+
     tables: str = ''
     """Folder of the tables that the plan names, as `plan load-table` fills it."""
 
@@ -674,6 +677,9 @@ class CheckClaims(msgspec.Struct, frozen=True, kw_only=True):
 
     received: str = ''
     """Day it arrives, CCYYMMDD; default today."""
+
+    codes: bytes = b''
+    """Code lists newer than those built in, JSON; default none."""
 
 
 class ClaimsChecked(msgspec.Struct, frozen=True, kw_only=True):
@@ -3106,7 +3112,7 @@ class ReplayClaims(msgspec.Struct, frozen=True, kw_only=True):
 class ShowDocumentSchema(msgspec.Struct, frozen=True, kw_only=True):
     """Which document."""
 
-    document: Literal['plan', 'rates', 'members', 'partner']
+    document: Literal['plan', 'rates', 'members', 'partner', 'codes']
     """The document."""
 
 

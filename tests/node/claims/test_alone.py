@@ -5,8 +5,9 @@ from pathlib import Path
 import msgspec
 import pytest
 
-from salus.node.claims import adjudicate_claims, audit_remittance, check_plan_document, replay_claims
+from salus.node.claims import adjudicate_claims, audit_remittance, check_claims, check_plan_document, replay_claims
 from salus.node.claims.alone import AdjudicateClaims, AuditRemittance
+from salus.node.claims.inquiring import CheckClaims
 from salus.node.claims.plans import CheckPlan, ReplayClaims
 from salus.node.config import Config
 from salus.node.errors import Conflict, Malformed
@@ -117,6 +118,24 @@ def test_old_claims_are_replayed_under_a_new_version(node: Bare) -> None:
     assert replay_claims(node, msgspec.structs.replace(ask, plan=ask.old)).changes == ()
     with pytest.raises(Malformed, match=r"claims\.unreadable"):
         replay_claims(node, msgspec.structs.replace(ask, file=b"no"))
+
+
+def test_a_code_is_refused_from_the_day_on_which_it_was_retired(node: Bare, tmp_path: Path) -> None:
+    lists = {"source": "cms.gov", "date": "20250301", "retired_procedures": {"G0402": "20250302"}, "places": ["98"]}
+    claims = [claim(line(day=day, place="98"), identifier=day) for day in ("20250301", "20250302")]
+    asked = request(tmp_path / "answers", file=file_of(*claims), codes=JSON(lists))
+    done = adjudicate_claims(node, asked)
+    assert (done.decided, done.refused) == (1, 1)
+    page = (tmp_path / "answers" / "page.html").read_text()
+    assert (
+        "procedure-retired, expected a code in force on 20250302, got HC:G0402; use the code that replaced it" in page
+    )
+    told = check_claims(node, CheckClaims(file=asked.file, received="20250310", codes=asked.codes))
+    assert [fault.split(",")[0] for fault in told.faults] == ["claim 20250302"]
+    both = check_claims(node, CheckClaims(file=asked.file, received="20250310"))
+    assert all("place-of-service" in fault for fault in both.faults)
+    with pytest.raises(Malformed, match=r"claims\.codes"):
+        check_claims(node, CheckClaims(file=asked.file, codes=b'{"source": "x", "date": "20250301", "more": 1}'))
 
 
 def test_the_sample_day_is_decided_as_its_page_says(node: Bare, tmp_path: Path) -> None:

@@ -57,6 +57,10 @@ class AdjudicateClaims(Message, frozen=True):
             extra={"path": True},
         ),
     ] = ""
+    codes: Annotated[
+        bytes,
+        Meta(description="Code lists newer than those built in, JSON; default none.", examples=[b"{}"]),
+    ] = b""
     tables: Annotated[
         str,
         Meta(
@@ -126,7 +130,7 @@ def adjudicate_claims(node: Node, request: AdjudicateClaims) -> ClaimsAdjudicate
     rates = documents.rates(request.rates)
     members = documents.members(request.members, plan.payer)
     partner = documents.partner(request.partner) if request.partner else None
-    tables = tables_of(plan, request.tables)
+    tables, codes = tables_of(plan, request.tables), documents.codes(request.codes)
     today = _day(node, "")
     received, decided = _day(node, request.received), _day(node, request.decided)
     if not received <= min(decided, today):
@@ -135,7 +139,7 @@ def adjudicate_claims(node: Node, request: AdjudicateClaims) -> ClaimsAdjudicate
     with AnswersFolder(Path(request.folder)) as folder:
         memory = _Memory(request, today)
         settings = memory.settings(
-            Settings(stamp=Stamp(today, "0000", request.control), received=received, decided=decided)
+            Settings(stamp=Stamp(today, "0000", request.control), received=received, decided=decided, codes=codes)
         )
         refused = memory.refused(partner)
         if refused:

@@ -6,18 +6,26 @@ from typing import Any, Final
 from msgspec import json
 
 from salus.agreements.claims.alone import sound_claims
+from salus.agreements.claims.code_lists import CodeLists, read_codes
 from salus.agreements.claims.members import Members, members_of, read_members
 from salus.agreements.claims.partner import Partner, read_partner
 from salus.agreements.claims.plan import DocumentRefused, Plan, read_plan, schema
 from salus.agreements.claims.plan_check import PlanFinding, check_plan, check_rates
 from salus.agreements.claims.rates import Rates, read_rates
 from salus.interop.x12.claim import Claim
+from salus.interop.x12.codes import BUILT_IN, CodeSets
 from salus.interop.x12.examine import examine
 from salus.interop.x12.tokens import Unreadable
 from salus.node.errors import Malformed
 
 CHUNK_BYTES: Final = 1 << 16
-KINDS: Final[dict[str, Any]] = {"plan": Plan, "rates": tuple[Rates, ...], "members": Members, "partner": Partner}
+KINDS: Final[dict[str, Any]] = {
+    "plan": Plan,
+    "rates": tuple[Rates, ...],
+    "members": Members,
+    "partner": Partner,
+    "codes": CodeLists,
+}
 """The documents that decide claims, by name."""
 
 
@@ -79,6 +87,16 @@ def partner(text: bytes) -> Partner:
     except DocumentRefused as wrong:
         raise Malformed(
             "claims.partner", str(wrong), todo="`salus plan schema --document partner` says what it may hold"
+        ) from None
+
+
+def codes(text: bytes) -> CodeSets:
+    """Return the code lists in force: those built in, with a document's on top; of no text, those alone. Raises Malformed."""
+    try:
+        return read_codes(text) if text else BUILT_IN
+    except DocumentRefused as wrong:
+        raise Malformed(
+            "claims.codes", str(wrong), todo="`salus plan schema --document codes` says what it may hold"
         ) from None
 
 

@@ -74,6 +74,10 @@ class CheckClaims(Message, frozen=True):
 
     file: Annotated[bytes, Meta(description="An X12 file.", examples=[b"ISA"])]
     received: Annotated[str, Meta(description="Day it arrives, CCYYMMDD; default today.", examples=["20250310"])] = ""
+    codes: Annotated[
+        bytes,
+        Meta(description="Code lists newer than those built in, JSON; default none.", examples=[b"{}"]),
+    ] = b""
 
 
 class ClaimsChecked(Verdict, frozen=True):
@@ -129,8 +133,9 @@ def check_claims(node: Node, request: CheckClaims) -> ClaimsChecked:
     day = request.received or date_of(node.now() // DAY_MS)
     faults: list[tuple[int, int, str]] = []
     notes: list[str] = []
+    codes = documents.codes(request.codes)
     try:
-        for event in examine(documents.chunks(request.file), received=day):
+        for event in examine(documents.chunks(request.file), codes=codes, received=day):
             for one in event.findings if isinstance(event, UnitSeen | SetSeen | InterchangeSeen) else ():
                 claim = f"claim {name}, " if isinstance(event, UnitSeen) and (name := event.loop.first.get(1)) else ""
                 words = f"{claim}level {one.level}, {one.told()}"

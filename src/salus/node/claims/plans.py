@@ -38,7 +38,7 @@ class ShowDocumentSchema(Message, frozen=True):
     """Which document."""
 
     document: Annotated[
-        Literal["plan", "rates", "members", "partner"], Meta(description="The document.", examples=["plan"])
+        Literal["plan", "rates", "members", "partner", "codes"], Meta(description="The document.", examples=["plan"])
     ]
 
 
