@@ -89,6 +89,22 @@ def test_an_admission() -> None:
     assert [entry["request"]["method"] for entry in told.bundle["entry"]] == ["PUT"] * 5
 
 
+@pytest.mark.parametrize(
+    ("written", "system", "code"),
+    [
+        (b"M", "MaritalStatus", "M"),
+        (b"B", "MaritalStatus", "U"),
+        (b"U", "NullFlavor", "UNK"),
+        (b"T", "NullFlavor", "NAVU"),
+    ],
+)
+def test_a_marital_status_that_is_not_told_is_a_null_flavor(written: bytes, system: str, code: str) -> None:
+    (patient,) = by_type(converted(ADT.replace(b"|||M|||", b"|||" + written + b"|||")), "Patient")
+    assert patient["maritalStatus"] == {
+        "coding": [{"system": f"http://terminology.hl7.org/CodeSystem/v3-{system}", "code": code}]
+    }
+
+
 def test_results() -> None:
     told = converted(ORU)
     (report,) = by_type(told, "DiagnosticReport")

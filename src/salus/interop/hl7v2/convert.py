@@ -19,6 +19,7 @@ from salus.interop.hl7v2.vocabulary import (
     CRITICALITY,
     GENDER,
     MARITAL,
+    MARITAL_UNTOLD,
     OBSERVATION,
     REACTION,
     REPORT,
@@ -133,9 +134,9 @@ class _Conversion:
             "birthDate": naming.date(pid.text(7)),
             "address": [one for value in pid.repetitions(11) if (one := values.address(value))],
         }
-        marital = MARITAL.get(pid.text(16).upper())
-        if marital:
-            told["maritalStatus"] = {"coding": [{"system": f"{V3}MaritalStatus", "code": marital}]}
+        for system, codes in (("MaritalStatus", MARITAL), ("NullFlavor", MARITAL_UNTOLD)):
+            if code := codes.get(pid.text(16).upper()):
+                told["maritalStatus"] = {"coding": [{"system": V3 + system, "code": code}]}
         language = naming.concept(pid.first(15))
         if language:
             told["communication"] = [{"language": language, "preferred": True}]

@@ -10,6 +10,7 @@ MARITAL: Final = {
     "A": "L", "D": "D", "M": "M", "S": "S", "W": "W", "C": "C", "G": "T", "P": "T", "R": "T", "E": "L", "N": "A", "I": "I",
     "B": "U",
 }  # fmt: skip  # 0002
+MARITAL_UNTOLD: Final = {"U": "UNK", "O": "OTH", "T": "NAVU"}  # 0002, of v3-NullFlavor
 CLASS: Final = {"E": "EMER", "I": "IMP", "O": "AMB", "P": "PRENC"}  # 0004; others stay codes of v2-0004
 NAME_USE: Final = {
     "BAD": "old", "D": "usual", "L": "official", "M": "maiden", "MSK": "anonymous", "N": "nickname", "NAV": "temp",
