@@ -33,5 +33,5 @@ def scene(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Scene]:
         opened_.step("sponsor", "register", "NCT00000000 A sample trial")
         opened_.open_sites()
         opened_.step("sponsor", "open")
-        opened_.supply()
+        opened_.supply(per_arm=60)
         yield opened_

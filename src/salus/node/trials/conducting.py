@@ -398,14 +398,18 @@ def _delegate(
 
 @use_case("trial.enrol", who=OPERATOR)
 def enrol_subject(node: MemberNode, request: EnrolSubject) -> SubjectEnrolled:
-    """Enrol a participant: the ledger gets a one-time key, a stratum tag and commitments; dispensers get the evidence."""
+    """Enrol a participant: the ledger gets a one-time key, a stratum tag and commitments; dispensers get the evidence.
+
+    Where that was cut off it is done again: one enrolment stands on the ledger whatever happens.
+    """
     from salus.node.trials.drawing import consent_commitment, eligibility_commitment  # noqa: PLC0415 -- the extra
 
     curve()
     study, subject_id = bytes.fromhex(request.study), bytes.fromhex(request.subject)
     subject, chain = one(node, Subject, study + subject_id), own_chain(node, study, subject_id)
     state = judged(node, study, chain)
-    if subject.enrolment and port.enrolment(node.ledger.read(), subject.enrolment) is not None:
+    stands = bool(subject.enrolment) and port.enrolment(node.ledger.read(), subject.enrolment) is not None
+    if stands and subject.evidenced:
         raise Conflict("trials.enrolled", "this participant is enrolled already")
     if state.status is not Status.ELIGIBLE or state.verdicts:
         raise Forbidden("trials.not-eligible", "only who is eligible is enrolled", got=state.status.value)
@@ -422,14 +426,17 @@ def enrol_subject(node: MemberNode, request: EnrolSubject) -> SubjectEnrolled:
         eligibility_commitment(salts[1], eligible.act),
     )
     id_ = port.enrolment_id(key.public_key().public_bytes_raw())
-    keep(node, study + subject_id, structs.replace(subject, enrolment=id_, enrolment_seed=seed))
-    authored(node, message, key)
+    subject = structs.replace(subject, enrolment=id_, enrolment_seed=seed)
+    keep(node, study + subject_id, subject)
+    if not stands:
+        authored(node, message, key)
     told = one(node, Delegated, site_key(study, node.member))
     height = node.ledger.head().height
     evidence = Evidence(study, id_, height, subject.proof, *salts, eligible, told.investigator, told.acts)
     _, roster = study_of(node, study)
     for dispenser in members_of(roster, port.Part.DISPENSER):
         send(node, dispenser, "evidence", evidence)
+    keep(node, study + subject_id, structs.replace(subject, evidenced=True))
     return SubjectEnrolled(enrolment=id_.hex())
 
 

@@ -21,7 +21,7 @@ from salus.agreements.trials.allocation import (
 )
 from salus.agreements.trials.conduct import PHYSICIANS
 from salus.agreements.trials.consenting import check_consent
-from salus.agreements.trials.draws import Scheme
+from salus.agreements.trials.draws import DrawRefused, Scheme
 from salus.agreements.trials.terms import scheme_of, size_commitment
 from salus.agreements.trustees import ThresholdRefused
 from salus.contracts.consent import port as consent
@@ -168,6 +168,9 @@ def _dispense(node: MemberNode, study: bytes, roster: port.Roster, done: Worked)
             except Forbidden as refused:
                 _refuse(node, id_, refused.code, done)
                 continue
+            except DrawRefused as refused:  # no kit of its arm: it waits, and what comes later with it
+                done.waiting[id_.hex()] = str(refused)
+                break
             if envelope is None:
                 break  # what comes later is drawn after it
             keep(node, id_, envelope)

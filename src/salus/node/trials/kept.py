@@ -154,6 +154,8 @@ class Subject(Value, frozen=True):
     """Acts sent so far."""
     withdrawn: str = ""
     """From what the wallet said it withdraws; empty if it did not."""
+    evidenced: bool = False
+    """Whether the evidence behind the enrolment is on its way to every dispenser: before, a repeated enrolment sends it."""
 
 
 class Superseded(Value, frozen=True):
