@@ -5,7 +5,9 @@ from pathlib import Path
 
 import pytest
 from msgspec import structs
+from msgspec.structs import replace
 
+from salus.agreements.trials.acts import SignedAct
 from salus.agreements.trials.terms import Retention
 from salus.contracts.consent import port as consent_port
 from salus.contracts.records.port import ErasureStatus, Rank, RetentionReason, erasure
@@ -18,8 +20,8 @@ from salus.node.errors import EdgeError
 from salus.node.trials import list_tasks, take_consent, verify_evidence, write_evidence
 from salus.node.trials.conducting import ListTasks, TakeConsent
 from salus.node.trials.evidence import EvidenceVerified, TrialEvidence, VerifyEvidence, WriteEvidence
-from salus.node.trials.kept import Subject, one
-from salus.node.trials.retaining import Duty
+from salus.node.trials.kept import ErasedSubject, Evidence, Subject, keep, kept, one
+from salus.node.trials.retaining import Duty, forget
 from salus.node.wallet import trialling
 from salus.vault.drill import frames_of, pages_of
 from salus.vault.links import Standing
@@ -193,6 +195,21 @@ def test_who_asks_to_be_erased_holds_up_nobody_else(scene: Scene, tmp_path: Path
     people = list_tasks(north, ListTasks(study=scene.id)).participants
     assert any(each.startswith(f"north {other[1].subject.hex()[:8]}: eligible") for each in people)
     erased_and_proven(scene, tmp_path, gone[1].subject, before)
+
+
+def test_what_a_site_that_dispenses_was_shown_goes_too(scene: Scene) -> None:
+    north = scene.node("north")
+    link, key, enrolment = north.vault.open_link("urn:mrn:north", "950"), scene.study + b"s" * 16, b"e" * 32
+    told = replace(next(value for _, value in kept(north, Subject)), link=link, enrolment=enrolment, sent=0)
+    keep(north, key, told)
+    signed = SignedAct(b"", b"")
+    keep(north, enrolment, Evidence(scene.study, enrolment, 0, told.proof, b"", b"", signed, b"", ()))
+    others = len(list(kept(north, Subject)))
+    forget(north, link)
+    assert not list(kept(north, Evidence, enrolment))
+    assert not list(kept(north, Subject, key))
+    assert len(list(kept(north, Subject))) == others - 1
+    assert all(len(one.acts) in {0, 4} for _, one in kept(north, ErasedSubject))
 
 
 def erased_and_proven(scene: Scene, folder: Path, subject: bytes, before: Subject) -> None:

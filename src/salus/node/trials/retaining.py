@@ -5,7 +5,16 @@ from dataclasses import dataclass
 
 from salus.contracts.trials import port
 from salus.node.member import MemberNode
-from salus.node.trials.kept import Definition, ErasedAct, ErasedSubject, Subject, Superseded, kept, replace_all
+from salus.node.trials.kept import (
+    Definition,
+    ErasedAct,
+    ErasedSubject,
+    Evidence,
+    Subject,
+    Superseded,
+    kept,
+    replace_all,
+)
 from salus.node.trials.sight import numbers_of, run
 
 
@@ -40,7 +49,8 @@ def forget(node: MemberNode, link: bytes) -> None:
         if subject.link == link:
             earlier = [(Superseded, before) for before, _ in kept(node, Superseded, key)]
             left = ErasedSubject(leaves_left(node, key, subject))
-            replace_all(node, [(Subject, key), *earlier], [(key[:16] + node.entropy(16), left)])
+            shown = [(Evidence, subject.enrolment)] if subject.enrolment else []  # where the site dispenses too
+            replace_all(node, [(Subject, key), *earlier, *shown], [(key[:16] + node.entropy(16), left)])
 
 
 def leaves_left(node: MemberNode, key: bytes, subject: Subject) -> tuple[ErasedAct, ...]:
