@@ -27,7 +27,7 @@ POLICY: Final = (
 SCRIPTED: Final = f"{POLICY}; script-src 'self'; connect-src 'self'"
 ASSETS: Final[Mapping[str, str]] = {"salus.css": "text/css"}
 TAG: Final = re.compile(
-    r" \((?:disorder|finding|procedure|regime/therapy|situation|event|observable entity|qualifier value|substance|product|person|"
+    r" \((?:disorder|finding|procedure|regime/therapy|situation|event|observable entity|qualifier value|substance|organism|product|person|"
     r"morphologic abnormality|body structure|physical object|record artifact|social concept|context-dependent category)\)$"
 )
 SCRIPTS: Final = "scripts"

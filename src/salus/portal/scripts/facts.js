@@ -22,7 +22,7 @@ export function resourceIn(body) {
 }
 
 // What SNOMED CT ends its full names with: `Asthma (disorder)`.
-const TAG = / \((?:disorder|finding|procedure|regime\/therapy|situation|event|observable entity|qualifier value|substance|product|person)\)$/;
+const TAG = / \((?:disorder|finding|procedure|regime\/therapy|situation|event|observable entity|qualifier value|substance|organism|product|person)\)$/;
 
 function worded(value) {
   if (typeof value === "string") return value;
