@@ -8,7 +8,7 @@ import pytest
 from salus.node.errors import Unavailable
 from salus.node.signing_in import SignIn, caller_of, sign_in
 from salus.portal.app import GET
-from salus.portal.rendering import ASSETS, HEADERS, asset, scripts, texts
+from salus.portal.rendering import ASSETS, HEADERS, asset, number, scripts, text, texts
 from tests.portal.conftest import SCRIPT, form, links
 
 PERSONAL = ("Canary", "1970-05-05", "4711", "Heart rate")
@@ -232,3 +232,10 @@ def test_a_page_speaks_the_language_that_the_browser_asks_for(north) -> None:
         assert (page.headers["content-language"], page.headers["vary"]) == (lang, "accept-language")
     record = north.patient().get("/my/record", headers={"accept-language": "de"}).text
     assert "2. März 2026" in record
+
+
+def test_amounts_are_written_as_the_language_does() -> None:
+    for language, told in (("en", "Found: 12,345"), ("de", "Gefunden: 12.345")):
+        assert text(language, "find.caption", count=12_345).startswith(told)
+    assert [number(one, 33.5) for one in ("en", "de")] == ["33.5", "33,5"]
+    assert "12345" in text("de", "block.title", height=12_345)

@@ -31,6 +31,8 @@ TAG: Final = re.compile(
     r"morphologic abnormality|body structure|physical object|record artifact|social concept|context-dependent category)\)$"
 )
 SCRIPTS: Final = "scripts"
+AMOUNTS: Final = frozenset({"count", "first", "last", "read", "score", "total"})
+"""Facts of texts that are amounts; heights and sizes of the ledger are names, to be typed as they stand."""
 BY_CODE: Final = frozenset({"words", "refusals", "gap"})
 UNITS: Final = (("day", 86_400_000), ("hour", 3_600_000), ("minute", 60_000), ("second", 1_000))
 HEADERS: Final[Mapping[str, str]] = {
@@ -100,8 +102,18 @@ def language_of(accepted: str) -> str:
 
 
 def text(language: str, key: str, **facts: Any) -> str:
-    """Return a text of the catalogue with its facts put in. Raises KeyError."""
-    return texts(language)[key].format(**facts)
+    """Return a text of the catalogue with its facts put in, amounts as the language writes them. Raises KeyError."""
+    told = {
+        name: number(language, fact) if name in AMOUNTS and isinstance(fact, int | float) else fact
+        for name, fact in facts.items()
+    }
+    return texts(language)[key].format(**told)
+
+
+def number(language: str, amount: float) -> str:
+    """Return a number as a language writes it: `12,345.6`, or `12.345,6`."""
+    written = f"{amount:,}"
+    return written if language == LANGUAGES[0] else written.translate(str.maketrans(",.", ".,"))
 
 
 def catalogue(language: str, *groups: str) -> str:
@@ -193,6 +205,7 @@ def _environment(language: str) -> Environment:
         writes=writes,
         counted=partial(counted, language),
         entry=partial(entry, language),
+        number=partial(number, language),
         untagged=untagged,
     )
     return made

@@ -29,7 +29,7 @@ let moved = false; // to another view, while something ran
 
 /** Return a text of the catalogue with its facts put in. */
 export function t(key, facts = {}) {
-  return told[key].replace(/\{(\w+)\}/g, (_, name) => String(facts[name] ?? ""));
+  return told[key].replace(/\{(\w+)\}/g, (_, name) => (facts[name] ?? "").toLocaleString(document.documentElement.lang));
 }
 
 /** Return a code as words. */
