@@ -25,6 +25,8 @@ from salus.node.fields import gaps
 
 if TYPE_CHECKING:
     from salus.node.smart.scopes import Access
+else:
+    Access = Any  # commands on files import no scopes; whoever keeps a caller keeps one without a program
 
 N = TypeVar("N")
 Q = TypeVar("Q", bound=msgspec.Struct)
