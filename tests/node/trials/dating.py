@@ -16,9 +16,8 @@ def acts_are_dated_by_their_anchors(evidence: TrialEvidence, trust: bytes) -> No
     name = f"{chain.site} {chain.subject.hex()[:8]}: act"
 
     def wrong(**changed: object) -> list[str]:
-        request = VerifyEvidence(file=encode(structs.replace(evidence, **changed)), trust=trust)
-        told = verify_evidence(None, request).wrong  # type: ignore[arg-type]
-        return [each for each in told if not each.startswith("enrolment")]
+        undrawn = structs.replace(evidence, draws=(), **changed)  # replaying draws takes longest, and is told elsewhere
+        return list(verify_evidence(None, VerifyEvidence(file=encode(undrawn), trust=trust)).wrong)  # type: ignore[arg-type]
 
     def proofs(*told: object) -> list[str]:
         return wrong(chains=(structs.replace(chain, proofs=told), *evidence.chains[1:]))
