@@ -9,7 +9,7 @@ from salus.agreements.claims.alone import adjudicate
 from salus.agreements.claims.decide import ALWAYS, STEPS, decide, net_moves
 from salus.agreements.claims.decision import Approval, Balance, Cell, Duplicate, Used
 from salus.agreements.claims.plan import Benefit, Coding, PersonEdit, Sequestration
-from salus.agreements.claims.rates import Rate
+from salus.agreements.claims.rates import Rate, opened
 from tests.agreements.claims.cases import (
     CLINIC,
     JOHN,
@@ -328,3 +328,22 @@ def test_benefits_per_line_copay() -> None:
     plan = msgspec.structs.replace(PLAN, benefits=benefits)
     decision = decide(claim(line(), line(2, "G0404", 20000)), plan, RATES, facts())
     assert [part for part in reasons(decision) if part[1] == "PR-3"] == [(1, "PR-3", 2000), (2, "PR-3", 2000)]
+
+
+def test_what_is_opened_of_a_long_contract_decides_as_the_whole_does() -> None:
+    more = [Rate(method="fixed", procedure=f"A{number:04d}", clause="B", amount=number) for number in range(3000)]
+    stays = [Rate(method="case", drg=group, clause=f"C{group}", amount=90000) for group in ("001", "470")]
+    days = [Rate(method="per-diem", revenue=start, clause=f"D{start}", amount=7000) for start in ("012", "045", "0250")]
+    full = msgspec.structs.replace(RATES, rates=(*more[:1500], *stays, *days, *RATES.rates, *more[1500:]))
+    made = [
+        claim(),
+        claim(line(), line(2, "G0404", modifiers=("52",)), line(3, "A0007"), line(4, "Z9999")),
+        stay(line(1, "", 120000, revenue="0120"), line(2, "G0402", revenue="0450"), line(3, "", 500, revenue="0999")),
+        stay(line(1, "", 120000, revenue="0120"), drg="470"),
+        stay(line(1, "", 120000, revenue="0120"), drg="999"),
+    ]
+    for one in made:
+        part = opened(full, one)
+        assert len(part.rates) < 12
+        assert decide(one, PLAN, part, facts()) == decide(one, PLAN, full, facts())
+    assert opened(RATES, made[0]) is RATES

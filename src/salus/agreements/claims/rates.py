@@ -1,10 +1,11 @@
 """What a payer agreed to pay one provider: a document of its own, opened to that provider only."""
 
-from typing import Annotated, Literal
+from typing import Annotated, Final, Literal
 
 import msgspec
 
 from salus.agreements.claims.plan import LIST_LIMIT, BasisPoints, Cents, Day, Document, Name, read_document
+from salus.interop.x12.claim import Claim
 
 
 class Rate(Document, frozen=True, kw_only=True):
@@ -58,6 +59,29 @@ class Rates(Document, frozen=True, kw_only=True):
     locality: Locality | None = None
     withhold: BasisPoints = 0
     """What is held back from each payment until settlement."""
+
+
+FEW: Final = 32
+"""Prices of a document that is opened whole: it is as short as what would be picked."""
+
+
+def opened(rates: Rates, claim: Claim) -> Rates:
+    """Return the document with those prices alone that can fit a claim, in their order: what its decision opens of it."""
+    if len(rates.rates) <= FEW:
+        return rates
+    procedures = {line.procedure for line in claim.lines}
+    revenues = {line.revenue for line in claim.lines}
+    kept = tuple(
+        rate
+        for rate in rates.rates
+        if (
+            rate.drg == claim.drg
+            if rate.method == "case"
+            else (not rate.procedure or rate.procedure in procedures)
+            and (not rate.revenue or any(one.startswith(rate.revenue) for one in revenues))
+        )
+    )
+    return msgspec.structs.replace(rates, rates=kept)
 
 
 def read_rates(text: bytes) -> tuple[Rates, ...]:

@@ -14,7 +14,7 @@ from salus.agreements.claims.history import NO_TABLES, History
 from salus.agreements.claims.keeping import Amount, CellName, Take
 from salus.agreements.claims.members import Members, person_of
 from salus.agreements.claims.plan import Plan
-from salus.agreements.claims.rates import Rates
+from salus.agreements.claims.rates import Rates, opened
 from salus.agreements.claims.tables import Table
 from salus.contracts.claims import port
 from salus.core.proof.digest import digest
@@ -385,7 +385,7 @@ class Inbox:
             case=case,
             round=last.number,
             key=self._node.entropy(32),
-            rates=self._written[claim.billing.identifier] if contract is not None else b"[]",
+            rates=self._opened(contract, claim) if contract is not None else b"[]",
             facts=msgspec.msgpack.encode(facts),
             decision=msgspec.msgpack.encode(decision),
         )
@@ -394,6 +394,11 @@ class Inbox:
         done = dossier.with_last(decided=sent, plan=self._digest, appeal_seed=seed, pends=())
         family = family_of(claim.subscriber.member)
         return msgspec.structs.replace(done, families=tuple(dict.fromkeys((*dossier.families, family))))
+
+    def _opened(self, contract: Rates, claim: Claim) -> bytes:
+        """Return what is opened of a contract with a decision: all of a short one, of others what can fit the claim."""
+        part = opened(contract, claim)
+        return self._written[contract.provider] if part is contract else msgspec.json.encode([part])
 
     def _commit(self, fresh: Sequence[tuple[bytes, Dossier]]) -> None:
         plans: dict[bytes, bytes] = {}
