@@ -122,6 +122,23 @@ def armed(owner: Any, name: str, before: bool, act: "Callable[[], None]" = die) 
     setattr(owner, name, dying)
 
 
+def die_amid(acts: int) -> None:
+    """Have the process die at a durable act of a claim's way, after so many of them: on the desk, the ledger, the outbox."""
+    left = [acts]
+
+    def counted(honest: "Callable[..., Any]") -> "Callable[..., Any]":
+        def act(*arguments: Any, **named: Any) -> Any:
+            left[0] -= 1
+            if left[0] < 0:
+                die()
+            return honest(*arguments, **named)
+
+        return act
+
+    for owner, name in ((Desk, "keep_claims"), (Desk, "send_later"), (Desk, "sent"), (Submitter, "submit")):
+        setattr(owner, name, counted(getattr(owner, name)))
+
+
 def serving(step: str) -> None:
     """Be the program with the arguments of this process, a step armed, and end."""
     armed(*STEPS[step])
@@ -133,6 +150,8 @@ def begin(told: dict[str, Any]) -> int:
     owner, name, before = STEPS[told["step"]]
     if owner is not None:
         armed(owner, name, before, fill_up if told.get("full") else die)
+    if "acts" in told:
+        die_amid(told["acts"])
     if "task" in told:
         return DOING[told["of"]](told["task"], Path(told["folder"]))
     honest = opening.now_ms
@@ -186,6 +205,10 @@ class Dying:
     def bills(self, folder: Path, task: str, step: str) -> int:
         """Do a step of claims, likewise."""
         return self._told({"of": "bills", "step": step, "task": task, "folder": str(folder)})
+
+    def bills_amid(self, folder: Path, task: str, acts: int) -> int:
+        """Do a step of claims, to die after so many durable acts; return its exit code."""
+        return self._told({"of": "bills", "step": "never", "task": task, "folder": str(folder), "acts": acts})
 
     def crossings(self, folder: Path, task: str, step: str) -> int:
         """Do a step of claims with two payers, likewise."""
