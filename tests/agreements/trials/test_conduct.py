@@ -29,6 +29,14 @@ def test_a_participant_from_consent_to_end():
     chain.add("visit", day=28, visit="week4").add("form", day=28, visit="week4", activity="measure", item__PAIN="2")
     for visit in ("screen", "base", "week2", "week4"):
         chain.add("sign", "investigator", visit=visit)
+    state = conduct(chain.acts, under())
+    assert [visit for visit in state.visits if state.payable(visit)] == [
+        "week2"
+    ]  # the others are signed, and not complete
+    assert state.missing("week4") == (("measure", "PULSE"),)
+    for visit, items in (("screen", "PAIN PULSE"), ("base", "PAIN PULSE"), ("week4", "PULSE")):
+        values = {f"item__{item}": "70" if item == "PULSE" else "2" for item in items.split()}
+        chain.add("form", visit=visit, activity="measure", repeat="2", **values)
     chain.add("end", reason="completed")
     state = conduct(chain.acts, under())
     assert (state.verdicts, state.deviations) == ([], [])

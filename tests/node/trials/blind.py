@@ -211,6 +211,12 @@ def conduct(scene: Scene, trial: Trial) -> list[str]:
         said: list[Said] = [
             *(("nurse-north", "randomised", today, {"enrolment": enrolment.hex(), "kit": kit}) for kit in given),
             ("nurse-north", "adverse", today, {"term": term, "serious": "no"}),
+            (
+                "nurse-north",
+                "form",
+                "",
+                {"visit": "screen", "activity": "measure", "item.PAIN": "6", "item.PULSE": "70"},
+            ),
             ("investigator-north", "sign", "", {"visit": "screen"}),
         ]
         scene.say("north", subject, said)

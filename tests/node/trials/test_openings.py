@@ -190,7 +190,9 @@ def test_a_site_is_paid_what_the_sponsor_computes_too(scene: Scene) -> None:
     for number in (150, 151):
         grant, told = agreed(scene, joined(scene, number))
         screened(scene, grant, told.subject)
-        scene.say("north", told.subject.hex(), [("investigator-north", "sign", "", {"visit": "screen"})])
+        form = {"visit": "screen", "activity": "measure", "item.PAIN": "6", "item.PULSE": "70"}
+        signed = ("investigator-north", "sign", "", {"visit": "screen"})
+        scene.say("north", told.subject.hex(), [("nurse-north", "form", "", form), signed])
     scene.send("north")
     scene.together.settle()
     (due,) = (each for each in list_payments(north, ListPayments(study=scene.id)).sites if each.startswith("north: "))

@@ -23,8 +23,9 @@ SOUND = [
     ("2026-01-02T09:00:00Z", "investigator", "eligible", "", {}),
     ("2026-01-14T09:00:00Z", "pharmacist", "randomised", "", {"enrolment": "ab"}),
     ("2026-01-15T10:00:00Z", "coordinator", "visit", "2026-01-15", {"visit": "base"}),
+    ("2026-01-15T10:03:00Z", "coordinator", "form", "", {"visit": "base", "activity": "measure", "item.PAIN": "6", "item.PULSE": "70"}),
     ("2026-01-15T10:05:00Z", "investigator", "sign", "", {"visit": "base"}),
-]
+]  # fmt: skip
 
 
 def line(act, **changes):
@@ -72,11 +73,11 @@ def test_every_fault_is_told_by_its_line():
     ]
     told = played(lines, locked="2026-02-01T00:00:00+00:00")
     assert [each.split(",")[0] + each.split(":")[1].split(",")[0] for each in told.verdicts] == [
-        "line 9 NOT_DELEGATED",
-        "line 10 BACKDATED",
-        "line 11 NO_CONSENT",
+        "line 10 NOT_DELEGATED",
+        "line 11 BACKDATED",
+        "line 12 NO_CONSENT",
     ]
-    assert told.deviations[0].startswith("line 8, S1: WINDOW, 2026-01-15 + 14 days = 2026-01-29")
+    assert told.deviations[0].startswith("line 9, S1: WINDOW, 2026-01-15 + 14 days = 2026-01-29")
     assert not told.sound
 
 

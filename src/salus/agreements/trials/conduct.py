@@ -185,6 +185,8 @@ class State:
     kit: str = ""
     visits: dict[str, str] = field(default_factory=dict)
     """Clinical date by id of the visit."""
+    needed: dict[str, tuple[tuple[str, str], ...]] = field(default_factory=dict)
+    """What the protocol in force needs answered at a visit: (activity, item)."""
     items: dict[str, list[Entry]] = field(default_factory=dict)
     """All values, oldest first, by `visit/activity/repeat/item`."""
     verified: set[str] = field(default_factory=set)
@@ -206,9 +208,18 @@ class State:
     """Block time of the newest anchor, ms."""
 
     def payable(self, visit: str) -> bool:
-        """Return whether a visit is to be paid: signed, without an open query."""
+        """Return whether a visit is to be paid: signed, complete, without an open query."""
         asked = any(query.state != "closed" and query.item.startswith(f"{visit}/") for query in self.queries)
-        return visit in self.signed and not asked
+        return visit in self.signed and not asked and not self.missing(visit)
+
+    def missing(self, visit: str) -> tuple[tuple[str, str], ...]:
+        """Return what a visit needs and nobody answered, in no repeat of its form: (activity, item)."""
+        needed = self.needed.get(visit, ())
+        if not needed:
+            return ()
+        places = [place.split("/", 3) for place, entries in self.items.items() if entries[-1].value]
+        given = {(activity, item) for at, activity, _, item in places if at == visit}
+        return tuple(each for each in needed if each not in given)
 
 
 def conduct(chain: Sequence[Anchored], under: Conditions) -> State:
@@ -381,6 +392,8 @@ def _visit(state: State, act: Act, told: Mapping[str, str], under: Conditions) -
         state.visits[f"unscheduled-{act.number}"] = act.clinical
         return
     state.visits[visit.id] = act.clinical
+    asked = (form for form in plan.forms if form.activity in visit.activities)
+    state.needed[visit.id] = tuple((form.activity, item.name) for form in asked for item in form.items if item.needed)
     happened = moment(act.clinical)
     lag = act.entered // DAY_MS - (happened.day if happened else 0)
     if lag > LATE_ENTRY_DAYS:
