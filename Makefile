@@ -38,7 +38,7 @@ check: $(VENV)/dev ## format, lint, types, layers
 bench: $(VENV)/dev ## measure the budgets, write bench.json, exit 1 on an unexplained miss
 	@$(BIN)/python -m benches.run $(ONLY)
 
-soak: $(VENV)/dev ## the long runs
+soak: $(VENV)/dev $(VENV)/examples ## the long runs
 	@$(BIN)/python -m pytest -n 2 -m soak
 	@SALUS_BENCH_PATIENTS=10000 $(BIN)/python -m benches.run bench_fhir
 
@@ -82,6 +82,10 @@ $(BIN)/promlint: $(wildcard tests/http/promlint/*) | $(VENV)/engine
 $(VENV)/browser: requirements-dev.lock | $(VENV)/dev
 	@test -n "$$SALUS_CHROMIUM" || command -v chromium > /dev/null || command -v google-chrome > /dev/null || $(BIN)/playwright install --with-deps chromium > /dev/null || $(BIN)/playwright install chromium > /dev/null || echo "no browser could be installed: the tests of the pages are skipped, or fail where CI=true" >&2
 	@touch $@
+
+# HL7's examples of FHIR R4 (CC0), 19 MB, whose digest stands in tests/node/fhir/test_official_examples.py.
+$(VENV)/examples: | $(VENV)/python
+	@mkdir -p $@ && cd $@ && npm pack hl7.fhir.r4.examples@4.0.1 --silent > /dev/null || echo "npm put no examples here: they are skipped" >&2
 
 # The FHIR client in JavaScript that the tutorial is tried with, as its lock file has it; no package runs a script of its own.
 $(VENV)/javascript: tests/processes/javascript/package-lock.json | $(VENV)/python
