@@ -9,6 +9,7 @@ from typing import Any, Final
 
 import apsw
 
+from salus.index import rows
 from salus.interop.fhir.search.units import UCUM, is_kept
 from salus.interop.fhir.search.values import Rows
 from salus.interop.fhir.search.words import Texts
@@ -62,11 +63,11 @@ TABLES: Final = (
 NAMES: Final = (*(f"s_{kind}" for kind in _VALUES), "version", "ucum", "words", "fresh_words", "stale_words")
 TOGETHER: Final = 64
 """Changes of words that are made together: one alone costs as much as ten, because every word has a place of its own."""
+_WORDS: Final = "INSERT INTO words (rowid, narrative, whole) VALUES (?,?,?)"
 WORDS: Final = "FROM words"
 """Stands in every question about words, which are settled before."""
 _INSERTS: Final = {
-    kind: f"INSERT OR IGNORE INTO s_{kind} (entry, param, {', '.join(name for name, _ in columns)}, place) "  # noqa: S608 -- names above
-    f"VALUES ({', '.join('?' * (len(columns) + 3))})"
+    kind: f"INSERT OR IGNORE INTO s_{kind} (entry, param, {', '.join(name for name, _ in columns)}, place)"
     for kind, columns in _VALUES.items()
 }
 
@@ -75,20 +76,22 @@ def insert(db: apsw.Connection, many: Iterable[tuple[int, Rows, Texts]]) -> None
     """Insert the search values and the words of entries, (entry number, rows, words) each."""
     gathered: dict[str, list[tuple[Any, ...]]] = {kind: [] for kind in _VALUES}
     words: list[tuple[int, str, str]] = []
-    for number, rows, texts in many:
-        for kind, of_kind in rows.items():
+    for number, found, texts in many:
+        for kind, of_kind in found.items():
             gathered[kind] += [(number, *row) for row in of_kind]
         words.append((number, texts.narrative, texts.whole))
     for kind, values in gathered.items():
-        if values:
-            db.executemany(_INSERTS[kind], values)
+        rows.insert(db, _INSERTS[kind], values)
     _note_words(db, words)
     units = {code for *_, system, code, _unit, _place in gathered["quantity"] if system == UCUM}
     db.executemany("INSERT OR IGNORE INTO ucum VALUES (?)", [(code,) for code in sorted(units) if is_kept(code)])
 
 
 def _note_words(db: apsw.Connection, words: Sequence[tuple[int, str, str]]) -> None:
-    """Keep words for later, or with those that are kept where they are many."""
+    """Keep words for later where they are few."""
+    if len(words) >= TOGETHER:
+        db.executemany(_WORDS, words)
+        return
     db.executemany("INSERT INTO fresh_words VALUES (?,?,?)", words)
     if unsettled(db) >= TOGETHER:
         settle(db)
@@ -105,7 +108,7 @@ def settle(db: apsw.Connection) -> None:
     stale = list(db.execute("SELECT entry FROM stale_words"))
     fresh = list(db.execute("SELECT entry, narrative, whole FROM fresh_words"))
     db.executemany("DELETE FROM words WHERE rowid = ?", stale)
-    db.executemany("INSERT INTO words (rowid, narrative, whole) VALUES (?,?,?)", fresh)
+    db.executemany(_WORDS, fresh)
     db.execute("DELETE FROM stale_words")
     db.execute("DELETE FROM fresh_words")
 

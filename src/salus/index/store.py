@@ -24,6 +24,10 @@ STEPS: Final = 2_000
 READERS: Final = 4
 LOG_PAGES: Final = 16_000
 """Pages of the write-ahead log, 64 MB, that are moved into the file together: most were written more than once."""
+STATEMENTS: Final = 512
+"""Compiled statements of a connection, the most there can be. One that is run moves to the next place and drops what
+stands there: a batch must run fewer, lest all are compiled anew for the next.
+"""
 KEPT: Final = 1_000
 """Answers that are kept for the next question: some of each asker."""
 
@@ -216,7 +220,9 @@ class Store:
                 connection.close()
 
     def _connect(self, flags: int = apsw.SQLITE_OPEN_READWRITE | apsw.SQLITE_OPEN_CREATE) -> apsw.Connection:
-        connection = apsw.Connection(":memory:" if self._path is None else str(self._path), flags=flags)
+        connection = apsw.Connection(
+            ":memory:" if self._path is None else str(self._path), flags=flags, statementcachesize=STATEMENTS
+        )
         try:
             if self._path is not None:
                 connection.pragma("cipher", "chacha20")

@@ -8,6 +8,7 @@ import apsw
 import msgspec
 
 from salus.index import consents, people, search_tables
+from salus.index.rows import insert
 from salus.index.source import Entry, Source
 from salus.index.store import Row, Store
 from salus.interop.fhir.facts import Facts, Person, facts
@@ -129,10 +130,9 @@ class _Writer:
             members += [(number, one.member, one.lo, one.hi) for one in read.members]
             if found.person:
                 self._person(number, found.person)
-        insert = self._db.executemany
-        insert("INSERT INTO entry VALUES (?,?,?,?,?,?,?,?,?,?,?,?,?)", rows)
+        insert(self._db, "INSERT INTO entry", rows)
         search_tables.insert(self._db, searched)
-        insert("INSERT OR IGNORE INTO identifier VALUES (?,?,?)", identifiers)
+        insert(self._db, "INSERT OR IGNORE INTO identifier", identifiers)
         people.note(self._db, members)
         self._inherit([row[0] for row in rows])
         trees = [(entry.number, link, read.consent) for (link, _), (entry, read) in newest.items() if read]
@@ -167,9 +167,9 @@ class _Writer:
                 (entry.number, link, name, entry.type, entry.id, entry.version, *told_before, entry.recorded,
                  int(read is None))
             )  # fmt: skip
-        self._db.executemany("INSERT OR REPLACE INTO version VALUES (?,?,?,?,?,?,?,?,?,?,?,?)", rows)
-        self._db.executemany("INSERT OR IGNORE INTO code VALUES (?,?,?,?)", codes)
-        self._db.executemany("INSERT OR IGNORE INTO reference VALUES (?,?,?)", references)
+        insert(self._db, "INSERT OR REPLACE INTO version", rows)
+        insert(self._db, "INSERT OR IGNORE INTO code", codes)
+        insert(self._db, "INSERT OR IGNORE INTO reference", references)
         self._db.executemany(  # a tombstone is decided by what it ends
             "INSERT OR IGNORE INTO code SELECT ?, code, system, display FROM code WHERE entry = ?", ended
         )
@@ -235,7 +235,7 @@ class _Writer:
         while changed:
             self._db.execute("CREATE TEMP TABLE IF NOT EXISTS changed (entry INTEGER PRIMARY KEY)")
             self._db.execute("DELETE FROM changed")
-            self._db.executemany("INSERT INTO changed VALUES (?)", [(number,) for number in sorted(changed)])
+            insert(self._db, "INSERT OR IGNORE INTO changed", [(number,) for number in sorted(changed)])
             changed = set()
             for number, kind, own, author, labels, highest, theirs in list(
                 self._db.execute(_RISING, (self._rules.inherited_from,))

@@ -61,6 +61,10 @@ MIGRATIONS: Final = (
 )
 CACHE_KB: Final = 64 * 1024
 """Decrypted pages kept in memory: decrypting one costs as much as sealing a record."""
+STATEMENTS: Final = 512
+"""Compiled statements of a connection, the most there can be. One that is run moves to the next place and drops what
+stands there: a batch must run fewer, lest all are compiled anew for the next.
+"""
 SCHEMA: Final = len(MIGRATIONS)
 
 
@@ -75,7 +79,7 @@ def open_database(
     """
     if len(key) != 32:
         raise WrongKey("a database key has 32 bytes")
-    connection = apsw.Connection(str(path), vfs=vfs)
+    connection = apsw.Connection(str(path), vfs=vfs, statementcachesize=STATEMENTS)
     try:
         connection.pragma("cipher", "chacha20")
         connection.pragma("key", "raw:" + key.hex())

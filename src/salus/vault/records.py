@@ -41,6 +41,7 @@ _SELECT_NEWEST: Final = _NEWEST.format(", ".join(["(?, ?, ?)"] * _IDENTITIES))
 _SELECT_ONE_NEWEST: Final = _NEWEST.format("(?, ?, ?)")
 _TOGETHER: Final = 256
 """Rows fetched by one statement; record numbers begin at 1, so 0 fills up."""
+_SELECT_ONE: Final = f"SELECT {_COLUMNS} {_FROM} WHERE r.number = ?"
 _SELECT_MANY: Final = f"SELECT {_COLUMNS} {_FROM} WHERE r.number IN ({', '.join('?' * _TOGETHER)})"
 _INSERT: Final = (
     "INSERT INTO record (number, entry, link, sequence, kind, type, id, version, recorded, content, segment, offset, "
@@ -313,7 +314,7 @@ def withdraw(store: Store, link: bytes, type_: str, id_: str) -> list[Ref]:
 
 def stored(store: Store, number: int) -> Stored:
     """Return a record's row. Raises UnknownRecord, Erased."""
-    row = store.row(f"SELECT {_COLUMNS} {_FROM} WHERE r.number = ?", (number,))
+    row = store.row(_SELECT_ONE, (number,))
     if row is None:
         raise UnknownRecord(f"no record {number}")
     return _stored(row)
@@ -324,7 +325,10 @@ def stored_all(store: Store, numbers: Sequence[int]) -> list[Stored]:
     rows: dict[int, Stored] = {}
     for at in range(0, len(numbers), _TOGETHER):
         some = numbers[at : at + _TOGETHER]
-        found = store.rows(_SELECT_MANY, (*some, *[0] * (_TOGETHER - len(some))))
+        if len(some) == 1:
+            found = store.rows(_SELECT_ONE, some)
+        else:
+            found = store.rows(_SELECT_MANY, (*some, *[0] * (_TOGETHER - len(some))))
         rows.update((cast("int", row[0]), _stored(row)) for row in found)
     missing = next((number for number in numbers if number not in rows), None)
     if missing is not None:

@@ -215,19 +215,24 @@ ROUTES: Final = (*SERVER, *OF_PATIENT, *OPERATIONS, *OF_TYPES)
 
 
 @cache
-def _by_length() -> Mapping[int, tuple[tuple[Route, tuple[str, ...]], ...]]:
-    lengths = {len(route.parts) for route in ROUTES}
-    return {n: tuple((route, route.parts) for route in ROUTES if len(route.parts) == n) for n in lengths}
+def _by_shape() -> Mapping[tuple[str, int], tuple[tuple[Route, tuple[str, ...]], ...]]:
+    """Return, in their order, the routes by method and number of parts."""
+    found: dict[tuple[str, int], list[tuple[Route, tuple[str, ...]]]] = {}
+    for route in ROUTES:
+        for method in route.methods:
+            found.setdefault((method, len(route.parts)), []).append((route, route.parts))
+    return {shape: tuple(routes) for shape, routes in found.items()}
 
 
 def find(method: str, path: str) -> tuple[Route, dict[str, str]] | None:
     """Return the route of a request and what stands at its variables, None where there is none."""
     asked = path.split("/") if path else []
-    for route, parts in _by_length().get(len(asked), ()):
-        if method in route.methods:
-            told = {part[1:-1]: one for part, one in zip(parts, asked, strict=True) if part[0] == "{"}
-            if all(_fits(part, one) if part[0] == "{" else part == one for part, one in zip(parts, asked, strict=True)):
-                return route, told
+    for route, parts in _by_shape().get((method, len(asked)), ()):
+        for part, one in zip(parts, asked, strict=True):
+            if not (_fits(part, one) if part[0] == "{" else part == one):
+                break
+        else:
+            return route, {part[1:-1]: one for part, one in zip(parts, asked, strict=True) if part[0] == "{"}
     return None
 
 
