@@ -173,6 +173,18 @@ CANARIES: Mapping[str, Callable[[str], dict[str, Any]]] = {
         "number": "00",
         "factor": "32.3465",
     },
+    "plan.make-rates": lambda canary: {
+        "file": base64(canary),
+        "locality": base64(f'{{"table": "{canary}"}}'),
+        "setting": "office",
+        "payer": canary[:60],
+        "provider": "1234567893",
+        "version": "1",
+        "tier": "in",
+        "clause": "B",
+        "since": "20250101",
+        "until": "20251231",
+    },
     "plan.publish": lambda canary: {"plan": base64(f'{{"name": "{canary}"}}')},
     "plan.schema": lambda _: {"document": "plan"},
     "plan.replay": lambda canary: {

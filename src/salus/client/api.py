@@ -3061,6 +3061,53 @@ class LocalityMade(msgspec.Struct, frozen=True, kw_only=True):
     """What stands under `locality` in a rates document, JSON."""
 
 
+class MakeRates(msgspec.Struct, frozen=True, kw_only=True):
+    """CMS's relative values, and whose prices they become."""
+
+    file: bytes
+    """CMS's relative value file (PPRRVU), CSV."""
+
+    locality: bytes
+    """What `plan locality` printed, JSON."""
+
+    setting: Literal['facility', 'office']
+    """Where the provider works."""
+
+    payer: str
+    """Payer's identifier."""
+
+    provider: str
+    """Provider's NPI."""
+
+    version: str
+    """Version of the rates."""
+
+    tier: str
+    """Network tier."""
+
+    clause: str
+    """Clause of the contract."""
+
+    since: str
+    """First day of service, CCYYMMDD."""
+
+    until: str
+    """Last day of service, CCYYMMDD."""
+
+
+class RatesMade(msgspec.Struct, frozen=True, kw_only=True):
+    """A list with one rates document."""
+
+    prices: int
+    """Prices in it."""
+
+    left_out: int
+    """Rows without a price in this setting; their claims wait for a person."""
+
+    rates: str
+    """The rates documents, JSON."""
+
+
 class PublishPlan(msgspec.Struct, frozen=True, kw_only=True):
     """A plan document that is to decide."""
 
@@ -7428,6 +7475,10 @@ class PlanCases:
     def locality(self, request: MakeLocality) -> LocalityMade:
         """Take one locality's indices from CMS's file, as rates by relative value need them. For: operator."""
         return self._connection.ask('/api/plan/locality', request, LocalityMade)
+
+    def make_rates(self, request: MakeRates) -> RatesMade:
+        """Make a provider's rates document from CMS's relative values and one locality. For: operator."""
+        return self._connection.ask('/api/plan/make-rates', request, RatesMade)
 
     def publish(self, request: PublishPlan) -> PlanPublished:
         """Commit a plan's version and its days before it decides: whoever is shown the plan later can prove since when it stood. For: operator."""

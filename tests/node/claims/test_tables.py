@@ -10,12 +10,13 @@ import msgspec
 import pytest
 
 from salus.agreements.claims.plan import Coding, TableReference
-from salus.agreements.claims.rates import Locality
+from salus.agreements.claims.rates import Locality, Rates
 from salus.agreements.claims.tables import Table
 from salus.node.claims import (
     adjudicate_claims,
     load_table,
     make_locality,
+    make_rates,
     recompute_decision,
     replay_claims,
     submit_claims,
@@ -25,7 +26,7 @@ from salus.node.claims.listing import RecomputeDecision
 from salus.node.claims.plans import ReplayClaims
 from salus.node.claims.remitting import Remitter
 from salus.node.claims.submitting import SubmitClaims
-from salus.node.claims.tables import LoadTable, MakeLocality, TableLoaded, tables_of
+from salus.node.claims.tables import LoadTable, MakeLocality, MakeRates, RatesMade, TableLoaded, tables_of
 from salus.node.config import Config
 from salus.node.errors import Malformed
 from salus.node.local import Bare
@@ -168,6 +169,56 @@ def test_a_provider_names_rows_that_the_official_table_does_not_have(node: Bare,
     two.close()
     assert (believed.step, held.step) == ("", "coding")
     assert held.own > held.decided
+
+
+VALUES = """PPRRVU25,,,,,,,,,,,,,,,,,,
+HCPCS,MOD,DESCRIPTION,CODE,PAYMENT,RVU,PE RVU,INDICATOR,PE RVU,INDICATOR,RVU,TOTAL,TOTAL,IND,DAYS,OP,OP,OP,PROC
+G0402,,fictional,A,,2.43,2.45,,1.05,,0.16,5.04,3.64,0,XXX,0.00,0.00,0.00,0
+G0404,,fictional,A,,0.00,29.03,,0.00,NA,0.51,29.54,0.51,1,XXX,0.00,0.00,0.00,4
+G0404,26,fictional,A,,0.17,0.05,,0.05,,0.01,0.23,0.23,1,XXX,0.00,0.00,0.00,2
+A0021,,not paid,I,,0.00,0.00,NA,0.00,NA,0.00,0.00,0.00,9,XXX,0.00,0.00,0.00,9
+"""
+PLACE = {"table": "GPCI 2025", "work": 1088, "practice": 1419, "malpractice": 445, "factor": 323465}
+
+
+def rates_from(node: Bare, text: str, setting: str = "office") -> RatesMade:
+    return make_rates(
+        node,
+        MakeRates(
+            file=text.encode(),
+            locality=JSON(PLACE),
+            setting=setting,
+            payer="HARBOR1",
+            provider=RATES.provider,
+            version="1",
+            tier="in",
+            clause="B",
+            since="20250101",
+            until="20251231",
+        ),
+    )
+
+
+def test_relative_values_become_rates_whose_prices_are_the_published_ones(node: Bare, tmp_path: Path) -> None:
+    made = rates_from(node, VALUES)
+    assert (made.prices, made.left_out) == (3, 1)
+    (document,) = msgspec.json.decode(made.rates, type=tuple[Rates, ...])
+    assert [(one.procedure, one.modifier, one.multiple) for one in document.rates] == [
+        ("G0404", "26", True),
+        ("G0402", "", False),
+        ("G0404", "", False),
+    ]
+    asked = request(tmp_path / "answers", rates=made.rates.encode(), file=file_of(claim(line(1, "G0404", 200000))))
+    adjudicate_claims(node, asked)
+    page = (tmp_path / "answers" / "page.html").read_text()
+    assert "relative-value rate: $1,339.81 allowed" in page  # the price that CMS published for this locality
+    assert rates_from(node, VALUES, "facility").left_out == 2
+    with pytest.raises(Malformed, match="line 3: the totals are not the sums"):
+        rates_from(node, VALUES.replace("5.04", "5.05"))
+    with pytest.raises(Malformed, match="line 3: no relative value"):
+        rates_from(node, VALUES.replace("2.43", "2.431"))
+    with pytest.raises(Malformed, match="no row with a price"):
+        rates_from(node, PAIRS)
 
 
 LARGE = """

@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from salus.node.claims.posting import post_remittance
     from salus.node.claims.restricting import lift_restriction, list_restrictions
     from salus.node.claims.submitting import dispute_decision, submit_claims, submit_secondary
-    from salus.node.claims.tables import load_table, make_locality
+    from salus.node.claims.tables import load_table, make_locality, make_rates
 
 __all__ = [
     "adjudicate_claims",
@@ -50,6 +50,7 @@ __all__ = [
     "list_restrictions",
     "load_table",
     "make_locality",
+    "make_rates",
     "open_year",
     "post_remittance",
     "publish_plan",
@@ -125,6 +126,7 @@ _HOMES: Final = {
     "tables": (
         "load_table",
         "make_locality",
+        "make_rates",
     ),
 }
 

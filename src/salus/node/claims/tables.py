@@ -1,4 +1,4 @@
-"""`plan load-table`, `plan locality`: the official CMS files, loaded once into files that decisions are searched from.
+"""`plan load-table`, `plan locality`, `plan make-rates`: the official CMS files, loaded once into files that decisions are searched from.
 
 A folder of tables holds for each `DIGEST.table`, its rows, and `DIGEST.json`, the reference that a plan takes over.
 """
@@ -18,7 +18,10 @@ from typing import IO, Annotated, Final, Literal
 from msgspec import Meta, json
 
 from salus.agreements.claims import tables as official
-from salus.agreements.claims.plan import DocumentRefused, Plan, TableReference
+from salus.agreements.claims.plan import DocumentRefused, Plan, TableReference, read_document
+from salus.agreements.claims.plan_check import check_rates
+from salus.agreements.claims.rates import Locality, Rates
+from salus.agreements.claims.relative_values import read_relative_values
 from salus.node.errors import Malformed
 from salus.node.usecase import OPERATOR, Message, Node, Progress, use_case
 
@@ -98,6 +101,58 @@ class LocalityMade(Message, frozen=True):
     state: Annotated[str, Meta(description="State.")]
     place: Annotated[str, Meta(description="Name of the locality.")]
     locality: Annotated[str, Meta(description="What stands under `locality` in a rates document, JSON.")]
+
+
+class MakeRates(Message, frozen=True):
+    """CMS's relative values, and whose prices they become."""
+
+    file: Annotated[bytes, Meta(description="CMS's relative value file (PPRRVU), CSV.", examples=[b"A0428,,WORDS,A"])]
+    locality: Annotated[bytes, Meta(description="What `plan locality` printed, JSON.", examples=[b"{}"])]
+    setting: Annotated[
+        Literal["facility", "office"], Meta(description="Where the provider works.", examples=["office"])
+    ]
+    payer: Annotated[str, Meta(min_length=1, max_length=64, description="Payer's identifier.", examples=["HARBOR1"])]
+    provider: Annotated[str, Meta(pattern=r"^[0-9]{10}$", description="Provider's NPI.", examples=["1234567893"])]
+    version: Annotated[str, Meta(min_length=1, max_length=64, description="Version of the rates.", examples=["2025.1"])]
+    tier: Annotated[str, Meta(min_length=1, max_length=64, description="Network tier.", examples=["in"])]
+    clause: Annotated[str, Meta(min_length=1, max_length=64, description="Clause of the contract.", examples=["B"])]
+    since: Annotated[str, Meta(pattern=DAY, description="First day of service, CCYYMMDD.", examples=["20250101"])]
+    until: Annotated[str, Meta(pattern=DAY, description="Last day of service, CCYYMMDD.", examples=["20251231"])]
+
+
+class RatesMade(Message, frozen=True):
+    """A list with one rates document."""
+
+    prices: Annotated[int, Meta(description="Prices in it.")]
+    left_out: Annotated[int, Meta(description="Rows without a price in this setting; their claims wait for a person.")]
+    rates: Annotated[str, Meta(description="The rates documents, JSON.")]
+
+
+@use_case("plan.make-rates", who=OPERATOR)
+def make_rates(node: Node, request: MakeRates) -> RatesMade:  # noqa: ARG001 -- a use case's shape
+    """Make a provider's rates document from CMS's relative values and one locality."""
+    try:
+        place = read_document(request.locality, Locality, "the locality")
+        text = request.file.decode("utf-8-sig", errors="replace")
+        found = read_relative_values(text.splitlines(), request.setting)
+    except DocumentRefused as wrong:
+        raise Malformed("claims.table", str(wrong), todo="load the file as it was published") from None
+    made = Rates(
+        payer=request.payer,
+        provider=request.provider,
+        version=request.version,
+        tier=request.tier,
+        clause=request.clause,
+        since=request.since,
+        until=request.until,
+        rates=found.rates,
+        locality=place,
+    )
+    faults = check_rates(made)
+    if faults:
+        told = f"{faults[0].rule} at {faults[0].pointer}, {len(faults)} faults in all"
+        raise Malformed("claims.rates", told, expected=faults[0].expected)
+    return RatesMade(prices=len(found.rates), left_out=found.left_out, rates=json.encode([made]).decode())
 
 
 @use_case("plan.load-table", who=OPERATOR)
