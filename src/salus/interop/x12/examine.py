@@ -386,16 +386,6 @@ class _SetReader:
             found.extend(level4.remittance(root))
         if kind == "837":
             return found
-        for loop in root.walk():
-            if not loop.use.unit and (loop.parent is None or not _in_unit(loop)):
-                found.extend(self._codes_of(loop, self._received))
+        for loop in root.outside_units():
+            found.extend(self._codes_of(loop, self._received))
         return found
-
-
-def _in_unit(loop: Loop) -> bool:
-    around: Loop | None = loop
-    while around is not None:
-        if around.use.unit:
-            return True
-        around = around.parent
-    return False

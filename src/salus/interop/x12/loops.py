@@ -73,6 +73,13 @@ class Loop:
             around = around.parent
         return around
 
+    def outside_units(self) -> Iterator["Loop"]:
+        """Go through this loop and all loops in it, but the units and what is in them."""
+        if not self.use.unit:
+            yield self
+            for child in self.children:
+                yield from child.outside_units()
+
     def walk(self) -> Iterator["Loop"]:
         """Go through this loop and all loops in it, in order of the file."""
         yield self
@@ -81,6 +88,13 @@ class Loop:
                 yield from child.walk()
             else:
                 yield child
+
+    def let_go(self) -> None:
+        """Have the loops in this one forget what is around them: whoever drops this loop then frees them at once."""
+        for child in self.children:
+            child.parent = None
+            if child.children:
+                child.let_go()
 
 
 def _matches(codes: tuple[Codes, ...], segment: Segment, component: str) -> bool:
@@ -146,6 +160,7 @@ class Placer:
             around = loop.parent
             if loop.use.unit:
                 units.append(loop)
+                loop.let_go()
             if loop.use.streams and not self._keep and around is not None:
                 around.children.pop()
             if around is None:
