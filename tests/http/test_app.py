@@ -121,6 +121,8 @@ def test_who_may_not_is_refused_before_the_request_is_read():
 def test_what_is_not_there_is_a_problem_too(method, path):
     answer = client().request(method, path)
     assert (answer.status_code, answer.json()["code"]) == (404, "http.no-route")
+    page = client().request(method, path, headers={"accept": "text/html"}).text
+    assert ("There is nothing here" in page, 'lang="de"' in page, path in page) == (True, True, False)
 
 
 def test_health_follows_the_node():

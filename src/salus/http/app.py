@@ -14,8 +14,8 @@ from salus import __version__
 from salus.http.derive import Authenticator, openapi, route
 from salus.http.metrics import Metrics, content_type
 from salus.http.middleware import PAGE, Guard, Withhold, first_part
-from salus.http.problems import problem
-from salus.node.errors import NotFound, Unavailable
+from salus.http.problems import nowhere, problem
+from salus.node.errors import Unavailable
 from salus.node.usecase import LOCAL_OPERATOR, Caller, Node, UseCase
 
 
@@ -24,8 +24,8 @@ def as_operator(request: Request, body: bytes) -> Caller:  # noqa: ARG001 -- an 
     return LOCAL_OPERATOR
 
 
-async def _nothing_here(_request: Request, _error: Exception) -> Response:
-    return problem(NotFound("http.no-route", "nothing is here", todo="see /api/openapi.json"))
+async def _nothing_here(request: Request, _error: Exception) -> Response:
+    return nowhere(request.headers.get("accept", ""))
 
 
 def application(
