@@ -37,6 +37,9 @@ def test_a_participant_from_consent_to_end():
     for visit, items in (("screen", "PAIN PULSE"), ("base", "PAIN PULSE"), ("week4", "PULSE")):
         values = {f"item__{item}": "70" if item == "PULSE" else "2" for item in items.split()}
         chain.add("form", visit=visit, activity="measure", repeat="2", **values)
+    assert set(conduct(chain.acts, under()).signed) == {"week2"}  # another form takes a signature away
+    for visit in ("screen", "base", "week4"):
+        chain.add("sign", "investigator", visit=visit)
     chain.add("end", reason="completed")
     state = conduct(chain.acts, under())
     assert (state.verdicts, state.deviations) == ([], [])
@@ -234,6 +237,15 @@ def test_a_change_keeps_the_old_value_and_takes_the_signature_away():
     assert "week2" not in state.signed
     assert not state.verified
     assert [entry.value for entry in state.items[item]] == ["6", "5"]
+
+
+def test_attack_a_form_takes_the_place_of_what_was_entered():
+    chain = week2(Chain().enrolled()).add("sign", "investigator", visit="week2")
+    chain.add("form", visit="week2", activity="measure", item__PAIN="0")
+    state = conduct(chain.acts, under())
+    assert [(one.number, one.code) for one in state.verdicts] == [(len(chain.acts), "NO_REASON")]
+    assert [entry.value for entry in state.items["week2/measure/1/PAIN"]] == ["6"]
+    assert "week2" in state.signed
 
 
 def test_a_value_outside_its_bounds_raises_a_query_by_rule_until_it_is_closed():

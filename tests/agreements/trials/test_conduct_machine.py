@@ -97,11 +97,11 @@ class Model:
     @property
     def signed(self):
         found = {}
-        for number, kind, fields, *_ in self.of("sign", "change"):
+        for number, kind, fields, *_ in self.of("sign", "change", "form"):
             if kind == "sign":
                 found[fields["visit"]] = number
             else:
-                found.pop(fields["item"].split("/")[0], None)
+                found.pop(fields["visit"] if kind == "form" else fields["item"].split("/")[0], None)
         return found
 
     def status(self):
@@ -163,7 +163,13 @@ class Model:
             "fail": lambda: told.get("criteria"),
             "randomised": lambda: told.get("enrolment"),
             "visit": lambda: told["visit"] in {"screen", "base", "week2", "week4", "unscheduled"} and act.clinical,
-            "form": lambda: told["visit"] in self.visits,
+            "form": lambda: (
+                told["visit"] in self.visits
+                and not any(
+                    f"{told['visit']}/{told['activity']}/{told['repeat']}/{item}" in self.items
+                    for item in ("PAIN", "PULSE")
+                )
+            ),
             "change": lambda: told["item"] in self.items and told.get("reason"),
             "query": lambda: told["item"] in self.items,
             "verify": lambda: told["item"] in self.items,
@@ -223,7 +229,7 @@ def filled(random, model, kind, *, wrong, form):
         "form": {
             "visit": visit,
             "activity": "m",
-            "repeat": random.choice("112"),
+            "repeat": random.choice("112345678"),
             "item__PAIN": value,
             "item__PULSE": value,
         },
@@ -360,6 +366,8 @@ BUGS = {
     "a change without a reason": (conduct._unknown, 'not told.get("reason")', "False"),
     "a form before its visit": (conduct._out_of_turn, "not in state.visits", "is None"),
     "a change hides the value before": (conduct._change, "state.items[key].append(", "state.items[key].clear() or state.items[key].append("),
+    "a form takes the place of what was entered": (conduct._unknown, "key in state.items", "False"),
+    "a signature stays beside another form": (conduct._form, "state.signed.pop(", "dict().pop("),
     "a signature stays after a change": (conduct._change, "state.signed.pop(", "dict().pop("),
     "a closed query is answered": (conduct._query, 'and one.state != "closed"', ""),
     "queries of one act share a number": (conduct._check, "1 + len(", "1 or len("),

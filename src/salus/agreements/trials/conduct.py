@@ -192,7 +192,7 @@ class State:
     verified: set[str] = field(default_factory=set)
     """Items that a monitor verified, as they are now."""
     signed: dict[str, int] = field(default_factory=dict)
-    """Visits that the investigator signed, by number of the act; a change takes it away."""
+    """Visits that the investigator signed, by number of the act; a change or another form takes it away."""
     queries: list[Query] = field(default_factory=list)
     adverse: list[Adverse] = field(default_factory=list)
     scope: str = ""
@@ -288,8 +288,9 @@ def _unknown(state: State, act: Act, under: Conditions) -> tuple[str, str] | Non
     wrong = _not_eligible(state, plan) if act.kind == "eligible" else ""
     if wrong:
         return "NOT_ELIGIBLE", f"not met or not judged: {wrong}"
-    if act.kind == "change" and told.get("item") in state.items and not told.get("reason"):
-        return "NO_REASON", "a change says why"
+    unexplained = act.kind == "change" and told.get("item") in state.items and not told.get("reason")
+    if unexplained or (act.kind == "form" and any(key in state.items for key in _entered(told))):
+        return "NO_REASON", "what was entered is changed by `change`, which says why"
     if act.kind == "visit":
         known = told.get("visit") == "unscheduled" or plan.visit(told.get("visit", "")) is not None
         if not known or moment(act.clinical) is None:
@@ -417,13 +418,19 @@ def _windowed(state: State, visit: Visit, happened: Moment | None) -> tuple[int,
     return abs(happened.day - shifted(anchor.day, placement.offset, sign)), judged.arithmetic
 
 
+def _entered(told: Mapping[str, str]) -> dict[str, str]:
+    """Return the values of a form's act by `visit/activity/repeat/item`."""
+    place = f"{told['visit']}/{told.get('activity', '')}/{told.get('repeat', '1')}"
+    return {f"{place}/{name.removeprefix('item.')}": value for name, value in told.items() if name.startswith("item.")}
+
+
 def _form(state: State, act: Act, told: Mapping[str, str], under: Conditions) -> None:
     in_force = under.plans[under.version_at(act.entered)]
-    place = f"{told['visit']}/{told.get('activity', '')}/{told.get('repeat', '1')}"
     happened = act.clinical or state.visits[told["visit"]]
-    given = {f"{place}/{name.removeprefix('item.')}": value for name, value in told.items() if name.startswith("item.")}
+    given = _entered(told)
     for key, value in given.items():
         state.items.setdefault(key, []).append(Entry(value, act.number, act.by, act.entered, "", happened))
+    state.signed.pop(told["visit"], None)
     for key in given:
         _check(state, act.number, key, in_force)
 
