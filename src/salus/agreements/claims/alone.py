@@ -17,7 +17,7 @@ from salus.agreements.claims.members import Members
 from salus.agreements.claims.page import Sums, html_parts, parts_of
 from salus.agreements.claims.partner import Partner, judged
 from salus.agreements.claims.plan import Plan, payer_of
-from salus.agreements.claims.rates import Rates
+from salus.agreements.claims.rates import Rates, opened
 from salus.agreements.claims.remit import Forwarded, remit
 from salus.agreements.claims.tables import Table
 from salus.interop.x12.answers import (
@@ -183,7 +183,8 @@ class _Deciding:
         facts = self._history.draw(
             claim, self._plan, contract, received=settings.received, decided=settings.decided, control=control
         )
-        decision = decide(claim, self._plan, contract, facts)
+        part = opened(contract, claim) if contract is not None else None  # of a long contract, one look through it
+        decision = decide(claim, self._plan, part, facts)
         self._history.record(decision)
         return decision
 

@@ -377,7 +377,8 @@ class Inbox:
             clean=not (last.informed or (denied and last.why in CONTESTED)),
             rulings=tuple(one.ruling() for one in last.rulings),
         )
-        decision = decide(claim, self._plan, contract, facts)
+        part = opened(contract, claim) if contract is not None else None
+        decision = decide(claim, self._plan, part, facts)
         if decision.status == "pended":
             return _waiting(dossier, *decision.pends)
         self._history.record(decision)
@@ -385,7 +386,7 @@ class Inbox:
             case=case,
             round=last.number,
             key=self._node.entropy(32),
-            rates=self._opened(contract, claim) if contract is not None else b"[]",
+            rates=self._opening(part),
             facts=msgspec.msgpack.encode(facts),
             decision=msgspec.msgpack.encode(decision),
         )
@@ -395,10 +396,12 @@ class Inbox:
         family = family_of(claim.subscriber.member)
         return msgspec.structs.replace(done, families=tuple(dict.fromkeys((*dossier.families, family))))
 
-    def _opened(self, contract: Rates, claim: Claim) -> bytes:
-        """Return what is opened of a contract with a decision: all of a short one, of others what can fit the claim."""
-        part = opened(contract, claim)
-        return self._written[contract.provider] if part is contract else msgspec.json.encode([part])
+    def _opening(self, part: Rates | None) -> bytes:
+        """Return as a document what a decision opens of a contract; a short one is written once."""
+        if part is None:
+            return b"[]"
+        whole = self._rates[part.provider]
+        return self._written[part.provider] if part is whole else msgspec.json.encode([part])
 
     def _commit(self, fresh: Sequence[tuple[bytes, Dossier]]) -> None:
         plans: dict[bytes, bytes] = {}
