@@ -96,8 +96,14 @@ def totals(decision: Decision) -> list[msgspec.Raw]:
     return _told(sums) if sums else []
 
 
+@lru_cache(maxsize=4096)
+def _coded(system: str, code: str) -> msgspec.Raw:
+    """Return a CodeableConcept as JSON: the same few stand in most claims."""
+    return msgspec.Raw(msgspec.json.encode(concept(system, code)))
+
+
 def _item(line: Line, decided: DecidedLine) -> dict[str, Any]:
-    product = concept(HCPCS, line.procedure) if line.procedure else concept(REVENUE, line.revenue)
+    product = _coded(HCPCS, line.procedure) if line.procedure else _coded(REVENUE, line.revenue)
     item: dict[str, Any] = {
         "sequence": line.number,
         "productOrService": product,
@@ -107,13 +113,13 @@ def _item(line: Line, decided: DecidedLine) -> dict[str, Any]:
         "adjudication": adjudications(decided),
     }
     if line.place:
-        item["locationCodeableConcept"] = concept(PLACE, line.place)
+        item["locationCodeableConcept"] = _coded(PLACE, line.place)
     if line.pointers:
         item["diagnosisSequence"] = list(line.pointers)
     if line.revenue:
-        item["revenue"] = concept(REVENUE, line.revenue)
+        item["revenue"] = _coded(REVENUE, line.revenue)
     if line.modifiers:
-        item["modifier"] = [concept(HCPCS, modifier) for modifier in line.modifiers]
+        item["modifier"] = [_coded(HCPCS, modifier) for modifier in line.modifiers]
     return item
 
 
@@ -130,7 +136,7 @@ def explanation(decision: Decision) -> dict[str, Any]:
         "id": decision.control,
         "identifier": [{"system": f"urn:payer:{claim.payer.identifier}", "value": decision.control}],
         "status": "active",
-        "type": concept(CLAIM_TYPE, KINDS[claim.kind]),
+        "type": _coded(CLAIM_TYPE, KINDS[claim.kind]),
         "use": "claim",
         "patient": {"identifier": {"value": claim.subscriber.member}},
         "billablePeriod": period(claim.first, claim.last),
@@ -143,7 +149,7 @@ def explanation(decision: Decision) -> dict[str, Any]:
         "outcome": "queued" if decision.status == "pended" else "complete",
         "disposition": decision.status,
         "diagnosis": [
-            {"sequence": number, "diagnosisCodeableConcept": concept(ICD10, diagnosis(code))}
+            {"sequence": number, "diagnosisCodeableConcept": _coded(ICD10, diagnosis(code))}
             for number, code in enumerate(claim.diagnoses, 1)
         ],
         "insurance": [
