@@ -210,7 +210,8 @@ def _request(entry: Entry, outer: Request, at: int | None = None) -> Request:
     body = entry.resource.raw if entry.resource is not None else b""
     if entry.method == "PATCH" and entry.resource is not None:
         body, told["content-type"] = _patch_of(entry.resource)
-    return Request(entry.method, path.strip("/"), tuple(parse_qsl(query, keep_blank_values=True)), body, told)
+    pairs = tuple(parse_qsl(query, keep_blank_values=True)) if query else ()
+    return Request(entry.method, path.strip("/"), pairs, body, told)
 
 
 def _patch_of(resource: Resource) -> tuple[bytes, str]:

@@ -23,6 +23,7 @@ SKIPPED: Final = frozenset(
         "system", "url", "versionId",
     }
 )  # fmt: skip
+_NO_TEXT: Final = SKIPPED | {"div"}
 _RUN: Final = re.compile(r"[^\W_]+")
 _TAG: Final = re.compile(r"<[^>]*>")
 _PART: Final = re.compile(r'"([^"]*)"|(\S+)')
@@ -61,22 +62,16 @@ def texts(tree: Tree) -> Texts:
 
 
 def _gather(value: Any, found: list[str]) -> None:
-    if isinstance(value, dict):
-        for name, inner in value.items():
-            if name in SKIPPED or name == "div":
-                continue
-            if inner.__class__ is str:
-                found.append(inner)
-            else:
-                _gather(inner, found)
-    elif isinstance(value, list):
-        for inner in value:
-            if inner.__class__ is str:
-                found.append(inner)
-            else:
-                _gather(inner, found)
-    elif value is not None and value.__class__ is not bool:
-        found.append(str(value))
+    """Append the texts and numbers of an object or a list, in their order."""
+    inside = [one for name, one in value.items() if name not in _NO_TEXT] if value.__class__ is dict else value
+    for one in inside:
+        kind = one.__class__
+        if kind is str:
+            found.append(one)
+        elif kind is dict or kind is list:
+            _gather(one, found)
+        elif one is not None and kind is not bool:
+            found.append(str(one))
 
 
 def phrases(text: str) -> tuple[Phrase, ...]:
