@@ -53,7 +53,7 @@ def test_a_chart_pages_and_filters(alone: Alone) -> None:
     [
         (["records", "find"], "index.question"),
         (["records", "find", "--birth-date", "yesterday"], "index.question"),
-        (["records", "find", "--identifier", "mrn-0815"], "identifier.form"),
+        (["records", "find", "--identifier", "urn:mrn|"], "identifier.form"),
         (["records", "chart"], "chart.whose"),
         (["records", "chart", "--link", "0" * 32], "link.unknown"),
         (["records", "chart", "--grant", "0" * 64], "grant.not-held"),

@@ -23,6 +23,7 @@ from salus.node.notices import KIND
 from salus.node.opening import TAKERS
 from salus.portal.refusals import AT_PAGES, AT_WORK, KEYS, KEYS_AT_WORK, OTHER, TEXTS, key_at_work, key_of
 from salus.portal.rendering import text, texts
+from tests.portal.conftest import form
 
 ANSWERING = (
     "node.access",
@@ -227,6 +228,9 @@ def test_each_is_refused_in_plain_words_of_the_language_and_staff_beside_them_in
     refused = north.staff().get("/chart/none", headers=german)
     assert texts("de")["declined.old_page"] in refused.text
     assert re.search('<details><summary>[^<]*</summary><dl lang="en">.*is not one of this session', refused.text)
+    staff = north.staff()
+    wrong = {**form(staff.get("/patients").text, "/patients"), "birth_date": "yesterday"}
+    assert texts("de")["declined.search"] in staff.post("/patients", data=wrong, headers=german).text
     unknown = north.browser().get("/ledger/blocks/99999999", headers=german)
     assert (unknown.status_code, texts("de")["declined.height"] in unknown.text) == (404, True)
     assert "<details" not in unknown.text

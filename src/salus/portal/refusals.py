@@ -132,7 +132,6 @@ AT_WORK: Final[Mapping[str, tuple[str, ...]]] = {
     "away": ("exchange.answer", "exchange.answer-too-large", "exchange.no-endpoint", "exchange.unreachable"),
     "operator": (
         "index.failed",
-        "index.question",
         "index.unusable",
         "ledger.body",
         "ledger.clock",
@@ -178,6 +177,7 @@ AT_WORK: Final[Mapping[str, tuple[str, ...]]] = {
     "field": ("form.invalid", "request.invalid"),
     "too_large": ("http.too-large", "vault.too-large"),
     "date": ("chart.date",),
+    "search": ("index.question",),
     "find": ("find.empty",),
     "number": ("identifier.form",),
     "sign_in": (
