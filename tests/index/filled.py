@@ -3,7 +3,7 @@
 import msgspec
 
 from salus.index.source import Entry
-from salus.interop.fhir.definitions import r4
+from salus.interop.fhir.definitions import PROFILED, r4
 
 PRIMITIVE = {
     "base64Binary": "aGk=",
@@ -112,7 +112,8 @@ def _object(name, within, turn):
         told = types[turn % len(types)]
         values = _values(element, told, (*within, name), turn)
         if values:
-            named = stem if stem == element.name else stem + told[0].upper() + told[1:]
+            spoken = PROFILED.get(told, told)
+            named = stem if stem == element.name else stem + spoken[0].upper() + spoken[1:]
             tree[named] = values if element.max != 1 else values[turn % len(values)]
     return tree
 

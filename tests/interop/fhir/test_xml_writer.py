@@ -12,8 +12,10 @@ from hypothesis import strategies as st
 
 from salus.interop.fhir.gate import read_resource
 from salus.interop.fhir.refusal import Refused
+from salus.interop.fhir.survey import TYPES
 from salus.interop.fhir.xml_reader import to_json
 from salus.interop.fhir.xml_writer import to_xml
+from tests.index.filled import filled
 from tests.interop.fhir import xml_writer as apart
 from tests.interop.fhir.test_xml_reader import DIV, OFFICIAL, RICH, SAMPLE, decoded, narrative
 
@@ -36,6 +38,12 @@ def test_an_official_example_comes_back_token_by_token(name):
     got, want = decoded(to_json(to_xml(raw))), decoded(raw)
     assert narrative(got) == narrative(want)
     assert got == want
+
+
+def test_every_element_of_every_type_comes_back():
+    for kind in sorted(TYPES):
+        raw = json.dumps(filled(kind)[0]).encode()
+        assert decoded(to_json(to_xml(raw))) == decoded(raw), kind
 
 
 @pytest.mark.parametrize("name", sorted(one.stem for one in OFFICIAL.glob("*.xml")))

@@ -65,6 +65,13 @@ def _attributes(kind: str) -> tuple[str, ...]:
     return (*(("id",) if "Element" in lineage else ()), *(("url",) if "Extension" in lineage else ()))
 
 
+@cache
+def _unplaced(kind: str) -> tuple[str, ...]:
+    """Return the names that are no child elements in XML; a scenario's instance has an element `resourceType`."""
+    placed = {name for name, _, _ in _places(kind)}
+    return tuple(name for name in (*_attributes(kind), "resourceType") if name not in placed)
+
+
 def to_xml(raw: bytes) -> bytes:
     """Return one resource in FHIR JSON as FHIR XML. Raises `Refused` with the element that cannot be written."""
     tree: dict[str, Any] = _TREES.decode(raw)
@@ -78,7 +85,7 @@ def _resource(tree: dict[str, Any], path: str) -> str:
 
 def _children(kind: str, tree: dict[str, Any], path: str) -> str:
     out: list[str] = []
-    written = sum(name in tree for name in (*_attributes(kind), "resourceType"))
+    written = sum(name in tree for name in _unplaced(kind))
     for name, spoken, many in _places(kind):
         values, extras = tree.get(name), tree.get("_" + name)
         if values is None and extras is None:
