@@ -11,7 +11,6 @@ from salus.agreements.claims.alone import sound_claims
 from salus.agreements.claims.decide import decide
 from salus.agreements.claims.decision import Decision, Facts
 from salus.agreements.claims.members import person_of
-from salus.agreements.claims.rates import Rate
 from salus.contracts.claims import port
 from salus.contracts.membership.port import Role
 from salus.core.encoding import Message, Value, encode
@@ -116,20 +115,6 @@ def test_a_planted_wrong_price_is_named_by_its_step(together: Together) -> None:
     assert told.own > told.decided
     same = recompute_decision(cedar, RecomputeDecision(case=case.hex(), rates=JSON([low])))
     assert (same.step, same.own) == ("", same.decided)
-
-
-def test_of_a_long_contract_only_what_fits_the_claim_is_opened(together: Together) -> None:
-    case = submitted(together, line(1, "S9129", 9000))
-    more = tuple(Rate(method="fixed", procedure=f"A{number:04d}", clause="B", amount=number) for number in range(2000))
-    long = JSON([msgspec.structs.replace(RATES, rates=(*more, *RATES.rates))])
-    decide_claims(together.nodes["harbor"], msgspec.structs.replace(REQUEST, rates=long))
-    together.abreast()
-    last = dossiers.dossier_of(together.nodes["cedar"], case).last
-    assert last.decided is not None
-    assert last.difference == ""
-    assert len(last.decided.rates) < 2_000 < len(long)
-    told = recompute_decision(together.nodes["cedar"], RecomputeDecision(case=case.hex(), rates=long))
-    assert (told.step, told.own) == ("", told.decided)
 
 
 def test_a_decision_other_than_the_one_committed_is_refused(together: Together) -> None:

@@ -10,10 +10,11 @@ import msgspec
 import pytest
 
 from salus.agreements.claims.plan import Coding, TableReference
-from salus.agreements.claims.rates import Locality, Rates
+from salus.agreements.claims.rates import Locality, Rate, Rates
 from salus.agreements.claims.tables import Table
 from salus.node.claims import (
     adjudicate_claims,
+    dossiers,
     load_table,
     make_locality,
     make_rates,
@@ -148,6 +149,9 @@ def test_a_locality_is_taken_from_the_official_indices(node: Bare) -> None:
 
 
 def test_a_provider_names_rows_that_the_official_table_does_not_have(node: Bare, tmp_path: Path) -> None:
+    """Under a long contract, of which the decision opens only what fits the claim."""
+    more = tuple(Rate(method="fixed", procedure=f"A{number:04d}", clause="B", amount=number) for number in range(2000))
+    contract = msgspec.structs.replace(RATES, rates=(*more, *RATES.rates))
     (tmp_path / "pairs.txt").write_text(PAIRS)
     made = load(node, tmp_path / "tables", tmp_path / "pairs.txt")
     reference = msgspec.json.decode(made.reference, type=TableReference)
@@ -159,16 +163,21 @@ def test_a_provider_names_rows_that_the_official_table_does_not_have(node: Bare,
     file = file_of(claim(line(), line(2, "S9129", 9000)))
     (case,) = submit_claims(cedar, SubmitClaims(link=link, payer="harbor", file=file)).cases
     two.abreast()
-    inbox = Inbox(harbor, plan, [RATES], MEMBERS, JSON(plan), tables={made.digest: invented})
+    inbox = Inbox(harbor, plan, [contract], MEMBERS, JSON(plan), tables={made.digest: invented})
     inbox.accept()
     inbox.decide()
     Remitter(harbor, plan, JSON(plan), MEMBERS, inbox.made).remit()
     two.abreast()
-    believed = recompute_decision(cedar, RecomputeDecision(case=case, rates=JSON([RATES])))
-    held = recompute_decision(cedar, RecomputeDecision(case=case, rates=JSON([RATES]), tables=str(tmp_path / "tables")))
+    sent = dossiers.dossier_of(cedar, bytes.fromhex(case)).last.decided
+    believed = recompute_decision(cedar, RecomputeDecision(case=case, rates=JSON([contract])))
+    held = recompute_decision(
+        cedar, RecomputeDecision(case=case, rates=JSON([contract]), tables=str(tmp_path / "tables"))
+    )
     two.close()
     assert (believed.step, held.step) == ("", "coding")
     assert held.own > held.decided
+    assert sent is not None
+    assert len(sent.rates) < 2_000 < len(JSON([contract]))
 
 
 VALUES = """PPRRVU25,,,,,,,,,,,,,,,,,,
