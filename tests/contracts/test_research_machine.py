@@ -122,6 +122,7 @@ BUGS = {
 """What is wrong: (where, what stands there, what stands there instead), or (table, key, value)."""
 
 
+@pytest.mark.unmeasured
 @pytest.mark.parametrize("bug", BUGS)
 def test_a_planted_bug_is_found(bug, monkeypatch):
     plant(monkeypatch, *BUGS[bug])

@@ -42,6 +42,7 @@ def filled(rows: Rows) -> tuple[Rows, state_map.Root]:
     return dict(nodes), root
 
 
+@pytest.mark.unmeasured
 @pytest.mark.parametrize("seed", range(40))
 def test_a_random_history_is_the_naive_tree_and_every_old_root_is_provable(seed: int):
     rnd = random.Random(seed)
@@ -79,6 +80,13 @@ def test_the_root_depends_on_what_is_held_not_on_how_it_came(rows: Rows, rnd: ra
         root, nodes = state_map.update(store, root, version, [item])
         store |= nodes
     assert root.digest == at_once.digest
+
+
+def test_an_empty_map_is_proven_to_hold_nothing():
+    proof = state_map.prove({}, state_map.Root(), bytes(32))
+    assert statemap.verify(proof, bytes(32), state_map.Root().digest) is None
+    with pytest.raises(ProofMismatch):
+        statemap.verify(proof, bytes(32), filled({bytes(32): b"v" * 32})[1].digest)
 
 
 def test_what_changes_nothing_writes_nothing():

@@ -393,6 +393,7 @@ SOONER = {
 """Seeds that come to rare bugs within a few chains."""
 
 
+@pytest.mark.unmeasured
 @pytest.mark.parametrize("bug", BUGS)
 def test_a_planted_bug_is_found(bug, monkeypatch):
     plant(monkeypatch, *BUGS[bug])
