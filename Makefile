@@ -27,7 +27,7 @@ demo: $(VENV)/runtime ## tell and prove the story of a consortium on synthetic p
 	@$(BIN)/salus demo
 
 test: check $(VENV)/engine $(BIN)/promlint $(VENV)/browser $(VENV)/javascript ## all checks, then all tests with coverage; ONLY=claims runs the tests of one domain
-	@$(BIN)/python -m pytest -n 3 -m 'not soak' --dist loadfile --no-loadscope-reorder $(if $(ONLY),--only $(ONLY),--cov --cov-report= --cov-report=json:.coverage.json)
+	@$(BIN)/python -m pytest -n 3 -m 'not soak' --dist loadfile --no-loadscope-reorder $(if $(ONLY),--only $(ONLY),--cov --cov-report= --floors)
 
 check: $(VENV)/dev ## format, lint, types, layers
 	@$(BIN)/ruff format --check --quiet .

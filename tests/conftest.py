@@ -61,12 +61,13 @@ LONGEST = (
     "cometbft/test_network.py",
 )
 """Files of tests that take half a minute and more, the longest first; what waits for processes, beside what computes. A file is run by one worker: its tests share what they found."""
-COVERAGE = Path(".coverage.json")
+MISSED = pytest.StashKey[list[str]]()
 PROGRAMS = "COVERAGE_PROCESS_CONFIG"
 """By this variable of the environment coverage measures the programs that tests start."""
 
 
 def pytest_addoption(parser):
+    parser.addoption("--floors", action="store_true", help="with --cov: fail if a part has less coverage than it owes")
     parser.addoption("--only", metavar="DOMAIN", help="run the tests of one domain: claims, supply, trials, fhir, ...")
 
 
@@ -117,18 +118,16 @@ def pytest_runtest_protocol(item):
         measured.resume()
 
 
-def owes_coverage(config):
-    """A run that measures everything: with coverage, on the controller, of the whole suite."""
-    measured = getattr(config.option, "cov_report", None) and "json" in config.option.cov_report
-    return measured and not hasattr(config, "workerinput") and COVERAGE.exists()
-
-
 def pytest_sessionfinish(session, exitstatus):
-    if owes_coverage(session.config) and exitstatus == pytest.ExitCode.OK and floors.missed_in(COVERAGE):
+    """Fail a run of all tests whose coverage is below a floor; pytest-cov has put the measures of all workers together."""
+    config = session.config
+    if not config.getoption("--floors") or hasattr(config, "workerinput") or exitstatus != pytest.ExitCode.OK:
+        return
+    config.stash[MISSED] = floors.missed(floors.reported(sorted(Path("src").rglob("*.py"))))
+    if config.stash[MISSED]:
         session.exitstatus = pytest.ExitCode.TESTS_FAILED
 
 
 def pytest_terminal_summary(terminalreporter, config):
-    if owes_coverage(config):
-        for line in floors.missed_in(COVERAGE):
-            terminalreporter.write_line(f"coverage floor missed: {line}", red=True)
+    for line in config.stash.get(MISSED, []):
+        terminalreporter.write_line(f"coverage floor missed: {line}", red=True)
