@@ -350,6 +350,7 @@ def test_an_opening_goes_on_where_it_stopped_and_none_is_opened_twice(
     assert len(list(kept(authority, OpeningPartial, lost.case))) == 1
     scene.together.transport.down.add("https://authority.example")
     assert agree_to_opening(scene.node("statistics"), AgreeToOpening(case=case)).status == "opened"
+    scene.together.abreast()
     with pytest.raises(NotFound, match=r"trials\.partials"):
         read_opening(authority, ReadOpening(case=case))
     scene.together.transport.down.clear()
