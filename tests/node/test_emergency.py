@@ -13,7 +13,7 @@ from joserfc.jwk import OKPKey
 from msgspec import structs
 
 from salus.contracts.membership.port import Role
-from salus.contracts.records.port import EmergencyStatus, emergencies, review_overdue
+from salus.contracts.records.port import EmergencyStatus, ReviewEmergency, emergencies, review_overdue
 from salus.core.encoding import Message, decode, encode
 from salus.core.proof.digest import digest
 from salus.node import emergency
@@ -241,6 +241,33 @@ def away(node: MemberNode, *, taken: bool = False) -> Iterator[None]:
 def standing(together: Together) -> list[EmergencyStatus]:
     """Return how each emergency access on the ledger stands."""
     return [row.status for _, row in emergencies(together.owner.ledger.read())]
+
+
+def test_attack_what_the_ledger_refuses_for_ever_keeps_nothing_else_waiting(together: Together) -> None:
+    """Neither a later review nor the purge of what was read waits for a message that can never be committed."""
+    ambulance = together.nodes["ambulance"]
+    got = opened(together)
+    ambulance.desk.defer(encode(ReviewEmergency(emergency=b"\1" * 32, findings=b"\2" * 32)), ambulance.now())
+
+    assert emergency.review(ambulance, got.id, "in order")
+    assert standing(together) == [EmergencyStatus.REVIEWED]
+    together.clock.advance(72 * 3600 * 1000 + 60_000)
+    with pytest.raises(Refused):
+        emergency.settle(ambulance)
+    assert ambulance.index.count_by_type([ambulance.vault.open_lease(got.id)]) == {}
+    assert len(ambulance.desk.deferred()) == 1  # it is told of at each try, and not forgotten
+
+
+def test_what_was_read_is_purged_while_the_ledger_takes_nothing(together: Together) -> None:
+    ambulance = together.nodes["ambulance"]
+    got = opened(together)
+    together.clock.advance(72 * 3600 * 1000 + 60_000)
+    opened(together)  # a block of today
+    with away(ambulance):
+        assert not emergency.review(ambulance, got.id, "in order")
+        with pytest.raises(Unavailable):
+            emergency.settle(ambulance)
+    assert ambulance.index.count_by_type([ambulance.vault.open_lease(got.id)]) == {}
 
 
 def test_what_was_read_is_purged_and_an_unreviewed_access_is_publicly_overdue(together: Together) -> None:

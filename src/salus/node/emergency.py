@@ -18,13 +18,14 @@ from typing import Any, Final
 from salus.agreements.consent.decide import Asker, Provision
 from salus.contracts.records.port import (
     Emergency,
+    EmergencyStatus,
     OpenEmergency,
     RecordsReason,
     ReviewEmergency,
     emergencies,
     emergency,
 )
-from salus.contracts.trials.port import OpenAllocation
+from salus.contracts.trials.port import OpenAllocation, opening
 from salus.core.encoding import MalformedBytes, Value, decode, encode
 from salus.core.proof.digest import digest, mac
 from salus.index.index import Choice, Line
@@ -367,6 +368,10 @@ def review(node: MemberNode, id_: bytes, findings: str) -> bool:
         _commit_deferred(node)
     except Unavailable:
         committed = False
+    except Refused:
+        committed = all(row.status is EmergencyStatus.REVIEWED for _, row in on_ledger(node, found[0]))
+        if not committed:
+            raise  # of this review, or of what nobody knows: the others went on
     else:
         committed = True
     if standing[32:] != text:
@@ -375,8 +380,19 @@ def review(node: MemberNode, id_: bytes, findings: str) -> bool:
 
 
 def settle(node: MemberNode) -> int:
-    """Commit what was deferred, purge what was read longer ago than its review is due; return how many cases moved."""
-    moved = _commit_deferred(node)
+    """Commit what was deferred, purge what was read longer ago than its review is due; return how many cases moved.
+
+    What is due is purged whatever comes of the ledger. Raises Unavailable, Refused.
+    """
+    try:
+        moved = _commit_deferred(node)
+    finally:
+        purged = _purge(node)
+    return moved + purged
+
+
+def _purge(node: MemberNode) -> int:
+    moved = 0
     for one in node.desk.emergencies():
         if one.purged is None and node.ledger_time() >= one.opened + KEEP_MS:
             lease = node.vault.open_lease(one.id)
@@ -388,23 +404,33 @@ def settle(node: MemberNode) -> int:
 
 
 def _commit_deferred(node: MemberNode) -> int:
-    """Commit what waits for the ledger, oldest first; return how many. Raises Unavailable, Refused."""
-    waiting = node.desk.deferred()
-    for key, data in waiting:
+    """Commit what waits for the ledger, oldest first; return how many. Raises Unavailable, Refused.
+
+    What is refused goes on waiting and keeps nothing behind it: the first refusal is raised when all others were tried.
+    """
+    committed, refused = 0, None
+    for key, data in node.desk.deferred():
         message = decode(data, DEFERRABLE)
         if not _committed(node, message):
             try:
                 node.submitter.submit(message)
             except Refused as error:
                 if error.code != reason_name(RecordsReason.ALREADY_REVIEWED):
-                    raise
+                    refused = refused or error
+                    continue
                 # Only this member reviews it, and keeps one review: what the ledger has is this one, its answer was lost.
         node.desk.settled(key)
-    return len(waiting)
+        committed += 1
+    if refused is not None:
+        raise refused
+    return committed
 
 
 def _committed(node: MemberNode, message: Any) -> bool:
     """Tell whether the ledger has an opening already: it was taken, and the answer was lost."""
+    if isinstance(message, OpenAllocation):
+        row = opening(node.ledger.read(), message.case)
+        return row is not None and (row.requester, row.commitment) == (node.member, message.commitment)
     if not isinstance(message, OpenEmergency):
         return False
     kept = EmergencyKept(message.commitment, b"", 0, None, None)

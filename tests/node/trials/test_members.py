@@ -13,13 +13,13 @@ from msgspec import structs
 from salus.agreements.trials.acts import run_signing_bytes
 from salus.agreements.trials.terms import package_root
 from salus.contracts.trials import port
-from salus.core.encoding import decode, encode
+from salus.core.encoding import Message, decode, encode
 from salus.engines.errors import Busy
 from salus.engines.ports import Ledger, Outcome
 from salus.interop.cdisc.dataset_json import read_dataset
 from salus.node import emergency
 from salus.node.demo.trial_scene import PARTIES, Scene, day_of, sample
-from salus.node.errors import Conflict, EdgeError, Forbidden, Malformed, NotFound, Refused
+from salus.node.errors import Conflict, EdgeError, Forbidden, Malformed, NotFound, Refused, Unavailable
 from salus.node.exchange.delivery import deliver_due
 from salus.node.exchange.wire import RemoteRefusal
 from salus.node.submitting import Submitter
@@ -85,7 +85,7 @@ from salus.node.trials.overseeing import ExpectEvent, ReadTrail
 from salus.node.trials.paying import ListPayments
 from salus.node.trials.registering import CheckRegistry, RegistryChecked, ShowRegistry, check_registry
 from salus.node.trials.sight import definition, own_chain, root_of, states, terms_of
-from salus.node.trials.unblinding import Assess, Unblind
+from salus.node.trials.unblinding import AskArm, Assess, Unblind, answer
 from salus.vault.envelope import seal_envelope
 from salus.vault.journal import Side
 from tests.interop.cdisc.open_rules import findings_in
@@ -269,6 +269,35 @@ def test_an_emergency_is_answered_while_the_ledger_is_halted_and_committed_later
     assert emergency.settle(service) == 0
 
 
+def test_attack_an_arm_is_asked_for_under_a_case_that_waits_for_the_ledger(
+    scene: Scene, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """One row would stand for two openings; the same question again is answered again, and entered once."""
+    enrolments = [scene.enrol("north", scene.screen("north", 56 + at), "65-and-over") for at in range(2)]
+    scene.work()
+    north, service = scene.node("north"), scene.node("pharmacy-b")
+    asks = [AskArm(b"i" * 16, each, int(port.ReasonClass.TREATMENT), north.entropy(32)) for each in enrolments]
+
+    def halted(_message: Message) -> None:
+        raise Unavailable("ledger.timeout", "the ledger did not answer")
+
+    with monkeypatch.context() as changed:
+        changed.setattr(service.submitter, "submit", halted)
+        for _ in range(2):
+            answer(service, "north", encode(asks[0]))
+        with pytest.raises(Malformed, match=r"another opening has this case"):
+            answer(service, "north", encode(asks[1]))
+    assert emergency.settle(service) == 1
+    row = port.opening(service.ledger.read(), b"i" * 16)
+    assert row is not None
+    with monkeypatch.context() as changed:  # the ledger has it, and its answer is lost
+        changed.setattr(service.submitter, "submit", halted)
+        answer(service, "north", encode(asks[0]))
+        with pytest.raises(Malformed, match=r"another opening has this case"):
+            answer(service, "north", encode(asks[1]))
+    assert (emergency.settle(service), service.desk.deferred()) == (0, [])
+
+
 def test_duties_of_telling_and_paying(scene: Scene) -> None:
     started = start_clock(scene.node("north"), StartSafetyClock(study=scene.id, kind="24-hours", event="collapse"))
     met = MeetSafetyClock(case=started.case, acknowledgement=b"ack")
@@ -356,7 +385,7 @@ def test_the_audit_trail_is_alike_at_site_and_sponsor_and_blind(scene: Scene, tm
 
 
 def test_attack_an_emergency_asked_by_another_member(scene: Scene) -> None:
-    from salus.node.trials.unblinding import PATH, ArmTold, AskArm  # noqa: PLC0415
+    from salus.node.trials.unblinding import PATH, ArmTold  # noqa: PLC0415
 
     enrolment = next(key for key, _ in kept(scene.node("pharmacy-b"), Envelope))
     before = len(list(port.openings(scene.node("sponsor").ledger.read(), scene.study)))

@@ -4,6 +4,7 @@ The service commits the opening before it answers; with the ledger away it answe
 opening, marked deferred, when the ledger is back. Only the one allocation asked for is in the answer.
 """
 
+import threading
 from typing import Annotated, Final
 
 from msgspec import Meta
@@ -11,6 +12,7 @@ from msgspec import Meta
 from salus.contracts.trials import port
 from salus.core.encoding import MalformedBytes, Value, decode, encode
 from salus.core.proof.digest import mac
+from salus.node.emergency import DEFERRABLE
 from salus.node.errors import Forbidden, Malformed, NotFound, Unavailable
 from salus.node.exchange.wire import Handler
 from salus.node.member import MemberNode
@@ -24,6 +26,7 @@ from salus.vault.errors import EnvelopeRefused
 
 PATH: Final = "/exchange/trial-emergency"
 PURPOSE: Final = "trial-emergency"
+_DEFERRING: Final = threading.Lock()
 REASONS: Final = {reason.name.lower().replace("_", "-"): reason for reason in port.ReasonClass}
 
 
@@ -143,8 +146,7 @@ def answer(node: MemberNode, sender: str, body: bytes) -> ArmTold:
     try:
         node.submitter.submit(message)
     except Unavailable:  # care never stops because consensus does
-        late = port.OpenAllocation(row.study, ask.id, port.Kind.EMERGENCY, reason, commitment, deferred=True)
-        node.desk.defer(encode(late), node.now())
+        _defer(node, port.OpenAllocation(row.study, ask.id, port.Kind.EMERGENCY, reason, commitment, deferred=True))
         deferred = True
     arm, kit = opened_envelope(envelope)
     sealed = seal_envelope(
@@ -154,6 +156,23 @@ def answer(node: MemberNode, sender: str, body: bytes) -> ArmTold:
         sign=node.signing_key,
     )
     return ArmTold(sealed)
+
+
+def _defer(node: MemberNode, message: port.OpenAllocation) -> None:
+    """Keep an opening for the ledger, once. Raises Malformed under the case of another: one row would stand for two openings."""
+    with _DEFERRING:
+        row = port.opening(node.ledger.read(), message.case)
+        known = [] if row is None else [(row.requester, row.commitment)]
+        waiting = (decode(data, DEFERRABLE) for _, data in node.desk.deferred())
+        known += [
+            (node.member, each.commitment)
+            for each in waiting
+            if isinstance(each, port.OpenAllocation) and each.case == message.case
+        ]
+        if any(each != (node.member, message.commitment) for each in known):
+            raise Malformed("trials.ask", "another opening has this case", todo="ask under a case of its own")
+        if not known:
+            node.desk.defer(encode(message), node.now())
 
 
 @use_case("trial.assess", who=OPERATOR)
