@@ -1,6 +1,7 @@
 """One walk finds what the evaluator finds, expression by expression."""
 
 import random
+from decimal import Decimal
 from functools import cache
 
 import pytest
@@ -8,7 +9,9 @@ import pytest
 from salus.interop.fhir import fhirpath
 from salus.interop.fhir.search.definitions import alternatives, parameters
 from salus.interop.fhir.search.paths import NoPath, Paths
-from salus.interop.fhir.search.values import MAX_VALUES, Found, taker, values
+from salus.interop.fhir.search.query import read_query
+from salus.interop.fhir.search.units import UCUM, scales
+from salus.interop.fhir.search.values import INFINITE, MAX_VALUES, Found, taker, values
 from salus.interop.fhir.survey import TYPES
 from tests.interop.fhir.generated import resource
 
@@ -52,7 +55,7 @@ def evaluated(tree, rename):
         if code in {"_id", "_lastUpdated"}:
             continue
         told = items(parameter.expression, tree, tree)
-        if parameter.type != "composite":
+        if not parameter.components:
             take(parameter, told, 0, texts=True)
             continue
         for place, element in enumerate(told):
@@ -146,6 +149,19 @@ def test_what_the_gate_lets_pass_never_stops_the_index(value):
     for name in ("valueRange", "valueQuantity"):
         context = {"code": {"code": "focus"}, name: value}
         values({"resourceType": "Library", "status": "active", "useContext": [context]})
+
+
+def test_attack_numbers_that_no_float_holds_never_stop_the_index():
+    huge = 10**400
+    tree = {"resourceType": "RiskAssessment", "prediction": [{"probabilityDecimal": huge}]}
+    assert [row[1:3] for row in values(tree)["number"]] == [(INFINITE, INFINITE)]
+    tree = {"resourceType": "Observation", "valueQuantity": {"value": -huge, "system": UCUM, "code": "Ymol99"}}
+    assert values(tree)["quantity"][0][1:3] == (-INFINITE, -INFINITE)
+    place = {"resourceType": "Location", "position": {"latitude": huge, "longitude": Decimal("1e400")}}
+    assert {row[1] for row in values(place)["number"]} == {INFINITE}
+    assert scales(["Ymol99", "mg"]) == [("Ymol99", 0.0, INFINITE), ("mg", 0.0, 0.001)]
+    ((test),) = read_query("Location", [("near", "1|1|1|Ymol99.m")], now=0).tests
+    assert test.terms[0].metres == INFINITE
 
 
 def test_rows_have_a_limit():

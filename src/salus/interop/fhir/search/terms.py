@@ -12,7 +12,7 @@ from salus.interop.fhir.fhirpath.units import known, unit
 from salus.interop.fhir.refusal import Refused
 from salus.interop.fhir.search.definitions import Parameter
 from salus.interop.fhir.search.sounds import sounds
-from salus.interop.fhir.search.values import INFINITE, fold
+from salus.interop.fhir.search.values import bounded, fold
 from salus.interop.fhir.survey import TYPES
 from salus.interop.fhir.times import interval
 
@@ -210,7 +210,7 @@ class _Reading:
         latitude, longitude, distance = (float(one) for one in (*told, Decimal(0))[:3] if one is not None)
         if abs(latitude) > 90 or abs(longitude) > 180 or distance < 0:
             raise self.bad("a latitude of -90 to 90, a longitude of -180 to 180, a distance of 0 or more")
-        return NearTerm(latitude, longitude, distance * float(length.factor) if len(parts) > 2 else NEAR)
+        return NearTerm(latitude, longitude, distance * bounded(length.factor) if len(parts) > 2 else NEAR)
 
     def _date(self, text: str) -> RangeTerm:
         prefix, told = _prefixed(text)
@@ -239,7 +239,7 @@ class _Reading:
             lo, hi = min(lo, number - margin), max(hi, number + margin)
         system, code = (parts[1] or None, parts[2] or None) if len(parts) == 3 else (None, None)
         decimals = (lo, hi, number)
-        return RangeTerm(prefix, _bounded(lo), _bounded(hi), _bounded(number), system, code, decimals)
+        return RangeTerm(prefix, bounded(lo), bounded(hi), bounded(number), system, code, decimals)
 
 
 def _prefixed(text: str) -> tuple[str, str]:
@@ -259,7 +259,3 @@ def _decimal(text: str) -> Decimal | None:
         return Decimal(text)
     except InvalidOperation:
         return None
-
-
-def _bounded(number: Decimal) -> float:
-    return max(-INFINITE, min(INFINITE, float(number)))

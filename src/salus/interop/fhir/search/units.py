@@ -16,7 +16,7 @@ import msgspec
 from salus.interop.fhir.fhirpath.units import Unit, known, unit
 from salus.interop.fhir.search.query import AnyOf, Chain, Criterion, Query, Reverse, Test
 from salus.interop.fhir.search.terms import CompositeTerm, RangeTerm, Term
-from salus.interop.fhir.search.values import INFINITE
+from salus.interop.fhir.search.values import bounded
 
 UCUM: Final = "http://unitsofmeasure.org"
 MAX_UNITS: Final = 200
@@ -45,7 +45,7 @@ def widened(query: Query, seen: Collection[str]) -> Query:
 
 def scales(seen: Collection[str]) -> list[tuple[str, float, float]]:
     """Return (code, zero, factor) of units seen: factor * (value + zero) is the value in the base units of its dimension."""
-    told = ((code, float(_ZERO.get(code, Fraction(0))), float(_factor(code))) for code in sorted(seen))
+    told = ((code, float(_ZERO.get(code, Fraction(0))), bounded(_factor(code))) for code in sorted(seen))
     return [one for one in told if one[1:] != (0.0, 1.0)][:MAX_UNITS]
 
 
@@ -107,12 +107,7 @@ def _measure(code: str) -> tuple[tuple[str, int], ...]:
 def _converted(value: Decimal, own: str, other: str) -> float:
     zero, factor = _ZERO.get(own, Fraction(0)), _factor(own)
     base = (Fraction(value) + zero) * factor
-    told = base / _factor(other) - _ZERO.get(other, Fraction(0))
-    return (
-        max(-INFINITE, min(INFINITE, float(told)))
-        if abs(told) < Fraction(INFINITE)
-        else INFINITE * (1 if told > 0 else -1)
-    )
+    return bounded(base / _factor(other) - _ZERO.get(other, Fraction(0)))
 
 
 def _factor(code: str) -> Fraction:

@@ -15,6 +15,7 @@ from those of the next; it is 0 elsewhere. A token's text (display, concept text
 import unicodedata
 from collections.abc import Callable, Iterable, Mapping
 from decimal import Decimal
+from fractions import Fraction
 from functools import cache, lru_cache
 from typing import Any, Final, NamedTuple
 
@@ -344,7 +345,7 @@ def _numbers(found: Found, numbers: tuple[int, ...], value: Any, place: int) -> 
     if isinstance(value, dict):
         lo, hi = _low(value), _high(value)
     elif isinstance(value, int | Decimal) and not isinstance(value, bool):
-        lo = hi = float(value)
+        lo = hi = bounded(value)
     else:
         return
     found.number += [(number, lo, hi, place) for number in numbers]
@@ -451,7 +452,16 @@ def _of_timing(value: Mapping[str, Any]) -> tuple[int, int] | None:
 def _float(value: Any) -> float | None:
     if isinstance(value, bool) or not isinstance(value, int | Decimal):
         return None
-    return max(-INFINITE, min(INFINITE, float(value)))
+    return bounded(value)
+
+
+def bounded(number: Decimal | Fraction | int) -> float:
+    """Return a number as the index holds it; one beyond `INFINITE`, which a float may not hold at all, as that."""
+    try:
+        told = float(number)
+    except OverflowError:
+        return INFINITE if number > 0 else -INFINITE
+    return max(-INFINITE, min(INFINITE, told))
 
 
 def _low(value: Mapping[str, Any]) -> float:
