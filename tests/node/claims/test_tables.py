@@ -1,6 +1,7 @@
 """Official tables loaded from files, and decisions that need them."""
 
 import hashlib
+import io
 import subprocess
 import sys
 import zipfile
@@ -111,9 +112,28 @@ def test_a_plan_that_names_a_table_decides_with_it_or_not_at_all(node: Bare, tmp
         tables_of(plan, str(tables))
 
 
+def packed(*changes: tuple[int, int]) -> bytes:
+    """Return a zip with bytes changed: (place, value), from the end where negative."""
+    whole = io.BytesIO()
+    with zipfile.ZipFile(whole, "w", zipfile.ZIP_DEFLATED) as file:
+        file.writestr("a.txt", PAIRS * 9)
+    raw = bytearray(whole.getvalue())
+    for place, value in changes:
+        raw[place] = value
+    return bytes(raw)
+
+
+LISTED = -22 - 5 - 46
+"""Where the list in a zip of one file, "a.txt", begins."""
+
+
 @pytest.mark.parametrize(
     ("content", "told"),
     [
+        (packed(*((place, 255) for place in range(36, 60))), "damaged"),
+        (packed((6, 1), (LISTED + 8, 1)), "the zip is encrypted"),
+        (packed((8, 99), (LISTED + 10, 99)), "packed in an unknown way"),
+        (PAIRS.encode() + b"G0402\tG0404\rG0405\t\t20200101\t*\t0\t\n", "no text with separators"),
         (b"no rows\n", "no row of pairs"),
         (PAIRS.encode() + b"x" * 5000, "a line has 4096 characters or more"),
         (b"PK\x05\x06" + bytes(18), "the zip holds no text file"),
@@ -144,8 +164,12 @@ def test_a_locality_is_taken_from_the_official_indices(node: Bare) -> None:
     )
     with pytest.raises(Malformed, match="1 localities, none with this contractor and number"):
         make_locality(node, msgspec.structs.replace(asked, number="02"))
-    with pytest.raises(Malformed, match="no number"):
-        make_locality(node, msgspec.structs.replace(asked, factor="32,3465"))
+    for factor in ("32,3465", "9" * 5000):
+        with pytest.raises(Malformed, match="no number"):
+            make_locality(node, msgspec.structs.replace(asked, factor=factor))
+    for cell in (b"ALASKA" * 40_000, b"ALASKA,1" + b"0" * 5000):
+        with pytest.raises(Malformed):
+            make_locality(node, msgspec.structs.replace(asked, file=file.replace(b"ALASKA", cell)))
 
 
 def test_a_provider_names_rows_that_the_official_table_does_not_have(node: Bare, tmp_path: Path) -> None:

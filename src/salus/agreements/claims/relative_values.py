@@ -4,14 +4,13 @@ Read are the rows that the schedule pays by relative value (status A, R, T), for
 sums of its parts: a file whose columns stand elsewhere is refused, not misread.
 """
 
-import csv
 import re
 from collections.abc import Iterable
 from typing import Final, Literal, NamedTuple
 
 from salus.agreements.claims.plan import DocumentRefused
 from salus.agreements.claims.rates import Rate
-from salus.agreements.claims.tables import scaled
+from salus.agreements.claims.tables import cells_of, scaled
 
 Setting = Literal["facility", "office"]
 PAID: Final = frozenset({"A", "R", "T"})
@@ -35,7 +34,7 @@ def read_relative_values(lines: Iterable[str], setting: Setting) -> Schedule:
     """Read the official file: what needs a modifier first, for the first price that fits decides. Raises DocumentRefused."""
     found: list[Rate] = []
     left_out = 0
-    for number, row in enumerate(csv.reader(lines), 1):
+    for number, row in cells_of(lines):
         cells = [cell.strip() for cell in row]
         if len(cells) < COLUMNS or _CODE.fullmatch(cells[0]) is None or cells[0] == HEADING:
             continue

@@ -33,6 +33,8 @@ EXPECTED: Final[dict[Kind, str]] = {
 }
 LAST_DAY: Final = "29991231"
 _CODE: Final = re.compile(r"[A-Z0-9]{5}", re.ASCII)
+MOST_DIGITS: Final = 12
+"""Of a decimal: indices and factors have six or seven."""
 _UNITS: Final = re.compile(r"\d{1,7}", re.ASCII)
 _INDICATORS: Final[dict[str, Literal[0, 1, 9]]] = {"0": 0, "1": 1, "9": 9}
 
@@ -60,15 +62,25 @@ class RowBytes(Protocol):
 def scaled(text: str, places: int) -> int:
     """Read a decimal of at most `places` places as an integer. Raises DocumentRefused."""
     whole, _, fraction = text.strip().partition(".")
-    if not (whole + fraction).isdecimal() or len(fraction.rstrip("0")) > places:
+    digits = whole + fraction
+    if not digits.isdecimal() or len(digits) > MOST_DIGITS or len(fraction.rstrip("0")) > places:
         raise DocumentRefused(f"a table has no number where one is expected, with at most {places} decimal places")
     return int((whole or "0") + fraction.rstrip("0").ljust(places, "0"))
+
+
+def cells_of(lines: Iterable[str], delimiter: str = ",") -> Iterator[tuple[int, list[str]]]:
+    """Yield number and cells of each row of a text with separators. Raises DocumentRefused for what is none."""
+    rows = csv.reader(lines, delimiter=delimiter)
+    try:
+        yield from enumerate(rows, 1)
+    except csv.Error:
+        raise DocumentRefused(f"line {rows.line_num} of the table is no text with separators") from None
 
 
 def read_indices(text: bytes) -> Mapping[tuple[str, str], Indices]:
     """Read CMS's GPCI file (Addendum E): (contractor, locality) to indices. Raises DocumentRefused."""
     found: dict[tuple[str, str], Indices] = {}
-    for row in csv.reader(text.decode("utf-8-sig", errors="replace").splitlines()):
+    for _, row in cells_of(text.decode("utf-8-sig", errors="replace").splitlines()):
         if len(row) >= 7 and row[0].strip().isdecimal():
             parts = [scaled(cell, 3) for cell in row[4:7]]
             found[row[0].strip(), row[2].strip()] = Indices(row[1].strip(), row[3].strip(" *"), *parts)
@@ -96,8 +108,11 @@ def read_rows(kind: Kind, lines: Iterable[str]) -> Iterator[bytes]:
     """
     begun = False
     for number, text in enumerate(lines, 1):
-        (cells,) = csv.reader([text.rstrip("\r\n")], delimiter="\t" if "\t" in text else ",") if text.strip() else ([],)
-        cells = [cell.strip() for cell in cells]
+        try:
+            read = [*csv.reader([text.rstrip("\r\n")], delimiter="\t" if "\t" in text else ",")] if text.strip() else []
+        except csv.Error:
+            raise DocumentRefused(f"line {number} of the table is no text with separators") from None
+        cells = [cell.strip() for row in read for cell in row]
         row = _pair_row(cells) if kind == "pairs" else _units_row(cells)
         if row is not None:
             begun = True

@@ -5,9 +5,11 @@ A folder of tables holds for each `DIGEST.table`, its rows, and `DIGEST.json`, t
 
 import heapq
 import io
+import lzma
 import mmap
 import tempfile
 import zipfile
+import zlib
 from collections.abc import Generator, Iterator, Mapping
 from contextlib import ExitStack, closing
 from hashlib import sha256
@@ -32,7 +34,11 @@ MOST_ROWS: Final = 20_000_000
 LINE_CHARACTERS: Final = 4096
 """The longest line of the official files, their notes included, has some 600."""
 DAY: Final = r"^[12][0-9]{7}$"
+ENCRYPTED: Final = 1
+"""Flag of a file in a zip."""
 TEXTS: Final = (".txt", ".csv")
+_DAMAGED: Final = (zipfile.BadZipFile, zlib.error, lzma.LZMAError, EOFError, NotImplementedError)
+"""What unpacking raises of a zip that is damaged, or packed in a way that nobody publishes in."""
 HERE: Final = "a folder of loaded tables"
 
 
@@ -165,8 +171,8 @@ def load_table(node: Node, request: LoadTable, *, progress: Progress) -> TableLo
         rows, reference = _load(request, Path(request.folder), progress)
     except DocumentRefused as wrong:
         raise Malformed("claims.table", str(wrong), todo="load the file as it was published") from None
-    except zipfile.BadZipFile:
-        raise Malformed("claims.table", "a zip is damaged", todo="fetch it anew") from None
+    except _DAMAGED:
+        raise Malformed("claims.table", "a zip is damaged, or packed in an unknown way", todo="fetch it anew") from None
     except OSError as error:
         raise Malformed("claims.table", f"a file cannot be read or written: {error.strerror}") from None
     told = json.encode(reference).decode()
@@ -229,10 +235,12 @@ def _rows(kind: official.Kind, path: Path) -> Generator[bytes, None, None]:
             yield from official.read_rows(kind, _lines(text))
         return
     with zipfile.ZipFile(path) as packed:
-        names = [one for one in packed.namelist() if one.lower().endswith(TEXTS)]
-        if not names:
+        texts = [one for one in packed.infolist() if one.filename.lower().endswith(TEXTS)]
+        if not texts:
             raise DocumentRefused("the zip holds no text file (.txt or .csv)")
-        for one in names:
+        if any(one.flag_bits & ENCRYPTED for one in texts):
+            raise DocumentRefused("the zip is encrypted")
+        for one in texts:
             with packed.open(one) as inside, _text(inside) as text:
                 yield from official.read_rows(kind, _lines(text))
 
