@@ -18,6 +18,9 @@ from salus.core.encoding import MalformedBytes, Value, decode
 from salus.core.proof import ed25519
 from salus.core.proof.digest import digest, framed
 
+MOST_BYTES: Final = 8192
+"""Of a word's body: the commitments of 64 trustees have 6,300."""
+
 
 class Announced(Value, frozen=True):
     """A dealer's commitments."""
@@ -122,8 +125,20 @@ def speaker(statement: Statement) -> int:
     return statement.dealer if isinstance(statement, Announced | Opened) else statement.by
 
 
+def subject(statement: Statement) -> tuple[int, ...]:
+    """Return the trustees that a statement names, who says it first: an honest one says each kind once about the same."""
+    match statement:
+        case Complained(by=by, dealer=dealer, about=about):
+            return by, dealer, about
+        case Opened(dealer=dealer, about=about):
+            return dealer, about
+    return (speaker(statement),)
+
+
 def read_word(word: Word, among: Trusteeship) -> Statement:
     """Return what a trustee said of this key. Raises ThresholdRefused for what does not decode, or is signed by none of them."""
+    if len(word.body) > MOST_BYTES:
+        raise ThresholdRefused("the word is too long")
     type_ = KINDS.get(word.kind)
     try:
         told = None if type_ is None else decode(word.body, type_)

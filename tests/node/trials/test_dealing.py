@@ -5,7 +5,7 @@ from collections.abc import Iterator
 import msgspec
 import pytest
 
-from salus.agreements.key_words import Announced, Complained, Word, key_id, to_sign
+from salus.agreements.key_words import Announced, Complained, Heard, Opened, Statement, Word, key_id, kind_of, to_sign
 from salus.core.encoding import encode
 from salus.node.demo.trial_scene import FOUNDERS, Scene, opened
 from salus.node.errors import EdgeError, Forbidden, Malformed, NotFound
@@ -122,13 +122,63 @@ def test_attack_a_dealer_that_never_confirms_is_left_out(scene: Scene) -> None:
     assert len(told.excluded) == 1
 
 
-def said(scene: Scene, number: int, told: Announced | Complained) -> Word:
-    kind = "announced" if isinstance(told, Announced) else "complained"
-    body = encode(told)
+def test_attack_a_dealer_confirms_only_what_nobody_announced(scene: Scene) -> None:
+    for name in NAMES:
+        say_deal(scene, name)
+    ticked(scene, without="ethics")
+    told = KeyWords(scene.study, NAMES, 2, (), (said(scene, BAD, Heard(words_id(scene), (), BAD, bytes(32))),), b"")
+    for name in ("authority", "statistics"):
+        taken(scene, "ethics", name, "key-words", told)
+    ticked(scene, without="ethics")
+    assert say_deal(scene, "authority").waiting == ("ethics",)
+    scene.together.clock.advance(61 * 60_000)
+    ticked(scene, without="ethics")
+    made = say_deal(scene, "authority")
+    assert (made.done, len(made.excluded)) == (True, 1)
+    assert len(keys(scene, ("authority", "statistics"))) == 1
+
+
+def test_attack_a_dealer_confirms_to_one_besides_what_nobody_announced(scene: Scene) -> None:
+    """The other has the key, and does not complain: what all confirm is found among what it says to the one."""
+    wrong = tuple(said(scene, BAD, Heard(words_id(scene), (), BAD, bytes([at]) * 32)) for at in range(4))
+    taken(scene, "ethics", "authority", "key-words", KeyWords(scene.study, NAMES, 2, (), wrong, b""))
+    assert rows(scene.node("authority"), words_id(scene)) == 2
+    for name in NAMES:
+        say_deal(scene, name)
+    ticked(scene)
+    assert say_deal(scene, "authority").done
+    assert len(keys(scene)) == 1
+
+
+def words_id(scene: Scene) -> bytes:
+    return key_id(scene.study, NAMES, 2)
+
+
+def test_attack_a_trustee_that_says_no_end_of_words_stops_nobody(scene: Scene) -> None:
+    id_ = key_id(scene.study, NAMES, 2)
+    much = [Heard(id_, (), BAD, bytes([at]) * 32) for at in range(40)]
+    much += [Opened(id_, (), BAD, about, bytes([about]) * 32) for about in range(90, 130)]
+    much += [Complained(id_, (), BAD, 1, about) for about in range(90, 130)]
+    words = tuple(said(scene, BAD, each) for each in much)
+    taken(scene, "ethics", "statistics", "key-words", KeyWords(scene.study, NAMES, 2, (), words, b""))
+    assert rows(scene.node("statistics"), id_) == 2
+    long = said(scene, BAD, Announced(id_, (), BAD, (bytes(96),) * 1000))
+    with pytest.raises(Malformed, match="too long"):
+        taken(scene, "ethics", "statistics", "key-words", KeyWords(scene.study, NAMES, 2, (), (long,), b""))
+    for name in NAMES:
+        say_deal(scene, name)
+    ticked(scene)
+    scene.together.clock.advance(61 * 60_000)
+    ticked(scene, without="ethics")
+    assert say_deal(scene, "statistics").done
+
+
+def said(scene: Scene, number: int, told: Statement) -> Word:
+    kind, body = kind_of(told), encode(told)
     return Word(kind, body, scene.node(NAMES[number - 1]).signing_key.sign(to_sign(kind, body)))
 
 
-def plant(scene: Scene, number: int, told: Complained) -> None:
+def plant(scene: Scene, number: int, told: Statement) -> None:
     """Let a trustee's node say something that its own rules would not."""
     from salus.node.trials.dealing import among_of  # noqa: PLC0415
 
@@ -204,5 +254,5 @@ def test_attack_words_of_who_makes_no_key_or_signed_by_another(scene: Scene) -> 
             deal_shares(node, request)
 
 
-def rows(node: MemberNode) -> int:
-    return sum(len(node.desk.trials(kind)) for kind in ("key-word", "share", "dealer-excluded"))
+def rows(node: MemberNode, prefix: bytes = b"") -> int:
+    return sum(len(node.desk.trials(kind, prefix)) for kind in ("key-word", "share", "dealer-excluded"))

@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 from typing import Final
 
 from salus.agreements.key_words import (
+    KINDS,
     Announced,
     Complained,
     Exclusion,
@@ -23,12 +24,13 @@ from salus.agreements.key_words import (
     key_id,
     kind_of,
     read_word,
+    subject,
     to_sign,
 )
 from salus.agreements.keygen import Run, exclusions, run_of, why
 from salus.agreements.trustees import ThresholdRefused
 from salus.contracts.trials import port
-from salus.core.encoding import Value, encode
+from salus.core.encoding import Value, decode, encode
 from salus.core.proof.digest import digest
 from salus.node.errors import Forbidden, Malformed
 from salus.node.member import MemberNode
@@ -48,7 +50,9 @@ from salus.node.trials.kept import (
 )
 from salus.vault.threshold import deal
 
-MOST_WORDS: Final = 4096  # of one run: 16 trustees say less than 800
+HEARD: Final = kind_of(Heard(b"", (), 0, b""))
+SAME: Final = 2
+"""Words of one trustee about the same that are kept: two already show that it says different things, and more would fill the run."""
 MOST: Final = 64  # trustees: a run is kept under one bit each
 
 
@@ -174,7 +178,7 @@ class Making:
             for about in self.run.owed(dealer):
                 if not self._answered(dealer, about) and self._late(self._complained_at(dealer, about)):
                     self._say_against(dealer, about)
-            if not self.run.heard.get(dealer) and self._fitting() and self._late(self._last_said()):
+            if self._fitting() and not self._confirms(dealer) and self._late(self._last_said()):
                 self._say_against(dealer, dealer)
 
     def _sent_badly(self, dealer: int) -> bool:
@@ -208,8 +212,12 @@ class Making:
     def _answered(self, dealer: int, about: int) -> bool:
         """Return whether nothing of a complaint is left to wait for."""
         if about == dealer:
-            return bool(self.run.heard.get(dealer))
+            return self._fitting() and self._confirms(dealer)
         return self.run.answered(dealer, about) or (about == self.own and self.share_of(dealer) is not None)
+
+    def _confirms(self, dealer: int) -> bool:
+        """Return whether a dealer says of the announcements that are here that it holds fitting shares under them."""
+        return self.run.digest(self.dealers) in self.run.heard.get(dealer, ())
 
     def _answer(self) -> None:
         mine = self._mine()
@@ -241,8 +249,7 @@ class Making:
         """Return whether every dealer of the run holds fitting shares under the announcements that are here."""
         if len(self.dealers) < self.asked.threshold or not self._fitting():
             return False
-        agreed = self.run.digest(self.dealers)
-        return all(self.run.heard.get(dealer) == {agreed} for dealer in self.dealers)
+        return all(map(self._confirms, self.dealers))
 
     def _finish(self) -> None:
         """Keep the finished key, in place of one that was asked for before."""
@@ -272,7 +279,7 @@ class Making:
         ]
         fitting = [dealer for dealer in self.dealers if self.share_of(dealer) is not None]
         missing = [dealer for dealer in self.dealers if dealer not in fitting]
-        waiting = [named[each] for each in missing or self.dealers if missing or not self.run.heard.get(each)]
+        waiting = [named[each] for each in missing or self.dealers if not self._fitting() or not self._confirms(each)]
         if len(self.dealers) < self.asked.threshold:
             waiting = ["other trustees: too few of these are left to deal"]
         return Standing(
@@ -290,16 +297,27 @@ def place_of(id_: bytes, without: Sequence[int]) -> bytes:
 
 
 def keep_word(node: MemberNode, among: Trusteeship, word: Word) -> None:
-    """Keep a word of its run. Raises ThresholdRefused for one that no trustee signed, Malformed for one too many."""
+    """Keep a word of its run, unless it says nothing that counts. Raises ThresholdRefused for one that no trustee signed."""
     told = read_word(word, among)
-    place = place_of(among.id, told.without)
+    place, about = place_of(among.id, told.without), subject(told)
     key = place + digest("salus/v1/trial-key-kept", word.kind.encode("ascii"), word.body)
-    known = [at for at, _ in kept(node, KeyWord, place)]
-    if key in known:
+    known = list(kept(node, KeyWord, place))
+    if key in [at for at, _ in known] or not all(1 <= number <= len(among.members) for number in about):
         return
-    if len(known) >= MOST_WORDS:
-        raise Malformed("trials.key-words", "more words than the making of a key has")
-    keep(node, key, KeyWord(word, node.now()))
+    others = [_said(each.word) for _, each in known]
+    same = [each for each in others if type(each) is type(told) and subject(each) == about]
+    if len(same) < SAME or (isinstance(told, Heard) and _confirms(told, run_of(others, told.without), among)):
+        keep(node, key, KeyWord(word, node.now()))
+
+
+def _confirms(told: Heard, run: Run, among: Trusteeship) -> bool:
+    """Return whether a trustee says of the announcements of a run what all must say, whatever it said besides."""
+    dealers = [number for number in range(1, len(among.members) + 1) if number not in run.without]
+    return all(number in run.announced for number in dealers) and told.digest == run.digest(dealers)
+
+
+def _said(word: Word) -> Statement:
+    return decode(word.body, KINDS[word.kind])
 
 
 def keep_exclusion(node: MemberNode, among: Trusteeship, exclusion: Exclusion) -> None:
@@ -324,7 +342,7 @@ def take_words(node: MemberNode, sender: str, told: KeyWords) -> None:
         for exclusion in told.excluded:
             keep_exclusion(node, among, exclusion)
         without = tuple(sorted(value.exclusion.dealer for _, value in kept(node, DealerExcluded, among.id)))
-        for word in told.words:
+        for word in sorted(told.words, key=lambda word: word.kind == HEARD):  # after what it is about
             if read_word(word, among).without == without:
                 keep_word(node, among, word)
         without = newest(node, among).run.without
