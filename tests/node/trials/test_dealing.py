@@ -1,6 +1,6 @@
 """A threshold key among three trustees of whom one deals badly, not at all, or complains of nothing: one command of each."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 import msgspec
 import pytest
@@ -10,6 +10,15 @@ from salus.core.encoding import encode
 from salus.node.demo.trial_scene import FOUNDERS, Scene, opened
 from salus.node.errors import EdgeError, Forbidden, Malformed, NotFound
 from salus.node.member import MemberNode
+from salus.node.network.governing import (
+    CastVote,
+    Proposed,
+    ProposeReinstate,
+    ProposeSuspend,
+    propose_reinstate,
+    propose_suspend,
+    vote,
+)
 from salus.node.trials import deal_shares, show_key
 from salus.node.trials.dealing import keep_word, place_of
 from salus.node.trials.drawing import trustee_key
@@ -148,6 +157,34 @@ def test_attack_a_dealer_confirms_to_one_besides_what_nobody_announced(scene: Sc
     ticked(scene)
     assert say_deal(scene, "authority").done
     assert len(keys(scene)) == 1
+
+
+@pytest.fixture
+def suspended(among: Scene) -> Iterator[None]:
+    """Ethics is suspended by the others, for one test."""
+    decided(among, lambda node: propose_suspend(node, ProposeSuspend(member="ethics")))
+    yield
+    decided(among, lambda node: propose_reinstate(node, ProposeReinstate(member="ethics")))
+
+
+def decided(among: Scene, propose: Callable[[MemberNode], Proposed]) -> None:
+    asked = propose(among.node("authority"))
+    among.together.settle()
+    told = vote(among.node("statistics"), CastVote(proposal=asked.proposal, approve=True))
+    assert told.status == "passed"
+    among.together.settle()
+
+
+def test_a_trustee_that_is_suspended_keeps_nobody_waiting(scene: Scene, request: pytest.FixtureRequest) -> None:
+    rest = ("authority", "statistics")
+    for name in rest:
+        say_deal(scene, name)
+    request.getfixturevalue("suspended")
+    scene.together.clock.advance(61 * 60_000)
+    ticked(scene, without="ethics")
+    assert say_deal(scene, "statistics").done
+    assert dealers(scene) == dealers(scene, "statistics") == [1, 3]
+    assert len(keys(scene, rest)) == 1
 
 
 def words_id(scene: Scene) -> bytes:

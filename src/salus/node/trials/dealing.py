@@ -238,7 +238,7 @@ class Making:
         for number, name in enumerate(self.asked.trustees, 1):
             place = self.among.id + bytes((number,))
             before = next((value for _, value in kept(self.node, ToldWords, place)), None)
-            if number == self.own or before == ToldWords(told):
+            if number == self.own or before == ToldWords(told) or not self.among.keys[number]:  # told when it is active
                 continue
             share = b"" if mine is None or self.own in self.without else mine.shares[number - 1]
             sent = KeyWords(self.study, self.asked.trustees, self.asked.threshold, proofs, words, share)

@@ -189,8 +189,9 @@ def deal_shares(node: MemberNode, request: DealShares) -> SharesDealt:
     if request.threshold > len(names) or len(names) > MOST:
         got = f"{request.threshold} of {len(names)}"
         raise Malformed("trials.threshold", "this is no threshold", expected=f"of at most {MOST}", got=got)
-    for name in names:
-        node.keys_of(name)
+    if all(asked.trustees != names for _, asked in kept(node, KeyAsked, study)):
+        for name in names:
+            node.keys_of(name)
     told = make(node, study, KeyAsked(names, request.threshold, request.patience * 60_000))
     return SharesDealt(
         arrived=told.dealt,
