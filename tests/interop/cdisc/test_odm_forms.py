@@ -163,6 +163,18 @@ def test_hostile_input_has_a_reason(data, rule):
     assert [found for found, _ in refused(data)] == [rule]
 
 
+def test_attack_groups_that_multiply_are_refused():
+    """Eight groups that each use the next eight times would be two million."""
+    uses = [f'<ItemGroupRef ItemGroupOID="G{at}" Mandatory="No" OrderNumber="{"9" * 5000}"/>' * 8 for at in range(1, 8)]
+    groups = "".join(
+        f'<ItemGroupDef OID="G{at}" Name="g" Repeating="No" Type="{"Section" if at else "Form"}">{use}</ItemGroupDef>'
+        for at, use in enumerate([*uses, '<ItemRef ItemOID="IT.PAIN" Mandatory="No"/>'])
+    )
+    with pytest.raises(DocumentRefused) as refused:
+        forms(read_odm(form_2().replace("<ItemGroupDef", f"{groups}<ItemGroupDef", 1).encode()))
+    assert refused.value.findings[-1].rule == "too-many-parts"
+
+
 def test_a_document_has_a_size(monkeypatch):
     monkeypatch.setattr(odm_xml, "MOST_ELEMENTS", 20)
     assert [rule for rule, _ in refused(form_2())] == ["size"]

@@ -15,6 +15,9 @@ from salus.interop.cdisc.odm_xml import XmlElement, parse
 
 COMPARATORS: Final = frozenset({"LT", "LE", "GT", "GE", "EQ", "NE", "IN", "NOTIN"})
 MOST_LEVELS: Final = 8  # groups within groups
+MOST_PARTS: Final = 50_000
+"""Groups, items and conditions of all forms: what several forms use counts in each, and may use others in its turn."""
+MOST_DIGITS: Final = 9
 _NAMES: Final = frozenset({"Description", "Alias", "Coding"})
 UNDERSTOOD: Final = {
     "FormDef": _NAMES | {"ItemGroupRef", "ArchiveLayout"},
@@ -227,6 +230,14 @@ class _Compiling:
         self.findings: list[Finding] = []
         self._of = of.elements
         self._used: set[str] = set()
+        self._parts = 0
+        self._lists: dict[str, tuple[tuple[str, str], ...]] = {}
+
+    def _count(self, element: XmlElement) -> None:
+        self._parts += 1
+        if self._parts > MOST_PARTS:
+            expected = f"at most {MOST_PARTS} groups, items and conditions in all forms"
+            raise DocumentRefused((*self.findings[:100], Finding("too-many-parts", element.path, expected, "more")))
 
     def roots(self) -> list[XmlElement]:
         """Return the definitions of forms; what events refer to is checked."""
@@ -256,6 +267,7 @@ class _Compiling:
                     yield self._item(element, None)
 
     def _group(self, element: XmlElement, use: XmlElement | None, above: tuple[str, ...]) -> Group:
+        self._count(element)
         oid = element.get("OID")
         self._used.add(f"ItemGroupDef {oid}")
         self._understood(element)
@@ -288,6 +300,7 @@ class _Compiling:
         )
 
     def _item(self, element: XmlElement, use: XmlElement | None, *, chosen: bool = False) -> FormItem:
+        self._count(element)
         self._used.add(f"ItemDef {element.get('OID')}")
         self._understood(element)
         self._missing(element, "Name", "DataType")
@@ -332,6 +345,7 @@ class _Compiling:
     def _where(self, clause: XmlElement) -> Iterator[Where]:
         self._understood(clause)
         for each in clause.all("RangeCheck"):
+            self._count(each)
             item = self._referred(each, "ItemDef", "ItemOID")
             if item is not None:
                 yield Where(item.get("OID"), self._check(each), each.path)
@@ -341,6 +355,12 @@ class _Compiling:
         codes = self._referred(reference, "CodeList", "CodeListOID") if reference else None
         if codes is None:
             return ()
+        oid = codes.get("OID")
+        if oid not in self._lists:
+            self._lists[oid] = self._listed(codes)
+        return self._lists[oid]
+
+    def _listed(self, codes: XmlElement) -> tuple[tuple[str, str], ...]:
         self._understood(codes)
         found = []
         for each in (*codes.all("CodeListItem"), *codes.all("EnumeratedItem")):
@@ -414,7 +434,12 @@ class _Compiling:
 def _ordered(element: XmlElement) -> Sequence[XmlElement]:
     """Return references by `OrderNumber`, those without one behind, otherwise as they stand."""
     uses = [each for each in element.children if each.version and each.name in {"ItemGroupRef", "ItemRef"}]
-    return sorted(uses, key=lambda each: int(number) if (number := each.get("OrderNumber")).isdecimal() else 1 << 31)
+    return sorted(uses, key=_place)
+
+
+def _place(use: XmlElement) -> int:
+    number = use.get("OrderNumber")
+    return int(number) if number.isdecimal() and len(number) <= MOST_DIGITS else 1 << 31
 
 
 def _text(element: XmlElement) -> str:
