@@ -5890,6 +5890,9 @@ class TrialExported(msgspec.Struct, frozen=True, kw_only=True):
     blinded: bool
     """Whether arms are left out: no draws are published here."""
 
+    lock: str
+    """Whether the SDTM tables, but for arms, are those that are locked; empty while no lock stands."""
+
 
 class ShowFlow(msgspec.Struct, frozen=True, kw_only=True):
     """The study whose participants are counted."""
@@ -5966,10 +5969,13 @@ class TrialLocked(msgspec.Struct, frozen=True, kw_only=True):
     """The lock as it stands."""
 
     root: str
-    """Root over the canonical rows."""
+    """Root over the canonical rows and the SDTM tables."""
 
     rows: int
-    """Rows."""
+    """Rows, one value each."""
+
+    tables: int
+    """Rows of the SDTM tables, and a line of columns for each table."""
 
     status: str
     """proposed or locked."""
@@ -7921,11 +7927,11 @@ class TrialCases:
         return self._connection.ask('/api/trial/key', request, KeyShown)
 
     def lock(self, request: LockTrial) -> TrialLocked:
-        """Propose a lock as the statistician: one root over the rows that all chains tell, sent to those who sign it. For: operator."""
+        """Propose a lock as the statistician: one root over what all chains tell, as rows and as SDTM tables, sent to its signers. For: operator."""
         return self._connection.ask('/api/trial/lock', request, TrialLocked)
 
     def look(self, request: StepTrialLook) -> TrialLookStepped:
-        """Take a step of an interim look. The cut's root is over the rows known here, as a lock's would be. For: operator."""
+        """Take a step of an interim look. The cut's root is over what is known here, as a lock's would be. For: operator."""
         return self._connection.ask('/api/trial/look', request, TrialLookStepped)
 
     def offer(self, request: OfferTrial) -> TrialOffered:
@@ -8009,7 +8015,7 @@ class TrialCases:
         return self._connection.ask('/api/trial/sign', request, TrialStands)
 
     def sign_lock(self, request: LockTrial) -> TrialLocked:
-        """Sign a lock as sponsor or coordinator: only a root over rows that hold everything known here, as known here. For: operator."""
+        """Sign a lock as sponsor or coordinator: only if its rows and tables say of each participant known here what is known here. For: operator."""
         return self._connection.ask('/api/trial/sign-lock', request, TrialLocked)
 
     def site(self, request: StepTrialSite) -> TrialStands:

@@ -48,7 +48,6 @@ from salus.node.trials import (
     step_look,
     take_consent,
     unblind,
-    unlock_trial,
     verify_evidence,
     withdraw_consent,
     write_evidence,
@@ -60,7 +59,6 @@ from salus.node.trials.closing import (
     PostResult,
     PublishDraws,
     StepTrialLook,
-    UnlockTrial,
 )
 from salus.node.trials.conducting import DraftAct, ListTasks, RecordActs, TakeConsent, WithdrawConsent, kit_of
 from salus.node.trials.drawing import check_evidence
@@ -90,6 +88,7 @@ from salus.vault.envelope import seal_envelope
 from salus.vault.journal import Side
 from tests.interop.cdisc.open_rules import findings_in
 from tests.node.trials.dating import acts_are_dated_by_their_anchors
+from tests.node.trials.locking import exported_as_locked, only_what_is_known_is_signed, unlocked_and_locked_again
 from tests.node.trials.signing import sign_everything
 
 
@@ -507,21 +506,7 @@ def test_a_look_is_taken_as_it_was_planned_and_none_beside(scene: Scene) -> None
         step_look(scene.node("statistics"), StepTrialLook(study=scene.id, number=1, step="peek"))
 
 
-def unlocked_and_locked_again(scene: Scene) -> None:
-    lock = LockTrial(study=scene.id)
-    asking = UnlockTrial(study=scene.id, reason="a form was missed")
-    assert unlock_trial(scene.node("sponsor"), asking).status == "locked"
-    with pytest.raises(Refused, match=r"trials\.ALREADY_SIGNED"):
-        unlock_trial(scene.node("sponsor"), asking)
-    assert unlock_trial(scene.node("statistics"), asking).asked == 2
-    if show_trial(scene.node("sponsor"), ShowTrial(study=scene.id)).status != "soft_lock":
-        scene.step("statistics", "soft-lock")
-    lock_trial(scene.node("statistics"), lock)
-    sign_lock(scene.node("sponsor"), lock)
-    assert sign_lock(scene.node("north"), lock).status == "locked"
-
-
-def test_an_amendment_is_adopted_and_the_lock_the_draws_and_the_report_follow(scene: Scene) -> None:
+def test_an_amendment_is_adopted_and_the_lock_the_draws_and_the_report_follow(scene: Scene, tmp_path: Path) -> None:
     for number in (90, 91):
         scene.enrol("north", scene.screen("north", number), "under-65")
     scene.work()
@@ -542,9 +527,11 @@ def test_an_amendment_is_adopted_and_the_lock_the_draws_and_the_report_follow(sc
         lock_trial(scene.node("statistics"), lock)
     sign_everything(scene)
     assert lock_trial(scene.node("statistics"), lock).status == "proposed"
+    only_what_is_known_is_signed(scene)
     sign_lock(scene.node("sponsor"), lock)
     assert sign_lock(scene.node("north"), lock).status == "locked"
     unlocked_and_locked_again(scene)
+    exported_as_locked(scene, tmp_path)
     subject = next(key[16:].hex() for key, _ in kept(scene.node("north"), Subject, scene.study))
     with pytest.raises(Forbidden, match=r"trials\.locked"):
         scene.say("north", subject, [("nurse-north", "adverse", "", {"term": "late"})])

@@ -51,7 +51,7 @@ _NUMBERS: Final[Mapping[str, DataType]] = {
     "float": "decimal",
     "double": "decimal",
 }
-_NUMBER: Final = {"integer": re.compile(r"-?\d{1,15}"), "decimal": re.compile(r"-?\d{1,30}(?:\.\d{1,30})?")}
+_NUMBER: Final = {"integer": re.compile(r"0|-?[1-9]\d{0,14}"), "decimal": re.compile(r"-?\d{1,30}(?:\.\d{1,30})?")}
 
 
 @dataclass(frozen=True, slots=True)
@@ -227,7 +227,10 @@ def _type(variable: str, item: Item) -> DataType:
 def typed(
     variables: Sequence[Variable], rows: Sequence[Sequence[Cell]]
 ) -> tuple[list[Variable], list[tuple[Cell, ...]]]:
-    """Return variables and rows with whole numbers as such; a variable of numbers that holds anything else is text."""
+    """Return variables and rows with whole numbers as such; a variable of numbers that holds anything else is text.
+
+    A whole number with zeros before it is text, too: written out, every number is what was entered.
+    """
     told = list(variables)
     columns: list[Sequence[Cell]] = [[row[at] for row in rows] for at in range(len(variables))]
     for at, (name, label, type_) in enumerate(variables):

@@ -1,4 +1,4 @@
-"""Locked rows: what a lock's root is over, and the tables that analyses run over.
+"""Locked rows: what analyses run over (`locking`: what a lock's root is over), and the tables made of them.
 
     row     [site, subject, visit, activity, repeat, item, value, entries, day], JSON, ascending: one value each. A visit
             is an item VISIT; what belongs to no visit has none: activity `disposition` (ENROLMENT, ENDED) and `adverse`
@@ -94,7 +94,7 @@ def _rows(site: str, subject: str, state: State) -> Iterator[LockedRow]:
 
 
 def rows_root(rows: Sequence[bytes]) -> bytes:
-    """Return the root that a lock commits to."""
+    """Return the root of rows, the first half of what a lock commits to."""
     return batch_root([digest("salus/v1/trial-row", row) for row in rows])
 
 

@@ -8,7 +8,6 @@ from typing import Annotated, Any, Final, Literal
 
 import msgspec
 
-from salus.core.proof.digest import digest
 from salus.interop.cdisc.findings import MOST, DocumentRefused, Finding, misshapen
 
 MOST_BYTES: Final = 256 << 20  # what one process reads at once; larger tables come as several files
@@ -138,19 +137,17 @@ def write_dataset(dataset: Dataset) -> bytes:
     return _encoder.encode(msgspec.structs.replace(dataset, records=len(dataset.rows)))
 
 
-def canonical(dataset: Dataset) -> bytes:
-    """Return what a lock covers: name, columns (name, type) and rows in the order of the key variables.
+def canonical_rows(dataset: Dataset) -> list[bytes]:
+    """Return what a lock covers of a table: its columns, then each row, in canonical JSON that names the table.
 
-    Times of creation and descriptions are left out. A number is written as its shortest decimal, as a string: the
-    machine that printed a double does not change a digest.
+        columns   ["LB","columns",["STUDYID",...]]
+        row       ["LB","row",["STUDY-1",...]]; every cell as text, or null, or true or false
+
+    Times of creation, descriptions and types are left out: a type follows from all values of a column, and whoever holds a
+    part of them has the same rows. A number is written as its shortest decimal: the machine that printed it does not matter.
     """
-    keys = [
-        dataset.place(column.name) for column in sorted(dataset.columns, key=lambda each: each.key or 0) if column.key
-    ]
-    rows = [tuple(map(_plain, row)) for row in dataset.rows]
-    rows.sort(key=lambda row: ([str(row[place]) for place in keys if place is not None], _encoder.encode(row)))
-    columns = [(column.name, column.type) for column in dataset.columns]
-    return _encoder.encode((dataset.name, columns, rows))
+    columns = _encoder.encode((dataset.name, "columns", [column.name for column in dataset.columns]))
+    return [columns, *(_encoder.encode((dataset.name, "row", [*map(_plain, row)])) for row in dataset.rows)]
 
 
 def _plain(cell: Cell) -> str | bool | None:
@@ -158,8 +155,3 @@ def _plain(cell: Cell) -> str | bool | None:
         return cell
     text = format(Decimal(cell).normalize(), "f")
     return "0" if text == "-0" else text
-
-
-def lock_digest(dataset: Dataset) -> bytes:
-    """Return the digest of a table's canonical form, 32 bytes."""
-    return digest("salus/v1/trial-dataset", canonical(dataset))

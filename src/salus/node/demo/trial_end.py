@@ -56,6 +56,7 @@ from salus.node.trials.sight import in_order, place_of
 from salus.node.trials.unblinding import Assess, Unblind
 
 DEVIATIONS: Final = 4  # of a fair coin's share of heads, that the thief's share of right guesses may lie off one half
+LOCKED_TABLES: Final = "lock 1: the tables are those that are locked"
 
 
 def tell(telling: Telling, story: Story) -> None:
@@ -215,6 +216,7 @@ def _lock(telling: Telling, story: Story) -> None:
             "statistician, sponsor and coordinator sign", sign_lock(scene.node("north"), lock).status == "locked"
         )
         step.figure("rows", made.rows)
+        step.figure("lines of tables", made.tables)
         paid = [list_payments(scene.node(name), ListPayments(study=scene.id)).sites for name in ("sponsor", "north")]
         step.holds("site and sponsor compute the same payment", paid[1][0] in paid[0])
         step.figure("to be paid", paid[1][0])
@@ -314,6 +316,7 @@ def _export(telling: Telling, story: Story) -> None:
             scene.node("sponsor"), ExportTrial(study=scene.id, folder=str(folder / "sponsor"), form="sdtm")
         )
         step.holds("and not at the sponsor, to whom none were", blind.blinded)
+        step.holds("but for arms they are the tables that are locked", tables.lock == blind.lock == LOCKED_TABLES)
         told = show_flow(node, ShowFlow(study=scene.id))
         step.figure(
             "flow",

@@ -7,7 +7,8 @@ import msgspec
 from msgspec import Meta
 
 from salus.agreements.trials.analysis import Computed, NotAnalysed, run
-from salus.agreements.trials.locked import Locked, enrolments, rows_root, tables_of
+from salus.agreements.trials.locked import Locked, enrolments, tables_of
+from salus.agreements.trials.locking import LockedData
 from salus.contracts.trials import port
 from salus.interop.cdisc.ars import Event, read_event
 from salus.node.errors import Conflict, Malformed, NotFound, Unavailable
@@ -75,7 +76,7 @@ def _locked(node: MemberNode, study: bytes) -> tuple[Rows, Locked]:
     """Return the newest lock's rows, only as its root on the ledger has them, and their tables."""
     row, _ = study_of(node, study)
     lock, told = port.lock(node.ledger.read(), study, row.locks), one(node, Rows, study)
-    if lock is None or lock.root != rows_root(told.rows):
+    if lock is None or lock.root != LockedData(told.rows, told.tables).root:
         raise Conflict("trials.rows", "the rows kept here are not the ones of the newest lock")
     _, terms = terms_of(node, study, row.version)
     if terms.randomisation.method != "external":
@@ -126,7 +127,7 @@ def analyse_trial(node: MemberNode, request: AnalyseTrial) -> TrialAnalysed:
     if request.file:
         path.write_bytes(_written(plan, found))
     return TrialAnalysed(
-        root=rows_root(told.rows).hex(),
+        root=LockedData(told.rows, told.tables).root.hex(),
         results=tuple(
             f"{each.analysis} {each.operation}, {_groups(each)}: {each.formatted} from {len(each.rows)} rows"
             for each in found

@@ -7,8 +7,9 @@ import msgspec
 from msgspec import Meta
 
 from salus.agreements.trials.conduct import State
-from salus.agreements.trials.locked import rows_of, rows_root
+from salus.agreements.trials.locking import LockedData, differing, locked_data
 from salus.agreements.trials.outcomes import Registered, compare
+from salus.agreements.trials.participants import Participant
 from salus.agreements.trials.terms import registered_outcomes, scheme_of
 from salus.contracts.trials import port
 from salus.core.proof.digest import digest, mac
@@ -17,7 +18,7 @@ from salus.node.member import MemberNode
 from salus.node.trials.exchange import curve, send
 from salus.node.trials.founding import STUDY, outcome_of
 from salus.node.trials.kept import Draws, Envelope, Rows, Supply, keep, kept, one
-from salus.node.trials.sight import in_order, members_of, place_of, states, study_of, terms_of
+from salus.node.trials.sight import in_order, members_of, people, place_of, study_of, terms_of
 from salus.node.usecase import OPERATOR, Message, Verdict, use_case
 
 
@@ -30,8 +31,9 @@ class LockTrial(Message, frozen=True):
 class TrialLocked(Message, frozen=True):
     """The lock as it stands."""
 
-    root: Annotated[str, Meta(description="Root over the canonical rows.")]
-    rows: Annotated[int, Meta(description="Rows.")]
+    root: Annotated[str, Meta(description="Root over the canonical rows and the SDTM tables.")]
+    rows: Annotated[int, Meta(description="Rows, one value each.")]
+    tables: Annotated[int, Meta(description="Rows of the SDTM tables, and a line of columns for each table.")]
     status: Annotated[str, Meta(description="proposed or locked.")]
     unsigned: Annotated[
         int,
@@ -133,17 +135,17 @@ class OutcomesCompared(Verdict, frozen=True):
 
 @use_case("trial.lock", who=OPERATOR)
 def lock_trial(node: MemberNode, request: LockTrial) -> TrialLocked:
-    """Propose a lock as the statistician: one root over the rows that all chains tell, sent to those who sign it.
+    """Propose a lock as the statistician: one root over what all chains tell, as rows and as SDTM tables, sent to its signers.
 
     Refused while a visit of somebody enrolled lacks the investigator's signature, also of one who withdrew (E6(R3)).
     """
     study = bytes.fromhex(request.study)
     _, roster = study_of(node, study)
-    found = states(node, study)
-    rows = rows_of(found)
-    if not rows:
+    found = people(node, study)
+    data = _data(node, study, found)
+    if not data.rows:
         raise NotFound("trials.no-rows", "there is nothing to lock", todo="let the sites send their acts")
-    open_ = [f"{site} {subject.hex()[:8]}" for site, subject, state in found if state.enrolment and unsigned(state)]
+    open_ = [f"{one_.site} {one_.subject[:8]}" for one_ in found if one_.state.enrolment and unsigned(one_.state)]
     if open_:
         raise Conflict(
             "trials.unsigned",
@@ -151,24 +153,28 @@ def lock_trial(node: MemberNode, request: LockTrial) -> TrialLocked:
             got=f"{len(open_)} participants, the first {open_[0]}",
             todo="let investigators sign and sites send their acts",
         )
-    root = rows_root(rows)
-    node.submitter.submit(port.LockData(study, root))
-    told = Rows(study, node.ledger.head().height, rows)
+    node.submitter.submit(port.LockData(study, data.root))
+    told = Rows(study, node.ledger.head().height, tuple(data.rows), tuple(data.tables))
     keep(node, study, told)
     for name in {*members_of(roster, port.Part.SPONSOR), *members_of(roster, port.Part.COORDINATOR)} - {node.member}:
         send(node, name, "rows", told)
-    return _locked(node, study, rows, found)
+    return _locked(node, study, data, found)
 
 
-def _locked(
-    node: MemberNode, study: bytes, rows: Sequence[bytes], found: Sequence[tuple[str, bytes, State]]
-) -> TrialLocked:
+def _data(node: MemberNode, study: bytes, found: Sequence[Participant]) -> LockedData:
+    """Return what a lock of participants commits to under the version in force."""
+    row, _ = study_of(node, study)
+    return locked_data(*terms_of(node, study, row.version), found)
+
+
+def _locked(node: MemberNode, study: bytes, data: LockedData, found: Sequence[Participant]) -> TrialLocked:
     row, _ = study_of(node, study)
     lock = port.lock(node.ledger.read(), study, row.locks)
     if lock is None:
         raise NotFound("trials.no-lock", "the study has no lock")
-    left = sum(len(unsigned(state)) for _, _, state in found)
-    return TrialLocked(root=lock.root.hex(), rows=len(rows), status=lock.status.name.lower(), unsigned=left)
+    left = sum(len(unsigned(one_.state)) for one_ in found)
+    status = lock.status.name.lower()
+    return TrialLocked(root=lock.root.hex(), rows=len(data.rows), tables=len(data.tables), status=status, unsigned=left)
 
 
 def unsigned(state: State) -> set[str]:
@@ -178,17 +184,20 @@ def unsigned(state: State) -> set[str]:
 
 @use_case("trial.sign-lock", who=OPERATOR)
 def sign_lock(node: MemberNode, request: LockTrial) -> TrialLocked:
-    """Sign a lock as sponsor or coordinator: only a root over rows that hold everything known here, as known here."""
+    """Sign a lock as sponsor or coordinator: only if its rows and tables say of each participant known here what is known here."""
     study = bytes.fromhex(request.study)
-    told, found = one(node, Rows, study), states(node, study, sent_only=True)
-    mine = set(rows_of(found))
-    if not mine <= set(told.rows):
-        raise Conflict(
-            "trials.rows", "rows that are known here are not in the lock", got=str(len(mine - set(told.rows)))
-        )
-    root = rows_root(told.rows)
+    row, _ = study_of(node, study)
+    sent, found = one(node, Rows, study), people(node, study, sent_only=True)
+    told, mine = LockedData(sent.rows, sent.tables), _data(node, study, found)
+    plan, _ = terms_of(node, study, row.version)
+    try:
+        wrong, root = differing(plan, told, mine, found), told.root
+    except ValueError as error:
+        raise Malformed("trials.rows", "what was sent to be signed is no lock's data", got=str(error)) from None
+    if wrong:
+        raise Conflict("trials.rows", "rows of participants known here are not as they are known here", got=str(wrong))
     node.submitter.submit(port.SignLock(study, root))
-    return _locked(node, study, told.rows, found)
+    return _locked(node, study, told, found)
 
 
 @use_case("trial.unlock", who=OPERATOR)
@@ -206,7 +215,7 @@ def unlock_trial(node: MemberNode, request: UnlockTrial) -> TrialUnlocked:
 
 @use_case("trial.look", who=OPERATOR)
 def step_look(node: MemberNode, request: StepTrialLook) -> TrialLookStepped:
-    """Take a step of an interim look. The cut's root is over the rows known here, as a lock's would be."""
+    """Take a step of an interim look. The cut's root is over what is known here, as a lock's would be."""
     study = bytes.fromhex(request.study)
     try:
         step = port.LookStep[request.step.upper().replace("-", "_")]
@@ -214,10 +223,10 @@ def step_look(node: MemberNode, request: StepTrialLook) -> TrialLookStepped:
         raise Malformed("trials.step", "there is no such step", got=request.step[:32]) from None
     evidence = mac(node.entropy(32), "salus/v1/trial-look", request.evidence.encode())
     if step is port.LookStep.CUT:
-        rows = rows_of(states(node, study))
-        if not rows:
+        data = _data(node, study, people(node, study))
+        if not data.rows:
             raise Conflict("trials.no-rows", "no data was sent here to cut", todo="let the sites send it")
-        evidence = rows_root(rows)
+        evidence = data.root
     node.submitter.submit(port.StepLook(study, request.number, step, evidence))
     row = port.look(node.ledger.read(), study, request.number)
     if row is None:

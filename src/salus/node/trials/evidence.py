@@ -4,7 +4,8 @@
     inspector   these, and every participant's signed chain that this member holds
 
 The verifier believes a trust file and nothing else: rows stand under it, definitions under the rows, chains are judged anew
-under the definitions at the times that their anchors prove, their values give the lock's root, and every draw is replayed.
+under the definitions at the times that their anchors prove, their values and SDTM tables give the lock's root, and every draw
+is replayed.
 
 A site's own file holds its own participants alone; of those who are erased, or wait for it, the leaves of their acts.
 """
@@ -16,8 +17,9 @@ from typing import Annotated, Any, Final
 from msgspec import Meta
 
 from salus.agreements.trials.acts import SignedAct, delegations
-from salus.agreements.trials.conduct import Conditions, State, conduct
-from salus.agreements.trials.locked import rows_of, rows_root
+from salus.agreements.trials.conduct import Conditions
+from salus.agreements.trials.locking import locked_data
+from salus.agreements.trials.participants import Participant, participant
 from salus.agreements.trials.terms import scheme_of
 from salus.contracts.trials import port
 from salus.core.encoding import MalformedBytes, Value, decode, encode
@@ -309,15 +311,12 @@ class _Replay:
                 found.pop(number, None)
         return found
 
-    def judged(
-        self, study: port.Study, definitions: dict[int, Definition], shown: Shown
-    ) -> list[tuple[str, bytes, State]]:
+    def judged(self, study: port.Study, definitions: dict[int, Definition], shown: Shown) -> list[Participant]:
         """Judge every chain anew, at the times that are proven."""
-        lock = self.row(port.LOCKS, self.told.study + study.locks.to_bytes(2, "big")) if study.locks else None
         plans = {number: run(each) for number, each in definitions.items()}
         under = {
             each.site: Conditions(
-                plans=plans,
+                plans={number: plans[number] for number in {at for _, at in each.adopted} or {1} if number in plans},
                 adopted=each.adopted,
                 given=delegations(each.delegated, each.investigator),
                 reconsent_by=getattr(self.row(port.SITES, self.told.study + each.site.encode()), "reconsent_by", 0),
@@ -325,27 +324,33 @@ class _Replay:
             )
             for each in self.told.sites
         }
-        found = []
+        found: list[Participant] = []
         for chain in self.told.chains:
             name, known = f"{chain.site} {chain.subject.hex()[:8]}", under.get(chain.site)
-            ruled = known is not None and plans and all(number in plans for _, number in known.adopted)
+            ruled = known is not None and known.plans and all(number in plans for _, number in known.adopted)
             if known is None or not ruled or self.told.own not in {"", chain.site}:
                 self.wrong.append(f"{name}: no site or definition to judge the chain under")
                 continue
             acts, wrong = shown.anchored(self.told.study, chain.site, chain.subject, chain.acts, chain.proofs)
             self.wrong += [f"{name}: {each}" for each in wrong]
-            state = conduct(acts, known)
-            self.wrong += [f"{name}: act {each.number} {each.code}, {each.told}" for each in state.verdicts]
-            found.append((chain.site, chain.subject, state))
-        if lock is not None and found:
-            rows = rows_of(found)
-            if rows and rows_root(rows) == lock.root:
-                return found
-            if self.told.own:
-                self.unchecked.append(f"lock {study.locks}: the file holds the participants of {self.told.own} alone")
-            else:
-                self.wrong.append(f"lock {study.locks}: the chains do not give its root")
+            found.append(participant(chain.site, chain.subject, acts, known))
+            verdicts = found[-1].state.verdicts
+            self.wrong += [f"{name}: act {each.number} {each.code}, {each.told}" for each in verdicts]
         return found
+
+    def locked(self, study: port.Study, definitions: dict[int, Definition], found: Sequence[Participant]) -> None:
+        """See that the chains give the newest lock's root, under a version that was approved."""
+        lock = self.row(port.LOCKS, self.told.study + study.locks.to_bytes(2, "big")) if study.locks else None
+        if lock is None or not found:
+            return
+        for number in range(study.version, 0, -1):
+            data = locked_data(*run(definitions[number]), found) if number in definitions else None
+            if data is not None and data.rows and data.root == lock.root:
+                return
+        if self.told.own:
+            self.unchecked.append(f"lock {study.locks}: the file holds the participants of {self.told.own} alone")
+        else:
+            self.wrong.append(f"lock {study.locks}: the chains do not give its root")
 
     def erased(self, shown: Shown) -> None:
         """See that every act that is erased stands under a root that its site anchored."""
@@ -406,6 +411,7 @@ def verify_evidence(node: Node, request: VerifyEvidence) -> EvidenceVerified:  #
     shown = Shown(told.anchors, trust)
     replay.wrong += shown.wrong
     judged = replay.judged(study, definitions, shown) if told.chains else []
+    replay.locked(study, definitions, judged)
     replay.erased(shown)
     unchecked = replay.unchecked if told.chains else ["conduct and lock: the file holds no chains"]
     draws = 0
@@ -420,7 +426,7 @@ def verify_evidence(node: Node, request: VerifyEvidence) -> EvidenceVerified:  #
         wrong=tuple(replay.wrong),
         rows=len(replay.rows),
         participants=len(judged),
-        acts=sum(state.acts for _, _, state in judged),
+        acts=sum(one.state.acts for one in judged),
         erased=len(told.erased),
         draws=draws,
         unchecked=tuple(unchecked),

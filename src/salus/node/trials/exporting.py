@@ -1,7 +1,8 @@
 """What leaves a trial in the standards' forms: `trial export` writes files, `trial flow` counts participants.
 
 A member exports what it holds: a site its own participants, sponsor and statistician those that were sent to them. Arms are
-in it only where the draws were published after the unblinding.
+in it only where the draws were published after the unblinding. Once the data is locked, SDTM tables are made as the lock
+made them: by the acts alone, under the same version. Their rows are then those of the lock, the arms in DM apart.
 """
 
 from pathlib import Path
@@ -13,6 +14,7 @@ from msgspec import Meta
 from salus.agreements.trials.conduct import Conditions
 from salus.agreements.trials.design_tables import arms_of, design_tables
 from salus.agreements.trials.flow import Enrolled, Flow, flow
+from salus.agreements.trials.locking import LockedData, differing, locked_data
 from salus.agreements.trials.odm_out import Exported, instant, odm_of
 from salus.agreements.trials.participants import Participant, participant
 from salus.agreements.trials.tabulate import subject_tables
@@ -22,8 +24,8 @@ from salus.interop.cdisc.usdm import read_usdm
 from salus.node.errors import Conflict, Malformed, NotFound
 from salus.node.member import MemberNode
 from salus.node.trials.founding import STUDY
-from salus.node.trials.kept import Draws, Subject, kept
-from salus.node.trials.sight import adoptions, chains, conditions, definition, study_of, terms_of
+from salus.node.trials.kept import Draws, Rows, Subject, kept
+from salus.node.trials.sight import adoptions, chains, conditions, definition, people, study_of, terms_of
 from salus.node.usecase import OPERATOR, Message, Verdict, use_case
 
 FORMATS: Final = ("odm", "sdtm")
@@ -51,6 +53,12 @@ class TrialExported(Message, frozen=True):
     files: Annotated[tuple[str, ...], Meta(description="File and what it holds.")]
     participants: Annotated[int, Meta(description="Participants in it.")]
     blinded: Annotated[bool, Meta(description="Whether arms are left out: no draws are published here.")]
+    lock: Annotated[
+        str,
+        Meta(
+            description="Whether the SDTM tables, but for arms, are those that are locked; empty while no lock stands."
+        ),
+    ]
 
 
 class ShowFlow(Message, frozen=True):
@@ -104,12 +112,18 @@ def export_trial(node: MemberNode, request: ExportTrial) -> TrialExported:
     if request.form not in FORMATS:
         raise Malformed("trials.form", "no such form", expected=", ".join(FORMATS))
     row, _ = study_of(node, study)
-    found, under = participants_of(node, study)
-    arms = allocated(node, study)
+    arms, told = allocated(node, study), ""
+    lock = port.lock(node.ledger.read(), study, row.locks) if row.locks else None
     if request.form == "odm":
+        found, under = participants_of(node, study)
         files = {"odm.xml": (_odm(node, study, row, found, under), "ODM 2.0")}
+    elif lock is not None and lock.status is port.LockStatus.LOCKED:
+        found = people(node, study)
+        version, told = _held(node, study, row, lock, found)
+        files = _tables(node, study, version, found, arms)
     else:
-        files = _tables(node, study, row, found, arms)
+        found, _ = participants_of(node, study)
+        files = _tables(node, study, row.version, found, arms)
     if any((folder / name).exists() for name in files):
         raise Conflict("trials.export", "a file is there already", todo="name another folder")
     folder.mkdir(parents=True, exist_ok=True)
@@ -119,7 +133,25 @@ def export_trial(node: MemberNode, request: ExportTrial) -> TrialExported:
         files=tuple(f"{name}: {what}" for name, (_, what) in files.items()),
         participants=len(found),
         blinded=not arms,
+        lock=told,
     )
+
+
+def _held(
+    node: MemberNode, study: bytes, row: port.Study, lock: port.Lock, found: list[Participant]
+) -> tuple[int, str]:
+    """Hold what is known here against the lock that stands. Returns the version that tables are made under, and what to say."""
+    kept_ = next((value for _, value in kept(node, Rows, study)), None)
+    told = LockedData((), ()) if kept_ is None else LockedData(kept_.rows, kept_.tables)
+    is_told = kept_ is not None and told.root == lock.root
+    for number in reversed(_versions(node, study, row)):
+        plan, terms = terms_of(node, study, number)
+        mine = locked_data(plan, terms, found)
+        if mine.rows and mine.root == lock.root:
+            return number, f"lock {row.locks}: the tables are those that are locked"
+        if is_told and found and not differing(plan, told, mine, found):
+            return number, f"lock {row.locks}: the tables hold the locked rows of the participants known here"
+    return row.version, f"lock {row.locks}: what is held here does not give its root"
 
 
 def _odm(
@@ -150,12 +182,12 @@ def _versions(node: MemberNode, study: bytes, row: port.Study) -> list[int]:
 
 
 def _tables(
-    node: MemberNode, study: bytes, row: port.Study, found: list[Participant], arms: dict[str, str]
+    node: MemberNode, study: bytes, version: int, found: list[Participant], arms: dict[str, str]
 ) -> dict[str, tuple[bytes, str]]:
-    plan, terms = terms_of(node, study, row.version)
+    plan, terms = terms_of(node, study, version)
     reference = terms.derivations.reference if terms.derivations is not None else ""
     created = instant(node.ledger_time())
-    protocol = read_usdm(definition(node, study, row.version).protocol)
+    protocol = read_usdm(definition(node, study, version).protocol)
     tables = (*design_tables(protocol, plan, created), *subject_tables(plan, found, arms, created, reference))
     return {
         f"{each.name.lower()}.json": (write_dataset(each), f"{each.label}, {len(each.rows)} rows") for each in tables

@@ -325,11 +325,13 @@ class Delegated(Value, frozen=True):
 
 
 class Rows(Value, frozen=True):
-    """What is locked. Key: study 16 | root 32."""
+    """What is locked. Key: study 16."""
 
     study: bytes
     height: int
     rows: tuple[bytes, ...]
+    tables: tuple[bytes, ...]
+    """Columns and rows of the SDTM tables, canonical, ascending."""
 
 
 class Draws(Value, frozen=True):

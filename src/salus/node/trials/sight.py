@@ -1,5 +1,6 @@
 """What a member sees of a trial: the study on the ledger, its definitions, and chains under their conditions."""
 
+import dataclasses
 import functools
 from collections.abc import Iterator, Sequence
 from typing import Final
@@ -10,6 +11,7 @@ from salus.agreements.trials.conduct import Conditions, State, conduct
 from salus.agreements.trials.draws import Place
 from salus.agreements.trials.forms import with_forms
 from salus.agreements.trials.judged import read_judgements
+from salus.agreements.trials.participants import Participant, participant
 from salus.agreements.trials.plan import Plan
 from salus.agreements.trials.terms import Terms, analyses_of, check_terms, package_root, read_terms
 from salus.contracts.trials import port
@@ -192,6 +194,19 @@ def states(node: MemberNode, study: bytes, *, sent_only: bool = False) -> list[t
         if site not in under:
             under[site] = conditions(node, study, site)
         found.append((site, subject, conduct(chain, under[site])))
+    return found
+
+
+def people(node: MemberNode, study: bytes, *, sent_only: bool = False) -> list[Participant]:
+    """Return every participant of whom this member knows an act, judged by acts alone: no clock tells what is missed by now."""
+    under: dict[str, Conditions] = {}
+    found = []
+    for site, subject, chain in chains(node, study, sent_only=sent_only):
+        if not chain:
+            continue
+        if site not in under:
+            under[site] = dataclasses.replace(conditions(node, study, site), now=0)
+        found.append(participant(site, subject, chain, under[site]))
     return found
 
 
