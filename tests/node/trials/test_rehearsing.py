@@ -56,8 +56,8 @@ def test_a_definition_that_is_none_names_its_part():
 
 
 def test_forms_from_odm_raise_their_queries():
-    entered = {"visit": "base", "activity": "measure", "item.PAIN": "10.5"}
-    lines = [*(line(act) for act in SOUND), line(("2026-01-15T11:00:00Z", "coordinator", "form", "", entered))]
+    entered = {"item": "base/measure/1/PAIN", "value": "10.5", "reason": "mistyped"}
+    lines = [*(line(act) for act in SOUND), line(("2026-01-15T11:00:00Z", "coordinator", "change", "", entered))]
     assert played(lines).participants == ("S1: on-study, 1 open queries, 0 visits to be paid",)
     told = played(lines, forms=form_2().encode())
     assert told.participants == ("S1: on-study, 2 open queries, 0 visits to be paid",)
