@@ -651,3 +651,15 @@ def test_the_evidence_is_replayed_in_another_process_without_a_network(scene: Sc
     acts_are_dated_by_their_anchors(evidence, trust.read_bytes())
     with pytest.raises(Malformed):
         verify_evidence(None, VerifyEvidence(file=data[:-1], trust=trust.read_bytes()))  # type: ignore[arg-type]
+
+
+def test_the_tables_stay_those_that_are_locked_while_days_go_by(scene: Scene, tmp_path: Path) -> None:
+    north, sponsor = scene.node("north"), scene.node("sponsor")
+    for _ in range(4):
+        scene.together.clock.advance(20 * 86_400_000)
+        north.submitter.submit(port.StartClock(scene.study, north.entropy(16), port.ClockKind.HOURS_24, bytes(32)))
+    told_by_time = {each.code for _, _, state in states(sponsor, scene.study) for each in state.deviations}
+    assert told_by_time == {"RECONSENT_OVERDUE"}
+    told = export_trial(sponsor, ExportTrial(study=scene.id, folder=str(tmp_path), form="sdtm"))
+    assert told.lock == "lock 3: the tables are those that are locked"
+    assert b"RECONSENT_OVERDUE" not in (tmp_path / "dv.json").read_bytes()
