@@ -635,12 +635,16 @@ def test_the_evidence_is_replayed_in_another_process_without_a_network(scene: Sc
     told = verify_evidence(None, VerifyEvidence(file=data, trust=trust.read_bytes()))  # type: ignore[arg-type]
     assert told.participants > 0
     assert told.acts > told.participants
+    assert [each for each in told.unchecked if "no lock" in each] == []
     # the statistician's copy holds the draw that the test before altered, which moves those after it; nothing else is wrong
     assert {each.split()[0] for each in told.wrong} == {"enrolment"}
     evidence = decode(data, TrialEvidence)
     short = tuple(structs.replace(each, acts=each.acts[:3]) for each in evidence.chains)
     altered = tuple(structs.replace(each, terms=each.terms + b" ") for each in evidence.definitions)
+    site = evidence.sites[0]
+    later = tuple((at + 1, number) for at, number in site.adopted)
     for changed, word in (
+        (structs.replace(evidence, sites=(structs.replace(site, adopted=later), *evidence.sites[1:])), "site"),
         (structs.replace(evidence, chains=short), "lock"),
         (structs.replace(evidence, rows=evidence.rows[1:]), "the"),
         (structs.replace(evidence, definitions=altered), "version"),

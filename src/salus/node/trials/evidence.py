@@ -324,6 +324,8 @@ class _Replay:
             )
             for each in self.told.sites
         }
+        for each in self.told.sites:
+            self._adopted(each)
         found: list[Participant] = []
         for chain in self.told.chains:
             name, known = f"{chain.site} {chain.subject.hex()[:8]}", under.get(chain.site)
@@ -341,6 +343,8 @@ class _Replay:
     def locked(self, study: port.Study, definitions: dict[int, Definition], found: Sequence[Participant]) -> None:
         """See that the chains give the newest lock's root, under a version that was approved."""
         lock = self.row(port.LOCKS, self.told.study + study.locks.to_bytes(2, "big")) if study.locks else None
+        if lock is None:
+            self.unchecked.append("no lock is proven: nothing shows that the chains are whole")
         if lock is None or not found:
             return
         for number in range(study.version, 0, -1):
@@ -351,6 +355,15 @@ class _Replay:
             self.unchecked.append(f"lock {study.locks}: the file holds the participants of {self.told.own} alone")
         else:
             self.wrong.append(f"lock {study.locks}: the chains do not give its root")
+
+    def _adopted(self, told: SiteAdopted) -> None:
+        """See that the version in force at a site is the one that its row says, from that time."""
+        row: port.Site | None = self.row(port.SITES, self.told.study + told.site.encode())
+        last = max(told.adopted, key=lambda one: one[1], default=(0, 0))
+        if row is None or last != ((row.adopted, row.version) if row.version else (0, 0)):
+            self.wrong.append(f"site {told.site}: its row does not say when it adopted its version")
+        if len(told.adopted) > 1:
+            self.unchecked.append(f"site {told.site}: when it adopted versions before {last[1]}")
 
     def erased(self, shown: Shown) -> None:
         """See that every act that is erased stands under a root that its site anchored."""
