@@ -72,6 +72,7 @@ from salus.node.trials.kept import (
     Envelope,
     Evidence,
     PartialsBatch,
+    Rows,
     SentPartials,
     Subject,
     Supply,
@@ -531,6 +532,9 @@ def test_an_amendment_is_adopted_and_the_lock_the_draws_and_the_report_follow(sc
     sign_lock(scene.node("sponsor"), lock)
     assert sign_lock(scene.node("north"), lock).status == "locked"
     unlocked_and_locked_again(scene)
+    for name, rows, refusal in (("statistics", (), Malformed), ("north", (b"[]",), Forbidden)):
+        with pytest.raises(refusal, match=r"trials\.(rows|sender)"):
+            taken(scene, name, "sponsor", "rows", Rows(scene.study, 1, rows, rows))
     exported_as_locked(scene, tmp_path)
     subject = next(key[16:].hex() for key, _ in kept(scene.node("north"), Subject, scene.study))
     with pytest.raises(Forbidden, match=r"trials\.locked"):

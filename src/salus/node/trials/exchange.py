@@ -238,6 +238,8 @@ def _acts(node: MemberNode, sender: str, told: SentActs) -> None:
 def _rows(node: MemberNode, sender: str, told: Rows) -> None:
     node.wait_for(told.height)
     _from(node, told.study, sender, port.Part.STATISTICIAN)
+    if not told.rows or not told.tables:
+        raise Malformed("trials.rows", "a lock has rows and tables", got=sender)
     keep(node, told.study, told)
 
 
