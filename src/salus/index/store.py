@@ -28,6 +28,10 @@ STATEMENTS: Final = 512
 """Compiled statements of a connection, the most there can be. One that is run moves to the next place and drops what
 stands there: a batch must run fewer, lest all are compiled anew for the next.
 """
+CACHE_KB: Final = 32_000
+"""Decrypted pages that a reader keeps."""
+WRITER_CACHE_KB: Final = 128_000
+"""Those that the writer keeps: a record's values go to pages all over the file."""
 KEPT: Final = 1_000
 """Answers that are kept for the next question: some of each asker."""
 
@@ -229,13 +233,14 @@ class Store:
                 connection.pragma("key", "raw:" + self._key.hex())
             connection.execute("SELECT count(*) FROM sqlite_schema").fetchall()
             connection.set_busy_timeout(5_000)
+            connection.pragma("cache_size", -CACHE_KB)
             if flags & apsw.SQLITE_OPEN_READWRITE:
+                connection.pragma("cache_size", -WRITER_CACHE_KB)
                 connection.pragma("journal_mode", "wal")
                 connection.pragma("synchronous", "NORMAL")  # what a power cut takes is caught up from the vault
                 connection.pragma("secure_delete", "ON")
                 connection.pragma("wal_autocheckpoint", LOG_PAGES)
             connection.pragma("temp_store", "MEMORY")
-            connection.pragma("cache_size", -32_000)
         except apsw.Error as error:
             connection.close()
             raise Unusable(f"the index does not open: {type(error).__name__}") from None
