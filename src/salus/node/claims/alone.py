@@ -19,7 +19,7 @@ from salus.interop.x12.numbering import DUPLICATE, Numbered, numbered
 from salus.interop.x12.tokens import Unreadable
 from salus.node.claims import documents
 from salus.node.claims.answering import AnswersFolder
-from salus.node.claims.tables import tables_of
+from salus.node.claims.tables import TABLES, tables_of
 from salus.node.errors import Malformed
 from salus.node.usecase import OPERATOR, Message, Node, Verdict, use_case
 
@@ -61,14 +61,7 @@ class AdjudicateClaims(Message, frozen=True):
         bytes,
         Meta(description="Code lists newer than those built in, JSON; default none.", examples=[b"{}"]),
     ] = b""
-    tables: Annotated[
-        str,
-        Meta(
-            description="Folder of the tables that the plan names, as `plan load-table` fills it.",
-            examples=["tables"],
-            extra={"path": True},
-        ),
-    ] = ""
+    tables: TABLES = ""
 
 
 class ClaimsAdjudicated(Message, frozen=True):

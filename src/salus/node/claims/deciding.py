@@ -54,7 +54,7 @@ from salus.node.claims.exchange import (
 from salus.node.claims.following import follow, take_up
 from salus.node.claims.keeper import MAX_HOLDERS, accumulators_of
 from salus.node.claims.remitting import Remitter
-from salus.node.claims.tables import tables_of
+from salus.node.claims.tables import TABLES, tables_of
 from salus.node.errors import Conflict, Malformed, NotFound, Unavailable
 from salus.node.exchange.documents import seal_and_deliver
 from salus.node.member import MemberNode
@@ -70,14 +70,7 @@ class DecideClaims(Message, frozen=True):
     plan: Annotated[bytes, Meta(description="The plan document, JSON.", examples=[b"{}"])]
     rates: Annotated[bytes, Meta(description="The rates documents, a JSON list.", examples=[b"[]"])]
     members: Annotated[bytes, Meta(description="Who is covered: a members document or an 834.", examples=[b"{}"])]
-    tables: Annotated[
-        str,
-        Meta(
-            description="Folder of the tables that the plan names, as `plan load-table` fills it.",
-            examples=["tables"],
-            extra={"path": True},
-        ),
-    ] = ""
+    tables: TABLES = ""
 
 
 class ClaimsDecided(Message, frozen=True):

@@ -16,7 +16,7 @@ from salus.interop.x12.tokens import Unreadable
 from salus.node.claims import documents
 from salus.node.claims.dossiers import kept_cases, plan_of
 from salus.node.claims.exchange import read_decision, read_facts
-from salus.node.claims.tables import tables_of
+from salus.node.claims.tables import TABLES, tables_of
 from salus.node.claims.versions import PublishedPlan, keep_version, published, version_commitment
 from salus.node.member import MemberNode
 from salus.node.usecase import OPERATOR, Message, Node, Verdict, use_case
@@ -52,14 +52,7 @@ class ComparePlans(Message, frozen=True):
     """A new version of a plan."""
 
     plan: Annotated[bytes, Meta(description="The new version, JSON.", examples=[b"{}"])]
-    tables: Annotated[
-        str,
-        Meta(
-            description="Folder of the tables that the plan names, as `plan load-table` fills it.",
-            examples=["tables"],
-            extra={"path": True},
-        ),
-    ] = ""
+    tables: TABLES = ""
 
 
 class ReplayClaims(Message, frozen=True):

@@ -40,6 +40,15 @@ TEXTS: Final = (".txt", ".csv")
 _DAMAGED: Final = (zipfile.BadZipFile, zlib.error, lzma.LZMAError, EOFError, NotImplementedError)
 """What unpacking raises of a zip that is damaged, or packed in a way that nobody publishes in."""
 HERE: Final = "a folder of loaded tables"
+TABLES = Annotated[
+    str,
+    Meta(
+        description="Folder of the tables that the plan names, as `plan load-table` fills it.",
+        examples=["tables"],
+        extra={"path": True},
+    ),
+]
+"""Where those who decide by a plan look for its tables."""
 
 
 class LoadTable(Message, frozen=True):
