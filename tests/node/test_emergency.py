@@ -23,6 +23,7 @@ from salus.node.exchange.pull import Pulled
 from salus.node.member import MemberNode
 from salus.node.people import Confirmation, PersonClaims, issue, thumbprint
 from salus.node.records.intake import Intake
+from salus.node.submitting import LIFE_MS
 from salus.node.together import Clock, Founder, Together, found_together
 
 LINES = (
@@ -199,7 +200,28 @@ def test_an_opening_that_the_ledger_took_unsaid_is_committed_once_and_reviewed(t
         got = opened(together)
     assert got.deferred
     assert emergency.review(ambulance, got.id, "in order")
-    assert (standing(together), ambulance.desk.deferred()) == ([EmergencyStatus.REVIEWED], [])
+    assert (emergency.settle(ambulance), standing(together)) == (0, [EmergencyStatus.REVIEWED])
+
+
+def test_an_opening_that_commits_again_after_its_review_is_reviewed_too(together: Together) -> None:
+    """The opening sent first still lay in the engine's pool: the ledger has both, the second after the review was kept."""
+    ambulance = together.nodes["ambulance"]
+    with away(ambulance) as sent:
+        got = opened(together)
+    assert emergency.settle(ambulance) == 1
+    assert emergency.review(ambulance, got.id, "in order")
+
+    together.clock.advance(LIFE_MS - 1)
+    ambulance.submitter.submit(sent[0])
+    assert sorted(standing(together)) == [EmergencyStatus.OPEN, EmergencyStatus.REVIEWED]
+    emergency.settle(ambulance)
+    assert standing(together) == [EmergencyStatus.REVIEWED] * 2
+    assert emergency.review(ambulance, got.id, "in order")
+
+    together.clock.advance(2 * LIFE_MS + 1)
+    opened(together)  # a block, after which no opening of the first can come
+    emergency.settle(ambulance)
+    assert ambulance.desk.deferred() == []
 
 
 def test_a_review_is_kept_while_the_ledger_is_away_and_its_text_opens_what_is_committed(together: Together) -> None:
@@ -214,7 +236,7 @@ def test_a_review_is_kept_while_the_ledger_is_away_and_its_text_opens_what_is_co
                 emergency.review(ambulance, got.id, "something else")
         assert emergency.settle(ambulance) == 1 - taken
         assert emergency.review(ambulance, got.id, "in order")
-        kept = ambulance.desk.keep_review(got.id, b"", (), 0)
+        kept = ambulance.desk.keep_review(got.id, b"", b"", 0)
         assert kept[32:] == b"in order"
         told = digest(emergency.LABEL + "/review", kept[:32], kept[32:])
         assert any(told in wire for block in ambulance.ledger.blocks(1) for wire in block.transactions)
@@ -222,18 +244,19 @@ def test_a_review_is_kept_while_the_ledger_is_away_and_its_text_opens_what_is_co
 
 
 @contextmanager
-def away(node: MemberNode, *, taken: bool = False) -> Iterator[None]:
-    """Let a member's ledger answer nothing; `taken`: it took what was sent all the same."""
-    submit = node.submitter.submit
+def away(node: MemberNode, *, taken: bool = False) -> Iterator[list[Message]]:
+    """Let a member's ledger answer nothing; yields what was sent. `taken`: it took that all the same."""
+    submit, sent = node.submitter.submit, list[Message]()
 
     def unsaid(message: Message) -> None:
+        sent.append(message)
         if taken:
             submit(message)
         raise Unavailable("ledger.timeout", "the ledger did not answer")
 
     node.submitter.submit = unsaid  # type: ignore[method-assign, assignment]
     try:
-        yield
+        yield sent
     finally:
         node.submitter.submit = submit  # type: ignore[method-assign]
 

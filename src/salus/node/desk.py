@@ -4,7 +4,6 @@ One encrypted SQLite file beside the vault, with the vault's settings for durabi
 progress; records, links and the journal are the vault's.
 """
 
-from collections.abc import Sequence
 from pathlib import Path
 from typing import Final
 
@@ -413,15 +412,14 @@ class Desk(ClaimTables, DomainTables, EventTables, HealthLinkTables, HostingTabl
         rows = self._rows(sql + " ORDER BY opened") if id_ is None else self._rows(sql + " WHERE id = ?", (id_,))
         return [EmergencyKept(*row) for row in rows]  # type: ignore[arg-type]
 
-    def keep_review(self, id_: bytes, review: bytes, messages: Sequence[bytes], now: int) -> bytes:
-        """Keep a review's salt and text and, deferred, what commits them, unless one is kept; return the one that stands."""
+    def keep_review(self, id_: bytes, review: bytes, message: bytes, now: int) -> bytes:
+        """Keep a review's salt and text and, deferred, what commits it, unless one is kept; return the one that stands."""
         with self._writing() as db:
             db.execute(
                 "UPDATE emergency SET review = ?, reviewed = ? WHERE id = ? AND review IS NULL", (review, now, id_)
             )
             if db.changes():
-                for one in messages:
-                    db.execute("INSERT INTO deferred (message, time) VALUES (?, ?)", (one, now))
+                db.execute("INSERT INTO deferred (message, time) VALUES (?, ?)", (message, now))
         ((standing,),) = self._rows("SELECT review FROM emergency WHERE id = ?", (id_,))
         return bytes(standing)  # type: ignore[arg-type]
 
@@ -443,9 +441,9 @@ class Desk(ClaimTables, DomainTables, EventTables, HealthLinkTables, HostingTabl
         with self._writing() as db:
             db.execute("INSERT INTO deferred (message, time) VALUES (?, ?)", (message, now))
 
-    def deferred(self) -> list[tuple[int, bytes]]:
-        """Return (number, message) of everything that waits, oldest first."""
-        return self._rows("SELECT number, message FROM deferred ORDER BY number")  # type: ignore[return-value]
+    def deferred(self) -> list[tuple[int, bytes, int]]:
+        """Return (number, message, when it was kept) of everything that waits, oldest first."""
+        return self._rows("SELECT number, message, time FROM deferred ORDER BY number")  # type: ignore[return-value]
 
     def settled(self, number: int) -> None:
         """Note that a message is on the ledger."""

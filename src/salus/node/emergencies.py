@@ -146,7 +146,7 @@ def list_emergencies(node: MemberNode, request: ListEmergencies) -> Emergencies:
     now = node.ledger_time()
     lines = []
     for one in node.desk.emergencies():
-        rows, opened = [row for _, row in access.on_ledger(node, one)], access.opened_by(node, one)
+        rows, opened = [row for _, row in access.on_ledger(node, one.id)], access.opened_by(node, one)
         lines.append(
             EmergencyLine(
                 emergency=one.id.hex(),

@@ -15,6 +15,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
+from msgspec import structs
+
 from salus.agreements.consent.decide import Asker, Provision
 from salus.contracts.records.port import (
     Emergency,
@@ -26,7 +28,7 @@ from salus.contracts.records.port import (
     emergency,
 )
 from salus.contracts.trials.port import OpenAllocation, opening
-from salus.core.encoding import MalformedBytes, Value, decode, encode
+from salus.core.encoding import MalformedBytes, Message, Value, decode, encode
 from salus.core.proof.digest import digest, mac
 from salus.index.index import Choice, Line
 from salus.interop.fhir.sensitivity import Sensitivity
@@ -50,6 +52,7 @@ from salus.node.exchange.wire import RemoteRefusal
 from salus.node.member import MemberNode
 from salus.node.notices import EMERGENCY_READ, notify
 from salus.node.people import PersonClaims, claims_of
+from salus.node.submitting import LIFE_MS
 from salus.vault.errors import VaultError
 from salus.vault.journal import Disclosure, Side
 from salus.vault.links import LinkKind, Standing
@@ -65,6 +68,7 @@ PURPOSE: Final = "ETREAT"
 REASONS: Final = ("unconscious", "life-threatening", "incapable", "other-danger")
 """Why no grant could be asked for: a structured reason, said in the patient's log."""
 FRESH_MS: Final = 60 * 60 * 1000  # an emergency is answered within the hour, or it is none
+COMES_MS: Final = 2 * LIFE_MS  # an opening sent before its review was kept commits earlier than this after it, or never
 KEEP_MS: Final = 72 * 60 * 60 * 1000  # what was read is purged when its review is due
 SECTIONS: Final = (
     ("Patient", "AllergyIntolerance"),
@@ -337,13 +341,13 @@ def opened_by(node: MemberNode, one: EmergencyKept) -> tuple[Request, PersonClai
 # Afterwards ----------------------------------------------------------------------------------------------------------
 
 
-def on_ledger(node: MemberNode, one: EmergencyKept) -> list[tuple[bytes, Emergency]]:
+def on_ledger(node: MemberNode, id_: bytes) -> list[tuple[bytes, Emergency]]:
     """Return (id, row) of an emergency access as the ledger has it: none while it waits, two after an answer that was lost."""
     state = node.ledger.read()
-    row = emergency(state, one.id)
+    row = emergency(state, id_)
     if row is not None:
-        return [(one.id, row)]
-    return [found for found in emergencies(state) if (found[1].submitter, found[1].commitment) == (node.member, one.id)]
+        return [(id_, row)]
+    return [found for found in emergencies(state) if (found[1].submitter, found[1].commitment) == (node.member, id_)]
 
 
 def review(node: MemberNode, id_: bytes, findings: str) -> bool:
@@ -355,21 +359,20 @@ def review(node: MemberNode, id_: bytes, findings: str) -> bool:
     found = node.desk.emergencies(id_)
     if not found:
         raise NotFound("emergency.unknown", "this member opened no such emergency")
-    rows = [row for row, _ in on_ledger(node, found[0])]
-    if not rows:
+    if not on_ledger(node, id_):
         raise Conflict(
             "emergency.waiting", "the ledger has not this access yet", todo="review it when the ledger is back"
         )
     text, salt = findings.encode(), node.entropy(32)
     told = digest(LABEL + "/review", salt, text)
-    messages = [encode(ReviewEmergency(emergency=row, findings=told)) for row in rows]
-    standing = node.desk.keep_review(id_, salt + text, messages, node.now())
+    message = encode(ReviewEmergency(emergency=id_, findings=told))
+    standing = node.desk.keep_review(id_, salt + text, message, node.ledger_time())
     try:
         _commit_deferred(node)
     except Unavailable:
         committed = False
     except Refused:
-        committed = all(row.status is EmergencyStatus.REVIEWED for _, row in on_ledger(node, found[0]))
+        committed = all(row.status is EmergencyStatus.REVIEWED for _, row in on_ledger(node, id_))
         if not committed:
             raise  # of this review, or of what nobody knows: the others went on
     else:
@@ -404,34 +407,48 @@ def _purge(node: MemberNode) -> int:
 
 
 def _commit_deferred(node: MemberNode) -> int:
-    """Commit what waits for the ledger, oldest first; return how many. Raises Unavailable, Refused.
+    """Commit what waits for the ledger, oldest first; return how much waits no more. Raises Unavailable, Refused.
 
     What is refused goes on waiting and keeps nothing behind it: the first refusal is raised when all others were tried.
     """
-    committed, refused = 0, None
-    for key, data in node.desk.deferred():
+    settled, refused = 0, None
+    for key, data, kept in node.desk.deferred():
         message = decode(data, DEFERRABLE)
-        if not _committed(node, message):
+        ended = node.ledger.head().time > kept + COMES_MS  # asked before the rows are read
+        for one in _missing(node, message):
             try:
-                node.submitter.submit(message)
+                node.submitter.submit(one)
             except Refused as error:
                 if error.code != reason_name(RecordsReason.ALREADY_REVIEWED):
                     refused = refused or error
-                    continue
+                    break
                 # Only this member reviews it, and keeps one review: what the ledger has is this one, its answer was lost.
-        node.desk.settled(key)
-        committed += 1
+        else:
+            if ended or not _comes_again(node, message):
+                node.desk.settled(key)
+                settled += 1
     if refused is not None:
         raise refused
-    return committed
+    return settled
 
 
-def _committed(node: MemberNode, message: Any) -> bool:
-    """Tell whether the ledger has an opening already: it was taken, and the answer was lost."""
+def _missing(node: MemberNode, message: Any) -> list[Message]:
+    """Return what the ledger lacks of a message that waits: an opening may have been taken though the answer was lost.
+
+    A review names the access as this member knows it, and is committed for each of its rows.
+    """
     if isinstance(message, OpenAllocation):
         row = opening(node.ledger.read(), message.case)
-        return row is not None and (row.requester, row.commitment) == (node.member, message.commitment)
-    if not isinstance(message, OpenEmergency):
-        return False
-    kept = EmergencyKept(message.commitment, b"", 0, None, None)
-    return bool(on_ledger(node, kept))
+        taken = row is not None and (row.requester, row.commitment) == (node.member, message.commitment)
+        return [] if taken else [message]
+    if isinstance(message, OpenEmergency):
+        return [] if on_ledger(node, message.commitment) else [message]
+    rows = on_ledger(node, message.emergency)
+    if not rows:
+        return [message]
+    return [structs.replace(message, emergency=id_) for id_, row in rows if row.status is EmergencyStatus.OPEN]
+
+
+def _comes_again(node: MemberNode, message: Any) -> bool:
+    """Tell whether a review is of an access that is known by its commitment: an opening sent before may still commit."""
+    return isinstance(message, ReviewEmergency) and emergency(node.ledger.read(), message.emergency) is None

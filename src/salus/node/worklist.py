@@ -156,7 +156,7 @@ def _task(one: Found, now: int) -> Task:
 
 def _emergencies(node: MemberNode) -> Iterator[Found]:
     for one in node.desk.emergencies():
-        rows = [row for _, row in on_ledger(node, one) if row.status is EmergencyStatus.OPEN]
+        rows = [row for _, row in on_ledger(node, one.id) if row.status is EmergencyStatus.OPEN]
         if rows and one.reviewed is None:
             yield Found(min(row.due for row in rows), "emergency", one.id, "emergency-review")
 

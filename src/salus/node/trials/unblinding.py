@@ -163,7 +163,7 @@ def _defer(node: MemberNode, message: port.OpenAllocation) -> None:
     with _DEFERRING:
         row = port.opening(node.ledger.read(), message.case)
         known = [] if row is None else [(row.requester, row.commitment)]
-        waiting = (decode(data, DEFERRABLE) for _, data in node.desk.deferred())
+        waiting = (decode(data, DEFERRABLE) for _, data, _ in node.desk.deferred())
         known += [
             (node.member, each.commitment)
             for each in waiting
