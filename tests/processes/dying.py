@@ -15,6 +15,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 from salus.cli import main as program
+from salus.interop.fhir.fhirpath.model import r4
+from salus.interop.fhir.search.definitions import parameters
 from salus.node import anchoring, erasing, opening
 from salus.node.claims import crossing, deciding, following, submitting
 from salus.node.claims.deciding import Inbox
@@ -123,7 +125,7 @@ def armed(owner: Any, name: str, before: bool, act: "Callable[[], None]" = die) 
 
 
 def die_amid(acts: int) -> None:
-    """Have the process die at a durable act of a claim's way, after so many of them: on the desk, the ledger, the outbox."""
+    """Have the process die at a durable act of a claim's way, after so many of them: desk, ledger, outbox, vault."""
     left = [acts]
 
     def counted(honest: "Callable[..., Any]") -> "Callable[..., Any]":
@@ -135,7 +137,8 @@ def die_amid(acts: int) -> None:
 
         return act
 
-    for owner, name in ((Desk, "keep_claims"), (Desk, "send_later"), (Desk, "sent"), (Submitter, "submit")):
+    desk = ((Desk, "keep_claims"), (Desk, "send_later"), (Desk, "sent"))
+    for owner, name in (*desk, (Submitter, "submit"), (Vault, "write_all"), (Vault, "anchored")):
         setattr(owner, name, counted(getattr(owner, name)))
 
 
@@ -151,7 +154,7 @@ def begin(told: dict[str, Any]) -> int:
     if owner is not None:
         armed(owner, name, before, fill_up if told.get("full") else die)
     if "acts" in told:
-        die_amid(told["acts"])
+        return bills.go_on(Path(told["folder"]), told["number"], lambda: die_amid(told["acts"]))
     if "task" in told:
         return DOING[told["of"]](told["task"], Path(told["folder"]))
     honest = opening.now_ms
@@ -164,7 +167,12 @@ def begin(told: dict[str, Any]) -> int:
 
 
 def serve() -> None:
-    """Fork a process for each command read, one JSON object a line; write its exit code (below 0: the signal)."""
+    """Fork a process for each command read, one JSON object a line; write its exit code (below 0: the signal).
+
+    What an index reads once a process is read before, so that not each of them reads it.
+    """
+    r4()
+    parameters("Patient")
     for line in sys.stdin:
         child = os.fork()  # nothing runs beside this thread here
         if not child:
@@ -206,9 +214,9 @@ class Dying:
         """Do a step of claims, likewise."""
         return self._told({"of": "bills", "step": step, "task": task, "folder": str(folder)})
 
-    def bills_amid(self, folder: Path, task: str, acts: int) -> int:
-        """Do a step of claims, to die after so many durable acts; return its exit code."""
-        return self._told({"of": "bills", "step": "never", "task": task, "folder": str(folder), "acts": acts})
+    def bills_amid(self, folder: Path, number: int, acts: int) -> int:
+        """Go on with a month of claims, to die after so many durable acts of deciding; return its exit code."""
+        return self._told({"step": "never", "folder": str(folder), "number": number, "acts": acts})
 
     def crossings(self, folder: Path, task: str, step: str) -> int:
         """Do a step of claims with two payers, likewise."""

@@ -18,6 +18,7 @@ from salus.node.together import Together
 from tests.agreements.claims.cases import claim, file_of, line
 from tests.node.claims.dying import dying
 from tests.node.claims.two import REQUEST, found_two
+from tests.processes.bills import day_of, numbered
 
 POINTS = 20
 
@@ -36,12 +37,6 @@ def test_a_crash_at_any_point_pays_every_claim_once(together: Together) -> None:
 @pytest.mark.soak
 def test_two_hundred_crashes_pay_every_claim_once(together: Together) -> None:
     crashed(together, 200)
-
-
-def day_of(point: int) -> str:
-    """Return a service day of the filing limit's year, none twice."""
-    months = ("202501", "202502", "202412", "202411", "202410", "202409", "202408", "202407")
-    return f"{months[point // 28]}{1 + point % 28:02d}"
 
 
 def crashed(together: Together, points: int) -> None:
@@ -80,12 +75,6 @@ def crashed(together: Together, points: int) -> None:
     assert len(decisions) == 2 * points
     assert harbor.desk.open_claims() == []
     assert {one.control: one.paid + one.interest for one in decisions} == paid
-
-
-def numbered(node: MemberNode) -> dict[str, str]:
-    """The payer's numbers by the provider's."""
-    sent = [kept.last.decided for _, kept, _ in dossiers.kept_cases(node)]
-    return {one.claim.identifier: one.control for one in map(read_decision, filter(None, sent))}
 
 
 def remitted(node: MemberNode) -> tuple[dict[str, int], list[str]]:
