@@ -8,7 +8,8 @@ import pytest
 from salus.agreements.claims.alone import adjudicate
 from salus.agreements.claims.decide import ALWAYS, STEPS, decide, net_moves
 from salus.agreements.claims.decision import Approval, Balance, Cell, Duplicate, Used
-from salus.agreements.claims.plan import Benefit, Coding, PersonEdit, Sequestration
+from salus.agreements.claims.history import History
+from salus.agreements.claims.plan import Benefit, Coding, Limit, PersonEdit, Sequestration
 from salus.agreements.claims.rates import Rate, opened
 from tests.agreements.claims.cases import (
     CLINIC,
@@ -236,6 +237,37 @@ def test_exclusions_limits_and_missing_benefits() -> None:
     assert reasons(decision)[-1] == (2, "PR-119", 9000)
     bare = msgspec.structs.replace(PLAN, benefits=PLAN.benefits[:4])
     assert reasons(decide(claim(), bare, RATES, facts())) == [(1, "PR-204", 15000)]
+
+
+@pytest.mark.parametrize(
+    ("per", "left"),
+    [
+        ("claim", {"same year": "paid", "next year": "paid"}),
+        ("year", {"same year": "denied", "next year": "paid"}),
+        ("lifetime", {"same year": "denied", "next year": "denied"}),
+    ],
+)
+def test_a_limit_holds_for_its_claim_its_plan_year_or_for_life(per: str, left: dict[str, str]) -> None:
+    limit = Limit(name="therapy", clause="3.3", units=1000, per=per)
+    old = msgspec.structs.replace(PLAN, since="20240101", until="20241231", limits=(limit,))
+    plans = {"same year": old, "next year": msgspec.structs.replace(PLAN, limits=(limit,))}
+    contract = msgspec.structs.replace(RATES, since="20240101")
+    days = {"same year": "20241215", "next year": "20250115"}
+    history = History(MEMBERS)
+    first = claim(line(1, "S9129", 9000, "20241201"))
+    drawn = history.draw(first, old, contract, received="20241205", decided="20241210", control="H1")
+    history.record(decide(first, old, contract, drawn))
+    for when, status in left.items():
+        later = claim(line(1, "S9129", 9000, days[when]), identifier="A2")
+        drawn = history.draw(later, plans[when], contract, received="20250116", decided="20250117", control="H2")
+        assert decide(later, plans[when], contract, drawn).status == status
+    back = claim(line(1, "S9129", 9000, "20241201"), frequency="8", original="H1")
+    drawn = history.draw(back, old, contract, received="20250118", decided="20250119", control="H3")
+    history.record(decide(back, old, contract, drawn))
+    for when, plan in plans.items():
+        later = claim(line(1, "S9129", 9000, days[when]), identifier="A2")
+        drawn = history.draw(later, plan, contract, received="20250116", decided="20250117", control="H4")
+        assert decide(later, plan, contract, drawn).status == "paid"
 
 
 def test_lesser_of_charge_and_price() -> None:

@@ -145,9 +145,3 @@ def net_moves(decision: Decision) -> tuple[Move, ...]:
     """Return what a decision changes in the cells: first the stored moves of the one it reverses go back."""
     before = decision.reverses
     return (*(accumulators.returned(before.moves) if before else ()), *decision.moves)
-
-
-def net_units(decision: Decision) -> tuple[UnitMove, ...]:
-    """Return what a decision changes in approvals and limits, what it reverses given back first."""
-    before = decision.reverses.units if decision.reverses else ()
-    return (*(UnitMove(move.kind, move.name, -move.units) for move in before), *decision.units)

@@ -9,7 +9,7 @@ from typing import Final, Literal
 
 import msgspec
 
-from salus.agreements.claims.decide import net_moves, net_units
+from salus.agreements.claims.decide import net_moves
 from salus.agreements.claims.decision import Approval, Balance, Cell, Decision, Facts, Used
 from salus.agreements.claims.duplicates import find, rule_for
 from salus.agreements.claims.members import Holders, Member, Members, person_of
@@ -45,6 +45,26 @@ def _days(person: str, claim: Claim) -> dict[int, None]:
     return dict.fromkeys(int.from_bytes(blake2b(text.encode(), digest_size=8).digest()) for text in texts)
 
 
+def _served(decision: Decision) -> str:
+    """Return a day of service of a decision that took units: all its lines that go are of one plan year."""
+    lines = zip(decision.claim.lines, decision.lines, strict=True)
+    return next(line.first for line, decided in lines if not decided.denied)
+
+
+def _used(plan: Plan, held: Mapping[tuple[str, str], int]) -> tuple[Used, ...]:
+    """Return what counts towards the plan's limits: of a person's life, of the plan year, of the claim alone nothing."""
+    found = {
+        limit.name: sum(
+            units
+            for (name, day), units in held.items()
+            if name == limit.name and (limit.per == "lifetime" or plan.since <= day <= plan.until)
+        )
+        for limit in plan.limits
+        if limit.per != "claim"
+    }
+    return tuple(Used(name, units) for name, units in sorted(found.items()) if units)
+
+
 class History:
     """Decisions in the order in which they were made, and what they add up to."""
 
@@ -74,7 +94,8 @@ class History:
         self._cells: dict[str, dict[Cell, int]] = {}
         self._names: dict[Cell, Cell] = {}
         """One object for equal names of cells: there are few, and each person has them."""
-        self._used: dict[str, dict[str, int]] = {}
+        self._used: dict[str, dict[tuple[str, str], int]] = {}
+        """By person: units of a limit, by its name and the day of service that they were taken for."""
         self._approvals: dict[str, dict[str, Approval]] = {}
         self._persons = {part.approval.number: part.person for part in granted}
         for part in granted:
@@ -98,14 +119,21 @@ class History:
             cells = self._cells.setdefault(person if move.cell.scope == "member" else family, {})
             cell = self._names.setdefault(move.cell, move.cell)
             cells[cell] = cells.get(cell, 0) + move.amount
-        for unit in net_units(decision):
+        if decision.reverses is not None:
+            self._count(person, decision.reverses, -1)
+        self._count(person, decision, 1)
+
+    def _count(self, person: str, decision: Decision, sign: int) -> None:
+        """Count the units of a decision, or take them back."""
+        for unit in decision.units:
             if unit.kind == "limit":
                 used = self._used.setdefault(person, {})
-                used[unit.name] = used.get(unit.name, 0) + unit.units
+                key = (unit.name, _served(decision))
+                used[key] = used.get(key, 0) + sign * unit.units
             elif unit.name in self._persons:
                 approvals = self._approvals[self._persons[unit.name]]
                 held = approvals[unit.name]
-                approvals[unit.name] = msgspec.structs.replace(held, units=held.units - unit.units)
+                approvals[unit.name] = msgspec.structs.replace(held, units=held.units - sign * unit.units)
 
     def _forget(self, person: str, reversed_: Decision) -> None:
         self._places.pop(reversed_.control, None)
@@ -161,7 +189,7 @@ class History:
                 cells[move.cell] -= move.amount
             for unit in original.units:
                 if unit.kind == "limit":
-                    used[unit.name] -= unit.units
+                    used[unit.name, _served(original)] -= unit.units
                 elif unit.name in approvals:
                     held = approvals[unit.name]
                     approvals[unit.name] = msgspec.structs.replace(held, units=held.units + unit.units)
@@ -179,7 +207,7 @@ class History:
             provider="contracted" if rates is not None and rates.since <= claim.first <= rates.until else "outside",
             family=self._families.get(family, 0) > 1,
             balances=tuple(Balance(cell, taken) for cell, taken in sorted(cells.items()) if taken),
-            used=tuple(Used(name, units) for name, units in sorted(used.items())),
+            used=_used(plan, used),
             duplicates=find(rule_for(plan.duplicates, claim), claim, others),
             approvals=tuple(approvals[number] for number in sorted(approvals)),
             covers=self._holders.covers(member, claim.first) if member is not None else (),
