@@ -115,6 +115,39 @@ def test_411_33_f_1_medicare_pays_three_hundred_and_forty_dollars() -> None:
     assert remittance.paid == 34000
 
 
+@pytest.mark.parametrize(
+    ("gross", "share", "paid", "written_off", "pays"),
+    [
+        (270_000, 52_000, 30_000, 0, 218_000),  # (1) gross less deductible
+        (270_000, 52_000, 236_000, 0, 34_000),  # (2) gross less the first payment
+        (280_000, 52_000, 236_000, 20_000, 24_000),  # (3) what the provider must accept, less the first payment
+        (270_000, 100_000, 30_000, 40_000, 140_000),  # (4) what the provider must accept, less deductible
+        (270_000, 52_000, 236_000, 44_000, 0),  # 411.32(b): it accepted the first payment as full
+    ],
+)
+def test_each_term_of_411_33_e_can_be_the_lowest(
+    gross: int, share: int, paid: int, written_off: int, pays: int
+) -> None:
+    plan = msgspec.structs.replace(
+        MEDICARE,
+        benefits=(Benefit(category="all", tier="in", clause="42 CFR 411.33"),),
+        accumulators=(Accumulator(bucket="deductible", tier="in", clause="deductible", individual=share),),
+    )
+    contract = rates(Rate(method="case", drg="470", clause="group 470", amount=gross), provider=HOSPITAL.identifier)
+    left = [("PR", "1", 280_000 - paid - written_off), ("CO", "45", written_off)]
+    told = tuple(Adjustment(group, code, amount) for group, code, amount in left if amount)
+    made = stay(
+        line(1, "", 200_000, revenue="0120"),
+        line(2, "", 80_000, revenue="0250"),
+        rank="S",
+        facility="11",
+        admitted="20250301",
+        drg="470",
+        others=(other(paid, *told),),
+    )
+    assert paid_by(made, plan, contract).paid == pays
+
+
 def test_x12_interpretation_1696_leaves_a_balance_of_zero() -> None:
     first = LineDecision("FIRST1", 30000, "20250305", (Adjustment("CO", "45", 12500), Adjustment("PR", "1", 7500)))
     made = claim(line(charge=50000, decisions=(first,)), rank="S", others=(other(30000),))

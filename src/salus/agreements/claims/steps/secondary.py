@@ -79,9 +79,14 @@ def _owed(work: Work, line: LineWork, before: Before) -> int:
 
 
 def _gross(lines: list[LineWork], before: dict[int, Before]) -> list[int]:
-    """42 CFR 411.33(e): the lowest of gross - own share, gross - paid, charge - paid, charge - own share."""
+    """42 CFR 411.33(e): the lowest of gross - own share, gross - paid, charge - paid, charge - own share.
+
+    A charge counts as far as the provider may collect it: what the first payer paid and left to the patient.
+    """
     gross = sum(line.allowed for line in lines)
-    charge = sum(line.line.charge for line in lines)
+    charge = sum(
+        min(line.line.charge, before[line.line.number].paid + before[line.line.number].patient) for line in lines
+    )
     share = sum(sum(line.shares.values()) for line in lines)
     paid = sum(before[line.line.number].paid for line in lines)
     total = max(0, min(gross - share, gross - paid, charge - paid, charge - share))
