@@ -13,14 +13,15 @@ from salus.agreements.claims.history import History
 from salus.agreements.claims.remit import Forwarded, remit
 from salus.interop.x12.envelope import interchange
 from salus.interop.x12.examine import SetSeen, UnitSeen, examine
-from salus.interop.x12.remittance import Payment, Remittance, set_of
+from salus.interop.x12.remittance import Payment, Remittance, read_remittance, set_of
+from tests.interop.x12.oracles import oxedi_accepts, pyx12_accepts
 
 from .cases import CLINIC, ENDS, MEMBERS, PAYER, PLAN, RATES, SETTINGS, STAMP, claim, line
 
 LATE = msgspec.structs.replace(SETTINGS, received="20250101", decided="20250601")
 CODES = ("G0402", "G0403", "G0404", "R0070", "S9129", "J0696", "G0499")
 READ = 200
-"""Every so many remittances the written file is read back by the passes."""
+"""Every so many remittances the written file is read back, by the passes and by oxedi; every tenth of these by pyx12."""
 
 
 def pool(chance: random.Random) -> list[tuple[Decision, ...]]:
@@ -64,6 +65,22 @@ def balanced(one: Remittance) -> None:
     interest = sum(part.interest for part in one.payments)
     assert -sum(part.amount for part in one.adjustments if part.reason == "L6") == interest
     assert all(part.amount for part in one.adjustments)
+    assert all(part.received for part in one.payments)
+
+
+def read_back(one: Remittance, *, slow: bool) -> None:
+    """Hold what is written of a remittance against what it was made from, and let two foreign readers judge it."""
+    text = interchange(ENDS, STAMP, "HP", "005010X221A1", [set_of(one, "0001")])
+    events = list(examine([text], keep=True))
+    assert [part for event in events if isinstance(event, UnitSeen | SetSeen) for part in event.findings] == []
+    (root,) = [event.root for event in events if isinstance(event, SetSeen)]
+    assert root is not None
+    read = read_remittance(root, ":")
+    assert (read.trace, read.paid, read.adjustments) == (one.trace, one.paid, one.adjustments)
+    assert list(read.payments) == list(one.payments)
+    assert read.method == (one.method if one.paid else "NON")
+    assert oxedi_accepts(text) is True
+    assert not slow or pyx12_accepts(text) is True
 
 
 def generated(count: int, seed: int) -> Iterator[Remittance]:
@@ -75,8 +92,11 @@ def generated(count: int, seed: int) -> Iterator[Remittance]:
         taken = [one for _ in range(chance.randrange(1, 4)) for one in chance.choice(known)]
         if chance.random() < 0.05:
             owed = {CLINIC.identifier: Forwarded(f"T{number}-", chance.randrange(1, 200_000))}
-        before = sum(one.amount for one in owed.values())
+        before, origins = sum(one.amount for one in owed.values()), {one.origin for one in owed.values()}
         written, owed = remit(taken, PAYER, "20250601", {CLINIC.identifier: f"T{number}"}, owed)
+        origins = origins or {f"T{number}"}  # a balance keeps the trace number that it began with
+        assert {one.origin for one in owed.values()} <= origins
+        assert {part.reference for one in written for part in one.adjustments if part.reason == "FB"} <= origins
         moved = sum(part.paid + part.interest for one in written for part in one.payments)
         assert moved - sum(one.paid for one in written) == before - sum(one.amount for one in owed.values())
         yield from written
@@ -99,11 +119,9 @@ def checked(count: int, seed: int) -> None:
         balanced(one)
         seen += 1
         kinds |= {payment.status for payment in one.payments} | {part.reason for part in one.adjustments}
-        if number % READ == 0:
-            text = interchange(ENDS, STAMP, "HP", "005010X221A1", [set_of(one, "0001")])
-            found = [
-                part for event in examine([text]) if isinstance(event, UnitSeen | SetSeen) for part in event.findings
-            ]
-            assert found == []
-    assert {"1", "22", "FB", "L6"} <= kinds
+        first_zero = not one.paid and "zero" not in kinds
+        kinds |= {"zero"} if not one.paid else set()
+        if number % READ == 0 or first_zero:
+            read_back(one, slow=number % (10 * READ) == 0 or first_zero)
+    assert {"1", "22", "FB", "L6", "zero"} <= kinds
     assert seen > count * 0.9
