@@ -110,6 +110,10 @@ class MemberNode:
         """Held while this member deals shares of a threshold key: once in a run."""
         self.revising = threading.RLock()
         """Held while a FHIR resource's version is compared and the next one written: one step, whichever door it came by."""
+        self.deciding = threading.RLock()
+        """Held while claims are decided and paid, or a person's word on one is kept: each round is paid by one 835."""
+        self.claiming = threading.RLock()
+        """Held while what is kept of a claim is read and changed: what comes meanwhile is not written over."""
         self.identifying = threading.Lock()
         """Held while it is decided which links are of one patient: each decision sees the one before."""
         self.taking = tuple(threading.Lock() for _ in range(TAKING))

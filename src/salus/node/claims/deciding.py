@@ -11,7 +11,7 @@ from salus.agreements.claims.decide import RULABLE, decide
 from salus.agreements.claims.decision import Cell, Decision
 from salus.agreements.claims.door import door_answer
 from salus.agreements.claims.history import NO_TABLES, History
-from salus.agreements.claims.keeping import Amount, CellName, Take
+from salus.agreements.claims.keeping import Amount, CellName, Take, Verdict
 from salus.agreements.claims.members import Members, person_of
 from salus.agreements.claims.plan import Plan
 from salus.agreements.claims.rates import Rates, opened
@@ -34,6 +34,7 @@ from salus.node.claims.dossiers import (
     SentDecision,
     cases_of,
     control_of,
+    current,
     dossier_of,
     family_of,
     keep,
@@ -131,12 +132,13 @@ def decide_claims(node: MemberNode, request: DecideClaims) -> ClaimsDecided:
     plan = documents.plan(request.plan)
     rates, members = documents.rates(request.rates), documents.members(request.members, plan.payer)
     tables = tables_of(plan, request.tables)
-    take_up(node)
-    inbox = Inbox(node, plan, rates, members, request.plan, tables=tables)
-    refused = inbox.accept()
-    decided, waiting = inbox.decide()
-    remitted, cents = Remitter(node, plan, request.plan, members, inbox.made).remit()
-    crossed = cross_over(node) + follow(node)
+    with node.deciding:  # one run at a time
+        take_up(node)
+        inbox = Inbox(node, plan, rates, members, request.plan, tables=tables)
+        refused = inbox.accept()
+        decided, waiting = inbox.decide()
+        remitted, cents = Remitter(node, plan, request.plan, members, inbox.made).remit()
+        crossed = cross_over(node) + follow(node)
     return ClaimsDecided(
         decided=decided, refused=refused, waiting=waiting, remitted=remitted, crossed=crossed, cents=cents
     )
@@ -146,16 +148,17 @@ def decide_claims(node: MemberNode, request: DecideClaims) -> ClaimsDecided:
 def rule_on_claim(node: MemberNode, request: RuleOnClaim) -> Ruled:
     """Keep what a person decided on a claim that waits, or that is contested; it shows in the decision."""
     case = bytes.fromhex(request.case)
-    kept = _of_payer(node, case)
-    if kept.last.decided is not None:
-        raise Conflict("claims.decided", "the case is decided", todo="open a correction first")
     if (request.verdict == "uphold") != (request.step == "") or (request.step and request.step not in RULABLE):
         told = "a person rules on a step that judges, not on one that reckons"
         raise Malformed("claims.step", told, expected=", ".join(sorted(RULABLE)), got=request.step[:20])
     ruling = KeptRuling(request.step, request.line, request.verdict, request.basis)
-    last = msgspec.structs.replace(kept.last, rulings=(*kept.last.rulings, ruling))
-    keep(node, [(case, msgspec.structs.replace(kept, rounds=(*kept.rounds[:-1], last)))])
-    return Ruled(rulings=len(last.rulings))
+    with node.deciding, node.claiming:
+        kept = _of_payer(node, case)
+        if kept.last.decided is not None:
+            raise Conflict("claims.decided", "the case is decided", todo="open a correction first")
+        rulings = (*kept.last.rulings, ruling)
+        keep(node, [(case, kept.with_last(rulings=rulings))])
+    return Ruled(rulings=len(rulings))
 
 
 @use_case("claims.correct", who=OPERATOR)
@@ -255,7 +258,8 @@ class Inbox:
                 except Unreadable:
                     file = b""  # no envelope to answer: the ledger's word is all
                 seal_and_deliver(node, kept.other, REFUSAL, SentRefusal(node.ledger.head().height, case, file))
-                keep(node, [(case, kept.with_last(told=True))])
+                with node.claiming:
+                    keep(node, [(case, now.with_last(told=True)) for case, now in current(node, [(case, kept)])])
 
     def decide(self) -> tuple[int, int]:
         """Decide what was accepted, in the order of arrival; return how many, and how many wait for a person.
@@ -264,8 +268,8 @@ class Inbox:
         """
         self.take()
         for _ in range(TRIES):
-            self.make()
-            if not self.take():
+            stands = self.make()
+            if not self.take() and stands:
                 break
         ready, waiting = [], 0
         for case, kept, _ in self._open():
@@ -288,12 +292,13 @@ class Inbox:
             if kept.last.number == row.round and (row.status is not silent or port.overdue(row, now))
         ]
 
-    def make(self) -> None:
-        """Make and keep the decisions that are not made yet."""
-        node, made = self._node, []
+    def make(self) -> bool:
+        """Make and keep the decisions that are not made yet; none, and False, where one of the cases changed meanwhile."""
+        node = self._node
+        made: list[tuple[bytes, Dossier]] = []
         open_ = [(case, kept, number) for case, kept, number in self._open() if kept.last.decided is None]
         if not open_:
-            return
+            return True
         self._history = History(self._members, granted_here(node), tables=self._tables)
         claims = [claim for _, kept, _ in open_ if (claim := self._claim(kept.last)) is not None]
         for dossier in cases_of(node, (family_of(one.subscriber.member) for one in claims)):
@@ -303,7 +308,12 @@ class Inbox:
         unreachable = self._read_cells([kept for _, kept, _ in open_])
         for case, kept, number in open_:
             made.append((case, _waiting(kept, unreachable) if unreachable else self._decided(case, kept, number)))
-        keep(node, made, {f"plan/{self._digest.hex()}": self._document})
+        read = [(case, kept) for case, kept, _ in open_]
+        with node.claiming:
+            stands = all(now is kept for (_, now), (_, kept) in zip(current(node, read), read, strict=True))
+            if stands:
+                keep(node, made, {f"plan/{self._digest.hex()}": self._document})
+        return stands
 
     def _read_cells(self, cases: Sequence[Dossier]) -> str:
         """Bring what other payers took into the history; return why it cannot be, or nothing."""
@@ -334,8 +344,14 @@ class Inbox:
                 verdicts = self._shared.take([take for _, _, take in some])
             except Unavailable:
                 return 0  # the decisions stay, and with them what they saw: the next run sends them again
-            done = []
-            for (case, kept, _), verdict in zip(some, verdicts, strict=True):
+            refused += self._took([(case, kept) for case, kept, _ in some], verdicts)
+        return refused
+
+    def _took(self, cases: Sequence[tuple[bytes, Dossier]], verdicts: Sequence[Verdict]) -> int:
+        """Keep what the keeper said of takes; return how many it refused."""
+        refused, done = 0, []
+        with self._node.claiming:
+            for (case, kept), verdict in zip(current(self._node, cases), verdicts, strict=True):
                 if verdict == "taken":
                     done.append((case, kept.with_last(taken=True)))
                 elif verdict in {"moved", "over"}:

@@ -13,6 +13,7 @@ from salus.node.errors import NotFound
 from salus.node.member import MemberNode
 
 DAY_MS: Final = 86_400_000
+CAME: Final = "claims-came"
 Why = Literal["claim", "replacement", "void", "dispute", "appeal", "correction"]
 CONTESTED: Final = frozenset({"dispute", "appeal"})
 """Rounds in which the same claim is decided by a person; it keeps the day on which it came."""
@@ -144,7 +145,11 @@ def kept_cases(node: MemberNode, *, payer_side: bool | None = None) -> Sequence[
 
 def open_cases(node: MemberNode, *, payer_side: bool) -> Sequence[tuple[bytes, Dossier, int]]:
     """Return (case id, dossier, number) of those of one side with which something is to be done, in their order."""
-    found = [(case, decode(body, Dossier), number) for case, body, number in node.desk.open_claims()]
+    with node.claiming:
+        if payer_side:
+            node.memory[CAME] = set[bytes]()
+        read = node.desk.open_claims()
+    found = [(case, decode(body, Dossier), number) for case, body, number in read]
     return [one for one in found if one[1].payer_side is payer_side]
 
 
@@ -163,6 +168,23 @@ def keep(node: MemberNode, cases: Iterable[tuple[bytes, Dossier]], states: Mappi
     """Keep dossiers and what stands beside them: all or none, durable on return."""
     kept = [KeptClaim(case, encode(one), one.open, one.families) for case, one in cases]
     node.desk.keep_claims(kept, tuple((states or {}).items()))
+
+
+def keep_come(
+    node: MemberNode, cases: Sequence[tuple[bytes, Dossier]], states: Mapping[str, bytes] | None = None
+) -> None:
+    """Keep what came while a run may be deciding, so that `current` tells the run. To whom holds `claiming`."""
+    keep(node, cases, states)
+    came = node.memory.get(CAME)
+    if isinstance(came, set):
+        came.update(case for case, _ in cases)
+
+
+def current(node: MemberNode, cases: Iterable[tuple[bytes, Dossier]]) -> list[tuple[bytes, Dossier]]:
+    """Return cases that were read as open as they are kept now. To whom holds `claiming` until they are kept again."""
+    came = node.memory.get(CAME)
+    changed = came if isinstance(came, set) else set[bytes]()
+    return [(case, dossier_of(node, case) if case in changed else kept) for case, kept in cases]
 
 
 def control_of(number: int) -> str:

@@ -35,6 +35,7 @@ from salus.node.claims.dossiers import (
     Why,
     dossier_of,
     keep,
+    keep_come,
     kept_of,
 )
 from salus.node.claims.tables import tables_of
@@ -172,8 +173,8 @@ def take_claim(node: MemberNode, sender: str, envelope: bytes) -> None:
     """Take claims that open to their cases: address, provider, commitment. Raises Malformed, Forbidden, NotFound."""
     sent = open_document(node, sender, CLAIM, envelope, SentClaims, code=UNOPENED)
     node.wait_for(sent.height)
-    taken = [taken for one in sent.claims if (taken := _taken(node, sender, one)) is not None]
-    keep(node, taken)
+    with node.claiming:
+        keep_come(node, [taken for one in sent.claims if (taken := _taken(node, sender, one)) is not None])
 
 
 def _taken(node: MemberNode, sender: str, sent: SentClaim) -> tuple[bytes, Dossier] | None:
@@ -200,10 +201,11 @@ def _taken(node: MemberNode, sender: str, sent: SentClaim) -> tuple[bytes, Dossi
 def take_decision(node: MemberNode, sender: str, envelope: bytes) -> None:
     """Take decisions that open to their commitments, and make them again. Raises Malformed, Forbidden, Conflict."""
     sent = open_document(node, sender, DECISION, envelope, SentDecisions, code=UNOPENED)
-    node.wait_for(sent.height)
-    taken = [(one.case, _decided(node, sender, sent.plan, one)) for one in sent.decisions]
-    take_version(node, sender, sent.plan, sent.published)
-    keep(node, taken, {f"plan/{digest('salus/v1/claims-plan', sent.plan).hex()}": sent.plan})
+    node.wait_for(max(sent.height, sent.published.height))
+    with node.claiming:
+        taken = [(one.case, _decided(node, sender, sent.plan, one)) for one in sent.decisions]
+        take_version(node, sender, sent.plan, sent.published)
+        keep(node, taken, {f"plan/{digest('salus/v1/claims-plan', sent.plan).hex()}": sent.plan})
 
 
 def _decided(node: MemberNode, sender: str, plan: bytes, sent: SentDecision) -> Dossier:
@@ -292,15 +294,16 @@ def take_remittance(node: MemberNode, sender: str, envelope: bytes) -> None:
     """Take an 835 for cases that the sender has decided. Raises Malformed, Forbidden, NotFound."""
     sent = open_document(node, sender, REMITTANCE, envelope, SentRemittance, code=UNOPENED)
     node.wait_for(sent.height)
-    kept = [(case, dossier_of(node, case)) for case in sent.cases]
-    for case, _ in kept:
-        row = row_of(node, case)
-        if row.payer != sender or row.provider != node.member or not row.decision:
-            raise Forbidden("claims.remittance", "a case is not the sender's, or not remitted")
     name = digest("salus/v1/claims-835", sent.file).hex()
-    paid = [(case, remitted(dossier, name)) for case, dossier in kept]
-    batch = Batch(sender, sent.cases, sent.file, sent=True)
-    keep(node, paid, {f"835/{name}": encode(batch)})
+    with node.claiming:
+        kept = [(case, dossier_of(node, case)) for case in sent.cases]
+        for case, _ in kept:
+            row = row_of(node, case)
+            if row.payer != sender or row.provider != node.member or not row.decision:
+                raise Forbidden("claims.remittance", "a case is not the sender's, or not remitted")
+        paid = [(case, remitted(dossier, name)) for case, dossier in kept]
+        batch = Batch(sender, sent.cases, sent.file, sent=True)
+        keep(node, paid, {f"835/{name}": encode(batch)})
 
 
 def take_refusal(node: MemberNode, sender: str, envelope: bytes) -> None:

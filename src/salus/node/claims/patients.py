@@ -13,7 +13,7 @@ from salus.agreements.claims.decision import Decision
 from salus.contracts.claims import port
 from salus.core.encoding import MalformedBytes, Value, decode
 from salus.core.proof.digest import mac
-from salus.node.claims.dossiers import Dossier, Round, dossier_of, keep, kept_cases
+from salus.node.claims.dossiers import Dossier, Round, dossier_of, keep_come, kept_cases
 from salus.node.claims.exchange import read_decision, row_of
 from salus.node.claims.sealed_answers import receive_key_in, seal_answer
 from salus.node.errors import Conflict, Forbidden, Malformed, NotFound
@@ -88,11 +88,12 @@ def take_notice(node: MemberNode, link: bytes, argument: bytes) -> Noted:
     notice = _read(argument, Notice)
     if len(notice.words) > MAX_STATEMENT:
         raise Malformed("claims.notice", "the notice is too long", expected=f"at most {MAX_STATEMENT} characters")
-    for case, kept, decision in _of_link(node, link):
-        if decision.control == notice.control:
-            told = tuple(dict.fromkeys((*kept.notices, f"notice: {notice.words}")))[:MAX_NOTICES]
-            keep(node, [(case, msgspec.structs.replace(kept, notices=told))])
-            return Noted()
+    with node.claiming:
+        for case, kept, decision in _of_link(node, link):
+            if decision.control == notice.control:
+                told = tuple(dict.fromkeys((*kept.notices, f"notice: {notice.words}")))[:MAX_NOTICES]
+                keep_come(node, [(case, msgspec.structs.replace(kept, notices=told))])
+                return Noted()
     raise NotFound("claims.unknown", "no claim of this patient has the number")
 
 
@@ -114,6 +115,11 @@ def take_appeal(node: MemberNode, _sender: str, envelope: bytes) -> None:
     except (EnvelopeRefused, MalformedBytes) as error:
         raise Malformed("claims.envelope", "the appeal does not open", got=str(error)) from error
     node.wait_for(sent.height)
+    with node.claiming:
+        _appealed(node, sent)
+
+
+def _appealed(node: MemberNode, sent: SentAppeal) -> None:
     kept, row = dossier_of(node, sent.case), row_of(node, sent.case)
     if not kept.payer_side:
         raise Forbidden("claims.payer", "the case is another payer's")
@@ -123,7 +129,7 @@ def take_appeal(node: MemberNode, _sender: str, envelope: bytes) -> None:
         raise Conflict("claims.commitment", "the statement is not the one that was committed")
     last = kept.last
     again = Round(last.file, sent.key, last.received, row.round, "appeal", sent.statement[:MAX_STATEMENT])
-    keep(node, [(sent.case, msgspec.structs.replace(kept, rounds=(*kept.rounds, again)))])
+    keep_come(node, [(sent.case, msgspec.structs.replace(kept, rounds=(*kept.rounds, again)))])
 
 
 def _read(data: bytes, kind: type[V]) -> V:

@@ -28,7 +28,9 @@ from salus.node.claims.dossiers import (
     DAY_MS,
     Batch,
     Dossier,
+    Round,
     SentDecision,
+    current,
     dossier_of,
     keep,
     open_cases,
@@ -129,7 +131,9 @@ class Remitter:
                         lines,
                     ),
                 )
-                keep(node, [(case, _told(one, links_by[case])) for case, one in some])
+                with node.claiming:
+                    now = zip(current(node, some), some, strict=True)
+                    keep(node, [(case, _told(one, read.last, links_by[case])) for (case, one), (_, read) in now])
 
     def _covers(self, patients: Mapping[bytes, Decision]) -> Iterator[tuple[bytes, Content]]:
         """Yield what covers each patient that has no such record yet."""
@@ -147,6 +151,10 @@ class Remitter:
 
     def _fix(self, provider: str, cases: Sequence[tuple[bytes, Dossier]]) -> int:
         """Fix one 835 for a provider's cases; return its sum in cents."""
+        with self._node.claiming:
+            return self._fixed(provider, current(self._node, cases))
+
+    def _fixed(self, provider: str, cases: Sequence[tuple[bytes, Dossier]]) -> int:
         node = self._node
         decisions = [decision for _, kept in cases for decision in self._unpaid(kept)]
         trace = int(node.desk.claim_state(TRACE) or b"0") + 1
@@ -209,6 +217,7 @@ def _names(names: tuple[str, ...]) -> bytes:
     return msgspec.msgpack.encode(names)
 
 
-def _told(kept: Dossier, link: bytes) -> Dossier:
-    last = msgspec.structs.replace(kept.last, told=True)
-    return msgspec.structs.replace(kept, link=link, rounds=(*kept.rounds[:-1], last))
+def _told(kept: Dossier, read: Round, link: bytes) -> Dossier:
+    """Return a case with the round told that was read; another may have come since."""
+    rounds = [msgspec.structs.replace(one, told=True) if one.number == read.number else one for one in kept.rounds]
+    return msgspec.structs.replace(kept, link=link, rounds=tuple(rounds))

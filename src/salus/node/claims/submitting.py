@@ -132,11 +132,10 @@ def send_file(node: MemberNode, request: SubmitClaims, *, counted: bool = False)
     send_committed(node)
     node.keys_of(request.payer)
     name = _name_of(request)
-    known = node.desk.claim_state(name)
-    if not known:
-        _prepare(node, request, name, counted=counted)
-        known = node.desk.claim_state(name)
-    sent = decode(known, SubmittedFile)
+    with node.claiming:  # the same file sent twice at once is one file
+        if not node.desk.claim_state(name):
+            _prepare(node, request, name, counted=counted)
+    sent = decode(node.desk.claim_state(name), SubmittedFile)
     made = [(case, dossier_of(node, case)) for case in sent.cases]
     _commit(node, made)
     send_committed(node)
@@ -313,9 +312,7 @@ def send_committed(node: MemberNode) -> None:
         kept_back = withheld(node, kept.link, partial(services_in, last), kept.other)
         if row.submission == submitted_as(last) and not kept_back:
             came = last.received or day_at(node, row.height)
-            told = msgspec.structs.replace(last, told=True, received=came)
-            done = msgspec.structs.replace(kept, rounds=(*kept.rounds[:-1], told))
-            waiting.setdefault(kept.other, []).append((case, done))
+            waiting.setdefault(kept.other, []).append((case, kept.with_last(received=came)))
     height = node.ledger.head().height
     for payer, cases in waiting.items():
         for some in parts(cases):
@@ -333,5 +330,20 @@ def send_committed(node: MemberNode) -> None:
                 for case, one in some
             ]
             lines = [line_of(one.link, payer, "Claim") for _, one in some]
+            _note(node, some, told=False)
             disclose(node, Telling(payer, CLAIM, SentClaims(height, tuple(sent)), lines))
-            keep(node, some)
+            _note(node, some, told=True)
+
+
+def _note(node: MemberNode, cases: Sequence[tuple[bytes, Dossier]], *, told: bool) -> None:
+    """Note the day on which what is sent came to the payer, and that it is sent; its answer may be here before that."""
+    done = []
+    with node.claiming:
+        for case, read in cases:
+            now, sent = dossier_of(node, case), read.last
+            rounds = [
+                msgspec.structs.replace(one, told=told, received=sent.received) if one.key == sent.key else one
+                for one in now.rounds
+            ]
+            done.append((case, msgspec.structs.replace(now, rounds=tuple(rounds))))
+        keep(node, done)
