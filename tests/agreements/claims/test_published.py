@@ -1,16 +1,21 @@
 """Figures that others published, to the cent, through the whole path: 837 in, 835 out."""
 
 import csv
+from decimal import Decimal, localcontext
 from pathlib import Path
+from typing import get_args
 
 import msgspec
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from salus.agreements.claims.alone import adjudicate
+from salus.agreements.claims.decision import Duplicate
 from salus.agreements.claims.duplicates import find
 from salus.agreements.claims.interest import interest, late_days
 from salus.agreements.claims.members import Member, Members
-from salus.agreements.claims.plan import Accumulator, Benefit, Category, InterestRate, Plan, PromptPay
+from salus.agreements.claims.plan import Accumulator, Benefit, Category, Filing, InterestRate, Plan, PromptPay
 from salus.agreements.claims.prices import relative_value
 from salus.agreements.claims.rates import Locality, Rate, Rates
 from salus.agreements.claims.rounding import Mode, divide
@@ -18,7 +23,7 @@ from salus.agreements.claims.tables import locality, read_indices, scaled
 from salus.interop.x12.claim import Adjustment, Claim, LineDecision, OtherPayer
 from salus.interop.x12.examine import SetSeen, examine
 from salus.interop.x12.remittance import Remittance, read_remittance
-from tests.agreements.claims.cases import CLINIC, HOSPITAL, LAW, PLAN, SETTINGS, claim, file_of, line, stay
+from tests.agreements.claims.cases import CLINIC, HOSPITAL, JANE, LAW, PLAN, SETTINGS, claim, file_of, line, npi, stay
 
 MEDICARE = msgspec.structs.replace(
     PLAN,
@@ -30,7 +35,7 @@ MEDICARE = msgspec.structs.replace(
     prompt_pay=None,
 )
 ONE = Members(
-    payer="HARBOR1", members=(Member(subscriber="M1", last="DOE", first="JANE", birth="19800101", since="20240101"),)
+    payer="HARBOR1", members=(Member(subscriber="M1", last="DOE", first="JANE", birth="19800101", since="20230101"),)
 )
 
 
@@ -52,8 +57,8 @@ def other(paid: int, *adjustments: Adjustment) -> OtherPayer:
     return OtherPayer("P", "FIRST1", "FIRST PAYER", "X9", "DOE", paid, adjustments, "CI", "18", "20250305")
 
 
-def paid_by(made: Claim, plan: Plan, contract: Rates) -> Remittance:
-    outcome = adjudicate([file_of(made)], plan, [contract], ONE, SETTINGS)
+def paid_by(made: Claim, plan: Plan, contract: Rates, **times: str) -> Remittance:
+    outcome = adjudicate([file_of(made)], plan, [contract], ONE, msgspec.structs.replace(SETTINGS, **times))
     (seen,) = [event for event in examine([outcome.remittance], keep=True) if isinstance(event, SetSeen)]
     assert seen.root is not None
     assert not seen.findings
@@ -251,12 +256,30 @@ CLOCK = PromptPay(
         ("20240115", "20240301", 16, 214),  # 29 February counts, the year still has 365 days
         ("20231215", "20240131", 17, 227),  # across 1 January, rate of the day of payment
         ("20240520", "20240710", 21, 266),  # across 1 July: 4.625 %
+        ("20240520", "20240630", 11, 147),  # the last day of the old rate
+        ("20240520", "20240701", 12, 152),  # the first of the new
     ],
 )
 def test_interest_runs_from_the_day_after_the_due_day(received: str, paid_on: str, days: int, due: int) -> None:
     assert late_days(CLOCK, received, paid_on) == days
     assert interest(CLOCK, 100000, received, paid_on, "half-up") == due
     assert interest(CLOCK, -100000, received, paid_on, "half-up") == 0
+    plan = msgspec.structs.replace(
+        MEDICARE,
+        since="20230101",
+        coordination="standard",
+        benefits=(Benefit(category="all", tier="in", clause="1", deductible=False),),
+        prompt_pay=CLOCK,
+        filing=Filing(clause="5.1", days=365),
+    )
+    contract = msgspec.structs.replace(
+        rates(Rate(method="fixed", procedure="G0402", clause="fee", amount=100_000)), since="20230101"
+    )
+    made = claim(line(charge=120_000, day="20231201"))
+    remittance = paid_by(made, plan, contract, received=received, decided=paid_on)
+    assert remittance.paid == 100_000 + due
+    assert [(part.reason, part.amount) for part in remittance.adjustments] == ([("L6", -due)] if due else [])
+    assert [(payment.paid, payment.interest) for payment in remittance.payments] == [(100_000, due)]
 
 
 @pytest.mark.parametrize(
@@ -273,13 +296,29 @@ def test_rounding_modes(mode: Mode, results: tuple[int, int, int]) -> None:
     assert (divide(3, 2, mode), divide(-3, 2, mode), divide(5, 4, mode)) == results
 
 
+@given(st.integers(-(10**15), 10**15), st.integers(1, 10**11), st.sampled_from(get_args(Mode)))
+def test_division_rounds_as_the_decimal_module_does(numerator: int, denominator: int, mode: Mode) -> None:
+    named = f"ROUND_{mode.replace('-', '_').upper()}"
+    with localcontext(prec=60):
+        assert divide(numerator, denominator, mode) == int(
+            (Decimal(numerator) / denominator).quantize(Decimal(1), named)
+        )
+
+
 @pytest.mark.parametrize("modifier", ["76", "77", "59", "XE", "XP", "XS", "XU", "RT", "LT"])
 @pytest.mark.parametrize("rule", ["medicare-professional", "medicare-institutional", "tricare"])
 def test_modifiers_that_say_distinct_defeat_an_exact_match(rule: str, modifier: str) -> None:
-    made = claim()
-    again = claim(line(modifiers=(modifier,)))
-    assert find(rule, again, [("H1", made)]) == ()
-    assert [hit.kind for hit in find(rule, claim(identifier="A2"), [("H1", made)])] == ["exact"]
+    plain, marked = claim(), claim(line(modifiers=(modifier,)))
+    for made, again in ((plain, marked), (marked, plain)):
+        assert find(rule, again, [("H1", made)]) == ()
+        both = claim(*made.lines, msgspec.structs.replace(again.lines[0], number=2))
+        assert find(rule, both, []) == ()
+    for made in (plain, marked):
+        assert [hit.kind for hit in find(rule, msgspec.structs.replace(made, identifier="A2"), [("H1", made)])] == [
+            "exact"
+        ]
+        twice = claim(*made.lines, msgspec.structs.replace(made.lines[0], number=2))
+        assert find(rule, twice, []) == (Duplicate(2, "exact", "this claim"),)
 
 
 @pytest.mark.parametrize(
@@ -289,18 +328,43 @@ def test_modifiers_that_say_distinct_defeat_an_exact_match(rule: str, modifier: 
         ("medicare-professional", {"place": "12"}, "suspect"),
         ("medicare-professional", {"modifiers": ("25",)}, "exact"),
         ("medicare-professional", {"first": "20250302", "last": "20250302"}, None),
+        ("medicare-professional", {"first": "20250228"}, None),
+        ("medicare-professional", {"last": "20250302"}, None),
         ("medicare-professional", {"procedure": "G0403"}, None),
         ("tricare", {"charge": 15001}, "suspect"),
         ("tricare", {"place": "12"}, "suspect"),
+        ("tricare", {"last": "20250302"}, None),
         ("tricare", {"procedure": "G0403"}, None),
         ("medicare-institutional", {"modifiers": ("25",)}, "suspect"),
         ("medicare-institutional", {"charge": 15001}, "suspect"),
         ("medicare-institutional", {"first": "20250302", "last": "20250302"}, None),
+        ("medicare-institutional", {"last": "20250302"}, None),
+        ("medicare-institutional", {"revenue": "0250"}, None),
     ],
 )
 def test_each_field_of_the_duplicate_definitions_counts(rule: str, change: dict[str, object], kind: str | None) -> None:
-    hits = find(rule, claim(line(**change), identifier="A2"), [("H1", claim())])
+    made = stay if rule == "medicare-institutional" else claim
+    hits = find(rule, made(line(**change), identifier="A2"), [("H1", made(line()))])
     assert [hit.kind for hit in hits] == ([kind] if kind else [])
+
+
+@pytest.mark.parametrize("rule", ["medicare-professional", "medicare-institutional", "tricare"])
+@pytest.mark.parametrize(
+    ("change", "kinds"),
+    [
+        ({"billing": msgspec.structs.replace(CLINIC, identifier=npi(112233445))}, []),
+        ({"patient": msgspec.structs.replace(JANE, member="M2")}, []),
+        ({"patient": msgspec.structs.replace(JANE, birth="20100505")}, []),
+        ({"patient": msgspec.structs.replace(JANE, first="JOAN")}, []),
+        ({"facility": "12"}, ["exact", "suspect", "exact"]),  # of a bill its type; of others each line has its place
+        ({"identifier": "B9", "diagnoses": ("E119",)}, ["exact"] * 3),
+    ],
+)
+def test_whose_and_which_bill_counts(rule: str, change: dict[str, object], kinds: list[str]) -> None:
+    made = stay(line()) if rule == "medicare-institutional" else claim()
+    hits = find(rule, msgspec.structs.replace(made, **change), [("H1", made)])
+    place = ["medicare-professional", "medicare-institutional", "tricare"].index(rule)
+    assert [hit.kind for hit in hits] == kinds[place : place + 1]
 
 
 def test_a_forwarded_claim_is_told_from_a_double_bill() -> None:

@@ -79,6 +79,7 @@ class World:
         self.contracts = [self._clinic(), self._hospital()]
         self.people = [self._family(f"F{number}", number) for number in range(3)]
         self.used: set[tuple[str, str, str, str]] = set()
+        self.day = "01", 1
         self.claims: list[Claim] = []
         for kind in "PI":
             first = len(self.claims)
@@ -259,8 +260,9 @@ class World:
         chance = self.chance
         while True:
             revenue, procedure = chance.choice(REVENUE) if kind == "I" else ("", chance.choice(PROFESSIONAL))
-            first = chance.randrange(1, 25)
-            month = chance.choice(("01", "02"))
+            if chance.random() < 0.5:  # several lines fall on one day
+                self.day = chance.choice(("01", "02")), chance.randrange(1, 25)
+            month, first = self.day
             last = first + (chance.randrange(4) if revenue == "0120" else 0)
             key = (patient.member + patient.first, procedure or revenue, month, str(first))
             if key not in self.used:

@@ -27,8 +27,7 @@ def exact_key(rule: Rule, claim: Claim, line: Line) -> tuple[object, ...]:
     who = (claim.patient.member, claim.patient.birth, claim.patient.first, claim.billing.identifier)
     when = (line.first, line.last)
     if rule == "medicare-institutional":
-        bill = claim.facility + claim.frequency if claim.frequency in {"1", "7"} else claim.facility
-        return (*who, bill[:2], *when, line.charge, line.procedure, line.revenue, line.modifiers)
+        return (*who, claim.facility, *when, line.charge, line.procedure, line.revenue, line.modifiers)
     place = line.place or claim.facility
     if rule == "tricare":
         return (*who, *when, line.procedure, place, line.charge)
