@@ -12,7 +12,7 @@ import pytest
 
 from salus.agreements.claims.alone import Outcome, adjudicate
 from salus.agreements.claims.members import Member, Members, person_of
-from salus.agreements.claims.plan import Accumulator, Benefit, Plan
+from salus.agreements.claims.plan import Accumulator, Benefit, Coding, PairEdit, Plan, UnitEdit
 from salus.interop.x12.claim import Adjustment, Claim, Line, LineDecision, OtherPayer, Party, Person
 from tests.agreements.claims.cases import JANE, PLAN, RATES, SETTINGS, claim, file_of, line
 from tests.agreements.claims.naive import Naive
@@ -20,7 +20,10 @@ from tests.agreements.claims.naive import Naive
 DESIGNS = 20
 PROCEDURES = ("G0402", "G0403", "S9129", "J0696", "G0499", "G9001")
 PRICES = {rate.procedure: Decimal(rate.amount) / 100 for rate in RATES.rates if rate.procedure}
-PLANTED = ("duplicate", "repeat", "secondary", "suspect", "defect", "defect")
+PLANTED = ("duplicate", "repeat", "secondary", "suspect", "defect", "defect", "bundle", "units")
+PAIR = ("G0438", "G0439")
+"""Of the second the payer denies what comes after the first, on whatever claim of the day."""
+DAILY, MOST = "J1100", 4
 EVERY = 12  # each so manieth claim is a planted one
 DEFECTS = (
     {"rendering": Party("ROE", "1234567890", "RICHARD")},
@@ -49,7 +52,10 @@ def design(number: int) -> tuple[Plan, dict]:
             Accumulator(bucket="deductible", tier="in", clause="2.1", individual=own, family=families[0]),
             Accumulator(bucket="out-of-pocket", tier="in", clause="2.2", individual=pocket, family=families[1]),
         ),
-        coding=type(PLAN.coding)(),
+        coding=Coding(
+            pairs=(PairEdit(first=PAIR[0], second=PAIR[1], indicator=1),),
+            units=(UnitEdit(procedure=DAILY, most=1000 * MOST, per="day"),),
+        ),
         cuts=type(PLAN.cuts)(),
         limits=(),
         prompt_pay=None,
@@ -60,6 +66,8 @@ def design(number: int) -> tuple[Plan, dict]:
         "deductible": {"individual": Decimal(own) / 100, "family": Decimal(families[0]) / 100},
         "pocket": {"individual": Decimal(pocket) / 100, "family": Decimal(families[1]) / 100},
         "excluded": "G9",
+        "pairs": [PAIR],
+        "units": {DAILY: MOST},
     }
     return plan, told
 
@@ -103,11 +111,16 @@ class Month:
     def _line(self, person: Person, number: int) -> Line:
         while True:
             procedure = self._chance.choice(PROCEDURES)
-            day = f"2025{self._chance.choice(('01', '02'))}{1 + self._chance.randrange(28):02d}"
-            key = (person.member + person.first, procedure, day)
-            if key not in self._used:
-                self._used.add(key)
+            if day := self._day(person, procedure):
                 return line(number, procedure, self._chance.randrange(100, 90_000), day)
+
+    def _day(self, person: Person, procedure: str) -> str:
+        """Return a day on which the person has no such line yet; empty where the one drawn has."""
+        day = f"2025{self._chance.choice(('01', '02'))}{1 + self._chance.randrange(28):02d}"
+        key = (person.member + person.first, procedure, day)
+        new = key not in self._used
+        self._used.add(key)
+        return day if new else ""
 
     def _plant(self, kind: str, made: Claim) -> None:
         if kind == "defect":
@@ -125,6 +138,14 @@ class Month:
             other = OtherPayer("P", "FIRST1", "FIRST", "X9", "DOE", sum(part.decisions[0].paid for part in told))
             who = {"subscriber": alone, "patient": alone, "relationship": "18"}
             self._add(replace(made, lines=told, rank="S", others=(other,), **who), kind)
+        elif kind in {"bundle", "units"}:
+            first, second = (PAIR[0], PAIR[1]) if kind == "bundle" else (DAILY, DAILY)
+            while not (day := self._day(made.patient, first)):
+                pass
+            units = {"units": 1000 * (1 + MOST // 2)} if kind == "units" else {}
+            again = {"modifiers": ("76",)} if kind == "units" else {}
+            self._add(replace(made, **self._alone(line(1, first, 20_000, day, **units))))
+            self._add(replace(made, **self._alone(line(1, second, 30_000, day, **units, **again))), kind)
         else:
             self._add(made)
             one = made.lines[0]
@@ -134,6 +155,10 @@ class Month:
                 "suspect": (replace(one, charge=one.charge + 100),),
             }[kind]
             self._add(replace(made, lines=changes, charge=sum(part.charge for part in changes)), kind)
+
+    @staticmethod
+    def _alone(one: Line) -> dict:
+        return {"lines": (one,), "charge": one.charge, "first": one.first, "last": one.last}
 
     @staticmethod
     def _decided(part: Line) -> Line:
@@ -175,7 +200,8 @@ def held(number: int, claims: int) -> Counter[str]:
             for part in getattr(decided.get(name), "lines", ())
             for reason in part.reasons
         }
-        assert ("CO-18" in codes) == (kind == "duplicate"), (name, kind)
+        planted = {"CO-18": "duplicate", "CO-97": "bundle", "CO-151": "units"}
+        assert codes & set(planted) == {code for code, one in planted.items() if one == kind}, (name, kind)
     assert all(
         reason.clause and reason.remedy for one in decided.values() for part in one.lines for reason in part.reasons
     )
@@ -197,7 +223,13 @@ def same(outcome: Outcome, told: dict, month: Month) -> None:
             assert one.paid + one.patient <= sum(part.charge - part.decisions[0].paid for part in made.lines)
             continue
         lines = [
-            ("|".join((part.procedure, *part.modifiers)), part.first, Decimal(part.charge) / 100) for part in made.lines
+            (
+                "|".join((part.procedure, *part.modifiers)),
+                part.first,
+                Decimal(part.charge) / 100,
+                Decimal(part.units) / 1000,
+            )
+            for part in made.lines
         ]
         expected = naive.claim(person_of(made), made.subscriber.member, lines)
         got = [(Decimal(part.paid) / 100, Decimal(part.patient) / 100) for part in one.lines]

@@ -205,7 +205,9 @@ def same_as_naive(claims: list[Claim], plan: Plan) -> int:
     decisions = decide_all(claims, plan, [RATES], History(MEMBERS), SETTINGS)
     compared = 0
     for made, decision in zip(claims, decisions, strict=True):
-        lines = [(part.procedure, part.first, Decimal(part.charge) / 100) for part in made.lines]
+        lines = [
+            (part.procedure, part.first, Decimal(part.charge) / 100, Decimal(part.units) / 1000) for part in made.lines
+        ]
         expected = naive.claim(person_of(made), "M1", lines)
         got = [(Decimal(part.paid) / 100, Decimal(part.patient) / 100) for part in decision.lines]
         assert got == expected, made.identifier

@@ -52,7 +52,7 @@ def load(node: Bare, folder: Path, *files: Path, kind: str = "pairs") -> TableLo
         version="2025Q1",
         source="cms.gov",
         date="20250101",
-        folder=str(folder),
+        folder=str(folder) if folder.parts else "",
         files=tuple(map(str, files)),
     )
     return load_table(node, asked)
@@ -89,7 +89,9 @@ def test_a_plan_that_names_a_table_decides_with_it_or_not_at_all(node: Bare, tmp
         tables=tuple(msgspec.json.decode(one.reference, type=TableReference) for one in made),
     )
     asked = request(tmp_path / "answers", plan=JSON(plan), file=file_of(claim(line(), line(2, "G0403"))))
-    with pytest.raises(Malformed, match=r"claims\.table: the plan decides with NCCI PTP 2025Q1.*name it with --tables"):
+    with pytest.raises(
+        Malformed, match=r"claims\.table: the plan decides with NCCI PTP 2025Q1.*name its folder with --tables"
+    ):
         adjudicate_claims(node, asked)
     with pytest.raises(Malformed, match=r"is not in the folder of tables"):
         adjudicate_claims(node, msgspec.structs.replace(asked, tables=str(tmp_path)))
@@ -109,7 +111,7 @@ def test_a_plan_that_names_a_table_decides_with_it_or_not_at_all(node: Bare, tmp
     file = tables / f"{made[0].digest}.table"
     file.write_bytes(file.read_bytes().replace(b"G0403", b"G0409"))
     with pytest.raises(Malformed, match="is not the table that the plan names"):
-        tables_of(plan, str(tables))
+        tables_of(node, plan, str(tables))
 
 
 def packed(*changes: tuple[int, int]) -> bytes:
@@ -192,13 +194,30 @@ def test_a_provider_names_rows_that_the_official_table_does_not_have(node: Bare,
     inbox.decide()
     Remitter(harbor, plan, JSON(plan), MEMBERS, inbox.made).remit()
     two.abreast()
-    sent = dossiers.dossier_of(cedar, bytes.fromhex(case)).last.decided
+    kept = dossiers.dossier_of(cedar, bytes.fromhex(case)).last
+    sent = kept.decided
     believed = recompute_decision(cedar, RecomputeDecision(case=case, rates=JSON([contract])))
     held = recompute_decision(
         cedar, RecomputeDecision(case=case, rates=JSON([contract]), tables=str(tmp_path / "tables"))
     )
+    load(cedar, Path(), tmp_path / "pairs.txt")
+    own = recompute_decision(cedar, RecomputeDecision(case=case, rates=JSON([contract])))
+    again = file_of(claim(line(day="20250302"), line(2, "S9129", 9000, day="20250302"), identifier="A2"))
+    (other,) = submit_claims(
+        cedar, SubmitClaims(link=link, payer="harbor", file=again)
+    ).cases
+    two.abreast()
+    inbox.accept()
+    inbox.decide()
+    Remitter(harbor, plan, JSON(plan), MEMBERS, inbox.made).remit()
+    two.abreast()
+    arrived = dossiers.dossier_of(cedar, bytes.fromhex(other)).last
     two.close()
-    assert (believed.step, held.step) == ("", "coding")
+    assert (believed.step, held.step, own.step) == ("", "coding", "coding")
+    assert (kept.difference, arrived.difference) == (
+        "",
+        "coding",
+    )  # on arrival the own copy is used, where there is one
     assert held.own > held.decided
     assert sent is not None
     assert len(sent.rates) < 2_000 < len(JSON([contract]))
@@ -268,7 +287,7 @@ before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
 made = load_table(Bare(Config()), LoadTable(kind="pairs", name="N", version="1", source="s", date="20250101", folder=folder,
     files=tuple(files)))
 plan = msgspec.structs.replace(PLAN, tables=(msgspec.json.decode(made.reference, type=TableReference),))
-(table,) = tables_of(plan, folder).values()
+(table,) = tables_of(Bare(Config()), plan, folder).values()
 pairs, _ = table.touching(("00007", "A0499", "00500"))
 print(made.rows, [(one.first, one.second) for one in pairs])
 print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before)

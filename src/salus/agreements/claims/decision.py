@@ -118,6 +118,18 @@ class TableEdits(msgspec.Struct, frozen=True, gc=False):
     units: tuple[UnitEdit, ...]
 
 
+class DayLine(msgspec.Struct, frozen=True, gc=False):
+    """A line of another claim of the same person, provider and day that stands: coding edits count it."""
+
+    other: str
+    """The payer's number of that claim."""
+    day: str
+    procedure: str
+    modifiers: tuple[str, ...]
+    units: int
+    """Thousandths."""
+
+
 class Facts(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     """The least that a claim needs beside plan and rates. Drawn by `history.draw`, never by `decide`."""
 
@@ -143,6 +155,8 @@ class Facts(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     rulings: tuple[Ruling, ...] = ()
     edits: tuple[TableEdits, ...] = ()
     """Of the plan's tables, in its order."""
+    same_day: tuple[DayLine, ...] = ()
+    """Lines of other claims that an edit holds against this one."""
 
 
 class Reason(msgspec.Struct, frozen=True, gc=False):

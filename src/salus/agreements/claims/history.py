@@ -10,11 +10,12 @@ from typing import Final, Literal
 import msgspec
 
 from salus.agreements.claims.decide import net_moves
-from salus.agreements.claims.decision import Approval, Balance, Cell, Decision, Facts, Used
+from salus.agreements.claims.decision import Approval, Balance, Cell, DayLine, Decision, Facts, Used
 from salus.agreements.claims.duplicates import find, rule_for
 from salus.agreements.claims.members import Holders, Member, Members, person_of
 from salus.agreements.claims.plan import Plan
 from salus.agreements.claims.rates import Rates
+from salus.agreements.claims.same_day import beside, counted
 from salus.agreements.claims.tables import Table, edits_of
 from salus.interop.x12.claim import Claim
 from salus.interop.x12.shelf import Shelf
@@ -37,11 +38,11 @@ def _stands(decision: Decision) -> bool:
 
 
 def _days(person: str, claim: Claim) -> dict[int, None]:
-    """Return the keys of a claim's lines, each once, in order: short ones, for there is one for each claim on file.
+    """Return the keys of a claim's first days of service, each once, in order: short, for there is one for each claim on file.
 
-    Two that fall together bring a claim too many before the comparison of duplicates, which looks at all of it.
+    Two that fall together bring a claim too many before the comparisons, which look at all of it.
     """
-    texts = dict.fromkeys(f"{person}|{line.first}|{line.last}" for line in claim.lines)
+    texts = dict.fromkeys(f"{person}|{line.first}" for line in claim.lines)
     return dict.fromkeys(int.from_bytes(blake2b(text.encode(), digest_size=8).digest()) for text in texts)
 
 
@@ -90,7 +91,7 @@ class History:
         self._places: dict[str, int] = {}
         """By the payer's number: where the decision stands, of claims on file."""
         self._days: dict[int, str | tuple[str, ...]] = {}
-        """By person and days of a line: the payer's number of the claim with such a line, or the numbers."""
+        """By person and first day of a line: the payer's number of the claim with such a line, or the numbers."""
         self._cells: dict[str, dict[Cell, int]] = {}
         self._names: dict[Cell, Cell] = {}
         """One object for equal names of cells: there are few, and each person has them."""
@@ -193,11 +194,9 @@ class History:
                 elif unit.name in approvals:
                     held = approvals[unit.name]
                     approvals[unit.name] = msgspec.structs.replace(held, units=held.units + unit.units)
-        # what matches a line, surely or perhaps, has its days
-        numbers = dict.fromkeys(number for key in _days(person, claim) for number in self._at(key))
-        if original is not None:
-            numbers.pop(original.control, None)
-        others = ((number, self._shelf[self._places[number]].claim) for number in numbers)
+        others = self._beside(person, claim, original)
+        lines = beside(claim, others)
+        edits = edits_of(plan, claim, self._tables, lines)
         member, coverage = self._coverage(person, claim)
         return Facts(
             received=received,
@@ -208,12 +207,25 @@ class History:
             family=self._families.get(family, 0) > 1,
             balances=tuple(Balance(cell, taken) for cell, taken in sorted(cells.items()) if taken),
             used=_used(plan, used),
-            duplicates=find(rule_for(plan.duplicates, claim), claim, others),
+            duplicates=find(rule_for(plan.duplicates, claim), claim, ((one.control, one.claim) for one in others)),
             approvals=tuple(approvals[number] for number in sorted(approvals)),
             covers=self._holders.covers(member, claim.first) if member is not None else (),
             original=original,
-            edits=edits_of(plan, claim, self._tables),
+            edits=edits,
+            same_day=counted(plan, claim, edits, lines),
         )
+
+    def lines_beside(self, claim: Claim, original: Decision | None) -> tuple[DayLine, ...]:
+        """Return the lines of other claims on file that edits may hold against a claim; `original` is what it takes back."""
+        return beside(claim, self._beside(person_of(claim), claim, original))
+
+    def _beside(self, person: str, claim: Claim, original: Decision | None) -> list[Decision]:
+        """Return the decisions on file with a line on one of a claim's days, what the claim takes back left out."""
+        numbers = dict.fromkeys(number for key in _days(person, claim) for number in self._at(key))
+        if original is not None:
+            numbers.pop(original.control, None)
+        found = (self._shelf[self._places[number]] for number in numbers)
+        return [one for one in found if person_of(one.claim) == person]
 
     def _coverage(self, person: str, claim: Claim) -> tuple[Member | None, Coverage]:
         spans = self._members.get(person, [])

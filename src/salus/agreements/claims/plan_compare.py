@@ -5,10 +5,11 @@ from collections.abc import Iterable, Mapping
 import msgspec
 
 from salus.agreements.claims.decide import decide
-from salus.agreements.claims.decision import Decision, Facts
+from salus.agreements.claims.decision import DayLine, Decision, Facts
 from salus.agreements.claims.history import NO_TABLES, History
 from salus.agreements.claims.plan import Plan
 from salus.agreements.claims.rates import Rates
+from salus.agreements.claims.same_day import counted
 from salus.agreements.claims.tables import Table, edits_of
 from salus.interop.x12.claim import Claim
 
@@ -19,6 +20,8 @@ class Case(msgspec.Struct, frozen=True):
     claim: Claim
     rates: Rates | None
     facts: Facts
+    lines: tuple[DayLine, ...] = ()
+    """Of other claims of its days that stood when it was decided: another version may have other edits."""
 
 
 class Change(msgspec.Struct, frozen=True):
@@ -41,8 +44,8 @@ def replayed(
     for number, claim in enumerate(claims, 1):
         contract = contracts.get(claim.billing.identifier)
         facts = history.draw(claim, plan, contract, received=day, decided=day, control=f"C{number:08d}")
+        cases.append(Case(claim, contract, facts, history.lines_beside(claim, facts.original)))
         history.record(decide(claim, plan, contract, facts))
-        cases.append(Case(claim, contract, facts))
     return tuple(cases)
 
 
@@ -55,7 +58,9 @@ def compare(old: Plan, new: Plan, cases: Iterable[Case], tables: Mapping[str, Ta
     changes: list[Change] = []
     for case in cases:
         before = decide(case.claim, old, case.rates, case.facts)
-        facts = msgspec.structs.replace(case.facts, edits=edits_of(new, case.claim, tables))
+        edits = edits_of(new, case.claim, tables, case.lines)
+        counts = counted(new, case.claim, edits, case.lines)
+        facts = msgspec.structs.replace(case.facts, edits=edits, same_day=counts)
         after = decide(case.claim, new, case.rates, facts)
         differing = tuple(
             one.number

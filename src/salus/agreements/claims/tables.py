@@ -16,7 +16,7 @@ from typing import Final, Literal, Protocol
 
 import msgspec
 
-from salus.agreements.claims.decision import TableEdits
+from salus.agreements.claims.decision import DayLine, TableEdits
 from salus.agreements.claims.plan import DocumentRefused, PairEdit, Plan, TableReference, UnitEdit
 from salus.agreements.claims.rates import Locality
 from salus.core.errors import InvariantBroken
@@ -208,12 +208,37 @@ def missing(plan: Plan, tables: Mapping[str, Table]) -> tuple[TableReference, ..
     return tuple(one for one in plan.tables if one.digest not in tables)
 
 
-def edits_of(plan: Plan, claim: Claim, tables: Mapping[str, Table]) -> tuple[TableEdits, ...]:
-    """Return the rows of a plan's tables that touch a claim. `tables` are by digest; InvariantBroken if one is missing."""
+def edits_of(
+    plan: Plan, claim: Claim, tables: Mapping[str, Table], lines: tuple[DayLine, ...] = ()
+) -> tuple[TableEdits, ...]:
+    """Return the rows of a plan's tables that touch a claim, also where they pair it with a line beside it.
+
+    `tables` are by digest; InvariantBroken if one is missing.
+    """
     if not plan.tables:
         return ()
     if missing(plan, tables):
         raise InvariantBroken("a claim is decided without a table that its plan names")
-    procedures = tuple(dict.fromkeys(line.procedure for line in claim.lines))
-    found = ((one.digest, *tables[one.digest].touching(procedures)) for one in plan.tables)
-    return tuple(TableEdits(*one) for one in found if one[1] or one[2])
+    return rows_of(plan, claim, (), tables, lines)
+
+
+def rows_of(
+    plan: Plan,
+    claim: Claim,
+    sent: Iterable[TableEdits],
+    tables: Mapping[str, Table],
+    lines: tuple[DayLine, ...] = (),
+) -> tuple[TableEdits, ...]:
+    """Return the rows that touch a claim, in the plan's order: of tables that are not at hand those that were sent."""
+    own = dict.fromkeys(line.procedure for line in claim.lines)
+    procedures = tuple(dict.fromkeys((*own, *(line.procedure for line in lines))))
+    told = {one.digest: one for one in sent}
+    found = []
+    for one in plan.tables:
+        if one.digest in tables:
+            pairs, units = tables[one.digest].touching(procedures)
+            pairs = tuple(pair for pair in pairs if pair.first in own or pair.second in own)
+            found.append(TableEdits(one.digest, pairs, tuple(edit for edit in units if edit.procedure in own)))
+        elif one.digest in told:
+            found.append(told[one.digest])
+    return tuple(one for one in found if one.pairs or one.units)

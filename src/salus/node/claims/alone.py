@@ -123,7 +123,7 @@ def adjudicate_claims(node: Node, request: AdjudicateClaims) -> ClaimsAdjudicate
     rates = documents.rates(request.rates)
     members = documents.members(request.members, plan.payer)
     partner = documents.partner(request.partner) if request.partner else None
-    tables, codes = tables_of(plan, request.tables), documents.codes(request.codes)
+    tables, codes = tables_of(node, plan, request.tables), documents.codes(request.codes)
     today = _day(node, "")
     received, decided = _day(node, request.received), _day(node, request.decided)
     if not received <= min(decided, today):

@@ -26,7 +26,7 @@ from salus.interop.x12.guides.claim import INSTITUTIONAL, PROFESSIONAL
 from salus.interop.x12.tokens import Segment
 from salus.node.claims import documents
 from salus.node.claims.control import control_for
-from salus.node.claims.dossiers import DAY_MS, Dossier, Round, dossier_of, keep, kept_of
+from salus.node.claims.dossiers import DAY_MS, Dossier, Round, dossier_of, family_of, keep, kept_of
 from salus.node.claims.exchange import UNOPENED, day_at, line_of, parts, read_decision, row_of, submission_commitment
 from salus.node.errors import Conflict, Forbidden, Unavailable
 from salus.node.exchange.documents import Telling, disclose, open_document
@@ -192,9 +192,9 @@ def take_crossing(node: MemberNode, sender: str, envelope: bytes) -> None:
     fresh = Round(sent.file, sent.key, day_at(node, row.height), 1, told=True)
     origin = {FOLLOWS + sent.case.hex(): encode(Origin(sent.follows, sender))}
     if provider:
-        _agrees(node, sender, sent, fresh.received)
-        link = dossier_of(node, sent.follows).link
-        done = Dossier(False, sent.payer, link, sent.salt, (fresh,))
+        claim = _agreed(node, sender, sent, fresh.received)
+        link, families = dossier_of(node, sent.follows).link, (family_of(claim.subscriber.member),)
+        done = Dossier(False, sent.payer, link, sent.salt, (fresh,), families=families)
         keep(node, [(sent.case, done)], {CROSSED + sent.follows.hex(): sent.case, **origin})
     else:
         fresh = msgspec.structs.replace(fresh, told=False)
@@ -214,8 +214,8 @@ def require_decided(node: MemberNode, payer: str, provider: str, case: bytes, nu
     return first
 
 
-def _agrees(node: MemberNode, sender: str, sent: SentCrossing, received: str) -> None:
-    """Require that a claim handed on tells the decision that the provider knows."""
+def _agreed(node: MemberNode, sender: str, sent: SentCrossing, received: str) -> Claim:
+    """Return a claim handed on, required to tell the decision that the provider knows."""
     kept = dossier_of(node, sent.follows)
     if kept.payer_side or kept.other != sender:
         raise Forbidden("claims.payer", "the case that it follows is another payer's")
@@ -226,6 +226,7 @@ def _agrees(node: MemberNode, sender: str, sent: SentCrossing, received: str) ->
     if claim is None or not any(written(claim) == written(_after(one, claim)) for one in decided):
         told = "the claim handed on tells another decision than the one that was committed"
         raise Conflict("claims.crossing", told, got=sender, todo="dispute it")
+    return claim
 
 
 def _after(decision: Decision, claim: Claim) -> Claim:

@@ -131,7 +131,7 @@ def decide_claims(node: MemberNode, request: DecideClaims) -> ClaimsDecided:
     """
     plan = documents.plan(request.plan)
     rates, members = documents.rates(request.rates), documents.members(request.members, plan.payer)
-    tables = tables_of(plan, request.tables)
+    tables = tables_of(node, plan, request.tables)
     with node.deciding:  # one run at a time
         take_up(node)
         inbox = Inbox(node, plan, rates, members, request.plan, tables=tables)
@@ -389,6 +389,8 @@ class Inbox:
         part = opened(contract, claim) if contract is not None else None
         decision = decide(claim, self._plan, part, facts)
         if decision.status == "pended":
+            if not before:
+                self._history.record(decision)  # a claim in process: those after it are compared with it
             return _waiting(dossier, *decision.pends)
         self._history.record(decision)
         sent = SentDecision(

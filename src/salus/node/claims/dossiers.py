@@ -95,7 +95,7 @@ class Dossier(Value, frozen=True):
     notices: tuple[str, ...] = ()
     """Payer: what the patient told, by link-signed notice."""
     families: tuple[bytes, ...] = ()
-    """Payer: digests of the subscriber's numbers that its rounds were decided under."""
+    """Digests of the subscriber's numbers: at the payer that its rounds were decided under, at the provider as sent."""
 
     @property
     def open(self) -> bool:
@@ -160,8 +160,13 @@ def family_of(subscriber: str) -> bytes:
 
 def cases_of(node: MemberNode, families: Iterable[bytes]) -> list[Dossier]:
     """Return the payer's cases of families, in the order in which they came."""
-    found = [decode(body, Dossier) for _, body, _ in node.desk.claims_of(sorted(set(families)))]
-    return [one for one in found if one.payer_side]
+    return [one for _, one in sent_or_decided(node, families, payer_side=True)]
+
+
+def sent_or_decided(node: MemberNode, families: Iterable[bytes], *, payer_side: bool) -> list[tuple[bytes, Dossier]]:
+    """Return (case id, dossier) of the cases of families on one side, in the order in which they came."""
+    found = [(case, decode(body, Dossier)) for case, body, _ in node.desk.claims_of(sorted(set(families)))]
+    return [one for one in found if one[1].payer_side is payer_side]
 
 
 def keep(node: MemberNode, cases: Iterable[tuple[bytes, Dossier]], states: Mapping[str, bytes] | None = None) -> None:

@@ -8,22 +8,26 @@ again        first payer → second payer, provider    what a claim that was han
 question     payer → provider    what a case waits for; the answer comes as a claim with what completes it
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Final, TypeVar
 
 import msgspec
 
 from salus.agreements.claims.alone import sound_claims
 from salus.agreements.claims.decide import decide
-from salus.agreements.claims.decision import RULES_VERSION, Decision, Facts
-from salus.agreements.claims.plan import DocumentRefused, read_plan
+from salus.agreements.claims.decision import RULES_VERSION, DayLine, Decision, Facts, TableEdits
+from salus.agreements.claims.history import NO_TABLES
+from salus.agreements.claims.plan import DocumentRefused, Plan, read_plan
 from salus.agreements.claims.rates import read_rates
 from salus.agreements.claims.recompute import first_difference
-from salus.agreements.claims.tables import edits_of
+from salus.agreements.claims.same_day import OwnCase, counts, miscounted
+from salus.agreements.claims.tables import Table, rows_of
 from salus.contracts.claims import port
 from salus.core.encoding import Value, decode, encode
 from salus.core.proof.digest import digest, mac
 from salus.interop.x12.calendar import date_of
+from salus.interop.x12.claim import Claim
+from salus.node.claims import documents
 from salus.node.claims.approvals import unhonoured
 from salus.node.claims.dossiers import (
     CONTESTED,
@@ -34,11 +38,13 @@ from salus.node.claims.dossiers import (
     SentDecision,
     Why,
     dossier_of,
+    family_of,
     keep,
     keep_come,
     kept_of,
+    sent_or_decided,
 )
-from salus.node.claims.tables import tables_of
+from salus.node.claims.tables import at_hand
 from salus.node.claims.versions import PublishedPlan, take_version
 from salus.node.errors import Conflict, Forbidden, Malformed, NotFound
 from salus.node.exchange.documents import open_document
@@ -164,6 +170,11 @@ def day_at(node: MemberNode, height: int) -> str:
     return date_of(node.ledger.store.header(height).time // DAY_MS)
 
 
+def day_now(node: MemberNode) -> str:
+    """Return the day of the ledger's head, CCYYMMDD."""
+    return date_of(node.ledger_time() // DAY_MS)
+
+
 def line_of(link: bytes, receiver: str, what: str, purpose: str = PAYMENT) -> Disclosure:
     """Return the line of a patient whose claim, decision or remittance is sent."""
     return Disclosure(Side.CUSTODIAN, link, receiver, "", "", purpose, "claim", (f"{what} 1",))
@@ -202,13 +213,18 @@ def take_decision(node: MemberNode, sender: str, envelope: bytes) -> None:
     """Take decisions that open to their commitments, and make them again. Raises Malformed, Forbidden, Conflict."""
     sent = open_document(node, sender, DECISION, envelope, SentDecisions, code=UNOPENED)
     node.wait_for(max(sent.height, sent.published.height))
+    plan = plan_in(sent.plan)
+    tables = at_hand(node, plan)
     with node.claiming:
-        taken = [(one.case, _decided(node, sender, sent.plan, one)) for one in sent.decisions]
+        taken = {one.case: _decided(node, sender, sent.plan, one, tables) for one in sent.decisions}
         take_version(node, sender, sent.plan, sent.published)
-        keep(node, taken, {f"plan/{digest('salus/v1/claims-plan', sent.plan).hex()}": sent.plan})
+        for case, kept in taken.items():
+            if not kept.last.difference and miscounts(node, case, kept, plan, tables=tables, fresh=taken):
+                taken[case] = kept.with_last(difference="coding")
+        keep(node, taken.items(), {f"plan/{digest('salus/v1/claims-plan', sent.plan).hex()}": sent.plan})
 
 
-def _decided(node: MemberNode, sender: str, plan: bytes, sent: SentDecision) -> Dossier:
+def _decided(node: MemberNode, sender: str, plan: bytes, sent: SentDecision, tables: Mapping[str, Table]) -> Dossier:
     kept, row = dossier_of(node, sent.case), row_of(node, sent.case)
     if row.payer != sender or kept.payer_side:
         raise Forbidden("claims.payer", "the case is another payer's")
@@ -221,11 +237,50 @@ def _decided(node: MemberNode, sender: str, plan: bytes, sent: SentDecision) -> 
         kept = msgspec.structs.replace(kept, rounds=(*kept.rounds, last))
     if decision_commitment(plan, sent, last.file) != row.decision:
         raise Conflict("claims.commitment", "the decision is not the one that was committed")
-    step = recomputed(plan, sent, last.file, last.received)
+    step = recomputed(plan, sent, last.file, last.received, tables)
     if not step and unhonoured(node, sender, read_decision(sent)):
         step = "authorisation"  # facts that leave out an approval agree with themselves
     done = msgspec.structs.replace(last, decided=sent, difference=step, plan=digest("salus/v1/claims-plan", plan))
     return msgspec.structs.replace(kept, rounds=(*kept.rounds[:-1], done))
+
+
+def miscounts(
+    node: MemberNode,
+    case: bytes,
+    kept: Dossier,
+    plan: Plan,
+    *,
+    tables: Mapping[str, Table],
+    fresh: Mapping[bytes, Dossier],
+) -> bool:
+    """Tell whether the newest decision of a case counts other lines of the day than this provider's own claims have.
+
+    `fresh`: dossiers newer than those kept. `tables`: the provider's own, by digest; of others the payer's rows are believed.
+    """
+    sent = kept.last.decided
+    if sent is None or not counts(plan):
+        return False
+    decision, facts = read_decision(sent), read_facts(sent)
+    families = [family_of(decision.claim.subscriber.member)]
+    others = [
+        _own_case(node, other, fresh.get(other, one))
+        for other, one in sent_or_decided(node, families, payer_side=False)
+        if other != case and one.other == kept.other
+    ]
+
+    def rows(claim: Claim, facts: Facts, lines: tuple[DayLine, ...]) -> tuple[TableEdits, ...]:
+        return rows_of(plan, claim, facts.edits, tables, lines)
+
+    return miscounted(plan, decision, facts, others, rows)
+
+
+def _own_case(node: MemberNode, case: bytes, kept: Dossier) -> OwnCase:
+    last = kept.last
+    decided = tuple(read_decision(one.decided) for one in kept.rounds if one.decided is not None)
+    if last.decided is None:
+        return OwnCase(decided, None, documents.claim_in(last.file, last.received or day_now(node)))
+    settled = row_of(node, case).round == last.number
+    return OwnCase(decided, read_facts(last.decided) if settled else None, None)
 
 
 def _opened_there(node: MemberNode, case: bytes, last: Round, row: port.Case) -> Round:
@@ -245,7 +300,9 @@ def _as_committed(kept: Dossier, row: port.Case) -> Dossier:
     return msgspec.structs.replace(kept, rounds=rounds)
 
 
-def recomputed(plan: bytes, sent: SentDecision, file: bytes, received: str) -> str:
+def recomputed(
+    plan: bytes, sent: SentDecision, file: bytes, received: str, tables: Mapping[str, Table] = NO_TABLES
+) -> str:
     """Return where an own computation parts from a decision: a step, `received` for another day; empty if nowhere.
 
     Raises Malformed.
@@ -253,7 +310,7 @@ def recomputed(plan: bytes, sent: SentDecision, file: bytes, received: str) -> s
     theirs = read_decision(sent)
     if read_facts(sent).received != received:
         return "received"
-    return first_difference(made_again(plan, sent, file), theirs)
+    return first_difference(made_again(plan, sent, file, tables), theirs)
 
 
 def read_decision(sent: SentDecision) -> Decision:
@@ -272,19 +329,28 @@ def read_facts(sent: SentDecision) -> Facts:
         raise Malformed("claims.decision", "the decision's facts do not decode") from error
 
 
-def made_again(plan: bytes, sent: SentDecision, file: bytes, tables: str = "") -> Decision:
+def plan_in(document: bytes) -> Plan:
+    """Return a plan as it was sent. Raises Malformed."""
+    try:
+        return read_plan(document)
+    except DocumentRefused as error:
+        raise Malformed("claims.decision", "the decision's documents do not decode") from error
+
+
+def made_again(plan: bytes, sent: SentDecision, file: bytes, tables: Mapping[str, Table] = NO_TABLES) -> Decision:
     """Return the decision that plan, rates and facts as sent give for the claim in `file`. Raises Malformed.
 
-    `tables`, a folder of one's own, takes the place of the rows of official tables that were sent.
+    `tables`, one's own by digest, take the place of the rows of them that were sent.
     """
-    facts = read_facts(sent)
+    facts, document = read_facts(sent), plan_in(plan)
     try:
-        document, rates = read_plan(plan), read_rates(sent.rates)
+        rates = read_rates(sent.rates)
     except DocumentRefused as error:
         raise Malformed("claims.decision", "the decision's documents do not decode") from error
     (claim,) = sound_claims([file], facts.received)
     if tables:
-        facts = msgspec.structs.replace(facts, edits=edits_of(document, claim, tables_of(document, tables)))
+        rows = rows_of(document, claim, facts.edits, tables, facts.same_day)
+        facts = msgspec.structs.replace(facts, edits=rows)
     payer = document.payer
     own = next((one for one in rates if one.provider == claim.billing.identifier and one.payer == payer), None)
     return decide(claim, document, own, facts)

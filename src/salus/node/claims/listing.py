@@ -11,7 +11,8 @@ from salus.interop.x12.claim import claim_number
 from salus.interop.x12.money import dollars
 from salus.node.claims import documents
 from salus.node.claims.dossiers import Dossier, Round, dossier_of, kept_cases, plan_of
-from salus.node.claims.exchange import made_again, read_decision
+from salus.node.claims.exchange import made_again, miscounts, plan_in, read_decision
+from salus.node.claims.tables import at_hand, tables_of
 from salus.node.claims.versions import published
 from salus.node.errors import NotFound
 from salus.node.member import MemberNode
@@ -27,7 +28,7 @@ class RecomputeDecision(Message, frozen=True):
     tables: Annotated[
         str,
         Meta(
-            description="One's own folder of the tables that the plan names, as `plan load-table` fills it; without it the payer's rows are believed.",
+            description="One's own folder of the tables that the plan names, as `plan load-table` fills it; default the node's own. Rows of tables that are not there are believed.",
             examples=["tables"],
             extra={"path": True},
         ),
@@ -89,13 +90,21 @@ class CaseExplained(Message, frozen=True):
 def recompute_decision(node: MemberNode, request: RecomputeDecision) -> DecisionRecomputed:
     """Make a decision again from plan and facts as sent and one's own contract; name the step where the two part."""
     documents.rates(request.rates)
-    last = _decided(dossier_of(node, bytes.fromhex(request.case)))
+    case = bytes.fromhex(request.case)
+    kept = dossier_of(node, case)
+    last = _decided(kept)
     if last is None or last.decided is None:
         raise NotFound("claims.undecided", "no decision of this case is here", got=request.case)
-    theirs = read_decision(last.decided)
+    theirs, document = read_decision(last.decided), plan_of(node, last)
     own = last.decided.with_rates(request.rates)
-    mine = made_again(plan_of(node, last), own, last.file, request.tables)
-    return DecisionRecomputed(step=first_difference(mine, theirs), own=mine.paid, decided=theirs.paid)
+    plan = plan_in(document)
+    tables = tables_of(node, plan, request.tables) if request.tables else at_hand(node, plan)
+    mine = made_again(document, own, last.file, tables)
+    step = first_difference(mine, theirs)
+    newest = not kept.payer_side and last is kept.last
+    if not step and newest and miscounts(node, case, kept, plan, tables=tables, fresh={}):
+        step = "coding"  # facts that count other lines of the day than one's own claims have agree with themselves
+    return DecisionRecomputed(step=step, own=mine.paid, decided=theirs.paid)
 
 
 @use_case("claims.explain", who=OPERATOR)

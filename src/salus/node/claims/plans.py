@@ -7,6 +7,7 @@ from msgspec import Meta
 
 from salus.agreements.claims.alone import sound_claims
 from salus.agreements.claims.history import History
+from salus.agreements.claims.members import Members
 from salus.agreements.claims.plan import DocumentRefused, Plan, read_plan
 from salus.agreements.claims.plan_check import check_plan
 from salus.agreements.claims.plan_compare import Case, Change, compare, replayed
@@ -72,7 +73,7 @@ class ReplayClaims(Message, frozen=True):
     tables: Annotated[
         str,
         Meta(
-            description="Folder of the tables that the two versions name, as `plan load-table` fills it.",
+            description="Folder of the tables that the two versions name, as `plan load-table` fills it; default the node's own.",
             examples=["tables"],
             extra={"path": True},
         ),
@@ -132,7 +133,7 @@ def check_plan_document(node: Node, request: CheckPlan) -> PlanChecked:  # noqa:
 
 
 @use_case("plan.replay", who=OPERATOR)
-def replay_claims(node: Node, request: ReplayClaims) -> PlansCompared:  # noqa: ARG001 -- a use case's shape
+def replay_claims(node: Node, request: ReplayClaims) -> PlansCompared:
     """Decide a file of old claims under two versions of a plan, and list every decision that changes."""
     old, new = documents.plan(request.old), documents.plan(request.plan)
     rates, members = documents.rates(request.rates), documents.members(request.members, old.payer)
@@ -140,9 +141,9 @@ def replay_claims(node: Node, request: ReplayClaims) -> PlansCompared:  # noqa: 
         claims = sound_claims(documents.chunks(request.file), request.day)
     except Unreadable as broken:
         raise documents.unreadable(broken) from None
-    history = History(members, tables=tables_of(old, request.tables))
+    history = History(members, tables=tables_of(node, old, request.tables))
     cases = replayed(claims, old, rates, history, request.day)
-    return _told(len(claims), compare(old, new, cases, tables_of(new, request.tables)))
+    return _told(len(claims), compare(old, new, cases, tables_of(node, new, request.tables)))
 
 
 @use_case("plan.compare", who=OPERATOR)
@@ -152,21 +153,21 @@ def compare_plans(node: MemberNode, request: ComparePlans) -> PlansCompared:
     Each is replayed as it stands now, under the version that decided it and on the facts that it had.
     """
     new = documents.plan(request.plan)
-    tables = tables_of(new, request.tables)
+    tables = tables_of(node, new, request.tables)
     olds: dict[bytes, Plan] = {}
     changes: list[Change] = []
-    seen = 0
-    for _, kept, _ in kept_cases(node, payer_side=True):
-        sent = kept.last.decided
-        if sent is None:
-            continue
-        if kept.last.plan not in olds:
-            olds[kept.last.plan] = documents.plan(plan_of(node, kept.last))
-        old, decision = olds[kept.last.plan], read_decision(sent)
+    seen, history = 0, History(Members(payer=new.payer, members=()))
+    cases = [(one.last, sent) for _, one, _ in kept_cases(node, payer_side=True) if (sent := one.last.decided)]
+    for last, sent in sorted(cases, key=lambda one: read_decision(one[1]).decided):
+        if last.plan not in olds:
+            olds[last.plan] = documents.plan(plan_of(node, last))
+        old, decision, facts = olds[last.plan], read_decision(sent), read_facts(sent)
         if old.payer == new.payer:
             (rates, *_) = (*documents.rates(sent.rates), None)
             seen += 1
-            changes += compare(old, new, [Case(decision.claim, rates, read_facts(sent))], tables)
+            lines = history.lines_beside(decision.claim, facts.original)
+            changes += compare(old, new, [Case(decision.claim, rates, facts, lines)], tables)
+            history.record(decision)
     return _told(seen, changes)
 
 

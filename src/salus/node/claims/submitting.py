@@ -18,7 +18,7 @@ from salus.interop.x12.tokens import Unreadable
 from salus.node.claims import documents
 from salus.node.claims.control import numbers_of
 from salus.node.claims.crossing import CROSSED, file_after
-from salus.node.claims.dossiers import DAY_MS, Dossier, Round, Why, dossier_of, keep, kept_cases, open_cases
+from salus.node.claims.dossiers import DAY_MS, Dossier, Round, Why, dossier_of, family_of, keep, kept_cases, open_cases
 from salus.node.claims.exchange import (
     CLAIM,
     SentClaim,
@@ -170,7 +170,8 @@ def _prepare(node: MemberNode, request: SubmitClaims, name: str, *, counted: boo
             made.append(_again(node, claim, file, decided))
         else:
             fresh = Round(file, node.entropy(32), "", 1)
-            made.append((node.entropy(16), Dossier(False, request.payer, link, node.entropy(16), (fresh,))))
+            salt, families = node.entropy(16), (family_of(claim.subscriber.member),)
+            made.append((node.entropy(16), Dossier(False, request.payer, link, salt, (fresh,), families=families)))
     if not made:
         require_told(node, links[0], partial(services_of, found[0][0]), request.payer)
     if len({case for case, _ in made}) < len(made):
@@ -267,7 +268,8 @@ def _again(
         raise Conflict("claims.open", "the case is being decided again already", todo="wait for the decision")
     why: Why = "void" if claim.frequency == "8" else "replacement"
     fresh = Round(file, node.entropy(32), "", kept.last.number + 1, why)
-    return case, msgspec.structs.replace(kept, rounds=(*kept.rounds, fresh))
+    families = tuple(dict.fromkeys((*kept.families, family_of(claim.subscriber.member))))
+    return case, msgspec.structs.replace(kept, rounds=(*kept.rounds, fresh), families=families)
 
 
 def _commit(node: MemberNode, made: Sequence[tuple[bytes, Dossier]]) -> None:

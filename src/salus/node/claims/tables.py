@@ -40,10 +40,12 @@ TEXTS: Final = (".txt", ".csv")
 _DAMAGED: Final = (zipfile.BadZipFile, zlib.error, lzma.LZMAError, EOFError, NotImplementedError)
 """What unpacking raises of a zip that is damaged, or packed in a way that nobody publishes in."""
 HERE: Final = "a folder of loaded tables"
+OWN: Final = "claim-tables"
+"""A node's own folder of tables, in its data folder."""
 TABLES = Annotated[
     str,
     Meta(
-        description="Folder of the tables that the plan names, as `plan load-table` fills it.",
+        description="Folder of the tables that the plan names, as `plan load-table` fills it; default the node's own.",
         examples=["tables"],
         extra={"path": True},
     ),
@@ -68,9 +70,6 @@ class LoadTable(Message, frozen=True):
         str, Meta(min_length=1, max_length=200, description="Where it was published.", examples=["cms.gov, v310r0"])
     ]
     date: Annotated[str, Meta(pattern=DAY, description="Day it was published, CCYYMMDD.", examples=["20250101"])]
-    folder: Annotated[
-        str, Meta(description="Folder of tables; made if missing.", examples=["tables"], extra={"path": True})
-    ]
     files: Annotated[
         tuple[str, ...],
         Meta(
@@ -86,6 +85,14 @@ class LoadTable(Message, frozen=True):
     until: Annotated[
         str, Meta(pattern=DAY, description="Last day of service that it decides, CCYYMMDD.", examples=["20250331"])
     ] = official.LAST_DAY
+    folder: Annotated[
+        str,
+        Meta(
+            description="Folder of tables, made if missing; default the node's own, in which decisions look by themselves.",
+            examples=["tables"],
+            extra={"path": True},
+        ),
+    ] = ""
 
 
 class TableLoaded(Message, frozen=True):
@@ -171,13 +178,13 @@ def make_rates(node: Node, request: MakeRates) -> RatesMade:  # noqa: ARG001 -- 
 
 
 @use_case("plan.load-table", who=OPERATOR)
-def load_table(node: Node, request: LoadTable, *, progress: Progress) -> TableLoaded:  # noqa: ARG001 -- a use case's shape
+def load_table(node: Node, request: LoadTable, *, progress: Progress) -> TableLoaded:
     """Load official files of pairs or units as a table, which a plan names by its digest and `--tables` gives to decisions.
 
     The same files give the same table wherever they are loaded, in whatever order and however cut.
     """
     try:
-        rows, reference = _load(request, Path(request.folder), progress)
+        rows, reference = _load(request, folder_of(node, request.folder), progress)
     except DocumentRefused as wrong:
         raise Malformed("claims.table", str(wrong), todo="load the file as it was published") from None
     except _DAMAGED:
@@ -266,27 +273,43 @@ def _lines(text: io.TextIOWrapper) -> Iterator[str]:
         yield line
 
 
-def tables_of(plan: Plan, folder: str) -> Mapping[str, official.Table]:
+def folder_of(node: Node, folder: str = "") -> Path:
+    """Return a folder of tables: the one named, or the node's own."""
+    return Path(folder) if folder else Path(node.config.data) / OWN
+
+
+def tables_of(node: Node, plan: Plan, folder: str) -> Mapping[str, official.Table]:
     """Return the tables that a plan names, by digest, from a folder; each is what its digest says. Raises Malformed."""
-    if not plan.tables:
-        return {}
-    if not folder:
-        names = ", ".join(one.title for one in plan.tables)
-        raise Malformed("claims.table", f"the plan decides with {names}", expected=HERE, todo="name it with --tables")
     found: dict[str, official.Table] = {}
     for one in plan.tables:
-        path = Path(folder) / f"{one.digest}.table"
-        try:
-            with path.open("rb") as file:
-                rows = mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ)
-        except (OSError, ValueError):
-            todo = "load it with `salus plan load-table`"
-            raise Malformed("claims.table", f"{one.title} is not in the folder of tables", todo=todo) from None
-        if sha256(rows).hexdigest() != one.digest or len(rows) % official.WIDTHS[one.kind]:
+        rows = _rows_in(folder_of(node, folder), one)
+        if rows is None:
+            told = f"the plan decides with {one.title}, which is not in the folder of tables"
+            todo = "load it with `salus plan load-table`, or name its folder with --tables"
+            raise Malformed("claims.table", told, expected=HERE, todo=todo)
+        if not _is(one, rows):
             todo = "load it anew with `salus plan load-table`"
             raise Malformed("claims.table", f"{one.title} is not the table that the plan names", todo=todo)
         found[one.digest] = official.Table(one.kind, rows)
     return found
+
+
+def at_hand(node: Node, plan: Plan) -> Mapping[str, official.Table]:
+    """Return those of a plan's tables that the node's own folder has whole, by digest."""
+    found = ((one, _rows_in(folder_of(node), one)) for one in plan.tables)
+    return {one.digest: official.Table(one.kind, rows) for one, rows in found if rows is not None and _is(one, rows)}
+
+
+def _rows_in(folder: Path, one: TableReference) -> mmap.mmap | None:
+    try:
+        with (folder / f"{one.digest}.table").open("rb") as file:
+            return mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ)
+    except (OSError, ValueError):
+        return None
+
+
+def _is(one: TableReference, rows: mmap.mmap) -> bool:
+    return sha256(rows).hexdigest() == one.digest and not len(rows) % official.WIDTHS[one.kind]
 
 
 @use_case("plan.locality", who=OPERATOR)

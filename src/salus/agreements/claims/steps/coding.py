@@ -1,10 +1,13 @@
-"""Step 8: coding edits. Pairs of one day (PTP, indicators 0, 1, 9), units (MUE), age, sex and place."""
+"""Step 8: coding edits. Pairs of one day (PTP, indicators 0, 1, 9) and units (MUE), over all claims of it; age, sex and place."""
 
+from collections.abc import Sequence
 from typing import Final
 
+from salus.agreements.claims.decision import DayLine
 from salus.agreements.claims.plan import PairEdit, UnitEdit
 from salus.agreements.claims.work import LineWork, Work
 from salus.interop.x12.calendar import age_on
+from salus.interop.x12.claim import Line
 from salus.interop.x12.money import quantity
 
 NAME = "coding"
@@ -87,31 +90,53 @@ def _edits(
 
 
 def _pair(work: Work, pair: PairEdit, clause: str, days: tuple[str, str]) -> None:
+    """Deny the second beside the first, on whichever claim of the day; a person looks where the second was paid before."""
     if pair.indicator == 9:
         return
-    for second in work.going():
-        if second.line.procedure != pair.second or not days[0] <= second.line.first <= days[1]:
-            continue
-        beside = [
-            first
-            for first in work.going()
-            if first.line.procedure == pair.first and first.line.first == second.line.first
-        ]
-        marked = SEPARATE & {modifier for line in [second, *beside] for modifier in line.line.modifiers}
-        if not beside or (pair.indicator == 1 and marked):
-            continue
-        code = "CO-97" if pair.indicator == 1 else "CO-236"
-        work.deny(NAME, second, code, clause, f"{pair.second} is part of {pair.first}, indicator {pair.indicator}")
+    code = "CO-97" if pair.indicator == 1 else "CO-236"
+    told = f"{pair.second} is part of {pair.first}, indicator {pair.indicator}"
+    for second in _of(work, pair.second, days):
+        own = [first.line for first in _of(work, pair.first, days) if first.line.first == second.line.first]
+        others = _others(work, pair.first, second)
+        if own and not _parted(pair, [second.line, *own]):
+            work.deny(NAME, second, code, clause, told)
+        elif others and not _parted(pair, [second.line, *others]):
+            work.deny(NAME, second, code, clause, f"{told}; {pair.first} is on {others[0].other}")
+    for first in _of(work, pair.first, days):
+        others = _others(work, pair.second, first)
+        if others and not _parted(pair, [first.line, *others]):
+            work.pend(
+                NAME, f"line {first.line.number}: {told}; {pair.second} is on {others[0].other}", first, code=code
+            )
+
+
+def _of(work: Work, procedure: str, days: tuple[str, str]) -> list[LineWork]:
+    """Return the lines of a procedure that are not denied, of days for which an edit stands."""
+    return [line for line in work.going() if line.line.procedure == procedure and days[0] <= line.line.first <= days[1]]
+
+
+def _others(work: Work, procedure: str, line: LineWork) -> list[DayLine]:
+    """Return the lines of a procedure on other claims of a line's day."""
+    return [one for one in work.facts.same_day if (one.procedure, one.day) == (procedure, line.line.first)]
+
+
+def _parted(pair: PairEdit, lines: Sequence[Line | DayLine]) -> bool:
+    """Tell whether a modifier says that the two of a pair are distinct services, where the pair lets one say so."""
+    return pair.indicator == 1 and any(SEPARATE.intersection(line.modifiers) for line in lines)
 
 
 def _units(work: Work, edit: UnitEdit, clause: str, days: tuple[str, str]) -> None:
-    lines = [
-        line for line in work.going() if line.line.procedure == edit.procedure and days[0] <= line.line.first <= days[1]
-    ]
+    """Deny all lines of a procedure together that have too many units, those of other claims of the day counted with them."""
+    lines = _of(work, edit.procedure, days)
     for line in lines:
-        same = [other for other in lines if other.line.first == line.line.first] if edit.per == "day" else [line]
-        if sum(other.line.units for other in same) > edit.most:
-            work.deny(NAME, line, "CO-151", clause, f"more than {quantity(edit.most)} units per {edit.per}")
+        day = edit.per == "day"
+        same = [other for other in lines if other.line.first == line.line.first] if day else [line]
+        others = _others(work, edit.procedure, line) if day else []
+        before = sum(other.units for other in others)
+        if before + sum(other.line.units for other in same) > edit.most:
+            rule = f"more than {quantity(edit.most)} units per {edit.per}"
+            rule += f"; {quantity(before)} are on {others[0].other}" if others else ""
+            work.deny(NAME, line, "CO-151", clause, rule)
 
 
 def _person(work: Work, line: LineWork) -> None:
