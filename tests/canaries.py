@@ -169,6 +169,8 @@ CANARIES: Mapping[str, Callable[[str], dict[str, Any]]] = {
     "plan.locality": lambda canary: {
         "file": base64(canary),
         "name": "GPCI",
+        "source": "cms.gov",
+        "date": "20250101",
         "contractor": "10112",
         "number": "00",
         "factor": "32.3465",

@@ -153,10 +153,19 @@ def test_what_is_no_official_file_leaves_nothing(node: Bare, tmp_path: Path, con
 
 def test_a_locality_is_taken_from_the_official_indices(node: Bare) -> None:
     file = b"MAC,State,Locality Number,Locality Name,PW,PE,MP\n02102,AK,01,ALASKA*,1.5,1.081,0.592\n"
-    asked = MakeLocality(file=file, name="GPCI 2025", contractor="02102", number="01", factor="32.3465")
+    asked = MakeLocality(
+        file=file,
+        name="GPCI 2025",
+        source="cms.gov, RVU25D",
+        date="20250101",
+        contractor="02102",
+        number="01",
+        factor="32.3465",
+    )
     made = make_locality(node, asked)
     assert (made.state, made.place) == ("AK", "ALASKA")
     place = msgspec.json.decode(made.locality, type=Locality)
+    assert (place.source, place.date, place.digest) == (asked.source, "20250101", hashlib.sha256(file).hexdigest())
     assert (place.table, place.work, place.practice, place.malpractice, place.factor) == (
         "GPCI 2025",
         1500,
@@ -172,6 +181,51 @@ def test_a_locality_is_taken_from_the_official_indices(node: Bare) -> None:
     for cell in (b"ALASKA" * 40_000, b"ALASKA,1" + b"0" * 5000):
         with pytest.raises(Malformed):
             make_locality(node, msgspec.structs.replace(asked, file=file.replace(b"ALASKA", cell)))
+
+
+def zip_row(code: str, locality: str = "01", flag: str = "0", four: str = "", quarter: str = "20251") -> str:
+    """A row of CMS's ZIP5 file, with `four` of its ZIP9 file."""
+    return f"AK{code}02102{locality}RZ9   {flag}{four or ' A  '}".ljust(75)[:75] + f"{quarter}\r\n"
+
+
+def test_a_locality_follows_from_the_zip_code_of_the_place(node: Bare, tmp_path: Path) -> None:
+    official = tmp_path / "zips.zip"
+    with zipfile.ZipFile(official, "w") as packed:
+        packed.writestr("ZIP5lyout.txt", "Zip5 Record Layout\n")
+        packed.writestr("ZIP5_JAN2025.txt", zip_row("99501") + zip_row("99502", "99", "1"))
+        packed.writestr("ZIP5_JAN2025.xlsx", b"PK not read")
+        packed.writestr("ZIP9_JAN2025.txt", zip_row("99502", "01", "1", "0001") + zip_row("99502", "02", "1", "0002"))
+    file = b"02102,AK,01,ALASKA*,1.5,1.081,0.592\n02102,AK,02,ELSEWHERE,1.5,1.081,0.592\n"
+    start = MakeLocality(
+        file=file, name="GPCI 2025", source="cms.gov", date="20250101", factor="32.3465", zips=(str(official),)
+    )
+    for code, place in (
+        ("99501", "ALASKA"),
+        ("995019999", "ALASKA"),
+        ("995020001", "ALASKA"),
+        ("995020002", "ELSEWHERE"),
+    ):
+        made = make_locality(node, msgspec.structs.replace(start, zip=code))
+        assert (made.place, made.contractor, made.quarter) == (place, "02102", "20251")
+    for code, told in (
+        ("99502", "several localities; expected all nine digits"),
+        ("995020003", "several localities"),
+        ("99503", "do not have the ZIP code"),
+        ("", "by contractor and number, or by a ZIP code"),
+    ):
+        with pytest.raises(Malformed, match=told):
+            make_locality(node, msgspec.structs.replace(start, zip=code))
+    text = tmp_path / "ZIP5.txt"
+    for content, told in (
+        (zip_row("99501") + "99501,AK\n", "line 2 is no row"),
+        (zip_row("99501") + zip_row("99501", "02"), "twice, differently"),
+        (zip_row("99501", quarter="20255"), "line 1 is no row"),
+    ):
+        text.write_text(content, newline="")
+        with pytest.raises(Malformed, match=told):
+            make_locality(node, msgspec.structs.replace(start, zip="99501", zips=(str(text),)))
+    with pytest.raises(Malformed, match="cannot be read"):
+        make_locality(node, msgspec.structs.replace(start, zip="99501", zips=(str(tmp_path / "none"),)))
 
 
 def test_a_provider_names_rows_that_the_official_table_does_not_have(node: Bare, tmp_path: Path) -> None:
@@ -203,9 +257,7 @@ def test_a_provider_names_rows_that_the_official_table_does_not_have(node: Bare,
     load(cedar, Path(), tmp_path / "pairs.txt")
     own = recompute_decision(cedar, RecomputeDecision(case=case, rates=JSON([contract])))
     again = file_of(claim(line(day="20250302"), line(2, "S9129", 9000, day="20250302"), identifier="A2"))
-    (other,) = submit_claims(
-        cedar, SubmitClaims(link=link, payer="harbor", file=again)
-    ).cases
+    (other,) = submit_claims(cedar, SubmitClaims(link=link, payer="harbor", file=again)).cases
     two.abreast()
     inbox.accept()
     inbox.decide()

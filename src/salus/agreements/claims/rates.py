@@ -37,6 +37,10 @@ class Locality(Document, frozen=True, kw_only=True):
 
     table: Name
     """Name and version of the official table."""
+    source: Annotated[str, msgspec.Meta(max_length=200)] = ""
+    """Where it was published."""
+    date: Annotated[str, msgspec.Meta(pattern=r"^([12]\d{7})?$", description="CCYYMMDD, when")] = ""
+    digest: Annotated[str, msgspec.Meta(pattern=r"^([0-9a-f]{64})?$", description="SHA-256 of the official file")] = ""
     work: Annotated[int, msgspec.Meta(ge=0, le=10**5)]
     practice: Annotated[int, msgspec.Meta(ge=0, le=10**5)]
     malpractice: Annotated[int, msgspec.Meta(ge=0, le=10**5)]

@@ -89,10 +89,13 @@ def read_indices(text: bytes) -> Mapping[tuple[str, str], Indices]:
     return found
 
 
-def locality(name: str, indices: Indices, factor: str) -> Locality:
+def locality(name: str, indices: Indices, factor: str, *, source: str, date: str, digest: str) -> Locality:
     """Make the locality of a rates document from indices and a conversion factor like 32.3465. Raises DocumentRefused."""
     return Locality(
         table=name,
+        source=source,
+        date=date,
+        digest=digest,
         work=indices.work,
         practice=indices.practice,
         malpractice=indices.malpractice,

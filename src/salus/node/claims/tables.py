@@ -24,6 +24,7 @@ from salus.agreements.claims.plan import DocumentRefused, Plan, TableReference, 
 from salus.agreements.claims.plan_check import check_rates
 from salus.agreements.claims.rates import Locality, Rates
 from salus.agreements.claims.relative_values import read_relative_values
+from salus.agreements.claims.zip_codes import Located, locate
 from salus.node.errors import Malformed
 from salus.node.usecase import OPERATOR, Message, Node, Progress, use_case
 
@@ -37,6 +38,8 @@ DAY: Final = r"^[12][0-9]{7}$"
 ENCRYPTED: Final = 1
 """Flag of a file in a zip."""
 TEXTS: Final = (".txt", ".csv")
+LAYOUT: Final = "lyout"
+"""In the names of files that tell the columns of others."""
 _DAMAGED: Final = (zipfile.BadZipFile, zlib.error, lzma.LZMAError, EOFError, NotImplementedError)
 """What unpacking raises of a zip that is damaged, or packed in a way that nobody publishes in."""
 HERE: Final = "a folder of loaded tables"
@@ -112,9 +115,31 @@ class MakeLocality(Message, frozen=True):
     name: Annotated[
         str, Meta(min_length=1, max_length=64, description="Name and version of the file.", examples=["GPCI 2025"])
     ]
-    contractor: Annotated[str, Meta(description="Number of the Medicare contractor.", examples=["10112"])]
-    number: Annotated[str, Meta(description="Number of the locality.", examples=["00"])]
+    source: Annotated[
+        str, Meta(min_length=1, max_length=200, description="Where it was published.", examples=["cms.gov, RVU25D"])
+    ]
+    date: Annotated[str, Meta(pattern=DAY, description="Day it was published, CCYYMMDD.", examples=["20250101"])]
     factor: Annotated[str, Meta(description="Conversion factor, dollars.", examples=["32.3465"])]
+    contractor: Annotated[
+        str, Meta(description="Number of the Medicare contractor; empty with a ZIP code.", examples=["10112"])
+    ] = ""
+    number: Annotated[str, Meta(description="Number of the locality; empty with a ZIP code.", examples=["00"])] = ""
+    zip: Annotated[
+        str,
+        Meta(
+            pattern=r"^([0-9]{5}([0-9]{4})?)?$",
+            description="ZIP code of the place of service, five or nine digits, instead of contractor and number.",
+            examples=["36104"],
+        ),
+    ] = ""
+    zips: Annotated[
+        tuple[str, ...],
+        Meta(
+            description="CMS's files of ZIP codes and carrier localities: the zip that they come in, or ZIP5 and ZIP9 as text.",
+            examples=[["zip-code-carrier-locality.zip"]],
+            extra={"path": True},
+        ),
+    ] = ()
 
 
 class LocalityMade(Message, frozen=True):
@@ -122,6 +147,9 @@ class LocalityMade(Message, frozen=True):
 
     state: Annotated[str, Meta(description="State.")]
     place: Annotated[str, Meta(description="Name of the locality.")]
+    contractor: Annotated[str, Meta(description="Number of the Medicare contractor.")]
+    number: Annotated[str, Meta(description="Number of the locality.")]
+    quarter: Annotated[str, Meta(description="Of the files of ZIP codes, YYYYQ; empty without them.")]
     locality: Annotated[str, Meta(description="What stands under `locality` in a rates document, JSON.")]
 
 
@@ -246,19 +274,25 @@ def _again(run: IO[bytes], width: int) -> Iterator[bytes]:
 
 def _rows(kind: official.Kind, path: Path) -> Generator[bytes, None, None]:
     """Yield the rows of a text file, or of the texts in a zip."""
-    if not zipfile.is_zipfile(path):
-        with path.open("rb") as file, _text(file) as text:
+    with ExitStack() as open_files:
+        for text in _texts(path, open_files):
             yield from official.read_rows(kind, _lines(text))
+
+
+def _texts(path: Path, open_files: ExitStack) -> Iterator[io.TextIOWrapper]:
+    """Yield a text file, or the texts in a zip without those that describe its columns."""
+    if not zipfile.is_zipfile(path):
+        yield open_files.enter_context(_text(open_files.enter_context(path.open("rb"))))
         return
-    with zipfile.ZipFile(path) as packed:
-        texts = [one for one in packed.infolist() if one.filename.lower().endswith(TEXTS)]
-        if not texts:
-            raise DocumentRefused("the zip holds no text file (.txt or .csv)")
-        if any(one.flag_bits & ENCRYPTED for one in texts):
-            raise DocumentRefused("the zip is encrypted")
-        for one in texts:
-            with packed.open(one) as inside, _text(inside) as text:
-                yield from official.read_rows(kind, _lines(text))
+    packed = open_files.enter_context(zipfile.ZipFile(path))
+    texts = [one for one in packed.infolist() if one.filename.lower().endswith(TEXTS)]
+    if not texts:
+        raise DocumentRefused("the zip holds no text file (.txt or .csv)")
+    if any(one.flag_bits & ENCRYPTED for one in texts):
+        raise DocumentRefused("the zip is encrypted")
+    for one in texts:
+        if LAYOUT not in one.filename.lower():
+            yield open_files.enter_context(_text(open_files.enter_context(packed.open(one))))
 
 
 def _text(file: IO[bytes]) -> io.TextIOWrapper:
@@ -314,13 +348,40 @@ def _is(one: TableReference, rows: mmap.mmap) -> bool:
 
 @use_case("plan.locality", who=OPERATOR)
 def make_locality(node: Node, request: MakeLocality) -> LocalityMade:  # noqa: ARG001 -- a use case's shape
-    """Take one locality's indices from CMS's file, as rates by relative value need them."""
+    """Take one locality's indices from CMS's file, as rates by relative value need them.
+
+    Which locality it is, its contractor and number say, or the ZIP code of the place of service by CMS's files of ZIP codes.
+    """
     try:
         known = official.read_indices(request.file)
-        indices = known.get((request.contractor, request.number))
+        place = _place(request)
+        indices = known.get((place.contractor, place.number))
         if indices is None:
             raise DocumentRefused(f"the file has {len(known)} localities, none with this contractor and number")
-        made = official.locality(request.name, indices, request.factor)
+        made = official.locality(
+            request.name,
+            indices,
+            request.factor,
+            source=request.source,
+            date=request.date,
+            digest=sha256(request.file).hexdigest(),
+        )
     except DocumentRefused as wrong:
         raise Malformed("claims.locality", str(wrong), todo="see the file's first three columns") from None
-    return LocalityMade(state=indices.state, place=indices.name, locality=json.encode(made).decode())
+    except _DAMAGED:
+        raise Malformed("claims.locality", "a zip is damaged, or packed in an unknown way", todo="fetch it") from None
+    except OSError as error:
+        raise Malformed("claims.locality", f"a file of ZIP codes cannot be read: {error.strerror}") from None
+    told = json.encode(made).decode()
+    return LocalityMade(indices.state, indices.name, place.contractor, place.number, place.quarter, told)
+
+
+def _place(request: MakeLocality) -> Located:
+    """Return the locality asked for. Raises DocumentRefused."""
+    if bool(request.zip) != bool(request.zips) or bool(request.zip) == bool(request.contractor and request.number):
+        raise DocumentRefused("a locality is known by contractor and number, or by a ZIP code and CMS's files of them")
+    if not request.zip:
+        return Located("", request.contractor, request.number, "")
+    with ExitStack() as open_files:
+        texts = (text for name in request.zips for text in _texts(Path(name), open_files))
+        return locate(request.zip, (line for text in texts for line in _lines(text)))
