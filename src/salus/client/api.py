@@ -379,7 +379,7 @@ class AdjudicateClaims(msgspec.Struct, frozen=True, kw_only=True):
     """Code lists newer than those built in, JSON; default none."""
 
     tables: str = ''
-    """Folder of the tables that the plan names, as `plan load-table` fills it."""
+    """Folder of the tables that the plan names, as `plan load-table` fills it; default the node's own."""
 
 
 class ClaimsAdjudicated(msgspec.Struct, frozen=True, kw_only=True):
@@ -722,7 +722,7 @@ class DecideClaims(msgspec.Struct, frozen=True, kw_only=True):
     """Who is covered: a members document or an 834."""
 
     tables: str = ''
-    """Folder of the tables that the plan names, as `plan load-table` fills it."""
+    """Folder of the tables that the plan names, as `plan load-table` fills it; default the node's own."""
 
 
 class ClaimsDecided(msgspec.Struct, frozen=True, kw_only=True):
@@ -922,7 +922,7 @@ class RecomputeDecision(msgspec.Struct, frozen=True, kw_only=True):
     """One's own rates documents, a JSON list."""
 
     tables: str = ''
-    """One's own folder of the tables that the plan names, as `plan load-table` fills it; without it the payer's rows are believed."""
+    """One's own folder of the tables that the plan names, as `plan load-table` fills it; default the node's own. Rows of tables that are not there are believed."""
 
 
 class DecisionRecomputed(msgspec.Struct, frozen=True, kw_only=True):
@@ -2950,7 +2950,7 @@ class ComparePlans(msgspec.Struct, frozen=True, kw_only=True):
     """The new version, JSON."""
 
     tables: str = ''
-    """Folder of the tables that the plan names, as `plan load-table` fills it."""
+    """Folder of the tables that the plan names, as `plan load-table` fills it; default the node's own."""
 
 
 class PlanChange(msgspec.Struct, frozen=True, kw_only=True):
@@ -3003,9 +3003,6 @@ class LoadTable(msgspec.Struct, frozen=True, kw_only=True):
     date: str
     """Day it was published, CCYYMMDD."""
 
-    folder: str
-    """Folder of tables; made if missing."""
-
     files: tuple[str, ...]
     """The official files: text with tabs or commas, or the zip it came in."""
 
@@ -3014,6 +3011,9 @@ class LoadTable(msgspec.Struct, frozen=True, kw_only=True):
 
     until: str = '29991231'
     """Last day of service that it decides, CCYYMMDD."""
+
+    folder: str = ''
+    """Folder of tables, made if missing; default the node's own, in which decisions look by themselves."""
 
 
 class TableLoaded(msgspec.Struct, frozen=True, kw_only=True):
@@ -3038,14 +3038,26 @@ class MakeLocality(msgspec.Struct, frozen=True, kw_only=True):
     name: str
     """Name and version of the file."""
 
-    contractor: str
-    """Number of the Medicare contractor."""
+    source: str
+    """Where it was published."""
 
-    number: str
-    """Number of the locality."""
+    date: str
+    """Day it was published, CCYYMMDD."""
 
     factor: str
     """Conversion factor, dollars."""
+
+    contractor: str = ''
+    """Number of the Medicare contractor; empty with a ZIP code."""
+
+    number: str = ''
+    """Number of the locality; empty with a ZIP code."""
+
+    zip: str = ''
+    """ZIP code of the place of service, five or nine digits, instead of contractor and number."""
+
+    zips: tuple[str, ...] = ()
+    """CMS's files of ZIP codes and carrier localities: the zip that they come in, or ZIP5 and ZIP9 as text."""
 
 
 class LocalityMade(msgspec.Struct, frozen=True, kw_only=True):
@@ -3056,6 +3068,15 @@ class LocalityMade(msgspec.Struct, frozen=True, kw_only=True):
 
     place: str
     """Name of the locality."""
+
+    contractor: str
+    """Number of the Medicare contractor."""
+
+    number: str
+    """Number of the locality."""
+
+    quarter: str
+    """Of the files of ZIP codes, YYYYQ; empty without them."""
 
     locality: str
     """What stands under `locality` in a rates document, JSON."""
@@ -3153,7 +3174,7 @@ class ReplayClaims(msgspec.Struct, frozen=True, kw_only=True):
     """Day the claims came and were decided, CCYYMMDD."""
 
     tables: str = ''
-    """Folder of the tables that the two versions name, as `plan load-table` fills it."""
+    """Folder of the tables that the two versions name, as `plan load-table` fills it; default the node's own."""
 
 
 class ShowDocumentSchema(msgspec.Struct, frozen=True, kw_only=True):

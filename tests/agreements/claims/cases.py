@@ -71,6 +71,10 @@ PLAN = Plan(
         Benefit(category="therapy", tier="in", clause="3.3", coinsurance=2000, deductible=False, limit="therapy"),
         Benefit(category="inpatient", tier="in", clause="3.4", coinsurance=1000),
         Benefit(category="office", tier="in", clause="3.1", copay=2000, coinsurance=2000),
+        *(
+            Benefit(category=category, tier="out", clause="3.8", covered=False)
+            for category in ("cosmetic", "imaging", "therapy", "inpatient")
+        ),
         Benefit(category="office", tier="out", clause="3.8", coinsurance=4000),
     ),
     accumulators=(

@@ -13,8 +13,10 @@ from salus.agreements.claims.history import Granted
 from salus.agreements.claims.members import members_of, person_of, read_members
 from salus.agreements.claims.plan import (
     Coding,
+    Cuts,
     DocumentRefused,
     InterestRate,
+    PairEdit,
     PersonEdit,
     Plan,
     PromptPay,
@@ -235,9 +237,14 @@ def test_the_schema_has_every_field_of_plan_and_rates() -> None:
         ({"until": "20240101"}, "/until", "period"),
         ({"since": "20250231"}, "/since", "date"),
         ({"tiers": ("in",)}, "/benefits/5/tier", "unknown-tier"),
-        ({"benefits": (*PLAN.benefits, PLAN.benefits[0])}, "/benefits/6", "overlap"),
+        ({"benefits": (*PLAN.benefits, PLAN.benefits[0])}, "/benefits/10", "overlap"),
         ({"benefits": PLAN.benefits[1:]}, "/categories/0", "gap"),
+        ({"benefits": (*PLAN.benefits[:5], *PLAN.benefits[6:])}, "/categories/0", "gap"),
         ({"limits": ()}, "/benefits/2/limit", "unknown-limit"),
+        ({"limits": PLAN.limits * 2}, "/limits/1", "overlap"),
+        ({"out_of_network": 10001}, "/out_of_network", "amount"),
+        ({"cuts": Cuts(multiple=(10000, 10001))}, "/cuts/multiple/1", "amount"),
+        ({"cover_order": ("longer", "longer")}, "/cover_order", "order"),
         ({"categories": PLAN.categories[:-1]}, "/benefits/4/category", "unknown-category"),
         ({"categories": (PLAN.categories[-1], *PLAN.categories[:-1])}, "/categories/0", "overlap"),
         ({"accumulators": PLAN.accumulators[1:]}, "/accumulators", "gap"),
@@ -304,6 +311,20 @@ def test_the_schema_has_every_field_of_plan_and_rates() -> None:
             "/sequestration/0/share",
             "amount",
         ),
+        (
+            {"sequestration": (Sequestration(clause="6", origin=LAW, share=200, since="20251231", until="20250101"),)},
+            "/sequestration/0/until",
+            "period",
+        ),
+        (
+            {
+                "coding": Coding(
+                    pairs=(PairEdit(first="G0402", second="G0403", indicator=0, until="20200101", since="20250101"),)
+                )
+            },
+            "/coding/pairs/0/until",
+            "period",
+        ),
         ({"steps_off": ("pricing",)}, "/steps_off/0", "unknown-step"),
         (
             {
@@ -326,6 +347,13 @@ def test_sound_documents_have_no_fault_and_faults_of_rates_are_named() -> None:
     assert check_rates(RATES) == ()
     bad = msgspec.structs.replace(RATES, provider="1234567890", rates=(*RATES.rates, RATES.rates[0]))
     assert [(part.pointer, part.rule) for part in check_rates(bad)] == [("/provider", "npi"), ("/rates/8", "overlap")]
+    bad = msgspec.structs.replace(RATES, withhold=10001, until="20240101")
+    assert [(part.pointer, part.rule) for part in check_rates(bad)] == [("/until", "period"), ("/withhold", "amount")]
+
+
+def test_a_plan_that_pays_network_providers_only_has_no_gap_outside() -> None:
+    inside = tuple(one for one in PLAN.benefits if one.tier == "in")
+    assert check_plan(msgspec.structs.replace(PLAN, benefits=inside)) == ()
 
 
 @pytest.mark.parametrize(

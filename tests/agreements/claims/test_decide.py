@@ -159,7 +159,7 @@ def test_providers_not_admitted_or_outside() -> None:
     assert reasons(decide(claim(), PLAN, RATES, facts(provider="not-admitted"))) == [(1, "CO-B7", 15000)]
     outside = decide(claim(), PLAN, None, facts(provider="outside", family=False))
     assert reasons(outside) == [(1, "PR-1", 15000)]
-    closed = msgspec.structs.replace(PLAN, benefits=PLAN.benefits[:-1])
+    closed = msgspec.structs.replace(PLAN, benefits=PLAN.benefits[:5])
     assert reasons(decide(claim(), closed, None, facts(provider="outside"))) == [(1, "CO-242", 15000)]
 
 

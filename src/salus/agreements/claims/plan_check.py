@@ -27,7 +27,7 @@ def check_plan(plan: Plan) -> tuple[PlanFinding, ...]:
     """Return all faults of a plan, in order of the document."""
     return tuple(
         finding
-        for part in (_period, _benefits, _categories, _accumulators, _edits, _tables, _rest)
+        for part in (_period, _benefits, _categories, _limits, _accumulators, _edits, _prices, _tables, _rest)
         for finding in part(plan)
     )
 
@@ -60,9 +60,11 @@ def _benefits(plan: Plan) -> Iterator[PlanFinding]:
             yield PlanFinding(f"{place}/limit", "unknown-limit", "a limit of /limits", benefit.limit)
         if benefit.coinsurance > 10_000:
             yield PlanFinding(f"{place}/coinsurance", "amount", "at most 10000", str(benefit.coinsurance))
+    served = {tier for _, tier in seen}
     for number, category in enumerate(plan.categories):
-        for tier in plan.tiers[:1]:
-            if (category.category, tier) not in seen:
+        for tier in plan.tiers:
+            outside = tier == plan.tiers[-1] and tier not in served  # the plan pays network providers only
+            if (category.category, tier) not in seen and not (outside and len(plan.tiers) > 1):
                 expected = f"a benefit in tier {tier} (covered or not)"
                 yield PlanFinding(f"/categories/{number}", "gap", expected, category.category)
 
@@ -77,6 +79,27 @@ def _categories(plan: Plan) -> Iterator[PlanFinding]:
             if not 1 <= len(beginning) <= 5 or not beginning.isalnum() or beginning != beginning.upper():
                 pointer = f"/categories/{number}/procedures/{place}"
                 yield PlanFinding(pointer, "unknown-code", "the beginning of a procedure code", beginning)
+
+
+def _limits(plan: Plan) -> Iterator[PlanFinding]:
+    seen: dict[str, int] = {}
+    for number, limit in enumerate(plan.limits):
+        if limit.name in seen:
+            yield PlanFinding(f"/limits/{number}", "overlap", "each name once", f"also /limits/{seen[limit.name]}")
+        seen.setdefault(limit.name, number)
+
+
+def _prices(plan: Plan) -> Iterator[PlanFinding]:
+    shares = [("/out_of_network", plan.out_of_network)]
+    shares += [(f"/cuts/multiple/{place}", part) for place, part in enumerate(plan.cuts.multiple)]
+    for pointer, part in shares:
+        if part > 10_000:
+            yield PlanFinding(pointer, "amount", "at most 10000", str(part))
+    for number, cut in enumerate(plan.sequestration):
+        if cut.until < cut.since:
+            yield PlanFinding(f"/sequestration/{number}/until", "period", f"not before {cut.since}", cut.until)
+        if cut.share > 10_000:
+            yield PlanFinding(f"/sequestration/{number}/share", "amount", "at most 10000", str(cut.share))
 
 
 def _accumulators(plan: Plan) -> Iterator[PlanFinding]:
@@ -110,6 +133,8 @@ def _edits(plan: Plan) -> Iterator[PlanFinding]:
         for name, code in (("first", pair.first), ("second", pair.second)):
             if PROCEDURE.fullmatch(code) is None:
                 yield PlanFinding(f"/coding/pairs/{number}/{name}", "unknown-code", "a procedure code", code)
+        if pair.until < pair.since:
+            yield PlanFinding(f"/coding/pairs/{number}/until", "period", f"not before {pair.since}", pair.until)
     for number, edit in enumerate(plan.coding.units):
         if PROCEDURE.fullmatch(edit.procedure) is None:
             yield PlanFinding(f"/coding/units/{number}/procedure", "unknown-code", "a procedure code", edit.procedure)
@@ -143,16 +168,13 @@ def _rest(plan: Plan) -> Iterator[PlanFinding]:
         for number, (one, two) in enumerate(pairwise(clock.rates), 1):
             if two.since <= one.since:
                 yield PlanFinding(f"/prompt_pay/rates/{number}/since", "overlap", f"after {one.since}", two.since)
-    for number, cut in enumerate(plan.sequestration):
-        if cut.share > 10_000:
-            yield PlanFinding(f"/sequestration/{number}/share", "amount", "at most 10000", str(cut.share))
+    if len(set(plan.cover_order)) < len(plan.cover_order):
+        yield PlanFinding("/cover_order", "order", "each rule once", " ".join(plan.cover_order))
 
 
 def check_rates(rates: Rates) -> tuple[PlanFinding, ...]:
     """Return all faults of a rates document."""
-    found: list[PlanFinding] = []
-    if not npi_valid(rates.provider):
-        found.append(PlanFinding("/provider", "npi", "an NPI whose check digit holds", rates.provider))
+    found = [*_contract(rates)]
     seen: dict[tuple[str, ...], int] = {}
     for number, rate in enumerate(rates.rates):
         place = f"/rates/{number}"
@@ -171,3 +193,13 @@ def check_rates(rates: Rates) -> tuple[PlanFinding, ...]:
         if rate.until < rate.since:
             found.append(PlanFinding(f"{place}/until", "period", f"not before {rate.since}", rate.until))
     return tuple(found)
+
+
+def _contract(rates: Rates) -> Iterator[PlanFinding]:
+    """Yield the faults of what is said once for all rates."""
+    if not npi_valid(rates.provider):
+        yield PlanFinding("/provider", "npi", "an NPI whose check digit holds", rates.provider)
+    if rates.until < rates.since:
+        yield PlanFinding("/until", "period", f"not before {rates.since}", rates.until)
+    if rates.withhold > 10_000:
+        yield PlanFinding("/withhold", "amount", "at most 10000", str(rates.withhold))
