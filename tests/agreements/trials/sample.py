@@ -18,7 +18,7 @@ from salus.agreements.trials.acts import (
     signing_bytes,
 )
 from salus.agreements.trials.compile import compile_plan
-from salus.agreements.trials.conduct import Conditions
+from salus.agreements.trials.conduct import Adoption, Conditions
 from salus.agreements.trials.terms import read_terms
 from salus.core.encoding import decode, encode
 from salus.interop.cdisc.usdm import read_usdm
@@ -58,7 +58,7 @@ FORM, NEW_FORM = ONE[1].consent_form, TWO[1].consent_form
 def under(**changes):
     base = {
         "plans": {1: ONE},
-        "adopted": ((START - 30 * DAY, 1),),
+        "adopted": (Adoption(START - 30 * DAY, 1),),
         "given": GIVEN,
         "registered": START - 30 * DAY,
         "now": START + 60 * DAY,

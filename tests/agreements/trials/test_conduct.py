@@ -4,7 +4,7 @@ import pytest
 from msgspec import structs
 
 from salus.agreements.trials.acts import FIRST, Act, Anchored, SignedAct, act_digest, delegations, read, signing_bytes
-from salus.agreements.trials.conduct import KINDS, ROLES, TRANSITIONS, Status, conduct
+from salus.agreements.trials.conduct import KINDS, ROLES, TRANSITIONS, Adoption, Status, conduct
 from salus.core.encoding import decode, encode
 
 from . import sample
@@ -17,6 +17,10 @@ def codes(chain, **changes):
 
 def deviations(chain, **changes):
     return [one.code for one in conduct(chain.acts, under(**changes)).deviations if one.code != "MISSED"]
+
+
+def ids(chain, **changes):
+    return [one.id for one in conduct(chain.acts, under(**changes)).deviations if one.code != "MISSED"]
 
 
 def week2(chain, day=14):
@@ -290,18 +294,53 @@ def test_a_serious_event_said_to_be_none_is_a_deviation():
     assert conduct(chain.acts, under()).adverse[0].related
 
 
-AMENDED = {"plans": {1: ONE, 2: TWO}, "adopted": ((START - 30 * DAY, 1), (START + 20 * DAY, 2))}
+def amended(*deadlines):
+    """Return the conditions of a site that adopts version 2 on day 20, and 3 on day 40, with these days for reconsent."""
+    three = (TWO[0], structs.replace(TWO[1], consent_form=OTHER_FORM))
+    adopted = [
+        Adoption(START + (20 * at) * DAY, at + 1, day and START + day * DAY) for at, day in enumerate(deadlines, 1)
+    ]
+    return {"plans": {1: ONE, 2: TWO, 3: three}, "adopted": (Adoption(START - 30 * DAY, 1), *adopted)}
+
+
+OTHER_FORM = "33" * 32
+AMENDED = {"plans": {1: ONE, 2: TWO}, "adopted": (Adoption(START - 30 * DAY, 1), Adoption(START + 20 * DAY, 2))}
 
 
 def test_a_visit_after_the_deadline_of_reconsent_is_a_deviation():
     chain = week2(Chain().enrolled())
     chain.add("visit", day=34, visit="week4")
-    assert deviations(chain, **AMENDED, reconsent_by=START + 30 * DAY) == ["RECONSENT_OVERDUE"]
-    assert deviations(chain, **AMENDED, reconsent_by=START + 50 * DAY) == ["RECONSENT_OVERDUE"]
-    assert deviations(chain, **AMENDED, reconsent_by=START + 70 * DAY) == []
+    assert deviations(chain, **amended(30)) == ["RECONSENT_OVERDUE"]
+    assert deviations(chain, **amended(50)) == ["RECONSENT_OVERDUE"]
+    assert deviations(chain, **amended(70)) == []
     renewed = week2(Chain().enrolled()).add("reconsent", day=21, form=NEW_FORM).add("visit", day=34, visit="week4")
-    assert deviations(renewed, **AMENDED, reconsent_by=START + 30 * DAY) == []
+    assert deviations(renewed, **amended(30)) == []
     assert codes(renewed, **AMENDED) == []
+
+
+def test_a_later_amendment_changes_nothing_of_what_was_overdue_before_it():
+    """What was true of an act when it was entered is true for an inspector after any adoption; what handled it stands."""
+    chain = week2(Chain().enrolled()).add("visit", day=34, visit="week4")
+    overdue = f"RECONSENT_OVERDUE/{len(chain.acts)}"
+    chain.add("classify", "investigator", of=overdue, important="yes", reason="seen")
+    for deadlines in ((30,), (30, 60), (30, 0)):
+        assert ids(chain, **amended(*deadlines), now=START + 45 * DAY) == [overdue]
+        assert codes(chain, **amended(*deadlines)) == []
+    chain.add("reconsent", day=41, form=OTHER_FORM)
+    assert ids(chain, **amended(30, 60), now=START + 70 * DAY) == [overdue]
+
+
+def test_each_amendment_has_its_own_deadline_though_nobody_came():
+    chain = week2(Chain().enrolled())
+    standing = {"now": START + 31 * DAY}
+    assert ids(chain, **amended(30), **standing) == ["RECONSENT_OVERDUE/version-2"]
+    chain.add(
+        "classify", "investigator", day=31, of="RECONSENT_OVERDUE/version-2", important="no", reason="on a journey"
+    )
+    chain.add("reconsent", day=32, form=NEW_FORM)
+    assert ids(chain, **amended(30, 60), now=START + 59 * DAY) == ["RECONSENT_OVERDUE/version-2"]
+    both = ["RECONSENT_OVERDUE/version-2", "RECONSENT_OVERDUE/version-3"]
+    assert ids(chain, **amended(30, 60), now=START + 61 * DAY) == both
 
 
 def test_a_visit_is_judged_by_the_version_in_force():

@@ -9,6 +9,7 @@ import pytest
 
 from salus.agreements.trials import acts, conduct, deviations
 from salus.agreements.trials.acts import Act
+from salus.agreements.trials.conduct import Adoption
 from salus.core.encoding import decode
 from tests.planting import plant
 
@@ -23,8 +24,7 @@ LOCK = START + 5 * DAY
 RENEW_BY = START - DAY
 UNDER = under(
     plans={1: ONE, 2: TWO},
-    adopted=((START - 30 * DAY, 1), (ADOPTED, 2)),
-    reconsent_by=RENEW_BY,
+    adopted=(Adoption(START - 30 * DAY, 1), Adoption(ADOPTED, 2, RENEW_BY)),
     locked_at=LOCK,
     now=START + 60 * DAY,
 )
@@ -374,7 +374,7 @@ BUGS = {
     "an old credential signs": (conduct._unsigned, "not -SKEW_MS <= age <= RENEWED_MS", "False"),
     "a signature means nothing": (conduct._unsigned, 'not told.get("meaning")', "False"),
     "a value out of bounds raises nothing": (conduct._check, "not _within(rule, value)", "False"),
-    "the version before stays in force": (conduct.Conditions.version_at, "at <= time", "at < 0"),
+    "the version before stays in force": (conduct.Conditions.adoption_at, "one.at <= time", "one.at < 0"),
     "an important deviation is resolved unreported": (deviations.refused, 'deviation.todo == "report"', "False"),
     "a class without a reason": (deviations.refused, 'return None if told.get("reason") else', "return None if True else"),
     "a deviation is closed before it is judged": (

@@ -9,6 +9,7 @@ import pytest
 from lxml import etree
 
 from salus.agreements.trials.acts import Act
+from salus.agreements.trials.conduct import Adoption
 from salus.agreements.trials.design_tables import arms_of, code_of, design_tables
 from salus.agreements.trials.flow import Enrolled, flow
 from salus.agreements.trials.odm_out import Exported, instant, odm_of
@@ -59,7 +60,7 @@ def failed():
 
 def exported(*participants):
     roles = {each.person: each.role for each in GIVEN}
-    adopted = {"north": ((START - 30 * sample.DAY, 1),), "south": ()}
+    adopted = {"north": (Adoption(START - 30 * sample.DAY, 1),), "south": ()}
     return Exported("ab" * 16, START, {1: ONE, 2: sample.TWO}, adopted, roles, participants or (told(), failed()))
 
 

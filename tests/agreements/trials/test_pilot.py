@@ -12,7 +12,7 @@ import pytest
 from statsmodels.regression.linear_model import OLS
 
 from salus.agreements.trials.analysis import anova, run
-from salus.agreements.trials.conduct import Status
+from salus.agreements.trials.conduct import Adoption, Status
 from salus.agreements.trials.locked import rows_of, tables_of
 from salus.agreements.trials.participants import participant
 from salus.agreements.trials.safety import SERIOUS
@@ -47,7 +47,9 @@ def tables():
 def replayed(tables):
     """Return every subject's participant, judged."""
     plan, terms = plan_and_terms()
-    conditions = under(plans={1: (plan, terms)}, adopted=((0, 1),), registered=1, now=noon("2016-01-01"), given=GIVEN)
+    conditions = under(
+        plans={1: (plan, terms)}, adopted=(Adoption(0, 1),), registered=1, now=noon("2016-01-01"), given=GIVEN
+    )
     ids = visit_ids(plan)
     rows = {subject: {name: each[subject] for name, each in tables.items()} for subject in tables["dm"]}
     found = {subject: participant(SITE, b"", chain_of(each, ids), conditions) for subject, each in rows.items()}

@@ -4,6 +4,7 @@ import collections
 
 import pytest
 
+from salus.agreements.trials.conduct import Adoption
 from salus.agreements.trials.participants import participant
 from salus.agreements.trials.tabulate import subject_tables
 
@@ -25,7 +26,9 @@ def made(tables):
     """Return our rows, as mappings, by table and subject."""
     forms, entered = domains.forms_of(tables)
     plan, terms = domains.plan_with(forms)
-    conditions = under(plans={1: (plan, terms)}, adopted=((0, 1),), registered=1, now=noon("2016-01-01"), given=GIVEN)
+    conditions = under(
+        plans={1: (plan, terms)}, adopted=(Adoption(0, 1),), registered=1, now=noon("2016-01-01"), given=GIVEN
+    )
     ids, arms = visit_ids(plan), {arm.name: arm.id for arm in plan.arms}
     people, drawn = [], {}
     for subject, (dm,) in tables["dm"].items():

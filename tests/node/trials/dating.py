@@ -58,3 +58,21 @@ def acts_are_dated_by_their_anchors(evidence: TrialEvidence, trust: bytes) -> No
     assert anchored(altered, log)[0].startswith("anchor 0 of root ")
     other = structs.replace(batches[0], anchor=batches[1].anchor, block=batches[1].block)
     assert "the transaction anchors another root" in anchored((other, *batches[1:]), log)[0]
+
+
+def no_adoption_is_left_out(evidence: TrialEvidence, trust: bytes) -> None:
+    """See that a site's activation and adoptions, here of version 1 and of 2, stand as they were or are named."""
+    site = evidence.sites[0]
+    first, second = site.adopted
+    for adopted in (
+        (),
+        (first,),
+        (second,),
+        (second, first),
+        (structs.replace(first, after=second.after),),
+        (first, structs.replace(second, before=first.after)),
+        (first, structs.replace(second, after=structs.replace(second.after, row=first.after.row))),
+    ):
+        changed = structs.replace(evidence, sites=(structs.replace(site, adopted=adopted),), chains=(), draws=())
+        told = verify_evidence(None, VerifyEvidence(file=encode(changed), trust=trust))  # type: ignore[arg-type]
+        assert any(each.startswith(f"site {site.site}: its adoptions") for each in told.wrong)

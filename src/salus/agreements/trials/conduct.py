@@ -18,7 +18,7 @@ which acts of the chain then classify, report and resolve (`deviations`).
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from enum import Enum
-from typing import Final
+from typing import Final, NamedTuple
 
 from salus.agreements.trials.acts import FIRST, Act, Anchored, Delegation, act_digest, may, read_all
 from salus.agreements.trials.deviations import HANDLING, Deviation, refused
@@ -144,17 +144,25 @@ class Task:
     last: str
 
 
+class Adoption(NamedTuple):
+    """A version in force at a site."""
+
+    at: int
+    """Block time of its activation or adoption, ms."""
+    version: int
+    renew_by: int = 0
+    """By when consent to its form is renewed, ms; 0 if nothing is due."""
+
+
 @dataclass(frozen=True, slots=True)
 class Conditions:
     """What a chain is judged under: all of it known to everyone who holds the chain."""
 
     plans: Mapping[int, tuple[Plan, Terms]]
     """By number of the protocol version."""
-    adopted: Sequence[tuple[int, int]]
-    """(block time in ms, version) of the site's activation and adoptions, ascending."""
+    adopted: Sequence[Adoption]
+    """The site's activation and adoptions, ascending."""
     given: Sequence[Delegation]
-    reconsent_by: int = 0
-    """By when consent to the newest form is renewed, ms; 0 if nothing is due."""
     locked_at: int = 0
     """Block time of the lock, ms; 0 before."""
     registered: int = 0
@@ -162,13 +170,14 @@ class Conditions:
     now: int = 0
     """What tasks are computed at, ms."""
 
+    def adoption_at(self, time: int) -> Adoption:
+        """Return what is in force at the site at a time (ms): nothing that is adopted later changes it; the first before any."""
+        found = [one for one in self.adopted if one.at <= time]
+        return max(found, key=lambda one: one.version, default=Adoption(0, min(self.plans)))
+
     def version_at(self, time: int) -> int:
-        """Return the protocol version in force at the site at a time; the first before any."""
-        found = 0
-        for at, number in self.adopted:
-            if at <= time and number > found:
-                found = number
-        return found or min(self.plans)
+        """Return the protocol version in force at the site at a time."""
+        return self.adoption_at(time).version
 
 
 @dataclass
@@ -178,6 +187,8 @@ class State:
     status: Status = Status.CANDIDATE
     grant: str = ""
     form: str = ""
+    renewed: int = 0
+    """Number of the act of the newest consent."""
     criteria: dict[str, str] = field(default_factory=dict)
     enrolment: str = ""
     enrolled_on: str = ""
@@ -361,8 +372,9 @@ def _query(state: State, id_: str) -> Query | None:
 def _take(state: State, act: Act, under: Conditions) -> None:
     told = dict(act.fields)
     state.status = TRANSITIONS.get((state.status, act.kind), state.status)
-    if under.reconsent_by and act.entered > under.reconsent_by and act.kind in {"visit", "form"}:
-        _, terms = under.plans[under.version_at(act.entered)]
+    in_force = under.adoption_at(act.entered)
+    if in_force.renew_by and act.entered > in_force.renew_by and act.kind in {"visit", "form"}:
+        _, terms = under.plans[in_force.version]
         if state.form != terms.consent_form:
             _deviate(state, act.number, "RECONSENT_OVERDUE", "consent was to be renewed before", important=True)
     _TAKERS[act.kind](state, act, told, under)
@@ -373,8 +385,7 @@ def _deviate(state: State, number: int, code: str, told: str, *, important: bool
 
 
 def _consent(state: State, act: Act, told: Mapping[str, str], _under: Conditions) -> None:
-    state.grant, state.form = told.get("grant", ""), told["form"]
-    del act
+    state.grant, state.form, state.renewed = told.get("grant", ""), told["form"], act.number
 
 
 def _screen(state: State, _act: Act, told: Mapping[str, str], _under: Conditions) -> None:
@@ -580,10 +591,12 @@ def _standing(state: State, under: Conditions, now: int) -> list[Deviation]:
         for visit, _, last in _due(state, under, now)
         if last < now // DAY_MS
     ]
-    _, terms = under.plans[max(under.plans)]
-    told = any(one.code == "RECONSENT_OVERDUE" for one in state.deviations)
-    if under.reconsent_by and now > under.reconsent_by and state.form != terms.consent_form and not told:
-        found.append(Deviation(0, "RECONSENT_OVERDUE", True, "consent to the newest form is overdue", "consent"))
+    in_force = under.adoption_at(now)
+    _, terms = under.plans[in_force.version]
+    told = any(one.code == "RECONSENT_OVERDUE" and one.number > state.renewed for one in state.deviations)
+    if in_force.renew_by and now > in_force.renew_by and state.form != terms.consent_form and not told:
+        about = f"version-{in_force.version}"
+        found.append(Deviation(0, "RECONSENT_OVERDUE", True, "consent to the newest form is overdue", about))
     known = {one.id for one in state.deviations}
     return [one for one in found if one.id not in known]
 

@@ -13,7 +13,7 @@ from typing import Final
 from xml.etree.ElementTree import Element
 
 from salus.agreements.trials.acts import Act
-from salus.agreements.trials.conduct import DAY_MS, Entry, Query
+from salus.agreements.trials.conduct import DAY_MS, Adoption, Entry, Query
 from salus.agreements.trials.participants import Participant
 from salus.agreements.trials.plan import Plan
 from salus.agreements.trials.terms import Terms
@@ -35,7 +35,7 @@ class Exported:
     created: int
     """Unix ms."""
     plans: Mapping[int, tuple[Plan, Terms]]
-    adopted: Mapping[str, Sequence[tuple[int, int]]]
+    adopted: Mapping[str, Sequence[Adoption]]
     """By site (block time in ms, version), ascending."""
     roles: Mapping[bytes, str]
     """A person's role, by public key."""
@@ -157,13 +157,13 @@ def _admin(told: Exported, study: str) -> Element:
         under(admin, "User", OID=person(key), UserType=_USERS.get(role, "Care provider"), LocationOID=f"LOC.{site}")
     for site in sorted({*told.adopted, *(one.site for one in told.participants)}):
         place = under(admin, "Location", OID=f"LOC.{site}", Name=site, Role="Site")
-        for at, number in told.adopted.get(site) or ((0, min(told.plans)),):
+        for one in told.adopted.get(site) or (Adoption(0, min(told.plans)),):
             under(
                 place,
                 "MetaDataVersionRef",
                 StudyOID=study,
-                MetaDataVersionOID=_version(number),
-                EffectiveDate=written(at // DAY_MS),
+                MetaDataVersionOID=_version(one.version),
+                EffectiveDate=written(one.at // DAY_MS),
             )
     meanings = sorted({_meaning(act) for one in told.participants for act in one.of("sign")})
     for meaning in meanings:

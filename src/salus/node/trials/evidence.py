@@ -17,7 +17,7 @@ from typing import Annotated, Any, Final
 from msgspec import Meta
 
 from salus.agreements.trials.acts import SignedAct, delegations
-from salus.agreements.trials.conduct import Conditions
+from salus.agreements.trials.conduct import Adoption, Conditions
 from salus.agreements.trials.locking import locked_data
 from salus.agreements.trials.participants import Participant, participant
 from salus.agreements.trials.terms import scheme_of
@@ -45,13 +45,14 @@ from salus.node.trials.kept import (
     site_key,
 )
 from salus.node.trials.retaining import leaves_left
-from salus.node.trials.sight import adoptions, in_order, numbers_of, root_of, run, study_of, told_key
+from salus.node.trials.sight import adopted_rows, adoption, in_order, numbers_of, root_of, run, study_of, told_key
 from salus.node.usecase import OPERATOR, Message, Node, Verdict, use_case
 from salus.vault.links import Standing
 
-FORMAT: Final = 2
+FORMAT: Final = 3
 SCOPES: Final = ("public", "inspector")
 MOST_BYTES: Final = 1 << 30
+NEVER: Final = Adoption(0, 0)
 _SHOWN: Final = (Standing.OPEN, Standing.RETAINED)
 
 
@@ -63,12 +64,19 @@ class ProvenRow(Value, frozen=True):
     proof: bytes
 
 
+class ProvenAdoption(Value, frozen=True):
+    """A site's row in the blocks before and with its activation or an adoption: between two of them there is no other."""
+
+    before: ProvenRow
+    after: ProvenRow
+
+
 class SiteAdopted(Value, frozen=True):
     """Versions in force at a site, and who may act there."""
 
     site: str
-    adopted: tuple[tuple[int, int], ...]
-    """(block time, version)."""
+    adopted: tuple[ProvenAdoption, ...]
+    """Oldest first, none left out."""
     investigator: bytes
     delegated: tuple[SignedAct, ...]
 
@@ -216,7 +224,12 @@ def _is_own(node: MemberNode, study: bytes, found: Sequence[Chain | ErasedChain]
 
 def _site(node: MemberNode, study: bytes, site: str) -> SiteAdopted:
     told = next((each for _, each in kept(node, Delegated, site_key(study, site))), Delegated(bytes(32), ()))
-    return SiteAdopted(site, adoptions(node, study, site), told.investigator, told.acts)
+    key = study + site.encode("ascii")
+    heights = [row.height for row in adopted_rows(node, study, site)]
+    adopted = [
+        ProvenAdoption(*(proven_row(node, port.SITES, key, height) for height in (at - 1, at))) for at in heights
+    ]
+    return SiteAdopted(site, tuple(adopted), told.investigator, told.acts)
 
 
 def _chains(node: MemberNode, study: bytes, gathering: Gathering) -> Iterator[Chain]:
@@ -271,16 +284,22 @@ def take_rows(rows: Sequence[ProvenRow], trust: Trust) -> tuple[dict[bytes, byte
     found, wrong = {}, []
     for each in rows:
         try:
-            proof = StateProof.decode(each.proof)
-            proof.check(each.row or None)
-            trust.accept_receipt(proof.receipt)
-            if proof.row_key != each.key:
-                raise MalformedBytes("the proof is of another row")
+            _height_of(each, trust)
         except (Unproven, MalformedBytes) as error:
             wrong.append(f"row {each.key.hex()[:24]}: {error}")
         else:
             found[each.key] = each.row
     return found, wrong
+
+
+def _height_of(told: ProvenRow, trust: Trust) -> int:
+    """Return the height at which a row is proven. Raises Unproven, MalformedBytes."""
+    proof = StateProof.decode(told.proof)
+    block = proof.check(told.row or None)
+    trust.accept_receipt(proof.receipt)
+    if proof.row_key != told.key:
+        raise MalformedBytes("the proof is of another row")
+    return block.height
 
 
 class _Replay:
@@ -291,10 +310,16 @@ class _Replay:
         self.wrong: list[str] = []
         self.unchecked: list[str] = []
         self.rows: dict[bytes, bytes] = {}
+        self.adopted: dict[str, tuple[Adoption, ...]] = {}
 
     def prove(self, trust: Trust) -> None:
-        """Take the rows that stand under the trust file."""
+        """Take the rows that stand under the trust file, and what they say to have been in force at each site."""
         self.rows, self.wrong = take_rows(self.told.rows, trust)
+        for each in self.told.sites:
+            try:
+                self.adopted[each.site] = self._adoptions(each, trust)
+            except (Unproven, MalformedBytes) as error:
+                self.wrong.append(f"site {each.site}: its adoptions are not proven: {error}")
 
     def row(self, table: Table[Any], key: bytes) -> Any:
         """Return a proven row, or None."""
@@ -316,20 +341,18 @@ class _Replay:
         plans = {number: run(each) for number, each in definitions.items()}
         under = {
             each.site: Conditions(
-                plans={number: plans[number] for number in {at for _, at in each.adopted} or {1} if number in plans},
-                adopted=each.adopted,
+                plans={one: plans[one] for one in {at.version for at in adopted} or {1} if one in plans},
+                adopted=adopted,
                 given=delegations(each.delegated, each.investigator),
-                reconsent_by=getattr(self.row(port.SITES, self.told.study + each.site.encode()), "reconsent_by", 0),
                 registered=study.registered,
             )
             for each in self.told.sites
+            if (adopted := self.adopted.get(each.site)) is not None
         }
-        for each in self.told.sites:
-            self._adopted(each)
         found: list[Participant] = []
         for chain in self.told.chains:
             name, known = f"{chain.site} {chain.subject.hex()[:8]}", under.get(chain.site)
-            ruled = known is not None and known.plans and all(number in plans for _, number in known.adopted)
+            ruled = known is not None and known.plans and all(one.version in plans for one in known.adopted)
             if known is None or not ruled or self.told.own not in {"", chain.site}:
                 self.wrong.append(f"{name}: no site or definition to judge the chain under")
                 continue
@@ -356,14 +379,23 @@ class _Replay:
         else:
             self.wrong.append(f"lock {study.locks}: the chains do not give its root")
 
-    def _adopted(self, told: SiteAdopted) -> None:
-        """See that the version in force at a site is the one that its row says, from that time."""
+    def _adoptions(self, told: SiteAdopted, trust: Trust) -> tuple[Adoption, ...]:
+        """Return what was in force at a site and from when on, each proven, none between them. Raises Unproven, MalformedBytes."""
+        key = port.SITES.state_key(self.told.study + told.site.encode())
+        found: list[Adoption] = []
+        for each in told.adopted:
+            if (each.before.key, each.after.key) != (key, key):
+                raise MalformedBytes("a row of another site")
+            if _height_of(each.before, trust) + 1 != _height_of(each.after, trust):
+                raise MalformedBytes("blocks between them may hold another adoption")
+            before, after = (adoption(decode(row.row, port.Site)) for row in (each.before, each.after))
+            if before != (found[-1] if found else NEVER) or after.version <= before.version:
+                raise MalformedBytes("one was left out")
+            found.append(after)
         row: port.Site | None = self.row(port.SITES, self.told.study + told.site.encode())
-        last = max(told.adopted, key=lambda one: one[1], default=(0, 0))
-        if row is None or last != ((row.adopted, row.version) if row.version else (0, 0)):
-            self.wrong.append(f"site {told.site}: its row does not say when it adopted its version")
-        if len(told.adopted) > 1:
-            self.unchecked.append(f"site {told.site}: when it adopted versions before {last[1]}")
+        if row is None or adoption(row) != (found[-1] if found else NEVER):
+            raise MalformedBytes("the newest row tells of another")
+        return tuple(found)
 
     def erased(self, shown: Shown) -> None:
         """See that every act that is erased stands under a root that its site anchored."""

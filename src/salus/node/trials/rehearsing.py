@@ -17,7 +17,7 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from msgspec import Meta
 
 from salus.agreements.trials.acts import FIRST, Act, Anchored, Delegation, SignedAct, act_digest, signing_bytes
-from salus.agreements.trials.conduct import ROLES, Conditions, conduct
+from salus.agreements.trials.conduct import ROLES, Adoption, Conditions, conduct
 from salus.core.encoding import encode
 from salus.node.errors import Malformed
 from salus.node.trials.alone import unpacked
@@ -94,7 +94,7 @@ def rehearse_trial(node: Node, request: RehearseTrial) -> TrialRehearsed:  # noq
     first = min(_ms(line.at) for line in told)
     under = Conditions(
         plans={1: (plan, terms)},
-        adopted=((first - 1, 1),),
+        adopted=(Adoption(first - 1, 1),),
         given=tuple(Delegation(_public(role), role, 0, FOREVER) for role in sorted(roles)),
         locked_at=locked,
         registered=first - 1,

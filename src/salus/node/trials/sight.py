@@ -7,7 +7,7 @@ from typing import Final
 
 from salus.agreements.trials.acts import Anchored, SignedAct, delegations
 from salus.agreements.trials.compile import compile_plan
-from salus.agreements.trials.conduct import Conditions, State, conduct
+from salus.agreements.trials.conduct import Adoption, Conditions, State, conduct
 from salus.agreements.trials.draws import Place
 from salus.agreements.trials.forms import with_forms
 from salus.agreements.trials.judged import read_judgements
@@ -103,30 +103,38 @@ def block_time(node: MemberNode, height: int) -> int:
     return next(iter(node.ledger.blocks(height))).time
 
 
-def adoptions(node: MemberNode, study: bytes, site: str) -> tuple[tuple[int, int], ...]:
-    """Return (block time, version) of a site's activation and adoptions, from the states at their heights."""
-    found: dict[int, int] = {}
+def adopted_rows(node: MemberNode, study: bytes, site: str) -> list[port.Site]:
+    """Return a site's row as its activation and each adoption left it, oldest first, from the states at their heights."""
+    found: dict[int, port.Site] = {}
     height: int | None = None
     while (row := port.site(node.ledger.read(height), study, site)) is not None and row.version:
-        found[row.version] = row.adopted
+        found[row.version] = row
         height = row.height - 1
-    return tuple(sorted((at, number) for number, at in found.items()))
+    return sorted(found.values(), key=lambda row: row.height)
+
+
+def adoptions(node: MemberNode, study: bytes, site: str) -> tuple[Adoption, ...]:
+    """Return what was in force at a site, and from when on."""
+    return tuple(adoption(row) for row in adopted_rows(node, study, site))
+
+
+def adoption(row: port.Site) -> Adoption:
+    """Return what a site's row says to be in force there."""
+    return Adoption(row.adopted, row.version, row.reconsent_by)
 
 
 def conditions(node: MemberNode, study_id: bytes, site: str) -> Conditions:
     """Return what a site's chains are judged under, as this member knows it. Raises NotFound, Malformed."""
     study, _ = study_of(node, study_id)
-    row = port.site(node.ledger.read(), study_id, site)
     locked = port.lock(node.ledger.read(), study_id, study.locks) if study.locks else None
     told = next((value for _, value in kept(node, Delegated, site_key(study_id, site))), Delegated(bytes(32), ()))
     adopted = adoptions(node, study_id, site)
-    plans = {number: terms_of(node, study_id, number) for _, number in adopted} or {1: terms_of(node, study_id, 1)}
+    plans = {number: terms_of(node, study_id, number) for _, number, _ in adopted} or {1: terms_of(node, study_id, 1)}
     is_locked = locked is not None and locked.status is port.LockStatus.LOCKED
     return Conditions(
         plans=plans,
         adopted=adopted,
         given=delegations(told.acts, told.investigator),
-        reconsent_by=0 if row is None else row.reconsent_by,
         locked_at=block_time(node, locked.height) if is_locked and locked is not None else 0,
         registered=study.registered,
         now=node.ledger_time(),
