@@ -4,6 +4,7 @@ import hashlib
 
 import pytest
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+from msgspec import structs
 
 from salus.agreements.key_words import (
     Announced,
@@ -28,9 +29,16 @@ SIGNERS = {
     number: Ed25519PrivateKey.from_private_bytes(hashlib.sha256(name.encode()).digest())
     for number, name in enumerate(NAMES, 1)
 }
-AMONG = Trusteeship(
-    b"study-0123456789", NAMES, 3, {number: (key.public_key().public_bytes_raw(),) for number, key in SIGNERS.items()}
-)
+SUSPENDED = 9
+"""Height from which on trustee three stands no more."""
+
+
+def keys(member, height):
+    stands = member != "three" or height < SUSPENDED
+    return (SIGNERS[NAMES.index(member) + 1].public_key().public_bytes_raw(),) if stands else ()
+
+
+AMONG = Trusteeship(b"study-0123456789", NAMES, 3, keys)
 KEY = AMONG.id
 
 
@@ -42,13 +50,13 @@ DEALT, OTHER = deal(5, 3, entropy(1)), deal(5, 3, entropy(2))
 ANNOUNCED = Announced(KEY, (), 2, DEALT.commitments)
 
 
-def word(told, by=0):
+def word(told, by=0, height=1):
     kind, body = kind_of(told), encode(told)
-    return Word(kind, body, SIGNERS[by or speaker(told)].sign(to_sign(kind, body)))
+    return Word(kind, height, body, SIGNERS[by or speaker(told)].sign(to_sign(kind, height, body)))
 
 
-def complaint(by, about=0, without=()):
-    return word(Complained(KEY, without, by, 2, about or by))
+def complaint(by, about=0, without=(), height=1):
+    return word(Complained(KEY, without, by, 2, about or by), height=height)
 
 
 def opened(share, about=1, without=()):
@@ -65,6 +73,7 @@ def opened(share, about=1, without=()):
         ((word(Announced(KEY, (), 2, DEALT.commitments[:2])),), "no polynomial"),
         ((word(Announced(KEY, (), 2, (bytes(96),) * 3)),), "no polynomial"),
         ((complaint(1), complaint(3), complaint(4)), "3 trustees complain"),
+        ((complaint(1), complaint(3, height=SUSPENDED - 1), complaint(4, height=SUSPENDED)), "3 trustees complain"),
         ((complaint(1), complaint(3, about=1), complaint(5, about=2)), "3 trustees complain"),
     ],
 )
@@ -86,14 +95,18 @@ def test_a_dealer_is_excluded_by_what_anybody_can_check(words, told):
         (complaint(1), complaint(3)),
         (complaint(1), complaint(1, about=3), complaint(1, about=4)),
         (complaint(1), complaint(3), complaint(2)),
+        (complaint(1), complaint(3, height=SUSPENDED), complaint(4)),
+        (complaint(1), structs.replace(complaint(3, height=SUSPENDED), height=1), complaint(4)),
+        (complaint(1), structs.replace(complaint(3), height=-1), complaint(4)),
+        (complaint(1), structs.replace(complaint(3), height=1 << 64), complaint(4)),
         (complaint(1), complaint(3), complaint(4, without=(5,))),
         (complaint(1), complaint(3), word(Complained(KEY, (), 4, 2, 4), by=1)),
         (complaint(1), complaint(3), word(Complained(bytes(32), (), 4, 2, 4))),
         (complaint(1, without=(2,)), complaint(3, without=(2,)), complaint(4, without=(2,))),
         (word(ANNOUNCED), word(Announced(KEY, (), 2, OTHER.commitments), by=3)),
         (word(ANNOUNCED), word(Announced(KEY, (4,), 2, OTHER.commitments))),
-        (complaint(1), complaint(3), Word("nothing", b"", bytes(64))),
-        (complaint(1), complaint(3), Word("heard", complaint(4).body, complaint(4).signature)),
+        (complaint(1), complaint(3), Word("nothing", 1, b"", bytes(64))),
+        (complaint(1), complaint(3), Word("heard", 1, complaint(4).body, complaint(4).signature)),
         (word(Heard(KEY, (), 2, bytes(32))), word(Heard(KEY, (), 2, bytes(31) + b"\1"))),
     ],
 )

@@ -6,10 +6,13 @@ announced    a dealer's commitments, the same for all; each trustee gets its sha
 complained   a trustee has no share that fits, or knows of a complaint that was not answered, or of a dealer that confirms nothing
 opened       the dealer shows a share that was complained of: whoever was wrong, all see it now
 heard        a trustee holds fitting shares under these announcements
-signature    Ed25519(member's key, framed("salus/v1/trial-key-word", kind, body))
+signature    Ed25519(member's key, framed("salus/v1/trial-key-word", kind, u64 height, body))
+
+A word counts if its member stood, and had that key, in the block of the height that it names, whatever became of the member since. A
+member that was suspended can name an older height: it has no more of it than it had as a trustee that deals badly.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final
 
@@ -76,6 +79,8 @@ class Word(Value, frozen=True):
     """What a trustee said, signed."""
 
     kind: str
+    height: int
+    """Of the newest block that its trustee knew."""
     body: bytes
     signature: bytes
 
@@ -95,8 +100,8 @@ class Trusteeship:
     members: tuple[str, ...]
     """Trustee 1 first."""
     threshold: int
-    keys: Mapping[int, Sequence[bytes]]
-    """Signing keys of each trustee, by number."""
+    keys: Callable[[str, int], Sequence[bytes]]
+    """Returns the keys with which a member signed at a height; none if it did not stand."""
 
     @property
     def id(self) -> bytes:
@@ -110,9 +115,9 @@ def key_id(study: bytes, members: Sequence[str], threshold: int) -> bytes:
     return digest("salus/v1/trial-key", study, threshold.to_bytes(2, "big"), *names)
 
 
-def to_sign(kind: str, body: bytes) -> bytes:
+def to_sign(kind: str, height: int, body: bytes) -> bytes:
     """Return what a member's key signs of a word."""
-    return framed("salus/v1/trial-key-word", (kind.encode("ascii"), body))
+    return framed("salus/v1/trial-key-word", (kind.encode("ascii"), height.to_bytes(8, "big"), body))
 
 
 def kind_of(statement: Statement) -> str:
@@ -139,6 +144,8 @@ def read_word(word: Word, among: Trusteeship) -> Statement:
     """Return what a trustee said of this key. Raises ThresholdRefused for what does not decode, or is signed by none of them."""
     if len(word.body) > MOST_BYTES:
         raise ThresholdRefused("the word is too long")
+    if not 0 <= word.height < 1 << 63:
+        raise ThresholdRefused("the word is of no block")
     type_ = KINDS.get(word.kind)
     try:
         told = None if type_ is None else decode(word.body, type_)
@@ -146,7 +153,9 @@ def read_word(word: Word, among: Trusteeship) -> Statement:
         told = None
     if told is None or told.key != among.id:
         raise ThresholdRefused("not a word about this key")
-    signed = to_sign(word.kind, word.body)
-    if not any(ed25519.verify(key, signed, word.signature) for key in among.keys.get(speaker(told), ())):
-        raise ThresholdRefused("the word is not signed by its trustee", speaker(told))
+    number = speaker(told)
+    keys = among.keys(among.members[number - 1], word.height) if 1 <= number <= len(among.members) else ()
+    signed = to_sign(word.kind, word.height, word.body)
+    if not any(ed25519.verify(key, signed, word.signature) for key in keys):
+        raise ThresholdRefused("the word is not signed by its trustee", number)
     return told

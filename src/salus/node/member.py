@@ -173,9 +173,9 @@ class MemberNode:
         """Return a 32-byte secret of this node alone, derived for one use."""
         return mac(self.keys.vault, label)
 
-    def signing_keys(self, member: str) -> Sequence[bytes]:
-        """Return the Ed25519 keys with which an active member signs now; none of any other."""
-        state = self.ledger.read()
+    def signing_keys(self, member: str, height: int | None = None) -> Sequence[bytes]:
+        """Return the Ed25519 keys with which an active member signs now, or signed at a height; none of any other. Raises NotKept."""
+        state = self.ledger.read(height)
         row = membership.member(state, member)
         keys = membership.key_at(state, member)
         if row is None or keys is None or row.standing is not membership.Standing.ACTIVE:

@@ -5,7 +5,18 @@ from collections.abc import Callable, Iterator
 import msgspec
 import pytest
 
-from salus.agreements.key_words import Announced, Complained, Heard, Opened, Statement, Word, key_id, kind_of, to_sign
+from salus.agreements.key_words import (
+    Announced,
+    Complained,
+    Exclusion,
+    Heard,
+    Opened,
+    Statement,
+    Word,
+    key_id,
+    kind_of,
+    to_sign,
+)
 from salus.core.encoding import encode
 from salus.node.demo.trial_scene import FOUNDERS, Scene, opened
 from salus.node.errors import EdgeError, Forbidden, Malformed, NotFound
@@ -187,6 +198,21 @@ def test_a_trustee_that_is_suspended_keeps_nobody_waiting(scene: Scene, request:
     assert len(keys(scene, rest)) == 1
 
 
+def test_what_a_trustee_said_before_it_was_suspended_stays_said(scene: Scene, request: pytest.FixtureRequest) -> None:
+    """A dealer that two complained of is left out by who learns of it after one of the two is suspended, and by it alone nobody."""
+    id_ = words_id(scene)
+    for name in NAMES:
+        say_deal(scene, name)
+    words = tuple(said(scene, by, Complained(id_, (), by, 1, by)) for by in (2, 3))
+    request.getfixturevalue("suspended")
+    proof = KeyWords(scene.study, NAMES, 2, (Exclusion(1, words),), (), b"")
+    late = said(scene, BAD, Complained(id_, (), BAD, 3, BAD))
+    with pytest.raises(Malformed, match="not signed by its trustee"):
+        taken(scene, "statistics", "authority", "key-words", KeyWords(scene.study, NAMES, 2, (), (late,), b""))
+    taken(scene, "statistics", "authority", "key-words", proof)
+    assert say_deal(scene, "authority").excluded == ("authority: 2 trustees complain of it",)
+
+
 def words_id(scene: Scene) -> bytes:
     return key_id(scene.study, NAMES, 2)
 
@@ -211,8 +237,9 @@ def test_attack_a_trustee_that_says_no_end_of_words_stops_nobody(scene: Scene) -
 
 
 def said(scene: Scene, number: int, told: Statement) -> Word:
-    kind, body = kind_of(told), encode(told)
-    return Word(kind, body, scene.node(NAMES[number - 1]).signing_key.sign(to_sign(kind, body)))
+    kind, body, node = kind_of(told), encode(told), scene.node(NAMES[number - 1])
+    height = node.ledger.head().height
+    return Word(kind, height, body, node.signing_key.sign(to_sign(kind, height, body)))
 
 
 def plant(scene: Scene, number: int, told: Statement) -> None:

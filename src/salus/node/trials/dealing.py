@@ -32,6 +32,7 @@ from salus.agreements.trustees import ThresholdRefused
 from salus.contracts.trials import port
 from salus.core.encoding import Value, decode, encode
 from salus.core.proof.digest import digest
+from salus.engines.errors import NotKept
 from salus.node.errors import Forbidden, Malformed
 from salus.node.member import MemberNode
 from salus.node.trials.exchange import send
@@ -72,9 +73,16 @@ class Standing:
 
 
 def among_of(node: MemberNode, study: bytes, members: tuple[str, ...], threshold: int) -> Trusteeship:
-    """Return who makes a key, with the keys that members sign with now."""
-    keys = {number: node.signing_keys(name) for number, name in enumerate(members, 1)}
-    return Trusteeship(study, members, threshold, keys)
+    """Return who makes a key, with the keys that members sign with."""
+    return Trusteeship(study, members, threshold, lambda member, height: signed_with(node, member, height))
+
+
+def signed_with(node: MemberNode, member: str, height: int) -> Sequence[bytes]:
+    """Return the keys with which a member signed at a height: what it said while it stood, it said. Of a block that is not here, now."""
+    try:
+        return node.signing_keys(member, min(height, node.ledger.head().height))
+    except NotKept:
+        return node.signing_keys(member)
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,7 +112,7 @@ def newest(node: MemberNode, among: Trusteeship) -> Known:
 
 
 def _read(words: Iterable[Word], among: Trusteeship) -> Iterator[tuple[Word, Statement]]:
-    """Yield words with what they say, without those of a key that is no longer its member's."""
+    """Yield words with what they say, without those that their trustee did not sign while it stood."""
     for word in words:
         with suppress(ThresholdRefused):
             yield word, read_word(word, among)
@@ -131,7 +139,8 @@ class Making:
         if any(said == told for _, said in self.words):
             return
         kind, body = kind_of(told), encode(told)
-        word = Word(kind, body, self.node.signing_key.sign(to_sign(kind, body)))
+        height = self.node.ledger.head().height
+        word = Word(kind, height, body, self.node.signing_key.sign(to_sign(kind, height, body)))
         keep_word(self.node, self.among, word)
         self.words.append((word, told))
         self.arrived[word] = self.node.now()
@@ -238,7 +247,9 @@ class Making:
         for number, name in enumerate(self.asked.trustees, 1):
             place = self.among.id + bytes((number,))
             before = next((value for _, value in kept(self.node, ToldWords, place)), None)
-            if number == self.own or before == ToldWords(told) or not self.among.keys[number]:  # told when it is active
+            if (
+                number == self.own or before == ToldWords(told) or not self.node.signing_keys(name)
+            ):  # told when it is active
                 continue
             share = b"" if mine is None or self.own in self.without else mine.shares[number - 1]
             sent = KeyWords(self.study, self.asked.trustees, self.asked.threshold, proofs, words, share)
