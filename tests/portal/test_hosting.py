@@ -181,7 +181,7 @@ def test_a_no_holds_and_a_word_in_person_stands_in_the_log(two) -> None:
     grants = []
     for yes in (False, True):
         grant, caller = shared(two, browser, "north")
-        assert fetch(north, grant, "TREAT", caller.credential).failures[0][1] == "pull.unconfirmed"
+        assert fetch(north, grant, "TREAT", caller.credential).failures[0][1] == "pull.unasked"
         (one,) = list_questions(clinic, ListHostQuestions()).questions
         assert (one.grant, one.host, one.told) == (grant.hex(), "north", False)
         asked = AnswerHostQuestion(link=link.hex(), grant=grant.hex(), yes=yes)
@@ -193,6 +193,23 @@ def test_a_no_holds_and_a_word_in_person_stands_in_the_log(two) -> None:
             [] if yes else ["pull.refused"]
         )
     assert "Took your answer in person" in browser.get("/my/looked?own=1").text
+
+
+def test_who_gave_no_address_is_asked_when_one_is_known(two, tmp_path) -> None:
+    north, clinic = two.nodes.values()
+    browser, link = opened(two)
+    grant, caller = shared(two, browser, "north")
+    for _ in range(2):
+        assert fetch(north, grant, "TREAT", caller.credential).failures[0][1] == "pull.unasked"
+    assert sent_to(tmp_path / "out", clinic) == []
+    contact(clinic, SetContact(link=link.hex(), address="ada@example.org"))
+    for _ in range(2):
+        assert fetch(north, grant, "TREAT", caller.credential).failures[0][1] == "pull.unconfirmed"
+    (message,) = sent_to(tmp_path / "out", clinic)
+    code = message.partition("/confirm?code=")[2].split()[0]
+    anyone = TestClient(pages_of(clinic), base_url="http://clinic.test")
+    assert "Thank you" in anyone.post("/confirm", data={"code": code, "word": "yes"}).text
+    assert fetch(north, grant, "TREAT", caller.credential).failures == ()
 
 
 def test_another_reader_needs_no_second_word(two) -> None:

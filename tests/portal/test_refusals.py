@@ -62,6 +62,7 @@ ELSEWHERE = {
     "ledger.submitter": "a wallet has it built",
     "oidc.none": "staff's sign-in",
     "patient.bytes": "a wallet writes it",
+    "pull.unasked": "a keeper's pull",
     "pull.unconfirmed": "a keeper's pull",
     "records.receive": "a wallet makes it",
     "wallet.erase": "a command's option",

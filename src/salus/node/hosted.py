@@ -21,6 +21,8 @@ from salus.vault.journal import Disclosure, Side
 
 LABEL: Final = "salus/v1/host-code"
 UNCONFIRMED: Final = "the patient has not confirmed this permission here"
+UNASKED: Final = "the patient gave no address here to be asked at about this permission"
+NO_CODE: Final = b""  # the question was sent to nobody: no code has this digest
 CODE_BYTES: Final = 16
 
 
@@ -53,18 +55,26 @@ def take(node: MemberNode, link: bytes, argument: bytes) -> m.Done:
 
 
 def require_word(node: MemberNode, sender: str, document: Document, slip: Slip) -> None:
-    """Ask the patient, once, before the keeper of the wallet is served. Raises Forbidden until the patient said yes."""
+    """Ask the patient, once, before the keeper of the wallet is served. Raises Forbidden until the patient said yes.
+
+    Who gave no address is asked at the first pull after giving one, and can be asked in person at any time.
+    """
     if node.desk.host_of(slip.link) != sender:
         return
     asked = node.desk.question(slip.link, slip.grant)
     if asked is not None and asked.answer == "yes":
         return
-    if asked is None:
+    if asked is None or asked.code == NO_CODE:
+        known = bool(node.desk.contact(slip.link))
         code = node.entropy(CODE_BYTES).hex()
         terms = encode(Terms(sender, document.purposes, slip.classes, document.expiry))
-        made = Question(slip.link, slip.grant, _digest(code), terms, node.now(), document.expiry, "")
+        digest_ = _digest(code) if known else NO_CODE
+        made = Question(slip.link, slip.grant, digest_, terms, node.now(), document.expiry, "")
         if node.desk.ask_patient(made):
             notify(node, slip.link, HOST_ASKS, code=code)
+        if not known:
+            todo = "the patient comes in person, or gives this member an address and is asked at the next pull"
+            raise Forbidden("pull.unasked", UNASKED, todo=todo)
     raise Forbidden("pull.unconfirmed", UNCONFIRMED, todo="the patient answers the message sent, or comes in person")
 
 

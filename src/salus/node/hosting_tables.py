@@ -21,7 +21,7 @@ class Question(msgspec.Struct, frozen=True):
     link: bytes
     grant: bytes
     code: bytes
-    """Digest of the code that the patient was sent."""
+    """Digest of the code that the patient was sent; empty: no address is known yet."""
     body: bytes
     """What would be allowed, as `salus.node.hosted` writes it."""
     made: int
@@ -47,10 +47,11 @@ class HostingTables(EncryptedFile):
         return str(rows[0][0]) if rows else ""
 
     def ask_patient(self, one: Question) -> bool:
-        """Keep a question once; say whether it is new."""
+        """Keep a question once, and once more when a code is sent; say whether it is new."""
         with self._writing() as db:
             db.execute(
-                "INSERT OR IGNORE INTO question VALUES (?, ?, ?, ?, ?, ?, ?)",
+                "INSERT INTO question VALUES (?, ?, ?, ?, ?, ?, ?) ON CONFLICT DO UPDATE SET code = excluded.code"
+                " WHERE code = x'' AND excluded.code != x'' AND answer = ''",
                 (one.link, one.grant, one.code, one.body, one.made, one.ends, one.answer),
             )
             return bool(db.changes())
