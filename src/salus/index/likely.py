@@ -77,7 +77,8 @@ _SAME_WORD_AND_YEAR: Final = (
 
 def _same_contact() -> str:
     """Return how those with the same contact are found. To read the search parameters takes longer than all of this module."""
+    numbers = ",".join(map(str, parameters("Patient")["telecom"].numbers))
     return (
         "SELECT DISTINCT o.entry FROM s_token s CROSS JOIN s_token o WHERE s.entry = ? "  # noqa: S608 -- constants
-        f"AND s.param = {parameters('Patient')['telecom'].number} AND o.param = s.param AND o.code = s.code LIMIT {MOST}"
+        f"AND s.param IN ({numbers}) AND o.param = s.param AND o.code = s.code LIMIT {MOST}"
     )

@@ -14,7 +14,7 @@ from salus.agreements.consent.decide import Asker
 from salus.index.errors import BadQuestion
 from salus.index.predicates import marks
 from salus.index.search_scope import Realm, Scope, Scopes
-from salus.index.search_sql import FROM, LAST, Compiler, InWords, Sql, in_fts5, starts, table_of
+from salus.index.search_sql import FROM, LAST, Compiler, InWords, Sql, in_fts5, starts, table_of, under
 from salus.index.store import Store
 from salus.interop.fhir.search.query import Criterion, Include, Query, Sort, Test
 from salus.interop.fhir.search.units import UCUM, asks_units, scales, widened
@@ -376,8 +376,9 @@ def _sort_key(sort: Sort, units: Callable[[], Sequence[str]]) -> Sql:
     column, lowest, highest = _SORTED[table]
     which, absent = ("max", lowest) if sort.descending else ("min", highest)
     value, scaled = _in_base_units(units()) if table == "s_quantity" else (f"v.{column}", [])
-    text = f"coalesce((SELECT {which}({value}) FROM {table} v WHERE v.entry = e.number AND v.param = ?), ?)"  # noqa: S608 -- constants
-    return text, [*scaled, sort.parameter.number, absent]
+    told, numbers = under(sort.parameter)
+    text = f"coalesce((SELECT {which}({value}) FROM {table} v WHERE v.entry = e.number AND {told}), ?)"  # noqa: S608 -- constants
+    return text, [*scaled, *numbers, absent]
 
 
 def _in_base_units(units: Sequence[str]) -> Sql:

@@ -76,11 +76,12 @@ class Compiler:
         parts, values = [], []
         for target, inner in chain.inner:
             text, told = self._within(inner, target)
+            param, numbers = under(chain.parameter, "r")
             parts.append(
                 f"SELECT r.entry FROM {FROM} CROSS JOIN s_reference r "  # noqa: S608 -- compiled parts
-                f"WHERE e.type = ? AND {self._scope.text} AND {text} AND r.param = ? AND r.target = e.name"
+                f"WHERE e.type = ? AND {self._scope.text} AND {text} AND {param} AND r.target = e.name"
             )
-            values += [target, *self._scope.values, *told, chain.parameter.number]
+            values += [target, *self._scope.values, *told, *numbers]
         return " UNION ".join(parts), values
 
     def _within(self, test: Test, kind: str) -> Sql:
@@ -92,11 +93,12 @@ class Compiler:
 
     def _reverse(self, reverse: Reverse) -> Sql:
         text, told = self._within(reverse.inner, reverse.kind)
+        param, numbers = under(reverse.parameter, "r")
         sql = (
             f"SELECT r.target FROM {FROM} CROSS JOIN s_reference r "  # noqa: S608 -- compiled parts
-            f"WHERE e.type = ? AND {self._scope.text} AND {text} AND r.entry = e.number AND r.param = ?"
+            f"WHERE e.type = ? AND {self._scope.text} AND {text} AND r.entry = e.number AND {param}"
         )
-        return sql, [reverse.kind, *self._scope.values, *told, reverse.parameter.number]
+        return sql, [reverse.kind, *self._scope.values, *told, *numbers]
 
 
 def in_fts5(test: Words) -> Sql:
@@ -180,35 +182,44 @@ def table_of(parameter: Parameter) -> str:
     return f"s_{parameter.components[0].type if parameter.components else parameter.type}"
 
 
+def under(parameter: Parameter, alias: str = "v", *, shift: int = 0) -> Sql:
+    """Return the test of value rows by the numbers under which a parameter's stand, each with `shift` added."""
+    return f"{alias}.param IN ({marks(len(parameter.numbers))})", [number + shift for number in parameter.numbers]
+
+
 def _check_missing(parameter: Parameter, *, missing: bool) -> Sql:
-    number = parameter.components[0].number if parameter.components else parameter.number
-    text = f"EXISTS (SELECT 1 FROM {table_of(parameter)} v WHERE v.param = ? AND v.entry = e.number)"  # noqa: S608 -- constants
-    values: list[Any] = [number]
+    first, *rest = parameter.components or (parameter,)
+    param, values = under(first)
+    text = f"SELECT 1 FROM {table_of(first)} v WHERE {param} AND v.entry = e.number"  # noqa: S608 -- constants
+    for part in rest:
+        param, numbers = under(part, "w")
+        text += (
+            f" AND EXISTS (SELECT 1 FROM {table_of(part)} w WHERE {param} AND w.entry = v.entry AND w.place = v.place)"  # noqa: S608 -- constants
+        )
+        values += numbers
+    text = f"EXISTS ({text})"
     if parameter.type == "reference":
-        text = f"({text} OR EXISTS (SELECT 1 FROM s_token v WHERE v.param = ? AND v.entry = e.number))"  # noqa: S608 -- constants
-        values.append(number + IDENTIFIER)
+        param, numbers = under(parameter, shift=IDENTIFIER)
+        text = f"({text} OR EXISTS (SELECT 1 FROM s_token v WHERE {param} AND v.entry = e.number))"  # noqa: S608 -- constants
+        values += numbers
     return (f"NOT {text}" if missing else text), values
 
 
 def _matching(parameter: Parameter, modifier: str, term: Term) -> Sql:
     """Return "table v WHERE ..." of the value rows that a term matches."""
-    number = parameter.number
     match term:
         case TokenTerm():
-            told = _token(number, modifier, term)
+            told = _token(parameter, modifier, term)
         case CodesTerm(codes):
-            told = _codes(number, codes)
+            told = _codes(parameter, codes)
         case StringTerm(text):
-            told = _string(number, modifier, text)
+            told = _string(parameter, modifier, text)
         case RangeTerm():
             told = _range(parameter, term)
         case ReferenceTerm(targets):
-            told = (
-                f"s_reference v WHERE v.param = ? AND v.target IN ({marks(len(targets))})",
-                [number, *targets],
-            )
+            told = _rows("s_reference", parameter, f"v.target IN ({marks(len(targets))})", targets)
         case UriTerm(uri):
-            told = _uri(number, modifier, uri)
+            told = _uri(parameter, modifier, uri)
         case NearTerm():
             told = _near(parameter, term)
         case CompositeTerm(parts):
@@ -218,74 +229,78 @@ def _matching(parameter: Parameter, modifier: str, term: Term) -> Sql:
     return told
 
 
-def _token(number: int, modifier: str, term: TokenTerm) -> Sql:
+def _rows(table: str, parameter: Parameter, test: str, told: Sequence[Any], *, shift: int = 0) -> Sql:
+    """Return the rows of a parameter that meet a test."""
+    param, values = under(parameter, shift=shift)
+    return f"{table} v WHERE {param} AND {test}", [*values, *told]
+
+
+def _token(parameter: Parameter, modifier: str, term: TokenTerm) -> Sql:
     if modifier == "text":
-        return _between("s_string", "folded", number, term.text)
-    number += {"of-type": OF_TYPE, "identifier": IDENTIFIER}.get(modifier, 0)
-    text, values = "s_token v WHERE v.param = ?", [number]
-    told: list[Any] = list(values)
+        return _between("s_string", "folded", parameter, term.text)
+    tests, told = ["1 = 1"], []
     if term.code is not None:
-        text += " AND v.code = ?"
+        tests.append("v.code = ?")
         told.append(term.code)
     if term.system:
-        text += " AND v.system IN (?, '*')"
+        tests.append("v.system IN (?, '*')")
         told.append(term.system)
     elif term.system == "":
-        text += " AND v.system = ''"
-    return text, told
+        tests.append("v.system = ''")
+    shift = {"of-type": OF_TYPE, "identifier": IDENTIFIER}.get(modifier, 0)
+    return _rows("s_token", parameter, " AND ".join(tests), told, shift=shift)
 
 
-def _codes(number: int, codes: Sequence[tuple[str, tuple[str, ...]]]) -> Sql:
+def _codes(parameter: Parameter, codes: Sequence[tuple[str, tuple[str, ...]]]) -> Sql:
     """Return the rows whose code is one of some, by system; codes without a system of their own ("*") count."""
     parts, values = [], []
     for system, among in codes:
         parts.append(f"(v.system IN (?, '*') AND v.code IN ({marks(len(among))}))")
         values += [system, *among]
-    return f"s_token v WHERE v.param = ? AND ({' OR '.join(parts) or '1 = 0'})", [number, *values]
+    return _rows("s_token", parameter, f"({' OR '.join(parts) or '1 = 0'})", values)
 
 
-def _between(table: str, column: str, number: int, text: str) -> Sql:
+def _between(table: str, column: str, parameter: Parameter, text: str) -> Sql:
     """Return the rows whose text starts with `text`, as a range that an index can walk."""
-    return f"{table} v WHERE v.param = ? AND v.{column} >= ? AND v.{column} < ?", [number, text, text + LAST]
+    return _rows(table, parameter, f"v.{column} >= ? AND v.{column} < ?", (text, text + LAST))
 
 
-def _string(number: int, modifier: str, text: str) -> Sql:
+def _string(parameter: Parameter, modifier: str, text: str) -> Sql:
     if modifier == "exact":
-        return "s_string v WHERE v.param = ? AND v.exact = ?", [number, text]
+        return _rows("s_string", parameter, "v.exact = ?", (text,))
     if modifier == "contains":
-        return "s_string v WHERE v.param = ? AND v.folded LIKE ? ESCAPE '\\'", [number, f"%{_escaped(text)}%"]
-    return _between("s_string", "folded", number, text)
+        return _rows("s_string", parameter, "v.folded LIKE ? ESCAPE '\\'", (f"%{_escaped(text)}%",))
+    return _between("s_string", "folded", parameter, text)
 
 
 def _escaped(text: str) -> str:
     return text.replace("\\", "\\\\").replace("%", "\\%").replace("_", "\\_")
 
 
-def _uri(number: int, modifier: str, uri: str) -> Sql:
+def _uri(parameter: Parameter, modifier: str, uri: str) -> Sql:
     if modifier == "below":
-        return _between("s_uri", "uri", number, uri)
+        return _between("s_uri", "uri", parameter, uri)
     if modifier == "above":  # its own ancestors: every prefix that ends before a slash, and itself
         ends = [at for at, char in enumerate(uri) if char == "/"]
         above = [uri, *(uri[:at] for at in ends), *(uri[: at + 1] for at in ends)]
-        return f"s_uri v WHERE v.param = ? AND v.uri IN ({marks(len(above))})", [number, *above]
+        return _rows("s_uri", parameter, f"v.uri IN ({marks(len(above))})", above)
     if modifier == "contains":  # not LIKE, which is blind to case in SQLite
-        return "s_uri v WHERE v.param = ? AND replace(v.uri, ?, '') <> v.uri", [number, uri]
-    return "s_uri v WHERE v.param = ? AND v.uri = ?", [number, uri]
+        return _rows("s_uri", parameter, "replace(v.uri, ?, '') <> v.uri", (uri,))
+    return _rows("s_uri", parameter, "v.uri = ?", (uri,))
 
 
 def _range(parameter: Parameter, term: RangeTerm) -> Sql:
     if parameter.type == "date":
         text, values = _date("v.lo", "v.hi", term)
-        return f"s_date v WHERE v.param = ? AND {text}", [parameter.number, *values]
-    text, values = _number(term)
-    told = [parameter.number, *values]
+        return _rows("s_date", parameter, text, values)
+    text, told = _number(term)
     if term.system is not None:
         text += " AND v.system = ?"
         told.append(term.system)
     if term.code is not None:
         text += " AND v.code = ?" if term.system is not None else " AND (v.code = ? OR v.unit = ?)"
         told += [term.code] if term.system is not None else [term.code, term.code]
-    return f"s_{parameter.type} v WHERE v.param = ? AND {text}", told
+    return _rows(f"s_{parameter.type}", parameter, text, told)
 
 
 def _date(low: str, high: str, term: RangeTerm) -> Sql:
@@ -338,13 +353,14 @@ def _near(parameter: Parameter, term: NearTerm) -> Sql:
     """Return the latitudes in reach whose longitude is, too: by the haversine formula on a sphere, 0.5 % off at most."""
     latitude, longitude = parameter.components
     angle = min(term.metres / EARTH, pi)
+    (one, of_one), (other, of_other) = under(latitude), under(longitude, "w")
     text = (
         "s_number v JOIN s_number w ON w.entry = v.entry AND w.place = v.place "
-        "WHERE v.param = ? AND v.lo BETWEEN ? AND ? AND w.param = ? AND power(sin(radians(v.lo - ?) / 2), 2) "
+        f"WHERE {one} AND v.lo BETWEEN ? AND ? AND {other} AND power(sin(radians(v.lo - ?) / 2), 2) "
         "+ ? * cos(radians(v.lo)) * power(sin(radians(w.lo - ?) / 2), 2) <= ?"
     )
     at = term.latitude
-    values = [latitude.number, at - degrees(angle), at + degrees(angle), longitude.number]
+    values = [*of_one, at - degrees(angle), at + degrees(angle), *of_other]
     return text, [*values, at, cos(radians(at)), term.longitude, sin(angle / 2) ** 2]
 
 

@@ -3,6 +3,7 @@
 import random
 from decimal import Decimal
 from functools import cache
+from itertools import product
 
 import pytest
 
@@ -14,14 +15,6 @@ from salus.interop.fhir.search.units import UCUM, scales
 from salus.interop.fhir.search.values import INFINITE, MAX_VALUES, Found, taker, values
 from salus.interop.fhir.survey import TYPES
 from tests.interop.fhir.generated import resource
-
-OWNER = {
-    number: one.number
-    for kind in TYPES
-    for one in parameters(kind).values()
-    for part in one.components
-    for number in (part.number, part.number + 1)
-}
 
 
 @cache
@@ -58,7 +51,7 @@ def evaluated(tree, rename):
         if not parameter.components:
             take(parameter, told, 0, texts=True)
             continue
-        for place, element in enumerate(told):
+        for place, element in enumerate(told, start=1):
             parts = [(part, items(part.expression, element, tree)) for part in parameter.components]
             if all(of_part for _, of_part in parts):
                 for part, of_part in parts:
@@ -66,35 +59,57 @@ def evaluated(tree, rename):
     return found.rows()
 
 
-def compared(rows):
-    """Return rows without order; of a composite's place only what it tells apart."""
-    plain, grouped = set(), {}
-    for table, many in rows.items():
+def found(kind, made, numbers):
+    """Return what each parameter of a type finds: its rows, of a composite the rows that one element has of all parts.
+
+    numbers: tells under which numbers a parameter's rows are sought.
+    """
+    under = {}
+    for table, many in made.items():
         for number, *told, place in many:
-            if number in OWNER:
-                grouped.setdefault((OWNER[number], place), set()).add((table, number, *told))
-            else:
-                assert place == 0
-                plain.add((table, number, *told))
-    by_element = {frozenset(one) for one in grouped.values()}
-    return plain, by_element
+            under.setdefault(number, {}).setdefault(place, set()).add((table, *told))
+    told = {}
+    for code, one in parameters(kind).items():
+        if one.components:
+            of_parts = [merged(under, numbers(part)) for part in one.components]
+            told[code] = {
+                rows
+                for place in set(of_parts[0]).intersection(*of_parts)
+                for rows in product(*(part[place] for part in of_parts))
+                if all(
+                    row[0] == part.type for row, part in zip(rows, one.components, strict=True)
+                )  # no texts of tokens
+            }
+            continue
+        for shift in (0, 1):
+            told[code, shift] = merged(under, [number + shift for number in numbers(one)]).get(0, set())
+    return told
+
+
+def merged(under, numbers):
+    """Return the rows under some numbers by place."""
+    by_place = {}
+    for number in numbers:
+        for place, rows in under.get(number, {}).items():
+            by_place.setdefault(place, set()).update(rows)
+    return by_place
 
 
 def check(kind, draw, odd, fill):
     tree = resource(kind, draw, odd=odd, fill=fill)
     rename = str.upper if draw.random() < 0.5 else str
     rows = values(tree, rename)
-    assert compared(rows) == compared(evaluated(tree, rename))
-    return {number for many in rows.values() for number, *_ in many}
+    told = found(kind, rows, lambda one: one.numbers)
+    assert told == found(kind, evaluated(tree, rename), lambda one: (one.number,))
+    return {code for code, shift in (key for key in told if isinstance(key, tuple)) if not shift and told[code, 0]}
 
 
 def test_every_type_is_found_by_what_the_evaluator_finds():
     draw = random.Random(5)
     met, there = 0, 0
     for kind in sorted(TYPES):
-        numbers = {one.number for one in parameters(kind).values()}
-        met += len(check(kind, draw, draw.choice((0.0, 0.05)), 0.8) & numbers)
-        there += len(numbers)
+        met += len(check(kind, draw, draw.choice((0.0, 0.05)), 0.8))
+        there += len(parameters(kind))
     assert met > there / 2  # the draw is seeded: it has values for most parameters
 
 
@@ -104,6 +119,26 @@ def test_many_of_every_type_are_found_by_what_the_evaluator_finds(seed):
     draw = random.Random(seed)
     for kind in sorted(TYPES):
         check(kind, draw, draw.choice((0.0, 0.02, 0.2)), draw.choice((0.3, 0.8)))
+
+
+def test_no_value_of_an_observation_stands_twice():
+    tree = {
+        "resourceType": "Observation",
+        "code": {"coding": [{"system": "urn:s", "code": "bp"}], "text": "Blood pressure"},
+        "valueQuantity": {"value": 5, "code": "mg"},
+        "component": [
+            {"code": {"coding": [{"system": "urn:s", "code": code}]}, "valueQuantity": {"value": value, "code": "mg"}}
+            for code, value in (("sys", 120), ("dia", 80))
+        ],
+    }
+    rows = values(tree)
+    assert [row[1] for row in rows["quantity"] if row[1] == 5.0] == [5.0]
+    assert [row[1] for row in rows["token"] if row[1] == "bp"] == ["bp"]
+    assert len(rows["string"]) == 1
+    # a component's values stand twice: alone, and by its place
+    assert sorted(row[1] for row in rows["quantity"]) == [5.0, 80.0, 80.0, 120.0, 120.0]
+    pairs = found("Observation", rows, lambda one: one.numbers)["combo-code-value-quantity"]
+    assert {(code[1], value[1]) for code, value in pairs} == {("bp", 5.0), ("sys", 120.0), ("dia", 80.0)}
 
 
 def test_what_is_no_path_is_left_to_the_evaluator():

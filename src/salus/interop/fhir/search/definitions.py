@@ -4,6 +4,7 @@ Those that stand for no element (`_text`, `_content`, `_list`), and those that a
 """
 
 import json
+import re
 from collections.abc import Mapping
 from functools import cache
 from importlib.resources import files
@@ -16,7 +17,7 @@ from salus.interop.fhir.survey import TYPES
 
 OF_TYPE: Final = 1
 """Added to a token parameter's number: the number under which `:of-type` finds identifiers."""
-READING: Final = b"2"
+READING: Final = b"3"
 """How values are read by the expressions: another one when the same parameters give a resource other rows."""
 IDENTIFIER: Final = 1
 """Added to a reference parameter's number: the number under which `:identifier` finds logical references."""
@@ -29,6 +30,7 @@ class Parameter(msgspec.Struct, frozen=True):
     type: token, reference, string, date, composite, uri, quantity, number, phonetic (a string by its sound) or special
     (`near`, kept as a composite is). expression: FHIRPath from the resource,
     or for a component from the composite's element. targets: resource types that a reference may lead to.
+    numbers: those under which its values stand: its own, or those of others that have the same values between them.
     """
 
     number: int
@@ -37,6 +39,7 @@ class Parameter(msgspec.Struct, frozen=True):
     expression: str
     targets: tuple[str, ...] = ()
     components: tuple["Parameter", ...] = ()
+    numbers: tuple[int, ...] = ()
 
 
 @cache
@@ -69,7 +72,60 @@ def _by_type() -> dict[str, dict[str, Parameter]]:
             own = own_part(expression, kind)
             by_type[kind][code] = Parameter(number, code, type_, own, tuple(targets), tuple(parts))
             number += 2 * (len(parts) + 1)
-    return by_type
+    return {kind: _sharing(kind, own) for kind, own in by_type.items()}
+
+
+def _sharing(kind: str, own: Mapping[str, Parameter]) -> dict[str, Parameter]:
+    """Tell of a type's parameters under which numbers their values stand, so that none is kept twice.
+
+    What several others say between them stands under theirs (`combo-code`: `code`, `component-code`), and so does a part
+    of a composite that is an element of the resource itself, which has no other elements to tell it from.
+    """
+    said = {one.number: (one.type, _said(one.expression)) for one in own.values() if not one.components}
+    numbers = {number: _covering(number, said) for number in said}
+    plain = {said[number]: told for number, told in reversed(numbers.items())}
+    alone = {(one.expression, _parts(one)): one for one in own.values() if one.components}
+
+    def of_part(one: Parameter, at: int) -> tuple[int, ...]:
+        told, part = alternatives(one.expression), one.components[at]
+        found: list[int] = []
+        for text in told:
+            if text == kind:
+                found += plain.get((part.type, _said(part.expression, kind)), (part.number,))
+            else:  # with a third alternative the places of two others could be the same
+                other = alone.get((text, _parts(one)), one) if len(told) == 1 + (kind in told) else one
+                found.append(other.components[at].number)
+        return tuple(dict.fromkeys(found))
+
+    def shared(one: Parameter) -> Parameter:
+        places = range(len(one.components))
+        parts = (msgspec.structs.replace(one.components[at], numbers=of_part(one, at)) for at in places)
+        return msgspec.structs.replace(one, components=tuple(parts), numbers=numbers.get(one.number, (one.number,)))
+
+    return {code: shared(one) for code, one in own.items()}
+
+
+def _covering(number: int, said: Mapping[int, tuple[str, frozenset[str]]]) -> tuple[int, ...]:
+    """Return the numbers of the parameters that say a part of what one says, if they say all of it; else its own."""
+    type_, own = said[number]
+    parts = {other: told for other, (of_type, told) in said.items() if of_type == type_ and told < own}
+    return tuple(parts) if frozenset().union(*parts.values()) == own else (number,)
+
+
+def _parts(composite: Parameter) -> tuple[tuple[str, str], ...]:
+    return tuple((part.type, part.expression) for part in composite.components)
+
+
+def _said(expression: str, within: str = "") -> frozenset[str]:
+    """Return the alternatives of an expression, each in one spelling, but for SampledData: it has no value of its own.
+
+    within: the type from which a part of a composite is told.
+    """
+    told = (_AS.sub(r"\1.as(\2)", one) for one in alternatives(expression))
+    return frozenset(f"{within}.{one}" if within else one for one in told if not one.endswith(".as(SampledData)"))
+
+
+_AS: Final = re.compile(r"^\((.+) as (\w+)\)$")
 
 
 def parameters(kind: str) -> Mapping[str, Parameter]:

@@ -4,7 +4,7 @@ What is not understood is refused with what exists, even under `handling=lenient
 returns everybody.
 """
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from functools import cache
 from typing import Final, Literal, Protocol
 
@@ -131,7 +131,7 @@ class Sort(msgspec.Struct, frozen=True):
 class Include(msgspec.Struct, frozen=True):
     """What is added to each page: what `kind`'s parameter leads to (or, reverse, what leads to the page by it).
 
-    parameters: numbers of the parameters of `kind`. target: only of this type, "" any. iterate: also from what was added.
+    parameters: numbers under which the values of `kind`'s parameters stand. target: only of this type, "" any. iterate: also from what was added.
     """
 
     kind: str
@@ -397,17 +397,21 @@ def _include(kind: str, name: str, value: str) -> Include:
         raise _bad_value(kind, head, "a resource type of R4 at the end")
     source, code = parts[0], parts[1]
     if code == "*":
-        found = tuple(one.number for one in parameters(source).values() if one.type == "reference")
+        told = [one for one in parameters(source).values() if one.type == "reference"]
     else:
         parameter = parameter_of(source, code)
         if parameter.type != "reference":
             raise _bad_value(kind, head, "a parameter of type reference")
-        found = (parameter.number,)
-    return Include(source, found, parts[2] if len(parts) == 3 else "", reverse, modifier == "iterate")
+        told = [parameter]
+    return Include(source, _numbers(told), parts[2] if len(parts) == 3 else "", reverse, modifier == "iterate")
 
 
 @cache
 def _leading_to(kind: str) -> tuple[int, ...]:
     """Return the numbers of all parameters, of any type, that may refer to a type."""
     found = (one for source in sorted(TYPES) for one in parameters(source).values() if one.type == "reference")
-    return tuple(one.number for one in found if not one.targets or kind in one.targets)
+    return _numbers(one for one in found if not one.targets or kind in one.targets)
+
+
+def _numbers(told: Iterable[Parameter]) -> tuple[int, ...]:
+    return tuple(dict.fromkeys(number for one in told for number in one.numbers))

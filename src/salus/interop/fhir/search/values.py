@@ -9,7 +9,8 @@ reference  target: "Type/id", or an absolute URL as written
 uri        uri
 
 Each row begins with the parameter's number and ends with a place, which tells the parts of one element of a composite
-from those of the next; it is 0 elsewhere. A token's text (display, concept text) is a string under its own number.
+from those of the next; it is 0 elsewhere, and where a composite's element is the resource itself. What stands under the
+numbers of others (`Parameter.numbers`) is made once, by these. A token's text (display, concept text) is a string under its own number.
 """
 
 import unicodedata
@@ -93,11 +94,12 @@ class _Alternative(NamedTuple):
         return _Alternative(None, parts) if all(parts) else None
 
     def take(self, tree: dict[str, Any], found: Found, place: int) -> int:
-        """Make the rows of all elements, numbered from `place`; return the next place."""
-        elements: list[Any] = [(None, tree)]
-        if self.elements is not None:
-            elements = []
-            walk(tree, self.elements, tree, elements)
+        """Make the rows of all elements, numbered from `place`; return the next place. The resource itself is no. 0."""
+        if self.elements is None:
+            self._take(tree, tree, found, 0)
+            return place
+        elements: list[tuple[End, Any]] = []
+        walk(tree, self.elements, tree, elements)
         for _, element in elements:
             if element.__class__ is dict:
                 self._take(element, tree, found, place)
@@ -130,7 +132,7 @@ class _Evaluated:
         if not self._parts:
             _take_all(self._parameter, items, found, 0, texts=True)
             return
-        for place, item in enumerate(items):
+        for place, item in enumerate(items, start=1):
             told = [(part, _evaluated(expression, item, environment)) for part, expression in self._parts]
             if all(of_part for _, of_part in told):
                 for part, of_part in told:
@@ -175,7 +177,7 @@ def _plan(kind: str) -> _Plan:
         try:
             if one.components:
                 composites.append(_composite(one, kind))
-            else:
+            elif one.number in one.numbers:
                 paths.add(one.expression, _leaf(one, texts=True))
         except NoPath:
             evaluated.append(_Evaluated(one))
@@ -197,8 +199,11 @@ def _noting(kinds: list[str]) -> Leaf:
 
 
 def _composite(parameter: Parameter, kind: str) -> tuple[_Alternative, ...]:
-    """Return a composite's alternatives. Raises NoPath."""
+    """Return a composite's alternatives, as far as its parts stand under numbers of their own. Raises NoPath."""
     told = []
+    own = [part for part in parameter.components if part.number in part.numbers]
+    if not own:
+        return ()
     for text in alternatives(parameter.expression):
         kinds: list[str] = []
         paths = Paths(r4().types[kind], r4())
@@ -206,7 +211,7 @@ def _composite(parameter: Parameter, kind: str) -> tuple[_Alternative, ...]:
         if len(set(kinds)) != 1:
             raise NoPath
         parts = []
-        for part in parameter.components:
+        for part in own:
             of_part = Paths(r4().types[kinds[0]], r4())
             of_part.add(part.expression, _leaf(part, texts=False))
             parts.append(of_part.steps())
@@ -231,7 +236,7 @@ def values(tree: dict[str, Any], rename: Rename = as_written) -> Rows:
     for (take, numbers), item in told:
         take(found, numbers, item, 0)
     for many in plan.composites:
-        place = 0
+        place = 1
         for alternative in many:
             place = alternative.take(tree, found, place)
     for one in plan.evaluated:
