@@ -196,6 +196,8 @@ def test_an_authorisation_is_decided_and_never_remitted(ledger):
     go(ledger, "accept", "decide")
     assert case(ledger.state, CASE).due == 0
     assert ledger.refuse(*STEPS["remit"]) is Reason.WRONG_STATUS
+    assert ledger.refuse(*STEPS["reopen"]) is Reason.WRONG_STATUS
+    assert ledger.refuse(STEPS["reopen"][0], PAYER) is Reason.WRONG_STATUS
 
 
 def test_a_payer_cannot_swallow_an_appeal_and_a_used_key_is_spent(ledger):

@@ -7,6 +7,7 @@ Attacks, and what stops each (`tests/contracts/test_claims_story.py` runs them):
     a payer swallows an appeal                        any member submits it; the patient's one-time key authors it
     a payer opens cases in a provider's name          the provider may withdraw it; no sealed claim opens it
     a payer decides again what nobody reopened        WRONG_STATUS
+    a payer takes an approval back                    no authorisation is reopened: WRONG_STATUS
     a used appeal key appeals the next decision       each decision names a key of its own: NOT_APPEAL_KEY
     a clock is moved                                  only block time starts one; the list of durations is fixed
     one case twice in a message                       UNORDERED
@@ -64,6 +65,8 @@ from salus.core.proof.digest import digest
 from salus.core.rules import Context, Rule
 
 _CLAIMANTS: Final = (Role.PROVIDER, Role.DISPENSER)
+_OF_CLAIMS: Final = frozenset({"remit", "reopen"})
+"""What is done with claims alone: an authorisation is answered once, and what was approved binds."""
 
 
 def submit(ctx: Context, message: Submit) -> bytes:
@@ -269,7 +272,7 @@ def _step(ctx: Context, case: bytes, step: str) -> Case:
     if row is None:
         raise Rejected(ClaimsReason.NO_SUCH_CASE, case=case.hex())
     status = TRANSITIONS.get((row.status, step))
-    if status is None or (step == "remit" and row.kind is Kind.AUTHORISATION):
+    if status is None or (step in _OF_CLAIMS and row.kind is Kind.AUTHORISATION):
         raise Rejected(ClaimsReason.WRONG_STATUS, case=case.hex(), status=row.status.name)
     return structs.replace(row, status=status)
 
