@@ -194,13 +194,20 @@ def ask_approval(node: MemberNode, request: AskApproval) -> ApprovalAsked:
 def approve(node: MemberNode, request: Approve) -> ApprovalDecided:
     """Decide a request: the approvals bind this payer's claims from then on; a denial says why.
 
+    What was decided stands: a run that was cut off is gone on with, whatever is said then.
+
     Raises NotFound, Conflict, Malformed.
     """
+    with node.deciding:
+        return _approved(node, request)
+
+
+def _approved(node: MemberNode, request: Approve) -> ApprovalDecided:
     kept = request_of(node, bytes.fromhex(request.case))
     if not kept.payer_side:
         raise NotFound("claims.payer", "the request is not this member's to decide", got=request.case)
     row = row_of(node, kept.case)
-    if kept.answer and row.status is port.CaseStatus.DECIDED:
+    if kept.sent:
         raise Conflict("claims.decided", "the request is decided")
     if request.verdict == "deny" and not request.reason:
         raise Malformed("claims.reason", "a denial says why", expected="a specific reason (45 CFR 156.223(b))")
@@ -212,8 +219,9 @@ def approve(node: MemberNode, request: Approve) -> ApprovalDecided:
         keep_request(node, kept)
     if row.status is port.CaseStatus.SUBMITTED:
         node.submitter.submit(port.Accept((port.Opening(kept.case, kept.salt),)))
-    appeal = port.appeal_key_digest(node.entropy(32))
-    node.submitter.submit(port.Decide((port.Decided(kept.case, answer_commitment(kept), appeal),)))
+    if row.status is not port.CaseStatus.DECIDED:
+        appeal = port.appeal_key_digest(node.entropy(32))
+        node.submitter.submit(port.Decide((port.Decided(kept.case, answer_commitment(kept), appeal),)))
     height = node.ledger.head().height
     link = node.vault.open_link(f"urn:payer:{review.payer.identifier}", person_in(review))
     told = SentAnswer(height, kept.case, kept.answer_key, kept.answer, kept.granted)
@@ -286,6 +294,7 @@ def take_request(node: MemberNode, sender: str, envelope: bytes) -> None:
         raise Conflict("claims.commitment", "the request is not the one that was committed")
     if not node.desk.claim_state(PREFIX + sent.case.hex()):
         keep_request(node, kept)
+    if row.status is port.CaseStatus.SUBMITTED:
         if review_in(sent.file) is None:
             node.submitter.submit(port.Refuse((port.Opening(sent.case, sent.salt),)))
         else:

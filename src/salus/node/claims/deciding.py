@@ -38,6 +38,7 @@ from salus.node.claims.dossiers import (
     dossier_of,
     family_of,
     keep,
+    keep_come,
     open_cases,
     plan_of,
     take_id,
@@ -45,12 +46,12 @@ from salus.node.claims.dossiers import (
 from salus.node.claims.exchange import (
     REFUSAL,
     SentRefusal,
+    committed_as,
     decision_commitment,
     parts,
     read_decision,
     read_facts,
     row_of,
-    submission_commitment,
 )
 from salus.node.claims.following import follow, take_up
 from salus.node.claims.keeper import MAX_HOLDERS, accumulators_of
@@ -133,6 +134,7 @@ def decide_claims(node: MemberNode, request: DecideClaims) -> ClaimsDecided:
     rates, members = documents.rates(request.rates), documents.members(request.members, plan.payer)
     tables = tables_of(node, plan, request.tables)
     with node.deciding:  # one run at a time
+        _open_corrections(node)
         take_up(node)
         inbox = Inbox(node, plan, rates, members, request.plan, tables=tables)
         refused = inbox.accept()
@@ -165,15 +167,32 @@ def rule_on_claim(node: MemberNode, request: RuleOnClaim) -> Ruled:
 def correct_claim(node: MemberNode, request: CorrectClaim) -> CorrectionOpened:
     """Open a decided case for the payer's own correction: the same claim, decided again by the next `claims decide`."""
     case = bytes.fromhex(request.case)
-    kept = _of_payer(node, case)
-    last = kept.last
-    if last.decided is None:
-        raise Conflict("claims.open", "the case is being decided already", todo="run `salus claims decide`")
-    if row_of(node, case).round == last.number:
-        fresh = Round(last.file, node.entropy(32), last.received, last.number + 1, "correction")
-        node.submitter.submit(port.Reopen((port.Statement(case, submission_commitment(fresh.key, fresh.file)),)))
-        keep(node, [(case, msgspec.structs.replace(kept, rounds=(*kept.rounds, fresh)))])
+    with node.deciding:
+        with node.claiming:
+            kept, row = _of_payer(node, case), row_of(node, case)
+            last = kept.last
+            if last.decided is None and not _prepared(last, row):
+                raise Conflict("claims.open", "the case is being decided already", todo="run `salus claims decide`")
+            if row.round == last.number:
+                fresh = Round(last.file, node.entropy(32), last.received, last.number + 1, "correction")
+                keep_come(node, [(case, msgspec.structs.replace(kept, rounds=(*kept.rounds, fresh)))])
+        _open_corrections(node)
     return CorrectionOpened(due=moment(row_of(node, case).due))
+
+
+def _prepared(last: Round, row: port.Case) -> bool:
+    """Tell whether a correction is kept that the ledger does not have."""
+    opens = row.status in {port.CaseStatus.DECIDED, port.CaseStatus.REMITTED} and last.number == row.round + 1
+    return opens and last.why == "correction" and last.decided is None
+
+
+def _open_corrections(node: MemberNode) -> None:
+    """Tell the ledger of the corrections that are kept and that it does not have."""
+    state = node.ledger.read()
+    for case, kept, _ in open_cases(node, payer_side=True):
+        row = port.case(state, case)
+        if row is not None and _prepared(kept.last, row):
+            node.submitter.submit(port.Reopen((port.Statement(case, committed_as(kept.last)),)))
 
 
 def _of_payer(node: MemberNode, case: bytes) -> Dossier:
@@ -232,6 +251,7 @@ class Inbox:
         taken: list[port.Opening] = []
         refused: list[port.Opening] = []
         untold = False
+        self._close_withdrawn()
         for case, dossier, _, row in self._in(port.CaseStatus.SUBMITTED, port.CaseStatus.REFUSED):
             if row.status is port.CaseStatus.REFUSED:
                 untold = True
@@ -246,6 +266,21 @@ class Inbox:
         if refused or untold:
             self._tell_refused()
         return len(refused)
+
+    def _close_withdrawn(self) -> None:
+        """Forget what was made of a case that was taken back before it stood, and give back what it took."""
+        withdrawn = [(case, kept) for case, kept, _, _ in self._in(port.CaseStatus.WITHDRAWN)]
+        taken = [(case, kept.last.number) for case, kept in withdrawn if kept.last.taken]
+        if taken and self._shared is not None:
+            try:
+                self._shared.take(
+                    [Take(take_id(case, number + 1), take_id(case, number), (), ()) for case, number in taken]
+                )
+            except Unavailable:
+                return  # the next run gives it back
+        with self._node.claiming:
+            now = current(self._node, withdrawn)
+            keep(self._node, [(case, kept.with_last(decided=None, told=True, pends=())) for case, kept in now])
 
     def _tell_refused(self) -> None:
         """Send what the door answers: a case that the ledger holds as refused and whose provider was not told."""
@@ -287,9 +322,10 @@ class Inbox:
         return [
             (case, kept, number)
             for case, kept, number, row in self._in(port.CaseStatus.ACCEPTED, port.CaseStatus.REOPENED, silent)
-            # where the round is another, what reopened the case is still on its way; who did not answer in time is
-            # decided on without it, by a person
-            if kept.last.number == row.round and (row.status is not silent or port.overdue(row, now))
+            # where the ledger holds another round, or other words, what opens them is still on its way; who did not
+            # answer in time is decided on without it, by a person
+            if kept.last.number == row.round
+            and (port.overdue(row, now) if row.status is silent else _opens(kept.last, row))
         ]
 
     def make(self) -> bool:
@@ -433,6 +469,11 @@ class Inbox:
 
 def _waiting(dossier: Dossier, *why: str) -> Dossier:
     return dossier.with_last(pends=why)
+
+
+def _opens(one: Round, row: port.Case) -> bool:
+    """Tell whether what is to be decided is what the ledger holds; what is decided was, when it was made."""
+    return one.decided is not None or committed_as(one) == row.submission
 
 
 def _take_of(case: bytes, kept: Dossier) -> Take | None:

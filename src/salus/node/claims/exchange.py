@@ -51,6 +51,7 @@ from salus.node.exchange.documents import open_document
 from salus.node.member import MemberNode
 from salus.vault.journal import Disclosure, Side
 
+_BY_PROVIDER: Final = frozenset({"claim", "replacement", "void", "dispute"})
 UNOPENED: Final = "claims.envelope"
 PAYMENT: Final = "HPAYMT"  # v3-ActReason: healthcare payment
 CLAIM: Final = "claim"
@@ -151,6 +152,16 @@ def submitted_as(one: Round) -> bytes:
     return submission_commitment(one.key, one.file, one.statement, one.attachment)
 
 
+def appeal_commitment(key: bytes, statement: str) -> bytes:
+    """Return what the ledger holds of an appeal's statement."""
+    return mac(key, "salus/v1/claims-appeal", statement.encode())
+
+
+def committed_as(one: Round) -> bytes:
+    """Return what the ledger holds of what a payer decides in a round."""
+    return appeal_commitment(one.key, one.statement) if one.why == "appeal" else submitted_as(one)
+
+
 def decision_commitment(plan: bytes, sent: SentDecision, file: bytes) -> bytes:
     """Return the commitment over plan, rates, input, facts, output and rules version."""
     fields = (plan, sent.rates, file, sent.facts, sent.decision, RULES_VERSION.encode())
@@ -202,8 +213,12 @@ def _taken(node: MemberNode, sender: str, sent: SentClaim) -> tuple[bytes, Dossi
         if kept.last.file != sent.file:
             raise Conflict("claims.information", "an answer leaves the claim as it is", todo="send a replacement")
         done = {"key": sent.key, "statement": sent.statement, "attachment": sent.attachment}
-        return sent.case, kept.with_last(**done, informed=True, pends=())
-    before = kept or Dossier(True, sender, b"", sent.salt)
+        made = kept.last.decided if kept.last.taken else None  # without these words, but what it took stands
+        return sent.case, kept.with_last(**done, informed=True, pends=(), decided=made)
+    if sent.why not in (_BY_PROVIDER if kept is not None else {"claim", "replacement", "void"}):
+        told = "a provider sends a claim, replaces or voids it, or disputes what was decided"
+        raise Conflict("claims.round", told, got=sent.why, todo="send the claim that the case began with")
+    before = as_committed(kept, row) if kept is not None else Dossier(True, sender, b"", sent.salt)
     came = before.last.received if sent.why in CONTESTED else day_at(node, row.height)
     fresh = Round(sent.file, sent.key, came, row.round, sent.why, sent.statement)
     return sent.case, msgspec.structs.replace(before, rounds=(*before.rounds, fresh))
@@ -230,7 +245,7 @@ def _decided(node: MemberNode, sender: str, plan: bytes, sent: SentDecision, tab
         raise Forbidden("claims.payer", "the case is another payer's")
     if sent.round < row.round:
         return kept  # a later round was opened since: its decision follows, and takes this one back by itself
-    kept = _as_committed(kept, row)
+    kept = as_committed(kept, row)
     last = kept.last
     if last.number < row.round:
         last = _opened_there(node, sent.case, last, row)
@@ -292,10 +307,10 @@ def _opened_there(node: MemberNode, case: bytes, last: Round, row: port.Case) ->
     return Round(last.file, b"", last.received, row.round, "correction")
 
 
-def _as_committed(kept: Dossier, row: port.Case) -> Dossier:
-    """Drop a round that was prepared here while the other party opened one of the same number."""
+def as_committed(kept: Dossier, row: port.Case) -> Dossier:
+    """Drop a round that was prepared here while another opened one of the same number."""
     rounds = tuple(
-        one for one in kept.rounds if one.number < row.round or not one.key or submitted_as(one) == row.submission
+        one for one in kept.rounds if one.number < row.round or not one.key or committed_as(one) == row.submission
     )
     return msgspec.structs.replace(kept, rounds=rounds)
 

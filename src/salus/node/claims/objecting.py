@@ -12,6 +12,7 @@ from salus.contracts.claims.port import Appeal
 from salus.core.encoding import encode
 from salus.core.proof.digest import digest
 from salus.interop.x12.money import dollars
+from salus.node.claims.exchange import appeal_commitment
 from salus.node.claims.patients import (
     APPEAL,
     KEYS,
@@ -21,7 +22,6 @@ from salus.node.claims.patients import (
     Noted,
     Notice,
     SentAppeal,
-    appeal_commitment,
 )
 from salus.node.claims.restricting import Restrictions, SelfPay
 from salus.node.claims.sealed_answers import ask_sealed

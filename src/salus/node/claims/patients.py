@@ -12,9 +12,8 @@ import msgspec
 from salus.agreements.claims.decision import Decision
 from salus.contracts.claims import port
 from salus.core.encoding import MalformedBytes, Value, decode
-from salus.core.proof.digest import mac
 from salus.node.claims.dossiers import Dossier, Round, dossier_of, keep_come, kept_cases
-from salus.node.claims.exchange import read_decision, row_of
+from salus.node.claims.exchange import appeal_commitment, as_committed, read_decision, row_of
 from salus.node.claims.sealed_answers import receive_key_in, seal_answer
 from salus.node.errors import Conflict, Forbidden, Malformed, NotFound
 from salus.node.member import MemberNode
@@ -65,11 +64,6 @@ class SentAppeal(Value, frozen=True):
     key: bytes
     """32 random bytes that open the commitment."""
     statement: str
-
-
-def appeal_commitment(key: bytes, statement: str) -> bytes:
-    """Return what the ledger holds of an appeal's statement."""
-    return mac(key, "salus/v1/claims-appeal", statement.encode())
 
 
 def tell_keys(node: MemberNode, link: bytes, argument: bytes) -> SealedAnswer:
@@ -127,8 +121,9 @@ def _appealed(node: MemberNode, sent: SentAppeal) -> None:
         return
     if appeal_commitment(sent.key, sent.statement) != row.submission:
         raise Conflict("claims.commitment", "the statement is not the one that was committed")
+    kept = as_committed(kept, row)
     last = kept.last
-    again = Round(last.file, sent.key, last.received, row.round, "appeal", sent.statement[:MAX_STATEMENT])
+    again = Round(last.file, sent.key, last.received, row.round, "appeal", sent.statement)
     keep_come(node, [(sent.case, msgspec.structs.replace(kept, rounds=(*kept.rounds, again)))])
 
 
