@@ -157,6 +157,7 @@ CANARIES: Mapping[str, Callable[[str], dict[str, Any]]] = {
     "person.sign-in": lambda word: {"subject": word, "role": word, "purposes": ["TREAT"]},
     "plan.check": lambda canary: {"plan": base64(f'{{"name": "{canary}"}}')},
     "plan.compare": lambda canary: {"plan": base64(f'{{"name": "{canary}"}}')},
+    "plan.load-schedule": lambda canary: {"file": base64(f'{{"name": "{canary}"}}'), "folder": "/proc/nowhere"},
     "plan.load-table": lambda canary: {
         "kind": "pairs",
         "name": "NCCI",
@@ -174,6 +175,15 @@ CANARIES: Mapping[str, Callable[[str], dict[str, Any]]] = {
         "contractor": "10112",
         "number": "00",
         "factor": "32.3465",
+    },
+    "plan.make-schedule": lambda canary: {
+        "file": base64(canary),
+        "locality": base64(f'{{"table": "{canary}"}}'),
+        "setting": "office",
+        "name": "MPFS",
+        "version": "1",
+        "source": "cms.gov",
+        "date": "20250101",
     },
     "plan.make-rates": lambda canary: {
         "file": base64(canary),

@@ -2985,6 +2985,41 @@ class PlansCompared(msgspec.Struct, frozen=True, kw_only=True):
     """Sum of what is paid more, cents; negative for less."""
 
 
+class LoadSchedule(msgspec.Struct, frozen=True, kw_only=True):
+    """A fee schedule."""
+
+    file: bytes
+    """The fee schedule, JSON."""
+
+    percent: int = 10000
+    """What part of its prices is allowed where no rate is agreed, hundredths of a percent; 0: rates alone refer to it."""
+
+    places: tuple[str, ...] = ()
+    """Places of service whose lines it prices; default all."""
+
+    since: str = '10000101'
+    """First day of service that it prices, CCYYMMDD."""
+
+    until: str = '29991231'
+    """Last day of service that it prices, CCYYMMDD."""
+
+    folder: str = ''
+    """Folder of tables, made if missing; default the node's own, in which decisions look by themselves."""
+
+
+class ScheduleLoaded(msgspec.Struct, frozen=True, kw_only=True):
+    """A fee schedule that plans may name."""
+
+    prices: int
+    """Prices in it."""
+
+    digest: str
+    """SHA-256 of the document: its name in the folder."""
+
+    reference: str
+    """What stands under `fee_schedules` in a plan, JSON."""
+
+
 class LoadTable(msgspec.Struct, frozen=True, kw_only=True):
     """Official files, and what they are."""
 
@@ -3129,6 +3164,44 @@ class RatesMade(msgspec.Struct, frozen=True, kw_only=True):
     """The rates documents, JSON."""
 
 
+class MakeSchedule(msgspec.Struct, frozen=True, kw_only=True):
+    """CMS's relative values, and where and when they price."""
+
+    file: bytes
+    """CMS's relative value file (PPRRVU), CSV."""
+
+    locality: bytes
+    """What `plan locality` printed, JSON."""
+
+    setting: Literal['facility', 'office']
+    """Where the services are."""
+
+    name: str
+    """Name that decisions cite."""
+
+    version: str
+    """Version, as its publisher calls it."""
+
+    source: str
+    """Where it was published."""
+
+    date: str
+    """Day it was published, CCYYMMDD."""
+
+
+class ScheduleMade(msgspec.Struct, frozen=True, kw_only=True):
+    """A fee schedule."""
+
+    prices: int
+    """Prices in it."""
+
+    left_out: int
+    """Rows without a price in this setting."""
+
+    schedule: str
+    """The document, JSON, for `plan load-schedule`."""
+
+
 class PublishPlan(msgspec.Struct, frozen=True, kw_only=True):
     """A plan document that is to decide."""
 
@@ -3180,7 +3253,7 @@ class ReplayClaims(msgspec.Struct, frozen=True, kw_only=True):
 class ShowDocumentSchema(msgspec.Struct, frozen=True, kw_only=True):
     """Which document."""
 
-    document: Literal['plan', 'rates', 'members', 'partner', 'codes']
+    document: Literal['plan', 'rates', 'members', 'partner', 'codes', 'schedule']
     """The document."""
 
 
@@ -7495,6 +7568,10 @@ class PlanCases:
         """Decide the claims of this payer again under a new version of its plan, and list every decision that changes. For: operator."""
         return self._connection.ask('/api/plan/compare', request, PlansCompared)
 
+    def load_schedule(self, request: LoadSchedule) -> ScheduleLoaded:
+        """Keep a fee schedule, a payer's own or one made of CMS's files, where decisions find it by its digest. For: operator."""
+        return self._connection.ask('/api/plan/load-schedule', request, ScheduleLoaded)
+
     def load_table(self, request: LoadTable) -> TableLoaded:
         """Load official files of pairs or units as a table, which a plan names by its digest and `--tables` gives to decisions. For: operator."""
         return self._connection.ask('/api/plan/load-table', request, TableLoaded)
@@ -7506,6 +7583,10 @@ class PlanCases:
     def make_rates(self, request: MakeRates) -> RatesMade:
         """Make a provider's rates document from CMS's relative values and one locality. For: operator."""
         return self._connection.ask('/api/plan/make-rates', request, RatesMade)
+
+    def make_schedule(self, request: MakeSchedule) -> ScheduleMade:
+        """Make a fee schedule from CMS's relative values and one locality. For: operator."""
+        return self._connection.ask('/api/plan/make-schedule', request, ScheduleMade)
 
     def publish(self, request: PublishPlan) -> PlanPublished:
         """Commit a plan's version and its days before it decides: whoever is shown the plan later can prove since when it stood. For: operator."""

@@ -5,7 +5,7 @@ from collections.abc import Iterable, Sequence
 import msgspec
 
 from salus.agreements.claims.plan import Cuts, Rounding
-from salus.agreements.claims.prices import line_price, rate_for
+from salus.agreements.claims.prices import fitting, line_price
 from salus.agreements.claims.rates import Rates
 from salus.agreements.claims.rounding import share
 from salus.interop.x12.claim import Claim, Line, Party, Person
@@ -118,11 +118,11 @@ def _prices(
         settled_before = any(part.reason == "23" for part in service.adjustments)
         if not line.first or _denied(service) or settled_before:
             continue
-        rate = rate_for(rates, claim, line)
-        if rate is None:
+        rate = next(fitting(rates.rates, claim, line), None)
+        if rate is None or rate.method == "schedule":  # an 835 names no plan, and so no schedule
             unpriced.append((payment.identifier, line.number))
             continue
-        agreed = line_price(rate, rates, rounding, line)
+        agreed = line_price(rate, rates.locality, rounding, line)
         for modifier in line.modifiers:
             if modifier in cuts.modifiers:
                 agreed = share(agreed, cuts.modifiers[modifier], rounding.cuts)

@@ -5,6 +5,7 @@ from typing import Literal
 import msgspec
 
 from salus.agreements.claims.plan import PairEdit, UnitEdit
+from salus.agreements.claims.rates import Locality, Rate
 from salus.agreements.claims.reasons import text_of
 from salus.interop.x12.claim import Claim
 
@@ -130,6 +131,15 @@ class DayLine(msgspec.Struct, frozen=True, gc=False):
     """Thousandths."""
 
 
+class SchedulePrices(msgspec.Struct, frozen=True, gc=False):
+    """The prices of one of the plan's fee schedules that can fit a claim."""
+
+    digest: str
+    """Of the schedule, as the plan names it."""
+    rates: tuple[Rate, ...]
+    locality: Locality | None
+
+
 class Facts(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     """The least that a claim needs beside plan and rates. Drawn by `history.draw`, never by `decide`."""
 
@@ -157,6 +167,8 @@ class Facts(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     """Of the plan's tables, in its order."""
     same_day: tuple[DayLine, ...] = ()
     """Lines of other claims that an edit holds against this one."""
+    schedules: tuple[SchedulePrices, ...] = ()
+    """Of the plan's fee schedules that price the claim, in its order."""
 
 
 class Reason(msgspec.Struct, frozen=True, gc=False):

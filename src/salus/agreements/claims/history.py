@@ -16,7 +16,7 @@ from salus.agreements.claims.members import Holders, Member, Members, person_of
 from salus.agreements.claims.plan import Plan
 from salus.agreements.claims.rates import Rates
 from salus.agreements.claims.same_day import beside, counted
-from salus.agreements.claims.tables import Table, edits_of
+from salus.agreements.claims.tables import Table, edits_of, prices_of
 from salus.interop.x12.claim import Claim
 from salus.interop.x12.shelf import Shelf
 
@@ -78,7 +78,7 @@ class History:
     ) -> None:
         """Begin without decisions. `shelf` takes every decision recorded, in order; a list where none is given.
 
-        `tables` are the official tables at hand, by digest.
+        `tables` are the tables and fee schedules at hand, by digest.
         """
         self._tables = tables
         self._members: dict[str, list[Member]] = {}
@@ -198,12 +198,13 @@ class History:
         lines = beside(claim, others)
         edits = edits_of(plan, claim, self._tables, lines)
         member, coverage = self._coverage(person, claim)
+        contract = rates if rates is not None and rates.since <= claim.first <= rates.until else None
         return Facts(
             received=received,
             decided=decided,
             control=control,
             coverage=coverage if claim.payer.identifier == plan.payer else "other-payer",
-            provider="contracted" if rates is not None and rates.since <= claim.first <= rates.until else "outside",
+            provider="contracted" if contract is not None else "outside",
             family=self._families.get(family, 0) > 1,
             balances=tuple(Balance(cell, taken) for cell, taken in sorted(cells.items()) if taken),
             used=_used(plan, used),
@@ -213,6 +214,7 @@ class History:
             original=original,
             edits=edits,
             same_day=counted(plan, claim, edits, lines),
+            schedules=prices_of(plan, claim, contract, self._tables),
         )
 
     def lines_beside(self, claim: Claim, original: Decision | None) -> tuple[DayLine, ...]:

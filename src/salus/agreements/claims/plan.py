@@ -150,14 +150,9 @@ class Coding(Document, frozen=True, kw_only=True):
     persons: tuple[PersonEdit, ...] = ()
 
 
-class TableReference(Document, frozen=True, kw_only=True):
-    """An official table that decides beside the plan: too large for it, so it lies in a file of its own.
+class Reference(Document, frozen=True, kw_only=True):
+    """A published table that decides beside the plan: too large for it, so it lies in a file of its own."""
 
-    `salus plan load-table` makes the file from what CMS publishes and prints this reference.
-    """
-
-    kind: Literal["pairs", "units"]
-    """NCCI pairs (PTP), or most units (MUE)."""
     name: Name
     version: Name
     source: Annotated[str, msgspec.Meta(min_length=1, max_length=200)]
@@ -173,6 +168,28 @@ class TableReference(Document, frozen=True, kw_only=True):
     def title(self) -> str:
         """What decisions cite."""
         return f"{self.name} {self.version}"
+
+
+class TableReference(Reference, frozen=True, kw_only=True):
+    """An official table of edits.
+
+    `salus plan load-table` makes the file from what CMS publishes and prints this reference.
+    """
+
+    kind: Literal["pairs", "units"]
+    """NCCI pairs (PTP), or most units (MUE)."""
+
+
+class ScheduleReference(Reference, frozen=True, kw_only=True):
+    """A fee schedule: what is allowed where no rate is agreed, and what rates refer to by its name.
+
+    `salus plan load-schedule` keeps the file and prints this reference.
+    """
+
+    percent: BasisPoints = 10_000
+    """What part of its prices is allowed where no rate is agreed; 0: rates alone refer to it."""
+    places: tuple[str, ...] = ()
+    """Places of service whose lines it prices; empty for all."""
 
 
 class Cuts(Document, frozen=True, kw_only=True):
@@ -274,8 +291,8 @@ class Plan(Document, frozen=True, kw_only=True):
     appeals: tuple[AppealLevel, ...] = ()
     clocks: tuple[Clock, ...] = ()
     rounding: Rounding = Rounding()
-    fee_schedules: tuple[str, ...] = ()
-    """Names of the tables that rates refer to."""
+    fee_schedules: Annotated[tuple[ScheduleReference, ...], msgspec.Meta(max_length=64)] = ()
+    """Fee schedules in force; the first with a price for a line's day and place decides."""
     tables: Annotated[tuple[TableReference, ...], msgspec.Meta(max_length=64)] = ()
     """Official tables whose edits are in force beside those of `coding`."""
     steps_off: tuple[str, ...] = ()

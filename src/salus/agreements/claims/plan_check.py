@@ -7,10 +7,10 @@ import msgspec
 
 from salus.agreements.claims.decide import ALWAYS, STEPS
 from salus.agreements.claims.plan import Accumulator, Plan
-from salus.agreements.claims.rates import Rates
+from salus.agreements.claims.rates import FeeSchedule, Locality, Rate, Rates
 from salus.interop.npi import npi_valid
 from salus.interop.x12.calendar import is_date
-from salus.interop.x12.codes import PROCEDURE
+from salus.interop.x12.codes import BUILT_IN, PROCEDURE
 
 
 class PlanFinding(msgspec.Struct, frozen=True):
@@ -27,7 +27,18 @@ def check_plan(plan: Plan) -> tuple[PlanFinding, ...]:
     """Return all faults of a plan, in order of the document."""
     return tuple(
         finding
-        for part in (_period, _benefits, _categories, _limits, _accumulators, _edits, _prices, _tables, _rest)
+        for part in (
+            _period,
+            _benefits,
+            _categories,
+            _limits,
+            _accumulators,
+            _edits,
+            _prices,
+            _tables,
+            _schedules,
+            _rest,
+        )
         for finding in part(plan)
     )
 
@@ -154,6 +165,23 @@ def _tables(plan: Plan) -> Iterator[PlanFinding]:
             yield PlanFinding(place, "overlap", "each table once", f"also /tables/{one}")
 
 
+def _schedules(plan: Plan) -> Iterator[PlanFinding]:
+    for number, one in enumerate(plan.fee_schedules):
+        place = f"/fee_schedules/{number}"
+        if one.until < one.since:
+            yield PlanFinding(f"{place}/until", "period", f"not before {one.since}", one.until)
+        for code, text in enumerate(one.places):
+            if text not in BUILT_IN.places:
+                yield PlanFinding(f"{place}/places/{code}", "unknown-code", "a place of service", text)
+        for before, other in enumerate(plan.fee_schedules[:number]):
+            days = other.since <= one.until and one.since <= other.until
+            same = not set(one.places).isdisjoint(other.places) or one.places == other.places
+            if one.name == other.name and days and same:
+                yield PlanFinding(
+                    place, "overlap", "one schedule of a name for a day and place", f"also /fee_schedules/{before}"
+                )
+
+
 def _rest(plan: Plan) -> Iterator[PlanFinding]:
     if sorted(plan.cost_share_order) != ["coinsurance", "copay", "deductible"]:
         got = " ".join(plan.cost_share_order)
@@ -174,17 +202,36 @@ def _rest(plan: Plan) -> Iterator[PlanFinding]:
 
 def check_rates(rates: Rates) -> tuple[PlanFinding, ...]:
     """Return all faults of a rates document."""
-    found = [*_contract(rates)]
+    return (*_contract(rates), *_rates(rates.rates, rates.locality))
+
+
+def check_schedule(schedule: FeeSchedule) -> tuple[PlanFinding, ...]:
+    """Return all faults of a fee schedule."""
+    own = [
+        PlanFinding(f"/rates/{number}/method", "method", "fixed or relative-value", rate.method)
+        for number, rate in enumerate(schedule.rates)
+        if rate.method not in {"fixed", "relative-value"}
+    ]
+    if not schedule.rates:
+        own.append(PlanFinding("/rates", "empty", "at least one price", "none"))
+    return (*own, *_rates(schedule.rates, schedule.locality))
+
+
+def _rates(rates: tuple[Rate, ...], locality: Locality | None) -> list[PlanFinding]:
+    found: list[PlanFinding] = []
     seen: dict[tuple[str, ...], int] = {}
-    for number, rate in enumerate(rates.rates):
+    for number, rate in enumerate(rates):
         place = f"/rates/{number}"
-        key = (rate.method, rate.procedure, rate.modifier, rate.revenue, rate.drg, rate.since)
+        key = (rate.method, rate.procedure, rate.modifier, rate.revenue, rate.drg, rate.since, rate.schedule)
         if key in seen:
             found.append(PlanFinding(place, "overlap", "one rate for one thing", f"also /rates/{seen[key]}"))
         seen.setdefault(key, number)
         if rate.procedure and PROCEDURE.fullmatch(rate.procedure) is None:
             found.append(PlanFinding(f"{place}/procedure", "unknown-code", "a procedure code", rate.procedure))
-        if rate.method == "relative-value" and rates.locality is None:
+        if (rate.method == "schedule") != bool(rate.schedule):
+            expected = "the name of a fee schedule with method schedule, and with no other"
+            found.append(PlanFinding(f"{place}/schedule", "gap", expected, rate.schedule))
+        if rate.method == "relative-value" and locality is None:
             found.append(PlanFinding("/locality", "gap", "indices and factor for relative values", "none"))
         if rate.method == "case" and not rate.drg:
             found.append(PlanFinding(f"{place}/drg", "gap", "the group that the case rate is for", ""))
@@ -192,7 +239,7 @@ def check_rates(rates: Rates) -> tuple[PlanFinding, ...]:
             found.append(PlanFinding(place, "gap", "a procedure or revenue code", ""))
         if rate.until < rate.since:
             found.append(PlanFinding(f"{place}/until", "period", f"not before {rate.since}", rate.until))
-    return tuple(found)
+    return found
 
 
 def _contract(rates: Rates) -> Iterator[PlanFinding]:

@@ -5,12 +5,12 @@ from collections.abc import Iterable, Mapping
 import msgspec
 
 from salus.agreements.claims.decide import decide
-from salus.agreements.claims.decision import DayLine, Decision, Facts
+from salus.agreements.claims.decision import DayLine, DecidedLine, Decision, Facts
 from salus.agreements.claims.history import NO_TABLES, History
 from salus.agreements.claims.plan import Plan
 from salus.agreements.claims.rates import Rates
 from salus.agreements.claims.same_day import counted
-from salus.agreements.claims.tables import Table, edits_of
+from salus.agreements.claims.tables import Table, edits_of, prices_of
 from salus.interop.x12.claim import Claim
 
 
@@ -53,6 +53,12 @@ def _told(decision: Decision) -> tuple[str, int, int]:
     return decision.status, decision.paid, decision.patient
 
 
+def _line(line: DecidedLine) -> tuple[object, ...]:
+    """Return what of a line's decision is compared: amounts and codes, not the words of clauses."""
+    reasons = tuple((one.group, one.code, one.amount) for one in line.reasons)
+    return line.allowed, line.paid, line.patient, line.denied, reasons
+
+
 def compare(old: Plan, new: Plan, cases: Iterable[Case], tables: Mapping[str, Table] = NO_TABLES) -> tuple[Change, ...]:
     """Replay claims under both versions, each on the facts it had; `tables` are those of the new version, by digest."""
     changes: list[Change] = []
@@ -60,12 +66,12 @@ def compare(old: Plan, new: Plan, cases: Iterable[Case], tables: Mapping[str, Ta
         before = decide(case.claim, old, case.rates, case.facts)
         edits = edits_of(new, case.claim, tables, case.lines)
         counts = counted(new, case.claim, edits, case.lines)
-        facts = msgspec.structs.replace(case.facts, edits=edits, same_day=counts)
+        contract = case.rates if case.facts.provider == "contracted" else None
+        prices = prices_of(new, case.claim, contract, tables)
+        facts = msgspec.structs.replace(case.facts, edits=edits, same_day=counts, schedules=prices)
         after = decide(case.claim, new, case.rates, facts)
         differing = tuple(
-            one.number
-            for one, two in zip(before.lines, after.lines, strict=True)
-            if (one.paid, one.patient, one.denied) != (two.paid, two.patient, two.denied)
+            one.number for one, two in zip(before.lines, after.lines, strict=True) if _line(one) != _line(two)
         )
         if differing or _told(before) != _told(after):
             changes.append(Change(case.facts.control, _told(before), _told(after), differing))

@@ -11,7 +11,7 @@ from salus.interop.x12.claim import Claim
 class Rate(Document, frozen=True, kw_only=True):
     """One price. The first that fits a line decides."""
 
-    method: Literal["fixed", "relative-value", "percent", "per-diem", "case"]
+    method: Literal["fixed", "relative-value", "percent", "per-diem", "case", "schedule"]
     clause: Name
     procedure: str = ""
     modifier: str = ""
@@ -23,6 +23,9 @@ class Rate(Document, frozen=True, kw_only=True):
     amount: Cents = 0
     """Per unit (fixed), per day (per-diem), per claim (case)."""
     percent: BasisPoints = 0
+    """Of the charge (percent), of the schedule's price (schedule)."""
+    schedule: str = ""
+    """For method schedule: name of a fee schedule of the plan; a line that it has no price for is left to the rates behind."""
     work: Annotated[int, msgspec.Meta(ge=0, le=10**7, description="hundredths")] = 0
     practice: Annotated[int, msgspec.Meta(ge=0, le=10**7, description="hundredths, of the setting billed")] = 0
     malpractice: Annotated[int, msgspec.Meta(ge=0, le=10**7, description="hundredths")] = 0
@@ -65,6 +68,20 @@ class Rates(Document, frozen=True, kw_only=True):
     """What is held back from each payment until settlement."""
 
 
+class FeeSchedule(Document, frozen=True, kw_only=True):
+    """Published prices that no single provider has agreed: plans name the document by its digest."""
+
+    name: Name
+    version: Name
+    source: Annotated[str, msgspec.Meta(min_length=1, max_length=200)]
+    """Where it was published."""
+    date: Day
+    """When it was published."""
+    rates: tuple[Rate, ...]
+    """By fixed amount or relative value; the first that fits a line decides."""
+    locality: Locality | None = None
+
+
 FEW: Final = 32
 """Prices of a document that is opened whole: it is as short as what would be picked."""
 
@@ -73,11 +90,16 @@ def opened(rates: Rates, claim: Claim) -> Rates:
     """Return the document with those prices alone that can fit a claim, in their order: what its decision opens of it."""
     if len(rates.rates) <= FEW:
         return rates
+    return msgspec.structs.replace(rates, rates=picked(rates.rates, claim))
+
+
+def picked(rates: tuple[Rate, ...], claim: Claim) -> tuple[Rate, ...]:
+    """Return the prices that can fit a claim by procedure, revenue code or group, in their order."""
     procedures = {line.procedure for line in claim.lines}
     revenues = {line.revenue for line in claim.lines}
-    kept = tuple(
+    return tuple(
         rate
-        for rate in rates.rates
+        for rate in rates
         if (
             rate.drg == claim.drg
             if rate.method == "case"
@@ -85,7 +107,6 @@ def opened(rates: Rates, claim: Claim) -> Rates:
             and (not rate.revenue or any(one.startswith(rate.revenue) for one in revenues))
         )
     )
-    return msgspec.structs.replace(rates, rates=kept)
 
 
 def read_rates(text: bytes) -> tuple[Rates, ...]:

@@ -16,14 +16,15 @@ from typing import Final, Literal, Protocol
 
 import msgspec
 
-from salus.agreements.claims.decision import DayLine, TableEdits
-from salus.agreements.claims.plan import DocumentRefused, PairEdit, Plan, TableReference, UnitEdit
-from salus.agreements.claims.rates import Locality
+from salus.agreements.claims.decision import DayLine, SchedulePrices, TableEdits
+from salus.agreements.claims.plan import LIST_LIMIT, DocumentRefused, PairEdit, Plan, Reference, UnitEdit, read_document
+from salus.agreements.claims.rates import FeeSchedule, Locality, Rates, picked
 from salus.core.errors import InvariantBroken
 from salus.interop.x12.calendar import is_date
 from salus.interop.x12.claim import Claim
 
 Kind = Literal["pairs", "units"]
+"""Of tables of edits."""
 WIDTHS: Final[dict[Kind, int]] = {"pairs": 28, "units": 14}
 KEYS: Final[dict[Kind, int]] = {"pairs": 18, "units": 5}
 """What two rows of a table never share: pair and first day, procedure."""
@@ -206,9 +207,58 @@ def _units(row: bytes) -> UnitEdit:
     return UnitEdit(procedure=text[:5], most=int(text[5:12]) * 1000, per="line" if text[12] == "1" else "day")
 
 
-def missing(plan: Plan, tables: Mapping[str, Table]) -> tuple[TableReference, ...]:
-    """Return the tables that a plan names and that are not at hand."""
-    return tuple(one for one in plan.tables if one.digest not in tables)
+class PriceTable(Table):
+    """A loaded fee schedule: no table of edits, it touches none."""
+
+    def __init__(self, schedule: FeeSchedule) -> None:
+        super().__init__("pairs", b"")
+        self.schedule = schedule
+
+
+def named(plan: Plan) -> tuple[Reference, ...]:
+    """Return the tables and fee schedules that a plan names."""
+    return (*plan.tables, *plan.fee_schedules)
+
+
+def missing(plan: Plan, tables: Mapping[str, Table]) -> tuple[Reference, ...]:
+    """Return the tables and fee schedules that a plan names and that are not at hand."""
+    return tuple(one for one in named(plan) if one.digest not in tables)
+
+
+def read_schedule(text: bytes) -> FeeSchedule:
+    """Read a fee schedule. Raises DocumentRefused."""
+    return read_document(text, FeeSchedule, "the fee schedule", LIST_LIMIT)
+
+
+def prices_of(
+    plan: Plan,
+    claim: Claim,
+    contract: Rates | None,
+    tables: Mapping[str, Table],
+    sent: Iterable[SchedulePrices] = (),
+) -> tuple[SchedulePrices, ...]:
+    """Return the prices of a plan's fee schedules that can fit a claim, in the plan's order.
+
+    Without a contract those of the schedules that price what no rate is agreed for; under one those that it refers to. Of
+    schedules that are not at hand those that were sent.
+    """
+    if not plan.fee_schedules:
+        return ()
+    names = {rate.schedule for rate in contract.rates if rate.method == "schedule"} if contract is not None else set()
+    told = {one.digest: one for one in sent}
+    found: dict[str, SchedulePrices] = {}
+    for one in plan.fee_schedules:
+        wanted = one.name in names if contract is not None else bool(one.percent)
+        if not wanted or one.digest in found or not (one.since <= claim.last and claim.first <= one.until):
+            continue
+        table = tables.get(one.digest)
+        if isinstance(table, PriceTable):
+            part = SchedulePrices(one.digest, picked(table.schedule.rates, claim), table.schedule.locality)
+            if part.rates:
+                found[one.digest] = part
+        elif one.digest in told:
+            found[one.digest] = told[one.digest]
+    return tuple(found.values())
 
 
 def edits_of(
@@ -218,8 +268,6 @@ def edits_of(
 
     `tables` are by digest; InvariantBroken if one is missing.
     """
-    if not plan.tables:
-        return ()
     if missing(plan, tables):
         raise InvariantBroken("a claim is decided without a table that its plan names")
     return rows_of(plan, claim, (), tables, lines)

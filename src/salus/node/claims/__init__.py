@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     )
     from salus.node.claims.posting import post_remittance
     from salus.node.claims.restricting import lift_restriction, list_restrictions
+    from salus.node.claims.schedules import load_schedule, make_schedule
     from salus.node.claims.submitting import dispute_decision, submit_claims, submit_secondary
     from salus.node.claims.tables import load_table, make_locality, make_rates
 
@@ -48,9 +49,11 @@ __all__ = [
     "list_approvals",
     "list_cases",
     "list_restrictions",
+    "load_schedule",
     "load_table",
     "make_locality",
     "make_rates",
+    "make_schedule",
     "open_year",
     "post_remittance",
     "publish_plan",
@@ -117,6 +120,10 @@ _HOMES: Final = {
     "restricting": (
         "lift_restriction",
         "list_restrictions",
+    ),
+    "schedules": (
+        "load_schedule",
+        "make_schedule",
     ),
     "submitting": (
         "dispute_decision",

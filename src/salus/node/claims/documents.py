@@ -11,7 +11,7 @@ from salus.agreements.claims.members import Members, members_of, read_members
 from salus.agreements.claims.partner import Partner, read_partner
 from salus.agreements.claims.plan import DocumentRefused, Plan, read_plan, schema
 from salus.agreements.claims.plan_check import PlanFinding, check_plan, check_rates
-from salus.agreements.claims.rates import Rates, read_rates
+from salus.agreements.claims.rates import FeeSchedule, Rates, read_rates
 from salus.interop.x12.claim import Claim
 from salus.interop.x12.codes import BUILT_IN, CodeSets
 from salus.interop.x12.examine import examine
@@ -25,6 +25,7 @@ KINDS: Final[dict[str, Any]] = {
     "members": Members,
     "partner": Partner,
     "codes": CodeLists,
+    "schedule": FeeSchedule,
 }
 """The documents that decide claims, by name."""
 

@@ -21,7 +21,7 @@ from salus.agreements.claims.plan import DocumentRefused, Plan, read_plan
 from salus.agreements.claims.rates import read_rates
 from salus.agreements.claims.recompute import first_difference
 from salus.agreements.claims.same_day import OwnCase, counts, miscounted
-from salus.agreements.claims.tables import Table, rows_of
+from salus.agreements.claims.tables import Table, prices_of, rows_of
 from salus.contracts.claims import port
 from salus.core.encoding import Value, decode, encode
 from salus.core.proof.digest import digest, mac
@@ -363,11 +363,13 @@ def made_again(plan: bytes, sent: SentDecision, file: bytes, tables: Mapping[str
     except DocumentRefused as error:
         raise Malformed("claims.decision", "the decision's documents do not decode") from error
     (claim,) = sound_claims([file], facts.received)
-    if tables:
-        rows = rows_of(document, claim, facts.edits, tables, facts.same_day)
-        facts = msgspec.structs.replace(facts, edits=rows)
     payer = document.payer
     own = next((one for one in rates if one.provider == claim.billing.identifier and one.payer == payer), None)
+    if tables:
+        rows = rows_of(document, claim, facts.edits, tables, facts.same_day)
+        contract = own if facts.provider == "contracted" else None
+        prices = prices_of(document, claim, contract, tables, facts.schedules)
+        facts = msgspec.structs.replace(facts, edits=rows, schedules=prices)
     return decide(claim, document, own, facts)
 
 

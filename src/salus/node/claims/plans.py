@@ -39,7 +39,8 @@ class ShowDocumentSchema(Message, frozen=True):
     """Which document."""
 
     document: Annotated[
-        Literal["plan", "rates", "members", "partner", "codes"], Meta(description="The document.", examples=["plan"])
+        Literal["plan", "rates", "members", "partner", "codes", "schedule"],
+        Meta(description="The document.", examples=["plan"]),
     ]
 
 

@@ -20,7 +20,7 @@ from typing import IO, Annotated, Final, Literal
 from msgspec import Meta, json
 
 from salus.agreements.claims import tables as official
-from salus.agreements.claims.plan import DocumentRefused, Plan, TableReference, read_document
+from salus.agreements.claims.plan import DocumentRefused, Plan, Reference, TableReference, read_document
 from salus.agreements.claims.plan_check import check_rates
 from salus.agreements.claims.rates import Locality, Rates
 from salus.agreements.claims.relative_values import read_relative_values
@@ -315,26 +315,27 @@ def folder_of(node: Node, folder: str = "") -> Path:
 def tables_of(node: Node, plan: Plan, folder: str) -> Mapping[str, official.Table]:
     """Return the tables that a plan names, by digest, from a folder; each is what its digest says. Raises Malformed."""
     found: dict[str, official.Table] = {}
-    for one in plan.tables:
+    for one in official.named(plan):
         rows = _rows_in(folder_of(node, folder), one)
         if rows is None:
             told = f"the plan decides with {one.title}, which is not in the folder of tables"
-            todo = "load it with `salus plan load-table`, or name its folder with --tables"
+            todo = "load it with `salus plan load-table` or `load-schedule`, or name its folder with --tables"
             raise Malformed("claims.table", told, expected=HERE, todo=todo)
-        if not _is(one, rows):
-            todo = "load it anew with `salus plan load-table`"
+        table = _table(one, rows)
+        if table is None:
+            todo = "load it anew with `salus plan load-table` or `load-schedule`"
             raise Malformed("claims.table", f"{one.title} is not the table that the plan names", todo=todo)
-        found[one.digest] = official.Table(one.kind, rows)
+        found[one.digest] = table
     return found
 
 
 def at_hand(node: Node, plan: Plan) -> Mapping[str, official.Table]:
-    """Return those of a plan's tables that the node's own folder has whole, by digest."""
-    found = ((one, _rows_in(folder_of(node), one)) for one in plan.tables)
-    return {one.digest: official.Table(one.kind, rows) for one, rows in found if rows is not None and _is(one, rows)}
+    """Return those of a plan's tables and fee schedules that the node's own folder has whole, by digest."""
+    found = ((one, _rows_in(folder_of(node), one)) for one in official.named(plan))
+    return {one.digest: table for one, rows in found if rows is not None and (table := _table(one, rows)) is not None}
 
 
-def _rows_in(folder: Path, one: TableReference) -> mmap.mmap | None:
+def _rows_in(folder: Path, one: Reference) -> mmap.mmap | None:
     try:
         with (folder / f"{one.digest}.table").open("rb") as file:
             return mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ)
@@ -342,8 +343,16 @@ def _rows_in(folder: Path, one: TableReference) -> mmap.mmap | None:
         return None
 
 
-def _is(one: TableReference, rows: mmap.mmap) -> bool:
-    return sha256(rows).hexdigest() == one.digest and not len(rows) % official.WIDTHS[one.kind]
+def _table(one: Reference, rows: mmap.mmap) -> official.Table | None:
+    """Return the table of a reference, None where the bytes are not it."""
+    if sha256(rows).hexdigest() != one.digest:
+        return None
+    try:
+        if not isinstance(one, TableReference):
+            return official.PriceTable(official.read_schedule(rows[:]))
+    except DocumentRefused:
+        return None
+    return official.Table(one.kind, rows) if not len(rows) % official.WIDTHS[one.kind] else None
 
 
 @use_case("plan.locality", who=OPERATOR)

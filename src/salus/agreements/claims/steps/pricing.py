@@ -1,10 +1,12 @@
-"""Step 10: the allowed amount. Contract rate, relative values, percent, per diem or case; cuts; lesser of charge."""
+"""Step 10: the allowed amount. Contract rate, fee schedule, relative values, percent, per diem or case; cuts; lesser of charge."""
 
-from salus.agreements.claims.prices import case_rate, line_price, rate_for
+import msgspec
+
+from salus.agreements.claims.prices import case_rate, fitting, line_price, schedule_price
 from salus.agreements.claims.rates import Rate, Rates
 from salus.agreements.claims.rounding import allocate, share
 from salus.agreements.claims.work import LineWork, Work
-from salus.interop.x12.money import dollars
+from salus.interop.x12.money import amount, dollars
 
 NAME = "pricing"
 
@@ -13,9 +15,7 @@ def apply(work: Work) -> None:
     """Set what is allowed on each line and take off what is above."""
     rates = work.rates if work.facts.provider == "contracted" else None
     if rates is None:
-        for line in work.going():
-            allowed = share(line.line.charge, work.plan.out_of_network, work.plan.rounding.percent)
-            _allow(work, line, allowed, "PR-45", (work.plan.out_of_network_clause, "part of the charge, no contract"))
+        _outside(work)
         return
     case = case_rate(rates, work.claim)
     if case is not None:
@@ -23,15 +23,50 @@ def apply(work: Work) -> None:
         return
     priced: list[tuple[LineWork, Rate, int]] = []
     for line in work.going():
-        rate = rate_for(rates, work.claim, line.line)
-        if rate is None:
+        found = _agreed(work, rates, line)
+        if found is None:
             work.pend(NAME, f"no rate for line {line.line.number}", line)
         else:
-            priced.append((line, rate, _modified(work, line, line_price(rate, rates, work.plan.rounding, line.line))))
+            rate, price = found
+            priced.append((line, rate, _modified(work, line, price)))
     for line, rate, price in _multiple(work, priced):
         allowed = min(price, line.line.charge) if rates.lesser_of else price
-        rule = f"{rate.method} rate" + (", charge is less" if allowed < price else "")
+        named = f"{amount(rate.percent)} % of {rate.schedule}" if rate.method == "schedule" else f"{rate.method} rate"
+        rule = named + (", charge is less" if allowed < price else "")
         _allow(work, line, allowed, "CO-45", (rate.clause, rule))
+
+
+def _agreed(work: Work, rates: Rates, line: LineWork) -> tuple[Rate, int] | None:
+    """Return the first rate that fits a line, and its price; one by a schedule fits where the schedule has a price."""
+    for rate in fitting(rates.rates, work.claim, line.line):
+        if rate.method != "schedule":
+            return rate, line_price(rate, rates.locality, work.plan.rounding, line.line)
+        found = schedule_price(work.plan, work.facts.schedules, work.claim, line.line, rate.schedule)
+        if found is not None:
+            _, listed, price = found
+            part = share(price, rate.percent, work.plan.rounding.percent)
+            return msgspec.structs.replace(rate, multiple=rate.multiple or listed.multiple), part
+    return None
+
+
+def _outside(work: Work) -> None:
+    """Allow, without a contract, the plan's part of a fee schedule's price; of the charge where no schedule has one."""
+    plan = work.plan
+    priced: list[tuple[LineWork, Rate, int]] = []
+    for line in work.going():
+        found = schedule_price(plan, work.facts.schedules, work.claim, line.line)
+        if found is None:
+            allowed = share(line.line.charge, plan.out_of_network, plan.rounding.percent)
+            _allow(work, line, allowed, "PR-45", (plan.out_of_network_clause, "part of the charge, no contract"))
+            continue
+        schedule, rate, price = found
+        part = share(price, schedule.percent, plan.rounding.percent)
+        told = msgspec.structs.replace(rate, schedule=schedule.title, percent=schedule.percent)
+        priced.append((line, told, _modified(work, line, part)))
+    for line, rate, price in _multiple(work, priced):
+        rule = f"{amount(rate.percent)} % of {rate.schedule}, no contract"
+        rule += ", charge is less" if line.line.charge < price else ""
+        _allow(work, line, min(price, line.line.charge), "PR-45", (rate.clause, rule))
 
 
 def _case(work: Work, rates: Rates, case: Rate) -> None:
