@@ -261,6 +261,9 @@ def test_a_limit_holds_for_its_claim_its_plan_year_or_for_life(per: str, left: d
         later = claim(line(1, "S9129", 9000, days[when]), identifier="A2")
         drawn = history.draw(later, plans[when], contract, received="20250116", decided="20250117", control="H2")
         assert decide(later, plans[when], contract, drawn).status == status
+    right = msgspec.structs.replace(first, frequency="7", original="H1")  # takes what it gives back
+    drawn = history.draw(right, old, contract, received="20250117", decided="20250118", control="H5")
+    assert decide(right, old, contract, drawn).status == "paid"
     back = claim(line(1, "S9129", 9000, "20241201"), frequency="8", original="H1")
     drawn = history.draw(back, old, contract, received="20250118", decided="20250119", control="H3")
     history.record(decide(back, old, contract, drawn))

@@ -1,9 +1,11 @@
 """What must hold whatever is billed: balance, maxima, void undoes submit, order, replay, and a second adjudicator agrees."""
 
 import os
+import random
 import subprocess
 import sys
 from decimal import Decimal
+from hashlib import sha256
 
 import msgspec
 import pytest
@@ -13,13 +15,15 @@ from hypothesis import strategies as st
 from salus.agreements.claims.alone import adjudicate, decide_all
 from salus.agreements.claims.decide import decide
 from salus.agreements.claims.history import History
-from salus.agreements.claims.members import person_of
+from salus.agreements.claims.members import Members, person_of
 from salus.agreements.claims.plan import Plan
+from salus.agreements.claims.rates import Rates
 from salus.agreements.claims.remit import Forwarded, remit
 from salus.interop.x12.claim import Adjustment, Claim, LineDecision, OtherPayer
 from salus.interop.x12.envelope import interchange
 from salus.interop.x12.examine import SetSeen, UnitSeen, examine
 from salus.interop.x12.remittance import due, set_of
+from tests.agreements.claims import test_month
 from tests.agreements.claims.cases import (
     CLINIC,
     ENDS,
@@ -37,6 +41,7 @@ from tests.agreements.claims.cases import (
     line,
 )
 from tests.agreements.claims.naive import Naive
+from tests.agreements.claims.test_reckoner import World
 
 pytestmark = pytest.mark.unmeasured
 
@@ -237,28 +242,62 @@ def test_a_second_adjudicator_that_shares_no_code_agrees_to_the_cent(parts: list
     assert same_as_naive(claims, SIMPLE) > 0
 
 
-def replay() -> str:
-    made = built([([(code, 12345 + 7 * place, place + 1, "") for place, code in enumerate(PROCEDURES)], False)] * 2)
-    outcome = adjudicate([file_of(*made)], PLAN, [RATES], MEMBERS, SETTINGS)
-    return (outcome.remittance + b"".join(text for _, text in outcome.explanations) + outcome.page.encode()).hex()
+def replay(claims: int) -> str:
+    """Return a digest of all that a month under twenty plans, and some worlds with voids and second payers, come to."""
+    found = sha256()
+
+    def add(files: list[bytes], plan: Plan, contracts: list[Rates], members: Members) -> None:
+        outcome = adjudicate(files, plan, contracts, members, SETTINGS)
+        answers = (*outcome.acknowledgments, *outcome.claim_acknowledgments, outcome.remittance, outcome.page.encode())
+        for text in (*answers, *(text for _, text in outcome.explanations)):
+            found.update(text)
+        found.update(msgspec.json.encode(outcome.decisions))
+
+    for number in range(test_month.DESIGNS):
+        month = test_month.Month(number, claims)
+        add([file_of(*month.claims)], test_month.design(number)[0], [RATES], month.members())
+    for seed in range(claims // 5):
+        world = World(seed, 5)
+        add(world.files(), world.plan, world.contracts, world.members())
+    return found.hexdigest()
 
 
-def test_decisions_replay_to_the_same_bytes_under_any_hash_seed_locale_and_time_zone() -> None:
-    code = "from tests.agreements.claims.test_properties import replay; print(replay())"
-    results = {replay()}
+def replayed(claims: int) -> set[str]:
+    code = f"from tests.agreements.claims.test_properties import replay; print(replay({claims}))"
+    results = {replay(claims)}
     for seed, zone, language in (("1", "Asia/Tokyo", "C"), ("77", "America/New_York", "de_DE.UTF-8")):
         environment = {**os.environ, "PYTHONHASHSEED": seed, "TZ": zone, "LC_ALL": language}
         environment["PYTHONPATH"] = os.pathsep.join(path for path in sys.path if path)
         ran = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, env=environment, check=True)
         results.add(ran.stdout.strip())
-    assert len(results) == 1
+    return results
 
 
-def test_claims_that_share_no_cell_decide_alike_in_any_order() -> None:
-    other = msgspec.structs.replace(JANE, member="M2", first="ANN")
-    one, two = claim(identifier="A1"), claim(identifier="A2", subscriber=other, patient=other)
-    sums = []
-    for order in ([one, two], [two, one]):
-        decisions = decide_all(order, PLAN, [RATES], History(MEMBERS), SETTINGS)
-        sums.append({part.claim.identifier: (part.status, part.paid, part.patient) for part in decisions})
-    assert sums[0] == sums[1]
+def test_a_month_replays_to_the_same_bytes_under_any_hash_seed_locale_and_time_zone() -> None:
+    assert len(replayed(15)) == 1
+
+
+@pytest.mark.soak
+def test_a_whole_month_replays_to_the_same_bytes() -> None:
+    assert len(replayed(100)) == 1
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_claims_that_share_no_cell_decide_alike_in_any_order(seed: int) -> None:
+    """Families share no cell: their claims may come in any order, each family's in its own."""
+    chance = random.Random(seed)
+    plan, month = test_month.design(seed + 4)[0], test_month.Month(seed, 80)
+    families: dict[str, list[Claim]] = {}
+    for one in month.claims:
+        families.setdefault(one.subscriber.member, []).append(one)
+    results = []
+    for _ in range(3):
+        waiting = {family: list(claims) for family, claims in families.items()}
+        order = [one.subscriber.member for one in month.claims]
+        chance.shuffle(order)
+        shuffled = [waiting[family].pop(0) for family in order]
+        decisions = decide_all(shuffled, plan, [RATES], History(month.members()), SETTINGS)
+        told = {part.claim.identifier: (part.status, part.lines, part.moves, part.units) for part in decisions}
+        results.append(told)
+    assert sum(len(claims) > 1 for claims in families.values()) > 5
+    assert results[0] == results[1] == results[2]

@@ -300,6 +300,9 @@ class World:
         other = OtherPayer("P", "FIRST1", "FIRST", "X9", "DOE", paid, reasons, "CI", "18", "20250305")
         return replace(made, rank="S", others=(other,))
 
+    def files(self) -> list[bytes]:
+        return [file_of(*(one for one in self.claims if one.kind == kind)) for kind in "PI"]
+
     def members(self) -> Members:
         found = [
             Member(
@@ -330,8 +333,7 @@ def held(seed: int, claims: int) -> set[str]:
     """Hold one world against the reckoner; return what it met there."""
     world = World(seed, claims)
     times = replace(SETTINGS, received="20250301", decided="20250501" if seed % 2 else "20250310")
-    files = [file_of(*(one for one in world.claims if one.kind == kind)) for kind in "PI"]
-    outcome = adjudicate(files, world.plan, world.contracts, world.members(), times)
+    outcome = adjudicate(world.files(), world.plan, world.contracts, world.members(), times)
     assert len(outcome.decisions) == len(world.claims)
     plan, contracts = msgspec.to_builtins(world.plan), msgspec.to_builtins(world.contracts)
     families = {family[0].member for family in world.people if len(family) > 1}
