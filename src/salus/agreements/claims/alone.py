@@ -32,7 +32,7 @@ from salus.interop.x12.answers import (
 from salus.interop.x12.claim import Claim, read_claim
 from salus.interop.x12.codes import BUILT_IN, CodeSets
 from salus.interop.x12.envelope import Stamp, interchange_parts
-from salus.interop.x12.examine import Event, SetSeen, UnitSeen, examine
+from salus.interop.x12.examine import Event, GroupSeen, InterchangeSeen, SetSeen, UnitSeen, examine
 from salus.interop.x12.findings import REFUSE, refused
 from salus.interop.x12.remittance import set_of
 from salus.interop.x12.shelf import Shelf
@@ -106,7 +106,10 @@ class Outcome(msgspec.Struct, frozen=True):
 
 
 class _Door:
-    """Lets events through to the verdict and hands on the sound claims of accepted sets."""
+    """Lets events through to the verdict and hands on the sound claims of accepted sets.
+
+    They are handed on at the end of their interchange: until then its trailers may refuse a group, or all of it.
+    """
 
     def __init__(self, take: Callable[[Claim], None], waiting: Shelf[Claim], files: list[bytes] | None = None) -> None:
         """`files`, where given, gets each claim handed on as an 837 of its own."""
@@ -114,6 +117,10 @@ class _Door:
         self._waiting = waiting
         self._files = files
         self._cut: list[bytes] = []
+        self._sets: list[range] = []
+        """Places of the claims of accepted sets."""
+        self._seen = self._before = 0
+        """Claims of the sets that have ended; sets that the groups that have ended leave."""
 
     def through(self, events: Iterable[Event]) -> Iterable[Event]:
         for event in events:
@@ -122,13 +129,27 @@ class _Door:
             elif isinstance(event, SetSeen):
                 serious = [part for part in event.findings if part.level < 3]
                 if not event.envelope and not refused(serious):
-                    for claim in self._waiting:
-                        self._take(claim)
-                    if self._files is not None:
-                        self._files.extend(self._cut)
+                    self._sets.append(range(self._seen, len(self._waiting)))
+                self._seen = len(self._waiting)
+            elif isinstance(event, GroupSeen):
+                if event.envelope:
+                    del self._sets[self._before :]
+                self._before = len(self._sets)
+            elif isinstance(event, InterchangeSeen):
+                if event.code == "000":
+                    self._hand_on()
                 self._waiting.clear()
                 self._cut.clear()
+                self._sets.clear()
+                self._seen = self._before = 0
             yield event
+
+    def _hand_on(self) -> None:
+        for places in self._sets:
+            for place in places:
+                self._take(self._waiting[place])
+            if self._files is not None:
+                self._files.extend(self._cut[place] for place in places)
 
     def _wait(self, unit: UnitSeen) -> None:
         try:
@@ -225,7 +246,7 @@ class _Run:
         return msgspec.structs.replace(self.settings.stamp, control=self._control - 1)
 
     def acknowledge(self, seen: Verdict) -> None:
-        """Write TA1, 999 and 277CA of each interchange."""
+        """Write TA1, 999 and 277CA of each interchange: what the TA1 refuses gets no other answer, a refused group no 277CA."""
         kinds: dict[str, list[str]] = {"ta1": [], "999": [], "277ca": []}
 
         def write(kind: str, parts: Iterable[bytes]) -> None:
@@ -236,9 +257,9 @@ class _Run:
             groups = tuple(group for group in seen.groups if group.seen.interchange is part.header)
             if part.code != "000":
                 write("ta1", [envelope_answer(part, self._stamp())])
-            if groups:
+            elif groups:
                 write("999", [acknowledgment(groups, part.header, self._stamp())])
-                sets = [answer for group in groups for answer in group.sets]
+                sets = [answer for group in groups if not group.seen.envelope for answer in group.sets]
                 if any(answer.accepted and answer.claims for answer in sets):
                     told = claim_acknowledgment_parts(sets, part.header, payer_of(self._plan), self._stamp())
                     write("277ca", told)
@@ -261,8 +282,13 @@ class _Run:
 
     def finish(self, seen: Verdict, paid: int, owed: dict[str, Forwarded]) -> Answered:
         """Write the page."""
-        answers = (one for group in seen.groups for one in group.sets)
-        self._sums.refused = sum(not (one.accepted and claim.accepted) for one in answers for claim in one.claims)
+        sound = [part.header for part in seen.interchanges if part.code == "000"]
+        self._sums.refused = sum(
+            not (group.goes_on(claim, one) and any(group.seen.interchange is header for header in sound))
+            for group in seen.groups
+            for one in group.sets
+            for claim in one.claims
+        )
         told = html_parts(parts_of(self.desk.decisions, self._sums, self._plan, _refusals(seen)), "Claims decided")
         self.desk.answers.write("page.html", (part.encode() for part in told))
         settings, count = self.settings, len(self.desk.decisions)
@@ -373,12 +399,22 @@ _SET_FAULTS: Final = {
 """By IK502: what is wrong with a set as a whole, and how to mend it."""
 
 
+_GROUP_FAULTS: Final = {
+    "3": "no GE at its end; send the whole group",
+    "4": "GE02 is not GS06; repeat the control number",
+    "5": "GE01 is not the number of its sets; count them",
+}
+"""By AK905: what is wrong with a group, none of whose claims is decided then."""
+
+
 def _refusals(seen: Verdict) -> tuple[str, ...]:
     said: list[str] = []
     for part in seen.interchanges:
         if part.code != "000":
             said.extend(f"envelope: {finding.told()}" for finding in part.findings)
     for group in seen.groups:
+        wrong = [_GROUP_FAULTS.get(code, f"AK905 {code}") for code in group.seen.envelope]
+        said.extend(f"group {group.seen.header.get(6)}: {one}" for one in wrong)
         for answer in group.sets:
             if not answer.accepted:
                 name = f"set {answer.head.header.get(2)}"

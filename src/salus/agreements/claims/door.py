@@ -37,7 +37,8 @@ def door_answer(file: bytes, plan: Plan, received: str, stamp: Stamp) -> bytes:
     if first.code != "000":
         return envelope_answer(first, stamp)
     sets = [answer for group in seen.groups for answer in group.sets]
-    if not all(answer.accepted and answer.claims for answer in sets):
+    whole = not any(group.seen.envelope for group in seen.groups)
+    if not (whole and all(answer.accepted and answer.claims for answer in sets)):
         return acknowledgment(seen.groups, first.header, stamp)
     if all(claim.accepted for answer in sets for claim in answer.claims):
         seen = _told(seen, NOT_NEW)

@@ -9,7 +9,17 @@ import msgspec
 
 from salus.interop.x12.claim import Party
 from salus.interop.x12.claim_writer import period
-from salus.interop.x12.envelope import Stamp, Trader, bare, composite, interchange, interchange_parts, traders, words
+from salus.interop.x12.envelope import (
+    Stamp,
+    Trader,
+    bare,
+    composite,
+    interchange,
+    interchange_parts,
+    plain,
+    traders,
+    words,
+)
 from salus.interop.x12.examine import Event, GroupSeen, InterchangeSeen, SetHead, SetSeen, UnitSeen
 from salus.interop.x12.findings import REFUSE, Finding, refused
 from salus.interop.x12.level4 import cents_or_zero, service_period
@@ -62,6 +72,10 @@ class GroupAnswer(msgspec.Struct, frozen=True, gc=False):
 
     seen: GroupSeen
     sets: tuple[SetAnswer, ...]
+
+    def goes_on(self, claim: ClaimAnswer, answer: SetAnswer) -> bool:
+        """Tell whether a claim of one of its sets is decided: neither group, set nor claim was refused."""
+        return not self.seen.envelope and answer.accepted and claim.accepted
 
 
 class Verdict(msgspec.Struct, frozen=True, gc=False):
@@ -142,7 +156,7 @@ def _ta1(header: Segment, code: str) -> Segment:
     note = "A" if code == "000" else "R"
     control = header.get(13) if header.get(13).isdecimal() else "000000000"
     day = header.get(9) if header.get(9).isdecimal() else "000101"
-    return segment("TA1", control, day, header.get(10), note, code)
+    return segment("TA1", control, day, plain(header.get(10)), note, code)
 
 
 def envelope_answer(seen: InterchangeSeen, stamp: Stamp) -> bytes:
@@ -161,6 +175,12 @@ def _loop_name(name: str) -> str:
     return name[:4] if name[:4].isdecimal() else ""
 
 
+def _tag(finding: Finding) -> str:
+    """Return a segment's tag as IK301 can tell it: what is none of two or three letters and digits stands as ZZZ."""
+    tag = finding.tag[:3]
+    return tag if len(tag) > 1 and tag.isalnum() and tag.isascii() else "ZZZ"
+
+
 def _faults(answer: SetAnswer) -> list[Segment]:
     parts: list[Segment] = []
     serious = [part for part in answer.findings if part.level < 3 and part.severity == REFUSE]
@@ -172,11 +192,11 @@ def _faults(answer: SetAnswer) -> list[Segment]:
         for finding in findings:
             if not finding.element:
                 loop = _loop_name(finding.loop)
-                parts.append(segment("IK3", finding.tag[:3], str(ordinal), loop, finding.code or "2"))
+                parts.append(segment("IK3", _tag(finding), str(ordinal), loop, finding.code or "2"))
         inside = [finding for finding in findings if finding.element]
         if inside:
             first = inside[0]
-            parts.append(segment("IK3", first.tag[:3], str(ordinal), _loop_name(first.loop), "8"))
+            parts.append(segment("IK3", _tag(first), str(ordinal), _loop_name(first.loop), "8"))
         for finding in inside:
             place = composite(str(finding.element), str(finding.component) if finding.component else "")
             parts.append(segment("IK4", place, "", finding.code or "7", words(finding.got, 99)))
@@ -189,11 +209,11 @@ def acknowledgment_set(answer: GroupAnswer, control: str) -> list[Segment]:
     accepted = sum(part.accepted for part in answer.sets)
     body = [
         segment("ST", "999", control, "005010X231A1"),
-        segment("AK1", seen.header.get(1), seen.header.get(6), seen.header.get(8)),
+        segment("AK1", *(words(seen.header.get(place), most) for place, most in ((1, 2), (6, 9), (8, 12)))),
     ]
     for part in answer.sets:
         header = part.head.header
-        body.append(segment("AK2", header.get(1), header.get(2), header.get(3)))
+        body.append(segment("AK2", *(words(header.get(place), most) for place, most in ((1, 3), (2, 9), (3, 35)))))
         faults = _faults(part)
         body.extend(faults)
         codes = [*part.envelope, *(["5"] if faults else [])][:5]

@@ -8,6 +8,8 @@ import msgspec
 from salus.interop.x12.tokens import Delimiters, Segment, segment
 
 DELIMITERS: Final = Delimiters()
+WRITTEN: Final = frozenset((DELIMITERS.element, DELIMITERS.component, DELIMITERS.repetition, DELIMITERS.terminator))
+"""The separators that all is written with."""
 TOGETHER: Final = 1_000  # segments held before their text is written
 
 
@@ -33,18 +35,18 @@ class Stamp(msgspec.Struct, frozen=True):
     """ISA15: P production, T test."""
 
 
-def _clean(text: str) -> str:
-    """Take separators and characters that X12 does not know out of a text."""
-    barred = (DELIMITERS.element, DELIMITERS.component, DELIMITERS.repetition, DELIMITERS.terminator)
-    kept = "".join(sign if " " <= sign <= "~" and sign not in barred else " " for sign in text)
-    return " ".join(kept.split())
+def plain(text: str) -> str:
+    """Put spaces for separators and characters that X12 does not know: what a sender wrote is told back, come what may."""
+    if text.isalnum() and text.isascii():
+        return text
+    return "".join(sign if " " <= sign <= "~" and sign not in WRITTEN else " " for sign in text)
 
 
 def words(text: str, most: int = 60) -> str:
     """Return free text fit for an element: no separators, no foreign characters, at most `most` characters."""
     if text.isalnum() and text.isascii():
         return text[:most]
-    return _clean(text)[:most].rstrip()
+    return " ".join(plain(text).split())[:most].rstrip()
 
 
 def composite(*parts: str) -> str:
@@ -60,10 +62,10 @@ def _header(sender: Trader, receiver: Trader, stamp: Stamp) -> str:
             " " * 10,
             "00",
             " " * 10,
-            sender.qualifier,
-            sender.identifier[:15].ljust(15),
-            receiver.qualifier,
-            receiver.identifier[:15].ljust(15),
+            plain(sender.qualifier),
+            plain(sender.identifier)[:15].ljust(15),
+            plain(receiver.qualifier),
+            plain(receiver.identifier)[:15].ljust(15),
             stamp.day[2:],
             stamp.time,
             DELIMITERS.repetition,
@@ -94,7 +96,15 @@ def interchange_parts(
     """Yield the text of an interchange piece by piece, its sets made while it is written."""
     sender, receiver = ends
     header = segment(
-        "GS", function, sender.identifier, receiver.identifier, stamp.day, stamp.time, str(stamp.control), "X", version
+        "GS",
+        function,
+        plain(sender.identifier),
+        plain(receiver.identifier),
+        stamp.day,
+        stamp.time,
+        str(stamp.control),
+        "X",
+        version,
     )
     lines, written = [_header(sender, receiver, stamp), header.text], 0
     for body in sets:

@@ -300,7 +300,12 @@ class _SetReader:
             placer = self._placer or placer
         use, units = placer.place(segment)
         pattern = self._patterns[tag]
-        if pattern is None or tag in level1.PERIOD_AT or pattern.fullmatch(segment.text) is None:
+        if (
+            pattern is None
+            or tag in level1.PERIOD_AT
+            or self._patterns.reserved
+            or pattern.fullmatch(segment.text) is None
+        ):
             self._add(level1.check(segment, self.head.delimiters, placer.current.use.name))
         if use is not None:
             if use.checked:

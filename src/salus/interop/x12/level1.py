@@ -1,6 +1,7 @@
 """Level 1, syntax: tags, number of elements, types, lengths, characters, dates and times of every segment."""
 
 import re
+from collections.abc import Iterator
 from functools import lru_cache
 from typing import Final
 
@@ -8,6 +9,7 @@ import msgspec
 
 from salus.interop.x12.calendar import is_period
 from salus.interop.x12.elements import CHARACTERS, SEGMENTS, ElementRule, segment_pattern, value_pattern
+from salus.interop.x12.envelope import WRITTEN
 from salus.interop.x12.findings import Finding
 from salus.interop.x12.tokens import Delimiters, Segment
 
@@ -19,12 +21,19 @@ _DATES: Final = {
 PERIOD_AT = {"DTP": (2, 3), "DMG": (1, 2)}
 
 
+FREE: Final = frozenset({"K3", "MSG", "N3", "NTE"})
+"""Segments of words that nothing is found by: they are cleaned where they are told again."""
+
+
 class Patterns(dict[str, "re.Pattern[str] | None"]):
     """The pattern of each tag under one interchange's separators, made when it is first asked for; None: no such tag."""
 
     def __init__(self, delimiters: Delimiters) -> None:
         super().__init__()
         self._delimiters = delimiters
+        own = {delimiters.element, delimiters.component, delimiters.repetition, delimiters.terminator}
+        self.reserved = WRITTEN - own
+        """Signs that part nothing here but would in every answer: a number that holds one cannot be told back."""
 
     def __missing__(self, tag: str) -> "re.Pattern[str] | None":
         """Make a tag's pattern; tags that no release has are not kept."""
@@ -52,7 +61,10 @@ def check(segment: Segment, delimiters: Delimiters, loop: str = "") -> tuple[Fin
                 segment, loop, "segment-unknown", "a segment of release 005010", "leave the segment out", code="1"
             ),
         )
-    pattern = patterns(delimiters)[tag]
+    known = patterns(delimiters)
+    pattern = known[tag]
+    if known.reserved and tag not in FREE and not known.reserved.isdisjoint(segment.text):
+        return tuple(_reserved(segment, known.reserved, loop))
     if pattern is None or pattern.fullmatch(segment.text) is None:
         return tuple(_elements(segment, delimiters, loop))
     if tag in PERIOD_AT:
@@ -82,6 +94,14 @@ def _finding(
         fix=fix,
         code=code,
     )
+
+
+def _reserved(segment: Segment, signs: frozenset[str], loop: str) -> Iterator[Finding]:
+    fix = "leave the sign out, or send with the separators * : ^ ~ so that it cannot stand in a value"
+    for number, text in enumerate(segment.elements[1:], 1):
+        if not signs.isdisjoint(text):
+            expected = "no sign that parts the segments and elements of an answer (* : ^ ~)"
+            yield _finding(segment, loop, "character", expected, fix, code="6", place=(number, 0))
 
 
 def _elements(segment: Segment, delimiters: Delimiters, loop: str) -> list[Finding]:
