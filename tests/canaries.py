@@ -146,6 +146,7 @@ CANARIES: Mapping[str, Callable[[str], dict[str, Any]]] = {
     "network.path": lambda _: {"old": 1, "new": 2},
     "network.receipt": lambda _: {"transaction": GRANT},
     "network.rotate-keys": lambda _: {},
+    "network.new-keys": lambda _: {},
     "network.status": lambda _: {},
     "network.trust": lambda _: {},
     "network.vote": lambda _: {"proposal": GRANT, "approve": False},

@@ -2519,6 +2519,10 @@ class Moved(msgspec.Struct, frozen=True, kw_only=True):
     """Block that holds it."""
 
 
+class NewKeys(msgspec.Struct, frozen=True, kw_only=True):
+    """Asks for nothing more."""
+
+
 class AskNetwork(msgspec.Struct, frozen=True, kw_only=True):
     """Which network."""
 
@@ -2665,7 +2669,7 @@ class ProposeRemove(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class ProposeReplaceKeys(msgspec.Struct, frozen=True, kw_only=True):
-    """Whose keys are to be replaced: a member that lost its own makes a new card."""
+    """Whose keys are to be replaced: a member that lost its own, or of whom a thief has them, makes a new card."""
 
     card: str
     """The member's card, as its own `salus network card` prints it."""
@@ -7443,6 +7447,10 @@ class NetworkCases:
         """Say on the ledger where this member's node answers from now on. For: operator."""
         return self._connection.ask('/api/network/move', request, Moved)
 
+    def new_keys(self, request: NewKeys) -> Card:
+        """Make new keys for a member whose keys a thief has, or has exchanged, and the card that the others vote on. Stop the node first. For: operator."""
+        return self._connection.ask('/api/network/new-keys', request, Card)
+
     def nodes(self, request: AskNetwork) -> NetworkState:
         """Say of every member's node whether it runs, and how far its ledger has come. For: operator."""
         return self._connection.ask('/api/network/nodes', request, NetworkState)
@@ -7472,7 +7480,7 @@ class NetworkCases:
         return self._connection.ask('/api/network/propose-remove', request, Proposed)
 
     def propose_replace_keys(self, request: ProposeReplaceKeys) -> Proposed:
-        """Propose new keys for a member that lost its own, from a new card of it. For: operator."""
+        """Propose new keys for a member that lost its own, or of whom a thief has them, from a new card of it. For: operator."""
         return self._connection.ask('/api/network/propose-replace-keys', request, Proposed)
 
     def propose_rules(self, request: ProposeRules) -> Proposed:

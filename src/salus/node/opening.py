@@ -21,7 +21,7 @@ from salus.engines.book import CheckpointBook, lmdb_book
 from salus.engines.checkpoints import Cosigner, Cosigning
 from salus.engines.door import Door
 from salus.engines.embedded import Embedded, day_of
-from salus.engines.follower import Follower
+from salus.engines.follower import Follower, SourceUnavailable
 from salus.engines.ports import Ledger
 from salus.engines.store import LedgerStore, lmdb_store
 from salus.index.index import Index, shipped_rules
@@ -188,18 +188,33 @@ def open_node(config: Config) -> MemberNode | Unfounded:
 
 
 def _after_rotation(config: Config, old: Keys, ports: Ports) -> MemberNode:
-    """Open a node that ended amid a rotation: with the keys that the ledger has in force, cosigning with both."""
+    """Open a node beside whose keys lie the next ones: with those that the ledger has in force, cosigning with both."""
     folder = Path(config.data)
     new = load_keystore(folder / NEXT_KEYSTORE, passphrase(config))
     with contextlib.closing(lmdb_store(folder / LEDGER, map_bytes=config.ledger.map_bytes)) as store:
         row = membership.key_at(store.read(), old.member)
     taken = row is not None and row.signing_key == new.signing_key().public_key().public_bytes_raw()
+    taken = taken or _obeyed(config, new, ports)
     keys, other = (new, old) if taken else (old, new)
     if taken:
         (folder / NEXT_KEYSTORE).replace(folder / KEYSTORE)
     on = _ledger_of(config, keys, ports)
     on.cosigning.hold(other.signing_key().public_key().public_bytes_raw(), other.signing_key().sign)
     return assemble(config, keys, on, ports, folder)
+
+
+def _obeyed(config: Config, keys: Keys, ports: Ports) -> bool:
+    """Say whether who orders the ledger knows a follower by these keys: its own replica gets no block by keys that are not in force."""
+    if has_engine(config) or not config.ledger.owner:
+        return False
+    source = remote_source(config, keys, ports)
+    try:
+        source.founded()
+    except SourceUnavailable:
+        return False
+    finally:
+        source.close()
+    return True
 
 
 def day_keys(config: Config, keys: Keys, entropy: Callable[[int], bytes]) -> DayKeys:

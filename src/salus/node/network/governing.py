@@ -1,4 +1,4 @@
-"""`network propose-…`, `proposals`, `vote`, `rotate-keys`, `move`: how members decide, and what is each one's own affair."""
+"""`network propose-…`, `proposals`, `vote`, `rotate-keys`, `new-keys`, `move`: how members decide, and what is each one's own affair."""
 
 import json
 import os
@@ -27,6 +27,7 @@ from salus.contracts.membership.port import (
     Suspend,
     Vote,
     expired,
+    member,
     needed,
     parameters,
     possession_bytes,
@@ -40,11 +41,12 @@ from salus.core.tables import View
 from salus.node.errors import Conflict, Malformed, Unavailable
 from salus.node.member import MemberNode
 from salus.node.names import GRANT_EXAMPLE, GRANT_PATTERN
-from salus.node.network.founding import read_card
+from salus.node.network.founding import CARD as CARD_PREFIX
+from salus.node.network.founding import Card, MakeCard, candidate_of, read_card
 from salus.node.opening import KEYSTORE, NEXT_KEYSTORE, passphrase
 from salus.node.records.charts import moment
 from salus.node.usecase import OPERATOR, Message, use_case
-from salus.vault.keystore import save_keystore
+from salus.vault.keystore import Keys, load_keystore, save_keystore
 
 COSIGN_SECONDS: Final = 10.0
 ENGINE_SECONDS: Final = 60.0  # an engine starts in seconds; an idle chain makes a block every ten
@@ -93,7 +95,7 @@ class ProposeRemove(Message, frozen=True):
 
 
 class ProposeReplaceKeys(Message, frozen=True):
-    """Whose keys are to be replaced: a member that lost its own makes a new card."""
+    """Whose keys are to be replaced: a member that lost its own, or of whom a thief has them, makes a new card."""
 
     card: CARD
 
@@ -205,6 +207,10 @@ class Rotated(Message, frozen=True):
     height: Annotated[int, Meta(description="Block from which it holds.")]
 
 
+class NewKeys(Message, frozen=True):
+    """Asks for nothing more."""
+
+
 class MoveNode(Message, frozen=True):
     """Where this member's node answers from now on."""
 
@@ -252,7 +258,7 @@ def propose_remove(node: MemberNode, request: ProposeRemove) -> Proposed:
 
 @use_case("network.propose-replace-keys", who=OPERATOR)
 def propose_replace_keys(node: MemberNode, request: ProposeReplaceKeys) -> Proposed:
-    """Propose new keys for a member that lost its own, from a new card of it."""
+    """Propose new keys for a member that lost its own, or of whom a thief has them, from a new card of it."""
     card = read_card(request.card)
     return _propose(node, ReplaceKeys(card.id, card.signing_key, card.receive_key, card.possession))
 
@@ -323,14 +329,8 @@ def rotate_keys(node: MemberNode, request: Rotate) -> Rotated:  # noqa: ARG001 -
     The new keys are durable beside the old before the ledger hears of them; whichever the ledger has in force is what
     the next start takes.
     """
-    if node.ticking:
-        raise Conflict("network.running", "the node is running with the keys", todo="stop `salus serve` first")
+    folder, new = Path(node.config.data), _next_keys(node)
     _await_engine(node)
-    folder, old = Path(node.config.data), node.keys
-    if not (folder / KEYSTORE).exists():
-        raise Conflict("network.credential", "the keys come from systemd", todo="rotate where the keystore is")
-    new = structs.replace(old, sign=node.entropy(32), receive=node.entropy(32), retired=(old.receive, *old.retired))
-    save_keystore(folder / NEXT_KEYSTORE, new, passphrase(node.config), entropy=os.urandom)
     signing = new.signing_key()
     public, receive = signing.public_key().public_bytes_raw(), new.receive_key().public
     node.cosigning.hold(public, signing.sign)
@@ -339,6 +339,35 @@ def rotate_keys(node: MemberNode, request: Rotate) -> Rotated:  # noqa: ARG001 -
     _await_signed(node, outcome.height or 0)
     (folder / NEXT_KEYSTORE).replace(folder / KEYSTORE)
     return Rotated(signing_key=public.hex(), height=outcome.height or 0)
+
+
+@use_case("network.new-keys", who=OPERATOR)
+def make_new_keys(node: MemberNode, request: NewKeys) -> Card:  # noqa: ARG001 -- a use case
+    """Make new keys for a member whose keys a thief has, or has exchanged, and the card that the others vote on. Stop the node first.
+
+    The old key signs nothing for it: the others propose the card (`salus network propose-replace-keys`). Vault and records
+    stay as they are. The start after the vote takes the new keys; until then the same card is told again.
+    """
+    row = member(node.ledger.read(), node.member)
+    if row is None:
+        raise InvariantBroken("a node of no member")
+    about = MakeCard(name=row.name, roles=row.roles, jurisdiction=row.jurisdiction, endpoint=row.endpoint)
+    made = candidate_of(_next_keys(node), about)
+    return Card(card=CARD_PREFIX + encode(made).hex(), signing_key=made.signing_key.hex())
+
+
+def _next_keys(node: MemberNode) -> Keys:
+    """Return the keys that follow the member's own, durable beside them. Raises Conflict."""
+    if node.ticking:
+        raise Conflict("network.running", "the node is running with the keys", todo="stop `salus serve` first")
+    folder, old = Path(node.config.data), node.keys
+    if not (folder / KEYSTORE).exists():
+        raise Conflict("network.credential", "the keys come from systemd", todo="rotate where the keystore is")
+    if (folder / NEXT_KEYSTORE).exists():  # the others may be voting on them
+        return load_keystore(folder / NEXT_KEYSTORE, passphrase(node.config))
+    new = structs.replace(old, sign=node.entropy(32), receive=node.entropy(32), retired=(old.receive, *old.retired))
+    save_keystore(folder / NEXT_KEYSTORE, new, passphrase(node.config), entropy=os.urandom)
+    return new
 
 
 def _await_signed(node: MemberNode, height: int) -> None:
