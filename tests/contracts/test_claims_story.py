@@ -15,6 +15,7 @@ from salus.contracts.claims.port import (
     AdvancePlanYear,
     Appeal,
     Ask,
+    Case,
     CaseStatus,
     Clock,
     Cross,
@@ -234,7 +235,6 @@ def test_a_thousand_cases_under_one_signature_are_carried_out_or_none(ledger):
     (result,) = ledger.block(wire)
     assert result.code == 0
     assert len(list(cases(ledger.state))) == MAX_CASES
-    assert max(len(encode(row)) for _, row in cases(ledger.state)) <= 256
     openings = tuple(Opening(id_, SALT if id_ != ids[-1] else bytes(16)) for id_ in ids)
     assert ledger.refuse(Accept(openings), PAYER) is Reason.NOT_THE_PAYER
     ledger.send(Accept(tuple(Opening(id_, SALT) for id_ in ids)), PAYER)
@@ -247,6 +247,15 @@ def test_one_case_stands_once_in_a_message(ledger):
     go(ledger, "submit")
     assert ledger.refuse(Withdraw((CASE, CASE)), CLINIC) is Reason.UNORDERED
     assert ledger.refuse(Accept(OPENING * 2), PAYER) is Reason.UNORDERED
+
+
+def test_a_case_never_takes_more_than_256_bytes_of_state():
+    """Key and row, with the longest names and the largest numbers that the rules let in, after many rounds."""
+    most = (1 << 53) - 1
+    digests = (bytes(32), bytes(32), bytes(32))
+    clock = (Clock.DAYS_90, most, most)
+    row = Case(Kind.AUTHORISATION, "c" * 32, "p" * 32, bytes(32), CaseStatus.REOPENED, 1 << 31, *digests, *clock)
+    assert len(CASES.state_key(CASE)) + len(encode(row)) <= 256
 
 
 def test_a_keeper_advances_its_year_root_by_root(ledger):

@@ -7,6 +7,7 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
 
 from salus.agreements.claims.keeping import Amount, Book, CellName, Statement, Take, forked, leaf_of, limits_of, proven
+from salus.agreements.claims.plan import Accumulator
 from salus.core.proof.digest import digest
 from tests.agreements.claims.cases import PLAN
 
@@ -181,6 +182,17 @@ def test_a_take_is_all_or_none_and_the_same_id_gets_the_same_answer() -> None:
     assert book.take("drug", below) == "over"
     assert book.settle("med", [first.id]) == 1
     assert book.settle("drug", [first.id]) == 0
+
+
+def test_an_aggregate_maximum_bounds_the_family_alone_and_one_without_family_the_member() -> None:
+    def limits(**changes: object) -> dict[tuple[str, str, str], int]:
+        rule = Accumulator(bucket="deductible", tier="in", clause="2", individual=100, **changes)
+        return limits_of(msgspec.structs.replace(PLAN, accumulators=(rule,)))
+
+    own, ours = ("deductible", "member", "in"), ("deductible", "family", "in")
+    assert limits() == {own: 100}
+    assert limits(family=150) == {own: 100, ours: 150}
+    assert limits(family=150, method="aggregate") == {ours: 150}
 
 
 def test_two_values_of_one_number_prove_a_fork_and_nothing_else_does() -> None:

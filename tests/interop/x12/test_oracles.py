@@ -4,6 +4,7 @@ import pytest
 
 from salus.agreements.claims.alone import adjudicate
 from tests.agreements.claims.cases import MEMBERS, PLAN, RATES, SETTINGS, claim, file_of, line
+from tests.agreements.claims.test_reckoner import World
 from tests.interop.x12.oracles import PAGE, ours, oxedi_accepts, page, pyx12_accepts
 from tests.interop.x12.test_examine import INSTITUTIONAL, PAID, PROFESSIONAL, REMITTANCE
 from tests.needs import shared
@@ -32,6 +33,19 @@ def test_pyx12_finds_nothing_in_what_we_write(data: bytes) -> None:
 @pytest.mark.parametrize("data", [PAID, REMITTANCE, ANSWERS.remittance])
 def test_oxedi_finds_nothing_in_what_we_write(data: bytes) -> None:
     assert oxedi_accepts(data) is True
+
+
+def test_both_find_nothing_in_worlds_of_claims_and_their_answers() -> None:
+    """Secondary claims, replacements, voids, stays with and without a group; refused sets and claims; what is paid of them."""
+    world = World(2, 12)
+    whole = adjudicate(world.files(), world.plan, world.contracts, world.members(), SETTINGS)
+    assert {one.status for one in whole.decisions} >= {"paid", "denied", "voided"}
+    assert any(one.secondary for one in whole.decisions)
+    refused = adjudicate([PROFESSIONAL.replace(b"SBR*P*18", b"SBR*Q*18", 1)], PLAN, [RATES], MEMBERS, SETTINGS)
+    assert b"IK4" in refused.acknowledgments[0]
+    answers = (*whole.acknowledgments, *whole.claim_acknowledgments, *refused.acknowledgments, whole.remittance)
+    assert [pyx12_accepts(text) for text in (*world.files(), *answers)] == [True] * (2 + len(answers))
+    assert oxedi_accepts(whole.remittance) is True
 
 
 def test_the_remittance_that_both_read_holds_a_reversal() -> None:
