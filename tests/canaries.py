@@ -156,6 +156,7 @@ CANARIES: Mapping[str, Callable[[str], dict[str, Any]]] = {
     "person.dismiss": lambda word: {"subject": word},
     "person.issue": lambda word: {"subject": word, "role": word, "purposes": ["TREAT"], "key": GRANT},
     "person.sign-in": lambda word: {"subject": word, "role": word, "purposes": ["TREAT"]},
+    "claims.load-codes": lambda canary: {"file": base64(f'{{"source": "{canary}"}}')},
     "plan.check": lambda canary: {"plan": base64(f'{{"name": "{canary}"}}')},
     "plan.compare": lambda canary: {"plan": base64(f'{{"name": "{canary}"}}')},
     "plan.load-schedule": lambda canary: {"file": base64(f'{{"name": "{canary}"}}'), "folder": "/proc/nowhere"},

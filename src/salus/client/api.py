@@ -432,6 +432,9 @@ class CaseAnswers(msgspec.Struct, frozen=True, kw_only=True):
     refusal: bytes
     """TA1, 999 or 277CA of a refused case; else empty."""
 
+    codes: str
+    """The payer's code lists that refused it: source, date, digest; empty for those built in."""
+
     question: str
     """What the payer asked for last."""
 
@@ -679,7 +682,7 @@ class CheckClaims(msgspec.Struct, frozen=True, kw_only=True):
     """Day it arrives, CCYYMMDD; default today."""
 
     codes: bytes = b''
-    """Code lists newer than those built in, JSON; default none."""
+    """Code lists newer than those built in, JSON; default those that the node has loaded."""
 
 
 class ClaimsChecked(msgspec.Struct, frozen=True, kw_only=True):
@@ -693,6 +696,9 @@ class ClaimsChecked(msgspec.Struct, frozen=True, kw_only=True):
 
     notes: tuple[str, ...]
     """Deviations that are read and lose nothing."""
+
+    codes: str
+    """Loaded code lists that it was checked by: source, date, digest; empty for none."""
 
 
 class CorrectClaim(msgspec.Struct, frozen=True, kw_only=True):
@@ -800,6 +806,9 @@ class CaseExplained(msgspec.Struct, frozen=True, kw_only=True):
     published: str
     """Since when the ledger holds the plan, UTC; empty if it does not."""
 
+    codes: str
+    """Code lists by which the payer let it in: source, date, digest; empty for those built in."""
+
     trace: tuple[str, ...]
     """Each step: rule, clause, what is payable before and after."""
 
@@ -836,6 +845,26 @@ class LiftRestriction(msgspec.Struct, frozen=True, kw_only=True):
 
 class RestrictionLifted(msgspec.Struct, frozen=True, kw_only=True):
     """It stands no more; the patient reads why."""
+
+
+class LoadCodes(msgspec.Struct, frozen=True, kw_only=True):
+    """Code lists, and from when they judge."""
+
+    file: bytes
+    """The code lists, JSON."""
+
+    since: str = ''
+    """First day of receipt that they judge, CCYYMMDD; default today."""
+
+
+class CodesLoaded(msgspec.Struct, frozen=True, kw_only=True):
+    """The lists are kept; those before them judge what came before."""
+
+    codes: str
+    """Source, date and digest, as answers tell them."""
+
+    since: str
+    """First day of receipt that they judge, CCYYMMDD."""
 
 
 class OpenYear(msgspec.Struct, frozen=True, kw_only=True):
@@ -1059,6 +1088,9 @@ class ClaimsSubmitted(msgspec.Struct, frozen=True, kw_only=True):
 
     gaps: tuple[str, ...]
     """Control numbers skipped since the last file of the same sender and receiver."""
+
+    codes: str
+    """Code lists of the own check: source, date, digest; empty for those built in."""
 
 
 class ShareYear(msgspec.Struct, frozen=True, kw_only=True):
@@ -7111,6 +7143,10 @@ class ClaimsCases:
     def lift_restriction(self, request: LiftRestriction) -> RestrictionLifted:
         """End a restriction whose condition does not hold: the service was not paid in full. For: operator."""
         return self._connection.ask('/api/claims/lift-restriction', request, RestrictionLifted)
+
+    def load_codes(self, request: LoadCodes) -> CodesLoaded:
+        """Keep code lists that judge, from a day on, what comes in and what this member sends. Earlier ones stay. For: operator."""
+        return self._connection.ask('/api/claims/load-codes', request, CodesLoaded)
 
     def open_year(self, request: OpenYear) -> YearOpened:
         """Keep the accumulators of a plan year: on the ledger stands one root for each batch of moves. For: operator."""

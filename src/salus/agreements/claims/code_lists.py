@@ -29,7 +29,7 @@ class CodeLists(Document, frozen=True, kw_only=True):
 
 def read_codes(text: bytes) -> CodeSets:
     """Read code lists; return them with those built in. Raises DocumentRefused."""
-    lists = read_document(text, CodeLists, "the code lists", LIST_LIMIT)
+    lists = read_lists(text)
     return msgspec.structs.replace(
         BUILT_IN,
         reasons=(BUILT_IN.reasons | set(lists.reasons)) - lists.retired_reasons.keys(),
@@ -39,3 +39,8 @@ def read_codes(text: bytes) -> CodeSets:
         retired_diagnoses=dict(lists.retired_diagnoses),
         retired_procedures=dict(lists.retired_procedures),
     )
+
+
+def read_lists(text: bytes) -> CodeLists:
+    """Read code lists as they are written. Raises DocumentRefused."""
+    return read_document(text, CodeLists, "the code lists", LIST_LIMIT)

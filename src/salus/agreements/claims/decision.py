@@ -169,6 +169,8 @@ class Facts(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     """Lines of other claims that an edit holds against this one."""
     schedules: tuple[SchedulePrices, ...] = ()
     """Of the plan's fee schedules that price the claim, in its order."""
+    codes: str = ""
+    """The code lists that let the claim in: source, date and digest; empty for those built in."""
 
 
 class Reason(msgspec.Struct, frozen=True, gc=False):

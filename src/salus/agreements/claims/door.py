@@ -13,6 +13,7 @@ from salus.interop.x12.answers import (
     envelope_answer,
     verdict,
 )
+from salus.interop.x12.codes import BUILT_IN, CodeSets
 from salus.interop.x12.envelope import Stamp
 from salus.interop.x12.examine import examine
 from salus.interop.x12.findings import Finding
@@ -30,9 +31,9 @@ NOT_NEW: Final = Finding(
 """Why a replacement or void that comes as a new case is refused, though its file is sound."""
 
 
-def door_answer(file: bytes, plan: Plan, received: str, stamp: Stamp) -> bytes:
+def door_answer(file: bytes, plan: Plan, received: str, stamp: Stamp, codes: CodeSets = BUILT_IN) -> bytes:
     """Return the interchange that answers a refused 837 of one claim. Raises Unreadable where it has no envelope."""
-    seen = verdict(examine([file], received=received))
+    seen = verdict(examine([file], codes=codes, received=received))
     (first, *_) = seen.interchanges
     if first.code != "000":
         return envelope_answer(first, stamp)

@@ -48,7 +48,7 @@ def file_of_claim(tree: Tree, others: Sequence[Tree], ends: tuple[Trader, Trader
 
 def _claim_in(file: bytes, received: str) -> Claim:
     try:
-        (claim,) = sound_claims([file], received)
+        (claim,) = sound_claims([file], received, None)  # its codes are judged where it is sent
     except (Unreadable, ValueError):
         raise UnreadableClaim(f"Claim.extension('{CARRIED}')") from None
     return claim

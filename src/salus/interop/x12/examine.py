@@ -74,7 +74,7 @@ Event = UnitSeen | SetSeen | GroupSeen | InterchangeSeen
 
 
 def examine(
-    chunks: Iterable[bytes], *, codes: CodeSets = BUILT_IN, received: str = "", keep: bool = False
+    chunks: Iterable[bytes], *, codes: CodeSets | None = BUILT_IN, received: str = "", keep: bool = False
 ) -> Iterator[Event]:
     """Yield what a file holds, in order.
 
@@ -100,7 +100,7 @@ def examine(
 
 
 class _Reader:
-    def __init__(self, codes: CodeSets, received: str, *, keep: bool) -> None:
+    def __init__(self, codes: CodeSets | None, received: str, *, keep: bool) -> None:
         self._codes = codes
         self._received = received
         self._keep = keep
@@ -246,7 +246,7 @@ def _envelope_finding(segment: Segment, rule: str, expected: str, fix: str, elem
 
 
 class _SetReader:
-    def __init__(self, head: SetHead, codes: CodeSets, received: str, *, keep: bool) -> None:
+    def __init__(self, head: SetHead, codes: CodeSets | None, received: str, *, keep: bool) -> None:
         self.head = head
         self.envelope: list[str] = []
         self._codes = codes
@@ -353,6 +353,8 @@ class _SetReader:
         return self._received
 
     def _codes_of(self, loop: Loop, day: str) -> list[Finding]:
+        if self._codes is None:
+            return []
         return level5.check(loop.segments, loop.use.name, self._component, self._codes, day)
 
     def _unit(self, loop: Loop) -> UnitSeen:

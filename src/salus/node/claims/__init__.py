@@ -11,6 +11,7 @@ if TYPE_CHECKING:
     from salus.node.claims.alone import adjudicate_claims, audit_remittance
     from salus.node.claims.approving import approve, ask_approval, list_approvals, show_request, timeliness
     from salus.node.claims.asking import ask_information, inform, list_answers, withdraw_claim
+    from salus.node.claims.code_lists import load_codes
     from salus.node.claims.deciding import correct_claim, decide_claims, rule_on_claim
     from salus.node.claims.figures import approval_figures
     from salus.node.claims.inquiring import check_claims, tell_eligibility, tell_status
@@ -49,6 +50,7 @@ __all__ = [
     "list_approvals",
     "list_cases",
     "list_restrictions",
+    "load_codes",
     "load_schedule",
     "load_table",
     "make_locality",
@@ -89,6 +91,7 @@ _HOMES: Final = {
         "list_answers",
         "withdraw_claim",
     ),
+    "code_lists": ("load_codes",),
     "deciding": (
         "correct_claim",
         "decide_claims",

@@ -80,6 +80,10 @@ class CaseAnswers(Message, frozen=True):
     """What came back."""
 
     refusal: Annotated[bytes, Meta(description="TA1, 999 or 277CA of a refused case; else empty.")]
+    codes: Annotated[
+        str,
+        Meta(description="The payer's code lists that refused it: source, date, digest; empty for those built in."),
+    ]
     question: Annotated[str, Meta(description="What the payer asked for last.")]
     remittances: Annotated[tuple[str, ...], Meta(description="The 835s that pay or deny the case, oldest first.")]
     statement: Annotated[str, Meta(description="What went with the last round: an answer, a dispute.")]
@@ -142,6 +146,7 @@ def list_answers(node: MemberNode, request: ListAnswers) -> CaseAnswers:
     names = dict.fromkeys(one.remittance for one in kept.rounds if one.remittance)
     return CaseAnswers(
         refusal=desk.claim_state(f"refused/{request.case}"),
+        codes=desk.claim_state(f"refused-by/{request.case}").decode(),
         question=desk.claim_state(f"question/{request.case}").decode(),
         remittances=tuple(decode(desk.claim_state(f"835/{name}"), Batch).file.decode("ascii") for name in names),
         statement=kept.last.statement,

@@ -24,6 +24,7 @@ from salus.interop.x12.envelope import Stamp
 from salus.interop.x12.tokens import Unreadable
 from salus.node.claims import documents
 from salus.node.claims.approvals import granted_here
+from salus.node.claims.code_lists import InForce, lists_on
 from salus.node.claims.crossing import cross_over
 from salus.node.claims.dossiers import (
     CONTESTED,
@@ -221,6 +222,7 @@ class Inbox:
         self._written = {provider: msgspec.json.encode([one]) for provider, one in self._rates.items()}
         self._members = members
         self._claims: dict[bytes, Claim | None] = {}
+        self._codes: dict[str, InForce] = {}
         self.made: dict[bytes, Decision] = {}
         """What this run decided, by the key of its commitment."""
         self._tables = tables
@@ -240,8 +242,14 @@ class Inbox:
     def _claim(self, one: Round) -> Claim | None:
         """Return the one sound claim of a round's file, or None where the door refuses it; each is read once a run."""
         if one.key not in self._claims:
-            self._claims[one.key] = documents.claim_in(one.file, one.received)
+            self._claims[one.key] = documents.claim_in(one.file, one.received, self._lists(one.received).sets)
         return self._claims[one.key]
+
+    def _lists(self, received: str) -> InForce:
+        """Return the code lists that judge what came on a day."""
+        if received not in self._codes:
+            self._codes[received] = lists_on(self._node, received)
+        return self._codes[received]
 
     def accept(self) -> int:
         """Take what passes the door, refuse the rest; return how many were refused.
@@ -287,12 +295,15 @@ class Inbox:
         node = self._node
         for case, kept, number, _ in self._in(port.CaseStatus.REFUSED):
             if not kept.last.told:
+                lists = self._lists(kept.last.received)
                 try:
                     stamp = Stamp(self._today, "0000", number)
-                    file = door_answer(kept.last.file, self._plan, kept.last.received, stamp)
+                    file = door_answer(kept.last.file, self._plan, kept.last.received, stamp, lists.sets)
                 except Unreadable:
                     file = b""  # no envelope to answer: the ledger's word is all
-                seal_and_deliver(node, kept.other, REFUSAL, SentRefusal(node.ledger.head().height, case, file))
+                seal_and_deliver(
+                    node, kept.other, REFUSAL, SentRefusal(node.ledger.head().height, case, file, lists.told)
+                )
                 with node.claiming:
                     keep(node, [(case, now.with_last(told=True)) for case, now in current(node, [(case, kept)])])
 
@@ -421,6 +432,7 @@ class Inbox:
             facts,
             clean=not (last.informed or (denied and last.why in CONTESTED)),
             rulings=tuple(one.ruling() for one in last.rulings),
+            codes=self._lists(last.received).told,
         )
         part = opened(contract, claim) if contract is not None else None
         decision = decide(claim, self._plan, part, facts)

@@ -113,10 +113,10 @@ def chunks(data: bytes) -> Iterator[bytes]:
     return (data[start : start + CHUNK_BYTES] for start in range(0, len(data), CHUNK_BYTES))
 
 
-def claim_in(file: bytes, received: str) -> Claim | None:
-    """Return the one sound claim of a file, or None where the door refuses it."""
+def claim_in(file: bytes, received: str, codes: CodeSets | None = None) -> Claim | None:
+    """Return the one sound claim of a file, or None where the door refuses it; its codes are judged by `codes` alone."""
     try:
-        sound = sound_claims([file], received)
+        sound = sound_claims([file], received, codes)
     except Unreadable:
         return None
     return sound[0] if len(sound) == 1 else None

@@ -132,6 +132,8 @@ class SentRefusal(Value, frozen=True):
     case: bytes
     file: bytes
     """TA1, 999 or 277CA."""
+    codes: str = ""
+    """The payer's code lists that refused it: source, date and digest; empty for those built in."""
 
 
 class SentQuestion(Value, frozen=True):
@@ -362,7 +364,7 @@ def made_again(plan: bytes, sent: SentDecision, file: bytes, tables: Mapping[str
         rates = read_rates(sent.rates)
     except DocumentRefused as error:
         raise Malformed("claims.decision", "the decision's documents do not decode") from error
-    (claim,) = sound_claims([file], facts.received)
+    (claim,) = sound_claims([file], facts.received, None)  # its codes were judged at the payer's door
     payer = document.payer
     own = next((one for one in rates if one.provider == claim.billing.identifier and one.payer == payer), None)
     if tables:
@@ -393,7 +395,9 @@ def take_refusal(node: MemberNode, sender: str, envelope: bytes) -> None:
     """Keep why a case was refused. Raises Malformed, Forbidden, NotFound."""
     sent = open_document(node, sender, REFUSAL, envelope, SentRefusal, code=UNOPENED)
     _of_provider(node, sender, sent.case, sent.height)
-    node.desk.keep_claims([], [(f"refused/{sent.case.hex()}", sent.file)])
+    node.desk.keep_claims(
+        [], [(f"refused/{sent.case.hex()}", sent.file), (f"refused-by/{sent.case.hex()}", sent.codes.encode())]
+    )
 
 
 def take_question(node: MemberNode, sender: str, envelope: bytes) -> None:

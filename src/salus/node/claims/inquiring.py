@@ -33,6 +33,7 @@ from salus.interop.x12.inquiries import (
 from salus.interop.x12.loops import Loop
 from salus.interop.x12.tokens import Segment, Unreadable
 from salus.node.claims import documents
+from salus.node.claims.code_lists import InForce, lists_on
 from salus.node.claims.dossiers import DAY_MS, Dossier, control_of, kept_cases
 from salus.node.claims.exchange import read_decision
 from salus.node.errors import Malformed
@@ -76,7 +77,10 @@ class CheckClaims(Message, frozen=True):
     received: Annotated[str, Meta(description="Day it arrives, CCYYMMDD; default today.", examples=["20250310"])] = ""
     codes: Annotated[
         bytes,
-        Meta(description="Code lists newer than those built in, JSON; default none.", examples=[b"{}"]),
+        Meta(
+            description="Code lists newer than those built in, JSON; default those that the node has loaded.",
+            examples=[b"{}"],
+        ),
     ] = b""
 
 
@@ -85,6 +89,9 @@ class ClaimsChecked(Verdict, frozen=True):
 
     faults: Annotated[tuple[str, ...], Meta(description="Level, place, rule, what was expected, what mends it.")]
     notes: Annotated[tuple[str, ...], Meta(description="Deviations that are read and lose nothing.")]
+    codes: Annotated[
+        str, Meta(description="Loaded code lists that it was checked by: source, date, digest; empty for none.")
+    ]
 
 
 @use_case("claims.eligibility", who=OPERATOR)
@@ -133,9 +140,9 @@ def check_claims(node: Node, request: CheckClaims) -> ClaimsChecked:
     day = request.received or date_of(node.now() // DAY_MS)
     faults: list[tuple[int, int, str]] = []
     notes: list[str] = []
-    codes = documents.codes(request.codes)
+    lists = InForce(documents.codes(request.codes), "") if request.codes else lists_on(node, day)
     try:
-        for event in examine(documents.chunks(request.file), codes=codes, received=day):
+        for event in examine(documents.chunks(request.file), codes=lists.sets, received=day):
             for one in event.findings if isinstance(event, UnitSeen | SetSeen | InterchangeSeen) else ():
                 claim = f"claim {name}, " if isinstance(event, UnitSeen) and (name := event.loop.first.get(1)) else ""
                 words = f"{claim}level {one.level}, {one.told()}"
@@ -145,7 +152,8 @@ def check_claims(node: Node, request: CheckClaims) -> ClaimsChecked:
                     notes.append(words)
     except Unreadable as broken:
         raise documents.unreadable(broken) from None
-    return ClaimsChecked(sound=not faults, faults=tuple(words for *_, words in sorted(faults)), notes=tuple(notes))
+    told = tuple(words for *_, words in sorted(faults))
+    return ClaimsChecked(sound=not faults, faults=told, notes=tuple(notes), codes=lists.told)
 
 
 def _answered(node: MemberNode, file: bytes, asks: str, kind: tuple[str, str], answer: Answer) -> bytes:

@@ -11,7 +11,7 @@ from salus.interop.x12.claim import claim_number
 from salus.interop.x12.money import dollars
 from salus.node.claims import documents
 from salus.node.claims.dossiers import Dossier, Round, dossier_of, kept_cases, plan_of
-from salus.node.claims.exchange import made_again, miscounts, plan_in, read_decision
+from salus.node.claims.exchange import made_again, miscounts, plan_in, read_decision, read_facts
 from salus.node.claims.tables import at_hand, tables_of
 from salus.node.claims.versions import published
 from salus.node.errors import NotFound
@@ -83,6 +83,10 @@ class CaseExplained(Message, frozen=True):
 
     page: Annotated[str, Meta(description="Each line and what was taken off it: code, clause, remedy (Markdown).")]
     published: Annotated[str, Meta(description="Since when the ledger holds the plan, UTC; empty if it does not.")]
+    codes: Annotated[
+        str,
+        Meta(description="Code lists by which the payer let it in: source, date, digest; empty for those built in."),
+    ]
     trace: Annotated[tuple[str, ...], Meta(description="Each step: rule, clause, what is payable before and after.")]
 
 
@@ -122,7 +126,8 @@ def explain_case(node: MemberNode, request: ExplainCase) -> CaseExplained:
     document = plan_of(node, last)
     known = published(node, document)
     since = moment(node.ledger.store.header(known.height).time) if known is not None else ""
-    return CaseExplained(page=page((decision,), documents.plan(document)), published=since, trace=trace)
+    told = page((decision,), documents.plan(document))
+    return CaseExplained(page=told, published=since, codes=read_facts(last.decided).codes, trace=trace)
 
 
 def _decided(kept: Dossier) -> Round | None:

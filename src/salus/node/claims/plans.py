@@ -139,7 +139,7 @@ def replay_claims(node: Node, request: ReplayClaims) -> PlansCompared:
     old, new = documents.plan(request.old), documents.plan(request.plan)
     rates, members = documents.rates(request.rates), documents.members(request.members, old.payer)
     try:
-        claims = sound_claims(documents.chunks(request.file), request.day)
+        claims = sound_claims(documents.chunks(request.file), request.day, None)  # a door has judged their codes
     except Unreadable as broken:
         raise documents.unreadable(broken) from None
     history = History(members, tables=tables_of(node, old, request.tables))

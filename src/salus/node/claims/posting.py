@@ -95,7 +95,7 @@ def _own(node: MemberNode, file: bytes) -> list[Claim]:
     """Return one's claims: of a file, or every version of each that was sent from here, to whichever payer."""
     if file:
         try:
-            return list(sound_claims(documents.chunks(file), date_of(node.ledger_time() // DAY_MS)))
+            return list(sound_claims(documents.chunks(file), date_of(node.ledger_time() // DAY_MS), None))
         except Unreadable as broken:
             raise documents.unreadable(broken) from None
     rounds = [one for _, kept, _ in kept_cases(node, payer_side=False) for one in kept.rounds]

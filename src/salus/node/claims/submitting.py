@@ -14,8 +14,10 @@ from salus.core.encoding import Value, decode, encode
 from salus.core.proof.digest import digest
 from salus.interop.x12.calendar import date_of
 from salus.interop.x12.claim import Claim
+from salus.interop.x12.codes import CodeSets
 from salus.interop.x12.tokens import Unreadable
 from salus.node.claims import documents
+from salus.node.claims.code_lists import lists_on
 from salus.node.claims.control import numbers_of
 from salus.node.claims.crossing import CROSSED, file_after
 from salus.node.claims.dossiers import DAY_MS, Dossier, Round, Why, dossier_of, family_of, keep, kept_cases, open_cases
@@ -73,6 +75,9 @@ class ClaimsSubmitted(Message, frozen=True):
         tuple[str, ...],
         Meta(description="Control numbers skipped since the last file of the same sender and receiver."),
     ]
+    codes: Annotated[
+        str, Meta(description="Code lists of the own check: source, date, digest; empty for those built in.")
+    ]
 
 
 class SubmitSecondary(Message, frozen=True):
@@ -101,6 +106,7 @@ class SubmittedFile(Value, frozen=True):
     refused: int
     withheld: tuple[str, ...]
     gaps: tuple[str, ...] = ()
+    codes: str = ""
 
 
 class DisputeDecision(Message, frozen=True):
@@ -146,6 +152,7 @@ def send_file(node: MemberNode, request: SubmitClaims, *, counted: bool = False)
         withheld=sent.withheld,
         due=moment(min(due)) if due else "",
         gaps=sent.gaps,
+        codes=sent.codes,
     )
 
 
@@ -157,7 +164,8 @@ def _name_of(request: SubmitClaims) -> str:
 
 def _prepare(node: MemberNode, request: SubmitClaims, name: str, *, counted: bool) -> None:
     """Fix what a file becomes, durably, before the ledger hears of it. Raises Malformed, Forbidden, Conflict."""
-    found, refused = _sound(node, request)
+    lists = lists_on(node, date_of(node.ledger_time() // DAY_MS))
+    found, refused = _sound(node, request, lists.sets)
     numbers, gaps = numbers_of(node, request.file) if counted else ({}, ())
     links = _links(node, request, [claim for claim, _ in found])
     decided = _decided(node, request.payer) if any(claim.frequency in AGAIN for claim, _ in found) else {}
@@ -176,7 +184,7 @@ def _prepare(node: MemberNode, request: SubmitClaims, name: str, *, counted: boo
         require_told(node, links[0], partial(services_of, found[0][0]), request.payer)
     if len({case for case, _ in made}) < len(made):
         raise Conflict("claims.twice", "two claims of the file replace one decision", todo="send one of them")
-    sent = SubmittedFile(tuple(case for case, _ in made), refused, tuple(kept_back), gaps)
+    sent = SubmittedFile(tuple(case for case, _ in made), refused, tuple(kept_back), gaps, lists.told)
     states = payers_named({claim.payer.identifier: request.payer for claim, _ in found})
     keep(node, made, {name: encode(sent), **states, **numbers})
 
@@ -223,10 +231,10 @@ def dispute_decision(node: MemberNode, request: DisputeDecision) -> CaseReopened
     return CaseReopened(due=moment(row_of(node, case).due))
 
 
-def _sound(node: MemberNode, request: SubmitClaims) -> tuple[list[tuple[Claim, bytes]], int]:
+def _sound(node: MemberNode, request: SubmitClaims, codes: CodeSets) -> tuple[list[tuple[Claim, bytes]], int]:
     """Return the claims of a file that pass the own check, and how many do not. Raises Malformed."""
     try:
-        found, seen = sound_files(documents.chunks(request.file), date_of(node.ledger_time() // DAY_MS))
+        found, seen = sound_files(documents.chunks(request.file), date_of(node.ledger_time() // DAY_MS), codes)
     except Unreadable as broken:
         raise documents.unreadable(broken) from None
     claims = [claim for group in seen.groups for answer in group.sets for claim in answer.claims]
