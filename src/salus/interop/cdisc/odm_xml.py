@@ -87,7 +87,11 @@ def parse(data: bytes) -> XmlElement:
 
     declared = DocumentRefused((Finding("declaration", "", "no document type and no entity"),))
     try:
-        plain_xml.parser(start, end, told, declared).Parse(data, True)
+        plain = plain_xml.as_utf8(data)
+        if plain_xml.expands(plain):
+            most = f"namespaces of at most {plain_xml.MAX_NAMESPACE} bytes"
+            raise DocumentRefused((Finding("size", "", most),))
+        plain_xml.parser(start, end, told, declared).Parse(plain, True)
     except expat.ExpatError as error:
         raise DocumentRefused((Finding("xml", f"line {error.lineno}", "well-formed XML"),)) from None
     except (ValueError, LookupError):

@@ -79,7 +79,10 @@ def parse(data: bytes) -> Element:
 
     declared = EpcisRefused("epcis.declaration", "the document", "no document type and no entity")
     try:
-        plain_xml.parser(start, end, data_of, declared).Parse(data, True)
+        plain = plain_xml.as_utf8(data)
+        if plain_xml.expands(plain):
+            raise EpcisRefused("epcis.limit", "the document", f"namespaces of at most {plain_xml.MAX_NAMESPACE} bytes")
+        plain_xml.parser(start, end, data_of, declared).Parse(plain, True)
     except expat.ExpatError as error:
         raise EpcisRefused("epcis.xml", f"line {error.lineno}", "well-formed XML") from None
     except (ValueError, LookupError):

@@ -6,12 +6,13 @@ and text. Document types, entities and processing by reference do not exist here
 
 import re
 from functools import cache
-from typing import Any, Final, NamedTuple, NoReturn
+from typing import Any, Final, NamedTuple
 from xml.parsers import expat
 from xml.sax.saxutils import escape, quoteattr
 
 import msgspec
 
+from salus.interop import plain_xml
 from salus.interop.fhir.definitions import PROFILED, r4
 from salus.interop.fhir.refusal import Refused
 from salus.interop.fhir.survey import TYPES, known_name
@@ -90,11 +91,6 @@ class _Reader:
     def declaration(self, _version: str, encoding: str | None, _alone: int) -> None:
         if encoding is not None and encoding.lower() != "utf-8":
             raise _not_utf8()
-
-    def doctype(self, *_: object) -> NoReturn:
-        raise Refused(
-            "xml-declaration", "", expected="no document type and no entity", got="one", todo="send the resource alone"
-        )
 
     def start(self, name: str, attributes: dict[str, str]) -> None:
         self._elements += 1
@@ -270,15 +266,15 @@ def to_json(raw: bytes, *, limits: Limits = LIMITS) -> bytes:
         raise oversized(limits.bundle_bytes, f"{len(raw)} bytes")
     if raw.startswith((b"\xff\xfe", b"\xfe\xff")):
         raise _not_utf8()
+    if plain_xml.expands(raw):
+        most = f"namespaces of at most {plain_xml.MAX_NAMESPACE} bytes"
+        raise Refused("unknown-element", "", expected=most, got="a longer one", todo="send FHIR R4 (4.0.1)")
     reader = _Reader(len(raw), limits)
-    parser = expat.ParserCreate("utf-8", namespace_separator=" ")
-    parser.buffer_text = True
+    declared = Refused(
+        "xml-declaration", "", expected="no document type and no entity", got="one", todo="send the resource alone"
+    )
+    parser = plain_xml.parser(reader.start, reader.end, reader.text, declared)
     parser.XmlDeclHandler = reader.declaration
-    parser.StartDoctypeDeclHandler = reader.doctype
-    parser.EntityDeclHandler = reader.doctype
-    parser.StartElementHandler = reader.start
-    parser.EndElementHandler = reader.end
-    parser.CharacterDataHandler = reader.text
     parser.CommentHandler = reader.comment
     try:
         parser.Parse(raw, True)

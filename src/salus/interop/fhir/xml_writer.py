@@ -12,6 +12,7 @@ from xml.sax.saxutils import quoteattr
 
 import msgspec
 
+from salus.interop import plain_xml
 from salus.interop.fhir.definitions import PROFILED, r4
 from salus.interop.fhir.refusal import Refused
 from salus.interop.fhir.xml_reader import FHIR, XHTML
@@ -138,6 +139,8 @@ def _narrative(div: str, path: str) -> str:
     try:
         if not told.startswith("<div"):
             raise _refused(path, "one div", "something else")
+        if plain_xml.expands(told.encode()):
+            raise _refused(path, "short namespaces", "a long one")
         parser.Parse(told.encode(), True)
     except (expat.ExpatError, UnicodeEncodeError):
         raise _refused(path, "well-formed XHTML", "something else") from None

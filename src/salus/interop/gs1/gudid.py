@@ -141,9 +141,10 @@ def records(chunks: Iterable[bytes]) -> Iterator[DeviceRecord]:
     """Yield the records of a file as it comes, in pieces of any size. Raises Gs1Refused."""
     reader = _Reader()
     declared = Gs1Refused("gudid.declaration", "the file", "no document type and no entity")
+    long = Gs1Refused("gudid.limit", "the file", f"namespaces of at most {plain_xml.MAX_NAMESPACE} bytes")
     parser = plain_xml.parser(reader.start, reader.end, reader.text, declared)
     try:
-        for chunk in chunks:
+        for chunk in plain_xml.looked_at(chunks, long):
             parser.Parse(chunk, False)
             yield from reader.done
             reader.done.clear()

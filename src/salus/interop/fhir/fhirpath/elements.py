@@ -4,6 +4,7 @@ from collections.abc import Iterator
 from typing import Any, Final
 from xml.etree.ElementTree import Element, ParseError, XMLParser
 
+from salus.interop import plain_xml
 from salus.interop.fhir.fhirpath.environment import Frame
 from salus.interop.fhir.fhirpath.errors import EvaluationFailed
 from salus.interop.fhir.fhirpath.model import Node, child_nodes, system_value
@@ -284,7 +285,7 @@ class _Shape:
 
 def narrative_is_safe(value: str) -> bool:
     """Check one narrative: root `div`, allowed elements and attributes only, some content, no document type."""
-    if "<!" in value.replace("<!--", ""):
+    if "<!" in value.replace("<!--", "") or plain_xml.expands(value.encode("utf-8", "replace")):
         return False
     shape = _Shape()
     parser = XMLParser(target=shape)  # noqa: S314  # no document type was let in above, so there are no entities
