@@ -110,6 +110,45 @@ def test_a_truncated_file_gets_a_ta1_and_decides_nothing() -> None:
         adjudicate([b"not X12"], PLAN, [RATES], MEMBERS, SETTINGS)
 
 
+@pytest.mark.parametrize(
+    ("found", "written", "answer", "told"),
+    [
+        (rb"GE\*1\*", b"GE*2*", "AK9*R*2*1*0*5", ": GE01 is not the number of its sets; count them"),
+        (rb"IEA\*1\*", b"IEA*2*", "*R*021", "envelope: IEA01, segment "),
+        (rb"IEA\*.*~", b"", "*R*023", "envelope: ISA, segment 1: truncated"),
+    ],
+)
+def test_an_envelope_that_turns_out_wrong_at_its_end_decides_nothing(
+    found: bytes, written: bytes, answer: str, told: str
+) -> None:
+    """Its sender is told to send it again: what was decided before would then be paid and denied as a duplicate."""
+    data, times = re.subn(found, written, file_of(*DAY))
+    assert times == 1
+    outcome = adjudicate([data], PLAN, [RATES], MEMBERS, SETTINGS)
+    assert any(text.endswith(answer) for text in texts((outcome.envelopes or outcome.acknowledgments)[0]))
+    assert bool(outcome.envelopes) != bool(outcome.acknowledgments)
+    assert (outcome.decisions, outcome.claim_acknowledgments, outcome.remittance) == ((), (), b"")
+    assert "0 claims decided, 5 refused at the door" in outcome.page
+    assert told in outcome.page
+
+
+def test_a_set_and_a_group_are_refused_without_the_others() -> None:
+    one, other = (file_of(*part) for part in (DAY[:2], DAY[3:]))
+    header, group = one.index(b"GS*"), one.index(b"IEA*")
+    second = other[other.index(b"GS*") : other.index(b"IEA*")]
+    wrong, end = second.replace(b"GE*1*", b"GE*3*"), one[group:].replace(b"IEA*1*", b"IEA*3*")
+    data = b"".join((one[:group], wrong, one[header:group], end))
+    outcome = adjudicate([data], PLAN, [RATES], MEMBERS, SETTINGS)
+    assert [part.claim.identifier for part in outcome.decisions] == ["A1", "A2", "A1", "A2"]
+
+
+def test_the_277ca_tells_the_day_on_which_the_file_came() -> None:
+    settings = msgspec.structs.replace(SETTINGS, stamp=msgspec.structs.replace(SETTINGS.stamp, day="20250314"))
+    told = texts(adjudicate([file_of(*DAY)], PLAN, [RATES], MEMBERS, settings).claim_acknowledgments[0])
+    assert f"DTP*050*D8*{SETTINGS.received}" in told
+    assert "DTP*009*D8*20250314" in told
+
+
 def test_the_same_input_gives_the_same_bytes() -> None:
     one = adjudicate([file_of(*DAY)], PLAN, [RATES], MEMBERS, SETTINGS)
     two = adjudicate([file_of(*DAY)[:99], file_of(*DAY)[99:]], PLAN, [RATES], MEMBERS, SETTINGS)

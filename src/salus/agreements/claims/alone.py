@@ -5,7 +5,7 @@ Pure: bytes and numbers in, bytes out. The caller keeps control numbers and trac
 
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from typing import Final, NamedTuple, Protocol
+from typing import NamedTuple, Protocol
 
 import msgspec
 
@@ -26,6 +26,7 @@ from salus.interop.x12.answers import (
     acknowledgment,
     claim_acknowledgment_parts,
     envelope_answer,
+    envelope_faults,
     swap,
     verdict,
 )
@@ -264,7 +265,8 @@ class _Run:
                 write("999", [acknowledgment(groups, part.header, self._stamp())])
                 sets = [answer for group in groups if not group.seen.envelope for answer in group.sets]
                 if any(answer.accepted and answer.claims for answer in sets):
-                    told = claim_acknowledgment_parts(sets, part.header, payer_of(self._plan), self._stamp())
+                    payer, received = payer_of(self._plan), self.settings.received
+                    told = claim_acknowledgment_parts(sets, part.header, payer, self._stamp(), received)
                     write("277ca", told)
         self._names = [name for names in kinds.values() for name in names]
 
@@ -391,38 +393,17 @@ def adjudicate(
     )
 
 
-_SET_FAULTS: Final = {
-    "1": "a set or version that is not taken here; send 005010X222A1 or 005010X223A2",
-    "2": "no SE at its end; send the whole set",
-    "3": "SE02 is not ST02; repeat the control number",
-    "4": "SE01 is not the number of its segments; count them from ST to SE",
-    "5": "segments in error",
-    "23": "its control number was used before in the group; number the sets",
-}
-"""By IK502: what is wrong with a set as a whole, and how to mend it."""
-
-
-_GROUP_FAULTS: Final = {
-    "3": "no GE at its end; send the whole group",
-    "4": "GE02 is not GS06; repeat the control number",
-    "5": "GE01 is not the number of its sets; count them",
-}
-"""By AK905: what is wrong with a group, none of whose claims is decided then."""
-
-
 def _refusals(seen: Verdict) -> tuple[str, ...]:
     said: list[str] = []
     for part in seen.interchanges:
         if part.code != "000":
-            said.extend(f"envelope: {finding.told()}" for finding in part.findings)
+            said.extend(f"envelope: {finding.told()}" for finding in part.findings if finding.severity == REFUSE)
     for group in seen.groups:
-        wrong = [_GROUP_FAULTS.get(code, f"AK905 {code}") for code in group.seen.envelope]
-        said.extend(f"group {group.seen.header.get(6)}: {one}" for one in wrong)
+        said.extend(envelope_faults(group.seen))
         for answer in group.sets:
             if not answer.accepted:
                 name = f"set {answer.head.header.get(2)}"
-                wrong = [_SET_FAULTS.get(code, f"IK502 {code}") for code in answer.envelope]
-                said.append(f"{name}: {', '.join(wrong) or 'faults in the guide'}")
+                said.extend(envelope_faults(answer) or [f"{name}: faults in the guide"])
                 said.extend(f"{name}: {one.told()}" for one in answer.findings if one.severity == REFUSE)
                 continue
             said.extend(

@@ -44,7 +44,7 @@ def door_answer(file: bytes, plan: Plan, received: str, stamp: Stamp, codes: Cod
     if all(claim.accepted for answer in sets for claim in answer.claims):
         seen = _told(seen, NOT_NEW)
         sets = [answer for group in seen.groups for answer in group.sets]
-    return claim_acknowledgment(sets, first.header, payer_of(plan), stamp) or b""
+    return claim_acknowledgment(sets, first.header, payer_of(plan), stamp, received) or b""
 
 
 def _told(seen: Verdict, finding: Finding) -> Verdict:

@@ -147,6 +147,29 @@ def verdict(events: Iterable[Event], shelf: Shelf[ClaimAnswer] | None = None) ->
     return Verdict(tuple(interchanges), tuple(groups))
 
 
+_SET_FAULTS: Final = {
+    "1": "a set or version that is not taken here; send the version in force, such as 005010X222A1 for an 837P",
+    "2": "no SE at its end; send the whole set",
+    "3": "SE02 is not ST02; repeat the control number",
+    "4": "SE01 is not the number of its segments; count them from ST to SE",
+    "5": "segments in error",
+    "23": "its control number was used before in the group; number the sets",
+}
+_GROUP_FAULTS: Final = {
+    "3": "no GE at its end; send the whole group",
+    "4": "GE02 is not GS06; repeat the control number",
+    "5": "GE01 is not the number of its sets; count them",
+}
+
+
+def envelope_faults(seen: SetSeen | SetAnswer | GroupSeen) -> list[str]:
+    """Return in words what the 999 names by a code alone: what is wrong with a set or group as a whole (IK502, AK905)."""
+    if isinstance(seen, GroupSeen):
+        return [f"group {seen.header.get(6)}: {_GROUP_FAULTS.get(code, f'AK905 {code}')}" for code in seen.envelope]
+    name = f"set {seen.head.header.get(2)}"
+    return [f"{name}: {_SET_FAULTS.get(code, f'IK502 {code}')}" for code in seen.envelope]
+
+
 def ta1(seen: InterchangeSeen) -> Segment:
     """Answer one envelope: accepted (000) or rejected with its code."""
     return _ta1(seen.header, seen.code)
@@ -274,8 +297,10 @@ def _statuses(answer: ClaimAnswer, day: str) -> list[Segment]:
     return list(parts.values())
 
 
-def claim_acknowledgment_set(answer: SetAnswer, control: str, payer: Party, stamp: Stamp) -> Iterator[Segment]:
-    """Yield the 277CA of one accepted 837 set without its SE."""
+def claim_acknowledgment_set(
+    answer: SetAnswer, control: str, payer: Party, stamp: Stamp, received: str
+) -> Iterator[Segment]:
+    """Yield the 277CA of one accepted 837 set without its SE. `received` is the day the file came (CCYYMMDD)."""
     taken = [claim for claim in answer.claims if claim.accepted]
     left = [claim for claim in answer.claims if not claim.accepted]
     day = stamp.day
@@ -287,7 +312,7 @@ def claim_acknowledgment_set(answer: SetAnswer, control: str, payer: Party, stam
         segment("HL", "1", "", "20", "1"),
         segment("NM1", "PR", "2", words(payer.name), "", "", "", "", "PI", payer.identifier),
         segment("TRN", "1", f"{stamp.control}-{control}"),
-        segment("DTP", "050", "D8", day),
+        segment("DTP", "050", "D8", received or day),
         segment("DTP", "009", "D8", day),
         segment("HL", "2", "1", "21", "1"),
         segment("NM1", "41", "2", words(answer.submitter.name), "", "", "", "", "46", answer.submitter.identifier),
@@ -341,20 +366,23 @@ def _claim_status(claim: ClaimAnswer, level: int, parent: int, day: str) -> list
     ]
 
 
-def claim_acknowledgment(sets: Iterable[SetAnswer], header: Segment, payer: Party, stamp: Stamp) -> bytes | None:
+def claim_acknowledgment(
+    sets: Iterable[SetAnswer], header: Segment, payer: Party, stamp: Stamp, received: str = ""
+) -> bytes | None:
     """Write the 277CAs of the accepted 837 sets of one interchange; None where there is none."""
-    return b"".join(claim_acknowledgment_parts(sets, header, payer, stamp)) or None
+    return b"".join(claim_acknowledgment_parts(sets, header, payer, stamp, received)) or None
 
 
 def claim_acknowledgment_parts(
-    sets: Iterable[SetAnswer], header: Segment, payer: Party, stamp: Stamp
+    sets: Iterable[SetAnswer], header: Segment, payer: Party, stamp: Stamp, received: str = ""
 ) -> Iterator[bytes]:
-    """Yield the 277CAs piece by piece; nothing where no set is accepted."""
+    """Yield the 277CAs piece by piece; nothing where no set is accepted. They came on `received`, or on the stamp's day."""
     answered = [answer for answer in sets if answer.accepted and answer.claims]
     if not answered:
         return
     bodies = (
-        claim_acknowledgment_set(answer, f"{number:04d}", payer, stamp) for number, answer in enumerate(answered, 1)
+        claim_acknowledgment_set(answer, f"{number:04d}", payer, stamp, received)
+        for number, answer in enumerate(answered, 1)
     )
     yield from interchange_parts(swap(header), stamp, "HN", "005010X214", bodies)
 
