@@ -153,9 +153,28 @@ def test_what_is_no_inquiry_is_refused(together: Together) -> None:
 def test_a_file_is_checked_before_it_is_sent(together: Together) -> None:
     node = together.nodes["cedar"]
     assert check_claims(node, CheckClaims(file=file_of(claim()), received="20250310")).sound
+    with pytest.raises(Malformed, match="not one of the calendar"):
+        check_claims(node, CheckClaims(file=file_of(claim()), received="2025-03-10"))
     told = check_claims(node, CheckClaims(file=file_of(claim()).replace(b"CLM*A1*150", b"CLM*A1*151")))
     assert not told.sound
     assert told.faults[0].startswith("claim A1, level 3, 2300 CLM02, segment ")
     read = check_claims(node, CheckClaims(file=file_of(claim()).replace(b"X222A1", b"X222A2"), received="20250310"))
     assert read.sound
     assert read.notes
+
+
+@pytest.mark.parametrize(
+    ("right", "wrong", "told"),
+    [
+        (b"X222A1", b"X098A1", "set 0001: a set or version that is not taken here"),
+        (b"SE*", b"SE*9", "set 0001: SE01 is not the number of its segments"),
+        (b"GE*1*", b"GE*2*", ": GE01 is not the number of its sets"),
+    ],
+)
+def test_a_file_that_the_999_would_refuse_whole_is_not_sound(
+    together: Together, right: bytes, wrong: bytes, told: str
+) -> None:
+    file = file_of(claim()).replace(right, wrong)
+    found = check_claims(together.nodes["cedar"], CheckClaims(file=file, received="20250310"))
+    assert not found.sound
+    assert any(one.startswith("level 1, ") and told in one for one in found.faults)

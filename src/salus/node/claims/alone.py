@@ -12,7 +12,7 @@ from salus.agreements.claims.numbers import Came, Numbers, read_numbers
 from salus.agreements.claims.partner import Partner, envelope_code
 from salus.agreements.claims.plan import DocumentRefused
 from salus.interop.x12.answers import envelope_refusal
-from salus.interop.x12.calendar import date_of, is_date
+from salus.interop.x12.calendar import date_of
 from salus.interop.x12.envelope import Stamp
 from salus.interop.x12.money import dollars
 from salus.interop.x12.numbering import DUPLICATE, Numbered, numbered
@@ -106,12 +106,6 @@ class RemittanceAudited(Verdict, frozen=True):
     unpriced: Annotated[int, Meta(description="Lines for which the contract has no price.")]
 
 
-def _day(node: Node, text: str) -> str:
-    if text and not is_date(text):
-        raise Malformed("claims.day", "a day is not one of the calendar", expected="CCYYMMDD")
-    return text or date_of(node.now() // DAY_MS)
-
-
 @use_case("claims.adjudicate", who=OPERATOR)
 def adjudicate_claims(node: Node, request: AdjudicateClaims) -> ClaimsAdjudicated:
     """Decide a file of claims by a plan, rates and members, and write 999, 277CA, 835, explanations and a page.
@@ -124,8 +118,8 @@ def adjudicate_claims(node: Node, request: AdjudicateClaims) -> ClaimsAdjudicate
     members = documents.members(request.members, plan.payer)
     partner = documents.partner(request.partner) if request.partner else None
     tables, codes = tables_of(node, plan, request.tables), documents.codes(request.codes)
-    today = _day(node, "")
-    received, decided = _day(node, request.received), _day(node, request.decided)
+    today = date_of(node.now() // DAY_MS)
+    received, decided = documents.day(request.received, today), documents.day(request.decided, today)
     if not received <= min(decided, today):
         told = "a file comes before today ends and before it is decided"
         raise Malformed("claims.day", told, expected=f"received until {min(decided, today)}", got=received)

@@ -12,6 +12,7 @@ from salus.agreements.claims.partner import Partner, read_partner
 from salus.agreements.claims.plan import DocumentRefused, Plan, read_plan, schema
 from salus.agreements.claims.plan_check import PlanFinding, check_plan, check_rates
 from salus.agreements.claims.rates import FeeSchedule, Rates, read_rates
+from salus.interop.x12.calendar import is_date
 from salus.interop.x12.claim import Claim
 from salus.interop.x12.codes import BUILT_IN, CodeSets
 from salus.interop.x12.examine import examine
@@ -99,6 +100,13 @@ def codes(text: bytes) -> CodeSets:
         raise Malformed(
             "claims.codes", str(wrong), todo="`salus plan schema --document codes` says what it may hold"
         ) from None
+
+
+def day(text: str, today: str) -> str:
+    """Return a day that was given (CCYYMMDD), or today where none was. Raises Malformed."""
+    if text and not is_date(text):
+        raise Malformed("claims.day", "a day is not one of the calendar", expected="CCYYMMDD")
+    return text or today
 
 
 def unreadable(broken: Unreadable) -> Malformed:

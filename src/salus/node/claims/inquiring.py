@@ -15,10 +15,10 @@ from salus.agreements.claims.history import History
 from salus.agreements.claims.members import Members, person_key
 from salus.agreements.claims.plan import Plan
 from salus.contracts.claims import port
-from salus.interop.x12.answers import swap
+from salus.interop.x12.answers import envelope_faults, swap
 from salus.interop.x12.calendar import date_of
 from salus.interop.x12.envelope import Stamp, interchange
-from salus.interop.x12.examine import InterchangeSeen, SetSeen, UnitSeen, examine
+from salus.interop.x12.examine import GroupSeen, InterchangeSeen, SetSeen, UnitSeen, examine
 from salus.interop.x12.findings import REFUSE, refused
 from salus.interop.x12.inquiries import (
     NOT_FOUND,
@@ -137,7 +137,7 @@ def tell_status(node: MemberNode, request: AskClaimStatus) -> ClaimStatusTold:
 @use_case("claims.check", who=OPERATOR)
 def check_claims(node: Node, request: CheckClaims) -> ClaimsChecked:
     """Check an X12 file as its receiver would: syntax, guide, balance, situation, codes. Nothing is sent or kept."""
-    day = request.received or date_of(node.now() // DAY_MS)
+    day = documents.day(request.received, date_of(node.now() // DAY_MS))
     faults: list[tuple[int, int, str]] = []
     notes: list[str] = []
     lists = InForce(documents.codes(request.codes), "") if request.codes else lists_on(node, day)
@@ -150,6 +150,9 @@ def check_claims(node: Node, request: CheckClaims) -> ClaimsChecked:
                     faults.append((one.position, one.level, words))
                 else:
                     notes.append(words)
+            if isinstance(event, SetSeen | GroupSeen):
+                first = event.head.header if isinstance(event, SetSeen) else event.header
+                faults.extend((first.position, 1, f"level 1, {words}") for words in envelope_faults(event))
     except Unreadable as broken:
         raise documents.unreadable(broken) from None
     told = tuple(words for *_, words in sorted(faults))
