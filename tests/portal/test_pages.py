@@ -176,6 +176,7 @@ BY_NAME = (
     "refusals.",
     "declined.",
     "gap.",
+    "carc.",
     "tasks.",
     "task_kinds.",
     "roles.",

@@ -9,6 +9,8 @@ from salus.portal.rendering import texts
 GROUPS = frozenset(
     {
         "my",
+        "eob",
+        "carc",
         "sharing",
         "share",
         "correct",

@@ -12,6 +12,7 @@ from salus.node.errors import Malformed, NotFound
 from salus.node.records.charts import ChartLine, Patient, find_patients, show_chart, show_record
 from salus.node.records.measures import Measure, list_measures, values_of
 from salus.node.sessions import Session
+from salus.portal.benefits import benefits
 from salus.portal.trend import trend
 from salus.portal.visiting import Visit, to
 
@@ -191,6 +192,7 @@ def record(visit: Visit) -> Response:
         line=asked,
         values=[(what, f"{value} {unit}".strip()) for _, what, value, unit in measured(shown.type, shown.body)],
         text=indented(shown.body),
+        benefits=benefits(shown.type, shown.body),
         back=asked.back,
     )
 

@@ -12,6 +12,7 @@ from salus.node.wallet.log import FOREIGN, LEFT_OUT, NO_LINE, OLDER, SHORTER
 from salus.node.wallet.reading import OwnRecord, list_own
 from salus.node.wallet.seeing import SeenLine, read_log
 from salus.node.wallet.sharing import list_grants, stop
+from salus.portal.benefits import benefits
 from salus.portal.charting import indented, measured
 from salus.portal.ledger import as_csv
 from salus.portal.visiting import Visit, to
@@ -72,7 +73,10 @@ def one(visit: Visit) -> Response:
     if not isinstance(found, OwnRecord):
         raise NotFound("session.address", "this address names no record")
     values = [(what, f"{value} {unit}".strip()) for _, what, value, unit in measured(found.type, found.body)]
-    return visit.page("my_one", record=found, values=values, text=indented(found.body), name=visit.part("name"))
+    explained = benefits(found.type, found.body)
+    return visit.page(
+        "my_one", record=found, values=values, text=indented(found.body), name=visit.part("name"), benefits=explained
+    )
 
 
 def sharing(visit: Visit) -> Response:

@@ -16,6 +16,7 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 from starlette.responses import HTMLResponse, Response
 
 from salus.node.records.charts import moment as moment_of
+from salus.portal.benefits import Taken, money
 from salus.portal.refusals import AT_PAGES
 
 PACKAGE: Final = "salus.portal"
@@ -33,7 +34,7 @@ TAG: Final = re.compile(
 SCRIPTS: Final = "scripts"
 AMOUNTS: Final = frozenset({"count", "first", "last", "read", "score", "total"})
 """Facts of texts that are amounts; heights and sizes of the ledger are names, to be typed as they stand."""
-BY_CODE: Final = frozenset({"words", "refusals", "gap"})
+BY_CODE: Final = frozenset({"words", "refusals", "gap", "carc"})
 UNITS: Final = (("day", 86_400_000), ("hour", 3_600_000), ("minute", 60_000), ("second", 1_000))
 HEADERS: Final[Mapping[str, str]] = {
     "content-security-policy": POLICY,
@@ -167,6 +168,11 @@ def counted(language: str, what: str) -> str:
     return ", ".join(told)
 
 
+def reason(language: str, taken: Taken) -> str:
+    """Return why an amount is not paid: our words for its code, else the payer's."""
+    return texts(language).get(f"carc.{taken.code}") or taken.words or taken.code
+
+
 def untagged(label: str) -> str:
     """Return what an entry is without the semantic tag that SNOMED CT ends its full names with: `Asthma (disorder)`."""
     return TAG.sub("", label)
@@ -207,6 +213,8 @@ def _environment(language: str) -> Environment:
         entry=partial(entry, language),
         number=partial(number, language),
         untagged=untagged,
+        money=partial(money, language),
+        reason=partial(reason, language),
     )
     return made
 

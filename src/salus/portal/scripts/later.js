@@ -1,4 +1,4 @@
-/** Views of the wallet that nobody sees first: who has looked, what was asked to be put right or erased, and what counts, to print. */
+/** Views of the wallet that nobody sees first: one entry, who has looked, what was asked to be put right or erased, what counts. */
 
 import { csv, field, h, save, select, table } from "./elements.js";
 import { exported } from "./holder.js";
@@ -54,6 +54,37 @@ export async function looked(page) {
       ...shown.map((one) => [new Date(one.time).toISOString(), one.member, one.person, one.role, one.purpose, one.action, one.what.join(" "), one.toldBy, one.proven, one.txId]),
     ])), "quiet"), " ",
     button(t("wallet.proofs"), async () => save("access-log.json", "application/json", exported(shown)), "quiet"),
+  );
+}
+
+/** Show one entry of the record in plain words, with the original behind it. */
+export async function entry(page, at) {
+  const { t, plain, when, show, form, nameOf, holder, own, go } = page;
+  const found = (await own()).records.find((each) => each.at === Number(at));
+  if (!found) return go("record");
+  const [{ valuesOf }, { explained }] = [await import("./facts.js"), await import("./benefits.js")];
+  const values = valuesOf(found.resource);
+  show(
+    found.label || t("chart.unlabelled"),
+    h("p", {}, h("a", { href: "#record" }, t("my.back"))),
+    explained(found.resource, page),
+    h("dl", {}, [
+      [t("timeline.kind"), plain(found.type)], [t("timeline.date"), when(found.date) || t("my.no_date")],
+      [t("chart.status"), found.status && plain(found.status)],
+      ...values.map(([what, written, unit]) => [values.length > 1 ? what : t("my.value"), `${written} ${unit}`.trim()]),
+      [t("my.by"), nameOf(found.writer)],
+    ].filter(([, value]) => value).map(([name, value]) => [h("dt", {}, name), h("dd", {}, value)])),
+    h("p", {}, t("my.checked")),
+    form(
+      async ({ elements }) => {
+        await holder.correct(found, elements.text.value);
+        await go("requests");
+      },
+      h("h2", {}, t("correct.head")), h("p", {}, t("correct.effect", { member: nameOf(found.writer) })),
+      field(t("correct.text"), h("textarea", { name: "text", required: true, maxlength: "4000", rows: "4" })),
+      h("button", {}, t("correct.ask", { member: nameOf(found.writer) })),
+    ),
+    h("details", {}, h("summary", {}, t("my.original")), h("pre", { tabindex: "0" }, new TextDecoder().decode(found.body))),
   );
 }
 

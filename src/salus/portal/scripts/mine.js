@@ -236,33 +236,6 @@ async function record() {
   show(t("frame.my_record"), h("p", {}, t("my.lead")), missed(missing), field(t("my.kind"), chooser), list);
 }
 
-async function one(at) {
-  const found = (await own()).records.find((each) => each.at === Number(at));
-  if (!found) return record();
-  const values = (await import("./facts.js")).valuesOf(found.resource);
-  show(
-    found.label || t("chart.unlabelled"),
-    h("p", {}, h("a", { href: "#record" }, t("my.back"))),
-    h("dl", {}, [
-      [t("timeline.kind"), plain(found.type)], [t("timeline.date"), when(found.date) || t("my.no_date")],
-      [t("chart.status"), found.status && plain(found.status)],
-      ...values.map(([what, written, unit]) => [values.length > 1 ? what : t("my.value"), `${written} ${unit}`.trim()]),
-      [t("my.by"), nameOf(found.writer)],
-    ].filter(([, value]) => value).map(([name, value]) => [h("dt", {}, name), h("dd", {}, value)])),
-    h("p", {}, t("my.checked")),
-    form(
-      async ({ elements }) => {
-        await holder.correct(found, elements.text.value);
-        await go("requests");
-      },
-      h("h2", {}, t("correct.head")), h("p", {}, t("correct.effect", { member: nameOf(found.writer) })),
-      field(t("correct.text"), h("textarea", { name: "text", required: true, maxlength: "4000", rows: "4" })),
-      h("button", {}, t("correct.ask", { member: nameOf(found.writer) })),
-    ),
-    h("details", {}, h("summary", {}, t("my.original")), h("pre", { tabindex: "0" }, new TextDecoder().decode(found.body))),
-  );
-}
-
 async function measured() {
   const [{ records, missing }, { trends }] = [await own(true), await import("./trends.js")];
   show(t("wallet.trends"), h("p", {}, t("wallet.trends_lead")), missed(missing), trends(records, { t, when }));
@@ -333,9 +306,9 @@ async function link() {
 }
 
 /** Show a view that is fetched when it is first asked for. */
-const later = (name, fetched = () => import("./later.js")) => async () => {
+const later = (name, fetched = () => import("./later.js")) => async (part) => {
   const views = await fetched();
-  await views[name]({ t, plain, when, show, missed, note, empty, button, form, nameOf, holder, own, pin, told, refused, act, go, here });
+  await views[name]({ t, plain, when, show, missed, note, empty, button, form, nameOf, holder, own, pin, told, refused, act, go, here }, part);
 };
 
 const giving = () => import("./giving.js");
@@ -347,7 +320,7 @@ const VIEWS = { record, trends: measured, sharing: later("sharing", giving), sha
 async function route() {
   if (!holder) return start();
   const [name, part] = location.hash.slice(1).split("/");
-  if (name === "record" && part) return one(part);
+  if (name === "record" && part) return later("entry")(part);
   return (VIEWS[name] ?? record)();
 }
 
