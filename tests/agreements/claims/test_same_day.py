@@ -171,6 +171,10 @@ def test_a_provider_names_lines_that_are_left_out_or_invented() -> None:
     waiting = OwnCase((), None, FIRST)
     assert not miscounted(DAILY, *honest, [waiting], rows_believed)
     assert not miscounted(DAILY, *left_out, [waiting], rows_believed)
+    for day in ("20250315", "20250316"):  # it waited for a person, who denied it after the other was decided
+        denied = replace(before, decided=day, lines=(replace(before.lines[0], denied=True),))
+        assert not miscounted(DAILY, *honest, [OwnCase((denied,), None, None)], rows_believed)
+    assert miscounted(DAILY, *honest, [OwnCase((replace(denied, decided="20250314"),), None, None)], rows_believed)
     taken_back = replace(before, status="voided", lines=(), decided="20250314")
     assert miscounted(DAILY, *honest, [OwnCase((before, taken_back), None, None)], rows_believed)
 

@@ -114,8 +114,10 @@ def _may_stand(other: OwnCase, decision: Decision) -> Iterator[Seen]:
     for one, end in zip(other.decided, ends, strict=False):
         if one.decided <= decision.decided <= end and person_of(one.claim) == person_of(decision.claim):
             yield from map(_seen, beside(decision.claim, [one]))
-    if other.waiting is not None and person_of(other.waiting) == person_of(decision.claim):
-        yield from ((line.procedure, line.first, line.modifiers, line.units) for line in other.waiting.lines)
+    late = next((one.claim for one in other.decided[:1] if one.decided >= decision.decided), None)
+    for claim in (other.waiting, late):  # in process on that day
+        if claim is not None and person_of(claim) == person_of(decision.claim):
+            yield from ((line.procedure, line.first, line.modifiers, line.units) for line in claim.lines)
 
 
 def _left_out(plan: Plan, decision: Decision, facts: Facts, other: OwnCase, rows: Rows) -> bool:
