@@ -3083,6 +3083,12 @@ class LoadTable(msgspec.Struct, frozen=True, kw_only=True):
     until: str = '29991231'
     """Last day of service that it decides, CCYYMMDD."""
 
+    form: Literal['', 'P', 'I'] = ''
+    """Claims that it decides: practitioners' (P) or facilities' (I); default both."""
+
+    bills: tuple[str, ...] = ()
+    """Of facilities' claims the first two digits of the types of bill that it decides; default all."""
+
     folder: str = ''
     """Folder of tables, made if missing; default the node's own, in which decisions look by themselves."""
 
@@ -3104,7 +3110,7 @@ class MakeLocality(msgspec.Struct, frozen=True, kw_only=True):
     """CMS's geographic indices, and which of them."""
 
     file: bytes
-    """CMS's GPCI file (Addendum E), CSV."""
+    """CMS's GPCI file (Addendum E), CSV, or the zip that it comes in."""
 
     name: str
     """Name and version of the file."""
@@ -3157,7 +3163,7 @@ class MakeRates(msgspec.Struct, frozen=True, kw_only=True):
     """CMS's relative values, and whose prices they become."""
 
     file: bytes
-    """CMS's relative value file (PPRRVU), CSV."""
+    """CMS's relative value file (PPRRVU), CSV, or the zip that it comes in."""
 
     locality: bytes
     """What `plan locality` printed, JSON."""
@@ -3204,7 +3210,7 @@ class MakeSchedule(msgspec.Struct, frozen=True, kw_only=True):
     """CMS's relative values, and where and when they price."""
 
     file: bytes
-    """CMS's relative value file (PPRRVU), CSV."""
+    """CMS's relative value file (PPRRVU), CSV, or the zip that it comes in."""
 
     locality: bytes
     """What `plan locality` printed, JSON."""

@@ -12,6 +12,8 @@ from salus.agreements.claims.decision import Approval
 from salus.agreements.claims.history import Granted
 from salus.agreements.claims.members import members_of, person_of, read_members
 from salus.agreements.claims.plan import (
+    AppealLevel,
+    Clock,
     Coding,
     Cuts,
     DocumentRefused,
@@ -219,6 +221,11 @@ def test_the_page_names_clause_and_remedy_of_every_reduction() -> None:
                     or reason.remedy.startswith("nothing: ")
                 )
     assert "To object: first appeal within 180 days (7.1)." in outcome.page
+    more = (*PLAN.appeals, AppealLevel(name="second appeal", days=60, clause="7.2"))
+    plan = msgspec.structs.replace(PLAN, appeals=more, clocks=(Clock(name="decision", days=30, origin=LAW),))
+    page = adjudicate([file_of(claim())], plan, [RATES], MEMBERS, SETTINGS).page
+    assert "first appeal within 180 days (7.1); then second appeal within 60 days (7.2)." in page
+    assert "decision: 30 days (42 CFR 422.520, as of 2025-01-01)" in page
 
 
 def test_a_short_payment_is_found_and_a_right_one_is_not() -> None:
@@ -364,6 +371,8 @@ def test_the_schema_has_every_field_of_plan_and_rates() -> None:
             "/coding/pairs/0/until",
             "period",
         ),
+        ({"clocks": (Clock(name="x", days=1, origin=LAW),) * 2}, "/clocks/1", "overlap"),
+        ({"appeals": PLAN.appeals * 2}, "/appeals/1", "overlap"),
         ({"steps_off": ("pricing",)}, "/steps_off/0", "unknown-step"),
         (
             {

@@ -235,7 +235,7 @@ def test_indices_are_read_from_the_official_file() -> None:
         "ADDENDUM E\n,,,\nMedicare Administrative Contractor (MAC),State,Locality Number,Locality Name,PW,PE,MP\n"
         "10112,AL,00,ALABAMA,1,0.869,0.575\n02102,AK,01,ALASKA*,1.5,1.081,0.592\n"
     )
-    found = read_indices(text.encode())
+    found = read_indices(text)
     place = locality("GPCI2025", found["02102", "01"], "32.3465", source="cms.gov", date="20250101", digest="")
     assert (place.work, place.practice, place.malpractice, place.factor) == (1500, 1081, 592, 323465)
     assert found["10112", "00"].name == "ALABAMA"

@@ -93,6 +93,9 @@ def test_other_persons_days_providers_and_kinds_do_not_count(change: dict) -> No
 def test_two_of_one_specialty_bill_as_one() -> None:
     doctor = Party("ROE", npi(155555555), "RICHARD", taxonomy=CLINIC.taxonomy)
     assert reasons(both(FIRST, replace(SECOND, rendering=doctor))) == [(1, "CO-97", 6000)]
+    one, two = (Party("ROE", npi(number), "RICHARD") for number in (155555555, 166666666))  # specialties not told
+    made = both(replace(FIRST, rendering=one), replace(SECOND, rendering=two))
+    assert "97" not in {reason.code for part in made.lines for reason in part.reasons}
 
 
 def test_what_was_denied_voided_or_replaced_counts_no_more() -> None:

@@ -6,12 +6,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from salus.agreements.claims.alone import adjudicate
+from salus.agreements.claims.decide import decide
 from salus.agreements.claims.decision import TableEdits
 from salus.agreements.claims.history import History
 from salus.agreements.claims.plan import Coding, DocumentRefused, PairEdit, TableReference, UnitEdit
 from salus.agreements.claims.plan_check import check_plan
 from salus.agreements.claims.plan_compare import compare, replayed
-from salus.agreements.claims.tables import Table, joined, read_indices, read_rows, scaled
+from salus.agreements.claims.tables import Table, edits_of, joined, read_indices, read_rows, scaled
 from salus.core.errors import InvariantBroken
 from tests.agreements.claims.cases import MEMBERS, PLAN, RATES, SETTINGS, claim, file_of, line
 
@@ -131,6 +132,33 @@ def test_a_table_decides_only_its_own_days_of_service() -> None:
     assert decided(line(1, "J0696", units=9000)) == [("CO-151",)]
 
 
+@pytest.mark.parametrize(
+    ("form", "bills", "kind", "bill", "denied"),
+    [
+        ("P", (), "P", "11", True),
+        ("I", (), "P", "11", False),
+        ("P", (), "I", "13", False),
+        ("I", ("13",), "I", "13", True),
+        ("I", ("13",), "I", "11", False),
+        ("", ("13",), "P", "11", True),
+    ],
+)
+def test_a_table_decides_claims_of_its_form_and_type_of_bill(
+    form: str, bills: tuple[str, ...], kind: str, bill: str, denied: bool
+) -> None:
+    plan = msgspec.structs.replace(
+        WITH_TABLES, tables=(msgspec.structs.replace(WITH_TABLES.tables[0], form=form, bills=bills),)
+    )
+    made = claim(line(revenue="0510"), line(2, "G0403", revenue="0510"), kind=kind, facility=bill)
+    history = History(MEMBERS, tables=TABLES)
+    drawn = history.draw(made, plan, RATES, received="20250310", decided="20250315", control="H1")
+    told = msgspec.structs.replace(
+        drawn, edits=edits_of(WITH_TABLES, made, TABLES)[:1]
+    )  # a payer that sends them anyway
+    codes = [{one.code for one in decide(made, plan, RATES, facts).lines[1].reasons} for facts in (drawn, told)]
+    assert ["97" in one for one in codes] == [denied, denied]
+
+
 def test_the_reason_cites_the_table_and_the_facts_hold_its_rows_alone() -> None:
     made = adjudicate(
         [file_of(claim(line(), line(2, "G0403")))], WITH_TABLES, [RATES], MEMBERS, SETTINGS, tables=TABLES
@@ -175,6 +203,6 @@ def test_a_plan_names_each_table_once_and_for_days_that_exist() -> None:
 
 def test_indices_and_numbers_are_read_or_refused() -> None:
     with pytest.raises(DocumentRefused):
-        read_indices(b"a,b,c")
+        read_indices("a,b,c")
     with pytest.raises(DocumentRefused):
         scaled("1.2345", 3)

@@ -28,7 +28,15 @@ from salus.node.claims.listing import RecomputeDecision
 from salus.node.claims.plans import ReplayClaims
 from salus.node.claims.remitting import Remitter
 from salus.node.claims.submitting import SubmitClaims
-from salus.node.claims.tables import LoadTable, MakeLocality, MakeRates, RatesMade, TableLoaded, tables_of
+from salus.node.claims.tables import (
+    LoadTable,
+    MakeLocality,
+    MakeRates,
+    RatesMade,
+    TableLoaded,
+    official_text,
+    tables_of,
+)
 from salus.node.config import Config
 from salus.node.errors import Malformed
 from salus.node.local import Bare
@@ -181,6 +189,31 @@ def test_a_locality_is_taken_from_the_official_indices(node: Bare) -> None:
     for cell in (b"ALASKA" * 40_000, b"ALASKA,1" + b"0" * 5000):
         with pytest.raises(Malformed):
             make_locality(node, msgspec.structs.replace(asked, file=file.replace(b"ALASKA", cell)))
+
+
+def test_values_and_indices_are_read_from_the_zip_that_they_come_in(node: Bare) -> None:
+    whole = io.BytesIO()
+    with zipfile.ZipFile(whole, "w") as packed:
+        packed.writestr("PPRRVU25_JAN.csv", VALUES)
+        packed.writestr("PPRRVU25_JAN.txt", "not read")
+        packed.writestr("RVU25A/GPCI2025.csv", "02102,AK,01,ALASKA*,1.5,1.081,0.592\n")
+        packed.writestr("OPPSCAP_JAN.csv", "not read")
+    (text,) = (official_text(whole.getvalue(), name) for name in ("PPRRVU",))
+    assert text == VALUES
+    asked = MakeLocality(
+        file=whole.getvalue(),
+        name="GPCI 2025",
+        source="cms.gov",
+        date="20250101",
+        contractor="02102",
+        number="01",
+        factor="32.3465",
+    )
+    assert make_locality(node, asked).place == "ALASKA"
+    with zipfile.ZipFile(whole, "a") as packed:
+        packed.writestr("GPCI2026.csv", "")
+    with pytest.raises(Malformed, match=r"not one GPCI….csv but RVU25A/GPCI2025.csv, GPCI2026.csv"):
+        make_locality(node, msgspec.structs.replace(asked, file=whole.getvalue()))
 
 
 def zip_row(code: str, locality: str = "01", flag: str = "0", four: str = "", quarter: str = "20251") -> str:

@@ -111,8 +111,11 @@ def _claim(decision: Decision, plan: Plan) -> Iterator[Part]:
         reckoned.append(f"{step.step}, {where}: {step.rule}{clause}; {dollars(step.before)} → {dollars(step.after)}")
     yield Part("more", "How it was reckoned", tuple(reckoned))
     if plan.appeals:
-        first = plan.appeals[0]
-        yield Part("p", f"To object: {first.name} within {first.days} days ({first.clause}).")
+        levels = "; then ".join(f"{one.name} within {one.days} days ({one.clause})" for one in plan.appeals)
+        yield Part("p", f"To object: {levels}.")
+    if plan.clocks:
+        told = (f"{one.name}: {one.days} days ({one.origin.law}, as of {_day(one.origin.date)})" for one in plan.clocks)
+        yield Part("more", "Deadlines of this plan", tuple(told))
 
 
 class Sums(msgspec.Struct):

@@ -178,6 +178,10 @@ class TableReference(Reference, frozen=True, kw_only=True):
 
     kind: Literal["pairs", "units"]
     """NCCI pairs (PTP), or most units (MUE)."""
+    form: Literal["", "P", "I"] = ""
+    """Which claims it decides: practitioners' (P), facilities' (I); empty for both. CMS publishes a table for each."""
+    bills: tuple[str, ...] = ()
+    """Of facilities' claims the first two digits of their type of bill (13: outpatient hospital); empty for all."""
 
 
 class ScheduleReference(Reference, frozen=True, kw_only=True):

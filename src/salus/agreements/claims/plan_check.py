@@ -37,6 +37,7 @@ def check_plan(plan: Plan) -> tuple[PlanFinding, ...]:
             _prices,
             _tables,
             _schedules,
+            _deadlines,
             _rest,
         )
         for finding in part(plan)
@@ -180,6 +181,15 @@ def _schedules(plan: Plan) -> Iterator[PlanFinding]:
                 yield PlanFinding(
                     place, "overlap", "one schedule of a name for a day and place", f"also /fee_schedules/{before}"
                 )
+
+
+def _deadlines(plan: Plan) -> Iterator[PlanFinding]:
+    named = {"clocks": [one.name for one in plan.clocks], "appeals": [one.name for one in plan.appeals]}
+    for part, names in named.items():
+        for number, name in enumerate(names):
+            if name in names[:number]:
+                first = f"also /{part}/{names.index(name)}"
+                yield PlanFinding(f"/{part}/{number}", "overlap", "each name once", first)
 
 
 def _rest(plan: Plan) -> Iterator[PlanFinding]:

@@ -17,7 +17,16 @@ from typing import Final, Literal, Protocol
 import msgspec
 
 from salus.agreements.claims.decision import DayLine, SchedulePrices, TableEdits
-from salus.agreements.claims.plan import LIST_LIMIT, DocumentRefused, PairEdit, Plan, Reference, UnitEdit, read_document
+from salus.agreements.claims.plan import (
+    LIST_LIMIT,
+    DocumentRefused,
+    PairEdit,
+    Plan,
+    Reference,
+    TableReference,
+    UnitEdit,
+    read_document,
+)
 from salus.agreements.claims.rates import FeeSchedule, Locality, Rates, picked
 from salus.core.errors import InvariantBroken
 from salus.interop.x12.calendar import is_date
@@ -78,10 +87,10 @@ def cells_of(lines: Iterable[str], delimiter: str = ",") -> Iterator[tuple[int, 
         raise DocumentRefused(f"line {rows.line_num} of the table is no text with separators") from None
 
 
-def read_indices(text: bytes) -> Mapping[tuple[str, str], Indices]:
+def read_indices(text: str) -> Mapping[tuple[str, str], Indices]:
     """Read CMS's GPCI file (Addendum E): (contractor, locality) to indices. Raises DocumentRefused."""
     found: dict[tuple[str, str], Indices] = {}
-    for _, row in cells_of(text.decode("utf-8-sig", errors="replace").splitlines()):
+    for _, row in cells_of(text.splitlines()):
         if len(row) >= 7 and row[0].strip().isdecimal():
             parts = [scaled(cell, 3) for cell in row[4:7]]
             found[row[0].strip(), row[2].strip()] = Indices(row[1].strip(), row[3].strip(" *"), *parts)
@@ -207,6 +216,12 @@ def _units(row: bytes) -> UnitEdit:
     return UnitEdit(procedure=text[:5], most=int(text[5:12]) * 1000, per="line" if text[12] == "1" else "day")
 
 
+def decides(reference: TableReference, claim: Claim) -> bool:
+    """Tell whether a table of edits is for claims of this form and type of bill."""
+    bill = claim.kind != "I" or not reference.bills or claim.facility in reference.bills
+    return reference.form in {"", claim.kind} and bill
+
+
 class PriceTable(Table):
     """A loaded fee schedule: no table of edits, it touches none."""
 
@@ -286,6 +301,8 @@ def rows_of(
     told = {one.digest: one for one in sent}
     found = []
     for one in plan.tables:
+        if not decides(one, claim):
+            continue
         if one.digest in tables:
             pairs, units = tables[one.digest].touching(procedures)
             pairs = tuple(pair for pair in pairs if pair.first in own or pair.second in own)

@@ -15,7 +15,7 @@ from salus.agreements.claims.plan_check import check_schedule
 from salus.agreements.claims.rates import FeeSchedule, Locality
 from salus.agreements.claims.relative_values import read_relative_values
 from salus.agreements.claims.tables import LAST_DAY, read_schedule
-from salus.node.claims.tables import DAY, folder_of
+from salus.node.claims.tables import DAY, VALUES, folder_of, official_text
 from salus.node.errors import Malformed
 from salus.node.usecase import OPERATOR, Message, Node, use_case
 
@@ -23,7 +23,13 @@ from salus.node.usecase import OPERATOR, Message, Node, use_case
 class MakeSchedule(Message, frozen=True):
     """CMS's relative values, and where and when they price."""
 
-    file: Annotated[bytes, Meta(description="CMS's relative value file (PPRRVU), CSV.", examples=[b"A0428,,WORDS,A"])]
+    file: Annotated[
+        bytes,
+        Meta(
+            description="CMS's relative value file (PPRRVU), CSV, or the zip that it comes in.",
+            examples=[b"A0428,,WORDS,A"],
+        ),
+    ]
     locality: Annotated[bytes, Meta(description="What `plan locality` printed, JSON.", examples=[b"{}"])]
     setting: Annotated[Literal["facility", "office"], Meta(description="Where the services are.", examples=["office"])]
     name: Annotated[
@@ -92,8 +98,7 @@ def make_schedule(node: Node, request: MakeSchedule) -> ScheduleMade:  # noqa: A
     """Make a fee schedule from CMS's relative values and one locality."""
     try:
         place = read_document(request.locality, Locality, "the locality")
-        text = request.file.decode("utf-8-sig", errors="replace")
-        found = read_relative_values(text.splitlines(), request.setting)
+        found = read_relative_values(official_text(request.file, VALUES).splitlines(), request.setting)
     except DocumentRefused as wrong:
         raise Malformed("claims.table", str(wrong), todo="load the file as it was published") from None
     made = FeeSchedule(

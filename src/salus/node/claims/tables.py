@@ -20,7 +20,7 @@ from typing import IO, Annotated, Final, Literal
 from msgspec import Meta, json
 
 from salus.agreements.claims import tables as official
-from salus.agreements.claims.plan import DocumentRefused, Plan, Reference, TableReference, read_document
+from salus.agreements.claims.plan import LIST_LIMIT, DocumentRefused, Plan, Reference, TableReference, read_document
 from salus.agreements.claims.plan_check import check_rates
 from salus.agreements.claims.rates import Locality, Rates
 from salus.agreements.claims.relative_values import read_relative_values
@@ -38,6 +38,9 @@ DAY: Final = r"^[12][0-9]{7}$"
 ENCRYPTED: Final = 1
 """Flag of a file in a zip."""
 TEXTS: Final = (".txt", ".csv")
+VALUES: Final = "PPRRVU"
+INDICES: Final = "GPCI"
+"""How the names of relative values and indices begin in CMS's zip (RVU25A.zip)."""
 LAYOUT: Final = "lyout"
 """In the names of files that tell the columns of others."""
 _DAMAGED: Final = (zipfile.BadZipFile, zlib.error, lzma.LZMAError, EOFError, NotImplementedError)
@@ -88,6 +91,19 @@ class LoadTable(Message, frozen=True):
     until: Annotated[
         str, Meta(pattern=DAY, description="Last day of service that it decides, CCYYMMDD.", examples=["20250331"])
     ] = official.LAST_DAY
+    form: Annotated[
+        Literal["", "P", "I"],
+        Meta(
+            description="Claims that it decides: practitioners' (P) or facilities' (I); default both.", examples=["P"]
+        ),
+    ] = ""
+    bills: Annotated[
+        tuple[str, ...],
+        Meta(
+            description="Of facilities' claims the first two digits of the types of bill that it decides; default all.",
+            examples=[["13"]],
+        ),
+    ] = ()
     folder: Annotated[
         str,
         Meta(
@@ -110,7 +126,11 @@ class MakeLocality(Message, frozen=True):
     """CMS's geographic indices, and which of them."""
 
     file: Annotated[
-        bytes, Meta(description="CMS's GPCI file (Addendum E), CSV.", examples=[b"10112,AL,00,ALABAMA,1,1,1"])
+        bytes,
+        Meta(
+            description="CMS's GPCI file (Addendum E), CSV, or the zip that it comes in.",
+            examples=[b"10112,AL,00,ALABAMA,1,1,1"],
+        ),
     ]
     name: Annotated[
         str, Meta(min_length=1, max_length=64, description="Name and version of the file.", examples=["GPCI 2025"])
@@ -156,7 +176,13 @@ class LocalityMade(Message, frozen=True):
 class MakeRates(Message, frozen=True):
     """CMS's relative values, and whose prices they become."""
 
-    file: Annotated[bytes, Meta(description="CMS's relative value file (PPRRVU), CSV.", examples=[b"A0428,,WORDS,A"])]
+    file: Annotated[
+        bytes,
+        Meta(
+            description="CMS's relative value file (PPRRVU), CSV, or the zip that it comes in.",
+            examples=[b"A0428,,WORDS,A"],
+        ),
+    ]
     locality: Annotated[bytes, Meta(description="What `plan locality` printed, JSON.", examples=[b"{}"])]
     setting: Annotated[
         Literal["facility", "office"], Meta(description="Where the provider works.", examples=["office"])
@@ -183,8 +209,7 @@ def make_rates(node: Node, request: MakeRates) -> RatesMade:  # noqa: ARG001 -- 
     """Make a provider's rates document from CMS's relative values and one locality."""
     try:
         place = read_document(request.locality, Locality, "the locality")
-        text = request.file.decode("utf-8-sig", errors="replace")
-        found = read_relative_values(text.splitlines(), request.setting)
+        found = read_relative_values(official_text(request.file, VALUES).splitlines(), request.setting)
     except DocumentRefused as wrong:
         raise Malformed("claims.table", str(wrong), todo="load the file as it was published") from None
     made = Rates(
@@ -247,6 +272,8 @@ def _load(request: LoadTable, folder: Path, progress: Progress) -> tuple[int, Ta
             digest=found,
             since=request.since,
             until=request.until,
+            form=request.form,
+            bills=request.bills,
         )
         told.write_bytes(json.format(json.encode(reference)))
         fresh.replace(folder / f"{found}.table")
@@ -298,6 +325,28 @@ def _texts(path: Path, open_files: ExitStack) -> Iterator[io.TextIOWrapper]:
 def _text(file: IO[bytes]) -> io.TextIOWrapper:
     # codes and numbers are ASCII; what else stands in notes and headings is not read
     return io.TextIOWrapper(file, encoding="utf-8-sig", errors="replace", newline="\n")
+
+
+def official_text(file: bytes, name: str) -> str:
+    """Return an official CSV, or the one in CMS's zip whose name begins so. Raises DocumentRefused."""
+    if not zipfile.is_zipfile(io.BytesIO(file)):
+        return file.decode("utf-8-sig", errors="replace")
+    try:
+        with zipfile.ZipFile(io.BytesIO(file)) as packed:
+            found = [one for one in packed.infolist() if _csv(one.filename, name)]
+            if len(found) != 1:
+                told = ", ".join(one.filename for one in found)[:200] or "none"
+                raise DocumentRefused(f"the zip holds not one {name}….csv but {told}; expected that file, or its text")
+            if found[0].file_size > LIST_LIMIT or found[0].flag_bits & ENCRYPTED:
+                raise DocumentRefused(f"the {name} in the zip is encrypted, or has more than {LIST_LIMIT} bytes")
+            return packed.read(found[0]).decode("utf-8-sig", errors="replace")
+    except _DAMAGED:
+        raise DocumentRefused("the zip is damaged, or packed in an unknown way") from None
+
+
+def _csv(path: str, name: str) -> bool:
+    own = path.rpartition("/")[2].upper()
+    return own.startswith(name) and own.endswith(".CSV")
 
 
 def _lines(text: io.TextIOWrapper) -> Iterator[str]:
@@ -362,7 +411,7 @@ def make_locality(node: Node, request: MakeLocality) -> LocalityMade:  # noqa: A
     Which locality it is, its contractor and number say, or the ZIP code of the place of service by CMS's files of ZIP codes.
     """
     try:
-        known = official.read_indices(request.file)
+        known = official.read_indices(official_text(request.file, INDICES))
         place = _place(request)
         indices = known.get((place.contractor, place.number))
         if indices is None:

@@ -5,6 +5,7 @@ from typing import Final
 
 from salus.agreements.claims.decision import DayLine
 from salus.agreements.claims.plan import PairEdit, UnitEdit
+from salus.agreements.claims.tables import decides
 from salus.agreements.claims.work import LineWork, Work
 from salus.interop.x12.calendar import age_on
 from salus.interop.x12.claim import Line
@@ -68,7 +69,7 @@ def apply(work: Work) -> None:
     _edits(work, own.pairs, own.units, own.clause)
     rows = {one.digest: one for one in work.facts.edits}
     for table in work.plan.tables:
-        if table.digest in rows:
+        if table.digest in rows and decides(table, work.claim):
             found = rows[table.digest]
             _edits(work, found.pairs, found.units, table.title, (table.since, table.until))
     for line in work.going():
