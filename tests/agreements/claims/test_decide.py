@@ -5,7 +5,7 @@ from itertools import pairwise
 import msgspec
 import pytest
 
-from salus.agreements.claims.alone import adjudicate
+from salus.agreements.claims.alone import adjudicate, decide_all
 from salus.agreements.claims.decide import ALWAYS, STEPS, decide, net_moves
 from salus.agreements.claims.decision import Approval, Balance, Cell, Duplicate, Used
 from salus.agreements.claims.history import History
@@ -13,6 +13,7 @@ from salus.agreements.claims.plan import Benefit, Coding, Limit, PersonEdit, Seq
 from salus.agreements.claims.rates import Rate, opened
 from tests.agreements.claims.cases import (
     CLINIC,
+    HOSPITAL,
     JOHN,
     LAW,
     MEMBERS,
@@ -127,6 +128,29 @@ def test_exact_duplicates_are_denied_and_suspects_wait_for_a_person() -> None:
     assert waiting.status == "pended"
     assert waiting.moves == ()
     assert waiting.units == ()
+
+
+@pytest.mark.parametrize(
+    ("first", "last", "status"),
+    [
+        ("20250301", "20250305", "denied"),
+        ("20250303", "20250308", "pended"),
+        ("20250304", "20250304", "pended"),
+        ("20250215", "20250410", "pended"),
+        ("20250225", "20250301", "pended"),
+        ("20250305", "20250308", "pended"),
+        ("20250306", "20250308", "paid"),
+        ("20250225", "20250228", "paid"),
+    ],
+)
+def test_a_stay_that_overlaps_another_waits_for_a_person(first: str, last: str, status: str) -> None:
+    history, contract = History(MEMBERS), msgspec.structs.replace(RATES, provider=HOSPITAL.identifier)
+    beds = [
+        stay(line(1, "", 80000, start, last=end), identifier=f"S{number}")
+        for number, (start, end) in enumerate([("20250301", "20250305"), (first, last)])
+    ]
+    _, second = decide_all(beds, PLAN, [contract], history, SETTINGS)
+    assert second.status == status
 
 
 @pytest.mark.parametrize("rule", ["medicare-professional", "medicare-institutional", "tricare"])

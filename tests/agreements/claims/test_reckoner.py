@@ -78,7 +78,7 @@ class World:
         self.plan = self._plan()
         self.contracts = [self._clinic(), self._hospital()]
         self.people = [self._family(f"F{number}", number) for number in range(3)]
-        self.used: set[tuple[str, str, str, str]] = set()
+        self.used: set[tuple[str, str, str, int]] = set()
         self.day = "01", 1
         self.claims: list[Claim] = []
         for kind in "PI":
@@ -264,9 +264,11 @@ class World:
                 self.day = chance.choice(("01", "02")), chance.randrange(1, 25)
             month, first = self.day
             last = first + (chance.randrange(4) if revenue == "0120" else 0)
-            key = (patient.member + patient.first, procedure or revenue, month, str(first))
-            if key not in self.used:
-                self.used.add(key)
+            keys = {
+                (patient.member + patient.first, procedure or revenue, month, one) for one in range(first, last + 1)
+            }
+            if self.used.isdisjoint(keys):
+                self.used |= keys
                 break
         modifiers = chance.choice(((), (), ("50",), ("52",), ("52", "50"))) if procedure else ()
         more = {

@@ -24,8 +24,7 @@ def rule_for(rule: Rule, claim: Claim) -> Rule:
 
 def exact_key(rule: Rule, claim: Claim, line: Line) -> tuple[object, ...]:
     """Return what must be equal for an exact duplicate under a rule."""
-    who = (claim.patient.member, claim.patient.birth, claim.patient.first, claim.billing.identifier)
-    when = (line.first, line.last)
+    who, when = _served(claim), (line.first, line.last)
     if rule == "medicare-institutional":
         return (*who, claim.facility, *when, line.charge, line.procedure, line.revenue, line.modifiers)
     place = line.place or claim.facility
@@ -34,12 +33,18 @@ def exact_key(rule: Rule, claim: Claim, line: Line) -> tuple[object, ...]:
     return (*who, *when, claim.kind, line.procedure, place, line.charge)
 
 
-def suspect_key(rule: Rule, claim: Claim, line: Line) -> tuple[object, ...]:
-    """Return what makes a line suspicious when equal."""
-    who = (claim.patient.member, claim.patient.birth, claim.patient.first, claim.billing.identifier)
-    if rule == "medicare-institutional":
-        return (*who, line.first, line.last)
-    return (*who, line.first, line.last, line.procedure)
+def suspect(claim: Claim, line: Line, other: Claim, part: Line) -> bool:
+    """Tell whether two lines look alike: one service of one person and provider on days that overlap."""
+    return (
+        _served(claim) == _served(other)
+        and (line.procedure, line.revenue) == (part.procedure, part.revenue)
+        and line.first <= part.last
+        and part.first <= line.last
+    )
+
+
+def _served(claim: Claim) -> tuple[str, str, str, str]:
+    return (claim.patient.member, claim.patient.birth, claim.patient.first, claim.billing.identifier)
 
 
 def defeated(one: Line, other: Line) -> bool:
@@ -50,7 +55,7 @@ def defeated(one: Line, other: Line) -> bool:
 def find(rule: Rule, claim: Claim, known: Iterable[tuple[str, Claim]]) -> tuple[Duplicate, ...]:
     """Match each line with lines of known claims (payer's number, claim) and with earlier lines of its own claim.
 
-    An institutional suspect needs the same procedure or revenue code besides: stays are compared by exact key only.
+    A suspect needs the same procedure and revenue code besides person, provider and days: of one stay all lines have its days.
     """
     others = [(number, other, part) for number, other in known for part in other.lines]
     found: list[Duplicate] = []
@@ -64,8 +69,7 @@ def find(rule: Rule, claim: Claim, known: Iterable[tuple[str, Claim]]) -> tuple[
                 crossed = number != OWN and bool(claim.others) != bool(other.others)
                 hit = Duplicate(line.number, "crossover" if crossed else "exact", number)
                 break
-            same = suspect_key(rule, claim, line) == suspect_key(rule, other, part)
-            if same and (line.procedure, line.revenue) == (part.procedure, part.revenue):
+            if suspect(claim, line, other, part):
                 hit = hit or Duplicate(line.number, "suspect", number)
         if hit is not None:
             found.append(hit)

@@ -17,6 +17,7 @@ from salus.agreements.claims.plan import Plan
 from salus.agreements.claims.rates import Rates
 from salus.agreements.claims.same_day import beside, counted
 from salus.agreements.claims.tables import Table, edits_of, prices_of
+from salus.interop.x12.calendar import date_of, day_number
 from salus.interop.x12.claim import Claim
 from salus.interop.x12.shelf import Shelf
 
@@ -37,13 +38,21 @@ def _stands(decision: Decision) -> bool:
     return decision.claim.frequency != "8" and not lost
 
 
+LONGEST: Final = 400
+"""Days of a line by which another is found: no bill is for more than a year."""
+
+
 def _days(person: str, claim: Claim) -> dict[int, None]:
-    """Return the keys of a claim's first days of service, each once, in order: short, for there is one for each claim on file.
+    """Return the keys of a claim's days of service, each once, in order: short ones, for each claim on file has some.
 
     Two that fall together bring a claim too many before the comparisons, which look at all of it.
     """
-    texts = dict.fromkeys(f"{person}|{line.first}" for line in claim.lines)
-    return dict.fromkeys(int.from_bytes(blake2b(text.encode(), digest_size=8).digest()) for text in texts)
+    days = dict.fromkeys(line.first for line in claim.lines)
+    for line in claim.lines:
+        if line.last > line.first:
+            first = day_number(line.first)
+            days |= dict.fromkeys(date_of(one) for one in range(first, min(day_number(line.last), first + LONGEST) + 1))
+    return dict.fromkeys(int.from_bytes(blake2b(f"{person}|{day}".encode(), digest_size=8).digest()) for day in days)
 
 
 def _served(decision: Decision) -> str:
