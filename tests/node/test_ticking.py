@@ -67,6 +67,19 @@ def test_what_was_left_for_later_is_found_by_who_asks_first_and_indexed_by_itsel
         until(lambda: node.indexed.position() == ref.number)
 
 
+def test_what_the_index_could_not_commit_is_found_by_the_next_who_asks(node: MemberNode) -> None:
+    link = node.vault.open_link("urn:mrn", "1")
+    for own in ("1", "2", "3"):
+        node.vault.write(link, [Content("Basic", own, b'{"resourceType":"Basic","id":"%s"}' % own.encode())])
+        node.catch_up()
+    writer = node.indexed._store._writer
+    writer.set_commit_hook(lambda: True)
+    with pytest.raises(Unusable):
+        node.index.chart([link])
+    writer.set_commit_hook(None)
+    assert sorted(one.id for one in node.index.chart([link]).lines) == ["1", "2", "3"]
+
+
 def test_a_failure_is_logged_by_its_code_and_tried_again(node: MemberNode, monkeypatch: pytest.MonkeyPatch) -> None:
     tries = []
 

@@ -146,7 +146,18 @@ class Index:
     def catch_up(self, source: Source) -> Indexed:
         """Index what the source has beyond the last record indexed. Raises `Unusable` and the source's errors."""
         with self._catching:  # two at once would each index the same records
-            return writing.catch_up(self._store, source, self._rules)
+            lost, self._store.lost = self._store.lost, False
+            try:
+                indexed = writing.catch_up(self._store, source, self._rules)
+                lost = False
+            finally:
+                self._store.lost |= lost
+            return indexed
+
+    @property
+    def behind(self) -> bool:
+        """Tell whether records that were caught up once are missing, and have to be caught up before the next question."""
+        return self._store.lost
 
     def rebuild(self, source: Source) -> Indexed:
         """Drop everything and index anew; leases are hidden until shown again."""

@@ -1,13 +1,14 @@
 """`index.db`: encrypted SQLite, derived from the vault, dropped and rebuilt at will.
 
 The cipher is the vault's (ChaCha20 per page, secure_delete), so that purged rows leave no pages behind. A commit is
-not forced to disk: it is atomic, and what is lost is caught up; what is forgotten is forced (`truncate`). Questions run on connections of their own, read-only and with a time limit.
+not forced to disk: it is atomic, and what is lost is caught up; what is forgotten is forced (`truncate`). What was learnt from
+the vault may wait for its commit until somebody asks. Questions run on connections of their own, read-only and with a time limit.
 """
 
 import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any, Final
 
@@ -32,6 +33,10 @@ CACHE_KB: Final = 32_000
 """Decrypted pages that a reader keeps."""
 WRITER_CACHE_KB: Final = 128_000
 """Those that the writer keeps: a record's values go to pages all over the file."""
+WAITING: Final = 2_000
+"""Records that may wait for their commit: a page that several batches change is written once. As many are read anew after a
+crash, in some 1 s, and committed in some 0.1 s.
+"""
 KEPT: Final = 1_000
 """Answers that are kept for the next question: some of each asker."""
 
@@ -111,6 +116,10 @@ class Store:
         self._idle: list[apsw.Connection] = []
         self._kept: dict[tuple[str, tuple[Any, ...]], list[Row]] = {}
         self._holds = False
+        self._depth = self._waiting = 0
+        self._asked = False
+        self.lost = False
+        """What waited could not be committed: records that were found once are missing until they are caught up."""
         version = self._writer.pragma("user_version")
         if version != SCHEMA:
             self.clear()
@@ -118,6 +127,8 @@ class Store:
     def close(self) -> None:
         """Close all connections."""
         with self._lock:
+            with suppress(Unusable):  # what is not committed is caught up
+                self._commit()
             for connection in (*self._idle, self._writer):
                 connection.close()
             self._idle.clear()
@@ -133,19 +144,55 @@ class Store:
             db.pragma("user_version", SCHEMA)
 
     @contextmanager
-    def transaction(self) -> Iterator[apsw.Connection]:
-        """Yield the writer inside one transaction. Raises `Unusable` when the database fails."""
+    def transaction(self, *, later: int = 0) -> Iterator[apsw.Connection]:
+        """Yield the writer inside one transaction. Raises `Unusable` when the database fails.
+
+        later: how many records of the vault it takes up, whose commit may wait until somebody asks; 0: it is committed.
+        """
         with self._lock:
             outer, self._holds = self._holds, False
+            self._depth += 1
             try:
+                if self._depth == 1:
+                    self._begin(later=later > 0)
                 with self._writer:
                     yield self._writer
+                self._waiting += later * (self._depth == 1)
             except apsw.Error as error:
                 raise Unusable(f"the index cannot be written: {type(error).__name__}") from None
             finally:
                 if not self._holds:  # a new one: what is asked meanwhile of the state before is put into the old
                     self._kept = {}
                 self._holds = outer
+                self._depth -= 1
+                if not self._depth:
+                    self._end()
+
+    def _begin(self, *, later: bool) -> None:
+        """Begin a transaction that lasts beyond one batch, or end it before another kind of change."""
+        if not later:
+            self._commit()
+        elif not self._writer.in_transaction:
+            self._writer.execute("BEGIN")
+
+    def _end(self) -> None:
+        """Commit what waits, if somebody asked meanwhile or if it is enough; notice what the database has dropped."""
+        if self._waiting and self._writer.in_transaction and not self._asked and self._waiting < WAITING:
+            return
+        self._asked = False
+        self._commit()
+
+    def _commit(self) -> None:
+        """Commit what waits. Raises `Unusable`; where the database has dropped it, it is `lost`."""
+        try:
+            if self._writer.in_transaction:
+                self._writer.execute("COMMIT")
+                self._waiting = 0
+        except apsw.Error as error:
+            raise Unusable(f"the index cannot be written: {type(error).__name__}") from None
+        finally:
+            if self._waiting and not self._writer.in_transaction:
+                self._waiting, self._kept, self.lost = 0, {}, True
 
     def holds(self) -> None:
         """Say within a transaction that it changes nothing that `kept` answers."""
@@ -166,6 +213,7 @@ class Store:
         """Return a question's rows, within the time limit. Raises `TimedOut`, `Unusable`."""
         if WORDS in sql:
             self._settle()
+        self._publish()
         with self._reader() as db:
             deadline = self._clock() + self._limit
             db.set_progress_handler(lambda: self._clock() > deadline, STEPS)
@@ -186,13 +234,21 @@ class Store:
         """
         if self._lock.acquire(blocking=False):
             try:
-                if not self._writer.in_transaction:
+                if not self._depth:
                     return list(self._writer.execute(sql, values))
             except apsw.Error as error:
                 raise Unusable(f"the index cannot be read: {type(error).__name__}") from None
             finally:
                 self._lock.release()
         return self.ask(sql, values)
+
+    def _publish(self) -> None:
+        """Commit what waits, and let the writer commit at once while questions come: none waits for more than one batch."""
+        self._asked = True
+        if self._waiting:
+            with self._lock:
+                if not self._depth:
+                    self._commit()
 
     def _settle(self) -> None:
         """Make the changes of words that were kept for later, before somebody asks for words."""
@@ -205,6 +261,7 @@ class Store:
     def truncate(self) -> None:
         """Move the write-ahead log into the file and cut it, so that deleted rows leave no copy behind."""
         with self._lock:
+            self._commit()
             if self._path is not None:
                 self._writer.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchall()
 

@@ -23,7 +23,7 @@ from salus.interop.fhir.times import interval
 from salus.interop.fhir.tokens import Tree
 
 BATCH: Final = 1_000
-"""Records per commit: a commit costs as much as some hundred rows."""
+"""Records per transaction at most: it costs as much as some hundred rows, and who asks meanwhile waits for it."""
 TELLING: Final = frozenset({"Consent", "Organization", *people.PEOPLE, *TEAMS})
 """Types of which `Store.kept` answers: who somebody is, who is in a team, and what patients said."""
 
@@ -50,7 +50,7 @@ def catch_up(store: Store, source: Source, rules: Rules) -> Indexed:
         number = entries[-1].number
         read = [(entry, _read(entry, rules)) for entry in entries]
         missed = sum(found is None and entry.fhir and not entry.tombstone for entry, found in read)
-        with store.transaction() as db:
+        with store.transaction(later=len(entries)) as db:
             if _Writer(db, rules).write(read):
                 store.holds()
             db.execute("UPDATE state SET vault_number = ?, rules = ?, unread = unread + ?", (number, known, missed))

@@ -226,12 +226,12 @@ class MemberNode:
         self._owed = object()
 
     def settle_index(self) -> None:
-        """Index what `catch_up_later` left. Raises the index's errors; then it is still left."""
-        if self._owed is self._settled:
+        """Index what `catch_up_later` left, or the index has lost. Raises the index's errors; then it is still left."""
+        if self._owed is self._settled and not self.indexed.behind:
             return
         with self._settling:
             owed = self._owed
-            if owed is not self._settled:
+            if owed is not self._settled or self.indexed.behind:
                 self.catch_up()
                 self._settled = owed
 
