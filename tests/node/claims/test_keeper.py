@@ -12,7 +12,17 @@ from salus.contracts.claims import port
 from salus.contracts.membership.port import Role
 from salus.core.encoding import decode, encode
 from salus.interop.x12.claim import Claim
-from salus.node.claims import decide_claims, dossiers, keeper, list_cases, open_year, share_year, submit_claims
+from salus.node.claims import (
+    decide_claims,
+    dossiers,
+    keeper,
+    list_cases,
+    open_year,
+    share_year,
+    submit_claims,
+    withdraw_claim,
+)
+from salus.node.claims.asking import WithdrawClaim
 from salus.node.claims.counting import AccumulatorLine, AskAccumulators, asked, held, list_accumulators
 from salus.node.claims.deciding import DecideClaims, Inbox
 from salus.node.claims.exchange import read_decision
@@ -176,6 +186,58 @@ def test_a_keeper_that_forks_is_refused_and_proven(together: Together) -> None:
         accumulators.cells(["M1|19800101|JANE"])
     ((_, proof),) = remedy.desk.claim_states("fork/")
     assert proof
+
+
+@pytest.mark.parametrize("lie", ["older", "left out"])
+def test_a_keeper_that_answers_with_stale_cells_is_refused_by_name(
+    together: Together, monkeypatch: pytest.MonkeyPatch, lie: str
+) -> None:
+    """It tells again what it signed before a take, or leaves a cell out: nothing is decided on that."""
+    remedy, honest = together.nodes["remedy"], keeper._cells_of
+    answers: list[keeper.CellsTold] = []
+
+    def told(*arguments: object) -> keeper.CellsTold:
+        answers.append(honest(*arguments))  # type: ignore[arg-type]
+        return answers[-1]
+
+    monkeypatch.setattr(keeper, "_cells_of", told)
+    for number in (1, 2):
+        send(together, "remedy", claim(line(1, "G0404", 5000, f"2025030{number}"), identifier=f"C{number}"))
+        run(together, "remedy")
+    accumulators = keeper.accumulators_of(remedy, msgspec.structs.replace(PLAN, payer="REMEDY1"))
+    assert accumulators is not None
+    assert dict(accumulators.cells(["M1|19800101|JANE"]))[DEDUCTIBLE] > 0
+    older = next(one for one in answers if one.cells)
+    left_out = msgspec.structs.replace(answers[-1], cells=())
+    send(together, "remedy", claim(line(1, "G0404", 5000, "20250303"), identifier="C3"))
+    monkeypatch.setattr(keeper, "_cells_of", lambda *_: older if lie == "older" else left_out)
+    with pytest.raises(Forbidden, match=r"claims\.stale"):
+        decide_claims(remedy, request("remedy"))
+    monkeypatch.setattr(keeper, "_cells_of", honest)
+    assert [one.status for one in list_cases(remedy, ListCases()).cases] == ["remitted", "remitted", "accepted"]
+    assert run(together, "remedy") == (1, 0)
+
+
+def test_what_is_withdrawn_after_it_took_is_given_back(together: Together) -> None:
+    remedy, cedar = together.nodes["remedy"], together.nodes["cedar"]
+    send(together, "remedy", claim(line(1, "G0404", 30000)))
+    plan = msgspec.structs.replace(PLAN, payer="REMEDY1")
+    rates = msgspec.structs.replace(RATES, payer="REMEDY1")
+    inbox = Inbox(remedy, plan, [rates], msgspec.structs.replace(MEMBERS, payer="REMEDY1"), plan_of("remedy"))
+    inbox.accept()
+    inbox.make()
+    inbox.take()
+    together.abreast()
+    assert kept(together)[DEDUCTIBLE] > 0
+    ((case, _, _),) = dossiers.kept_cases(cedar)
+    withdraw_claim(cedar, WithdrawClaim(case=case.hex()))
+    together.abreast()
+    for down in ({"https://harbor.example"}, set()):
+        together.transport.down |= down
+        run(together, "remedy")
+        assert (kept(together)[DEDUCTIBLE] > 0) is bool(down)
+        together.transport.down.clear()
+    assert remedy.desk.open_claims() == []
 
 
 def test_a_batch_that_was_not_kept_is_forgotten(together: Together) -> None:

@@ -33,6 +33,7 @@ from salus.agreements.claims.plan import Plan
 from salus.contracts.claims import port
 from salus.core.encoding import MalformedBytes, Value, decode, encode
 from salus.core.proof import ed25519
+from salus.core.proof.digest import digest
 from salus.core.proof.statemap import MapProof
 from salus.node.claims import documents
 from salus.node.claims.keeper_lines import disclosing, holders_in, require_lines
@@ -260,7 +261,10 @@ class _Remote:
     def told(self, holders: Sequence[str]) -> CellsTold:
         """Return the holders' cells as the keeper signed them; refuse what is not signed, not proven, or a fork."""
         node = self._node
+        known = port.plan_year(node.ledger.read(), self._year.year)
         told = self._ask(CELLS, AskCells(self._year.year, tuple(holders)), holders, CellsTold)
+        if known is None or told.height < known.height:
+            raise self._stale("the cells are older than the root that the ledger had when they were asked for")
         node.wait_for(told.height)
         require_lines(node, self._year.keeper, told, told.lines, [one.name.holder for one in told.cells])
         row = port.plan_year(node.ledger.read(told.height), self._year.year)
@@ -280,8 +284,29 @@ class _Remote:
             if not proven(MapProof(one.siblings, one.found), said, one.salt, row.root):
                 raise Forbidden("claims.cells", "a cell does not stand under the ledger's root", got=self._year.keeper)
             kept.append((name, encode(said)))
-        node.desk.keep_claims([], kept)
+        node.desk.keep_claims([], [*kept, *self._newer(holders, told)])
         return told
+
+    def _newer(self, holders: Sequence[str], told: CellsTold) -> list[tuple[str, bytes]]:
+        """Return how far the holders' cells have come, to be kept; refuse one that went back, or is left out."""
+        found = {holder: dict[bytes, int]() for holder in holders}
+        for one in told.cells:
+            found.setdefault(one.name.holder, {})[one.statement.path] = one.statement.number
+        states = []
+        for holder, numbers in found.items():
+            name = f"come-to/{self._year.year.hex()}/{digest('salus/v1/claims-holder', holder.encode()).hex()}"
+            body = self._node.desk.claim_state(name)
+            before = msgspec.msgpack.decode(body, type=dict[bytes, int]) if body else {}
+            if any(numbers.get(path, 0) < number for path, number in before.items()):
+                raise self._stale("a cell went back, or was left out, since the keeper told it before")
+            if numbers != before:
+                states.append((name, msgspec.msgpack.encode(numbers)))
+        return states
+
+    def _stale(self, told: str) -> Forbidden:
+        return Forbidden(
+            "claims.stale", told, got=self._year.keeper, todo="show what it signed before to the other payers"
+        )
 
     def take(self, takes: Sequence[Take]) -> list[Verdict]:
         """Have takes carried out."""
