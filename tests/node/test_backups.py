@@ -15,6 +15,7 @@ from salus.engines.errors import ClockJumped
 from salus.node import erasing, opening
 from salus.node.accounts import STAFF
 from salus.node.anchoring import anchor
+from salus.node.claim_tables import RESTORED
 from salus.node.config import Config, LedgerAt
 from salus.node.errors import Conflict, EdgeError, Malformed, NotFound, Unavailable
 from salus.node.mapping import edge_error
@@ -84,6 +85,7 @@ def test_a_lost_node_comes_back_with_records_ledger_and_desk(config: Config, tmp
     assert node.vault.open(node.vault.of_link(link)[0].number).content.body.decode() == LINES[0]
     assert node.index.count_by_type([link]) == {"Patient": 1}
     assert node.desk.contact(link) == "one@example.org"
+    assert node.desk.claim_state(RESTORED)  # numbers given out since are not given again
     assert [one.name for one in node.accounts.accounts()] == ["staff-1"]
     assert not node.vault.check().damage
     node.close()

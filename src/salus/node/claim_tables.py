@@ -1,10 +1,15 @@
 """Tables of claims in the desk's file: claims, whose they are, and what stands beside them."""
 
 from collections.abc import Sequence
+from typing import Final
 
 import msgspec
 
 from salus.node.encrypted_file import EncryptedFile
+
+RESTORED: Final = "restored"
+"""Beside the claims while it is not known yet how far the numbers had come that a restored desk has forgotten."""
+NUMBERED_BEYOND: Final = "numbered-beyond"
 
 
 class KeptClaim(msgspec.Struct, frozen=True):
@@ -21,11 +26,12 @@ class ClaimTables(EncryptedFile):
 
     def keep_claims(self, cases: Sequence[KeptClaim], states: Sequence[tuple[str, bytes]] = ()) -> None:
         """Keep claims and (name, body) of what stands beside them: all or none."""
+        beyond = int(self.claim_state(NUMBERED_BEYOND) or b"0") if cases else 0
         with self._writing() as db:
             db.executemany(
-                "INSERT INTO claim VALUES (?, ?, (SELECT COALESCE(MAX(number), 0) + 1 FROM claim), ?)"
+                "INSERT INTO claim VALUES (?, ?, (SELECT MAX(COALESCE(MAX(number), 0), ?) + 1 FROM claim), ?)"
                 " ON CONFLICT (case_id) DO UPDATE SET body = excluded.body, open = excluded.open",
-                [(one.case, one.body, one.open) for one in cases],
+                [(one.case, one.body, beyond, one.open) for one in cases],
             )
             families = [(family, one.case) for one in cases for family in one.families]
             db.executemany("INSERT OR IGNORE INTO claim_family VALUES (?, ?)", families)

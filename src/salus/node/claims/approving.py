@@ -34,6 +34,7 @@ from salus.node.claims.approvals import (
     request_of,
     requests,
 )
+from salus.node.claims.control import number_after
 from salus.node.claims.dossiers import DAY_MS
 from salus.node.claims.exchange import UNOPENED, line_of, row_of
 from salus.node.claims.restricting import require_told
@@ -336,7 +337,7 @@ def review_in(file: bytes) -> Review | None:
 
 def _answered(node: MemberNode, kept: KeptRequest, review: Review, request: Approve) -> KeptRequest:
     """Return the request with its 278 response and approvals, fixed before the ledger hears of them."""
-    first = int(node.desk.claim_state("approvals") or b"0") + 1
+    first = number_after(node, "approvals")
     answers: list[Answered] = []
     given_: list[Granted] = []
     for number, asked in enumerate(review.services, first):

@@ -2,15 +2,18 @@
 
 from typing import Final
 
+from salus.contracts.claims import port
 from salus.core.proof.digest import digest
 from salus.interop.x12.numbering import numbered, skipped
 from salus.interop.x12.tokens import Unreadable
+from salus.node.claim_tables import NUMBERED_BEYOND, RESTORED
 from salus.node.claims import documents
 from salus.node.errors import Conflict
 from salus.node.member import MemberNode
 
 CAME: Final = "control-came/"
 WRITTEN: Final = "control-written/"
+SPARE: Final = 10_000  # the replica may not have caught up when the first number after a restore is given
 
 
 def control_for(node: MemberNode, receiver: str, *content: bytes) -> int:
@@ -20,9 +23,28 @@ def control_for(node: MemberNode, receiver: str, *content: bytes) -> int:
     known = node.desk.claim_state(name)
     if known:
         return int(known)
-    number = int(node.desk.claim_state(counter) or b"0") + 1
+    number = number_after(node, counter)
     node.desk.keep_claims((), [(counter, str(number).encode()), (name, str(number).encode())])
     return number
+
+
+def number_after(node: MemberNode, counter: str) -> int:
+    """Return the number that follows the last one of a counter, beyond all that a restored desk has forgotten."""
+    return max(int(node.desk.claim_state(counter) or b"0"), beyond(node)) + 1
+
+
+def beyond(node: MemberNode) -> int:
+    """Return a number that no counter of this member had reached when it was restored; 0 where it never was.
+
+    A desk put back from a backup has forgotten what it gave out since. It gave no more than the ledger has seen cases and
+    blocks, of a hundred services each.
+    """
+    if node.desk.claim_state(RESTORED):
+        cases = sum(1 for _ in port.cases(node.ledger.read()))
+        reached = SPARE + 100 * cases + node.ledger.head().height
+        states = [(RESTORED, b""), (NUMBERED_BEYOND, str(reached).encode())]
+        node.desk.keep_claims((), states)
+    return int(node.desk.claim_state(NUMBERED_BEYOND) or b"0")
 
 
 def numbers_of(node: MemberNode, file: bytes) -> tuple[dict[str, bytes], tuple[str, ...]]:

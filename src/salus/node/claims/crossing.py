@@ -25,7 +25,7 @@ from salus.interop.x12.envelope import Stamp, Trader, interchange
 from salus.interop.x12.guides.claim import INSTITUTIONAL, PROFESSIONAL
 from salus.interop.x12.tokens import Segment
 from salus.node.claims import documents
-from salus.node.claims.control import control_for
+from salus.node.claims.control import beyond, control_for
 from salus.node.claims.dossiers import DAY_MS, Dossier, Round, dossier_of, family_of, keep, kept_of
 from salus.node.claims.exchange import UNOPENED, day_at, line_of, parts, read_decision, row_of, submission_commitment
 from salus.node.errors import Conflict, Forbidden, Unavailable
@@ -189,6 +189,7 @@ def take_crossing(node: MemberNode, sender: str, envelope: bytes) -> None:
     if submission_commitment(sent.key, sent.file) != row.submission:
         raise Conflict("claims.commitment", "the claim is not the one that was committed")
     require_decided(node, sender, row.provider, sent.follows, sent.round)
+    beyond(node)
     fresh = Round(sent.file, sent.key, day_at(node, row.height), 1, told=True)
     origin = {FOLLOWS + sent.case.hex(): encode(Origin(sent.follows, sender))}
     if provider:

@@ -23,6 +23,7 @@ from salus.interop.x12.calendar import date_of
 from salus.interop.x12.envelope import Stamp, Trader, interchange
 from salus.interop.x12.remittance import set_of
 from salus.node.anchoring import anchor
+from salus.node.claims.control import number_after
 from salus.node.claims.crossing import handed_on
 from salus.node.claims.dossiers import (
     DAY_MS,
@@ -78,7 +79,7 @@ class Remitter:
         self._finish()
         self._tell()
         grouped: dict[str, list[tuple[bytes, Dossier]]] = {}
-        for case, kept in self._cases():
+        for case, kept in self._cases(port.CaseStatus.DECIDED):  # what is remitted was paid, by whatever 835
             if kept.last.plan == self._digest and not kept.last.remittance:
                 grouped.setdefault(kept.other, []).append((case, kept))
         count = cents = 0
@@ -89,13 +90,18 @@ class Remitter:
         self._finish()
         return count, cents
 
-    def _cases(self) -> list[tuple[bytes, Dossier]]:
-        """Return the cases whose last round the ledger holds as decided."""
+    def _cases(self, *statuses: port.CaseStatus) -> list[tuple[bytes, Dossier]]:
+        """Return the cases whose last round the ledger holds as decided: in these statuses, or paid as well."""
         state = self._node.ledger.read()
         found = []
         for case, kept, _ in open_cases(self._node, payer_side=True):
             row = port.case(state, case)
-            if row is not None and row.status in _DONE and row.round == kept.last.number and kept.last.decided:
+            if (
+                row is not None
+                and row.status in (statuses or _DONE)
+                and row.round == kept.last.number
+                and kept.last.decided
+            ):
                 found.append((case, kept))
         return found
 
@@ -157,7 +163,7 @@ class Remitter:
     def _fixed(self, provider: str, cases: Sequence[tuple[bytes, Dossier]]) -> int:
         node = self._node
         decisions = [decision for _, kept in cases for decision in self._unpaid(kept)]
-        trace = int(node.desk.claim_state(TRACE) or b"0") + 1
+        trace = number_after(node, TRACE)
         payees = dict.fromkeys(one.claim.billing.identifier for one in decisions)
         traces = {payee: f"{trace:09d}{place:04d}" for place, payee in enumerate(payees, 1)}
         owed = msgspec.msgpack.decode(node.desk.claim_state(OWED) or b"\x80", type=dict[str, Forwarded])

@@ -19,6 +19,7 @@ from salus.core.proof.digest import mac
 from salus.engines.embedded import found
 from salus.engines.errors import EngineError
 from salus.engines.store import LedgerStore, StoredBlock, lmdb_store
+from salus.node.claim_tables import RESTORED
 from salus.node.desk import Desk
 from salus.node.errors import Conflict, Malformed, NotFound, Unavailable
 from salus.node.member import MemberNode
@@ -190,6 +191,7 @@ def _put_back(node: Unfounded, keys: Keys, source: Path) -> int:
         desk.drop_health_link(entry.link)
         desk.drop_hosting(entry.link)
         desk.keep_event_away(entry.link)
+    desk.keep_claims((), [(RESTORED, b"1")])  # numbers given out since are not given again
     desk.close()
     return erased
 
