@@ -659,7 +659,7 @@ class CaseLine(msgspec.Struct, frozen=True, kw_only=True):
     """At the payer: why a person must look; what the patient told."""
 
     differs: str
-    """Step at which the provider's own computation parts from the decision."""
+    """Step at which the provider's own computation parts from the decision; `received`, `decided`: it names another day than the ledger; `published`: its plan was published after it."""
 
     remitted: bool
     """Whether the 835 of the last round is here."""

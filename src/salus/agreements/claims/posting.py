@@ -8,12 +8,13 @@ Written off is what the contract takes (`CONTRACT`). A denial writes nothing off
 what another payer paid and wrote off, and counts for nothing here.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Final
 
 import msgspec
 
 from salus.interop.x12.claim import Claim, Line
+from salus.interop.x12.money import dollars
 from salus.interop.x12.remittance import PaidLine, Payment, Remittance
 
 _SHARES: Final = ("1", "2", "3")
@@ -96,6 +97,45 @@ def post(remittances: Iterable[Remittance], claims: Sequence[Claim]) -> Posting:
             if rows and (current or any(one.paid or one.written_off for one in rows)):
                 done.append(PostedClaim(name, rows, counts[name, charge]))
     return Posting(tuple(done), tuple(unmatched))
+
+
+def unlike(remittances: Sequence[Remittance], decided: Mapping[str, int]) -> tuple[str, ...]:
+    """Hold all remittances of one payer, in their order, against what it has decided: by its number, cents with interest.
+
+    The remittances of a claim add up to its last decision that one of them tells. What a balance takes back was forwarded
+    before under its trace number (PLB FB), what interest adds a payment tells (L6), and nothing else is taken from a payment.
+    """
+    paid: dict[str, int] = {}
+    owed: dict[str, int] = {}
+    faults: list[str] = []
+    for one in remittances:
+        for payment in one.payments:
+            paid[payment.payer_control] = paid.get(payment.payer_control, 0) + payment.paid + payment.interest
+        faults += [f"{one.trace}: {fault}" for fault in _unlike_balances(one, owed)]
+    for control, cents in paid.items():
+        if control not in decided:
+            faults.append(f"{control}: is paid {dollars(cents)}, and no decision of this number came")
+        elif cents != decided[control]:
+            faults.append(f"{control}: all 835s pay {dollars(cents)}, and {dollars(decided[control])} was decided")
+    return tuple(faults)
+
+
+def _unlike_balances(one: Remittance, owed: dict[str, int]) -> list[str]:
+    """Return what a remittance takes from its payment without cause; `owed` is what each origin forwarded, changed here."""
+    faults: list[str] = []
+    interest = sum(payment.interest for payment in one.payments)
+    for part in one.adjustments:
+        if part.reason == "L6":
+            interest += part.amount
+        elif part.reason == "FB":
+            owed[part.reference] = owed.get(part.reference, 0) - part.amount
+        else:
+            faults.append(f"takes {dollars(part.amount)} ({part.reason}), which no decision tells")
+    if interest:
+        faults.append(f"interest of its claims and of PLB L6 differ by {dollars(interest)}")
+    beyond = [(origin, -cents) for origin, cents in owed.items() if cents < 0]
+    owed.update((origin, 0) for origin, _ in beyond)
+    return faults + [f"takes {dollars(cents)} more back than {origin} forwarded (PLB FB)" for origin, cents in beyond]
 
 
 def _apply(payment: Payment, claim: Claim, lines: dict[int, PostedLine]) -> list[str]:

@@ -92,10 +92,13 @@ class CaseAnswers(Message, frozen=True):
 
 @use_case("claims.ask-information", who=OPERATOR)
 def ask_information(node: MemberNode, request: AskInformation) -> InformationAsked:
-    """Ask the provider for what a claim lacks; the clock of the decision stops, the provider's own starts."""
+    """Ask the provider for what a claim lacks; the clock of the decision stops, the provider's own starts.
+
+    So may be asked, too, for what reopened a decided case and never came.
+    """
     case = bytes.fromhex(request.case)
     kept = _of(node, case, payer_side=True)
-    if kept.last.decided is not None:
+    if kept.last.decided is not None and kept.last.number == row_of(node, case).round:
         raise Conflict("claims.decided", "the case is decided", todo="open a correction first")
     if row_of(node, case).status is not port.CaseStatus.WAITING:
         node.submitter.submit(port.Ask(port.Clock.DAYS_45, (case,)))

@@ -29,6 +29,7 @@ from salus.interop.x12.calendar import date_of
 from salus.interop.x12.claim import Claim
 from salus.node.claims import documents
 from salus.node.claims.approvals import unhonoured
+from salus.node.claims.control import beyond
 from salus.node.claims.dossiers import (
     CONTESTED,
     DAY_MS,
@@ -59,6 +60,8 @@ DECISION: Final = "claim-decision"
 REMITTANCE: Final = "claim-remittance"
 REFUSAL: Final = "claim-refusal"
 QUESTION: Final = "claim-question"
+PAID_BEFORE: Final = "paid-before/"
+"""Before a case whose 835 came before its decision: the 835's name."""
 MOST: Final = 200
 """Cases in one document, so that it stays far below what an exchange carries."""
 V = TypeVar("V", bound=Value)
@@ -197,6 +200,7 @@ def take_claim(node: MemberNode, sender: str, envelope: bytes) -> None:
     """Take claims that open to their cases: address, provider, commitment. Raises Malformed, Forbidden, NotFound."""
     sent = open_document(node, sender, CLAIM, envelope, SentClaims, code=UNOPENED)
     node.wait_for(sent.height)
+    beyond(node)
     with node.claiming:
         keep_come(node, [taken for one in sent.claims if (taken := _taken(node, sender, one)) is not None])
 
@@ -211,7 +215,7 @@ def _taken(node: MemberNode, sender: str, sent: SentClaim) -> tuple[bytes, Dossi
         return None
     if submission_commitment(sent.key, sent.file, sent.statement, sent.attachment) != row.submission:
         raise Conflict("claims.commitment", "the claim is not the one that was committed")
-    if sent.informs and kept is not None:
+    if sent.informs and kept is not None and kept.last.number == row.round:
         if kept.last.file != sent.file:
             raise Conflict("claims.information", "an answer leaves the claim as it is", todo="send a replacement")
         done = {"key": sent.key, "statement": sent.statement, "attachment": sent.attachment}
@@ -222,7 +226,16 @@ def _taken(node: MemberNode, sender: str, sent: SentClaim) -> tuple[bytes, Dossi
         raise Conflict("claims.round", told, got=sent.why, todo="send the claim that the case began with")
     before = as_committed(kept, row) if kept is not None else Dossier(True, sender, b"", sent.salt)
     came = before.last.received if sent.why in CONTESTED else day_at(node, row.height)
-    fresh = Round(sent.file, sent.key, came, row.round, sent.why, sent.statement)
+    fresh = Round(
+        sent.file,
+        sent.key,
+        came,
+        row.round,
+        sent.why,
+        sent.statement,
+        attachment=sent.attachment,
+        informed=sent.informs,
+    )
     return sent.case, msgspec.structs.replace(before, rounds=(*before.rounds, fresh))
 
 
@@ -238,7 +251,15 @@ def take_decision(node: MemberNode, sender: str, envelope: bytes) -> None:
         for case, kept in taken.items():
             if not kept.last.difference and miscounts(node, case, kept, plan, tables=tables, fresh=taken):
                 taken[case] = kept.with_last(difference="coding")
-        keep(node, taken.items(), {f"plan/{digest('salus/v1/claims-plan', sent.plan).hex()}": sent.plan})
+            elif not kept.last.difference and sent.published.height > decided_at(node, case, row_of(node, case)):
+                taken[case] = kept.with_last(difference="published")  # only after it had decided
+        states = {f"plan/{digest('salus/v1/claims-plan', sent.plan).hex()}": sent.plan}
+        for case, kept in taken.items():
+            paid = node.desk.claim_state(PAID_BEFORE + case.hex())
+            if paid and kept.last.decided is not None:
+                taken[case] = remitted(kept, paid.decode())
+                states[PAID_BEFORE + case.hex()] = b""
+        keep(node, taken.items(), states)
 
 
 def _decided(node: MemberNode, sender: str, plan: bytes, sent: SentDecision, tables: Mapping[str, Table]) -> Dossier:
@@ -257,6 +278,8 @@ def _decided(node: MemberNode, sender: str, plan: bytes, sent: SentDecision, tab
     step = recomputed(plan, sent, last.file, last.received, tables)
     if not step and unhonoured(node, sender, read_decision(sent)):
         step = "authorisation"  # facts that leave out an approval agree with themselves
+    if not step and not _on_its_day(node, sent, row):
+        step = "decided"  # the day of payment, which interest runs to, is another than the ledger's
     done = msgspec.structs.replace(last, decided=sent, difference=step, plan=digest("salus/v1/claims-plan", plan))
     return msgspec.structs.replace(kept, rounds=(*kept.rounds[:-1], done))
 
@@ -298,6 +321,18 @@ def _own_case(node: MemberNode, case: bytes, kept: Dossier) -> OwnCase:
         return OwnCase(decided, None, documents.claim_in(last.file, last.received or day_now(node)))
     settled = row_of(node, case).round == last.number
     return OwnCase(decided, read_facts(last.decided) if settled else None, None)
+
+
+def decided_at(node: MemberNode, case: bytes, row: port.Case) -> int:
+    """Return the height of the block that committed the decision of a case, decided or remitted."""
+    before = port.case(node.ledger.read(row.height - 1), case) if row.status is port.CaseStatus.REMITTED else None
+    return (before or row).height
+
+
+def _on_its_day(node: MemberNode, sent: SentDecision, row: port.Case) -> bool:
+    """Tell whether a decision names the day of the block that committed it, or the day before: a run may cross midnight."""
+    day = node.ledger.store.header(decided_at(node, sent.case, row)).time // DAY_MS
+    return read_facts(sent).decided in {date_of(day), date_of(day - 1)}
 
 
 def _opened_there(node: MemberNode, case: bytes, last: Round, row: port.Case) -> Round:
@@ -388,7 +423,8 @@ def take_remittance(node: MemberNode, sender: str, envelope: bytes) -> None:
                 raise Forbidden("claims.remittance", "a case is not the sender's, or not remitted")
         paid = [(case, remitted(dossier, name)) for case, dossier in kept]
         batch = Batch(sender, sent.cases, sent.file, sent=True)
-        keep(node, paid, {f"835/{name}": encode(batch)})
+        early = {PAID_BEFORE + case.hex(): name.encode() for case, one in paid if one.last.decided is None}
+        keep(node, paid, {f"835/{name}": encode(batch), **early})
 
 
 def take_refusal(node: MemberNode, sender: str, envelope: bytes) -> None:

@@ -62,7 +62,13 @@ class CaseLine(Message, frozen=True):
     due: Annotated[str, Meta(description="By when the next step, UTC; empty if none is awaited.")]
     late: Annotated[str, Meta(description="Who is late: payer, provider, or nobody (empty).")]
     waits: Annotated[tuple[str, ...], Meta(description="At the payer: why a person must look; what the patient told.")]
-    differs: Annotated[str, Meta(description="Step at which the provider's own computation parts from the decision.")]
+    differs: Annotated[
+        str,
+        Meta(
+            description="Step at which the provider's own computation parts from the decision; `received`, `decided`: it "
+            "names another day than the ledger; `published`: its plan was published after it."
+        ),
+    ]
     remitted: Annotated[bool, Meta(description="Whether the 835 of the last round is here.")]
 
 

@@ -6,13 +6,14 @@ from msgspec import Meta
 
 from salus.agreements.claims.alone import sound_claims
 from salus.agreements.claims.audit import audit
-from salus.agreements.claims.posting import PostedLine, post
+from salus.agreements.claims.posting import PostedLine, post, unlike
 from salus.core.encoding import decode
 from salus.interop.x12.calendar import date_of
 from salus.interop.x12.claim import Claim
 from salus.interop.x12.tokens import Unreadable
 from salus.node.claims import documents
 from salus.node.claims.dossiers import DAY_MS, Batch, kept_cases
+from salus.node.claims.exchange import read_decision
 from salus.node.member import MemberNode
 from salus.node.usecase import OPERATOR, Message, Verdict, use_case
 
@@ -54,16 +55,27 @@ class RemittancePosted(Verdict, frozen=True):
 
 @use_case("claims.post", who=OPERATOR)
 def post_remittance(node: MemberNode, request: PostRemittance) -> RemittancePosted:
-    """Post a received 835 to one's own claims and hold it against one's contract. Nothing is guessed, nothing stored."""
+    """Post a received 835 to one's own claims and hold it against one's contract. Nothing is guessed, nothing stored.
+
+    All that came through the network is held against the payers' committed decisions too, to the cent, and against the
+    balances that they forwarded before.
+    """
     rates = documents.rates(request.rates)
-    files = [request.file] if request.file else _received(node)
+    files = [("", request.file)] if request.file else _received(node)
     try:
-        found = [audit(documents.chunks(file), rates) for file in files]
+        by = [(payer, audit(documents.chunks(file), rates)) for payer, file in files]
     except Unreadable as broken:
         raise documents.unreadable(broken) from None
+    found = [one for _, one in by]
     missing = sum(one.missing for one in found)
     findings = [finding for one in found for finding in one.findings]
-    faults = tuple(one.told() for one in findings)
+    faults = tuple(one.told() for one in findings) + tuple(
+        f"{payer} {fault}"
+        for payer in dict.fromkeys(payer for payer, _ in by if payer)
+        for fault in unlike(
+            [paid for other, one in by if other == payer for paid in one.remittances], _decided(node, payer)
+        )
+    )
     done = post([paid for one in found for paid in one.remittances], _own(node, request.claims))
     lines = tuple(
         PostedClaimLine(
@@ -85,10 +97,22 @@ def _sum(lines: tuple[PostedLine, ...], name: str) -> int:
     return sum(getattr(one, name) for one in lines)
 
 
-def _received(node: MemberNode) -> list[bytes]:
-    """Return the 835s that came from payers, in the order of their trace numbers' interchanges."""
+def _received(node: MemberNode) -> list[tuple[str, bytes]]:
+    """Return payers and the 835s that came from them, in the order of their trace numbers' interchanges."""
     batches = [decode(body, Batch) for _, body in node.desk.claim_states("835/")]
-    return sorted((one.file for one in batches if one.other != node.member), key=lambda file: file[:106])
+    came = ((one.other, one.file) for one in batches if one.other != node.member)
+    return sorted(came, key=lambda one: one[1][:106])
+
+
+def _decided(node: MemberNode, payer: str) -> dict[str, int]:
+    """Return what a payer's last decisions that it remitted pay, by its numbers, cents with interest."""
+    found = {}
+    for _, kept, _ in kept_cases(node, payer_side=False):
+        sent = [one.decided for one in kept.rounds if one.decided is not None and one.remittance]
+        if kept.other == payer and sent:
+            decision = read_decision(sent[-1])
+            found[decision.control] = decision.paid + decision.interest
+    return found
 
 
 def _own(node: MemberNode, file: bytes) -> list[Claim]:
