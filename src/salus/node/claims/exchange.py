@@ -25,7 +25,7 @@ from salus.agreements.claims.tables import Table, prices_of, rows_of
 from salus.contracts.claims import port
 from salus.core.encoding import Value, decode, encode
 from salus.core.proof.digest import digest, mac
-from salus.interop.x12.calendar import date_of
+from salus.interop.x12.calendar import date_of, is_date
 from salus.interop.x12.claim import Claim
 from salus.node.claims import documents
 from salus.node.claims.approvals import unhonoured
@@ -243,7 +243,7 @@ def take_decision(node: MemberNode, sender: str, envelope: bytes) -> None:
     """Take decisions that open to their commitments, and make them again. Raises Malformed, Forbidden, Conflict."""
     sent = open_document(node, sender, DECISION, envelope, SentDecisions, code=UNOPENED)
     node.wait_for(max(sent.height, sent.published.height))
-    plan = plan_in(sent.plan)
+    plan = documents.plan(sent.plan)
     tables = at_hand(node, plan)
     with node.claiming:
         taken = {one.case: _decided(node, sender, sent.plan, one, tables) for one in sent.decisions}
@@ -395,6 +395,8 @@ def made_again(plan: bytes, sent: SentDecision, file: bytes, tables: Mapping[str
     `tables`, one's own by digest, take the place of the rows of them that were sent.
     """
     facts, document = read_facts(sent), plan_in(plan)
+    if not (is_date(facts.received) and is_date(facts.decided)):
+        raise Malformed("claims.decision", "the facts name a day that the calendar lacks", expected="CCYYMMDD")
     try:
         rates = read_rates(sent.rates)
     except DocumentRefused as error:
