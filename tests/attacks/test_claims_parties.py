@@ -184,17 +184,18 @@ def cut_off(monkeypatch: pytest.MonkeyPatch, place: tuple[Any, str], act: Callab
             act()
 
 
-@pytest.mark.parametrize("step", ["keep", "submit"])
+@pytest.mark.parametrize(("step", "again"), [("keep", True), ("submit", True), ("submit", False)])
 def test_a_correction_that_was_cut_off_is_gone_on_with(
-    together: Together, monkeypatch: pytest.MonkeyPatch, step: str
+    together: Together, monkeypatch: pytest.MonkeyPatch, step: str, *, again: bool
 ) -> None:
     case = send(together)
     decide(together)
     harbor = together.nodes["harbor"]
     place = (deciding, "_open_corrections") if step == "submit" else (harbor.desk, "keep_claims")
     cut_off(monkeypatch, place, lambda: correct_claim(harbor, CorrectClaim(case=case.hex())))
-    correct_claim(harbor, CorrectClaim(case=case.hex()))
-    together.abreast()
+    if again:
+        correct_claim(harbor, CorrectClaim(case=case.hex()))
+        together.abreast()
     assert decide(together) == (1, 0, 1)
     assert decided_sum(together, case) == paid(together)
 

@@ -125,9 +125,9 @@ def test_a_decision_that_comes_before_its_claim_is_noted_as_sent_is_kept(
     assert (kept.last.difference, kept.last.told, bool(kept.last.remittance)) == ("", True, True)
 
 
-@pytest.mark.parametrize("name", ["disclose", "handed_on"])
+@pytest.mark.parametrize(("owner", "name"), [(remitting, "disclose"), (Remitter, "_fix"), (remitting, "handed_on")])
 def test_a_dispute_that_comes_while_its_payer_tells_and_pays_is_not_lost(
-    together: Together, monkeypatch: pytest.MonkeyPatch, name: str
+    together: Together, monkeypatch: pytest.MonkeyPatch, owner: Any, name: str
 ) -> None:
     cedar, harbor = together.nodes["cedar"], together.nodes["harbor"]
     (case,) = send(together, "N1")
@@ -137,7 +137,7 @@ def test_a_dispute_that_comes_while_its_payer_tells_and_pays_is_not_lost(
         dispute_decision(cedar, DisputeDecision(case=case.hex(), statement="rate A6 applies"))
         together.abreast()
 
-    amid(monkeypatch, remitting, name, contested, after=True)
+    amid(monkeypatch, owner, name, contested, after=owner is remitting)
     decide_claims(harbor, REQUEST)
     ended()
     together.abreast()
