@@ -100,7 +100,10 @@ class Reckoner:
         going = self.covered(lines, benefits, tier, person, answer)
         prices = self.prices(claim, [lines[at] for at in going], contract)
         for at, price in zip(going, prices, strict=True):
-            answer.allowed[at] = min(price, dollars(lines[at]["charge"]))
+            lesser = contract is None or contract["lesser_of"]
+            answer.allowed[at] = min(price, dollars(lines[at]["charge"])) if lesser else price
+            if answer.allowed[at] > dollars(lines[at]["charge"]):
+                self.kinds.add("above the charge")
             if contract is None:  # what no contract forbids is the patient's
                 answer.patient[at] = dollars(lines[at]["charge"]) - answer.allowed[at]
         shares = self.shares(claim, going, benefits, answer, person)
@@ -170,7 +173,8 @@ class Reckoner:
         for rate in contract["rates"]:
             if rate["method"] == "case" and claim["drg"] and rate["drg"] == claim["drg"]:
                 self.kinds.add("case")
-                return spread(min(dollars(rate["amount"]), sum(charges, ZERO)), charges)
+                amount = dollars(rate["amount"])
+                return spread(min(amount, sum(charges, ZERO)) if contract["lesser_of"] else amount, charges)
         found = [self.rate(claim, line, contract) for line in lines]
         prices = [self.price(line, rate, contract) for line, rate in zip(lines, found, strict=True)]
         parts = self.plan["cuts"]["multiple"]
@@ -181,7 +185,7 @@ class Reckoner:
                 if rank:
                     self.kinds.add("several procedures")
                 prices[at] = self.cut(prices[at], parts[rank] if rank < len(parts) else parts[-1], "cuts")
-        if any(price > charge for price, charge in zip(prices, charges, strict=True)):
+        if contract["lesser_of"] and any(price > charge for price, charge in zip(prices, charges, strict=True)):
             self.kinds.add("lesser of")
         return prices
 

@@ -29,10 +29,12 @@ from salus.agreements.claims.plan import (
 )
 from salus.agreements.claims.plan_check import check_plan, check_rates
 from salus.agreements.claims.plan_compare import Case, compare
+from salus.agreements.claims.posting import post
 from salus.agreements.claims.rates import Rate, Rates, read_rates
 from salus.interop.fhir.gate import read_resource
 from salus.interop.x12.examine import SetSeen, UnitSeen, examine
 from salus.interop.x12.findings import refused
+from salus.interop.x12.remittance import read_remittance
 from salus.interop.x12.tokens import Unreadable, tokenize
 from tests.agreements.claims.cases import (
     CLINIC,
@@ -47,6 +49,7 @@ from tests.agreements.claims.cases import (
     file_of,
     line,
 )
+from tests.interop.x12.oracles import oxedi_accepts, pyx12_accepts
 
 RATE = InterestRate(since="20250101", rate=1)
 CHILD = {"patient": JOHN, "relationship": "19"}
@@ -241,6 +244,25 @@ def test_a_short_payment_is_found_and_a_right_one_is_not() -> None:
     ]
     assert found.missing == 1000
     assert found.shortfalls[0].clause == "A6"
+
+
+def test_a_price_above_the_charge_is_paid_where_no_lesser_of_is_agreed() -> None:
+    contract, made = msgspec.structs.replace(RATES, lesser_of=False), claim(line(1, "S9129", 5000))
+    outcome = adjudicate([file_of(made)], PLAN, [contract], MEMBERS, SETTINGS)
+    told = texts(outcome.remittance)
+    assert "CLP*A1*1*50*64*16*12*H00000001*11*1" in told
+    assert [text for text in told if text[:3] in {"CAS", "AMT"}] == ["CAS*CO*94*-30", "CAS*PR*2*16", "AMT*B6*80"]
+    assert oxedi_accepts(outcome.remittance) is True
+    assert pyx12_accepts(outcome.remittance) is True
+    (seen,) = [event for event in examine([outcome.remittance], keep=True) if isinstance(event, SetSeen)]
+    assert seen.root is not None
+    (posted,) = post([read_remittance(seen.root, ":")], [made]).claims
+    assert [(one.paid, one.patient, one.written_off, one.open) for one in posted.lines] == [(6400, 1600, -3000, 0)]
+    read_resource(dict(outcome.explanations)["H00000001"])
+    assert "the agreed price is above the charge" in outcome.page
+    capped = adjudicate([file_of(made)], PLAN, [RATES], MEMBERS, SETTINGS)
+    assert audit([outcome.remittance], [contract]).missing == 0
+    assert audit([capped.remittance], [contract]).missing == 3000
 
 
 def test_what_does_not_balance_is_named() -> None:

@@ -47,6 +47,7 @@ KINDS = {
     "case",
     "several procedures",
     "lesser of",
+    "above the charge",
     "percent",
     "per-diem",
     "fixed",
@@ -184,6 +185,7 @@ class World:
             rates=prices,
             locality=place,
             withhold=self.one(0, 0, 150, 333),
+            lesser_of=bool(self.one(0, 1, 1)),
         )
 
     def _clinic(self) -> Rates:

@@ -18,8 +18,8 @@ from salus.interop.x12.money import dollars
 from salus.interop.x12.remittance import PaidLine, Payment, Remittance
 
 _SHARES: Final = ("1", "2", "3")
-CONTRACT: Final = frozenset({"24", "45", "59", "104", "131", "253"})
-"""Reasons that a provider has agreed to: capitation, price, several procedures, withhold, discount, sequestration."""
+CONTRACT: Final = frozenset({"24", "45", "59", "94", "104", "131", "253"})
+"""Reasons that a provider has agreed to: capitation, price (94: above the charge), several procedures, withhold, discount, sequestration."""
 
 
 class PostedLine(msgspec.Struct, frozen=True):

@@ -31,6 +31,7 @@ REASONS: Final[dict[str, ReasonText]] = {
     "CO-31": ReasonText("the patient is not known to this payer", "correct the member number"),
     "CO-45": ReasonText("above the agreed price", "nothing: the provider writes this off"),
     "PR-45": ReasonText("above what the plan allows", "nothing: no contract binds this provider"),
+    "CO-94": ReasonText("the agreed price is above the charge", "nothing: the contract pays its price"),
     "CO-96": ReasonText("the plan does not cover this", "appeal with the plan clause that covers it"),
     "PR-96": ReasonText("the plan does not cover this", "appeal with the plan clause that covers it"),
     "CO-97": ReasonText("part of another procedure of the same day", "use a modifier if it was a distinct service"),

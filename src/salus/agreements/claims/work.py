@@ -87,6 +87,15 @@ class Work:
         line.reasons.append(Reason(group, number, amount, step, clause, remark))
         self.note(step, line, rule, clause, before)
 
+    def add(self, step: str, line: LineWork, code: str, amount: int, why: tuple[str, str]) -> None:
+        """Add to what a line pays beyond its charge: a reason with a negative amount, as an 835 writes it."""
+        clause, rule = why
+        group, _, number = code.partition("-")
+        before = line.open
+        line.open += amount
+        line.reasons.append(Reason(group, number, -amount, step, clause))
+        self.note(step, line, rule, clause, before)
+
     def deny(self, step: str, line: LineWork, code: str, clause: str, rule: str, *, remark: str = "") -> None:
         """Deny a line: all of it is taken off for one reason."""
         if line.denied or self._ruled(step, line, "allow", rule):

@@ -56,7 +56,7 @@ def _outside(work: Work) -> None:
     for line in work.going():
         found = schedule_price(plan, work.facts.schedules, work.claim, line.line)
         if found is None:
-            allowed = share(line.line.charge, plan.out_of_network, plan.rounding.percent)
+            allowed = min(share(line.line.charge, plan.out_of_network, plan.rounding.percent), line.line.charge)
             _allow(work, line, allowed, "PR-45", (plan.out_of_network_clause, "part of the charge, no contract"))
             continue
         schedule, rate, price = found
@@ -101,10 +101,13 @@ def _multiple(work: Work, priced: list[tuple[LineWork, Rate, int]]) -> list[tupl
 
 
 def _allow(work: Work, line: LineWork, allowed: int, code: str, why: tuple[str, str]) -> None:
-    """Allow no more than is open; a price above the charge (no lesser-of) cannot be written in an 835 line."""
+    """Take off what is above the allowed amount; a price above the charge, where no lesser-of is agreed, adds to it."""
     clause, rule = why
-    line.allowed = min(allowed, line.open)
-    if line.open > line.allowed:
-        work.take(NAME, line, code, line.open - line.allowed, (clause, f"{rule}: {dollars(line.allowed)} allowed"))
+    line.allowed = allowed
+    told = (clause, f"{rule}: {dollars(allowed)} allowed")
+    if line.open > allowed:
+        work.take(NAME, line, code, line.open - allowed, told)
+    elif line.open < allowed:
+        work.add(NAME, line, "CO-94", allowed - line.open, told)
     else:
-        work.note(NAME, line, f"{rule}: {dollars(line.allowed)} allowed", clause)
+        work.note(NAME, line, told[1], clause)
