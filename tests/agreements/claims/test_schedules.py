@@ -9,6 +9,7 @@ from salus.agreements.claims.history import History
 from salus.agreements.claims.plan import Cuts, Plan, ScheduleReference
 from salus.agreements.claims.plan_check import check_plan, check_rates, check_schedule
 from salus.agreements.claims.plan_compare import Case, compare
+from salus.agreements.claims.prices import schedule_price
 from salus.agreements.claims.rates import FeeSchedule, Locality, Rate, Rates
 from salus.agreements.claims.tables import PriceTable, prices_of
 from salus.core.errors import InvariantBroken
@@ -51,6 +52,11 @@ def decided(one: Claim, plan: Plan = SCHEDULED, rates: Rates | None = None) -> D
     return decide(one, plan, rates, facts)
 
 
+def prices(one: Claim, plan: Plan) -> int | None:
+    found = schedule_price(plan, prices_of(plan, one, None, TABLES), one, one.lines[0])
+    return found[2] if found is not None else None
+
+
 def allowed(made: Decision) -> list[int]:
     return [part.allowed for part in made.lines]
 
@@ -79,6 +85,13 @@ def test_without_a_contract_the_plans_part_of_the_schedule_is_allowed() -> None:
 def test_a_schedule_that_is_not_for_the_line_prices_nothing(change: dict) -> None:
     made = decided(claim(line(1, "G0402", 20_000)), replace(SCHEDULED, fee_schedules=(replace(NAMED, **change),)))
     assert allowed(made) == [20_000]
+
+
+def test_places_are_those_of_practitioners_claims() -> None:
+    """13 is a place of service, and an outpatient hospital's type of bill."""
+    plan = replace(SCHEDULED, fee_schedules=(replace(NAMED, places=("13",)),))
+    told = [prices(claim(line(1, "G0402", 20_000, place=""), kind=kind, facility="13"), plan) for kind in ("P", "I")]
+    assert told == [10_000, None]
 
 
 def test_the_first_schedule_that_has_a_price_decides() -> None:

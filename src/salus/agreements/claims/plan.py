@@ -193,7 +193,7 @@ class ScheduleReference(Reference, frozen=True, kw_only=True):
     percent: BasisPoints = 10_000
     """What part of its prices is allowed where no rate is agreed; 0: rates alone refer to it."""
     places: tuple[str, ...] = ()
-    """Places of service whose lines it prices; empty for all."""
+    """Places of service whose lines it prices, of practitioners' claims; empty for all lines."""
 
 
 class Cuts(Document, frozen=True, kw_only=True):

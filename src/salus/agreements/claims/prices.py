@@ -45,7 +45,8 @@ def schedule_price(
     parts = {one.digest: one for one in schedules}
     for reference in plan.fee_schedules:
         asked = reference.name == name if name else reference.percent
-        here = not reference.places or (line.place or claim.facility) in reference.places
+        place = line.place or claim.facility if claim.kind == "P" else ""  # a facility's claim tells its type of bill
+        here = not reference.places or place in reference.places
         if asked and here and reference.since <= line.first <= reference.until and reference.digest in parts:
             part = parts[reference.digest]
             for rate in fitting(part.rates, claim, line):

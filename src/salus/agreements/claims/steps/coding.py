@@ -106,7 +106,9 @@ def _pair(work: Work, pair: PairEdit, clause: str, days: tuple[str, str]) -> Non
     for first in _of(work, pair.first, days) if work.facts.same_day else ():
         others = _others(work, pair.second, first)
         if others and not _parted(pair, [first.line, *others]):
-            work.pend(NAME, f"line {first.line.number}: {told}; {pair.second} is on {others[0].other}", first, code=code)
+            work.pend(
+                NAME, f"line {first.line.number}: {told}; {pair.second} is on {others[0].other}", first, code=code
+            )
 
 
 def _of(work: Work, procedure: str, days: tuple[str, str]) -> list[LineWork]:
