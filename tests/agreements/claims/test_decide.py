@@ -6,10 +6,11 @@ import msgspec
 import pytest
 
 from salus.agreements.claims.alone import adjudicate, decide_all
+from salus.agreements.claims.categories import category_of
 from salus.agreements.claims.decide import ALWAYS, STEPS, decide, net_moves
 from salus.agreements.claims.decision import Approval, Balance, Cell, Duplicate, Used
 from salus.agreements.claims.history import History
-from salus.agreements.claims.plan import Benefit, Coding, Limit, PersonEdit, Sequestration
+from salus.agreements.claims.plan import Benefit, Category, Coding, Limit, PersonEdit, Sequestration
 from salus.agreements.claims.rates import Rate, opened
 from tests.agreements.claims.cases import (
     CLINIC,
@@ -251,6 +252,20 @@ def test_implausible_units_age_sex_and_place() -> None:
     ):
         plan = msgspec.structs.replace(PLAN, coding=Coding(persons=(edit,)))
         assert reasons(decide(claim(), plan, RATES, facts())) == [(1, code, 15000)]
+
+
+def test_a_type_of_bill_is_no_place_of_service() -> None:
+    """13 is both: an assisted living facility, and an outpatient hospital's bill."""
+    hall = Category(category="hall", places=("13",))
+    plan = msgspec.structs.replace(
+        PLAN,
+        categories=(hall, *PLAN.categories),
+        coding=Coding(persons=(PersonEdit(procedure="G0402", places=("11",)),)),
+    )
+    one, other = (claim(line(revenue="0510", place=""), kind=kind, facility="13") for kind in ("P", "I"))
+    assert [category_of(plan, each, each.lines[0]) for each in (one, other)] == ["hall", "office"]
+    codes = [{part.code for part in decide(each, plan, RATES, facts()).lines[0].reasons} for each in (one, other)]
+    assert ["5" in each for each in codes] == [True, False]
 
 
 def test_exclusions_limits_and_missing_benefits() -> None:

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable, Iterator
 
+from salus.agreements.claims.categories import place_of
 from salus.agreements.claims.decision import SchedulePrices
 from salus.agreements.claims.plan import Plan, Rounding, ScheduleReference
 from salus.agreements.claims.rates import Locality, Rate, Rates
@@ -45,8 +46,7 @@ def schedule_price(
     parts = {one.digest: one for one in schedules}
     for reference in plan.fee_schedules:
         asked = reference.name == name if name else reference.percent
-        place = line.place or claim.facility if claim.kind == "P" else ""  # a facility's claim tells its type of bill
-        here = not reference.places or place in reference.places
+        here = not reference.places or place_of(claim, line) in reference.places
         if asked and here and reference.since <= line.first <= reference.until and reference.digest in parts:
             part = parts[reference.digest]
             for rate in fitting(part.rates, claim, line):

@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from typing import Final
 
+from salus.agreements.claims.categories import place_of
 from salus.agreements.claims.decision import DayLine
 from salus.agreements.claims.plan import PairEdit, UnitEdit
 from salus.agreements.claims.tables import decides
@@ -147,10 +148,10 @@ def _person(work: Work, line: LineWork) -> None:
         if edit.procedure != line.line.procedure or line.denied:
             continue
         age = age_on(patient.birth, line.line.first) if patient.birth else edit.youngest
-        place = line.line.place or work.claim.facility
+        place = place_of(work.claim, line.line)
         if not edit.youngest <= age <= edit.oldest:
             work.deny(NAME, line, "CO-6", clause, f"age {edit.youngest} to {edit.oldest}")
         elif edit.sex and patient.sex not in {edit.sex, "U"}:
             work.deny(NAME, line, "CO-7", clause, f"sex {edit.sex}")
-        elif edit.places and place not in edit.places:
+        elif edit.places and place and place not in edit.places:
             work.deny(NAME, line, "CO-5", clause, f"place {' or '.join(edit.places)}")
