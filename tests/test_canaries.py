@@ -2,7 +2,9 @@
 
 import io
 import secrets
+from base64 import b64encode
 
+import msgspec
 import pytest
 import structlog
 from starlette.testclient import TestClient
@@ -16,7 +18,10 @@ from salus.node.network import founding
 from salus.node.notices import ERASURE_OPENED, notify
 from salus.node.opening import open_node
 from salus.node.registry import use_cases
-from tests.canaries import CANARIES
+from tests.agreements.claims.cases import MEMBERS, PLAN
+from tests.canaries import CANARIES, base64
+from tests.interop.x12.test_examine import INSTITUTIONAL, PAID, PROFESSIONAL
+from tests.interop.x12.test_guides import MESSAGES, message
 
 
 @pytest.fixture
@@ -112,6 +117,57 @@ def test_marked_words_through_a_real_node_stay_where_they_belong(logged, tmp_pat
     assert [
         path.name for path in files if canary in path.name or (path.is_file() and marked in path.read_bytes())
     ] == []
+
+
+def marked_files(canary):
+    """Yield (name, file): each X12 message that is read, with one of its elements replaced by a canary that no other has."""
+    files = {"837P": PROFESSIONAL, "837I": INSTITUTIONAL, "835": PAID, **{name: message(name) for name in MESSAGES}}
+    for name, data in files.items():
+        segments = data.decode().rstrip("~\n").split("~\n")
+        seen = set()
+        for place, segment in enumerate(segments[1:-1], 1):
+            elements = segment.split("*")
+            for at in range(1, len(elements)):
+                kind = elements[0], elements[1] * (at > 1), at
+                if elements[at] and kind not in seen:
+                    seen.add(kind)
+                    changed = "*".join((*elements[:at], f"{canary}{place:03d}{at:02d}", *elements[at + 1 :]))
+                    yield name, "~\n".join((*segments[:place], changed, *segments[place + 1 :], "")).encode()
+
+
+def test_a_canary_in_any_element_of_a_claims_message_reaches_no_log_metric_or_refusal(logged, tmp_path):
+    """Findings quote a value to its sender; what is refused, logged or counted tells places alone."""
+    canary = f"CANARY{secrets.token_hex(4).upper()}"
+    plan = base64(msgspec.json.encode(PLAN).decode())
+    readers = {
+        "837": [("claims.submit", {"payer": "north"})],
+        "835": [("claims.audit", {"rates": base64("[]")}), ("claims.post", {})],
+        "270": [("claims.eligibility", {"plan": plan})],
+        "276": [("claims.status", {})],
+        "278": [("claims.ask-approval", {"payer": "north"})],
+    }
+    check = [("claims.check", {})]
+    node = founded(tmp_path)
+    try:
+        http = TestClient(application(node, use_cases().values(), as_operator), raise_server_exceptions=False)
+        asked = answers = 0
+        for name, file in marked_files(canary):
+            coded = b64encode(file).decode()
+            requests = [(case, {"file": coded, **more}) for case, more in readers.get(name[:3], check)]
+            if name == "834":
+                requests.append(("claims.decide", {"plan": plan, "rates": base64("[]"), "members": coded}))
+            if name == "270":
+                requests[-1][1]["members"] = base64(msgspec.json.encode(MEMBERS).decode())
+            for case, request in requests:
+                told = http.post(use_cases()[case].path, json=request)
+                asked, answers = asked + 1, answers + (not told.is_error)
+                assert told.status_code < 500, (case, told.text)
+                assert not told.is_error or canary not in told.text, (case, told.text)
+        metrics = http.get("/metrics").text
+    finally:
+        node.close()
+    assert canary not in metrics + logged.getvalue()
+    assert asked > answers > asked // 4
 
 
 def test_a_canary_on_the_command_line_reaches_no_log(logged, monkeypatch, tmp_path, capsys):
