@@ -77,6 +77,9 @@ def test_an_id_stands_once():
         (b'{"study": {}, "usdmVersion": "4.0.0", "more": 1}', "unknown-attribute"),
         (b"[" * 100_000, "depth"),
         (b'"\xff"', "json"),
+        (b'{"study": {"name": "\\ud800"}, "usdmVersion": "4.0.0"}', "json"),
+        (b'{"study": {"name": "\\ud83d\\ude00"}, "usdmVersion": "3.0.0"}', "version"),
+        ('{"study": {}, "usdmVersion": "3.0.0"}'.encode("utf-16"), "json"),
     ],
 )
 def test_hostile_input_has_a_reason(data, rule):

@@ -120,6 +120,18 @@ def test_a_shown_field_proves_itself_and_hides_the_others():
     assert field_leaves(one.kind, one.fields, bytes(32))["epcList"] != shown
 
 
+def measured(number):
+    """Return a document whose sensor told this number."""
+    return (
+        document(NEW[1]).replace(b'"value": 4.5', b'"value": ' + number).replace(b'"value":4.5', b'"value":' + number)
+    )
+
+
+def measured_in_xml(text):
+    (one,) = read(document(NEW[1]))
+    return write_xml([one], CREATED).replace(b'value="4.5"', f'value="{text}"'.encode())
+
+
 def without(fields, name):
     return {each: value for each, value in fields.items() if each != name}
 
@@ -158,6 +170,16 @@ INVALID = [
     (document(NEW[1] | {"sensorElementList": [{"sensorReport": []}]}), "epcis.missing"),
     (document(NEW[1] | {"persistentDisposition": {"keep": ["active"]}}), "epcis.persistent"),
     (document(event("ParadeEvent", 9)), "epcis.type"),
+    (document(SOLD).replace(b'"EPCISDocument"', b'["EPCISDocument"]'), "epcis.document"),
+    (measured(b'"\\ud83d"'), "epcis.json"),
+    (document(NEW[1]).replace(b"ex:room", b"ex:\\udc00"), "epcis.json"),
+    (measured(b"1e999999999"), "epcis.limit"),
+    (measured(b"-1E-999999999"), "epcis.limit"),
+    (measured(b"9" * 61), "epcis.limit"),
+    (measured(b"1e9999999999"), "epcis.quantity"),
+    (measured_in_xml("1e999999999"), "epcis.limit"),
+    (measured_in_xml("1_000"), "epcis.quantity"),
+    (measured_in_xml("NaN"), "epcis.quantity"),
     (b'<!DOCTYPE a [<!ENTITY b "c">]><a>&b;</a>', "epcis.declaration"),
     (b'<!DOCTYPE a SYSTEM "file:///etc/passwd"><a/>', "epcis.declaration"),
     (b"<a>" * 60 + b"</a>" * 60, "epcis.limit"),
@@ -167,6 +189,13 @@ INVALID = [
     (b'<e:EPCISDocument xmlns:e="urn:epcglobal:epcis:xsd:2" schemaVersion="3.0"/>', "epcis.version"),
     (b'<e:EPCISDocument xmlns:e="urn:epcglobal:epcis:xsd:2" schemaVersion="2.0"/>', "epcis.missing"),
 ]
+
+
+@pytest.mark.parametrize("text", ["12345678901234567890.123456789", "-0.0", "1E5", "100", "9" * 40, "4.50", "1e-30"])
+def test_a_number_goes_out_as_it_came_and_the_hash_stays(text):
+    (one,) = read(measured(text.encode()))
+    for written in (write_json([one], CREATED), write_xml([one], CREATED)):
+        assert [each.hash for each in read(written)] == [one.hash]
 
 
 @pytest.mark.parametrize(("data", "rule"), INVALID, ids=[f"{place}-{rule}" for place, (_, rule) in enumerate(INVALID)])

@@ -12,6 +12,7 @@ from typing import Any, Final
 
 from salus.interop.cdisc.findings import DocumentRefused, Finding
 from salus.interop.cdisc.usdm_model import CLASSES, KINDS, SCALARS, Attribute
+from salus.interop.plain_json import has_half_characters
 
 MOST_BYTES: Final = 64 << 20  # sixty times CDISC's pilot
 WRAPPER: Final = frozenset({"study", "usdmVersion", "systemName", "systemVersion"})
@@ -124,13 +125,17 @@ def _parsed(data: bytes) -> Any:
     if len(data) > MOST_BYTES:
         raise DocumentRefused((Finding("size", "", f"at most {MOST_BYTES} bytes", str(len(data))),))
     try:
-        return json.loads(data, object_pairs_hook=_object, parse_float=Decimal, parse_constant=_no_number)
+        text = data.decode("utf-8-sig")
+        found = json.loads(text, object_pairs_hook=_object, parse_float=Decimal, parse_constant=_no_number)
     except _Doubled:
         raise DocumentRefused((Finding("attribute-twice", "", "each attribute once in an object"),)) from None
     except RecursionError:
         raise DocumentRefused((Finding("depth", "", "fewer objects within objects"),)) from None
     except ValueError:
         raise DocumentRefused((Finding("json", "", "JSON in UTF-8 (RFC 8259)"),)) from None
+    if has_half_characters(data):
+        raise DocumentRefused((Finding("json", "", "whole characters of Unicode"),))
+    return found
 
 
 class _Reading:

@@ -6,14 +6,18 @@ from dataclasses import dataclass
 from decimal import Decimal
 from typing import Any, Final, NoReturn
 
+import msgspec
+
 from salus.interop.epcis.canonical import event_hash
 from salus.interop.epcis.check import check_event
 from salus.interop.epcis.refusal import EpcisRefused
 from salus.interop.epcis.times import milliseconds
 from salus.interop.epcis.vocabulary import NAMESPACES
-from salus.interop.epcis.xml_reader import MAX_BYTES, MAX_DEPTH, events_of
+from salus.interop.epcis.xml_reader import MAX_BYTES, MAX_DEPTH, MAX_DIGITS, events_of, number
+from salus.interop.plain_json import has_half_characters
 
 CONTEXT: Final = "https://ref.gs1.org/standards/epcis/2.0.0/epcis-context.jsonld"
+_encoder: Final = msgspec.json.Encoder(decimal_format="number")
 KEYWORDS: Final = frozenset(("type", "@context", "isA"))
 
 
@@ -90,9 +94,7 @@ def write_json(events: Iterable[Event], created: str, *, query: str = "", subscr
             return {name_of(name): out(each) for name, each in value.items()}
         if isinstance(value, list):
             return [out(each) for each in value]
-        if isinstance(value, Decimal):
-            return int(value) if value == value.to_integral_value() else float(value)
-        return value
+        return Decimal(value) if isinstance(value, int) and not isinstance(value, bool) else value
 
     body = [{"type": event.kind, **out(dict(event.fields))} for event in events]
     told = {"subscriptionID": subscription} if subscription else {}
@@ -104,12 +106,12 @@ def write_json(events: Iterable[Event], created: str, *, query: str = "", subscr
         "creationDate": created,
         "epcisBody": results if query else {"eventList": body},
     }
-    return json.dumps(document, ensure_ascii=False, separators=(",", ":")).encode()
+    return _encoder.encode(document)
 
 
 def _json_events(data: bytes) -> list[tuple[str, dict[str, Any]]]:
     document = load(data)
-    if not isinstance(document, dict) or document.get("type") not in {"EPCISDocument", "EPCISQueryDocument"}:
+    if not isinstance(document, dict) or document.get("type") not in ("EPCISDocument", "EPCISQueryDocument"):
         raise EpcisRefused("epcis.document", "type", "EPCISDocument or EPCISQueryDocument")
     if "@context" not in document:
         raise EpcisRefused("epcis.missing", "@context", "the standard's context")
@@ -173,14 +175,18 @@ def _prefixes(context: Any, at: str) -> dict[str, str]:
 def load(data: bytes) -> Any:
     """Return JSON in UTF-8, each name once, numbers as they are written. Raises EpcisRefused."""
     try:
-        return json.loads(
+        found = json.loads(
             data.decode("utf-8-sig"),
             object_pairs_hook=_once,
-            parse_float=Decimal,
+            parse_float=_number,
+            parse_int=_whole,
             parse_constant=_constant,
         )
     except (UnicodeDecodeError, RecursionError, ValueError):
         raise EpcisRefused("epcis.json", "the document", "JSON in UTF-8") from None
+    if has_half_characters(data):
+        raise EpcisRefused("epcis.json", "a text", "whole characters of Unicode")
+    return found
 
 
 def _once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
@@ -188,6 +194,16 @@ def _once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     if len(found) != len(pairs):
         raise EpcisRefused("epcis.twice", "a name", "each name once in an object")
     return found
+
+
+def _number(text: str) -> Decimal:
+    return number(text, "a number")
+
+
+def _whole(text: str) -> int:
+    if len(text) > MAX_DIGITS:
+        raise EpcisRefused("epcis.limit", "a number", f"at most {MAX_DIGITS} digits")
+    return int(text)
 
 
 def _constant(_name: str) -> NoReturn:

@@ -2,7 +2,7 @@
 
 import re
 from dataclasses import dataclass, field
-from decimal import Decimal, InvalidOperation
+from decimal import Decimal
 from typing import Any, Final
 from xml.parsers import expat
 
@@ -20,6 +20,8 @@ ROOTS: Final = {
     "urn:epcglobal:epcis-query:xsd:2 EPCISQueryDocument",
 }
 NUMBERS: Final = frozenset(("value", "minValue", "maxValue", "meanValue", "sDev", "percRank", "percValue"))
+NUMBER: Final = re.compile(r"[+-]?([0-9]+(\.[0-9]*)?|\.[0-9]+)([eE][+-]?[0-9]{1,9})?")
+MAX_DIGITS: Final = 60  # no measure has as many; 1e999999999 would fill the memory when it is written out
 BLANK: Final = re.compile(r"\s*\Z")
 
 
@@ -133,7 +135,7 @@ def _value(name: str, element: Element, at: str) -> Any:  # noqa: PLR0911 -- a r
         return [each.text for each in children]
     if name in QUANTITY_LISTS:
         return [
-            {part.name: _number(part.text, at) if part.name == "quantity" else part.text for part in each.children}
+            {part.name: number(part.text, at) if part.name == "quantity" else part.text for part in each.children}
             for each in children
         ]
     if name in TYPED_LISTS:
@@ -172,7 +174,7 @@ def _sensor(element: Element, at: str) -> dict[str, Any]:
     for each in _flat(element.children):
         if each.name in {"sensorReport", "sensorMetadata"}:
             content: dict[str, Any] = {
-                _name(name): _number(text, at) if name in NUMBERS else text for name, text in each.attributes.items()
+                _name(name): number(text, at) if name in NUMBERS else text for name, text in each.attributes.items()
             }
             if each.name == "sensorReport":
                 found.setdefault(each.name, []).append(content)
@@ -209,11 +211,12 @@ def _name(expat_name: str) -> str:
     return f"{{{uri}}}{local}" if space else local
 
 
-def _number(text: str, at: str) -> Decimal:
-    try:
-        number = Decimal(text)
-    except InvalidOperation:
-        raise EpcisRefused("epcis.quantity", at, "a number") from None
-    if not number.is_finite():
-        raise EpcisRefused("epcis.quantity", at, "a finite number")
-    return number
+def number(text: str, at: str) -> Decimal:
+    """Return a number as it is written. Raises EpcisRefused for none, and for one that is long when it is written out, as hashes do."""
+    if NUMBER.fullmatch(text.strip()) is None:
+        raise EpcisRefused("epcis.quantity", at, "a number")
+    found = Decimal(text.strip())
+    _, _, exponent = found.as_tuple()
+    if not isinstance(exponent, int) or max(abs(exponent), abs(found.adjusted())) >= MAX_DIGITS:
+        raise EpcisRefused("epcis.limit", at, f"a number of fewer than {MAX_DIGITS} digits before and after the point")
+    return found
