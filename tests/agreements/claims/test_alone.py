@@ -183,6 +183,13 @@ def test_a_claim_can_be_voided_once_and_billed_anew_after_it() -> None:
     assert outcome.paid == 6400
 
 
+def test_one_claim_twice_in_a_file_is_paid_once() -> None:
+    one = claim(line(1, "S9129", 9000))
+    outcome = adjudicate([file_of(one, one)], PLAN, [RATES], MEMBERS, SETTINGS)
+    assert [(part.status, part.paid) for part in outcome.decisions] == [("paid", 6400), ("denied", 0)]
+    assert outcome.paid == 6400
+
+
 def test_an_approval_on_file_is_honoured_until_its_units_are_used() -> None:
     approval = Approval("PA1", "R0070", CLINIC.identifier, "20250301", "20250331", 1000)
     granted = (Granted(person_of(claim()), approval),)
