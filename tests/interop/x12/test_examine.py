@@ -9,10 +9,12 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from salus.agreements.claims.alone import adjudicate
+from salus.interop.x12 import level1
 from salus.interop.x12.claim import Adjustment, OtherPayer
 from salus.interop.x12.codes import BUILT_IN
 from salus.interop.x12.examine import GroupSeen, InterchangeSeen, SetSeen, UnitSeen, examine
 from salus.interop.x12.findings import REFUSE, Finding
+from salus.interop.x12.loops import Loop
 from salus.interop.x12.tokens import Unreadable
 from tests.agreements.claims.cases import (
     CLINIC,
@@ -380,6 +382,50 @@ def test_any_damage_gives_findings_or_the_named_refusal_and_never_anything_else(
         data = data[:at] + new + data[at + len(new) :]
     with contextlib.suppress(Unreadable):
         list(examine([data]))
+
+
+def _tree(loop: Loop) -> tuple[object, ...]:
+    own = [(part.text, part.position, part.lead, use) for part, use in loop.segments]
+    return loop.name, loop.counts, own, [_tree(child) for child in loop.children]
+
+
+def _seen(chunks: list[bytes], received: str, *, keep: bool) -> list[object]:
+    """Return all that examining tells, with the loops around each unit as they stand when it is handed on."""
+    seen: list[object] = []
+    with contextlib.suppress(Unreadable):
+        for event in examine(chunks, received=received, keep=keep):
+            if isinstance(event, UnitSeen):
+                around = event.loop.up("ST_LOOP")
+                seen += [event.head, event.findings, _tree(event.loop), around and _tree(around)]
+            elif isinstance(event, SetSeen):
+                seen += [event.head, event.findings, event.envelope, event.units, event.root and _tree(event.root)]
+            else:
+                seen.append(event)
+    return seen
+
+
+EARLY = PROFESSIONAL.replace(b"*20250310*1200*", b"*20240310*1200*", 1)
+"""Its group was written before the services, so that it says of itself that they lie in the future."""
+
+
+@settings(max_examples=150)
+@given(
+    st.integers(0, 3),
+    st.lists(st.tuples(st.integers(0, 1200), st.binary(max_size=6)), max_size=3),
+    st.sampled_from(["", "20240101"]),
+    st.booleans(),
+)
+def test_what_is_told_does_not_depend_on_what_was_read_before(
+    which: int, damage: list[tuple[int, bytes]], received: str, keep: bool
+) -> None:
+    """A head that is known, and segments that are, are not read again: nothing of it shows, and no file in another."""
+    data = (PROFESSIONAL, INSTITUTIONAL, REMITTANCE, EARLY)[which]
+    for place, put in damage:
+        data = data[:place] + put + data[place + len(put) :]
+    known = [_seen([data], received, keep=keep) for _ in range(2)]
+    level1.patterns.cache_clear()
+    without_head = _seen([data[:50], data[50:]], received, keep=keep)
+    assert known == [without_head, without_head]
 
 
 def test_components_joined_by_another_sign_than_isa16_names_are_told_so() -> None:

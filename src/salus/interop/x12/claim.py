@@ -8,7 +8,7 @@ from typing import Final
 import msgspec
 
 from salus.interop.x12.calendar import first_day, last_day
-from salus.interop.x12.level3 import line_charge, service_of
+from salus.interop.x12.level3 import service_of
 from salus.interop.x12.level4 import DIAGNOSES, service_period
 from salus.interop.x12.loops import Loop
 from salus.interop.x12.money import cents, thousandths
@@ -165,51 +165,89 @@ def adjustments_of(loop: Loop) -> tuple[Adjustment, ...]:
     )
 
 
-def _address(loop: Loop) -> dict[str, str]:
-    return {
-        "street": loop.value("N3", 1),
-        "city": loop.value("N4", 1),
-        "state": loop.value("N4", 2),
-        "zip": loop.value("N4", 3),
-    }
+def _values(loop: Loop) -> dict[str, Segment]:
+    """Return the first segment of each tag of a loop."""
+    found: dict[str, Segment] = {}
+    for segment, _ in loop.segments:
+        if segment.tag not in found:
+            found[segment.tag] = segment
+    return found
 
 
-def _telephone(loop: Loop) -> str:
-    contact = loop.one("PER")
-    return contact.get(4) if contact is not None and contact.get(3) == "TE" else ""
+_NO_SEGMENT: Final = Segment("", "", [""], 0)
+
+
+def _telephone(contact: Segment) -> str:
+    return contact.get(4) if contact.get(3) == "TE" else ""
 
 
 def _party(loop: Loop | None, around: Loop | None = None) -> Party:
     if loop is None:
-        return Party("")
-    name = loop.first
-    tax = loop.value("REF", 2, "EI") or loop.value("REF", 2, "SY")
+        return NOBODY
+    name, own = loop.first, _values(loop)
+    tax = (loop.value("REF", 2, "EI") or loop.value("REF", 2, "SY")) if "REF" in own else ""
     taxonomy = around.value("PRV", 3) if around is not None else ""
-    return Party(name.get(3), name.get(9), name.get(4), tax, taxonomy, **_address(loop), telephone=_telephone(loop))
+    street, city = own.get("N3", _NO_SEGMENT).get(1), own.get("N4", _NO_SEGMENT)
+    return Party(
+        name.get(3),
+        name.get(9),
+        name.get(4),
+        tax,
+        taxonomy,
+        street,
+        city.get(1),
+        city.get(2),
+        city.get(3),
+        _telephone(own.get("PER", _NO_SEGMENT)),
+    )
 
 
 def _rendering(loop: Loop) -> Party:
-    return _party(next((part for part in loop.children if part.first.get(1) == "82"), None))
+    for part in loop.children:
+        if part.first.get(1) == "82":
+            return _party(part)
+    return NOBODY
 
 
 def _person(loop: Loop | None, member: str = "") -> Person:
     if loop is None:
         return Person("")
-    name = loop.first
-    number = name.get(9) or member
-    return Person(name.get(3), name.get(4), number, loop.value("DMG", 2), loop.value("DMG", 3) or "U", **_address(loop))
+    name, own = loop.first, _values(loop)
+    birth, city = own.get("DMG", _NO_SEGMENT), own.get("N4", _NO_SEGMENT)
+    return Person(
+        name.get(3),
+        name.get(4),
+        name.get(9) or member,
+        birth.get(2),
+        birth.get(3) or "U",
+        own.get("N3", _NO_SEGMENT).get(1),
+        city.get(1),
+        city.get(2),
+        city.get(3),
+    )
+
+
+def _named(loop: Loop, tag: str) -> dict[str, str]:
+    """Return the values of a loop's segments that say what they are in their first element: the first of each kind."""
+    found: dict[str, str] = {}
+    value = 3 if tag == "DTP" else 2
+    for segment, _ in loop.segments:
+        if segment.tag == tag:
+            found.setdefault(segment.get(1), segment.get(value))
+    return found
 
 
 def _line(loop: Loop, component: str, claim: Loop) -> Line:
-    service, _ = service_of(loop)
+    service, element = service_of(loop)
     professional = service.tag == "SV1"
     code = [*service.get(1 if professional else 2).split(component), *[""] * 8]
-    day = loop.value("DTP", 3, "472") or claim.value("DTP", 3, "434")
-    pointers = service.get(7).split(component) if professional and service.get(7) else []
+    day = _named(loop, "DTP").get("472") or claim.value("DTP", 3, "434")
+    pointers = service.get(7).split(component) if professional and service.get(7) else ()
+    references = _named(loop, "REF")
     return Line(
         int(loop.first.get(1)),
         code[1],
-        line_charge(loop),
+        cents(service.get(element)) if element else 0,
         thousandths(service.get(4 if professional else 5)),
         first_day(day),
         last_day(day),
@@ -217,14 +255,16 @@ def _line(loop: Loop, component: str, claim: Loop) -> Line:
         service.get(3 if professional else 4) or "UN",
         service.get(5) if professional else "",
         "" if professional else service.get(1),
-        tuple(int(part) for part in pointers),
+        tuple(map(int, pointers)),
         _rendering(loop),
-        loop.value("REF", 2, "6R"),
-        loop.value("REF", 2, "G1"),
+        references.get("6R", ""),
+        references.get("G1", ""),
         tuple(
             LineDecision(part.first.get(1), cents(part.first.get(2)), part.value("DTP", 3), adjustments_of(part))
             for part in loop.loops("2430")
-        ),
+        )
+        if loop.children
+        else (),
     )
 
 

@@ -5,6 +5,8 @@ speak of one claim, whose refusal is the 277CA's, while the others go on. Memory
 """
 
 from collections.abc import Iterable, Iterator, Sequence
+from functools import lru_cache
+from typing import Final, Self
 
 import msgspec
 
@@ -13,10 +15,12 @@ from salus.interop.x12.codes import BUILT_IN, CodeSets
 from salus.interop.x12.findings import NOTE, Finding
 from salus.interop.x12.guides import guide_for
 from salus.interop.x12.loops import Loop, Placer
-from salus.interop.x12.tables import Guide
-from salus.interop.x12.tokens import Delimiters, Segment, Unreadable, blocks
+from salus.interop.x12.tables import Guide, SegmentUse
+from salus.interop.x12.tokens import BLANK, ISA_LENGTH, Cutter, Delimiters, Segment, Unreadable
 
 _ENVELOPE = frozenset({"ISA", "IEA", "GS", "GE", "ST", "SE", ""})
+HEADS: Final = 64  # heads remembered, of some 20 KB each when read: one for each submission under way
+HEAD_LIMIT: Final = 4096  # characters of a head that is remembered; most have some 700
 FINDINGS_LIMIT = 1000  # of one set: what comes after a thousand faults helps nobody and would fill memory
 
 
@@ -82,21 +86,47 @@ def examine(
     `keep` leaves the units in their set's tree. Raises Unreadable if no interchange can be read at all; bytes that
     end early or turn unreadable later close the interchange with the TA1 code 023 or 022.
     """
-    reader = _Reader(codes, received, keep=keep)
+    reader, cutter = _Reader(codes, received, keep=keep), Cutter()
     try:
-        for segments, delimiters in blocks(chunks):
-            for segment in segments:
-                if reader.inside is not None and segment.tag not in _ENVELOPE:
-                    units = reader.inside.feed(segment)
-                    if units:
-                        yield from units
-                elif segment.tag or delimiters.terminator:
-                    yield from reader.feed(segment, delimiters)
+        for chunk in chunks:
+            text = chunk.decode("latin-1")
+            if not cutter.started and (head := _head_of(text)) and (known := _read_head(head, keep=keep)) is not None:
+                reader, cutter, text = known[0].fork(codes, received), known[1].fork(), text[len(head) :]
+            for segments, delimiters in cutter.cut(text):
+                yield from reader.take(segments, delimiters)
+        for segments, delimiters in cutter.end():
+            yield from reader.take(segments, delimiters)
     except Unreadable as broken:
         if reader.interchange is None:
             raise
         yield from reader.end("023" if broken.rule == "truncated" else "022", broken.rule, broken.expected)
     yield from reader.end("023", "truncated", "IEA at the end")
+
+
+def _head_of(text: str) -> str:
+    """Return a file's beginning up to its second level (HL), which its claims share; empty where it has none."""
+    if text[:3] != "ISA" or len(text) < ISA_LENGTH:
+        return ""
+    element = text[3]
+    level = text.find(f"HL{element}2{element}", ISA_LENGTH, HEAD_LIMIT)
+    end = text.rfind(text[ISA_LENGTH - 1], 0, level) + 1 if level > 0 else 0
+    return "" if text[end:level].strip(BLANK) else text[:end]
+
+
+@lru_cache(maxsize=HEADS)
+def _read_head(text: str, *, keep: bool) -> "tuple[_Reader, Cutter] | None":
+    """Return what has read a file's head and is to be forked for the rest; None where the head by itself is an event.
+
+    The claims of one submission come as files of their own under the same head: it is read and checked once.
+    """
+    reader, cutter = _Reader(BUILT_IN, "", keep=keep), Cutter()
+    try:
+        for segments, delimiters in cutter.cut(text):
+            for _ in reader.take(segments, delimiters):
+                return None
+    except Unreadable:
+        return None  # whoever reads the whole file says where
+    return reader, cutter
 
 
 class _Reader:
@@ -113,8 +143,28 @@ class _Reader:
         self._faults: list[Finding] = []
         self._code = "000"
 
+    def fork(self, codes: CodeSets | None, received: str) -> Self:
+        """Return another reader that has read the same and goes on by itself, under these codes and this day."""
+        other = self.__new__(type(self))
+        other.__dict__.update(self.__dict__)
+        other._codes, other._received = codes, received  # noqa: SLF001 -- of its own class
+        other._numbers, other._faults = set(self._numbers), list(self._faults)  # noqa: SLF001 -- of its own class
+        if self.inside is not None and self._group is not None:
+            other.inside = self.inside.fork(codes, received or self._group.get(4))
+        return other
+
+    def take(self, segments: list[Segment], delimiters: Delimiters) -> Iterator[Event]:
+        """Take the next segments."""
+        for segment in segments:
+            if self.inside is not None and segment.tag not in _ENVELOPE:
+                units = self.inside.feed(segment)
+                if units:
+                    yield from units
+            elif segment.tag or delimiters.terminator:
+                yield from self.feed(segment, delimiters)
+
     def feed(self, segment: Segment, delimiters: Delimiters) -> Iterator[Event]:
-        """Take the next segment."""
+        """Take the next segment of the envelope."""
         tag = segment.tag
         if tag == "ISA":
             yield from self.end("023", "truncated", "IEA before the next ISA")
@@ -265,6 +315,16 @@ class _SetReader:
         else:
             self._start(head.guide)
 
+    def fork(self, codes: CodeSets | None, received: str) -> Self:
+        """Return another reader that has read the same and goes on by itself, under these codes and this day."""
+        other = self.__new__(type(self))
+        other.__dict__.update(self.__dict__)
+        other._codes, other._received = codes, received  # noqa: SLF001 -- of its own class
+        other.envelope, other._findings = list(self.envelope), list(self._findings)  # noqa: SLF001 -- of its own class
+        other._levels, other._balance = self._levels.fork(), self._balance.fork()  # noqa: SLF001 -- of its own class
+        other._placer = self._placer.fork() if self._placer is not None else None  # noqa: SLF001 -- of its own class
+        return other
+
     def _start(self, guide: Guide) -> None:
         self._placer = Placer(guide, self.head.header, self._component, keep=self._keep)
         header, root = self.head.header, self._placer.root
@@ -299,20 +359,24 @@ class _SetReader:
             self._function(segment)
             placer = self._placer or placer
         use, units = placer.place(segment)
-        pattern = self._patterns[tag]
-        if (
-            pattern is None
-            or tag in level1.PERIOD_AT
-            or self._patterns.reserved
-            or pattern.fullmatch(segment.text) is None
-        ):
+        if use is None:
             self._add(level1.check(segment, self.head.delimiters, placer.current.use.name))
-        if use is not None:
-            if use.checked:
-                self._add(level2.check(segment, use, placer.current, self._component))
+        else:
+            if self._patterns.sound.get(segment.text) is not use:
+                self._look(segment, use, placer.current)
             if tag == "HL":
                 self._add(self._levels.check(placer.current))
         return [self._unit(loop) for loop in units] if units else []
+
+    def _look(self, segment: Segment, use: SegmentUse, loop: Loop) -> None:
+        """Check a segment by levels 1 and 2, and remember it if it is sound."""
+        found = level1.check(segment, self.head.delimiters, loop.use.name)
+        more = level2.check(segment, use, loop, self._component) if use.checked else ()
+        if found or more:
+            self._add(found)
+            self._add(more)
+        else:
+            self._patterns.remember(segment.text, use)
 
     def _function(self, segment: Segment) -> None:
         """Choose between guides that share set and version by BHT02 (278)."""

@@ -11,6 +11,7 @@ from salus.interop.x12.calendar import is_period
 from salus.interop.x12.elements import CHARACTERS, SEGMENTS, ElementRule, segment_pattern, value_pattern
 from salus.interop.x12.envelope import WRITTEN
 from salus.interop.x12.findings import Finding
+from salus.interop.x12.tables import SegmentUse
 from salus.interop.x12.tokens import Delimiters, Segment
 
 _TYPES: Final = {"R": "a decimal number (type R)", "N": "a whole number (type N)"}
@@ -23,6 +24,8 @@ PERIOD_AT = {"DTP": (2, 3), "DMG": (1, 2)}
 
 FREE: Final = frozenset({"K3", "MSG", "N3", "NTE"})
 """Segments of words that nothing is found by: they are cleaned where they are told again."""
+REMEMBERED: Final = 8192
+"""Segments remembered as sound: what stands in many claims, such as codes, days and addresses, is looked at once."""
 
 
 class Patterns(dict[str, "re.Pattern[str] | None"]):
@@ -34,6 +37,14 @@ class Patterns(dict[str, "re.Pattern[str] | None"]):
         own = {delimiters.element, delimiters.component, delimiters.repetition, delimiters.terminator}
         self.reserved = WRITTEN - own
         """Signs that part nothing here but would in every answer: a number that holds one cannot be told back."""
+        self.sound: dict[str, SegmentUse] = {}
+        """By its text: a use in which a segment passed levels 1 and 2, which ask for nothing else."""
+
+    def remember(self, text: str, use: SegmentUse) -> None:
+        """Remember a segment as sound in a use."""
+        if len(self.sound) >= REMEMBERED:
+            self.sound.clear()
+        self.sound[text] = use
 
     def __missing__(self, tag: str) -> "re.Pattern[str] | None":
         """Make a tag's pattern; tags that no release has are not kept."""

@@ -55,8 +55,13 @@ def _finding(
 class Levels:
     """The HL segments of one set: numbers run 1, 2, 3; each names the level around it."""
 
-    def __init__(self) -> None:
-        self._last = 0
+    def __init__(self, last: int = 0) -> None:
+        """`last`: the number that came last."""
+        self._last = last
+
+    def fork(self) -> "Levels":
+        """Return others that have seen the same."""
+        return Levels(self._last)
 
     def check(self, loop: Loop) -> list[Finding]:
         """Check the HL segment that just opened `loop`."""

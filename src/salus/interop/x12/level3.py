@@ -55,6 +55,12 @@ class Balance:
         self.paid = 0
         """Sum of CLP04 so far, cents."""
 
+    def fork(self) -> "Balance":
+        """Return another that has seen the same."""
+        other = Balance(self._set_id)
+        other.paid = self.paid
+        return other
+
     def unit(self, loop: Loop) -> list[Finding]:
         """Check one claim (loop 2300) or one claim payment (loop 2100)."""
         try:
@@ -117,6 +123,12 @@ def _amount(loop: Loop, wrong: BadAmount) -> Finding:
 
 def service_of(line: Loop) -> tuple[Segment, int]:
     """Return a 2400 loop's service segment and the number of its charge element; the LX where there is none."""
+    if line.service is None:
+        line.service = _service_of(line)
+    return line.service
+
+
+def _service_of(line: Loop) -> tuple[Segment, int]:
     professional = line.one("SV1")
     if professional is not None:
         return professional, 2

@@ -1,6 +1,6 @@
 """Level 5, code sets: check digits, and codes that exist and are in force on the day."""
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from functools import lru_cache
 from typing import Final
 
@@ -58,9 +58,10 @@ def _npi(element: int) -> Fault:
     return element, 0, "npi", "an NPI whose check digit holds", "look the NPI up and correct it"
 
 
-def _name(segment: Segment, _component: str, _codes: CodeSets, _day: str) -> Iterator[Fault]:
+def _name(segment: Segment, _component: str, _codes: CodeSets, _day: str) -> Sequence[Fault]:
     if segment.get(8) == "XX" and segment.get(9) and not _npi_valid(segment.get(9)):
-        yield _npi(9)
+        return (_npi(9),)
+    return ()
 
 
 def _party(segment: Segment, _component: str, _codes: CodeSets, _day: str) -> Iterator[Fault]:
@@ -73,15 +74,17 @@ def _provider(segment: Segment, _component: str, _codes: CodeSets, _day: str) ->
         yield 3, 0, "taxonomy", "a taxonomy code of ten characters", "take the code from the taxonomy list"
 
 
-def _place(segment: Segment, _component: str, codes: CodeSets, _day: str) -> Iterator[Fault]:
+def _place(segment: Segment, _component: str, codes: CodeSets, _day: str) -> Sequence[Fault]:
     if segment.get(2) and segment.get(4) in {"", "US"} and segment.get(2) not in codes.states:
-        yield 2, 0, "state", "a state code of the postal service", "write the two-letter state"
+        return ((2, 0, "state", "a state code of the postal service", "write the two-letter state"),)
+    return ()
 
 
-def _claim(segment: Segment, component: str, codes: CodeSets, _day: str) -> Iterator[Fault]:
+def _claim(segment: Segment, component: str, codes: CodeSets, _day: str) -> Sequence[Fault]:
     facility = [*segment.get(5).split(component), "", ""]
     if facility[1] == "B" and facility[0] not in codes.places:
-        yield 5, 1, "place-of-service", "a place of service code", "write the two-digit place of service"
+        return ((5, 1, "place-of-service", "a place of service code", "write the two-digit place of service"),)
+    return ()
 
 
 _ICD10_TYPES: Final = frozenset({"ABK", "ABF", "ABJ", "APR", "ABN"})
@@ -106,10 +109,17 @@ def _health(segment: Segment, component: str, codes: CodeSets, day: str) -> Iter
                 yield element, 1, "diagnosis-version", "ICD-10 from 2015-10-01", "use the edition of the service date"
 
 
-def _procedure(text: str, element: int, component: str, codes: CodeSets, day: str) -> Iterator[Fault]:
-    kind, *parts = text.split(component)
-    if kind != "HC" or not parts:
-        return
+def _procedure(text: str, element: int, component: str, codes: CodeSets, day: str) -> Sequence[Fault]:
+    kind, _, rest = text.partition(component)
+    if kind != "HC" or not (rest or component in text):
+        return ()
+    in_force = not day or codes.retired_procedures.get(rest, "9") > day
+    if in_force and component not in rest and PROCEDURE.fullmatch(rest) is not None:
+        return ()  # most: a code alone, in force
+    return tuple(_procedure_faults(rest.split(component), element, codes, day))
+
+
+def _procedure_faults(parts: Sequence[str], element: int, codes: CodeSets, day: str) -> Iterator[Fault]:
     if PROCEDURE.fullmatch(parts[0]) is None:
         yield element, 2, "procedure", "a HCPCS code of five characters", "correct the procedure code"
     elif day and codes.retired_procedures.get(parts[0], "9") <= day:
@@ -119,10 +129,12 @@ def _procedure(text: str, element: int, component: str, codes: CodeSets, day: st
             yield element, place, "modifier", "a modifier of two letters or digits", "correct the modifier"
 
 
-def _professional(segment: Segment, component: str, codes: CodeSets, day: str) -> Iterator[Fault]:
-    yield from _procedure(segment.get(1), 1, component, codes, day)
-    if segment.get(5) and segment.get(5) not in codes.places:
-        yield 5, 0, "place-of-service", "a place of service code", "write the two-digit place of service"
+def _professional(segment: Segment, component: str, codes: CodeSets, day: str) -> Sequence[Fault]:
+    found = _procedure(segment.get(1), 1, component, codes, day)
+    place = segment.get(5)
+    if place and place not in codes.places:
+        return (*found, (5, 0, "place-of-service", "a place of service code", "write the two-digit place of service"))
+    return found
 
 
 def _institutional(segment: Segment, component: str, codes: CodeSets, day: str) -> Iterator[Fault]:
@@ -132,7 +144,7 @@ def _institutional(segment: Segment, component: str, codes: CodeSets, day: str) 
         yield from _procedure(segment.get(2), 2, component, codes, day)
 
 
-def _service(segment: Segment, component: str, codes: CodeSets, day: str) -> Iterator[Fault]:
+def _service(segment: Segment, component: str, codes: CodeSets, day: str) -> Sequence[Fault]:
     return _procedure(segment.get(1), 1, component, codes, day)
 
 
@@ -171,7 +183,7 @@ def _drug(segment: Segment, _component: str, _codes: CodeSets, _day: str) -> Ite
         yield 3, 0, "drug-number", "an NDC of eleven digits", "write 5-4-2 digits without hyphens"
 
 
-_CHECKS: Final[dict[str, Callable[[Segment, str, CodeSets, str], Iterator[Fault]]]] = {
+_CHECKS: Final[dict[str, Callable[[Segment, str, CodeSets, str], Iterable[Fault]]]] = {
     "NM1": _name,
     "N1": _party,
     "PRV": _provider,

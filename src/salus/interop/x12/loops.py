@@ -15,7 +15,7 @@ from salus.interop.x12.tokens import Segment
 class Loop:
     """One loop as it came: its own segments in order, the loops in it, the loop around it."""
 
-    __slots__ = ("children", "counts", "group", "memo", "parent", "period", "segments", "use")
+    __slots__ = ("children", "counts", "group", "memo", "parent", "period", "segments", "service", "use")
 
     def __init__(self, use: LoopUse, parent: "Loop | None", first: Segment) -> None:
         self.use = use
@@ -26,6 +26,7 @@ class Loop:
         self.group = use.parts[0].group
         self.memo: tuple[Finding, ...] | None = None
         self.period: tuple[str, str] | None = None
+        self.service: tuple[Segment, int] | None = None
 
     @property
     def name(self) -> str:
@@ -89,6 +90,15 @@ class Loop:
             else:
                 yield child
 
+    def copy(self, around: "Loop | None", copies: "dict[Loop, Loop]") -> "Loop":
+        """Return a copy of the loop and all in it, to grow by itself; `copies` gets each loop's own."""
+        other = copies[self] = Loop.__new__(Loop)
+        other.use, other.parent, other.group = self.use, around, self.group
+        other.segments, other.counts = list(self.segments), dict(self.counts)
+        other.memo, other.period, other.service = self.memo, self.period, self.service
+        other.children = [child.copy(other, copies) for child in self.children]
+        return other
+
     def let_go(self) -> None:
         """Have the loops in this one forget what is around them: whoever drops this loop then frees them at once."""
         for child in self.children:
@@ -118,6 +128,15 @@ class Placer:
         self.findings: list[Finding] = []
         self._component = component
         self._keep = keep
+
+    def fork(self) -> "Placer":
+        """Return another that has placed the same and goes on by itself."""
+        copies: dict[Loop, Loop] = {}
+        other = Placer.__new__(Placer)
+        other.__dict__.update(self.__dict__)
+        other.root, other.findings = self.root.copy(None, copies), list(self.findings)
+        other.current = copies[self.current]
+        return other
 
     def place(self, segment: Segment) -> tuple[SegmentUse | None, Sequence[Loop]]:
         """Put a segment in its loop. Returns its use (None where it has none) and the units that it completed."""

@@ -92,17 +92,30 @@ def tokenize(chunks: Iterable[bytes]) -> Iterator[tuple[Segment, Delimiters]]:
 
 def blocks(chunks: Iterable[bytes]) -> Iterator[tuple[list[Segment], Delimiters]]:
     """As `tokenize`, some segments at a time that have the same separators."""
-    cutter = _Cutter()
+    cutter = Cutter()
     for chunk in chunks:
         yield from cutter.cut(chunk.decode("latin-1"))
     yield from cutter.end()
 
 
-class _Cutter:
+class Cutter:
+    """Cuts text that comes in pieces."""
+
     def __init__(self) -> None:
         self._delimiters: Delimiters | None = None
         self._pending = ""
         self._position = 0
+
+    @property
+    def started(self) -> bool:
+        """Whether any text came."""
+        return self._delimiters is not None or bool(self._pending)
+
+    def fork(self) -> "Cutter":
+        """Return another that was given the same and goes on by itself."""
+        other = Cutter()
+        other._delimiters, other._pending, other._position = self._delimiters, self._pending, self._position
+        return other
 
     def cut(self, text: str) -> Iterator[tuple[list[Segment], Delimiters]]:
         """Take more text; give the segments that it completes."""
