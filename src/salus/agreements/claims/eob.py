@@ -21,6 +21,7 @@ from salus.agreements.claims.fhir_terms import (
     KINDS,
     NPI,
     PLACE,
+    REMEMBERED,
     REVENUE,
     concept,
     day,
@@ -52,7 +53,7 @@ def _before_amount(told: dict[str, Any]) -> bytes:
     return msgspec.json.encode(told)[:-1] + b',"amount":{"value":'
 
 
-_HEADS: Final = tuple(_before_amount({"category": concept(system, code)}) for system, code, _ in _LINE)
+_HEADS: Final = tuple((_before_amount({"category": concept(system, code)}), always) for system, code, always in _LINE)
 
 
 @lru_cache(maxsize=1024)
@@ -60,6 +61,7 @@ def _reason_head(code: str, words: str) -> bytes:
     return _before_amount({"category": concept(CARIN, "denialreason"), "reason": concept(CAS_REASON, code, words)})
 
 
+@lru_cache(maxsize=REMEMBERED)
 def _adjudication(head: bytes, cents: int) -> msgspec.Raw:
     return msgspec.Raw(b'%b%b,"currency":"USD"}}' % (head, decimal(cents, 2)))
 
@@ -77,9 +79,7 @@ def _amounts(line: DecidedLine) -> list[int]:
 
 def _told(amounts: Iterable[int]) -> list[msgspec.Raw]:
     return [
-        _adjudication(head, amount)
-        for (_, _, always), head, amount in zip(_LINE, _HEADS, amounts, strict=True)
-        if always or amount
+        _adjudication(head, amount) for (head, always), amount in zip(_HEADS, amounts, strict=True) if always or amount
     ]
 
 
@@ -96,7 +96,17 @@ def totals(decision: Decision) -> list[msgspec.Raw]:
     return _told(sums) if sums else []
 
 
-@lru_cache(maxsize=4096)
+@lru_cache(maxsize=REMEMBERED)
+def _period(first: str, last: str) -> msgspec.Raw:
+    return msgspec.Raw(msgspec.json.encode(period(first, last)))
+
+
+@lru_cache(maxsize=REMEMBERED)
+def _money(cents: int) -> msgspec.Raw:
+    return msgspec.Raw(msgspec.json.encode(money(cents)))
+
+
+@lru_cache(maxsize=REMEMBERED)
 def _coded(system: str, code: str) -> msgspec.Raw:
     """Return a CodeableConcept as JSON: the same few stand in most claims."""
     return msgspec.Raw(msgspec.json.encode(concept(system, code)))
@@ -107,9 +117,9 @@ def _item(line: Line, decided: DecidedLine) -> dict[str, Any]:
     item: dict[str, Any] = {
         "sequence": line.number,
         "productOrService": product,
-        "servicedPeriod": period(line.first, line.last),
+        "servicedPeriod": _period(line.first, line.last),
         "quantity": {"value": decimal(line.units, 3)},
-        "net": money(line.charge),
+        "net": _money(line.charge),
         "adjudication": adjudications(decided),
     }
     if line.place:
@@ -139,7 +149,7 @@ def explanation(decision: Decision) -> dict[str, Any]:
         "type": _coded(CLAIM_TYPE, KINDS[claim.kind]),
         "use": "claim",
         "patient": {"identifier": {"value": claim.subscriber.member}},
-        "billablePeriod": period(claim.first, claim.last),
+        "billablePeriod": _period(claim.first, claim.last),
         "created": day(decision.decided),
         "insurer": {"identifier": {"value": claim.payer.identifier}, "display": claim.payer.name},
         "provider": {
@@ -157,7 +167,7 @@ def explanation(decision: Decision) -> dict[str, Any]:
         ],
         "item": [_item(line, decided) for line, decided in zip(claim.lines, decision.lines, strict=True)],
         "total": totals(decision),
-        "payment": {"date": day(decision.decided), "amount": money(decision.paid + decision.interest)},
+        "payment": {"date": day(decision.decided), "amount": _money(decision.paid + decision.interest)},
     }
 
 

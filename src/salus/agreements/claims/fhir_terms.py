@@ -1,5 +1,6 @@
 """Code systems and the forms of values that claims take in FHIR R4. Money is integer cents, written without a float."""
 
+from functools import lru_cache
 from typing import Any, Final
 
 import msgspec
@@ -17,9 +18,11 @@ MS_DRG: Final = "https://www.cms.gov/Medicare/Medicare-Fee-for-Service-Payment/A
 RELATIONSHIP: Final = "http://terminology.hl7.org/CodeSystem/subscriber-relationship"
 X12: Final = "urn:salus:x12:"
 """Begins the names of what the guides know and R4 has no element for: systems and extensions."""
+REMEMBERED: Final = 4096  # amounts and days stand in an explanation many times, and the same ones in many
 KINDS: Final = {"P": "professional", "I": "institutional"}
 
 
+@lru_cache(maxsize=REMEMBERED)
 def decimal(value: int, places: int) -> msgspec.Raw:
     """Return a scaled integer as a JSON number."""
     sign, digits = ("-" if value < 0 else ""), str(abs(value)).rjust(places + 1, "0")
@@ -31,6 +34,7 @@ def money(cents: int) -> dict[str, Any]:
     return {"value": decimal(cents, 2), "currency": "USD"}
 
 
+@lru_cache(maxsize=REMEMBERED)
 def day(text: str) -> str:
     """Return CCYYMMDD as a FHIR date."""
     return f"{text[:4]}-{text[4:6]}-{text[6:8]}"

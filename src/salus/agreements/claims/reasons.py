@@ -1,5 +1,6 @@
 """The reason codes that decisions use, in our own short words, and what would mend each. Official texts: x12.org."""
 
+from functools import lru_cache
 from typing import Final
 
 import msgspec
@@ -51,6 +52,7 @@ REASONS: Final[dict[str, ReasonText]] = {
 }
 
 
+@lru_cache(maxsize=1024)
 def text_of(group: str, code: str) -> ReasonText:
     """Return words and remedy of a reason; a code that we do not use says so."""
     return REASONS.get(f"{group}-{code}", ReasonText(f"reason {code}", "see the reason code's official text"))
