@@ -7,7 +7,6 @@ from typing import Final, cast
 import msgspec
 
 from salus.core.encoding import Value
-from salus.core.log import ReadNode, prove_inclusion
 from salus.core.proof import merkle
 from salus.core.proof.batch import batch_root
 from salus.vault.errors import Damaged, NotAnchored, Refused, UnknownBatch
@@ -147,6 +146,7 @@ def places(store: Store, trees: Trees, entries: Iterable[int]) -> list[tuple[Pla
     """
     found: list[tuple[Place | None, Anchoring | None]] = []
     number, first, last, at = 0, 1, 0, None
+    tree: list[list[bytes]] = []
     for entry in entries:
         if not first <= entry <= last:
             sql = "SELECT number, first, last FROM batch WHERE first <= ? ORDER BY first DESC LIMIT 1"
@@ -154,15 +154,10 @@ def places(store: Store, trees: Trees, entries: Iterable[int]) -> list[tuple[Pla
             if last < entry:
                 found.append((None, None))
                 continue
-            at = anchoring(store, number)
-        tree, index = trees.of(store, number), entry - first
-        path = tuple(prove_inclusion(_nodes(tree), index, len(tree[0])))
-        found.append((Place(number, index, path), at))
+            at, tree = anchoring(store, number), trees.of(store, number)
+        index = entry - first
+        found.append((Place(number, index, tuple(merkle.path_in(tree, index))), at))
     return found
-
-
-def _nodes(tree: list[list[bytes]]) -> ReadNode:
-    return lambda level, at: tree[level][at]
 
 
 def anchored_place(store: Store, trees: Trees, entry: int | None) -> Place:

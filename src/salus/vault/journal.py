@@ -15,7 +15,7 @@ import apsw
 import msgspec
 
 from salus.core.encoding import MalformedBytes, Value, decode, encode
-from salus.core.proof.opening import ANSWER_BYTES, line_tag
+from salus.core.proof.opening import ANSWER_BYTES, answered_leaf, line_tag
 from salus.core.proof.opening import disclosure_leaf as leaf_of_line
 from salus.vault.batches import Anchoring, Place, Trees, places
 from salus.vault.errors import Damaged, TooLarge, UnknownLink
@@ -76,6 +76,8 @@ class Line(msgspec.Struct, frozen=True):
     line: bytes
     """The bytes that the leaf is over."""
     salt: bytes
+    tag: bytes
+    """What stands for the line to whoever asked and may not read it: `answered_leaf` makes the leaf of it."""
     leaf: bytes
     place: Place | None
     """None while the line waits for its batch."""
@@ -104,11 +106,6 @@ class Detail(Value, frozen=True):
 def disclosure_leaf(salt: bytes, line: bytes) -> bytes:
     """Return the leaf that stands for a journal line in its batch."""
     return leaf_of_line(line, salt)
-
-
-def told_of(line: Line) -> bytes:
-    """Return what stands for a line to whoever asked and may not read it: `answered_leaf` makes the leaf of it."""
-    return line_tag(line.line, line.salt)
 
 
 def read_line(line: bytes) -> Disclosure:
@@ -260,7 +257,8 @@ def _proven(store: Store, trees: Trees, rows: Sequence[Row]) -> list[Line]:
     for (entry, number, detail, salt, leaf), (at, of_batch) in zip(
         known, places(store, trees, (row[0] for row in known)), strict=True
     ):
-        if disclosure_leaf(salt, detail) != leaf:
+        tag = line_tag(detail, salt)
+        if answered_leaf(tag, detail[-ANSWER_BYTES:]) != leaf:
             raise Damaged(f"disclosure {entry}: its leaf does not stand for its line")
-        found.append(Line(entry, number, read_line(detail), detail, salt, leaf, at, of_batch))
+        found.append(Line(entry, number, read_line(detail), detail, salt, tag, leaf, at, of_batch))
     return found

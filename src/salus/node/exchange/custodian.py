@@ -43,7 +43,7 @@ from salus.vault.batches import Anchoring, Place
 from salus.vault.enrolled import KeyStanding
 from salus.vault.envelope import seal_envelope
 from salus.vault.errors import VaultError
-from salus.vault.journal import Disclosure, Line, Side, told_of
+from salus.vault.journal import Disclosure, Line, Side
 from salus.vault.links import Standing
 from salus.vault.served import Pulled as Served
 
@@ -242,7 +242,7 @@ def sealed_answer(node: MemberNode, told: Answered, pulled: Served, line: Line) 
             question=told.question,
             disclosure=at.tx_id,
             height=at.height,
-            tag=told_of(line),
+            tag=line.tag,
             index=place.index,
             size=at.size,
             path=place.path,

@@ -18,7 +18,7 @@ from salus.node.errors import Forbidden, Malformed, Unavailable
 from salus.node.member import MemberNode
 from salus.vault.envelope import sealed_digest
 from salus.vault.errors import EnvelopeRefused
-from salus.vault.journal import Line, told_of
+from salus.vault.journal import Line
 
 LABEL: Final = "salus/v1/delivered"
 
@@ -53,7 +53,7 @@ def shown(line: Line) -> Disclosed:
     at, place = line.anchoring, line.place
     if at is None or place is None or not at.tx_id:
         raise Unavailable("delivery.uncommitted", "the disclosure could not be committed", todo="try again")
-    return Disclosed(at.tx_id, at.height, told_of(line), place.index, at.size, place.path)
+    return Disclosed(at.tx_id, at.height, line.tag, place.index, at.size, place.path)
 
 
 def require_disclosed(node: MemberNode, sender: str, lines: Sequence[Disclosed], answer: bytes, owed: int) -> None:
