@@ -33,6 +33,7 @@ def test_an_overlay_reads_as_the_two_together(below, above, prefix):
     expected = [(key, Count(number)) for key, number in sorted(both.items()) if key.startswith(prefix)]
     assert list(overlay.range(COUNTS, prefix)) == expected
     assert [overlay.get(COUNTS, key) for key, _ in expected] == [row for _, row in expected]
+    assert overlay.look_up(COUNTS, [b"none", *both]) == {key: Count(number) for key, number in both.items()}
     overlay.verify()
     layered = View(
         LayeredReader(

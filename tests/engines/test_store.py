@@ -40,6 +40,9 @@ def test_a_ledger_opens_as_it_was_closed(folder):
     assert store.head() == head
     assert store.document == small.document()
     assert store.read().get(small.NOTES, b"n4").text == b"t"
+    assert store.read(head.height - 1).get(small.NOTES, b"n4") is None
+    found = store.read(head.height - 1).look_up(small.NOTES, [b"n3", b"n4", b"n0", b"none"])
+    assert list(found) == [b"n3", b"n0"]
     assert store.height_of_size(head.log_size) == head.height
     with pytest.raises(NotKept):
         store.height_of_size(head.log_size - 1)

@@ -5,7 +5,7 @@ dropped or absorbed whole. Keys order as bytes; a state key is the table's numbe
 The first rule version deletes no rows: what once stood can be proven at every height.
 """
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Final, Generic, Protocol, TypeVar
 
@@ -104,6 +104,11 @@ class View:
         row = None if value is None else decode(value, table.row)
         self._rows[state_key] = row
         return row
+
+    def look_up(self, table: Table[R], keys: Iterable[bytes]) -> dict[bytes, R]:
+        """Return the rows under keys, of those that are there."""
+        found = ((key, self.get(table, key)) for key in keys)
+        return {key: row for key, row in found if row is not None}
 
     def range(self, table: Table[R], prefix: bytes = b"") -> Iterator[tuple[bytes, R]]:
         """Yield (key, row) for every key of `table` that starts with `prefix`, in ascending order."""

@@ -5,7 +5,7 @@ them, and values written over are kept under theirs, so a state is read at any h
 transaction open: a view is a height, and each of its calls pins a commit only while it runs.
 """
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -18,7 +18,7 @@ from salus.core.map import Root
 from salus.core.proof import leaf as leaves
 from salus.core.proof.digest import digest
 from salus.core.proof.merkle import leaf_hash
-from salus.core.tables import View
+from salus.core.tables import R, Reader, Table, View
 from salus.core.transaction import MAX_LIFE_MS
 from salus.engines.errors import NotFounded, NotKept, OtherLedger, StoreDamaged, StoreFailed
 from salus.engines.keyvalues import KeyValues, MemoryKeyValues, Part, Reading, Writes
@@ -271,6 +271,14 @@ class LedgerStore:
         """Yield everything of one part in order, pinning a commit for a few hundred entries at a time."""
         yield from self._pages(part, b"", start)
 
+    @contextmanager
+    def reading(self, height: int) -> Iterator[Reader]:
+        """Pin the rows as they stand after `height`'s block. Raises NotKept."""
+        if height < self.base:
+            raise NotKept(f"the state of height {height} is not kept: this replica begins at {self.base}")
+        with self._values.reading() as reading:
+            yield _Rows(reading, height)
+
     def row(self, key: bytes, height: int) -> bytes | None:
         """Return the value under a state key after `height`'s block, or None. Raises NotKept."""
         found = self.dated_row(key, height)
@@ -335,7 +343,14 @@ class StateView(View):
 
     def __init__(self, store: LedgerStore, header: Header) -> None:
         super().__init__(_StoredRows(store, header.height))
+        self._store = store
         self.header = header
+
+    def look_up(self, table: Table[R], keys: Iterable[bytes]) -> dict[bytes, R]:
+        """Return the rows under keys, of those that are there: read as one."""
+        with self._store.reading(self.header.height) as rows:
+            at_once = View(rows)
+            return {key: row for key in keys if (row := at_once.get(table, key)) is not None}
 
 
 @dataclass(frozen=True, slots=True)

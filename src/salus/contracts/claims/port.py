@@ -1,6 +1,6 @@
 """What others may use of the claims contract."""
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from typing import Final
 
 from salus.contracts.claims.messages import (
@@ -71,6 +71,7 @@ __all__ = [
     "appeal_key_digest",
     "case",
     "cases",
+    "cases_by",
     "overdue",
     "payer_digest",
     "plan_year",
@@ -84,6 +85,11 @@ _PAYERS_TURN: Final = frozenset(
 def case(state: View, id_: bytes) -> Case | None:
     """Return a case by its id (16 bytes), or None."""
     return state.get(CASES, id_)
+
+
+def cases_by(state: View, ids: Iterable[bytes]) -> dict[bytes, Case]:
+    """Return cases by their ids (16 bytes), those that there are."""
+    return state.look_up(CASES, ids)
 
 
 def cases(state: View) -> Iterator[tuple[bytes, Case]]:

@@ -231,10 +231,10 @@ class Inbox:
         self._today = date_of(node.ledger_time() // DAY_MS)
 
     def _in(self, *statuses: port.CaseStatus) -> list[tuple[bytes, Dossier, int, port.Case]]:
-        state = self._node.ledger.read()
-        found = []
-        for case, dossier, number in open_cases(self._node, payer_side=True):
-            row = port.case(state, case)
+        found, open_ = [], open_cases(self._node, payer_side=True)
+        rows = port.cases_by(self._node.ledger.read(), (case for case, _, _ in open_))
+        for case, dossier, number in open_:
+            row = rows.get(case)
             if row is not None and row.status in statuses:
                 found.append((case, dossier, number, row))
         return found

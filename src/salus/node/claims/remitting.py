@@ -92,10 +92,10 @@ class Remitter:
 
     def _cases(self, *statuses: port.CaseStatus) -> list[tuple[bytes, Dossier]]:
         """Return the cases whose last round the ledger holds as decided: in these statuses, or paid as well."""
-        state = self._node.ledger.read()
-        found = []
-        for case, kept, _ in open_cases(self._node, payer_side=True):
-            row = port.case(state, case)
+        found, open_ = [], open_cases(self._node, payer_side=True)
+        rows = port.cases_by(self._node.ledger.read(), (case for case, _, _ in open_))
+        for case, kept, _ in open_:
+            row = rows.get(case)
             if (
                 row is not None
                 and row.status in (statuses or _DONE)
@@ -189,11 +189,10 @@ class Remitter:
         node = self._node
         for name in _unfinished(node):
             batch = decode(node.desk.claim_state(name), Batch)
-            state = node.ledger.read()
             dossiers = {case: dossier_of(node, case) for case in batch.cases}
-            open_ = []
+            open_, rows = [], port.cases_by(node.ledger.read(), batch.cases)
             for case, kept in dossiers.items():
-                row = port.case(state, case)
+                row = rows.get(case)
                 paid = f"835/{kept.last.remittance}" == name and row is not None and row.round == kept.last.number
                 if paid and row is not None and row.status is port.CaseStatus.DECIDED:
                     open_.append(case)
