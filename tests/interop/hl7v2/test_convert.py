@@ -185,6 +185,7 @@ def test_segments_end_in_any_way(ending: bytes) -> None:
         (ORU.replace(b"||CH|F\r", b"||CH|\r"), "OBR-25"),
         (ORU.replace(b"24323-8^Chemistry panel^LN", b""), "OBR-4"),
         (ORU.replace(b"P1^LIS|F1^LIS", b"|"), "OBR-3"),
+        (ORU + b"\r" + next(one for one in ORU.split(b"\r") if one.startswith(b"OBR")), "OBR-3"),
         (ORU.replace(b"2345-7^Glucose^LN", b""), "OBX-3"),
         (ORU.replace(b"OBR|", b"OBS|"), "OBR"),
         (ORU.replace(b"UNICODE UTF-8", b"KLINGON"), "MSH-18"),

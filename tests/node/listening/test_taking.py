@@ -95,6 +95,15 @@ def test_a_lower_or_older_report_never_replaces_a_higher_one(taking, records, la
     assert total(records, "DiagnosticReport") == 1
 
 
+def test_an_order_number_that_a_message_has_twice_is_held_and_loses_no_report(north, taking, records):
+    """The second would replace the first of them, and, of an older message, ended the thread that took it."""
+    order = next(one for one in ORU.split(b"\r") if one.startswith(b"OBR"))
+    twice = (ORU + b"\r" + order.replace(b"24323-8^Chemistry", b"58410-2^Blood")).replace(b"MSG2", b"MSG9")
+    assert [code(taking.take(one)) for one in (ORU, twice, twice.replace(b"113000", b"103000"))] == ["AA", "AE", "AE"]
+    assert {line.reason for line in list_messages.run(north, ListMessages()).messages if line.reason} == {"OBR-3 205"}
+    assert total(records, "DiagnosticReport?code=http://loinc.org|24323-8") == 1
+
+
 def test_what_is_refused_is_held_and_can_be_replayed(north, taking, records):
     merge = ADT.replace(b"ADT^A01", b"ADT^A40")
     broken = ORU.replace(b"P1^LIS|F1^LIS", b"|")

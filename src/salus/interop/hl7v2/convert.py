@@ -11,7 +11,7 @@ from urllib.parse import quote
 from salus.interop.fhir.bundle import urn_of
 from salus.interop.hl7v2 import values
 from salus.interop.hl7v2.message import Message, Segment, Value
-from salus.interop.hl7v2.refusal import EVENT, MISSING, PROCESSING, UNSUPPORTED, MessageRefused
+from salus.interop.hl7v2.refusal import DUPLICATE, EVENT, MISSING, PROCESSING, UNSUPPORTED, MessageRefused
 from salus.interop.hl7v2.values import Json, Naming
 from salus.interop.hl7v2.vocabulary import (
     ALLERGY_CATEGORY,
@@ -316,8 +316,12 @@ class _Conversion:
             "conclusion": "\n".join(_notes(group, before_first=True)),
         }  # fmt: skip
         self._leftover(obr, {1, 2, 3, 4, 7, 8, 22, 24, 25})
-        self._put(_filled(told), identifier, update=True)
         token = quote(f"{identifier['system']}|{_escaped(identifier['value'])}", safe="")
+        if any(
+            query == f"identifier={token}" for query, _, _ in self.reports
+        ):  # the second would take the first's place
+            raise MessageRefused(DUPLICATE, "OBR-3", "each order number in one OBR")
+        self._put(_filled(told), identifier, update=True)
         self.reports.append((f"identifier={token}", status, issued))
 
     def _observations(self, group: list[Segment], key: tuple[str, str], when: Json, who: str, visit: str) -> list[str]:

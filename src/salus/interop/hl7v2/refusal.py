@@ -11,6 +11,7 @@ TABLE: Final = "103"  # table value not found
 UNSUPPORTED: Final = "200"  # unsupported message type
 EVENT: Final = "201"  # unsupported event code
 PROCESSING: Final = "202"  # unsupported processing id
+DUPLICATE: Final = "205"  # duplicate key identifier
 INTERNAL: Final = "207"  # application error
 
 
