@@ -193,7 +193,7 @@ def test_who_responded_is_counted_and_compared():
 
 
 def test_numbers_of_items_are_exact_or_none():
-    assert [number_of(each) for each in ("ND", "NaN", "Infinity", "1" * 41)] == [None] * 4
+    assert [number_of(each) for each in ("ND", "NaN", "Infinity", "1" * 41, "1e999999999", "1e-99")] == [None] * 6
     assert str(number_of("0.10")) == "0.10"
 
 

@@ -75,6 +75,15 @@ def test_a_faulty_table_is_refused_by_place(changes, found):
     assert refused(table(**changes)) == [found]
 
 
+@pytest.mark.parametrize("number", [b"1e999999999", b"-1e-500"])
+def test_a_number_that_cannot_be_written_out_is_refused(number):
+    assert refused(table().replace(b"1.1]", number + b"]")) == [("cell-type", "/rows/0/1")]
+    assert (
+        canonical_rows(read_dataset(table().replace(b"1.1]", b"1e20]")))[1]
+        == b'["VS","row",["1","100000000000000000000"]]'
+    )
+
+
 @pytest.mark.parametrize("data", [b"", b"{}", b"\xff", b"[" * 100_000, b'{"rows": ' + b"[" * 100_000])
 def test_hostile_input_has_a_reason(data):
     assert [rule for rule, _ in refused(data)] in (["shape"], ["depth"])

@@ -117,7 +117,8 @@ def number_of(text: str) -> Decimal | None:
         found = Decimal(text)
     except InvalidOperation:
         return None
-    return found if found.is_finite() else None
+    # 1e999999999 has few signs and is no measure: what is computed with it has no end
+    return found if found.is_finite() and abs(found.adjusted()) < MOST_SIGNS else None
 
 
 def tables_of(

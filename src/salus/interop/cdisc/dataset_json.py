@@ -75,6 +75,7 @@ class Dataset(Part, frozen=True):
 _decoder: Final = msgspec.json.Decoder(Dataset, float_hook=Decimal)
 _row_decoder: Final = msgspec.json.Decoder(tuple[Any, ...], float_hook=Decimal)
 _encoder: Final = msgspec.json.Encoder(decimal_format="number")
+MOST_DIGITS: Final = 400  # before or after the point: more than any float has; 1e999999999 could not be written out
 _TEXTS: Final = frozenset({"string", "datetime", "date", "time", "URI", "decimal"})
 
 
@@ -129,7 +130,7 @@ def _fits(cell: Any, kind: str) -> bool:
         return type(cell) is str
     if kind == "boolean":
         return type(cell) is bool
-    return type(cell) in (int, Decimal)
+    return type(cell) is int or (type(cell) is Decimal and abs(cell.adjusted()) < MOST_DIGITS)
 
 
 def write_dataset(dataset: Dataset) -> bytes:
