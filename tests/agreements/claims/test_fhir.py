@@ -156,6 +156,23 @@ def closed(file: bytes) -> bytes:
 
 
 @pytest.mark.unmeasured
+def test_diagnoses_are_of_the_edition_of_the_days_of_service() -> None:
+    old = claim(line(1, "G0402", 15_000, "20140203", pointers=(1,)), diagnoses=("4280", "E8889", "V5869"))
+    file = file_of(old)
+    assert b"HI*BK:4280*BF:E8889*BF:V5869~" in file
+    (((read, _),), _) = sound_files([file], "20250310")
+    assert read.diagnoses == old.diagnoses
+    for body in (write_claim(old, "20250310"), write_explanation(decide(old, PLAN, RATES, facts()))):
+        valid(body)
+        codings = [one["diagnosisCodeableConcept"]["coding"][0] for one in tree_of(body)["diagnosis"]]
+        assert {one["system"] for one in codings} == {"http://hl7.org/fhir/sid/icd-9-cm"}
+        assert [one["code"] for one in codings] == ["428.0", "E888.9", "V58.69"]
+    assert read_claim(tree_of(write_claim(as_read(old), "20250310"))).diagnoses == old.diagnoses
+    last_of_old, first_of_new = (file_of(claim(line(1, "G0402", 15_000, day))) for day in ("20150930", "20151001"))
+    assert b"HI*BK:" in last_of_old
+    assert b"HI*ABK:" in first_of_new
+
+
 def test_the_samples_come_back_byte_for_byte() -> None:
     found = sample_claims()
     assert 20 < len(found) < 100

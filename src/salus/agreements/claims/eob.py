@@ -17,7 +17,6 @@ from salus.agreements.claims.fhir_terms import (
     CAS_REASON,
     CLAIM_TYPE,
     HCPCS,
-    ICD10,
     KINDS,
     NPI,
     PLACE,
@@ -159,7 +158,7 @@ def explanation(decision: Decision) -> dict[str, Any]:
         "outcome": "queued" if decision.status == "pended" else "complete",
         "disposition": decision.status,
         "diagnosis": [
-            {"sequence": number, "diagnosisCodeableConcept": _coded(ICD10, diagnosis(code))}
+            {"sequence": number, "diagnosisCodeableConcept": _coded(*diagnosis(code, claim.last))}
             for number, code in enumerate(claim.diagnoses, 1)
         ],
         "insurance": [

@@ -12,7 +12,6 @@ import msgspec
 from salus.agreements.claims.fhir_terms import (
     CLAIM_TYPE,
     HCPCS,
-    ICD10,
     KINDS,
     MS_DRG,
     NPI,
@@ -246,7 +245,7 @@ def _member(place: int, one: Party, claim: Claim) -> dict[str, Any]:
 
 def _diagnoses(claim: Claim) -> list[dict[str, Any]]:
     found = [
-        {"sequence": place, "diagnosisCodeableConcept": concept(ICD10, diagnosis(code))}
+        {"sequence": place, "diagnosisCodeableConcept": concept(*diagnosis(code, claim.last))}
         for place, code in enumerate(claim.diagnoses, 1)
     ]
     if claim.drg:

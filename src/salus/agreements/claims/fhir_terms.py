@@ -5,10 +5,13 @@ from typing import Any, Final
 
 import msgspec
 
+from salus.interop.x12.codes import ICD10_FROM
+
 ADJUDICATION: Final = "http://terminology.hl7.org/CodeSystem/adjudication"
 CARIN: Final = "http://hl7.org/fhir/us/carin-bb/CodeSystem/C4BBAdjudication"
 CLAIM_TYPE: Final = "http://terminology.hl7.org/CodeSystem/claim-type"
 CAS_REASON: Final = "https://x12.org/codes/claim-adjustment-reason-codes"
+ICD9: Final = "http://hl7.org/fhir/sid/icd-9-cm"
 ICD10: Final = "http://hl7.org/fhir/sid/icd-10-cm"
 HCPCS: Final = "https://www.cms.gov/Medicare/Coding/HCPCSReleaseCodeSets"
 REVENUE: Final = "https://www.nubc.org/CodeSystem/RevenueCodes"
@@ -48,9 +51,14 @@ def concept(system: str, code: str, text: str = "") -> dict[str, Any]:
     return told
 
 
-def diagnosis(code: str) -> str:
-    """Return a diagnosis of an 837, which has no dot, as FHIR writes it."""
-    return f"{code[:3]}.{code[3:]}" if len(code) > 3 and "." not in code else code
+def diagnosis(code: str, last: str) -> tuple[str, str]:
+    """Return system and code of a diagnosis of an 837, which has no dot, of a claim whose service ended on `last`.
+
+    The edition changed by day (45 CFR 162.1002); only the causes of ICD-9-CM (E) have four characters before the dot.
+    """
+    system = ICD10 if last >= ICD10_FROM else ICD9
+    head = 4 if system == ICD9 and code[:1] == "E" else 3
+    return system, f"{code[:head]}.{code[head:]}" if len(code) > head and "." not in code else code
 
 
 def period(first: str, last: str) -> dict[str, str]:

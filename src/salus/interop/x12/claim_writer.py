@@ -4,6 +4,7 @@ A claim is written as signed by the provider, its benefits assigned and its rele
 """
 
 from salus.interop.x12.claim import NOBODY, SELF, Adjustment, Claim, Line, OtherPayer, Party, Person
+from salus.interop.x12.codes import ICD10_FROM
 from salus.interop.x12.envelope import composite, words
 from salus.interop.x12.guides.claim import INSTITUTIONAL, PROFESSIONAL
 from salus.interop.x12.money import amount, quantity
@@ -116,8 +117,9 @@ def _claim(claim: Claim) -> list[Segment]:
 
 
 def _health(claim: Claim, *, professional: bool) -> list[Segment]:
-    principal = segment("HI", composite("ABK", claim.diagnoses[0]))
-    rest = [composite("ABF", code) for code in claim.diagnoses[1:]]
+    first, further = ("ABK", "ABF") if claim.last >= ICD10_FROM else ("BK", "BF")
+    principal = segment("HI", composite(first, claim.diagnoses[0]))
+    rest = [composite(further, code) for code in claim.diagnoses[1:]]
     if professional:
         return [segment("HI", principal.get(1), *rest)]
     drg = [segment("HI", composite("DR", claim.drg))] if claim.drg else []
