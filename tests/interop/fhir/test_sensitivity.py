@@ -12,6 +12,7 @@ from salus.interop.fhir.sensitivity import BadRules, Sensitivity, classify, inhe
 TEXT = (resources.files("salus.interop.fhir") / "sensitivity.toml").read_text()
 RULES = read_rules(TEXT)
 ICD = "http://hl7.org/fhir/sid/icd-10-cm"
+ICD9 = "http://hl7.org/fhir/sid/icd-9-cm"
 ACT = "http://terminology.hl7.org/CodeSystem/v3-ActCode"
 
 
@@ -51,6 +52,12 @@ def diagnosed(code: str) -> list:
         ({"resourceType": "Observation", "component": [{"code": concept("F32.1", ICD, "Alcohol and mood")}]}, "substance-use"),
         ({"resourceType": "Observation", "meta": {"security": [{"system": ACT, "code": "PSY"}]}}, "mental-health"),
         ({"resourceType": "Observation", "component": [{"code": concept("B20", ICD)}]}, "sexual-health"),
+        ({"resourceType": "Condition", "code": concept("042", ICD9)}, "sexual-health"),
+        ({"resourceType": "Condition", "code": concept("303.90", ICD9)}, "substance-use"),
+        ({"resourceType": "Condition", "code": concept("305.1", ICD9)}, "general"),
+        ({"resourceType": "Condition", "code": concept("296.20", ICD9)}, "mental-health"),
+        ({"resourceType": "Condition", "code": concept("650", ICD9)}, "reproductive"),
+        ({"resourceType": "Condition", "code": concept("V84.01", ICD9)}, "genetic"),
         ({"resourceType": "Patient", "name": [{"family": "Depressa"}]}, "general"),
         ({"resourceType": "Organization", "name": "Mental Health Clinic"}, "general"),
     ],
