@@ -83,6 +83,14 @@ def test_a_bad_claim_is_refused_with_the_277ca_and_the_other_taken() -> None:
     ]
 
 
+def test_an_acknowledgment_that_repeats_a_wrong_number_is_sound() -> None:
+    wrong = b"NM1*85*2*CEDAR CLINIC*****XX*1234567890"
+    seen = verdict(examine([TWO.replace(b"NM1*85*2*CEDAR CLINIC*****XX*1234567893", wrong)]))
+    told = claim_acknowledgment(seen.groups[0].sets, seen.interchanges[0].header, PAYER, BACK)
+    assert wrong.decode() in texts(told)
+    assert sound(told)
+
+
 def test_a_broken_envelope_gets_a_ta1_back_to_its_sender() -> None:
     seen = verdict(examine([TWO.replace(b"IEA*1*000000001", b"IEA*1*000000009")]))
     answer = texts(envelope_answer(seen.interchanges[0], BACK))
