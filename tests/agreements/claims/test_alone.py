@@ -367,6 +367,8 @@ def test_the_schema_has_every_field_of_plan_and_rates() -> None:
             "amount",
         ),
         ({"coding": Coding(units=(UnitEdit(procedure="J1", most=1),))}, "/coding/units/0/procedure", "unknown-code"),
+        ({"duplicates": "tricare", "deliveries": ("S9001", "J1")}, "/deliveries/1", "unknown-code"),
+        ({"deliveries": ("S9001",)}, "/deliveries", "unused"),
         (
             {"coding": Coding(persons=(PersonEdit(procedure="G0402", youngest=9, oldest=8),))},
             "/coding/persons/0/oldest",

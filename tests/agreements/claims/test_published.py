@@ -11,8 +11,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from salus.agreements.claims.alone import adjudicate
+from salus.agreements.claims.decide import decide
 from salus.agreements.claims.decision import Duplicate
 from salus.agreements.claims.duplicates import find
+from salus.agreements.claims.history import History
 from salus.agreements.claims.interest import interest, late_days
 from salus.agreements.claims.members import Member, Members
 from salus.agreements.claims.plan import Accumulator, Benefit, Category, Filing, InterestRate, Plan, PromptPay
@@ -23,7 +25,22 @@ from salus.agreements.claims.tables import locality, read_indices, scaled
 from salus.interop.x12.claim import Adjustment, Claim, LineDecision, OtherPayer
 from salus.interop.x12.examine import SetSeen, examine
 from salus.interop.x12.remittance import Remittance, read_remittance
-from tests.agreements.claims.cases import CLINIC, HOSPITAL, JANE, LAW, PLAN, SETTINGS, claim, file_of, line, npi, stay
+from tests.agreements.claims.cases import (
+    CLINIC,
+    HOSPITAL,
+    JANE,
+    LAW,
+    MEMBERS,
+    PLAN,
+    RATES,
+    SETTINGS,
+    claim,
+    facts,
+    file_of,
+    line,
+    npi,
+    stay,
+)
 
 MEDICARE = msgspec.structs.replace(
     PLAN,
@@ -365,6 +382,36 @@ def test_whose_and_which_bill_counts(rule: str, change: dict[str, object], kinds
     hits = find(rule, msgspec.structs.replace(made, **change), [("H1", made)])
     place = ["medicare-professional", "medicare-institutional", "tricare"].index(rule)
     assert [hit.kind for hit in hits] == kinds[place : place + 1]
+
+
+@pytest.mark.parametrize(
+    ("day", "procedure", "change", "hits"),
+    [
+        ("20251001", "S9002", {}, ["suspect"]),  # eight months to the day, by another midwife
+        ("20251002", "S9002", {}, []),
+        ("20240602", "S9001", {}, ["suspect"]),  # the earlier one, billed later
+        ("20240531", "S9001", {}, []),
+        ("20250501", "S9003", {}, []),
+        ("20250501", "S9002", {"patient": msgspec.structs.replace(JANE, first="JOAN")}, []),
+    ],
+)
+def test_tricare_has_a_person_look_at_a_delivery_within_eight_months_of_another(
+    day: str, procedure: str, change: dict[str, object], hits: list[str]
+) -> None:
+    plan = msgspec.structs.replace(PLAN, duplicates="tricare", deliveries=("S9001", "S9002"))
+    first = claim(line(1, "S9001", 90_000, "20250201"), identifier="A1")
+    elsewhere = msgspec.structs.replace(CLINIC, identifier=npi(112233445))
+    second = claim(line(1, procedure, 80_000, day), identifier="A2", billing=elsewhere, **change)
+
+    def drawn(under: Plan) -> list[str]:
+        history = History(MEMBERS)
+        history.record(decide(first, under, RATES, facts()))
+        found = history.draw(second, under, None, received="20251101", decided="20251101", control="C2")
+        assert [(one.line, one.other) for one in found.duplicates] == [(1, "H1")] * len(found.duplicates)
+        return [one.kind for one in found.duplicates]
+
+    assert drawn(plan) == hits
+    assert drawn(msgspec.structs.replace(plan, duplicates="medicare-professional")) == []
 
 
 def test_a_forwarded_claim_is_told_from_a_double_bill() -> None:

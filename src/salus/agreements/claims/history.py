@@ -3,7 +3,7 @@
 The provider gets plan, its rates and the facts, never the history; who may see the history recomputes the facts too.
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from hashlib import blake2b
 from typing import Final, Literal
 
@@ -40,6 +40,8 @@ def _stands(decision: Decision) -> bool:
 
 LONGEST: Final = 400
 """Days of a line by which another is found: no bill is for more than a year."""
+NEAR_BIRTH: Final = 245
+"""Days of eight months at most."""
 
 
 def _days(person: str, claim: Claim) -> dict[int, None]:
@@ -52,6 +54,18 @@ def _days(person: str, claim: Claim) -> dict[int, None]:
         if line.last > line.first:
             first = day_number(line.first)
             days |= dict.fromkeys(date_of(one) for one in range(first, min(day_number(line.last), first + LONGEST) + 1))
+    return _keys(person, days)
+
+
+def _around_birth(person: str, claim: Claim, plan: Plan) -> dict[int, None]:
+    """Return the keys of the days on which another delivery of the person would be too near to one of a claim."""
+    if plan.duplicates != "tricare":
+        return {}
+    births = [day_number(line.first) for line in claim.lines if line.procedure in plan.deliveries]
+    return _keys(person, (date_of(day + shift) for day in births for shift in range(-NEAR_BIRTH, NEAR_BIRTH + 1)))
+
+
+def _keys(person: str, days: Iterable[str]) -> dict[int, None]:
     return dict.fromkeys(int.from_bytes(blake2b(f"{person}|{day}".encode(), digest_size=8).digest()) for day in days)
 
 
@@ -203,7 +217,7 @@ class History:
                 elif unit.name in approvals:
                     held = approvals[unit.name]
                     approvals[unit.name] = msgspec.structs.replace(held, units=held.units + unit.units)
-        others = self._beside(person, claim, original)
+        others = self._beside(person, _days(person, claim) | _around_birth(person, claim, plan), original)
         lines = beside(claim, others)
         edits = edits_of(plan, claim, self._tables, lines)
         member, coverage = self._coverage(person, claim)
@@ -217,7 +231,9 @@ class History:
             family=self._families.get(family, 0) > 1,
             balances=tuple(Balance(cell, taken) for cell, taken in sorted(cells.items()) if taken),
             used=_used(plan, used),
-            duplicates=find(rule_for(plan.duplicates, claim), claim, ((one.control, one.claim) for one in others)),
+            duplicates=find(
+                rule_for(plan.duplicates, claim), claim, ((one.control, one.claim) for one in others), plan.deliveries
+            ),
             approvals=tuple(approvals[number] for number in sorted(approvals)),
             covers=self._holders.covers(member, claim.first) if member is not None else (),
             original=original,
@@ -228,11 +244,11 @@ class History:
 
     def lines_beside(self, claim: Claim, original: Decision | None) -> tuple[DayLine, ...]:
         """Return the lines of other claims on file that edits may hold against a claim; `original` is what it takes back."""
-        return beside(claim, self._beside(person_of(claim), claim, original))
+        return beside(claim, self._beside(person := person_of(claim), _days(person, claim), original))
 
-    def _beside(self, person: str, claim: Claim, original: Decision | None) -> list[Decision]:
-        """Return the decisions on file with a line on one of a claim's days, what the claim takes back left out."""
-        numbers = dict.fromkeys(number for key in _days(person, claim) for number in self._at(key))
+    def _beside(self, person: str, days: Iterable[int], original: Decision | None) -> list[Decision]:
+        """Return a person's decisions on file with a line on one of these days, what a claim takes back left out."""
+        numbers = dict.fromkeys(number for day in days for number in self._at(day))
         if original is not None:
             numbers.pop(original.control, None)
         found = (self._shelf[self._places[number]] for number in numbers)

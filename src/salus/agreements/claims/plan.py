@@ -282,6 +282,8 @@ class Plan(Document, frozen=True, kw_only=True):
     filing: Filing
     duplicates: Literal["medicare-professional", "medicare-institutional", "tricare"] = "medicare-professional"
     """Of professional claims TRICARE's rule or Medicare's; institutional ones are always compared by Medicare's for them."""
+    deliveries: Annotated[tuple[Name, ...], msgspec.Meta(max_length=100)] = ()
+    """Procedures that are a delivery: under TRICARE's rule a person looks at one within eight months of another."""
     coordination: Literal["standard", "non-duplication", "medicare-secondary"] = "standard"
     cover_order: tuple[CoverRule, ...] = ("medicare", "dependent", "child", "active", "continuation", "longer")
     """Which payer comes first: the rules, in the order in which they are tried."""

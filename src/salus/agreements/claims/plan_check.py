@@ -33,6 +33,7 @@ def check_plan(plan: Plan) -> tuple[PlanFinding, ...]:
             _categories,
             _limits,
             _accumulators,
+            _deliveries,
             _edits,
             _prices,
             _tables,
@@ -154,6 +155,14 @@ def _edits(plan: Plan) -> Iterator[PlanFinding]:
         if person.oldest < person.youngest:
             pointer = f"/coding/persons/{number}/oldest"
             yield PlanFinding(pointer, "amount", f"at least {person.youngest}", str(person.oldest))
+
+
+def _deliveries(plan: Plan) -> Iterator[PlanFinding]:
+    for number, code in enumerate(plan.deliveries):
+        if PROCEDURE.fullmatch(code) is None:
+            yield PlanFinding(f"/deliveries/{number}", "unknown-code", "a procedure code", code)
+    if plan.deliveries and plan.duplicates != "tricare":
+        yield PlanFinding("/deliveries", "unused", "none, or TRICARE's rule of duplicates", plan.duplicates)
 
 
 def _tables(plan: Plan) -> Iterator[PlanFinding]:
