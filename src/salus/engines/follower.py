@@ -71,6 +71,10 @@ class BlockSource(Protocol):
         """Return checkpoints that others signed, from a log size on, ascending."""
         ...
 
+    def release(self) -> None:
+        """End a wait for news that is under way, and every later one: the follower stops."""
+        ...
+
 
 class LedgerSource:
     """The in-process twin: the owner's ledger itself."""
@@ -78,6 +82,8 @@ class LedgerSource:
     def __init__(self, ledger: Ledger, cosigning: Cosigning) -> None:
         self._ledger = ledger
         self._cosigning = cosigning
+        self._news = threading.Event()
+        self._released = False
 
     def document(self) -> bytes:
         """Return the genesis document."""
@@ -94,9 +100,9 @@ class LedgerSource:
     def blocks(self, from_height: int, timeout: float) -> Iterator[StoredBlock]:
         """Yield blocks from `from_height` on; if there are none, wait for news up to `timeout` seconds."""
         if self._ledger.head().height < from_height:
-            news = threading.Event()
+            news = self._news = threading.Event()
             end = self._ledger.subscribe(lambda _: news.set())
-            if self._ledger.head().height < from_height:
+            if self._ledger.head().height < from_height and not self._released:
                 news.wait(timeout)
             end()
         return self._ledger.blocks(from_height)
@@ -116,6 +122,11 @@ class LedgerSource:
     def checkpoints(self, from_size: int) -> list[Checkpoint]:
         """Return checkpoints that others signed, from a log size on."""
         return self._cosigning.book.since(from_size)
+
+    def release(self) -> None:
+        """End a wait for news."""
+        self._released = True
+        self._news.set()
 
 
 def join(store: LedgerStore, kernel: Kernel, source: BlockSource, network: bytes) -> None:
@@ -175,6 +186,7 @@ class Follower(StoredLedger):
         """Begin to stop: a poll of the owner that is under way is the last. For who closes several, one after the other."""
         self._reason = self._reason or "the ledger is closed"
         self._ended.set()
+        self._source.release()
 
     def close(self) -> None:
         """Stop following and let go of the store."""

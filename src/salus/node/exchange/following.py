@@ -191,6 +191,10 @@ class RemoteSource:
         self._senders = ThreadPoolExecutor(4, "ledger-submit")
         self._closed = threading.Event()
 
+    def release(self) -> None:
+        """Ask for no more blocks; the question under way is answered by the owner in its time."""
+        self._closed.set()
+
     def close(self) -> None:
         """Let go of the threads."""
         self._closed.set()
