@@ -40,7 +40,12 @@ class Rooms:
         limits = self._limits.get((bucket, tier))
         if limits is None:
             limits = self._limits[bucket, tier] = self._limits_of(bucket, tier)
-        return min((max(0, most - taken.get(cell, 0)) for cell, most in limits), default=None)
+        room = None
+        for cell, most in limits:
+            left = most - taken.get(cell, 0)
+            if room is None or left < room:
+                room = left
+        return room if room is None or room > 0 else 0
 
     def reserve(self, taken: dict[Cell, int], kind: str, tier: str, amount: int) -> None:
         """Count a share in all its cells: a deductible counts also towards the out-of-pocket maximum."""

@@ -18,9 +18,11 @@ def apply(work: Work) -> None:
             continue
         for kind in work.plan.cost_share_order:
             wanted, rule = _wanted(work, line, benefit, kind, visits)
+            if not wanted:
+                continue
             room = work.rooms.remaining(work.taken, "out-of-pocket", benefit.tier)
             amount = wanted if room is None else min(wanted, room)
-            if wanted and amount < wanted:
+            if amount < wanted:
                 rule += ", ended by the out-of-pocket maximum"
                 if not amount:
                     work.note(NAME, line, rule, benefit.clause)
