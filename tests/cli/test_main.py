@@ -7,7 +7,7 @@ import subprocess
 import sys
 import time
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any
 
 import msgspec
 import pytest
@@ -170,6 +170,26 @@ def test_texts_stand_one_under_the_other_and_words_on_a_line():
     out = io.StringIO()
     render.response(Told(("no arm", "no form\x1b"), ("north", "south")), Console(file=out, width=60))
     assert out.getvalue() == "gaps:\n- no arm\n- no form\\x1b\nmembers: north south\n"
+
+
+class Bill(msgspec.Struct):
+    paid: Annotated[int, msgspec.Meta(extra={"cents": True})]
+    why: tuple[str, ...]
+
+
+class Bills(msgspec.Struct):
+    bills: tuple[Bill, ...]
+    total: Annotated[int, msgspec.Meta(extra={"cents": True})]
+    cents: int
+
+
+def test_money_is_read_in_dollars_and_texts_of_a_row_apart():
+    out = io.StringIO()
+    why = ("line 1: above the agreed price", "line 2: already billed")
+    render.response(Bills((Bill(22000, why),), -150, 7), Console(file=out, width=120))
+    told = out.getvalue()
+    assert told.startswith("total: -$1.50\ncents: 7\n")
+    assert "$220.00 │ line 1: above the agreed price; line 2: already billed" in told
 
 
 def test_a_text_of_several_lines_keeps_them_and_none_passes_for_a_field():

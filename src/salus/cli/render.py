@@ -16,7 +16,8 @@ from rich.table import Table
 from rich.text import Text
 
 from salus.cli.derive import shown
-from salus.node.fields import fields
+from salus.interop.x12.money import dollars
+from salus.node.fields import Field, fields
 from salus.node.usecase import Progress, Verdict
 
 QUIET_SECONDS: Final = 1.0
@@ -53,7 +54,7 @@ def response(answer: msgspec.Struct, console: Console) -> None:
     """Print a response: one line per field, a table for a list of structs or of figures by name."""
     tables: list[tuple[str, list[Any]]] = []
     for field in fields(type(answer)):
-        value = getattr(answer, field.name)
+        value = read(answer, field)
         if isinstance(value, list | tuple) and value and isinstance(value[0], msgspec.Struct | dict):
             tables.append((field.name, list(value)))
         elif isinstance(value, list | tuple) and any(isinstance(each, str) and " " in each for each in value):
@@ -79,6 +80,12 @@ def response(answer: msgspec.Struct, console: Console) -> None:
             listed(name, columns, cells, console)
 
 
+def read(told: msgspec.Struct, field: Field) -> Any:
+    """Return the value of a field as a person reads it: money in dollars. `--json` and `--only` give it as it is."""
+    value = getattr(told, field.name)
+    return dollars(value) if field.cents else value
+
+
 def single(name: str, value: Any, console: Console) -> None:
     """Print one value; a text of several lines indented, so that no line of it passes for a field."""
     head = name.replace("_", " ")
@@ -96,8 +103,9 @@ def single(name: str, value: Any, console: Console) -> None:
 def laid_out(rows: list[Any]) -> tuple[list[str], list[list[str]]]:
     """Return the columns of some rows, all structs of one kind or all figures by name, and their cells as a reader follows them."""
     if not isinstance(rows[0], dict):
-        columns = [field.name for field in fields(type(rows[0]))]
-        return columns, [[short(cell(getattr(row, column))) for column in columns] for row in rows]
+        columns = list(fields(type(rows[0])))
+        cells = [[short(cell(read(row, column))) for column in columns] for row in rows]
+        return [column.name for column in columns], cells
     columns = list(dict.fromkeys(name for row in rows for name in row))
     return [cell(one) for one in columns], [[short(cell(rounded(row.get(one)))) for one in columns] for row in rows]
 
@@ -146,6 +154,8 @@ def cell(value: Any) -> str:
     """Return a value as one line; bytes in hexadecimal, nothing as a dash, no character that steers a terminal."""
     if value is None or value == "":
         return "-"
+    if isinstance(value, list | tuple) and any(isinstance(each, str) and " " in each for each in value):
+        value = "; ".join(map(shown, value))  # of texts joined by a space nobody sees where one ends
     text = value.hex() if isinstance(value, bytes) else shown(value)
     return CONTROL.sub(lambda found: found[0].encode("unicode_escape").decode(), text)
 

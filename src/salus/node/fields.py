@@ -28,6 +28,8 @@ class Field:
     """Whether the command line takes it without the option's name."""
     path: bool = False
     """Whether it names a file or folder of the machine: what is relative is so to whoever types it."""
+    cents: bool = False
+    """Whether it is money: people read dollars."""
 
     @property
     def option(self) -> str:
@@ -79,6 +81,7 @@ def fields(struct: type[msgspec.Struct]) -> Iterator[Field]:
             examples=tuple((meta and meta.examples) or ()),
             positional=extra.get("positional", False),
             path=extra.get("path", False),
+            cents=extra.get("cents", False),
         )
 
 

@@ -102,7 +102,7 @@ class RemittanceAudited(Verdict, frozen=True):
 
     faults: Annotated[tuple[str, ...], Meta(description="Places and rules, with what would mend them.")]
     shortfalls: Annotated[tuple[str, ...], Meta(description="Lines below the agreed price, with the clause.")]
-    missing: Annotated[int, Meta(description="Sum below the agreed prices, cents.")]
+    missing: Annotated[int, Meta(description="Sum below the agreed prices, cents.", extra={"cents": True})]
     unpriced: Annotated[int, Meta(description="Lines for which the contract has no price.")]
 
 

@@ -33,8 +33,10 @@ class AccumulatorLine(Message, frozen=True):
     what: Annotated[str, Meta(description="deductible or out-of-pocket.")]
     whose: Annotated[str, Meta(description="member: one's own; family: the whole family's, for its subscriber.")]
     tier: Annotated[str, Meta(description="Network tier.")]
-    taken: Annotated[int, Meta(description="Taken by claims of all payers of the plan, cents.")]
-    most: Annotated[int, Meta(description="The maximum, cents; 0 where the member asked does not keep it.")]
+    taken: Annotated[int, Meta(description="Taken by claims of all payers of the plan, cents.", extra={"cents": True})]
+    most: Annotated[
+        int, Meta(description="The maximum, cents; 0 where the member asked does not keep it.", extra={"cents": True})
+    ]
     number: Annotated[
         int, Meta(description="How often the position changed: one number has one value, or the keeper forked.")
     ]

@@ -39,8 +39,8 @@ class DecisionRecomputed(Message, frozen=True):
     """Whether the payer's decision is what the contract gives."""
 
     step: Annotated[str, Meta(description="First step at which the two part; empty if they are the same.")]
-    own: Annotated[int, Meta(description="What the claim pays by one's own contract, cents.")]
-    decided: Annotated[int, Meta(description="What the payer decided, cents.")]
+    own: Annotated[int, Meta(description="What the claim pays by one's own contract, cents.", extra={"cents": True})]
+    decided: Annotated[int, Meta(description="What the payer decided, cents.", extra={"cents": True})]
 
 
 class ListCases(Message, frozen=True):

@@ -50,9 +50,9 @@ class EobLine(Message, frozen=True):
     provider: Annotated[str, Meta(description="Who billed.")]
     days: Annotated[str, Meta(description="First and last day of service.")]
     status: Annotated[str, Meta(description="paid, denied, voided (cancelled).")]
-    billed: Annotated[int, Meta(description="Charged, cents.")]
-    paid: Annotated[int, Meta(description="Paid by this payer with interest, cents.")]
-    yours: Annotated[int, Meta(description="What the patient owes, cents.")]
+    billed: Annotated[int, Meta(description="Charged, cents.", extra={"cents": True})]
+    paid: Annotated[int, Meta(description="Paid by this payer with interest, cents.", extra={"cents": True})]
+    yours: Annotated[int, Meta(description="What the patient owes, cents.", extra={"cents": True})]
     why: Annotated[tuple[str, ...], Meta(description="Each amount taken off, in words.")]
     case: Annotated[
         str, Meta(description="The case on the ledger, hexadecimal; empty where it cannot be appealed now.")
@@ -77,10 +77,10 @@ class SpendingLine(Message, frozen=True):
     payer: Annotated[str, Meta(description="Member id of the payer.")]
     year: Annotated[str, Meta(description="Year of service.")]
     claims: Annotated[int, Meta(description="Claims decided.")]
-    billed: Annotated[int, Meta(description="Charged, cents.")]
-    paid: Annotated[int, Meta(description="Paid by the payer, cents.")]
-    deductible: Annotated[int, Meta(description="Counted to the deductible, cents.")]
-    yours: Annotated[int, Meta(description="What the patient owes, cents.")]
+    billed: Annotated[int, Meta(description="Charged, cents.", extra={"cents": True})]
+    paid: Annotated[int, Meta(description="Paid by the payer, cents.", extra={"cents": True})]
+    deductible: Annotated[int, Meta(description="Counted to the deductible, cents.", extra={"cents": True})]
+    yours: Annotated[int, Meta(description="What the patient owes, cents.", extra={"cents": True})]
 
 
 class Spending(Message, frozen=True):
@@ -102,7 +102,7 @@ class DoubleBillLine(Message, frozen=True):
 
     day: Annotated[str, Meta(description="First day of service.")]
     what: Annotated[str, Meta(description="Procedure or revenue code.")]
-    charge: Annotated[int, Meta(description="Charged twice, cents.")]
+    charge: Annotated[int, Meta(description="Charged twice, cents.", extra={"cents": True})]
     one: Annotated[str, Meta(description="Payer and claim.")]
     other: Annotated[str, Meta(description="Payer and claim.")]
     told: Annotated[bool, Meta(description="Whether both payers were told.")]

@@ -34,12 +34,16 @@ class PostedClaimLine(Message, frozen=True):
     """One claim after posting. charge = paid + written_off + patient + denied + open."""
 
     claim: Annotated[str, Meta(description="The own number of the claim.")]
-    charge: Annotated[int, Meta(description="Charged, cents.")]
-    paid: Annotated[int, Meta(description="Paid by all payers, cents.")]
-    written_off: Annotated[int, Meta(description="Taken by contract, cents.")]
-    patient: Annotated[int, Meta(description="The patient's share by the latest decision, cents.")]
-    denied: Annotated[int, Meta(description="Denied, neither written off nor the patient's share, cents.")]
-    open: Annotated[int, Meta(description="What no decision told of, cents.")]
+    charge: Annotated[int, Meta(description="Charged, cents.", extra={"cents": True})]
+    paid: Annotated[int, Meta(description="Paid by all payers, cents.", extra={"cents": True})]
+    written_off: Annotated[int, Meta(description="Taken by contract, cents.", extra={"cents": True})]
+    patient: Annotated[
+        int, Meta(description="The patient's share by the latest decision, cents.", extra={"cents": True})
+    ]
+    denied: Annotated[
+        int, Meta(description="Denied, neither written off nor the patient's share, cents.", extra={"cents": True})
+    ]
+    open: Annotated[int, Meta(description="What no decision told of, cents.", extra={"cents": True})]
 
 
 class RemittancePosted(Verdict, frozen=True):
@@ -50,7 +54,7 @@ class RemittancePosted(Verdict, frozen=True):
         tuple[str, ...], Meta(description="Trace number, payer's number, and why nothing of one's own is posted.")
     ]
     faults: Annotated[tuple[str, ...], Meta(description="What does not balance, by place and rule.")]
-    missing: Annotated[int, Meta(description="Sum below the agreed prices, cents.")]
+    missing: Annotated[int, Meta(description="Sum below the agreed prices, cents.", extra={"cents": True})]
 
 
 @use_case("claims.post", who=OPERATOR)
