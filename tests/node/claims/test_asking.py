@@ -188,3 +188,21 @@ def test_a_question_of_another_payer_is_not_taken(shared: Together) -> None:
     with pytest.raises(Forbidden, match=r"claims\.payer"):
         exchange.take_question(cedar, "other", sealed(other, "cedar", exchange.QUESTION, asked))
     assert cedar.desk.claim_state(f"question/{case.hex()}") == b""
+
+
+def test_a_payer_that_asks_has_taken_the_claim(shared: Together) -> None:
+    cedar, harbor = shared.nodes["cedar"], shared.nodes["harbor"]
+    case = submitted(shared, file_of(claim(line(day="20250220"))))
+    assert status(shared, case) is port.CaseStatus.SUBMITTED
+    ask_information(harbor, AskInformation(case=case, question="the visit note?"))
+    assert status(shared, case) is port.CaseStatus.WAITING
+    assert list_answers(cedar, ListAnswers(case=case)).question == "the visit note?"
+    assert decide_claims(harbor, REQUEST).decided == 0
+    withdrawn = submitted(shared, file_of(claim(line(day="20250221"))))
+    for _ in range(2):
+        withdraw_claim(cedar, WithdrawClaim(case=withdrawn))
+        assert status(shared, withdrawn) is port.CaseStatus.WITHDRAWN
+    inform(cedar, Inform(case=case, statement="see the note"))
+    shared.abreast()
+    rule_on_claim(harbor, RuleOnClaim(case=case, verdict="uphold", basis="the note is in order"))
+    assert decide_claims(harbor, REQUEST).decided == 1

@@ -18,7 +18,7 @@ from salus.node.claims import documents
 from salus.node.claims.dossiers import Batch, Dossier, dossier_of, keep
 from salus.node.claims.exchange import QUESTION, SentQuestion, line_of, row_of, submitted_as
 from salus.node.claims.restricting import require_told
-from salus.node.claims.submitting import send_committed, services_in
+from salus.node.claims.submitting import AGAIN, send_committed, services_in
 from salus.node.errors import Conflict, NotFound
 from salus.node.exchange.documents import Telling, disclose
 from salus.node.member import MemberNode
@@ -100,12 +100,16 @@ def ask_information(node: MemberNode, request: AskInformation) -> InformationAsk
     kept = _of(node, case, payer_side=True)
     if kept.last.decided is not None and kept.last.number == row_of(node, case).round:
         raise Conflict("claims.decided", "the case is decided", todo="open a correction first")
-    if row_of(node, case).status is not port.CaseStatus.WAITING:
+    claim, status = documents.claim_in(kept.last.file, kept.last.received), row_of(node, case).status
+    fresh = status is port.CaseStatus.SUBMITTED
+    if claim is None or (fresh and claim.frequency in AGAIN):
+        told = "the claim that is to be decided is not sound"
+        raise Conflict("claims.unsound", told, todo="run `salus claims decide`, which refuses it at the door")
+    if fresh:  # who asks has taken the claim
+        node.submitter.submit(port.Accept((port.Opening(case, kept.salt),)))
+    if status is not port.CaseStatus.WAITING:
         node.submitter.submit(port.Ask(port.Clock.DAYS_45, (case,)))
     asked = SentQuestion(node.ledger.head().height, case, request.question)
-    claim = documents.claim_in(kept.last.file, kept.last.received)
-    if claim is None:
-        raise Conflict("claims.unsound", "the claim that is to be decided is not sound", todo="let the door refuse it")
     (link,) = node.vault.open_links([(f"urn:payer:{claim.payer.identifier}", person_of(claim))])
     keep(node, [(case, kept.with_last(pends=(f"information: {request.question}",)))])
     disclose(node, Telling(kept.other, QUESTION, asked, [line_of(link, kept.other, "Claim")]))
@@ -135,7 +139,10 @@ def withdraw_claim(node: MemberNode, request: WithdrawClaim) -> ClaimWithdrawn:
     """Take back a claim that is not decided: the case ends. Raises Conflict."""
     case = bytes.fromhex(request.case)
     _of(node, case, payer_side=False)
-    if row_of(node, case).status not in {port.CaseStatus.SUBMITTED, port.CaseStatus.ACCEPTED}:
+    status = row_of(node, case).status
+    if status is port.CaseStatus.WITHDRAWN:
+        return ClaimWithdrawn()
+    if status not in {port.CaseStatus.SUBMITTED, port.CaseStatus.ACCEPTED}:
         raise Conflict("claims.decided", "only what is not decided is withdrawn", todo="send a void")
     node.submitter.submit(port.Withdraw((case,)))
     return ClaimWithdrawn()
