@@ -188,7 +188,9 @@ class MemberNode:
         keys = membership.key_at(state, member)
         row = membership.member(state, member)
         if row is None or keys is None or row.standing is not membership.Standing.ACTIVE:
-            raise NotFound("member.unknown", "no active member has this id", got=member, todo="see `salus members`")
+            raise NotFound(
+                "member.unknown", "no active member has this id", got=member, todo="see `salus network members`"
+            )
         return keys
 
     def endpoint_of(self, member: str) -> str:

@@ -148,3 +148,17 @@ def test_the_sample_day_is_decided_as_its_page_says(node: Bare, tmp_path: Path) 
     page = (tmp_path / "answers" / "page.html").read_text()
     assert "<li>claim A7: 2300 CLM02" in page
     assert "The decision C00000004 of before is taken back in full." in page
+
+
+def test_a_file_of_another_kind_is_named(node: Bare, tmp_path: Path) -> None:
+    asked = request(tmp_path / "answers")
+    adjudicate_claims(node, asked)
+    remittance = (Path(asked.folder) / "remittance.835").read_bytes()
+    other = msgspec.structs.replace(asked, folder=str(tmp_path / "more"))
+    with pytest.raises(Malformed, match=r"claims\.kind: the file is not a remittance; expected an X12 835; got 837"):
+        audit_remittance(node, AuditRemittance(file=asked.file, rates=asked.rates))
+    with pytest.raises(Malformed, match=r"claims\.kind: the file is not a file of claims; expected an X12 837; got 835"):
+        adjudicate_claims(node, msgspec.structs.replace(other, file=remittance))
+    with pytest.raises(Malformed, match=r"claims\.kind: the file is not an enrolment; expected an X12 834; got 837"):
+        adjudicate_claims(node, msgspec.structs.replace(other, members=asked.file))
+    assert not Path(other.folder).exists()

@@ -61,7 +61,7 @@ def test_relative_values_price_what_no_contract_does(tmp_path: Path) -> None:
 def test_what_is_no_schedule_is_refused(tmp_path: Path) -> None:
     node = Bare(Config(data=str(tmp_path / "data")))
     for file, told in (
-        (b"{}", "not readable"),
+        (b"{}", "cannot be read"),
         (b'{"name":"x","version":"1","source":"s","date":"20250101","rates":[]}', "empty at /rates"),
     ):
         with pytest.raises(Malformed, match=told):

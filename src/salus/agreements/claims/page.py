@@ -137,10 +137,15 @@ class Sums(msgspec.Struct):
 
 def parts_of(decisions: Row[Decision], sums: Sums, plan: Plan, refused: Sequence[str]) -> Iterator[Part]:
     """Yield what a run says: sums, what was refused at the door, then each claim."""
-    yield Part("h1", f"{plan.payer_name}: {len(decisions)} claims decided, {sums.refused} refused at the door")
-    yield Part("p", f"Paid {dollars(sums.paid)}, taken back {dollars(sums.back)}.")
-    yield Part("list", "", tuple(f"{sums.states[one]} {words}" for one, words in STATES.items() if sums.states[one]))
-    yield Part("more", "What the letters before a reason code say", GROUPS)
+    count = len(decisions)
+    yield Part(
+        "h1", f"{plan.payer_name}: {count} claim{'' if count == 1 else 's'} decided, {sums.refused} refused at the door"
+    )
+    if count:
+        yield Part("p", f"Paid {dollars(sums.paid)}, taken back {dollars(sums.back)}.")
+        states = tuple(f"{sums.states[one]} {words}" for one, words in STATES.items() if sums.states[one])
+        yield Part("list", "", states)
+        yield Part("more", "What the letters before a reason code say", GROUPS)
     if refused:
         yield Part("h2", "Refused at the door")
         yield Part("p", "Nothing of these was decided. Correct what is named and send it again.")
@@ -187,8 +192,7 @@ def html_parts(parts: Iterable[Part], title: str) -> Iterator[str]:
 
 
 def page(decisions: Row[Decision], plan: Plan) -> str:
-    """Return decisions as Markdown."""
-    sums = Sums()
-    for decision in decisions:
-        sums.add(decision)
-    return "\n\n".join(map(_text, parts_of(decisions, sums, plan, ()))) + "\n"
+    """Return decisions as Markdown, each for itself: sums are of a run."""
+    parts = [Part("h1", plan.payer_name), Part("more", "What the letters before a reason code say", GROUPS)]
+    parts.extend(part for decision in decisions for part in _claim(decision, plan))
+    return "\n\n".join(map(_text, parts)) + "\n"

@@ -306,7 +306,8 @@ class Plan(Document, frozen=True, kw_only=True):
 
 
 T = TypeVar("T")
-_QUOTED: Final = re.compile(r"'[^']*'|contains unknown field `[^`]*`")
+_QUOTED: Final = re.compile(r"'[^']*'")
+_UNKNOWN: Final = re.compile(r"contains unknown field `[^`]*`")
 
 
 def _once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
@@ -327,8 +328,9 @@ def read_document(text: bytes, kind: type[T], what: str, most: int = PLAN_LIMIT)
         plain = json.loads(text, object_pairs_hook=_once, parse_float=_no_float, parse_constant=_no_float)
         return msgspec.convert(plain, kind)
     except (ValueError, RecursionError, msgspec.ValidationError) as wrong:
-        place = _QUOTED.sub("a value", str(wrong))  # a message goes to logs, the document's texts do not
-        raise DocumentRefused(f"{what} is not readable: {place}") from None
+        place = _UNKNOWN.sub("has a field that is not known here", _QUOTED.sub("a value", str(wrong)))
+        # a message goes to logs, the document's texts do not
+        raise DocumentRefused(f"{what} cannot be read: {place}") from None
 
 
 def read_plan(text: bytes) -> Plan:

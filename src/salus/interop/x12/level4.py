@@ -93,7 +93,7 @@ def _lines(loop: Loop, component: str) -> list[Finding]:
             if any(
                 not part.split(".")[0].isdecimal() or not 1 <= int(part.split(".")[0]) <= listed for part in pointers
             ):
-                expected = f"pointers from 1 to {listed}"
+                expected = f"pointers from 1 to {listed}" if listed else "a diagnosis in HI to point to"
                 fix = "point to a diagnosis that the claim lists"
                 found.append(_finding(line, service, "diagnosis-pointer", expected, fix, element=7))
         place = 4 if service.tag == "SV1" else 5

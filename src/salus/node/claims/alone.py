@@ -113,6 +113,7 @@ def adjudicate_claims(node: Node, request: AdjudicateClaims) -> ClaimsAdjudicate
     Nothing is stored at the node. Claims of the file are each other's history: a second copy of a claim is found. With
     `numbers`, a file that came before gets the same answers again, and one under a used control number a TA1 alone.
     """
+    documents.require_kind(request.file, "837", "a file of claims")
     plan = documents.plan(request.plan)
     rates = documents.rates(request.rates)
     members = documents.members(request.members, plan.payer)
@@ -248,6 +249,7 @@ class _Memory:
 @use_case("claims.audit", who=OPERATOR)
 def audit_remittance(node: Node, request: AuditRemittance) -> RemittanceAudited:  # noqa: ARG001 -- a use case's shape
     """Hold a received 835 against one's contract: what does not balance, what was paid below the agreed price."""
+    documents.require_kind(request.file, "835", "a remittance")
     rates = documents.rates(request.rates)
     cuts = documents.plan(request.plan).cuts if request.plan else None
     try:

@@ -170,7 +170,9 @@ def ask_approval(node: MemberNode, request: AskApproval) -> ApprovalAsked:
     """Ask a payer for prior authorisation: journalled and committed before the first byte leaves."""
     review = review_in(request.file)
     if review is None:
-        raise Malformed("claims.review", "the file is no sound 278 request with one event", todo="see the findings")
+        raise Malformed(
+            "claims.review", "the file is no sound 278 request with one event", todo="see `salus claims check`"
+        )
     if sum(map(len, request.attachments)) > MAX_ATTACHMENTS:
         raise Malformed("claims.attachments", "the documents are too large", expected=f"{MAX_ATTACHMENTS} bytes in all")
     node.keys_of(request.payer)

@@ -1,5 +1,6 @@
 """The documents that decide claims, as use cases receive them: read, checked, refused by what is wrong with them."""
 
+import re
 from collections.abc import Iterator
 from typing import Any, Final
 
@@ -73,13 +74,15 @@ def members(text: bytes, payer: str) -> Members:
     try:
         if text[:64].lstrip()[:1] == b"{":
             return read_members(text)
+        require_kind(text, "834", "an enrolment")
         return members_of(payer, examine(chunks(text)))
     except DocumentRefused as wrong:
         raise Malformed(
             "claims.members", str(wrong), todo="`salus plan schema --document members` says what it may hold"
         ) from None
     except Unreadable:
-        raise Malformed("claims.members", "the members are neither a members document nor an 834") from None
+        todo = "begin from `salus plan schema --document members`, or give the 834"
+        raise Malformed("claims.members", "the members are neither a members document nor an 834", todo=todo) from None
 
 
 def partner(text: bytes) -> Partner:
@@ -107,6 +110,17 @@ def day(text: str, today: str) -> str:
     if text and not is_date(text):
         raise Malformed("claims.day", "a day is not one of the calendar", expected="CCYYMMDD")
     return text or today
+
+
+def require_kind(file: bytes, kind: str, name: str) -> None:
+    """Refuse a file that holds sets of X12, but none of this kind. Raises Malformed, naming what it holds."""
+    start = file.find(b"ISA")
+    mark = file[start + 3 : start + 4]
+    if start < 0 or not mark or b"ST%b%b" % (mark, kind.encode()) in file:
+        return
+    found = sorted({one.decode() for one in re.findall(rb"\bST%b([0-9]{3})" % re.escape(mark), file)})
+    if found:
+        raise Malformed("claims.kind", f"the file is not {name}", expected=f"an X12 {kind}", got=", ".join(found))
 
 
 def unreadable(broken: Unreadable) -> Malformed:

@@ -171,11 +171,11 @@ def _prepare(node: MemberNode, request: SubmitClaims, name: str, *, counted: boo
     decided = _decided(node, request.payer) if any(claim.frequency in AGAIN for claim, _ in found) else {}
     made: list[tuple[bytes, Dossier]] = []
     kept_back: list[str] = []
-    for (claim, file), link in zip(found, links, strict=True):
+    for place, ((claim, file), link) in enumerate(zip(found, links, strict=True), 1):
         if withheld(node, link, partial(services_of, claim), request.payer):
             kept_back.append(claim.identifier)
         elif claim.frequency in AGAIN:
-            made.append(_again(node, claim, file, decided))
+            made.append(_again(node, claim, file, decided, place))
         else:
             fresh = Round(file, node.entropy(32), "", 1)
             salt, families = node.entropy(16), (family_of(claim.subscriber.member),)
@@ -219,7 +219,12 @@ def dispute_decision(node: MemberNode, request: DisputeDecision) -> CaseReopened
     case = bytes.fromhex(request.case)
     kept = dossier_of(node, case)
     waits = (kept.last.why, kept.last.statement) == ("dispute", request.statement) and not kept.last.told
-    if kept.payer_side or (kept.last.decided is None and not waits):
+    if kept.payer_side:
+        told = "the provider disputes a decision; a payer corrects its own"
+        raise NotFound("claims.side", told, got=request.case, todo="see `salus claims correct`")
+    if kept.last.decided is None and not waits and kept.last.number > 1:
+        raise Conflict("claims.open", "the case is being decided again already", todo="wait for the decision")
+    if kept.last.decided is None and not waits:
         raise NotFound("claims.undecided", "no decision of this case is here to be disputed", got=request.case)
     last = kept.rounds[-2] if waits else kept.last
     require_told(node, kept.link, partial(services_in, last), kept.other)
@@ -233,13 +238,14 @@ def dispute_decision(node: MemberNode, request: DisputeDecision) -> CaseReopened
 
 def _sound(node: MemberNode, request: SubmitClaims, codes: CodeSets) -> tuple[list[tuple[Claim, bytes]], int]:
     """Return the claims of a file that pass the own check, and how many do not. Raises Malformed."""
+    documents.require_kind(request.file, "837", "a file of claims")
     try:
         found, seen = sound_files(documents.chunks(request.file), date_of(node.ledger_time() // DAY_MS), codes)
     except Unreadable as broken:
         raise documents.unreadable(broken) from None
     claims = [claim for group in seen.groups for answer in group.sets for claim in answer.claims]
     if not found:
-        raise Malformed("claims.none", "no claim of the file is sound", todo="see `salus claims adjudicate`")
+        raise Malformed("claims.none", "no claim of the file is sound", todo="see `salus claims check`")
     return list(found), max(0, len(claims) - len(found))
 
 
@@ -265,12 +271,16 @@ def _decided(node: MemberNode, payer: str) -> dict[str, tuple[bytes, Dossier]]:
 
 
 def _again(
-    node: MemberNode, claim: Claim, file: bytes, decided: dict[str, tuple[bytes, Dossier]]
+    node: MemberNode, claim: Claim, file: bytes, decided: dict[str, tuple[bytes, Dossier]], place: int
 ) -> tuple[bytes, Dossier]:
-    """Return the case that a replacement or void reopens, with the new round. Raises NotFound, Conflict."""
+    """Return the case that a replacement or void reopens, with the new round. Raises NotFound, Conflict.
+
+    `place` is that of the claim among the sound ones of the file, from 1: an error names no number of the sender's.
+    """
     if claim.original not in decided:
-        told = "no decision of this payer has the number that a replacement or void names"
-        raise NotFound("claims.original", told, todo="write the payer's number of the claim in REF F8")
+        told = "no decision of this payer has the number that a replacement or void names; nothing of the file was sent"
+        todo = "write the payer's number of the claim in REF F8, or leave the claim out"
+        raise NotFound("claims.original", told, got=f"sound claim {place} of the file", todo=todo)
     case, kept = decided[claim.original]
     if kept.last.decided is None or row_of(node, case).round != kept.last.number:
         raise Conflict("claims.open", "the case is being decided again already", todo="wait for the decision")
