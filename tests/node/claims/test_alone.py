@@ -157,7 +157,9 @@ def test_a_file_of_another_kind_is_named(node: Bare, tmp_path: Path) -> None:
     other = msgspec.structs.replace(asked, folder=str(tmp_path / "more"))
     with pytest.raises(Malformed, match=r"claims\.kind: the file is not a remittance; expected an X12 835; got 837"):
         audit_remittance(node, AuditRemittance(file=asked.file, rates=asked.rates))
-    with pytest.raises(Malformed, match=r"claims\.kind: the file is not a file of claims; expected an X12 837; got 835"):
+    with pytest.raises(
+        Malformed, match=r"claims\.kind: the file is not a file of claims; expected an X12 837; got 835"
+    ):
         adjudicate_claims(node, msgspec.structs.replace(other, file=remittance))
     with pytest.raises(Malformed, match=r"claims\.kind: the file is not an enrolment; expected an X12 834; got 837"):
         adjudicate_claims(node, msgspec.structs.replace(other, members=asked.file))

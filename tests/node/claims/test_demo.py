@@ -12,6 +12,7 @@ from salus.node.demo import claims
 from salus.node.demo.samples import samples_folder
 from salus.node.demo.telling import Telling
 from salus.node.errors import NotFound
+from tests.agreements.claims.cases import claim, file_of, line
 
 ROOT = Path(__file__).parents[3]
 PLAN = samples_folder() / "claims" / "plan.json"
@@ -43,6 +44,20 @@ def test_a_planted_defect_that_is_none_fails_the_chapter(made: dict[str, Any], t
     claims.CHAPTER.tell(telling, folder)
     assert not telling.held
     assert telling.steps[1].failures == ["refused are the planted defects, and no other claim"]
+
+
+def test_a_folder_of_claims_alone_is_told_by_documents_made_for_them(tmp_path: Path) -> None:
+    one, two = file_of(claim(identifier="A1")), file_of(claim(line(1, "J0696", 9_000, "20250303"), identifier="A2"))
+    (tmp_path / "in").mkdir()
+    for name, data in (("one", one), ("two", two), ("bad", one[:400])):
+        (tmp_path / "in" / f"{name}.837").write_bytes(data)
+    telling = Telling("claims", tmp_path / "told")
+    claims.CHAPTER.tell(telling, tmp_path / "in")
+    assert [(step.title, step.failures) for step in telling.steps if step.failures] == []
+    sent = telling.steps[2].figures
+    assert [name for name in sent if name.startswith("files not sent")]
+    assert sent["cases on the ledger"] == "2"
+    assert telling.notes[-1].startswith("The folder had no plan, rates, members")
 
 
 def test_a_folder_without_claims_ends_the_story(tmp_path: Path) -> None:

@@ -17,10 +17,10 @@ from salus.interop.x12.claim_writer import set_of
 from salus.interop.x12.envelope import Stamp, Trader, interchange
 from salus.interop.x12.examine import UnitSeen, examine
 from salus.interop.x12.remittance import Payment, read_payment
-from salus.node.claims import decide_claims, dossiers, submit_claims
+from salus.node.claims import decide_claims, dossiers
 from salus.node.claims.deciding import DecideClaims
 from salus.node.claims.exchange import read_decision
-from salus.node.claims.submitting import SubmitClaims
+from salus.node.claims.submitting import SubmitClaims, send_file
 from salus.node.demo.telling import Telling
 from salus.node.errors import NotFound
 from salus.node.exchange.delivery import deliver_due, failing
@@ -50,9 +50,12 @@ class Scene:
 
     telling: Telling
     together: Together
-    files: dict[str, bytes]
+    files: tuple[tuple[str, bytes], ...]
+    """Each with the provider that sends it."""
     documents: DecideClaims
     planted: dict[str, list[str]]
+    numbered: bool = True
+    """Whether senders number their files: files from here and there repeat numbers."""
     sent: dict[str, list[tuple[Claim, bytes]]] = field(default_factory=dict)
     """Sound claims of each provider, each as a file of its own."""
 
@@ -80,7 +83,7 @@ class Scene:
 
     def submit(self, provider: str, file: bytes, payer: str = PAYER) -> tuple[str, ...]:
         """Send a file of claims to a payer; return the cases."""
-        made = submit_claims(self.node(provider), SubmitClaims(payer=payer, file=file))
+        made = send_file(self.node(provider), SubmitClaims(payer=payer, file=file), counted=self.numbered)
         self.settle()
         return made.cases
 
