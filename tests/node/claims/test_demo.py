@@ -47,7 +47,7 @@ def test_a_planted_defect_that_is_none_fails_the_chapter(made: dict[str, Any], t
 
 
 def test_a_folder_of_claims_alone_is_told_by_documents_made_for_them(tmp_path: Path) -> None:
-    one, two = file_of(claim(identifier="A1")), file_of(claim(line(1, "J0696", 9_000, "20250303"), identifier="A2"))
+    one, two = file_of(claim(identifier="A1")), file_of(claim(line(1, "J0696", 900_000, "20250303"), identifier="A2"))
     (tmp_path / "in").mkdir()
     for name, data in (("one", one), ("two", two), ("bad", one[:400])):
         (tmp_path / "in" / f"{name}.837").write_bytes(data)
@@ -57,6 +57,7 @@ def test_a_folder_of_claims_alone_is_told_by_documents_made_for_them(tmp_path: P
     sent = telling.steps[2].figures
     assert [name for name in sent if name.startswith("files not sent")]
     assert sent["cases on the ledger"] == "2"
+    assert telling.steps[3].figures["remitted, dollars"] != "0.00"
     assert telling.notes[-1].startswith("The folder had no plan, rates, members")
 
 

@@ -66,7 +66,7 @@ def _plan(claims: Sequence[Claim]) -> Plan:
 
 def _rates(claims: Sequence[Claim], plan: Plan) -> list[Rates]:
     """Return for each provider a contract that pays a share of what is charged."""
-    rate = Rate(method="percent", clause="share of the charge", amount=SHARE)
+    rate = Rate(method="percent", clause="share of the charge", percent=SHARE)
     return [
         Rates(
             payer=plan.payer,
