@@ -366,21 +366,28 @@ def _balance(scene: Scene) -> None:
         step.holds("each claim's sum is its last decision with interest", not wrong)
 
 
+LEAST: Final = 10_000  # cents: of smaller amounts some stand among so many digests by chance
+
+
 def _scan(scene: Scene) -> None:
     with scene.telling.step("Search the ledger", "All its bytes, at every member, for what the claims say.") as step:
         words: set[bytes] = set()
+        amounts: set[int] = set()
         for claims in scene.sent.values():
             for claim, _ in claims:
                 texts = (claim.billing.identifier, claim.patient.last, claim.patient.first, claim.subscriber.member)
                 words.update(text.encode() for text in (*texts, claim.identifier, claim.first, claim.patient.birth))
                 words.update(text.encode() for line in claim.lines for text in (line.procedure, line.control))
+                amounts.update((claim.charge, *(line.charge for line in claim.lines)))
+        amounts.update(cents for one in scene.decisions() for cents in (one.paid, one.patient))
+        words.update(f"{cents // 100}.{cents % 100:02d}".encode() for cents in amounts if cents >= LEAST)
         words = {word for word in words if len(word) >= 5}  # fewer bytes stand in megabytes of digests by chance
         ledgers = [
             (Path(node.config.data) / "ledger" / "data.mdb").read_bytes() for node in scene.together.nodes.values()
         ]
         step.figure("bytes searched", sum(map(len, ledgers)))
-        step.figure("names, numbers, codes and days looked for", len(words))
-        runs = b" ".join(run for ledger in ledgers for run in re.findall(rb"[A-Z0-9]{5,}", ledger))
+        step.figure("names, numbers, codes, days and amounts looked for", len(words))
+        runs = b" ".join(run for ledger in ledgers for run in re.findall(rb"[A-Z0-9.]{5,}", ledger))
         found = [word for word in words if word in runs]
         step.holds("none of them stands in a ledger", not found)
 
