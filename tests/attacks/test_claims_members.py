@@ -36,7 +36,7 @@ from tests.attacks.test_suspended import decide as voted
 from tests.node.claims.test_again import later
 from tests.node.claims.test_cases import sealed
 from tests.node.claims.test_crash import remitted
-from tests.node.claims.two import MARCH_2025, REQUEST
+from tests.node.claims.two import MARCH_2025, REQUEST, decide, send
 from tests.node.test_following_trust import take_new_keys
 
 if TYPE_CHECKING:
@@ -54,19 +54,6 @@ def together(tmp_path: Path) -> Iterator[Together]:
     found = found_together(tmp_path, founders, clock=Clock(lambda: MARCH_2025))
     yield found
     found.close()
-
-
-def send(together: Together, name: str = "N1", day: str = "20250301", **changes: str) -> bytes:
-    one = claim(line(1, "S9129", 9000, day), identifier=name, **changes)
-    made = submit_claims(together.nodes["cedar"], SubmitClaims(payer="harbor", file=file_of(one)))
-    together.abreast()
-    return bytes.fromhex(made.cases[0])
-
-
-def decide(together: Together) -> tuple[int, int, int]:
-    done = decide_claims(together.nodes["harbor"], REQUEST)
-    together.abreast()
-    return done.decided, done.waiting, done.remitted
 
 
 def told(together: Together, member: str = "cedar") -> CaseLine:

@@ -12,26 +12,23 @@ from salus.interop.x12.envelope import interchange
 from salus.interop.x12.remittance import ProviderAdjustment, Remittance, set_of
 from salus.node.claim_tables import RESTORED
 from salus.node.claims import (
-    decide_claims,
     dossiers,
     exchange,
     post_remittance,
-    submit_claims,
 )
 from salus.node.claims.deciding import Inbox
 from salus.node.claims.dossiers import Batch
 from salus.node.claims.posting import PostRemittance
 from salus.node.claims.remitting import Remitter
-from salus.node.claims.submitting import SubmitClaims
 from salus.node.desk import Desk
 from salus.node.exchange import delivery
 from salus.node.member import MemberNode
 from salus.node.together import Together
-from tests.agreements.claims.cases import ENDS, STAMP, claim, file_of, line
+from tests.agreements.claims.cases import ENDS, STAMP
 from tests.node.claims.test_again import later, remittances
 from tests.node.claims.test_cases import sealed
 from tests.node.claims.test_crash import remitted
-from tests.node.claims.two import REQUEST, found_two
+from tests.node.claims.two import decide, found_two, send
 
 DAY = 86_400_000
 
@@ -41,19 +38,6 @@ def together(tmp_path: Path) -> Iterator[Together]:
     found = found_two(tmp_path)
     yield found
     found.close()
-
-
-def send(together: Together, name: str = "N1", day: str = "20250301", **changes: str) -> bytes:
-    one = claim(line(1, "S9129", 9000, day), identifier=name, **changes)
-    made = submit_claims(together.nodes["cedar"], SubmitClaims(payer="harbor", file=file_of(one)))
-    together.abreast()
-    return bytes.fromhex(made.cases[0])
-
-
-def decide(together: Together) -> tuple[int, int, int]:
-    done = decide_claims(together.nodes["harbor"], REQUEST)
-    together.abreast()
-    return done.decided, done.waiting, done.remitted
 
 
 def faults(together: Together) -> tuple[str, ...]:

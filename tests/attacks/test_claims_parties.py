@@ -14,30 +14,28 @@ from salus.node.claims import (
     approving,
     ask_information,
     correct_claim,
-    decide_claims,
     deciding,
     dispute_decision,
     dossiers,
     exchange,
     inform,
-    submit_claims,
     withdraw_claim,
 )
 from salus.node.claims.approving import Approve
 from salus.node.claims.asking import AskInformation, Inform, WithdrawClaim
 from salus.node.claims.deciding import CorrectClaim, Inbox
 from salus.node.claims.exchange import read_decision
-from salus.node.claims.submitting import DisputeDecision, SubmitClaims
+from salus.node.claims.submitting import DisputeDecision
 from salus.node.errors import Conflict, Refused
 from salus.node.exchange.delivery import deliver_due
 from salus.node.member import MemberNode
 from salus.node.together import Together
-from tests.agreements.claims.cases import MEMBERS, PLAN, RATES, claim, file_of, line
+from tests.agreements.claims.cases import MEMBERS, PLAN, RATES
 from tests.node.claims.dying import Died
 from tests.node.claims.test_approvals import asked, decided, image
 from tests.node.claims.test_cases import sealed
 from tests.node.claims.test_crash import remitted
-from tests.node.claims.two import JSON, REQUEST, found_two
+from tests.node.claims.two import JSON, decide, found_two, send
 
 DAY = 86_400_000
 
@@ -47,19 +45,6 @@ def together(tmp_path: Path) -> Iterator[Together]:
     found = found_two(tmp_path)
     yield found
     found.close()
-
-
-def send(together: Together, name: str = "N1", day: str = "20250301", **changes: str) -> bytes:
-    one = claim(line(1, "S9129", 9000, day), identifier=name, **changes)
-    made = submit_claims(together.nodes["cedar"], SubmitClaims(payer="harbor", file=file_of(one)))
-    together.abreast()
-    return bytes.fromhex(made.cases[0])
-
-
-def decide(together: Together) -> tuple[int, int, int]:
-    done = decide_claims(together.nodes["harbor"], REQUEST)
-    together.abreast()
-    return done.decided, done.waiting, done.remitted
 
 
 def inbox(node: MemberNode) -> Inbox:
