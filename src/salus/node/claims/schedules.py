@@ -10,12 +10,11 @@ from typing import Annotated, Literal
 
 from msgspec import Meta, json
 
-from salus.agreements.claims.plan import DocumentRefused, ScheduleReference, read_document
+from salus.agreements.claims.plan import DocumentRefused, ScheduleReference
 from salus.agreements.claims.plan_check import check_schedule
-from salus.agreements.claims.rates import FeeSchedule, Locality
-from salus.agreements.claims.relative_values import read_relative_values
+from salus.agreements.claims.rates import FeeSchedule
 from salus.agreements.claims.tables import LAST_DAY, read_schedule
-from salus.node.claims.tables import DAY, VALUES, folder_of, official_text
+from salus.node.claims.tables import DAY, folder_of, relative_values
 from salus.node.errors import Malformed
 from salus.node.usecase import OPERATOR, Message, Node, use_case
 
@@ -96,11 +95,7 @@ class ScheduleLoaded(Message, frozen=True):
 @use_case("plan.make-schedule", who=OPERATOR)
 def make_schedule(node: Node, request: MakeSchedule) -> ScheduleMade:  # noqa: ARG001 -- a use case's shape
     """Make a fee schedule from CMS's relative values and one locality."""
-    try:
-        place = read_document(request.locality, Locality, "the locality")
-        found = read_relative_values(official_text(request.file, VALUES).splitlines(), request.setting)
-    except DocumentRefused as wrong:
-        raise Malformed("claims.table", str(wrong), todo="load the file as it was published") from None
+    place, found = relative_values(request.file, request.locality, request.setting)
     made = FeeSchedule(
         name=request.name,
         version=request.version,

@@ -23,7 +23,7 @@ from salus.agreements.claims import tables as official
 from salus.agreements.claims.plan import LIST_LIMIT, DocumentRefused, Plan, Reference, TableReference, read_document
 from salus.agreements.claims.plan_check import check_rates
 from salus.agreements.claims.rates import Locality, Rates
-from salus.agreements.claims.relative_values import read_relative_values
+from salus.agreements.claims.relative_values import Schedule, Setting, read_relative_values
 from salus.agreements.claims.zip_codes import Located, locate
 from salus.node.errors import Malformed
 from salus.node.usecase import OPERATOR, Message, Node, Progress, use_case
@@ -207,11 +207,7 @@ class RatesMade(Message, frozen=True):
 @use_case("plan.make-rates", who=OPERATOR)
 def make_rates(node: Node, request: MakeRates) -> RatesMade:  # noqa: ARG001 -- a use case's shape
     """Make a provider's rates document from CMS's relative values and one locality."""
-    try:
-        place = read_document(request.locality, Locality, "the locality")
-        found = read_relative_values(official_text(request.file, VALUES).splitlines(), request.setting)
-    except DocumentRefused as wrong:
-        raise Malformed("claims.table", str(wrong), todo="load the file as it was published") from None
+    place, found = relative_values(request.file, request.locality, request.setting)
     made = Rates(
         payer=request.payer,
         provider=request.provider,
@@ -325,6 +321,15 @@ def _texts(path: Path, open_files: ExitStack) -> Iterator[io.TextIOWrapper]:
 def _text(file: IO[bytes]) -> io.TextIOWrapper:
     # codes and numbers are ASCII; what else stands in notes and headings is not read
     return io.TextIOWrapper(file, encoding="utf-8-sig", errors="replace", newline="\n")
+
+
+def relative_values(file: bytes, locality: bytes, setting: Setting) -> tuple[Locality, Schedule]:
+    """Return the locality, and what CMS's file prices in one setting. Raises Malformed."""
+    try:
+        place = read_document(locality, Locality, "the locality")
+        return place, read_relative_values(official_text(file, VALUES).splitlines(), setting)
+    except DocumentRefused as wrong:
+        raise Malformed("claims.table", str(wrong), todo="load the file as it was published") from None
 
 
 def official_text(file: bytes, name: str) -> str:
